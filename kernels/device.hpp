@@ -1,0 +1,58 @@
+// Devices, and memory on them.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace xlab {
+
+/// Where a tensor lives.
+struct Device {
+  enum class Kind : unsigned char { cpu, cuda };
+  Kind kind = Kind::cpu;
+  int index = 0;
+
+  static constexpr Device cpu() { return {}; }
+  static constexpr Device cuda(int index = 0) { return {Kind::cuda, index}; }
+  bool operator==(const Device&) const = default;
+};
+
+/// One usable device as shown to people, e.g. {"CPU (Eigen, 2 threads)"}.
+struct DeviceInfo {
+  Device device;
+  std::string name;
+  std::size_t memory_bytes = 0;
+};
+
+/// The devices this process can use; the CPU is always first.
+std::vector<DeviceInfo> devices();
+
+/// A block of memory on one device, returned to the device's cache when it is destroyed, so that a
+/// training step, which asks for the same sizes every time, causes no fresh page faults.
+class Buffer {
+ public:
+  static std::shared_ptr<Buffer> allocate(std::size_t bytes, Device device);
+  ~Buffer();
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  void* data() const { return data_; }
+  std::size_t bytes() const { return bytes_; }
+  Device device() const { return device_; }
+
+ private:
+  Buffer(void* data, std::size_t bytes, std::size_t capacity, Device device)
+      : data_(data), bytes_(bytes), capacity_(capacity), device_(device) {}
+
+  void* data_;
+  std::size_t bytes_;
+  std::size_t capacity_;
+  Device device_;
+};
+
+/// Gives the cached memory back to the system.
+void release_cached_memory();
+
+}  // namespace xlab

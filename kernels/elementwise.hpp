@@ -1,0 +1,56 @@
+// Element-wise operations. Every backward *adds* into its gradient outputs.
+#pragma once
+
+#include "kernels/tensor.hpp"
+
+namespace xlab::kernels {
+
+/// out = a + b. All three of one shape; out may be a or b.
+void add(const Tensor& a, const Tensor& b, const Tensor& out);
+/// acc += scale * x
+void accumulate(const Tensor& acc, const Tensor& x, double scale = 1.0);
+/// out = a * b (element-wise)
+void multiply(const Tensor& a, const Tensor& b, const Tensor& out);
+/// da += dout * b ; db += dout * a. Either gradient may be absent.
+void multiply_backward(const Tensor& a, const Tensor& b, const Tensor& dout, const Tensor& da,
+                       const Tensor& db);
+/// out = scale * x
+void scale(const Tensor& x, double scale, const Tensor& out);
+/// out[n, j] = x[n, j] * w[j]; x (..., D), w (D).
+void scale_columns(const Tensor& x, const Tensor& w, const Tensor& out);
+/// dx[n, j] += dout[n, j] * w[j] ; dw[j] += sum_n dout[n, j] * x[n, j]. Either may be absent.
+void scale_columns_backward(const Tensor& x, const Tensor& w, const Tensor& dout, const Tensor& dx,
+                            const Tensor& dw);
+
+/// Scalar functions with their derivatives. `soft_cap` is c * tanh(x / c).
+enum class Activation {
+  sigmoid,
+  silu,
+  gelu,
+  tanh,
+  log_sigmoid,
+  relu,
+  relu_squared,
+  selu,
+  soft_cap
+};
+const char* name_of(Activation activation);
+
+/// y = f(x); `cap` is c of soft_cap and unused otherwise. GELU is the exact erf form. y may be x.
+void activation_forward(Activation f, const Tensor& x, const Tensor& y, double cap = 0.0);
+/// dx += dy * f'(x)
+void activation_backward(Activation f, const Tensor& x, const Tensor& dy, const Tensor& dx,
+                         double cap = 0.0);
+
+/// y = f(gate) * value: gated feed-forward layers and output branches. All of one shape.
+void gated_forward(Activation f, const Tensor& gate, const Tensor& value, const Tensor& y);
+/// dgate += dy * value * f'(gate) ; dvalue += dy * f(gate)
+void gated_backward(Activation f, const Tensor& gate, const Tensor& value, const Tensor& dy,
+                    const Tensor& dgate, const Tensor& dvalue);
+
+/// Writes `value` into x[:, t0:t1, d0:d1] of a (batch, time, dim) tensor: how a clamp replaces
+/// values on the way forward and (with 0) stops their gradient on the way back.
+void overwrite(const Tensor& x, std::int64_t t0, std::int64_t t1, std::int64_t d0, std::int64_t d1,
+               double value);
+
+}  // namespace xlab::kernels

@@ -1,0 +1,15 @@
+// Embedding: rows of a table by token number.
+#pragma once
+
+#include "kernels/tensor.hpp"
+
+namespace xlab::kernels {
+
+/// out[n] = table[ids[n]]. ids i32 (N) of any shape with N elements, table (V, D), out (..., D).
+/// Throws when an id is outside [0, V).
+void embed_forward(const Tensor& ids, const Tensor& table, const Tensor& out);
+/// dtable[ids[n]] += dout[n]; every row of the table is summed in the order of n by one chunk, so
+/// the result does not depend on threads.
+void embed_backward(const Tensor& ids, const Tensor& dout, const Tensor& dtable);
+
+}  // namespace xlab::kernels

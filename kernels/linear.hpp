@@ -1,0 +1,33 @@
+// Dense, block-diagonal and batched matrix products. Every backward *adds* into its outputs.
+#pragma once
+
+#include "kernels/tensor.hpp"
+
+namespace xlab::kernels {
+
+/// y = x W^T + b. x (..., in), w (out, in), b (out) or absent, y (..., out).
+void linear_forward(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& y);
+/// dx += dy W ; dw += dy^T x ; db += sum dy. Each gradient may be absent.
+void linear_backward(const Tensor& x, const Tensor& w, const Tensor& dy, const Tensor& dx,
+                     const Tensor& dw, const Tensor& db);
+
+/// Block-diagonal ("headwise") product: the last axis of x is cut into nb slices of d;
+/// y[h, o] = sum_d w[h, o, d] x[h, d] + b[h, o]. x (..., nb*d), w (nb, o, d), b (nb*o) or absent,
+/// y (..., nb*o).
+void headwise_forward(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& y);
+/// As linear_backward, per block.
+void headwise_backward(const Tensor& x, const Tensor& w, const Tensor& dy, const Tensor& dx,
+                       const Tensor& dw, const Tensor& db);
+
+/// Batched product out[n] = op(a[n]) op(b[n]) with op = transpose where asked.
+/// a (N, M, K) or, transposed, (N, K, M); b (N, K, P) or (N, P, K); out (N, M, P).
+/// With `accumulate` the product is added to out. Its gradients are products again:
+/// da += dout b^T, db += a^T dout.
+struct MatmulOptions {
+  bool transpose_a = false;
+  bool transpose_b = false;
+  bool accumulate = false;
+};
+void matmul(const Tensor& a, const Tensor& b, const Tensor& out, MatmulOptions options = {});
+
+}  // namespace xlab::kernels

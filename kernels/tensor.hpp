@@ -1,0 +1,112 @@
+// Dense row-major tensors on one device, and the scalar types they hold.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "kernels/check.hpp"
+#include "kernels/device.hpp"
+
+namespace xlab {
+
+/// Scalar type of a tensor, a run-time property; templates stay inside the kernels.
+enum class DType : std::uint8_t { f32, f64, i32 };
+
+std::size_t size_of(DType dtype);
+const char* name_of(DType dtype);
+
+template <typename T>
+inline constexpr DType dtype_of = [] {
+  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double> ||
+                std::is_same_v<T, std::int32_t>);
+  if constexpr (std::is_same_v<T, float>) return DType::f32;
+  if constexpr (std::is_same_v<T, double>) return DType::f64;
+  return DType::i32;
+}();
+
+/// Up to five extents, outermost first.
+class Shape {
+ public:
+  static constexpr int kMaxRank = 5;
+
+  Shape() = default;
+  Shape(std::initializer_list<std::int64_t> extents);
+  explicit Shape(std::span<const std::int64_t> extents);
+
+  int rank() const { return rank_; }
+  /// Extent of an axis; negative axes count from the last one.
+  std::int64_t operator[](int axis) const {
+    return extents_[static_cast<std::size_t>(axis < 0 ? axis + rank_ : axis)];
+  }
+  std::int64_t elements() const;
+  bool operator==(const Shape& other) const;
+  /// "(2, 16, 4)"
+  std::string text() const;
+
+ private:
+  std::array<std::int64_t, kMaxRank> extents_{};
+  int rank_ = 0;
+};
+
+/// A cheap handle on shared memory: copying a Tensor copies the handle, never the numbers.
+/// Always dense and row-major; reshape and slices along the first axis are views.
+class Tensor {
+ public:
+  /// An undefined tensor: the way to say "absent" for optional inputs and outputs.
+  Tensor() = default;
+  static Tensor empty(const Shape& shape, DType dtype, Device device = Device::cpu());
+  static Tensor zeros(const Shape& shape, DType dtype, Device device = Device::cpu());
+  /// Copies values from host memory, converting to `dtype`.
+  template <typename T>
+  static Tensor from(const Shape& shape, std::span<const T> values, DType dtype = dtype_of<T>);
+
+  bool defined() const { return buffer_ != nullptr; }
+  explicit operator bool() const { return defined(); }
+  const Shape& shape() const { return shape_; }
+  std::int64_t extent(int axis) const { return shape_[axis]; }
+  int rank() const { return shape_.rank(); }
+  DType dtype() const { return dtype_; }
+  Device device() const;
+  std::int64_t elements() const { return shape_.elements(); }
+  std::size_t bytes() const { return static_cast<std::size_t>(elements()) * size_of(dtype_); }
+
+  /// The numbers themselves. Throws when T is not the tensor's scalar type.
+  template <typename T>
+  T* data() const {
+    check(defined(), "An undefined tensor has no data.");
+    check(dtype_ == dtype_of<T>, "This tensor holds {}, not {}.", name_of(dtype_),
+          name_of(dtype_of<T>));
+    return static_cast<T*>(raw());
+  }
+  void* raw() const;
+  /// The numbers as a span (host tensors).
+  template <typename T>
+  std::span<T> span() const {
+    return {data<T>(), static_cast<std::size_t>(elements())};
+  }
+
+  /// The same numbers under another shape with as many elements.
+  Tensor reshape(const Shape& shape) const;
+  /// Rows [begin, end) of the first axis, as a view.
+  Tensor slice(std::int64_t begin, std::int64_t end) const;
+  /// A new tensor with the same numbers.
+  Tensor clone() const;
+  /// A new tensor with the numbers converted to another scalar type.
+  Tensor to(DType dtype) const;
+  /// Overwrites the numbers with those of `source` (same number of elements and scalar type).
+  void copy_from(const Tensor& source) const;
+  void fill_zero() const;
+
+ private:
+  Shape shape_;
+  DType dtype_ = DType::f32;
+  std::shared_ptr<Buffer> buffer_;
+  std::int64_t offset_ = 0;  // in elements
+};
+
+}  // namespace xlab
