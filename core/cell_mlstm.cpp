@@ -20,8 +20,8 @@ class MlstmCell : public Cell {
       : heads_(spec.mlstm->num_heads), window_(spec.mlstm->conv1d_kernel_size) {
     const MlstmSpec& s = *spec.mlstm;
     const int D = spec.embedding_dim;
-    inner_ = static_cast<int>(rounded_width(s.proj_factor, D, s.round_proj_up_dim_up,
-                                            s.round_proj_up_to_multiple_of));
+    inner_ = static_cast<int>(
+        rounded_width(s.proj_factor, D, s.round_proj_up_dim_up, s.round_proj_up_to_multiple_of));
     const std::int64_t I = inner_, nb = I / s.qkv_proj_blocksize, bs = I / nb;
     const double in_std = std::sqrt(2.0 / (5.0 * D));
     const double out_std = 2.0 / spec.num_blocks / std::sqrt(static_cast<double>(D));
@@ -70,9 +70,9 @@ class MlstmCell : public Cell {
     Tensor window = Tensor::empty({B, window_, I}, params.dtype());
     const Param conv = at(conv_);
     const Param taps{conv.value.reshape({I, window_}), conv.grad.reshape({I, window_})};
-    const Var xc = ops::activation(
-        tape, Activation::silu,
-        ops::conv1d(tape, xm, before.get("conv"), taps, at(conv_bias_), window));
+    const Var xc =
+        ops::activation(tape, Activation::silu,
+                        ops::conv1d(tape, xm, before.get("conv"), taps, at(conv_bias_), window));
     after.set("conv", window);
 
     const Var q = ops::headwise(tape, xc, at(q_), at(q_bias_));
@@ -106,7 +106,8 @@ class MlstmCell : public Cell {
   }
 
   BlockCard card() const override {
-    return {.kind = "mlstm", .heads = heads_, .key_dim = inner_ / heads_, .value_dim = inner_ / heads_};
+    return {
+        .kind = "mlstm", .heads = heads_, .key_dim = inner_ / heads_, .value_dim = inner_ / heads_};
   }
 
  private:
@@ -117,7 +118,8 @@ class MlstmCell : public Cell {
 
 }  // namespace
 
-std::unique_ptr<Cell> make_mlstm_cell(const ModelSpec& spec, const BlockPlace& place, Params& params) {
+std::unique_ptr<Cell> make_mlstm_cell(const ModelSpec& spec, const BlockPlace& place,
+                                      Params& params) {
   return std::make_unique<MlstmCell>(spec, place, params);
 }
 

@@ -1,11 +1,12 @@
-// The paper's sLSTM layer: scalar memories with memory mixing inside each head (Beck et al. 2024, fig. 9).
+// The paper's sLSTM layer: scalar memories with memory mixing inside each head (Beck et al. 2024,
+// fig. 9).
 //
 //   xc = SiLU(conv(x))
-//   input gate <- fgate(xc), forget gate <- igate(xc), cell input <- zgate(x), output gate <- ogate(x)
-//   y = norm(sLSTM(...))
+//   input gate <- fgate(xc), forget gate <- igate(xc), cell input <- zgate(x), output gate <-
+//   ogate(x) y = norm(sLSTM(...))
 //
-// The official code feeds the parameter named `fgate` into the input gate's place and `igate` into the
-// forget gate's; checkpoints depend on it, so it is kept.
+// The official code feeds the parameter named `fgate` into the input gate's place and `igate` into
+// the forget gate's; checkpoints depend on it, so it is kept.
 #include <cmath>
 
 #include "core/cell.hpp"
@@ -52,9 +53,9 @@ class SlstmCell : public Cell {
     igate_ = add("igate.weight", {H, DH, DH}, Init::normal(std));
     zgate_ = add("zgate.weight", {H, DH, DH}, Init::normal(std));
     ogate_ = add("ogate.weight", {H, DH, DH}, Init::normal(std));
-    recurrent_ = add("slstm_cell._recurrent_kernel_", {H, 4 * DH, DH},
-                     spec.slstm->recurrent_weight_init == "zeros" ? Init::constant(0)
-                                                                  : Init::uniform(wide));
+    recurrent_ =
+        add("slstm_cell._recurrent_kernel_", {H, 4 * DH, DH},
+            spec.slstm->recurrent_weight_init == "zeros" ? Init::constant(0) : Init::uniform(wide));
     Init bias = Init::uniform(wide);
     if (spec.slstm->bias_init != "standard") {
       std::vector<double> values(static_cast<std::size_t>(4 * D), 0.0);
@@ -81,10 +82,9 @@ class SlstmCell : public Cell {
                            ops::conv1d(tape, x, before.get("conv"), taps, at(conv_bias_), window));
       after.set("conv", window);
     }
-    const Var wx = ops::concat(tape, {ops::headwise(tape, xc, at(fgate_)),
-                                      ops::headwise(tape, xc, at(igate_)),
-                                      ops::headwise(tape, x, at(zgate_)),
-                                      ops::headwise(tape, x, at(ogate_))});
+    const Var wx =
+        ops::concat(tape, {ops::headwise(tape, xc, at(fgate_)), ops::headwise(tape, xc, at(igate_)),
+                           ops::headwise(tape, x, at(zgate_)), ops::headwise(tape, x, at(ogate_))});
     kernels::SlstmState initial{before.get("y"), before.get("c"), before.get("n"), before.get("m")};
     kernels::SlstmState last;
     const Var y = ops::slstm(tape, heads_, wx, at(recurrent_), at(bias_), initial, last);
@@ -106,7 +106,8 @@ class SlstmCell : public Cell {
 
 }  // namespace
 
-std::unique_ptr<Cell> make_slstm_cell(const ModelSpec& spec, const BlockPlace& place, Params& params) {
+std::unique_ptr<Cell> make_slstm_cell(const ModelSpec& spec, const BlockPlace& place,
+                                      Params& params) {
   return std::make_unique<SlstmCell>(spec, place, params);
 }
 

@@ -19,7 +19,8 @@ kernels::Activation feedforward_activation(const std::string& name) {
   return Activation::gelu;
 }
 
-constexpr kernels::NormOptions kLayerNorm{.kind = kernels::NormKind::layer, .groups = 1, .eps = 1e-5};
+constexpr kernels::NormOptions kLayerNorm{
+    .kind = kernels::NormKind::layer, .groups = 1, .eps = 1e-5};
 
 }  // namespace
 
@@ -40,8 +41,8 @@ Model::Model(const ModelSpec& spec, DType dtype) : spec_(spec), params_(dtype) {
     block.cell = make_cell(spec, {b, prefix}, params_);
     if (spec.is_slstm(b) && spec.feedforward) {
       const FeedforwardSpec& f = *spec.feedforward;
-      const std::int64_t U = rounded_width(f.proj_factor, spec.embedding_dim, f.round_proj_up_dim_up,
-                                           f.round_proj_up_to_multiple_of);
+      const std::int64_t U = rounded_width(f.proj_factor, spec.embedding_dim,
+                                           f.round_proj_up_dim_up, f.round_proj_up_to_multiple_of);
       block.ffn_norm = add(prefix + "ffn_norm.weight", {D}, Init::constant(0));
       block.ffn_up = add(prefix + "ffn.proj_up.weight", {2 * U, D}, Init::normal(std));
       if (f.bias) block.ffn_up_bias = add(prefix + "ffn.proj_up.bias", {2 * U}, Init::constant(0));
@@ -62,21 +63,23 @@ Var Model::feedforward(Tape& tape, const Block& block, Var x) const {
   const std::int64_t U = up.value.extent(0) / 2;
   const Var gate = ops::linear(tape, x, up.rows(0, U), bias.rows(0, U));
   const Var value = ops::linear(tape, x, up.rows(U, 2 * U), bias.rows(U, 2 * U));
-  const Var inner = ops::gated(tape, feedforward_activation(spec_.feedforward->act_fn), gate, value);
+  const Var inner =
+      ops::gated(tape, feedforward_activation(spec_.feedforward->act_fn), gate, value);
   return ops::linear(tape, inner, at(block.ffn_down), at(block.ffn_down_bias));
 }
 
 Var Model::forward(Tape& tape, const Tensor& ids, const State& before, State& after) const {
   const std::vector<CellState> fresh(before.cells.empty() ? blocks_.size() : 0);
   const std::vector<CellState>& from = before.cells.empty() ? fresh : before.cells;
-  check(from.size() == blocks_.size(), "The state belongs to a model of {} blocks, this one has {}.",
-        from.size(), blocks_.size());
+  check(from.size() == blocks_.size(),
+        "The state belongs to a model of {} blocks, this one has {}.", from.size(), blocks_.size());
   after.cells.assign(blocks_.size(), {});
 
   Var x = ops::embed(tape, ids, params_[embedding_]);
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
     const Block& block = blocks_[b];
-    tape.set_prefix(fmt::format("block{}/{}", b, spec_.is_slstm(static_cast<int>(b)) ? "slstm" : "mlstm"));
+    tape.set_prefix(
+        fmt::format("block{}/{}", b, spec_.is_slstm(static_cast<int>(b)) ? "slstm" : "mlstm"));
     const Var inner = ops::norm(tape, kLayerNorm, x, params_[block.norm]);
     x = ops::add(tape, x, block.cell->forward(tape, params_, inner, from[b], after.cells[b]));
     if (block.ffn_up >= 0) {
@@ -94,7 +97,8 @@ std::vector<BlockCard> Model::cards() const {
     BlockCard card = blocks_[b].cell->card();
     card.prefix = fmt::format("block{}/{}", b, card.kind);
     for (const ParamInfo& info : params_.infos())
-      if (info.name.starts_with(blocks_[b].parameter_prefix)) card.parameters += info.shape.elements();
+      if (info.name.starts_with(blocks_[b].parameter_prefix))
+        card.parameters += info.shape.elements();
     cards.push_back(std::move(card));
   }
   return cards;

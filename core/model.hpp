@@ -17,7 +17,8 @@ class Model {
   /// Throws when the specification is impossible. Parameters are zero until initialised or loaded.
   Model(const ModelSpec& spec, DType dtype = DType::f32);
 
-  /// Logits (B, T, vocab) of ids i32 (B, T), from `before` (no cells: the start of a sequence) to `after`.
+  /// Logits (B, T, vocab) of ids i32 (B, T), from `before` (no cells: the start of a sequence) to
+  /// `after`.
   Var forward(Tape& tape, const Tensor& ids, const State& before, State& after) const;
 
   const ModelSpec& spec() const { return spec_; }

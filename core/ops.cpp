@@ -19,7 +19,9 @@ Tensor widened(const Tensor& x, std::int64_t width) {
   return Tensor::empty({x.extent(0), x.extent(1), width}, x.dtype(), x.device());
 }
 
-Tensor like(const Tensor& x) { return Tensor::empty(x.shape(), x.dtype(), x.device()); }
+Tensor like(const Tensor& x) {
+  return Tensor::empty(x.shape(), x.dtype(), x.device());
+}
 
 }  // namespace
 
@@ -43,9 +45,8 @@ Var embed(Tape& tape, const Tensor& ids, const Param& table) {
   Tensor out = Tensor::empty({ids.extent(0), ids.extent(1), table.value.extent(1)},
                              table.value.dtype(), table.value.device());
   kernels::embed_forward(ids, table.value, out);
-  return tape.push(out, [ids, table](const Tensor& dout) {
-    kernels::embed_backward(ids, dout, table.grad);
-  });
+  return tape.push(
+      out, [ids, table](const Tensor& dout) { kernels::embed_backward(ids, dout, table.grad); });
 }
 
 Var norm(Tape& tape, const kernels::NormOptions& options, Var x, const Param& weight) {
@@ -99,9 +100,8 @@ Var add(Tape& tape, Var a, Var b) {
 Var scale(Tape& tape, Var x, double factor) {
   Tensor y = like(tape.value(x));
   kernels::scale(tape.value(x), factor, y);
-  return tape.push(y, [&tape, x, factor](const Tensor& dy) {
-    kernels::accumulate(tape.grad(x), dy, factor);
-  });
+  return tape.push(
+      y, [&tape, x, factor](const Tensor& dy) { kernels::accumulate(tape.grad(x), dy, factor); });
 }
 
 Var scale_columns(Tape& tape, Var x, const Param& w) {
@@ -175,16 +175,15 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
   }
   return tape.push(args.h.reshape({B, T, H * V}),
                    [&tape, options, args, q, k, v, i, f, B, T, H, V](const Tensor& dh) {
-                     kernels::mlstm_backward(
-                         options, {.forward = args,
-                                   .dh = dh.reshape({B, T, H, V}),
-                                   .dlast = {},
-                                   .dq = tape.grad(q).reshape(args.q.shape()),
-                                   .dk = tape.grad(k).reshape(args.k.shape()),
-                                   .dv = tape.grad(v).reshape(args.v.shape()),
-                                   .di = tape.grad(i),
-                                   .df = tape.grad(f),
-                                   .dinitial = {}});
+                     kernels::mlstm_backward(options, {.forward = args,
+                                                       .dh = dh.reshape({B, T, H, V}),
+                                                       .dlast = {},
+                                                       .dq = tape.grad(q).reshape(args.q.shape()),
+                                                       .dk = tape.grad(k).reshape(args.k.shape()),
+                                                       .dv = tape.grad(v).reshape(args.v.shape()),
+                                                       .di = tape.grad(i),
+                                                       .df = tape.grad(f),
+                                                       .dinitial = {}});
                    });
 }
 
@@ -193,7 +192,8 @@ namespace {
 constexpr std::array<const char*, 4> kSlstmPre = {"input_gate_pre", "forget_gate_pre",
                                                   "cell_input_pre", "output_gate_pre"};
 
-/// The clamp tensor of one observed token: NaN where a pre-activation is free; undefined without clamps.
+/// The clamp tensor of one observed token: NaN where a pre-activation is free; undefined without
+/// clamps.
 Tensor slstm_clamps(const Tape& tape, int heads, const Tensor& wx) {
   const Observer& observer = *tape.observer();
   const std::int64_t D = wx.extent(-1) / 4 / heads;
@@ -277,16 +277,16 @@ Var slstm(Tape& tape, int heads, Var wx, const Param& r, const Param& b,
     tape.record("h", args.y, heads);
     args.record = {};
   }
-  return tape.push(args.y.reshape({B, T, H * D}), [&tape, args, wx, r, b, sequence,
-                                                   gates](const Tensor& dy) {
-    kernels::slstm_backward({.forward = args,
-                             .dy = dy.reshape(sequence),
-                             .dlast = {},
-                             .dwx = tape.grad(wx).reshape(gates),
-                             .dr = r.grad,
-                             .db = b.grad,
-                             .dinitial = {}});
-  });
+  return tape.push(args.y.reshape({B, T, H * D}),
+                   [&tape, args, wx, r, b, sequence, gates](const Tensor& dy) {
+                     kernels::slstm_backward({.forward = args,
+                                              .dy = dy.reshape(sequence),
+                                              .dlast = {},
+                                              .dwx = tape.grad(wx).reshape(gates),
+                                              .dr = r.grad,
+                                              .db = b.grad,
+                                              .dinitial = {}});
+                   });
 }
 
 }  // namespace xlab::ops

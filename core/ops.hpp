@@ -1,4 +1,5 @@
-// The differentiable vocabulary that cells are written in: each function puts one value on the tape.
+// The differentiable vocabulary that cells are written in: each function puts one value on the
+// tape.
 #pragma once
 
 #include <vector>
@@ -31,13 +32,15 @@ Var scale_columns(Tape& tape, Var x, const Param& w);
 Var concat(Tape& tape, const std::vector<Var>& parts);
 Var reshape(Tape& tape, Var x, const Shape& shape);
 
-/// The mLSTM scan over q, k (B, T, H*K), v (B, T, H*V), i, f (B, T, H) from `initial` (absent: zeros);
-/// returns h (B, T, H*V) and fills `last`. Records its inner values when the tape is observed.
+/// The mLSTM scan over q, k (B, T, H*K), v (B, T, H*V), i, f (B, T, H) from `initial` (absent:
+/// zeros); returns h (B, T, H*V) and fills `last`. Records its inner values when the tape is
+/// observed.
 Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Var k, Var v, Var i,
           Var f, const kernels::MlstmState& initial, kernels::MlstmState& last);
 
-/// The sLSTM scan over wx (B, T, 4*H*D), from `initial` (absent: zeros); returns y (B, T, H*D) and fills
-/// `last`. Records its inner values, and applies clamps on its pre-activations, when observed.
+/// The sLSTM scan over wx (B, T, 4*H*D), from `initial` (absent: zeros); returns y (B, T, H*D) and
+/// fills `last`. Records its inner values, and applies clamps on its pre-activations, when
+/// observed.
 Var slstm(Tape& tape, int heads, Var wx, const Param& r, const Param& b,
           const kernels::SlstmState& initial, kernels::SlstmState& last);
 

@@ -92,8 +92,8 @@ std::uint64_t Params::signature() const {
   std::uint64_t hash = kHashSeed;
   for (std::size_t p = 0; p < infos_.size(); ++p) {
     hash = hash_text(infos_[p].name, hash);
-    hash = hash_bytes({static_cast<const std::byte*>(views_[p].value.raw()), views_[p].value.bytes()},
-                      hash);
+    hash = hash_bytes(
+        {static_cast<const std::byte*>(views_[p].value.raw()), views_[p].value.bytes()}, hash);
   }
   return hash;
 }

@@ -14,7 +14,7 @@ namespace xlab {
 struct Init {
   enum class Kind { constant, normal, uniform, values };
   Kind kind = Kind::constant;
-  double a = 0.0;              ///< constant: the value; normal: the standard deviation; uniform: +-a
+  double a = 0.0;  ///< constant: the value; normal: the standard deviation; uniform: +-a
   std::vector<double> values;  ///< values: one per element
 
   static Init constant(double value) { return {Kind::constant, value, {}}; }

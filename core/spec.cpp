@@ -29,8 +29,8 @@ class Reader {
     const double x = value->get<double>();
     if constexpr (std::is_integral_v<T>)
       check(x == std::floor(x), "{}: '{}' must be a whole number, not {}.", where_, key, x);
-    check(x >= low && x <= high, "{}: '{}' is {}; it must lie between {} and {}.", where_, key, x, low,
-          high);
+    check(x >= low && x <= high, "{}: '{}' is {}; it must lie between {} and {}.", where_, key, x,
+          low, high);
     out = value->get<T>();
   }
   void boolean(const char* key, bool& out) {
@@ -99,9 +99,9 @@ SlstmSpec read_slstm(const json& object) {
         "slstm_block.slstm: cutting or clipping the recurrent gradient is not supported; leave "
         "'gradient_recurrent_cut' false and 'gradient_recurrent_clipval' null.");
   in.ignore({"backend", "dtype", "dropout", "embedding_dim", "context_length", "function",
-             "hidden_size", "num_states", "num_gates", "batch_size", "enable_automatic_mixed_precision",
-             "forward_clipval", "initial_val", "dtype_b", "dtype_r", "dtype_w", "dtype_g", "dtype_s",
-             "dtype_a"});
+             "hidden_size", "num_states", "num_gates", "batch_size",
+             "enable_automatic_mixed_precision", "forward_clipval", "initial_val", "dtype_b",
+             "dtype_r", "dtype_w", "dtype_g", "dtype_s", "dtype_a"});
   in.finish();
   return spec;
 }
@@ -150,14 +150,16 @@ ModelSpec read_model(const json& object) {
   }
   if (const json* at = in.find("slstm_at")) {
     if (at->is_string()) {
-      check(at->get<std::string>() == "all", "'slstm_at' must be a list of block numbers or \"all\".");
+      check(at->get<std::string>() == "all",
+            "'slstm_at' must be a list of block numbers or \"all\".");
       for (int b = 0; b < spec.num_blocks; ++b) spec.slstm_at.push_back(b);
     } else {
       check(at->is_array(), "'slstm_at' must be a list of block numbers or \"all\".");
       for (const json& b : *at) {
         check(b.is_number_integer() && b.get<std::int64_t>() >= 0 &&
                   b.get<std::int64_t>() < spec.num_blocks,
-              "'slstm_at' names block {}, but the blocks are 0 to {}.", b.dump(), spec.num_blocks - 1);
+              "'slstm_at' names block {}, but the blocks are 0 to {}.", b.dump(),
+              spec.num_blocks - 1);
         spec.slstm_at.push_back(b.get<int>());
       }
     }
@@ -213,12 +215,13 @@ json as_json(const ModelSpec& spec) {
               {"dropout", spec.dropout}};
   if (spec.mlstm) {
     const MlstmSpec& s = *spec.mlstm;
-    out["mlstm_block"]["mlstm"] = {{"num_heads", s.num_heads},
-                                   {"conv1d_kernel_size", s.conv1d_kernel_size},
-                                   {"qkv_proj_blocksize", s.qkv_proj_blocksize},
-                                   {"proj_factor", s.proj_factor},
-                                   {"round_proj_up_dim_up", s.round_proj_up_dim_up},
-                                   {"round_proj_up_to_multiple_of", s.round_proj_up_to_multiple_of}};
+    out["mlstm_block"]["mlstm"] = {
+        {"num_heads", s.num_heads},
+        {"conv1d_kernel_size", s.conv1d_kernel_size},
+        {"qkv_proj_blocksize", s.qkv_proj_blocksize},
+        {"proj_factor", s.proj_factor},
+        {"round_proj_up_dim_up", s.round_proj_up_dim_up},
+        {"round_proj_up_to_multiple_of", s.round_proj_up_to_multiple_of}};
   }
   if (spec.slstm) {
     const SlstmSpec& s = *spec.slstm;
@@ -262,10 +265,18 @@ bool ModelSpec::is_slstm(int block) const {
   return std::binary_search(slstm_at.begin(), slstm_at.end(), block);
 }
 
-ModelSpec model_spec_from_json(const std::string& text) { return read_model(parse(text)); }
-std::string to_json(const ModelSpec& spec) { return as_json(spec).dump(2); }
-TrainSpec train_spec_from_json(const std::string& text) { return read_train(parse(text)); }
-std::string to_json(const TrainSpec& spec) { return as_json(spec).dump(2); }
+ModelSpec model_spec_from_json(const std::string& text) {
+  return read_model(parse(text));
+}
+std::string to_json(const ModelSpec& spec) {
+  return as_json(spec).dump(2);
+}
+TrainSpec train_spec_from_json(const std::string& text) {
+  return read_train(parse(text));
+}
+std::string to_json(const TrainSpec& spec) {
+  return as_json(spec).dump(2);
+}
 
 RunSpec run_spec_from_json(const std::string& text) {
   const json object = parse(text);
@@ -292,21 +303,23 @@ void validate(const ModelSpec& spec) {
   const bool any_slstm = !spec.slstm_at.empty();
   const bool any_mlstm = static_cast<int>(spec.slstm_at.size()) < spec.num_blocks;
   check(!any_mlstm || spec.mlstm.has_value(),
-        "The model has mLSTM blocks but no 'mlstm_block'; give one or list every block in 'slstm_at'.");
-  check(!any_slstm || spec.slstm.has_value(), "'slstm_at' lists blocks but there is no 'slstm_block'.");
+        "The model has mLSTM blocks but no 'mlstm_block'; give one or list every block in "
+        "'slstm_at'.");
+  check(!any_slstm || spec.slstm.has_value(),
+        "'slstm_at' lists blocks but there is no 'slstm_block'.");
   double parameters = 2.0 * spec.vocab_size * spec.embedding_dim;
   if (any_mlstm) {
     const MlstmSpec& m = *spec.mlstm;
-    const std::int64_t inner = rounded_width(m.proj_factor, spec.embedding_dim, m.round_proj_up_dim_up,
-                                             m.round_proj_up_to_multiple_of);
+    const std::int64_t inner = rounded_width(
+        m.proj_factor, spec.embedding_dim, m.round_proj_up_dim_up, m.round_proj_up_to_multiple_of);
     check(inner >= 1, "'proj_factor' {} of width {} rounds to an inner width of 0.", m.proj_factor,
           spec.embedding_dim);
-    check(inner % m.num_heads == 0, "The mLSTM's inner width {} cannot be shared by {} heads.", inner,
-          m.num_heads);
+    check(inner % m.num_heads == 0, "The mLSTM's inner width {} cannot be shared by {} heads.",
+          inner, m.num_heads);
     const std::int64_t blocks = inner / m.qkv_proj_blocksize;
     check(blocks >= 1 && inner % blocks == 0,
-          "The mLSTM's inner width {} cannot be cut into blocks of {} ('qkv_proj_blocksize').", inner,
-          m.qkv_proj_blocksize);
+          "The mLSTM's inner width {} cannot be cut into blocks of {} ('qkv_proj_blocksize').",
+          inner, m.qkv_proj_blocksize);
     parameters += static_cast<double>(spec.num_blocks) * inner * (3.0 * spec.embedding_dim + 16.0);
   }
   if (any_slstm) {
@@ -314,12 +327,12 @@ void validate(const ModelSpec& spec) {
           "The width {} cannot be shared by the sLSTM's {} heads.", spec.embedding_dim,
           spec.slstm->num_heads);
     const double dim = spec.embedding_dim;
-    parameters += static_cast<double>(spec.num_blocks) * dim * (8.0 * dim / spec.slstm->num_heads + 16.0);
+    parameters +=
+        static_cast<double>(spec.num_blocks) * dim * (8.0 * dim / spec.slstm->num_heads + 16.0);
     if (spec.feedforward) {
-      const std::int64_t width =
-          rounded_width(spec.feedforward->proj_factor, spec.embedding_dim,
-                        spec.feedforward->round_proj_up_dim_up,
-                        spec.feedforward->round_proj_up_to_multiple_of);
+      const std::int64_t width = rounded_width(spec.feedforward->proj_factor, spec.embedding_dim,
+                                               spec.feedforward->round_proj_up_dim_up,
+                                               spec.feedforward->round_proj_up_to_multiple_of);
       check(width >= 1, "The feed-forward layer's 'proj_factor' {} rounds to a width of 0.",
             spec.feedforward->proj_factor);
       parameters += static_cast<double>(spec.num_blocks) * 3.0 * dim * static_cast<double>(width);
@@ -328,7 +341,8 @@ void validate(const ModelSpec& spec) {
   // Values, gradients and two moments, in float32.
   const double gigabytes = parameters * 16.0 / 1e9;
   check(gigabytes <= 16.0,
-        "This model would need about {:.0f} GB to train ({:.1f} million parameters); the limit is 16 GB. "
+        "This model would need about {:.0f} GB to train ({:.1f} million parameters); the limit is "
+        "16 GB. "
         "Make it narrower or shallower.",
         gigabytes, parameters / 1e6);
 }

@@ -84,15 +84,17 @@ struct RunSpec {
 };
 RunSpec run_spec_from_json(const std::string& json);
 
-/// Throws a sentence unless the sizes are possible and the model fits into `max_bytes` while training.
+/// Throws a sentence unless the sizes are possible and the model fits into `max_bytes` while
+/// training.
 void validate(const ModelSpec& spec);
 void validate(const TrainSpec& spec);
 
-/// ceil(factor * dim / multiple) * multiple (floor when not `up`), in double as the official code does.
+/// ceil(factor * dim / multiple) * multiple (floor when not `up`), in double as the official code
+/// does.
 std::int64_t rounded_width(double factor, int dim, bool up, int multiple);
 
-/// Learning rate of update number `step` = 0, 1, ...: linear warm-up (the first update has rate 0 when
-/// there is one), then cosine decay to the minimum at `decay_until_step`, then constant.
+/// Learning rate of update number `step` = 0, 1, ...: linear warm-up (the first update has rate 0
+/// when there is one), then cosine decay to the minimum at `decay_until_step`, then constant.
 double learning_rate_at(const TrainSpec& spec, std::int64_t step);
 
 }  // namespace xlab

@@ -23,9 +23,9 @@ struct Var {
 /// Who is watching one token pass through the model, and which values are held by hand.
 /// Used for batches of one sequence and one token.
 struct Observer {
-  TokenTrace* trace = nullptr;     ///< receives every tapped value
-  std::span<const Clamp> clamps;   ///< replace tapped values at `step`
-  int step = 0;                    ///< time step of the token
+  TokenTrace* trace = nullptr;    ///< receives every tapped value
+  std::span<const Clamp> clamps;  ///< replace tapped values at `step`
+  int step = 0;                   ///< time step of the token
 };
 
 /// Lives for one forward (and backward) pass. Not shared between threads.
@@ -63,8 +63,8 @@ class Tape {
 
   /// Names what follows: "block0/mlstm".
   void set_prefix(std::string prefix) { prefix_ = std::move(prefix); }
-  /// Shows a (1, 1, heads * dim) value to the observer under "<prefix>/<name>", and replaces what is
-  /// clamped. Without an observer it is free. Clamped values pass no gradient.
+  /// Shows a (1, 1, heads * dim) value to the observer under "<prefix>/<name>", and replaces what
+  /// is clamped. Without an observer it is free. Clamped values pass no gradient.
   Var tap(const std::string& name, Var x, int heads);
 
   /// True when somebody watches; then operations record what happens inside them.
