@@ -9,44 +9,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/safetensors_header.hpp"
 #include "kernels/tensor.hpp"
 
 namespace xlab {
-
-/// Scalar types of stored numbers, in the order in which the format sorts them.
-enum class StoredType : std::uint8_t {
-  boolean,
-  u8,
-  i8,
-  i16,
-  u16,
-  f16,
-  bf16,
-  i32,
-  u32,
-  f32,
-  f64,
-  i64,
-  u64
-};
-
-/// Bytes per number.
-std::size_t size_of(StoredType type);
-/// The name used in files: "F32", "BF16", ...
-const char* name_of(StoredType type);
-
-/// Limits that no honest file comes near.
-inline constexpr std::uint64_t kMostHeaderBytes = 16u << 20;
-inline constexpr std::size_t kMostTensors = 65536;
-inline constexpr std::size_t kMostNameBytes = 1024;
-inline constexpr std::size_t kMostStoredRank = 8;
 
 /// A named tensor as it stands in a file. Copies share the bytes.
 struct StoredTensor {
@@ -58,8 +30,6 @@ struct StoredTensor {
 
   std::int64_t elements() const;
 };
-
-using Metadata = std::map<std::string, std::string>;
 
 /// The tensors and the text of one file.
 class SafetensorsFile {
