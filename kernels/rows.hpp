@@ -89,4 +89,15 @@ void sum_over_rows(std::int64_t rows, std::int64_t grain, std::int64_t width, T*
   }
 }
 
+/// out[j] += sum_n x[n, j].
+template <typename T>
+void add_row_sums(const T* x, std::int64_t rows, std::int64_t width, T* out) {
+  sum_over_rows(rows, rows_per_chunk(kPlainGrain, width), width, out,
+                [&](std::int64_t begin, std::int64_t end, T* sums) {
+                  for (const T* row = x + begin * width; row < x + end * width; row += width) {
+                    for (std::int64_t j = 0; j < width; ++j) sums[j] += row[j];
+                  }
+                });
+}
+
 }  // namespace xlab::kernels
