@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/safetensors_header.hpp"
 #include "core/sampler.hpp"
 #include "kernels/adamw.hpp"
 #include "kernels/route.hpp"
@@ -111,10 +112,6 @@ Tensor transposed_bias(const Tensor& stored, std::int64_t heads) {
                     out.data<T>() + (g * heads + h) * units);
   });
   return out;
-}
-
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  return Shape(std::span(shape)).text();
 }
 
 }  // namespace
@@ -322,10 +319,8 @@ void load_parameters(Model& model, const SafetensorsFile& file, const std::strin
             transposed_bias(file.tensor(bias_name, params.dtype()), info.shape[0]);
       }
     } else {
-      wrong.push_back(fmt::format(
-          "'{}' has shape {}, but {} is needed", name,
-          found->shape.size() <= Shape::kMaxRank ? shape_text(found->shape) : "of too many axes",
-          info.shape.text()));
+      wrong.push_back(fmt::format("'{}' has shape {}, but {} is needed", name,
+                                  shape_text(found->shape), info.shape.text()));
     }
   }
   const bool tied = params.find("lm_head.weight") < 0;
