@@ -145,6 +145,9 @@ void check_writable(const std::string& path, const std::vector<StoredTensor>& te
     check_name(key);
     check(!find_invalid_utf8(value), "Could not save '{}': its metadata '{}' is no valid UTF-8.",
           path, key);
+    // Escapes make a byte at most six bytes long.
+    check(value.size() < kMostValueBytes / 6, "Could not save '{}': its metadata '{}' is too long.",
+          path, key);
   }
 }
 

@@ -21,6 +21,7 @@ namespace {
 
 /// The kernel moves at most about 2 GiB in one call.
 constexpr std::size_t kMostBytesPerCall = std::size_t{1} << 30;
+constexpr std::uint64_t kMebibyte = 1u << 20;
 constexpr std::string_view kTemporaryPrefix = ".xlab-save-";
 constexpr std::string_view kTemporarySuffix = ".tmp";
 
@@ -87,9 +88,10 @@ class Save {
 
   void finish() {
     if (retry([&] { return ::fsync(descriptor_); }) != 0) refuse(cause(errno));
-    // Linux has released the descriptor even when close reports EINTR.
-    if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) refuse(cause(errno));
-    if (::rename(temporary_.c_str(), target_.c_str()) != 0) refuse(cause(errno));
+    // Renamed while still open: the lock is what tells other saves that this is no leftover.
+    if (retry([&] { return ::rename(temporary_.c_str(), target_.c_str()); }) != 0) {
+      refuse(cause(errno));
+    }
     temporary_.clear();
     sync_folder();
   }
@@ -214,8 +216,9 @@ std::size_t InputFile::read(std::span<std::byte> target) {
 std::string read_text_file(const fs::path& path, std::uint64_t limit) {
   InputFile file(path);
   const auto refuse_size = [&](bool fits) {
-    check(fits, "Cannot read '{}': it is larger than {} bytes, the most this program takes here.",
-          shown(path), limit);
+    const bool whole = limit % kMebibyte == 0;
+    check(fits, "Cannot read '{}': it is larger than {} {}, the most this program takes here.",
+          shown(path), whole ? limit / kMebibyte : limit, whole ? "MiB" : "bytes");
   };
   refuse_size(file.size() <= limit);
   // Read to the end rather than to the stated size: the file may be growing, or, under /proc, state

@@ -225,6 +225,26 @@ class HeaderReader {
   std::array<bool, 3> seen_{};
 };
 
+/// Refuses endless values, since the JSON parser keeps several copies of the one it is at.
+void check_value_lengths(std::string_view text, const Complaint& complain) {
+  bool quoted = false;
+  std::size_t begin = 0;  // of the current text, or of what stands between two texts
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (quoted && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '"') {
+      quoted = !quoted;
+      begin = i;
+    } else if (!quoted && text[i] == ',') {
+      begin = i;
+    }
+    if (i - begin >= kMostValueBytes) {
+      complain("at byte {} of its header begins a value of more than {} MiB", begin,
+               kMostValueBytes >> 20);
+    }
+  }
+}
+
 /// Refuses names that stand twice, and byte ranges that do not fill the file from its first number
 /// to its last byte, each exactly as long as shape and type ask for.
 void check_tensors(SafetensorsHeader& header, std::uint64_t data_bytes, const Complaint& complain) {
@@ -336,6 +356,7 @@ SafetensorsHeader parse_header(std::string_view text, std::uint64_t data_bytes,
     complain("its header does not end with '}}' and spaces");
   }
   text = text.substr(0, last + 1);
+  check_value_lengths(text, complain);
   HeaderReader reader(complain);
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &reader)) {
     complain("its header is no valid JSON");

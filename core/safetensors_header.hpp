@@ -48,6 +48,8 @@ inline constexpr std::uint64_t kMostHeaderBytes = 16u << 20;
 inline constexpr std::size_t kMostTensors = 65536;
 inline constexpr std::size_t kMostNameBytes = 1024;
 inline constexpr std::size_t kMostStoredRank = 8;
+/// Of one value in the header, as it is written there (with quotes and escapes).
+inline constexpr std::size_t kMostValueBytes = 4u << 20;
 
 /// Free text in a file, by key.
 using Metadata = std::map<std::string, std::string>;

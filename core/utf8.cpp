@@ -32,6 +32,18 @@ std::optional<Utf8Character> decode_utf8(std::string_view text, std::size_t offs
   return Utf8Character{value, bytes};
 }
 
+std::string encode_utf8(char32_t code_point) {
+  const auto tail = [&](int shift) {
+    return static_cast<char>(0x80 | ((code_point >> shift) & 0x3f));
+  };
+  if (code_point < 0x80) return {static_cast<char>(code_point)};
+  if (code_point < 0x800) return {static_cast<char>(0xc0 | (code_point >> 6)), tail(0)};
+  if (code_point < 0x10000) {
+    return {static_cast<char>(0xe0 | (code_point >> 12)), tail(6), tail(0)};
+  }
+  return {static_cast<char>(0xf0 | (code_point >> 18)), tail(12), tail(6), tail(0)};
+}
+
 std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
   for (std::size_t offset = 0; offset < text.size();) {
     const auto character = decode_utf8(text, offset);

@@ -19,6 +19,9 @@ struct Utf8Character {
 /// U+10FFFF.
 std::optional<Utf8Character> decode_utf8(std::string_view text, std::size_t offset);
 
+/// A character (a code point that is no surrogate) as UTF-8.
+std::string encode_utf8(char32_t code_point);
+
 /// Where the first byte stands that is no UTF-8, or nothing when all of `text` is valid.
 std::optional<std::size_t> find_invalid_utf8(std::string_view text);
 
