@@ -25,6 +25,10 @@ std::vector<Case> all_cases() {
   return all;
 }
 
+std::vector<Case> timing_cases() {
+  return op_timing_cases();
+}
+
 std::vector<Tensor> make_inputs(const Case& c, DType dtype) {
   std::vector<Tensor> inputs;
   Random random(2024, hash_of(c.name));
