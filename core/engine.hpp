@@ -1,0 +1,39 @@
+// The thread that computes: takes commands, trains and generates, publishes immutable snapshots.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/command.hpp"
+#include "core/snapshot.hpp"
+
+namespace xlab {
+
+/// Owns everything that computes. Thread rules: `send`, `snapshot` and `flush` may be called from
+/// any thread; `on_publish` is called on the engine's thread, must return at once and must not call
+/// back. Commands take effect between units of work (one training step or one token), in order. A
+/// command that fails leaves the run as it was and is reported in the snapshot.
+class Engine {
+ public:
+  explicit Engine(std::function<void()> on_publish);
+  /// Finishes the unit of work at hand and stops; pending commands are dropped.
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  void send(Command command);
+  /// The newest snapshot; never null.
+  std::shared_ptr<const Snapshot> snapshot() const;
+  /// Waits until every command sent before has taken effect and was published.
+  void flush();
+  /// Stops training and playing and, when there is unsaved work, saves the run to `path`. Returns
+  /// what went wrong, or an empty string. Used when the window closes.
+  std::string save_and_stop(const std::string& path);
+
+ private:
+  struct Worker;
+  std::unique_ptr<Worker> worker_;
+};
+
+}  // namespace xlab

@@ -1,0 +1,36 @@
+// Equation cards: what a recorded value means, in words and as an equation. Standard types only.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/trace.hpp"
+
+namespace xlab {
+
+/// The explanation of one kind of value.
+struct EquationCard {
+  std::string symbol;    ///< e.g. "f'"
+  std::string title;     ///< e.g. "forget gate (stabilised)"
+  std::string words;     ///< one sentence
+  std::string equation;  ///< plain text, e.g. "f'_t = exp(log σ(f̃_t) + m_{t-1} − m_t)"
+  std::string range;     ///< unit or range, e.g. "0..1"
+  std::vector<std::string> inputs;  ///< last parts of the paths it is computed from
+};
+
+/// The card of a path ("block0/mlstm/forget_gate"), or null when the path is not known.
+const EquationCard* explain(const std::string& path);
+
+/// The card's equation with the numbers of one step, head and unit put in, e.g.
+/// "f'_7 = exp(−0.049 + 1.2 − 1.151) = 1.00". `equal` says whether the right-hand side, evaluated
+/// here from the recorded inputs, agrees with the recorded value to float accuracy.
+struct LiveEquation {
+  std::string text;
+  double value = 0.0;      ///< recorded
+  double evaluated = 0.0;  ///< right-hand side from the recorded inputs
+  bool complete = false;   ///< false when an input was not recorded (then only `value` holds)
+};
+LiveEquation live_equation(const Trace& trace, const std::string& path, int step, int head,
+                           int unit);
+
+}  // namespace xlab

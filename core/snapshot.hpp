@@ -1,0 +1,167 @@
+// Everything the window may know at one moment: an immutable tree of plain values.
+// Standard types only; parts that did not change are shared with the snapshot before.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/trace.hpp"
+
+namespace xlab {
+
+/// One residual block as shown to people.
+struct BlockCard {
+  std::string kind;  ///< "mlstm" or "slstm"
+  int heads = 0;
+  int key_dim = 0;    ///< mLSTM: K; sLSTM: units per head
+  int value_dim = 0;  ///< mLSTM: V; sLSTM: units per head
+  std::int64_t parameters = 0;
+
+  /// First part of the paths of this block's values, e.g. "block0/mlstm".
+  std::string prefix;
+};
+
+/// The model: its shape, and how its tokens are written.
+struct ModelCard {
+  std::string name;
+  std::string spec_json;  ///< the complete model specification, readable
+  std::int64_t parameters = 0;
+  int embedding_dim = 0;
+  int context_length = 0;
+  std::vector<BlockCard> blocks;
+  std::vector<std::string> vocabulary;  ///< label of every token, UTF-8
+};
+
+/// One row of training data: what goes in, and which answers count.
+struct ExampleRow {
+  std::vector<int> inputs;
+  std::vector<int> targets;  ///< -1 where no answer is asked for
+};
+
+/// The task: what the model is trained on.
+struct DataCard {
+  std::string task;             ///< "recall", "parity", "copy" or "text"
+  std::string title;            ///< e.g. the file's name
+  std::string description;      ///< what is asked, in a sentence
+  std::string must_remember;    ///< what a perfect solver has to remember, in a sentence
+  std::int64_t characters = 0;  ///< length of the text, 0 for tasks that make their own data
+  std::vector<ExampleRow> examples;
+};
+
+/// One training step on the loss curve.
+struct LossPoint {
+  std::int64_t step = 0;
+  float loss = 0.0f;      ///< mean cross-entropy of the step's batch, nats per token
+  float smoothed = 0.0f;  ///< exponential mean of the losses
+};
+
+enum class TrainState { idle, running, finished, failed };
+
+struct TrainStatus {
+  TrainState state = TrainState::idle;
+  std::int64_t step = 0;
+  std::int64_t step_limit = 0;  ///< training pauses by itself here; 0 means never
+  double loss = 0.0;            ///< last step, nats per token
+  double smoothed_loss = 0.0;
+  double accuracy = 0.0;  ///< share of the last batch's counted targets that were the top choice
+  double learning_rate = 0.0;
+  double learning_rate_scale = 1.0;  ///< what the slider multiplies the schedule with
+  double gradient_norm = 0.0;
+  double tokens_per_second = 0.0;
+  double seconds = 0.0;  ///< spent training, all in all
+  int batch_size = 0;
+  int sequence_length = 0;
+  std::uint64_t seed = 0;
+};
+
+/// How the next token is chosen.
+struct SamplerSettings {
+  bool greedy = true;
+  double temperature = 1.0;
+  int top_k = 0;       ///< 0: all
+  double top_p = 1.0;  ///< 1: all
+  std::uint64_t seed = 1;
+
+  bool operator==(const SamplerSettings&) const = default;
+};
+
+/// A value held fixed by hand over a range of time steps.
+struct Clamp {
+  std::string path;  ///< a pre-activation, e.g. "block0/mlstm/forget_gate_pre"
+  int head = 0;
+  int unit = 0;        ///< within the head; 0 for values with one number a head
+  int begin = 0;       ///< first time step
+  int end = 0;         ///< one past the last time step
+  float value = 0.0f;  ///< what the pre-activation is set to
+  bool enabled = true;
+
+  bool operator==(const Clamp&) const = default;
+};
+
+/// The model's view of what comes next, at the time cursor.
+struct NextToken {
+  std::vector<float> logits;         ///< per token
+  std::vector<float> probabilities;  ///< softmax(logits)
+  std::vector<float> sampling;       ///< after temperature, top-k and top-p: what is drawn from
+  /// Probabilities of the same place without clamps; empty when there are none.
+  std::vector<float> unclamped;
+  double kl_nats = 0.0;  ///< KL(unclamped || probabilities), 0 without clamps
+};
+
+/// The sequence under the time cursor.
+struct SessionStatus {
+  std::vector<int> tokens;
+  std::vector<float> surprise;  ///< -log p(token | tokens before) in nats; 0 for the first
+  /// The right token at each place where the task asks for one, else -1. One longer than `tokens`:
+  /// its last entry is the token to come. Empty when the task has no questions.
+  std::vector<int> expected;
+  int prompt_length = 0;  ///< tokens given; the rest was generated
+  int cursor = -1;        ///< time step shown everywhere; -1 when there are no tokens
+  bool playing = false;
+  double tokens_per_second = 4.0;  ///< speed of playing
+  SamplerSettings sampler;
+  std::vector<Clamp> clamps;
+  std::string full_reason;  ///< why no more tokens can be generated; empty when they can
+};
+
+/// Matrix memory of one mLSTM block at the cursor.
+struct MemoryImage {
+  int block = -1;
+  int step = -1;
+  int heads = 0, key_dim = 0, value_dim = 0;
+  std::vector<float> C;  ///< (heads, key_dim, value_dim)
+  std::vector<float>
+      previous;  ///< C one step earlier, in its own stabilised units; zeros at step 0
+};
+
+/// A command or a step that failed; the engine goes on.
+struct Failure {
+  std::uint64_t id = 0;  ///< counts up, so that a repeated message is seen as new
+  std::string where;
+  std::string what;
+};
+
+struct Snapshot {
+  std::uint64_t id = 0;      ///< counts up; use it as a cache key
+  std::uint64_t run_id = 0;  ///< changes when another run is opened
+  std::string run_path;      ///< file of the run; empty when it has none
+  bool unsaved = false;      ///< training or edits since the last save
+  std::string device;        ///< e.g. "CPU (Eigen), 2 threads"
+  std::shared_ptr<const ModelCard> model;
+  std::shared_ptr<const DataCard> data;
+  TrainStatus train;
+  std::shared_ptr<const std::vector<LossPoint>> losses;
+  SessionStatus session;
+  std::uint64_t trace_id = 0;  ///< changes when the recordings change
+  std::shared_ptr<const Trace> trace;
+  std::shared_ptr<const Trace> unclamped;  ///< the same tokens without clamps; null without clamps
+  std::shared_ptr<const NextToken> next;
+  std::shared_ptr<const MemoryImage> memory;  ///< of the focused block; null for sLSTM blocks
+  Failure failure;                            ///< the last one; id 0 when there was none
+  std::string notice;  ///< last completed action worth telling, e.g. the file just saved
+  std::uint64_t notice_id = 0;
+};
+
+}  // namespace xlab

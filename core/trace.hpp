@@ -1,0 +1,56 @@
+// Recorded values of a model, token by token, on the host. Standard types only.
+//
+// A path names a value: "block<b>/<cell>/<value>". Every value of one token is (heads, dim).
+//   mlstm, dim 1:   input_gate_pre, forget_gate_pre (pre-activations), input_gate = exp(i - m),
+//                   forget_gate = exp(log sigmoid(f) + m_prev - m), forget_gate_sigmoid =
+//                   sigmoid(f), m, s = <q~, n>, normalizer = max(|s|, exp(-m))
+//   mlstm, dim K/V: q, k (as they enter the memory), n (dim K); v, h (dim V);
+//                   output_gate_pre = z, output_gate = SiLU(z) (dim V)
+//   slstm, dim D:   input_gate_pre, forget_gate_pre, cell_input_pre, output_gate_pre, input_gate,
+//                   forget_gate, forget_gate_sigmoid, cell_input = tanh(z), output_gate =
+//                   sigmoid(o), c, n, m, h
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace xlab {
+
+/// One value of one token: (heads, dim), row-major.
+struct Recorded {
+  int heads = 0;
+  int dim = 0;
+  std::vector<float> values;
+
+  float at(int head, int unit) const {
+    return values[static_cast<std::size_t>(head) * static_cast<std::size_t>(dim) +
+                  static_cast<std::size_t>(unit)];
+  }
+};
+
+/// Everything recorded while one token passed through the model, by path.
+struct TokenTrace {
+  std::map<std::string, Recorded> values;
+
+  const Recorded* find(const std::string& path) const {
+    const auto found = values.find(path);
+    return found == values.end() ? nullptr : &found->second;
+  }
+};
+
+/// The recordings of a sequence; consecutive snapshots share the tokens they have in common.
+struct Trace {
+  std::vector<std::shared_ptr<const TokenTrace>> steps;
+
+  int length() const { return static_cast<int>(steps.size()); }
+  /// The value at a time step, or null when it was not recorded there.
+  const Recorded* find(int step, const std::string& path) const {
+    if (step < 0 || step >= length() || !steps[static_cast<std::size_t>(step)]) return nullptr;
+    return steps[static_cast<std::size_t>(step)]->find(path);
+  }
+};
+
+}  // namespace xlab

@@ -1,0 +1,50 @@
+// A view: a function from a snapshot and a focus to a drawing, and to a table of the same numbers.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <imgui.h>
+
+#include "core/command.hpp"
+#include "core/snapshot.hpp"
+#include "ui/colour.hpp"
+#include "ui/focus.hpp"
+#include "ui/image.hpp"
+#include "ui/table.hpp"
+
+namespace xlab::ui {
+
+/// Everything a view may look at, and the two things it may change: the focus, and the engine by
+/// commands.
+struct Scene {
+  const Snapshot& snapshot;
+  Focus& focus;
+  Images& images;
+  const Palette& palette;
+  std::function<void(Command)> send;
+  float scale = 1.0f;  ///< size of text and lines, 1 = 100 %
+};
+
+/// One panel. Keeps its own folding and zoom, nothing else.
+class View {
+ public:
+  virtual ~View() = default;
+  /// Short name without spaces, used in files and on the command line, e.g. "gates".
+  virtual std::string name() const = 0;
+  /// Title of the dock, e.g. "Gates".
+  virtual std::string title() const = 0;
+  /// Draws into the current ImGui window, filling `size` (logical pixels).
+  virtual void draw(Scene& scene, ImVec2 size) = 0;
+  /// The same numbers as text, full precision.
+  virtual Table table(const Scene& scene) const = 0;
+  /// Smallest useful size in logical pixels at 100 %.
+  virtual ImVec2 minimum_size() const { return {240, 120}; }
+};
+
+/// Every view, in the order of the Window menu: time, gates, memory, loss, next, inspector.
+std::vector<std::unique_ptr<View>> make_views();
+
+}  // namespace xlab::ui
