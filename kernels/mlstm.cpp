@@ -435,18 +435,21 @@ void backward_head(const MlstmOptions& options, const MlstmBackward& args, const
       add(dk_t, dk.at(t), z.K);
       *di.at(t) += di_t;
       carried += work.balance[static_cast<std::size_t>(t)] - static_cast<double>(di_t);
-      *df.at(t) += gates.forget_slope[t] * static_cast<T>(carried);
+      if (t > 0) *df.at(t) += gates.forget_slope[t] * static_cast<T>(carried);
     }
   }
 
+  // What is left of G belongs to the state before the first step.
+  const T decay = gates.forget_gate[0];
+  if (C0 != nullptr) {
+    const T dm0 =
+        decay * static_cast<T>(dot_in_double(C0, G, z.K * z.V) + dot_in_double(n0, dn, z.K));
+    *df.at(0) += gates.forget_slope[0] * dm0;
+    if (args.dinitial.m.defined()) *part<T>(args.dinitial.m, head, 1) += dm0;
+  }
   if (args.dinitial.C.defined()) {
-    const T decay = gates.forget_gate[0];
     add(G, part<T>(args.dinitial.C, head, z.K * z.V), z.K * z.V, decay);
     add(dn, part<T>(args.dinitial.n, head, z.K), z.K, decay);
-    if (C0 != nullptr) {
-      *part<T>(args.dinitial.m, head, 1) +=
-          decay * static_cast<T>(dot_in_double(C0, G, z.K * z.V) + dot_in_double(n0, dn, z.K));
-    }
   }
 }
 
