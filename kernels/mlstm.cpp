@@ -28,18 +28,19 @@ struct Track {
   T* at(std::int64_t t) const { return first + t * step; }
 };
 
-/// The rows that belong to sequence `b` and head `h` of a (B, T, H, ...) tensor.
+/// The rows of `width` numbers that belong to one head of one sequence, of a (B, T, H, width)
+/// tensor; `head` counts through both. Rows of an absent tensor are null.
 template <typename T>
-Track<T> track(const Tensor& x, const Sizes& z, std::int64_t b, std::int64_t h) {
+Track<T> track(const Tensor& x, const Sizes& z, std::int64_t head, std::int64_t width) {
   if (!x.defined()) return {};
-  const std::int64_t row = x.elements() / (z.B * z.T * z.H);
-  return {x.data<T>() + (b * z.T * z.H + h) * row, z.H * row};
+  const std::int64_t b = head / z.H, h = head % z.H;
+  return {x.data<T>() + (b * z.T * z.H + h) * width, z.H * width};
 }
 
-/// The block of a (B, H, ...) tensor that belongs to one head of one sequence, or null.
+/// The block of `size` numbers that belongs to a head in a (B, H, ...) tensor, or null.
 template <typename T>
-T* part(const Tensor& x, const Sizes& z, std::int64_t head) {
-  return x.defined() ? x.data<T>() + head * (x.elements() / (z.B * z.H)) : nullptr;
+T* part(const Tensor& x, std::int64_t head, std::int64_t size) {
+  return x.defined() ? x.data<T>() + head * size : nullptr;
 }
 
 /// A matrix X (rows x columns) that lives through time:
@@ -132,55 +133,51 @@ void scan(Scan<T>& s, std::int64_t t0, std::int64_t count, const Track<T>& outs)
 template <typename T>
 struct Gates {
   explicit Gates(std::int64_t steps)
-      : input_gate(Padded<T>::Zero(padded(steps))),
-        forget_gate(Padded<T>::Zero(padded(steps + 1))),
-        input_pre(input_gate),
-        log_forget(input_gate),
-        forget_slope(input_gate),
-        m(input_gate),
-        s(input_gate),
-        normalizer(input_gate),
-        read(input_gate) {}
+      : input_gate(steps),
+        forget_gate(steps + 1),
+        input_pre(steps),
+        log_forget(steps),
+        forget_slope(steps),
+        m_prev(steps + 1),
+        s(steps),
+        normalizer(steps),
+        read(steps) {}
 
   Padded<T> input_gate, forget_gate;
   Padded<T> input_pre, log_forget;
-  Padded<T> forget_slope;  ///< d log_forget / d f = sigmoid(-f)
-  Padded<T> m, s, normalizer;
-  Padded<T> read;  ///< query_scale / (N + eps)
+  Padded<T> forget_slope;   ///< d log_forget / d f = sigmoid(-f)
+  Padded<T> m_prev;         ///< m before every step; m itself begins at 1
+  Padded<T> s, normalizer;  ///< <q~, n> and N
+  Padded<T> read;           ///< query_scale / (N + eps)
+
+  T& m(std::int64_t t) { return m_prev[t + 1]; }
 
   void load_pre(const Track<T>& i, const Track<T>& f, std::int64_t steps) {
     for (std::int64_t t = 0; t < steps; ++t) {
       input_pre[t] = *i.at(t);
       log_forget[t] = *f.at(t);
     }
-    for (std::int64_t t = 0; t < steps; t += kGroup) {
-      const SigmoidGroup<T> forget(group(log_forget, t));
-      group(log_forget, t) = forget.log();
-      group(forget_slope, t) = forget.complement();
+    for (std::int64_t t = 0; t < steps; t += kLanes<T>) {
+      const SigmoidLanes<T> forget(log_forget.get(t));
+      log_forget.set(t, forget.log());
+      forget_slope.set(t, forget.complement());
     }
   }
 
   /// The recurrence of m; only it needs one step after another.
-  void walk_m(T m0, std::int64_t steps) {
-    T before = m0;
+  void walk_m(std::int64_t steps) {
     for (std::int64_t t = 0; t < steps; ++t) {
-      const T a = log_forget[t] + before;
-      before = input_pre[t] > a ? input_pre[t] : a;
-      m[t] = before;
+      const T a = log_forget[t] + m_prev[t];
+      m(t) = input_pre[t] > a ? input_pre[t] : a;
     }
   }
 
   /// Both gates from m, which walk_m made or an earlier call kept.
-  void open(T m0, std::int64_t steps) {
-    Group<T> m_prev;
-    T before = m0;
-    for (std::int64_t t = 0; t < steps; t += kGroup) {
-      m_prev[0] = before;
-      for (std::int64_t j = 1; j < kGroup; ++j) m_prev[j] = m[t + j - 1];
-      before = m[t + kGroup - 1];
-      const StabilisedGroup<T> gates(group(input_pre, t), group(log_forget, t), m_prev);
-      group(input_gate, t) = gates.input_gate;
-      group(forget_gate, t) = gates.forget_gate;
+  void open(std::int64_t steps) {
+    for (std::int64_t t = 0; t < steps; t += kLanes<T>) {
+      const StabilisedLanes<T> gates(input_pre.get(t), log_forget.get(t), m_prev.get(t));
+      input_gate.set(t, gates.input_gate);
+      forget_gate.set(t, gates.forget_gate);
     }
   }
 
@@ -189,14 +186,14 @@ struct Gates {
   /// finite.
   void divide(const MlstmOptions& options, std::int64_t steps) {
     const T eps = static_cast<T>(options.eps), scale = static_cast<T>(options.query_scale);
-    const T least = std::numeric_limits<T>::min();
-    for (std::int64_t t = 0; t < steps; t += kGroup) {
-      const Group<T> e = exp_below<T>(group(m, t)), size = group(s, t).abs();
-      const auto above = (group(m, t) >= T(0)).eval();
-      const Group<T> plain = size.max(e.max(least));
-      const Group<T> scaled = (e * size).max(T(1));
-      group(normalizer, t) = above.select(plain, size.max(T(1) / e.max(least)));
-      group(read, t) = scale * above.select(T(1) / (plain + eps), e / (scaled + eps * e));
+    const Lanes<T> one = all<T>(T(1)), least = all<T>(std::numeric_limits<T>::min());
+    for (std::int64_t t = 0; t < steps; t += kLanes<T>) {
+      const Lanes<T> m_t = load<kLanes<T>>(m_prev.data() + t + 1);
+      const Lanes<T> e = exp_below<T>(m_t), size = absolute<T>(s.get(t));
+      const Lanes<T> floor = larger<T>(e, least);
+      const Lanes<T> plain = larger<T>(size, floor), scaled = larger<T>(e * size, one);
+      normalizer.set(t, m_t < T(0) ? larger<T>(size, one / floor) : plain);
+      read.set(t, scale * (m_t < T(0) ? e / (scaled + eps * e) : one / (plain + eps)));
     }
   }
 
@@ -222,20 +219,22 @@ void transpose(const T* from, T* to, std::int64_t rows, std::int64_t columns) {
 template <typename T>
 void forward_head(const MlstmOptions& options, const MlstmForward& args, const Sizes& z,
                   std::int64_t head, Gates<T>& gates) {
-  const std::int64_t b = head / z.H, h = head % z.H;
-  const auto rows = [&](const Tensor& x) { return track<T>(x, z, b, h); };
-  const Track<T> q = rows(args.q), k = rows(args.k), v = rows(args.v);
+  const auto rows = [&](const Tensor& x, std::int64_t width) {
+    return track<T>(x, z, head, width);
+  };
+  const Track<T> q = rows(args.q, z.K), k = rows(args.k, z.K), v = rows(args.v, z.V);
   const T scale = static_cast<T>(options.query_scale);
 
-  const T* m0 = part<T>(args.initial.m, z, head);
-  gates.load_pre(rows(args.i), rows(args.f), z.T);
-  gates.walk_m(m0 != nullptr ? *m0 : T(0), z.T);
-  gates.open(m0 != nullptr ? *m0 : T(0), z.T);
+  const T* m0 = part<T>(args.initial.m, head, 1);
+  gates.m_prev[0] = m0 != nullptr ? *m0 : T(0);
+  gates.load_pre(rows(args.i, 1), rows(args.f, 1), z.T);
+  gates.walk_m(z.T);
+  gates.open(z.T);
 
-  T* C = part<T>(args.last.C, z, head);
-  T* n = part<T>(args.last.n, z, head);
-  const T* C_from = part<T>(args.initial.C, z, head);
-  const T* n_from = part<T>(args.initial.n, z, head);
+  T* C = part<T>(args.last.C, head, z.K * z.V);
+  T* n = part<T>(args.last.n, head, z.K);
+  const T* C_from = part<T>(args.initial.C, head, z.K * z.V);
+  const T* n_from = part<T>(args.initial.n, head, z.K);
   if (C_from == nullptr) {
     std::fill_n(C, z.K * z.V, T(0));
     std::fill_n(n, z.K, T(0));
@@ -243,7 +242,7 @@ void forward_head(const MlstmOptions& options, const MlstmForward& args, const S
     n_from = n;
   }
 
-  const Track<T> n_record = rows(args.record.n);
+  const Track<T> n_record = rows(args.record.n, z.K);
   for (std::int64_t t = 0; t < z.T; ++t) {
     accumulate(gates.forget_gate[t], gates.input_gate[t], k.at(t), n_from, n, z.K);
     n_from = n;
@@ -252,7 +251,7 @@ void forward_head(const MlstmOptions& options, const MlstmForward& args, const S
   }
   gates.divide(options, z.T);
 
-  const Track<T> C_record = rows(args.record.C);
+  const Track<T> C_record = rows(args.record.C, z.K * z.V);
   Scan<T> memory{.rows = z.K,
                  .columns = z.V,
                  .from = C_from,
@@ -263,24 +262,24 @@ void forward_head(const MlstmOptions& options, const MlstmForward& args, const S
                  .decay = {gates.forget_gate.data(), 1},
                  .write = {gates.input_gate.data(), 1},
                  .read = {gates.read.data(), 1}};
-  const Track<T> y = rows(args.h);
+  const Track<T> y = rows(args.h, z.V);
   const std::int64_t stride = C_record.first != nullptr ? 1 : kSteps;
   for (std::int64_t t = 0; t < z.T; t += stride) {
     scan(memory, t, std::min(stride, z.T - t), {y.at(t), y.step});
     if (C_record.first != nullptr) copy(C, C_record.at(t), z.K * z.V);
   }
 
-  *part<T>(args.last.m, z, head) = gates.m[z.T - 1];
-  const auto keep = [&](const Padded<T>& from, const Tensor& to) {
-    const Track<T> out = rows(to);
+  *part<T>(args.last.m, head, 1) = gates.m(z.T - 1);
+  const auto keep = [&](const T* from, const Tensor& to) {
+    const Track<T> out = rows(to, 1);
     if (out.first == nullptr) return;
     for (std::int64_t t = 0; t < z.T; ++t) *out.at(t) = from[t];
   };
-  keep(gates.m, args.m);
-  keep(gates.s, args.s);
-  keep(gates.normalizer, args.normalizer);
-  keep(gates.input_gate, args.record.input_gate);
-  keep(gates.forget_gate, args.record.forget_gate);
+  keep(gates.m_prev.data() + 1, args.m);
+  keep(gates.s.data(), args.s);
+  keep(gates.normalizer.data(), args.normalizer);
+  keep(gates.input_gate.data(), args.record.input_gate);
+  keep(gates.forget_gate.data(), args.record.forget_gate);
 }
 
 /// Memory of one head for the backward pass.
@@ -288,12 +287,12 @@ template <typename T>
 struct Workspace {
   explicit Workspace(const Sizes& z)
       : gates(z.T),
-        C(Padded<T>::Zero(z.K * z.V)),
-        G(C),
-        n(Padded<T>::Zero(z.K)),
-        dn(n),
-        out(Padded<T>::Zero(kSteps * std::max(z.K, z.V))),
-        sum_slope(Padded<T>::Zero(padded(z.T))),
+        C(z.K * z.V),
+        G(z.K * z.V),
+        n(z.K),
+        dn(z.K),
+        out(kSteps * std::max(z.K, z.V)),
+        sum_slope(z.T),
         balance(static_cast<std::size_t>(z.T)) {}
 
   Gates<T> gates;
@@ -317,22 +316,25 @@ template <typename T>
 void backward_head(const MlstmOptions& options, const MlstmBackward& args, const Sizes& z,
                    std::int64_t head, Workspace<T>& work) {
   const MlstmForward& fw = args.forward;
-  const std::int64_t b = head / z.H, h = head % z.H;
-  const auto rows = [&](const Tensor& x) { return track<T>(x, z, b, h); };
-  const Track<T> q = rows(fw.q), k = rows(fw.k), v = rows(fw.v);
-  const Track<T> m = rows(fw.m), s = rows(fw.s), y = rows(fw.h);
-  const Track<T> dh = rows(args.dh), dq = rows(args.dq), dk = rows(args.dk), dv = rows(args.dv);
-  const Track<T> di = rows(args.di), df = rows(args.df);
+  const auto rows = [&](const Tensor& x, std::int64_t width) {
+    return track<T>(x, z, head, width);
+  };
+  const Track<T> q = rows(fw.q, z.K), k = rows(fw.k, z.K), v = rows(fw.v, z.V);
+  const Track<T> m = rows(fw.m, 1), s = rows(fw.s, 1), y = rows(fw.h, z.V);
+  const Track<T> dh = rows(args.dh, z.V), dq = rows(args.dq, z.K), dk = rows(args.dk, z.K),
+                 dv = rows(args.dv, z.V);
+  const Track<T> di = rows(args.di, 1), df = rows(args.df, 1);
 
   // What the forward pass knew.
   Gates<T>& gates = work.gates;
-  gates.load_pre(rows(fw.i), rows(fw.f), z.T);
+  gates.load_pre(rows(fw.i, 1), rows(fw.f, 1), z.T);
   for (std::int64_t t = 0; t < z.T; ++t) {
-    gates.m[t] = *m.at(t);
+    gates.m(t) = *m.at(t);
     gates.s[t] = *s.at(t);
   }
-  const T* m0 = part<T>(fw.initial.m, z, head);
-  gates.open(m0 != nullptr ? *m0 : T(0), z.T);
+  const T* m0 = part<T>(fw.initial.m, head, 1);
+  gates.m_prev[0] = m0 != nullptr ? *m0 : T(0);
+  gates.open(z.T);
   gates.divide(options, z.T);
 
   // d N / d s = sign(s) where |s| decides; h = C^T q / (N + eps) gives dN = -<dh, h> / (N + eps).
@@ -347,14 +349,14 @@ void backward_head(const MlstmOptions& options, const MlstmBackward& args, const
 
   // Forwards, with C transposed so that its rows are summed up at once:
   // dq_t = read_t C_t dh_t + query_scale ds_t n_t
-  const T* C0 = part<T>(fw.initial.C, z, head);
-  const T* n0 = part<T>(fw.initial.n, z, head);
+  const T* C0 = part<T>(fw.initial.C, head, z.K * z.V);
+  const T* n0 = part<T>(fw.initial.n, head, z.K);
   if (C0 != nullptr) {
     transpose(C0, work.C.data(), z.K, z.V);
     copy(n0, work.n.data(), z.K);
   } else {
-    work.C.setZero();
-    work.n.setZero();
+    work.C.fill(T(0));
+    work.n.fill(T(0));
   }
   T* const n = work.n.data();
   const Track<T> outs_k{work.out.data(), z.K}, outs_v{work.out.data(), z.V};
@@ -387,17 +389,17 @@ void backward_head(const MlstmOptions& options, const MlstmBackward& args, const
   T* const dn = work.dn.data();
   double carried = 0.0;  // the gradient of log_forget: what all later steps and the end state add
   if (args.dlast.C.defined()) {
-    const T* dC_last = part<T>(args.dlast.C, z, head);
-    const T* dn_last = part<T>(args.dlast.n, z, head);
+    const T* dC_last = part<T>(args.dlast.C, head, z.K * z.V);
+    const T* dn_last = part<T>(args.dlast.n, head, z.K);
     copy(dC_last, G, z.K * z.V);
     transpose(dC_last, work.C.data(), z.K, z.V);
     copy(dn_last, dn, z.K);
-    carried = dot_in_double(part<T>(fw.last.C, z, head), dC_last, z.K * z.V) +
-              dot_in_double(part<T>(fw.last.n, z, head), dn_last, z.K);
+    carried = dot_in_double(part<T>(fw.last.C, head, z.K * z.V), dC_last, z.K * z.V) +
+              dot_in_double(part<T>(fw.last.n, head, z.K), dn_last, z.K);
   } else {
-    work.G.setZero();
-    work.C.setZero();
-    work.dn.setZero();
+    work.G.fill(T(0));
+    work.C.fill(T(0));
+    work.dn.fill(T(0));
   }
   const std::int64_t end = z.T - 1;
   gates.forget_gate[z.T] = T(1);  // nothing is forgotten between the last step and the end state
@@ -433,18 +435,21 @@ void backward_head(const MlstmOptions& options, const MlstmBackward& args, const
       add(dk_t, dk.at(t), z.K);
       *di.at(t) += di_t;
       carried += work.balance[static_cast<std::size_t>(t)] - static_cast<double>(di_t);
-      *df.at(t) += gates.forget_slope[t] * static_cast<T>(carried);
+      if (t > 0) *df.at(t) += gates.forget_slope[t] * static_cast<T>(carried);
     }
   }
 
+  // What is left of G belongs to the state before the first step.
+  const T decay = gates.forget_gate[0];
+  if (C0 != nullptr) {
+    const T dm0 =
+        decay * static_cast<T>(dot_in_double(C0, G, z.K * z.V) + dot_in_double(n0, dn, z.K));
+    *df.at(0) += gates.forget_slope[0] * dm0;
+    if (args.dinitial.m.defined()) *part<T>(args.dinitial.m, head, 1) += dm0;
+  }
   if (args.dinitial.C.defined()) {
-    const T decay = gates.forget_gate[0];
-    add(G, part<T>(args.dinitial.C, z, head), z.K * z.V, decay);
-    add(dn, part<T>(args.dinitial.n, z, head), z.K, decay);
-    if (C0 != nullptr) {
-      *part<T>(args.dinitial.m, z, head) +=
-          decay * static_cast<T>(dot_in_double(C0, G, z.K * z.V) + dot_in_double(n0, dn, z.K));
-    }
+    add(G, part<T>(args.dinitial.C, head, z.K * z.V), z.K * z.V, decay);
+    add(dn, part<T>(args.dinitial.n, head, z.K), z.K, decay);
   }
 }
 
@@ -453,8 +458,9 @@ Sizes sizes_of(const MlstmForward& args) {
         "[mlstm] needs q and k of shape (batch, time, heads, width) and v with its own width.");
   const Sizes z{args.q.extent(0), args.q.extent(1), args.q.extent(2), args.q.extent(3),
                 args.v.extent(3)};
-  check(args.q.elements() > 0 && z.V > 0, "[mlstm] has nothing to do: q has shape {}, v {}.",
-        args.q.shape().text(), args.v.shape().text());
+  check(args.q.elements() > 0 && z.V > 0,
+        "[mlstm] has nothing to do: batch {}, time {}, heads {}, key width {}, value width {}.",
+        z.B, z.T, z.H, z.K, z.V);
   return z;
 }
 

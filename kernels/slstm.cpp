@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 #include "kernels/lanes.hpp"
 #include "kernels/route.hpp"
@@ -140,44 +139,39 @@ Lines<T> state_units(const Tensor& x, const Sizes& z, const Piece& p) {
   return {x.data<T>() + (p.first * z.H + p.head) * z.D, z.width()};
 }
 
-/// Numbers of one piece at one step, side by side: rows of D, padded to whole groups.
+/// Numbers of one piece at one step, side by side: rows of D.
 template <typename T>
-struct Units {
-  Units(const Sizes& z, T fill = T(0))
-      : D(z.D), values(Padded<T>::Constant(padded(z.slice * z.D), fill)) {}
+struct Units : Padded<T> {
+  Units(const Sizes& z, T fill = T(0)) : Padded<T>(z.slice * z.D, fill), D(z.D) {}
 
   void read(const Lines<T>& from, std::int64_t rows) {
-    for (std::int64_t r = 0; r < rows; ++r) copy(from.at(r), values.data() + r * D, D);
+    for (std::int64_t r = 0; r < rows; ++r) copy(from.at(r), this->data() + r * D, D);
   }
   void write(const Lines<T>& to, std::int64_t rows) const {
     if (to.first == nullptr) return;
-    for (std::int64_t r = 0; r < rows; ++r) copy(values.data() + r * D, to.at(r), D);
+    for (std::int64_t r = 0; r < rows; ++r) copy(this->data() + r * D, to.at(r), D);
   }
   void add_to(const Lines<T>& to, std::int64_t rows) const {
-    for (std::int64_t r = 0; r < rows; ++r) add(values.data() + r * D, to.at(r), D);
+    for (std::int64_t r = 0; r < rows; ++r) add(this->data() + r * D, to.at(r), D);
   }
-  auto operator[](std::int64_t at) { return group(values, at); }
 
   std::int64_t D;
-  Padded<T> values;
 };
 
 /// stabilise() with the rule of the first step: where n is 0 there is nothing to forget.
 template <typename T>
-StabilisedGroup<T> open_gates(const Group<T>& i, const Group<T>& log_forget, const Group<T>& m_prev,
-                              const Group<T>& n_prev) {
-  StabilisedGroup<T> gates(i, log_forget, m_prev);
-  const auto first = (n_prev == T(0)).eval();
-  gates.m = first.select(i, gates.m);
-  gates.input_gate = first.select(Group<T>::Ones(), gates.input_gate);
-  gates.forget_gate = first.select(Group<T>::Zero(), gates.forget_gate);
+StabilisedLanes<T> open_gates(Lanes<T> i, Lanes<T> log_forget, Lanes<T> m_prev, Lanes<T> n_prev) {
+  StabilisedLanes<T> gates(i, log_forget, m_prev);
+  gates.m = n_prev == T(0) ? i : gates.m;
+  gates.input_gate = n_prev == T(0) ? all<T>(T(1)) : gates.input_gate;
+  gates.forget_gate = n_prev == T(0) ? Lanes<T>{} : gates.forget_gate;
   return gates;
 }
 
 template <typename T>
 struct ForwardSpace {
   explicit ForwardSpace(const Sizes& z)
-      : y(z), c(z), n(z), m(z), input_gate(z), forget_gate(z), pre{z, z, z, z} {}
+      : y(z), c(z), n(z), m(z), input_gate(z), forget_gate(z), pre{z, z, z, z}, mixing(0) {}
   Units<T> y, c, n, m;
   Units<T> input_gate, forget_gate;
   Units<T> pre[kGates];
@@ -193,8 +187,8 @@ void mix(const SlstmForward& args, const Sizes& z, const Piece& p, std::int64_t 
   for (int gate = 0; gate < kGates; ++gate) {
     const Lines<T> wx = units<T>(args.wx, z, p, t, gate);
     const T* b = args.b.data<T>() + gate * z.width() + p.head * z.D;
-    T* out = space.pre[gate].values.data();
-    const T* y = space.y.values.data();
+    T* out = space.pre[gate].data();
+    const T* y = space.y.data();
     if (turned) {
       multiply(Product<T>{.rows = p.rows,
                           .inner = z.D,
@@ -231,7 +225,7 @@ template <typename T>
 void forward_piece(const SlstmForward& args, const Sizes& z, const Piece& p,
                    ForwardSpace<T>& space) {
   const auto begin = [&](Units<T>& units, const Tensor& from) {
-    units.values.setZero();
+    units.fill(T(0));
     if (from) units.read(state_units<T>(from, z, p), p.rows);
   };
   begin(space.y, args.initial.y);
@@ -242,7 +236,7 @@ void forward_piece(const SlstmForward& args, const Sizes& z, const Piece& p,
   const bool turned = z.T * p.rows > 4;
   if (turned) {
     const T* r = args.r.data<T>() + p.head * kGates * z.D * z.D;
-    space.mixing.resize(kGates * z.D * z.D);
+    space.mixing = Padded<T>(kGates * z.D * z.D);
     for (std::int64_t out = 0; out < kGates * z.D; ++out) {
       for (std::int64_t in = 0; in < z.D; ++in) {
         space.mixing[in * kGates * z.D + out] = r[out * z.D + in];
@@ -252,20 +246,20 @@ void forward_piece(const SlstmForward& args, const Sizes& z, const Piece& p,
 
   for (std::int64_t t = 0; t < z.T; ++t) {
     mix(args, z, p, t, turned, space);
-    for (std::int64_t at = 0; at < p.rows * z.D; at += kGroup) {
-      const SigmoidGroup<T> forget(space.pre[1][at]);
-      const StabilisedGroup<T> gates =
-          open_gates<T>(space.pre[0][at], forget.log(), space.m[at], space.n[at]);
-      const Group<T> z_value = space.pre[2][at].tanh();
-      const SigmoidGroup<T> output(space.pre[3][at]);
-      const Group<T> c = gates.forget_gate * space.c[at] + gates.input_gate * z_value;
-      const Group<T> n = gates.forget_gate * space.n[at] + gates.input_gate;
-      space.c[at] = c;
-      space.n[at] = n;
-      space.m[at] = gates.m;
-      space.y[at] = output.value() * (c / n);
-      space.input_gate[at] = gates.input_gate;
-      space.forget_gate[at] = gates.forget_gate;
+    for (std::int64_t at = 0; at < p.rows * z.D; at += kLanes<T>) {
+      const SigmoidLanes<T> forget(space.pre[1].get(at));
+      const StabilisedLanes<T> gates =
+          open_gates<T>(space.pre[0].get(at), forget.log(), space.m.get(at), space.n.get(at));
+      const Lanes<T> c =
+          gates.forget_gate * space.c.get(at) + gates.input_gate * tanh_of<T>(space.pre[2].get(at));
+      const Lanes<T> n = gates.forget_gate * space.n.get(at) + gates.input_gate;
+      const SigmoidLanes<T> output(space.pre[3].get(at));
+      space.c.set(at, c);
+      space.n.set(at, n);
+      space.m.set(at, gates.m);
+      space.y.set(at, output.value() * (c / n));
+      space.input_gate.set(at, gates.input_gate);
+      space.forget_gate.set(at, gates.forget_gate);
     }
     space.y.write(units<T>(args.y, z, p, t), p.rows);
     for (const SlstmRecord* record : {&args.saved, &args.record}) {
@@ -300,8 +294,8 @@ struct BackwardSpace {
         n_prev(z, T(1)),
         m_prev(z),
         pre{z, z, z, z},
-        dpre(Padded<T>::Zero(kStretch * z.slice * kGates * z.D)),
-        y_prev(Padded<T>::Zero(kStretch * z.slice * z.D)) {}
+        dpre(kStretch * z.slice * kGates * z.D),
+        y_prev(kStretch * z.slice * z.D) {}
   Units<T> dy, dc, dn;
   Units<T> c, n, c_prev, n_prev, m_prev;
   Units<T> pre[kGates];  ///< pre-activations, then their gradients
@@ -317,7 +311,7 @@ void backward_piece(const SlstmBackward& args, const Sizes& z, const Piece& p,
   const SlstmRecord& saved = fw.saved;
   const std::int64_t line = kGates * z.D;
   const auto begin = [&](Units<T>& units, const Tensor& from) {
-    units.values.setZero();
+    units.fill(T(0));
     if (from) units.read(state_units<T>(from, z, p), p.rows);
   };
   begin(space.dy, args.dlast.y);
@@ -328,8 +322,8 @@ void backward_piece(const SlstmBackward& args, const Sizes& z, const Piece& p,
 
   std::int64_t kept = 0;  // steps in space.dpre
   for (std::int64_t t = z.T - 1; t >= 0; --t) {
-    std::swap(space.c.values, space.c_prev.values);
-    std::swap(space.n.values, space.n_prev.values);
+    space.c.swap(space.c_prev);
+    space.n.swap(space.n_prev);
     if (t > 0) {
       space.c_prev.read(units<T>(saved.c, z, p, t - 1), p.rows);
       space.n_prev.read(units<T>(saved.n, z, p, t - 1), p.rows);
@@ -344,27 +338,27 @@ void backward_piece(const SlstmBackward& args, const Sizes& z, const Piece& p,
     }
     const Lines<T> dy = units<T>(args.dy, z, p, t);
     for (std::int64_t r = 0; r < p.rows; ++r) {
-      add(dy.at(r), space.dy.values.data() + r * z.D, z.D);
+      add(dy.at(r), space.dy.data() + r * z.D, z.D);
     }
 
-    for (std::int64_t at = 0; at < p.rows * z.D; at += kGroup) {
-      const SigmoidGroup<T> forget(space.pre[1][at]);
-      const StabilisedGroup<T> gates =
-          open_gates<T>(space.pre[0][at], forget.log(), space.m_prev[at], space.n_prev[at]);
-      const Group<T> z_value = space.pre[2][at].tanh();
-      const SigmoidGroup<T> output(space.pre[3][at]);
-      const Group<T> read = output.value() / space.n[at];  // y = read c
-      const Group<T> y = read * space.c[at];
-      const Group<T> dy_total = space.dy[at];
-      const Group<T> dc = space.dc[at] + dy_total * read;
-      const Group<T> dn = space.dn[at] - dy_total * y / space.n[at];
-      space.pre[0][at] = gates.input_gate * (dc * z_value + dn);
-      space.pre[1][at] =
-          gates.forget_gate * (dc * space.c_prev[at] + dn * space.n_prev[at]) * forget.complement();
-      space.pre[2][at] = dc * gates.input_gate * (T(1) - z_value.square());
-      space.pre[3][at] = dy_total * y * output.complement();
-      space.dc[at] = gates.forget_gate * dc;
-      space.dn[at] = gates.forget_gate * dn;
+    for (std::int64_t at = 0; at < p.rows * z.D; at += kLanes<T>) {
+      const SigmoidLanes<T> forget(space.pre[1].get(at)), output(space.pre[3].get(at));
+      const Lanes<T> c_prev = space.c_prev.get(at), n_prev = space.n_prev.get(at);
+      const StabilisedLanes<T> gates =
+          open_gates<T>(space.pre[0].get(at), forget.log(), space.m_prev.get(at), n_prev);
+      const Lanes<T> value = tanh_of<T>(space.pre[2].get(at));
+      const Lanes<T> inverse = T(1) / space.n.get(at);
+      const Lanes<T> read = output.value() * inverse;  // y = read c
+      const Lanes<T> y = read * space.c.get(at);
+      const Lanes<T> dy_total = space.dy.get(at);
+      const Lanes<T> dc = space.dc.get(at) + dy_total * read;
+      const Lanes<T> dn = space.dn.get(at) - dy_total * y * inverse;
+      space.pre[0].set(at, gates.input_gate * (dc * value + dn));
+      space.pre[1].set(at, gates.forget_gate * (dc * c_prev + dn * n_prev) * forget.complement());
+      space.pre[2].set(at, dc * gates.input_gate * (T(1) - value * value));
+      space.pre[3].set(at, dy_total * y * output.complement());
+      space.dc.set(at, gates.forget_gate * dc);
+      space.dn.set(at, gates.forget_gate * dn);
     }
 
     T* const dpre = space.dpre.data() + kept * p.rows * line;
@@ -379,7 +373,7 @@ void backward_piece(const SlstmBackward& args, const Sizes& z, const Piece& p,
       }
     }
     for (int gate = 0; gate < kGates; ++gate) {
-      T* const d = space.pre[gate].values.data();
+      T* const d = space.pre[gate].data();
       const Lines<T> clamp = units<T>(fw.clamp, z, p, t, gate);
       if (clamp.first != nullptr) {
         for (std::int64_t r = 0; r < p.rows; ++r) {
@@ -402,7 +396,7 @@ void backward_piece(const SlstmBackward& args, const Sizes& z, const Piece& p,
                         .start = nullptr,
                         .start_row = 0,
                         .bias = nullptr,
-                        .out = space.dy.values.data(),
+                        .out = space.dy.data(),
                         .out_row = z.D});
 
     if (++kept == kStretch || t == 0) {
@@ -428,7 +422,10 @@ void backward_piece(const SlstmBackward& args, const Sizes& z, const Piece& p,
   space.dy.add_to(state_units<T>(args.dinitial.y, z, p), p.rows);
   space.dc.add_to(state_units<T>(args.dinitial.c, z, p), p.rows);
   space.dn.add_to(state_units<T>(args.dinitial.n, z, p), p.rows);
-  space.dc.values = space.dc.values * space.c_prev.values + space.dn.values * space.n_prev.values;
+  for (std::int64_t at = 0; at < p.rows * z.D; at += kLanes<T>) {
+    space.dc.set(at,
+                 space.dc.get(at) * space.c_prev.get(at) + space.dn.get(at) * space.n_prev.get(at));
+  }
   space.dc.add_to(state_units<T>(args.dinitial.m, z, p), p.rows);
 }
 
@@ -437,7 +434,9 @@ Sizes sizes_of(const SlstmForward& args) {
         "[slstm] needs wx of shape (batch, time, 4, heads * units) and y of shape (batch, time, "
         "heads, units).");
   Sizes z{args.y.extent(0), args.y.extent(1), args.y.extent(2), args.y.extent(3), 1};
-  check(args.y.elements() > 0, "[slstm] has nothing to do: y has shape {}.", args.y.shape().text());
+  check(args.y.elements() > 0,
+        "[slstm] has nothing to do: batch {}, time {}, heads {}, units per head {}.", z.B, z.T, z.H,
+        z.D);
   // Few rows waste the product's registers; many leave nothing for other threads.
   z.slice = std::min(z.B, std::max<std::int64_t>(4, (z.B + 7) / 8));
   return z;

@@ -63,9 +63,12 @@ Shape::Shape(std::span<const std::int64_t> extents) : rank_(static_cast<int>(ext
   // Room for eight bytes each, so that neither elements() nor bytes() can overflow.
   std::int64_t room = std::numeric_limits<std::int64_t>::max() / 8;
   for (const std::int64_t extent : extents) {
+    if (extent >= 0 && extent <= room) [[likely]] {
+      if (extent > 0) room /= extent;
+      continue;
+    }
     check(extent >= 0, "An axis cannot have {} entries, as in the shape {}.", extent, text());
-    check(extent <= room, "The shape {} has more elements than can be counted.", text());
-    if (extent > 0) room /= extent;
+    throw Error(fmt::format("The shape {} has more elements than can be counted.", text()));
   }
 }
 

@@ -26,7 +26,9 @@ std::vector<Case> all_cases() {
 }
 
 std::vector<Case> timing_cases() {
-  return op_timing_cases();
+  std::vector<Case> all = op_timing_cases();
+  for (Case& c : cell_timing_cases()) all.push_back(std::move(c));
+  return all;
 }
 
 std::vector<Tensor> make_inputs(const Case& c, DType dtype) {
