@@ -50,34 +50,40 @@ Box Box::cut_right(float width) {
   return part;
 }
 
-float text_pixels(float scale, TextSize size) {
-  // 12 px at 96 dpi are 9 pt; a scale below 1 must not make it smaller.
-  const float base = size == TextSize::small ? 12.0f : size == TextSize::body ? 14.0f : 18.0f;
-  return std::max(base * scale, 12.0f);
+float text_pixels(float scale) {
+  const float wanted = std::max(12.0f, std::round(13.0f * scale));
+  const float built = ImGui::GetFont()->FontSize * ImGui::GetIO().FontGlobalScale;
+  return std::abs(built - wanted) < 0.08f * wanted && built >= 12.0f ? built : wanted;
 }
 
 Painter::Painter(const Scene& scene)
     : list_(ImGui::GetWindowDrawList()),
       palette_(scene.palette),
       scale_(scene.scale),
-      font_(ImGui::GetFont()) {}
+      pixels_(text_pixels(scene.scale)) {}
 
-float Painter::line_height(TextSize size) const {
-  return std::ceil(text_pixels(scale_, size) * 1.25f);
+// The second font of the atlas, where there is one, is the bold face.
+ImFont* Painter::font(Weight weight) const {
+  const ImFontAtlas* atlas = ImGui::GetIO().Fonts;
+  return weight == Weight::bold && atlas->Fonts.Size > 1 ? atlas->Fonts[1] : ImGui::GetFont();
 }
 
-ImVec2 Painter::measure(std::string_view text, TextSize size) const {
-  return font_->CalcTextSizeA(text_pixels(scale_, size), FLT_MAX, 0.0f, text.data(),
-                              text.data() + text.size());
+float Painter::line_height() const {
+  return std::ceil(pixels_ * 1.25f);
 }
 
-std::string Painter::fit(std::string_view text, float width, TextSize size) const {
-  if (measure(text, size).x <= width) return std::string(text);
-  const float room = width - measure("…", size).x;
+ImVec2 Painter::measure(std::string_view text, Weight weight) const {
+  return font(weight)->CalcTextSizeA(pixels_, FLT_MAX, 0.0f, text.data(),
+                                     text.data() + text.size());
+}
+
+std::string Painter::fit(std::string_view text, float width, Weight weight) const {
+  if (measure(text, weight).x <= width) return std::string(text);
+  const float room = width - measure("…", weight).x;
   std::size_t end = 0;
   while (end < text.size()) {
     const std::size_t next = next_character(text, end);
-    if (measure(text.substr(0, next), size).x > room) break;
+    if (measure(text.substr(0, next), weight).x > room) break;
     end = next;
   }
   while (end > 0 && text[end - 1] == ' ') --end;
@@ -85,54 +91,54 @@ std::string Painter::fit(std::string_view text, float width, TextSize size) cons
 }
 
 std::string Painter::fit_first(std::span<const std::string> texts, float width,
-                               TextSize size) const {
+                               Weight weight) const {
   for (const std::string& text : texts) {
-    if (measure(text, size).x <= width) return text;
+    if (measure(text, weight).x <= width) return text;
   }
-  return texts.empty() ? std::string() : fit(texts.back(), width, size);
+  return texts.empty() ? std::string() : fit(texts.back(), width, weight);
 }
 
-void Painter::text(ImVec2 at, ImU32 colour, std::string_view text, TextSize size) {
+void Painter::text(ImVec2 at, ImU32 colour, std::string_view text, Weight weight) {
   // Whole pixels keep glyphs sharp.
-  list_->AddText(font_, text_pixels(scale_, size), {std::floor(at.x), std::floor(at.y)}, colour,
-                 text.data(), text.data() + text.size());
+  list_->AddText(font(weight), pixels_, {std::floor(at.x), std::floor(at.y)}, colour, text.data(),
+                 text.data() + text.size());
 }
 
 void Painter::text_in(const Box& box, ImU32 colour, std::string_view words, Align align,
-                      TextSize size) {
+                      Weight weight) {
   if (box.empty()) return;
-  const std::string shown = fit(words, box.width() + 0.5f, size);
+  const std::string shown = fit(words, box.width() + 0.5f, weight);
   if (shown.empty()) return;
-  const ImVec2 extent = measure(shown, size);
+  const ImVec2 extent = measure(shown, weight);
   const float room = box.width() - extent.x;
   const float x = align == Align::left ? 0.0f : align == Align::centre ? room / 2 : room;
   text({box.min.x + std::max(x, 0.0f), box.min.y + (box.height() - extent.y) / 2}, colour, shown,
-       size);
+       weight);
 }
 
 float Painter::paragraph(ImVec2 at, float width, ImU32 colour, std::string_view words,
-                         TextSize size, bool draw) {
-  const float height = line_height(size);
-  const float pixels = text_pixels(scale_, size);
+                         Weight weight, bool draw) {
+  const ImFont* face = font(weight);
   const char* line = words.data();
   const char* end = words.data() + words.size();
   float y = at.y;
   while (line < end) {
     const char* stop = std::find(line, end, '\n');
     const char* wrap =
-        font_->CalcWordWrapPositionA(pixels / font_->FontSize, line, stop, std::max(width, pixels));
+        face->CalcWordWrapPositionA(pixels_ / face->FontSize, line, stop, std::max(width, pixels_));
     // A word wider than the line is broken; at least one character goes on every line.
     if (wrap <= line && line < stop) {
       const std::string_view rest(line, static_cast<std::size_t>(stop - line));
       wrap = line + next_character(rest, 0);
     }
     if (draw) {
-      text({at.x, y}, colour, std::string_view(line, static_cast<std::size_t>(wrap - line)), size);
+      text({at.x, y}, colour, std::string_view(line, static_cast<std::size_t>(wrap - line)),
+           weight);
     }
-    y += height;
+    y += line_height();
     line = wrap;
-    while (line < end && *line == ' ') ++line;
-    if (line < end && *line == '\n' && line == stop) ++line;
+    while (line < stop && *line == ' ') ++line;
+    if (line == stop && line < end) ++line;
   }
   return y - at.y;
 }
@@ -222,10 +228,10 @@ void Painter::hatch(const Box& box, ImU32 colour) {
 }
 
 float Painter::badge(ImVec2 at, const GateStyle& style) {
-  const float side = line_height(TextSize::small);
+  const float side = line_height();
   const Box box{at, {at.x + side, at.y + side}};
   fill(box, style.colour, px(3.0f));
-  text_in(box, readable_on(style.colour), style.letter, Align::centre, TextSize::small);
+  text_in(box, readable_on(style.colour), style.letter, Align::centre);
   return side;
 }
 
@@ -234,7 +240,7 @@ void hover_card(const Scene& scene, std::span<const CardLine> lines) {
   ImDrawList* list = ImGui::GetForegroundDrawList();
   ImFont* font = ImGui::GetFont();
   const Palette& palette = scene.palette;
-  const float pad = 6.0f * scene.scale, pixels = text_pixels(scene.scale, TextSize::small);
+  const float pad = 6.0f * scene.scale, pixels = text_pixels(scene.scale);
   const float line_height = std::ceil(pixels * 1.3f);
   const ImVec2 screen = ImGui::GetIO().DisplaySize;
   float width = 0.0f;

@@ -33,8 +33,7 @@ struct Box {
 };
 
 enum class Align { left, centre, right };
-/// `small` is 9 pt at 100 %, the smallest text there is.
-enum class TextSize { small, body, large };
+enum class Weight { regular, bold };
 
 struct Stroke {
   ImU32 colour = 0;
@@ -43,8 +42,9 @@ struct Stroke {
   bool stepped = false;  ///< holds each value until the next point
 };
 
-/// The pixel size of text of a scene.
-float text_pixels(float scale, TextSize size);
+/// The pixel size of all text at a scale: 13 at 100 %, never less than 12 (9 pt). Where the current
+/// ImGui font was built for (nearly) this size it is taken as it is, so that glyphs stay sharp.
+float text_pixels(float scale);
 
 class Painter {
  public:
@@ -55,22 +55,22 @@ class Painter {
   const Palette& palette() const { return palette_; }
   /// Logical pixels at 100 % in pixels of this scene.
   float px(float logical) const { return logical * scale_; }
-  float line_height(TextSize size = TextSize::body) const;
+  float line_height() const;
 
-  ImVec2 measure(std::string_view text, TextSize size = TextSize::body) const;
+  ImVec2 measure(std::string_view text, Weight weight = Weight::regular) const;
   /// The text, shortened with an ellipsis to at most `width` pixels; empty when nothing fits.
-  std::string fit(std::string_view text, float width, TextSize size = TextSize::body) const;
+  std::string fit(std::string_view text, float width, Weight weight = Weight::regular) const;
   /// The first of the texts that fits into `width`, else the last one shortened.
   std::string fit_first(std::span<const std::string> texts, float width,
-                        TextSize size = TextSize::body) const;
+                        Weight weight = Weight::regular) const;
 
-  void text(ImVec2 at, ImU32 colour, std::string_view text, TextSize size = TextSize::body);
+  void text(ImVec2 at, ImU32 colour, std::string_view text, Weight weight = Weight::regular);
   /// One line, vertically centred in the box and shortened to it.
   void text_in(const Box& box, ImU32 colour, std::string_view text, Align align = Align::left,
-               TextSize size = TextSize::body);
+               Weight weight = Weight::regular);
   /// Text broken into lines; returns the height it needs. Drawn only when `draw`.
   float paragraph(ImVec2 at, float width, ImU32 colour, std::string_view text,
-                  TextSize size = TextSize::body, bool draw = true);
+                  Weight weight = Weight::regular, bool draw = true);
 
   void fill(const Box& box, ImU32 colour, float rounding = 0.0f);
   void outline(const Box& box, ImU32 colour, float width = 1.0f, float rounding = 0.0f);
@@ -87,8 +87,10 @@ class Painter {
 
   ImDrawList* list_;
   const Palette& palette_;
+  ImFont* font(Weight weight) const;
+
   float scale_;
-  ImFont* font_;
+  float pixels_;
 };
 
 /// A box of lines near the mouse, kept inside the canvas, on top of everything.

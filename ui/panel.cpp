@@ -48,7 +48,7 @@ Panel::Panel(const Scene& scene, const char* id, ImVec2 size, bool scrolls) {
   ImGui::BeginChild(id, {std::max(size.x, 1.0f), std::max(size.y, 1.0f)}, false,
                     flags | ImGuiWindowFlags_NoNav);
   ImGui::SetWindowFontScale(1.0f);
-  ImGui::SetWindowFontScale(text_pixels(s, TextSize::body) / ImGui::GetFontSize());
+  ImGui::SetWindowFontScale(text_pixels(s) / ImGui::GetFontSize());
   content_.min = ImGui::GetCursorScreenPos();
   const ImVec2 room = ImGui::GetContentRegionAvail();
   content_.max = {content_.min.x + std::max(room.x, 0.0f), content_.min.y + std::max(room.y, 0.0f)};
@@ -111,7 +111,7 @@ void say(Painter& painter, const Box& box, std::string_view sentence) {
   if (box.empty()) return;
   const float width = std::min(box.width() - painter.px(16), painter.px(420));
   if (width < painter.px(24)) return;
-  const float height = painter.paragraph({0, 0}, width, 0, sentence, TextSize::body, false);
+  const float height = painter.paragraph({0, 0}, width, 0, sentence, Weight::regular, false);
   // A single line stands in the middle; more than one reads better from a common left edge.
   const float x = std::max(box.centre().x - std::min(width, painter.measure(sentence).x) / 2,
                            box.min.x + painter.px(8));
