@@ -1,6 +1,7 @@
-// Palettes and colour maps.
+// Palettes, colour maps and the fixed looks of the gates.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -16,11 +17,62 @@ struct Palette {
   PaletteName name = PaletteName::light;
   ImU32 background = 0, panel = 0, text = 0, muted_text = 0, grid = 0, accent = 0, cursor = 0,
         warning = 0;
+  ImU32 control = 0;          ///< face of buttons, tabs and slider grooves
+  ImU32 control_hovered = 0;  ///< the same under the mouse
+  ImU32 zero = 0;             ///< exact zero of signed values
   float line_width = 1.5f;
 };
 
 const Palette& palette(PaletteName name);
 /// Throws when the name is not light, dark or projector.
 PaletteName palette_name(const std::string& text);
+
+/// The same colour at another opacity, 0..1.
+ImU32 with_alpha(ImU32 colour, float alpha);
+/// Linear mix of two colours; t = 0 gives a, t = 1 gives b.
+ImU32 mix(ImU32 a, ImU32 b, float t);
+/// Black or white, whichever reads better on `colour`.
+ImU32 readable_on(ImU32 colour);
+
+/// What kind of number a colour stands for.
+enum class MapName {
+  signed_values,  ///< diverging around exact zero: blue positive, orange negative
+  unit,           ///< cividis: gates, shares, probabilities
+  log_domain,     ///< sequential: log weights, nats
+};
+
+/// A colour map over a range. Signed ranges are symmetric: only `high` counts.
+class ColourScale {
+ public:
+  ColourScale(const Palette& palette, MapName map, double low, double high);
+
+  MapName map() const { return map_; }
+  double low() const { return low_; }
+  double high() const { return high_; }
+  /// Values outside the range get the colour of its end. NaN and infinities are magenta.
+  ImU32 operator()(double value) const;
+
+ private:
+  MapName map_;
+  double low_, high_;
+  std::array<ImU32, 513> table_;
+};
+
+/// What marks a value that is no number. Always drawn with a hatch on top.
+inline constexpr ImU32 kNotANumber = IM_COL32(214, 0, 170, 255);
+
+enum class Dash { solid, dashed, dotted, dash_dot };
+
+/// How one gate or state is drawn everywhere: colour, letter and line style together.
+struct GateStyle {
+  const char* letter;
+  ImU32 colour;
+  Dash dash = Dash::solid;
+  float width = 1.0f;  ///< times the palette's line width
+  bool stepped = false;
+};
+
+/// `letter` is one of i f o z c n m; 'C' draws like 'c'. Anything else draws like text.
+GateStyle gate_style(const Palette& palette, char letter);
 
 }  // namespace xlab::ui

@@ -42,6 +42,8 @@ class View {
   virtual Table table(const Scene& scene) const = 0;
   /// Smallest useful size in logical pixels at 100 %.
   virtual ImVec2 minimum_size() const { return {240, 120}; }
+  /// Whether the drawing moves by itself just now, so that it has to be drawn again and again.
+  virtual bool animating(const Scene&) const { return false; }
 };
 
 /// Every view, in the order of the Window menu: time, gates, memory, loss, next, inspector.

@@ -1,0 +1,384 @@
+// Snapshots for the tests of the drawing layer: a small model that recalls, computed here in plain
+// doubles, and versions of it that are empty, tiny, huge or full of numbers that are none.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/snapshot.hpp"
+
+namespace xlab::tests {
+
+/// Repeatable numbers in [-1, 1).
+class Noise {
+ public:
+  explicit Noise(std::uint64_t seed) : state_(seed * 2654435761u + 88172645463325252u) {}
+  double next() {
+    state_ ^= state_ << 13;
+    state_ ^= state_ >> 7;
+    state_ ^= state_ << 17;
+    return static_cast<double>(state_ >> 11) / 4503599627370496.0 - 1.0;
+  }
+  std::vector<double> unit_vector(int size) {
+    std::vector<double> v(static_cast<std::size_t>(size));
+    double norm = 0.0;
+    for (double& x : v) {
+      x = next();
+      norm += x * x;
+    }
+    for (double& x : v) x /= std::sqrt(std::max(norm, 1e-12));
+    return v;
+  }
+
+ private:
+  std::uint64_t state_;
+};
+
+inline double sigmoid(double x) {
+  return 1.0 / (1.0 + std::exp(-x));
+}
+inline double log_sigmoid(double x) {
+  return std::min(x, 0.0) - std::log1p(std::exp(-std::abs(x)));
+}
+
+struct SceneShape {
+  int heads = 2, key_dim = 16, value_dim = 16, units = 16;
+  int length = 17;
+  int cursor = 15;
+  bool with_slstm = true;
+};
+
+class SceneBuilder {
+ public:
+  explicit SceneBuilder(SceneShape shape) : shape_(shape) {
+    for (const char* label : {"a", "b", "c", "d", "e", "f", "g", "h", "0", "1", "2", "3", "4", "5",
+                              "6", "7", "8", "9", "?"}) {
+      vocabulary_.push_back(label);
+    }
+    const std::vector<int> recall{0, 11, 1, 15, 2, 9, 3, 17, 4, 10, 5, 13, 6, 16, 1, 18, 15};
+    for (int t = 0; t < shape_.length; ++t) {
+      tokens_.push_back(recall[static_cast<std::size_t>(t) % recall.size()]);
+    }
+  }
+
+  std::shared_ptr<const Trace> trace(const std::vector<Clamp>& clamps) {
+    auto result = std::make_shared<Trace>();
+    mlstm_ = {};
+    slstm_ = {};
+    memory_.clear();
+    for (int t = 0; t < shape_.length; ++t) {
+      auto token = std::make_shared<TokenTrace>();
+      mlstm_step(*token, t, clamps);
+      if (shape_.with_slstm) slstm_step(*token, t, clamps);
+      result->steps.push_back(token);
+    }
+    return result;
+  }
+
+  Snapshot build(const std::vector<Clamp>& clamps = {}) {
+    Snapshot s;
+    s.id = 1;
+    s.trace_id = 1;
+    s.device = "CPU (Eigen), 2 threads";
+    auto model = std::make_shared<ModelCard>();
+    model->name = "recall";
+    model->vocabulary = vocabulary_;
+    model->embedding_dim = 64;
+    model->context_length = 64;
+    model->parameters = 81234;
+    model->blocks.push_back(
+        {"mlstm", shape_.heads, shape_.key_dim, shape_.value_dim, 40000, "block0/mlstm"});
+    if (shape_.with_slstm) {
+      model->blocks.push_back(
+          {"slstm", shape_.heads, shape_.units, shape_.units, 30000, "block1/slstm"});
+    }
+    s.model = model;
+    s.session.tokens = tokens_;
+    s.session.cursor = shape_.cursor;
+    s.session.prompt_length = std::min(16, shape_.length);
+    s.session.expected.assign(tokens_.size(), -1);
+    Noise noise(5);
+    for (int t = 0; t < shape_.length; ++t) {
+      const bool digit = t % 2 == 1;
+      s.session.surprise.push_back(
+          t == 0 ? 0.0f : static_cast<float>((digit ? 2.2 : 2.0) + 0.4 * noise.next()));
+    }
+    if (shape_.length > 16) {
+      s.session.surprise[15] = 0.05f;
+      s.session.surprise[16] = 0.11f;
+      s.session.expected[16] = 15;
+    }
+    s.session.clamps = clamps;
+    if (!clamps.empty()) {
+      s.unclamped = trace({});
+      unclamped_ = next_token().probabilities;
+    }
+    s.trace = trace(clamps);
+    NextToken next = next_token();
+    if (!clamps.empty()) {
+      next.unclamped = unclamped_;
+      for (std::size_t i = 0; i < next.unclamped.size(); ++i) {
+        next.kl_nats += next.unclamped[i] *
+                        std::log(next.unclamped[i] / std::max(next.probabilities[i], 1e-30f));
+      }
+    }
+    s.next = std::make_shared<NextToken>(std::move(next));
+    auto memory = std::make_shared<MemoryImage>();
+    memory->block = 0;
+    memory->step = shape_.cursor;
+    memory->heads = shape_.heads;
+    memory->key_dim = shape_.key_dim;
+    memory->value_dim = shape_.value_dim;
+    memory->C.assign(memory_.begin(), memory_.end());
+    memory->previous.assign(memory_.size(), 0.0f);
+    s.memory = memory;
+    auto losses = std::make_shared<std::vector<LossPoint>>();
+    double smoothed = 2.95;
+    for (int step = 0; step < 1200; ++step) {
+      const double loss =
+          0.15 + 2.8 * std::exp(-step / 260.0) + 0.25 * noise.next() * std::exp(-step / 700.0);
+      smoothed = 0.97 * smoothed + 0.03 * loss;
+      losses->push_back({step + 1, static_cast<float>(loss), static_cast<float>(smoothed)});
+    }
+    s.losses = losses;
+    s.train.step = 1200;
+    s.train.loss = losses->back().loss;
+    s.train.smoothed_loss = losses->back().smoothed;
+    return s;
+  }
+
+ private:
+  static double clamped(const std::vector<Clamp>& clamps, const std::string& path, int head,
+                        int unit, int step, double value) {
+    for (const Clamp& c : clamps) {
+      if (c.enabled && c.path == path && c.head == head && c.unit == unit && step >= c.begin &&
+          step < c.end) {
+        value = c.value;
+      }
+    }
+    return value;
+  }
+
+  static Recorded& add(TokenTrace& token, const std::string& path, int heads, int dim) {
+    Recorded& r = token.values[path];
+    r.heads = heads;
+    r.dim = dim;
+    r.values.resize(static_cast<std::size_t>(heads) * static_cast<std::size_t>(dim));
+    return r;
+  }
+
+  std::vector<double> embedding(int token, int head, int size, int kind) const {
+    return Noise(static_cast<std::uint64_t>(token * 100 + head * 10 + kind + 1)).unit_vector(size);
+  }
+
+  struct MlstmHead {
+    double m = 0.0;
+    std::vector<double> C, n;
+  };
+
+  void mlstm_step(TokenTrace& token, int t, const std::vector<Clamp>& clamps) {
+    const int H = shape_.heads, K = shape_.key_dim, V = shape_.value_dim;
+    mlstm_.resize(static_cast<std::size_t>(H));
+    const std::string p = "block0/mlstm/";
+    Recorded& i_pre = add(token, p + "input_gate_pre", H, 1);
+    Recorded& f_pre = add(token, p + "forget_gate_pre", H, 1);
+    Recorded& i_gate = add(token, p + "input_gate", H, 1);
+    Recorded& f_gate = add(token, p + "forget_gate", H, 1);
+    Recorded& f_sigmoid = add(token, p + "forget_gate_sigmoid", H, 1);
+    Recorded& m_out = add(token, p + "m", H, 1);
+    Recorded& s_out = add(token, p + "s", H, 1);
+    Recorded& normalizer = add(token, p + "normalizer", H, 1);
+    Recorded& q_out = add(token, p + "q", H, K);
+    Recorded& k_out = add(token, p + "k", H, K);
+    Recorded& n_out = add(token, p + "n", H, K);
+    Recorded& v_out = add(token, p + "v", H, V);
+    Recorded& h_out = add(token, p + "h", H, V);
+    Recorded& o_pre = add(token, p + "output_gate_pre", H, V);
+    Recorded& o_gate = add(token, p + "output_gate", H, V);
+    const int now = tokens_[static_cast<std::size_t>(t)];
+    const int before = t > 0 ? tokens_[static_cast<std::size_t>(t - 1)] : now;
+    const bool answer = now >= 8 && now < 18;
+    std::vector<float> all_C;
+    for (int h = 0; h < H; ++h) {
+      MlstmHead& state = mlstm_[static_cast<std::size_t>(h)];
+      state.C.resize(static_cast<std::size_t>(K) * static_cast<std::size_t>(V));
+      state.n.resize(static_cast<std::size_t>(K));
+      Noise noise(static_cast<std::uint64_t>(1000 + t * 17 + h));
+      const auto at = [&](Recorded& r, int unit) -> float& {
+        return r.values[static_cast<std::size_t>(h) * static_cast<std::size_t>(r.dim) +
+                        static_cast<std::size_t>(unit)];
+      };
+      const float i = static_cast<float>(clamped(clamps, p + "input_gate_pre", h, 0, t,
+                                                 (answer ? 1.8 : -3.0) + 0.4 * noise.next()));
+      const float f = static_cast<float>(
+          clamped(clamps, p + "forget_gate_pre", h, 0, t, 4.2 - 1.1 * h + 0.5 * noise.next()));
+      const double a = log_sigmoid(f) + state.m;
+      const float m = static_cast<float>(std::max(a, static_cast<double>(i)));
+      const double fg = std::exp(a - m), ig = std::exp(i - m);
+      const std::vector<double> k = embedding(before, h, K, 1);
+      const std::vector<double> q = embedding(now == 18 ? before : now, h, K, 1);
+      const std::vector<double> v = embedding(now, 0, V, 2);
+      double s = 0.0;
+      for (int r = 0; r < K; ++r) {
+        const auto row = static_cast<std::size_t>(r);
+        state.n[row] = fg * state.n[row] + ig * k[row];
+        s += q[row] * state.n[row];
+        for (int c = 0; c < V; ++c) {
+          double& cell = state.C[row * static_cast<std::size_t>(V) + static_cast<std::size_t>(c)];
+          cell = fg * cell + ig * k[row] * v[static_cast<std::size_t>(c)];
+        }
+        at(q_out, r) = static_cast<float>(q[row]);
+        at(k_out, r) = static_cast<float>(k[row]);
+        at(n_out, r) = static_cast<float>(state.n[row]);
+      }
+      const double N = std::max(std::abs(s), std::exp(-static_cast<double>(m)));
+      for (int c = 0; c < V; ++c) {
+        double sum = 0.0;
+        for (int r = 0; r < K; ++r) {
+          sum += state.C[static_cast<std::size_t>(r) * static_cast<std::size_t>(V) +
+                         static_cast<std::size_t>(c)] *
+                 q[static_cast<std::size_t>(r)];
+        }
+        at(h_out, c) = static_cast<float>(sum / (N + 1e-6));
+        at(v_out, c) = static_cast<float>(v[static_cast<std::size_t>(c)]);
+        const double z = 2.0 * noise.next();
+        at(o_pre, c) = static_cast<float>(z);
+        at(o_gate, c) = static_cast<float>(z * sigmoid(z));
+      }
+      at(i_pre, 0) = i;
+      at(f_pre, 0) = f;
+      at(i_gate, 0) = static_cast<float>(ig);
+      at(f_gate, 0) = static_cast<float>(fg);
+      at(f_sigmoid, 0) = static_cast<float>(sigmoid(f));
+      at(m_out, 0) = m;
+      at(s_out, 0) = static_cast<float>(s);
+      at(normalizer, 0) = static_cast<float>(N);
+      state.m = m;
+      all_C.insert(all_C.end(), state.C.begin(), state.C.end());
+    }
+    if (t == shape_.cursor) {
+      memory_ = all_C;
+      read_.assign(h_out.values.begin(), h_out.values.begin() + V);
+    }
+  }
+
+  struct SlstmUnit {
+    double c = 0.0, n = 0.0, m = 0.0, h = 0.0;
+  };
+
+  void slstm_step(TokenTrace& token, int t, const std::vector<Clamp>& clamps) {
+    const int H = shape_.heads, D = shape_.units;
+    slstm_.resize(static_cast<std::size_t>(H) * static_cast<std::size_t>(D));
+    const std::string p = "block1/slstm/";
+    std::vector<Recorded*> out;
+    for (const char* name :
+         {"input_gate_pre", "forget_gate_pre", "cell_input_pre", "output_gate_pre", "input_gate",
+          "forget_gate", "forget_gate_sigmoid", "cell_input", "output_gate", "c", "n", "m", "h"}) {
+      out.push_back(&add(token, p + name, H, D));
+    }
+    for (std::size_t u = 0; u < slstm_.size(); ++u) {
+      SlstmUnit& s = slstm_[u];
+      const int head = static_cast<int>(u) / D, unit = static_cast<int>(u) % D;
+      Noise noise(static_cast<std::uint64_t>(t * 331 + static_cast<int>(u) * 7 + 3));
+      const auto pre = [&](const char* name, double value) {
+        return static_cast<float>(clamped(clamps, p + name, head, unit, t, value));
+      };
+      const float i = pre("input_gate_pre", std::sin(0.7 * t + unit) + 0.3 * noise.next());
+      const float f = pre("forget_gate_pre", 5.0 - 10.0 * unit / std::max(D - 1, 1) + 0.3 * s.h);
+      const float z = pre("cell_input_pre", 1.5 * noise.next());
+      const float o = pre("output_gate_pre", 1.0 + noise.next());
+      const double a = log_sigmoid(f) + s.m;
+      const bool first = s.n == 0.0;
+      const double m = first ? i : std::max(static_cast<double>(i), a);
+      const double fg = first ? 0.0 : std::exp(a - m), ig = std::exp(i - m);
+      s.c = fg * s.c + ig * std::tanh(z);
+      s.n = fg * s.n + ig;
+      s.m = m;
+      s.h = sigmoid(o) * s.c / s.n;
+      const double values[] = {i,          f,   z,   o,   ig, fg, sigmoid(f), std::tanh(z),
+                               sigmoid(o), s.c, s.n, s.m, s.h};
+      for (std::size_t j = 0; j < out.size(); ++j) {
+        out[j]->values[u] = static_cast<float>(values[j]);
+      }
+    }
+  }
+
+  NextToken next_token() const {
+    NextToken next;
+    double sum = 0.0;
+    for (int token = 0; token < static_cast<int>(vocabulary_.size()); ++token) {
+      const std::vector<double> v = embedding(token, 0, shape_.value_dim, 2);
+      double dot = 0.0;
+      for (std::size_t c = 0; c < v.size() && c < read_.size(); ++c) dot += v[c] * read_[c];
+      next.logits.push_back(static_cast<float>(7.0 * dot));
+      sum += std::exp(next.logits.back());
+    }
+    for (const float logit : next.logits) {
+      next.probabilities.push_back(static_cast<float>(std::exp(logit) / sum));
+    }
+    next.sampling = next.probabilities;
+    return next;
+  }
+
+  SceneShape shape_;
+  std::vector<std::string> vocabulary_;
+  std::vector<int> tokens_;
+  std::vector<MlstmHead> mlstm_;
+  std::vector<SlstmUnit> slstm_;
+  std::vector<float> memory_;
+  std::vector<double> read_;
+  std::vector<float> unclamped_;
+};
+
+/// A clamp that makes head 0 of the matrix memory forget at one step.
+inline Clamp forgetting(int step) {
+  return {"block0/mlstm/forget_gate_pre", 0, 0, step, step + 1, -6.0f};
+}
+
+inline Snapshot recall_scene() {
+  return SceneBuilder({}).build();
+}
+inline Snapshot clamped_scene() {
+  return SceneBuilder({}).build({forgetting(9)});
+}
+
+/// Every third recorded number and every seventh cell of the memory is NaN or infinite.
+inline Snapshot broken_scene() {
+  Snapshot s = recall_scene();
+  const float odd[] = {std::numeric_limits<float>::quiet_NaN(),
+                       std::numeric_limits<float>::infinity(),
+                       -std::numeric_limits<float>::infinity()};
+  auto trace = std::make_shared<Trace>();
+  std::size_t count = 0;
+  for (const auto& step : s.trace->steps) {
+    auto copy = std::make_shared<TokenTrace>(*step);
+    for (auto& entry : copy->values) {
+      for (float& value : entry.second.values) {
+        if (++count % 3 == 0) value = odd[count / 3 % 3];
+      }
+    }
+    trace->steps.push_back(copy);
+  }
+  s.trace = trace;
+  auto memory = std::make_shared<MemoryImage>(*s.memory);
+  for (std::size_t i = 0; i < memory->C.size(); i += 7) memory->C[i] = odd[i % 3];
+  s.memory = memory;
+  auto next = std::make_shared<NextToken>(*s.next);
+  next->probabilities[2] = odd[0];
+  next->logits[3] = odd[1];
+  next->logits[4] = odd[2];
+  s.next = next;
+  for (std::size_t i = 1; i < s.session.surprise.size(); i += 4) s.session.surprise[i] = odd[i % 3];
+  auto losses = std::make_shared<std::vector<LossPoint>>(*s.losses);
+  for (std::size_t i = 100; i < losses->size(); i += 9) (*losses)[i].loss = odd[i % 3];
+  s.losses = losses;
+  s.train.loss = odd[0];
+  return s;
+}
+
+}  // namespace xlab::tests

@@ -1,0 +1,269 @@
+// Boxes, text and lines on an ImGui draw list, in the colours and at the size of a scene.
+#include "ui/paint.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace xlab::ui {
+namespace {
+
+bool finite(ImVec2 p) {
+  return std::isfinite(p.x) && std::isfinite(p.y);
+}
+
+/// The byte after the character that starts at `i`.
+std::size_t next_character(std::string_view text, std::size_t i) {
+  ++i;
+  while (i < text.size() && (static_cast<unsigned char>(text[i]) & 0xc0) == 0x80) ++i;
+  return i;
+}
+
+}  // namespace
+
+Box Box::inset(float x, float y) const {
+  const ImVec2 c = centre();
+  return {{std::min(min.x + x, c.x), std::min(min.y + y, c.y)},
+          {std::max(max.x - x, c.x), std::max(max.y - y, c.y)}};
+}
+
+Box Box::cut_top(float height) {
+  Box part = *this;
+  part.max.y = min.y = std::clamp(min.y + height, min.y, std::max(min.y, max.y));
+  return part;
+}
+
+Box Box::cut_bottom(float height) {
+  Box part = *this;
+  part.min.y = max.y = std::clamp(max.y - height, min.y, std::max(min.y, max.y));
+  return part;
+}
+
+Box Box::cut_left(float width) {
+  Box part = *this;
+  part.max.x = min.x = std::clamp(min.x + width, min.x, std::max(min.x, max.x));
+  return part;
+}
+
+Box Box::cut_right(float width) {
+  Box part = *this;
+  part.min.x = max.x = std::clamp(max.x - width, min.x, std::max(min.x, max.x));
+  return part;
+}
+
+float text_pixels(float scale) {
+  const float wanted = std::max(12.0f, std::round(13.0f * scale));
+  const float built = ImGui::GetFont()->FontSize * ImGui::GetIO().FontGlobalScale;
+  return std::abs(built - wanted) < 0.08f * wanted && built >= 12.0f ? built : wanted;
+}
+
+Painter::Painter(const Scene& scene)
+    : list_(ImGui::GetWindowDrawList()),
+      palette_(scene.palette),
+      scale_(scene.scale),
+      pixels_(text_pixels(scene.scale)) {}
+
+// The second font of the atlas, where there is one, is the bold face.
+ImFont* Painter::font(Weight weight) const {
+  const ImFontAtlas* atlas = ImGui::GetIO().Fonts;
+  return weight == Weight::bold && atlas->Fonts.Size > 1 ? atlas->Fonts[1] : ImGui::GetFont();
+}
+
+float Painter::line_height() const {
+  return std::ceil(pixels_ * 1.25f);
+}
+
+ImVec2 Painter::measure(std::string_view text, Weight weight) const {
+  return font(weight)->CalcTextSizeA(pixels_, FLT_MAX, 0.0f, text.data(),
+                                     text.data() + text.size());
+}
+
+std::string Painter::fit(std::string_view text, float width, Weight weight) const {
+  if (measure(text, weight).x <= width) return std::string(text);
+  const float room = width - measure("…", weight).x;
+  std::size_t end = 0;
+  while (end < text.size()) {
+    const std::size_t next = next_character(text, end);
+    if (measure(text.substr(0, next), weight).x > room) break;
+    end = next;
+  }
+  while (end > 0 && text[end - 1] == ' ') --end;
+  return end == 0 ? std::string() : std::string(text.substr(0, end)) + "…";
+}
+
+std::string Painter::fit_first(std::span<const std::string> texts, float width,
+                               Weight weight) const {
+  for (const std::string& text : texts) {
+    if (measure(text, weight).x <= width) return text;
+  }
+  return texts.empty() ? std::string() : fit(texts.back(), width, weight);
+}
+
+void Painter::text(ImVec2 at, ImU32 colour, std::string_view text, Weight weight) {
+  // Whole pixels keep glyphs sharp.
+  list_->AddText(font(weight), pixels_, {std::floor(at.x), std::floor(at.y)}, colour, text.data(),
+                 text.data() + text.size());
+}
+
+void Painter::text_in(const Box& box, ImU32 colour, std::string_view words, Align align,
+                      Weight weight) {
+  if (box.empty()) return;
+  const std::string shown = fit(words, box.width() + 0.5f, weight);
+  if (shown.empty()) return;
+  const ImVec2 extent = measure(shown, weight);
+  const float room = box.width() - extent.x;
+  const float x = align == Align::left ? 0.0f : align == Align::centre ? room / 2 : room;
+  text({box.min.x + std::max(x, 0.0f), box.min.y + (box.height() - extent.y) / 2}, colour, shown,
+       weight);
+}
+
+float Painter::paragraph(ImVec2 at, float width, ImU32 colour, std::string_view words,
+                         Weight weight, bool draw) {
+  const ImFont* face = font(weight);
+  const char* line = words.data();
+  const char* end = words.data() + words.size();
+  float y = at.y;
+  while (line < end) {
+    const char* stop = std::find(line, end, '\n');
+    const char* wrap =
+        face->CalcWordWrapPositionA(pixels_ / face->FontSize, line, stop, std::max(width, pixels_));
+    // A word wider than the line is broken; at least one character goes on every line.
+    if (wrap <= line && line < stop) {
+      const std::string_view rest(line, static_cast<std::size_t>(stop - line));
+      wrap = line + next_character(rest, 0);
+    }
+    if (draw) {
+      text({at.x, y}, colour, std::string_view(line, static_cast<std::size_t>(wrap - line)),
+           weight);
+    }
+    y += line_height();
+    line = wrap;
+    while (line < stop && *line == ' ') ++line;
+    if (line == stop && line < end) ++line;
+  }
+  return y - at.y;
+}
+
+void Painter::fill(const Box& box, ImU32 colour, float rounding) {
+  if (box.max.x > box.min.x && box.max.y > box.min.y) {
+    list_->AddRectFilled(box.min, box.max, colour, rounding);
+  }
+}
+
+void Painter::outline(const Box& box, ImU32 colour, float width, float rounding) {
+  if (box.empty()) return;
+  list_->AddRect(box.min, box.max, colour, rounding, 0, width);
+}
+
+void Painter::line(ImVec2 a, ImVec2 b, const Stroke& stroke) {
+  const ImVec2 points[2] = {a, b};
+  curve(points, stroke);
+}
+
+void Painter::curve(std::span<const ImVec2> points, const Stroke& stroke) {
+  std::vector<ImVec2> run;
+  const auto flush = [&] {
+    if (run.size() == 1) {
+      list_->AddCircleFilled(run[0], stroke.width, stroke.colour, 8);
+    } else if (stroke.dash != Dash::solid) {
+      dashed(run, stroke);
+    } else if (run.size() > 1) {
+      list_->AddPolyline(run.data(), static_cast<int>(run.size()), stroke.colour, 0, stroke.width);
+    }
+    run.clear();
+  };
+  for (const ImVec2& point : points) {
+    if (!finite(point)) {
+      flush();
+      continue;
+    }
+    if (stroke.stepped && !run.empty()) run.push_back({point.x, run.back().y});
+    run.push_back(point);
+  }
+  flush();
+}
+
+void Painter::dashed(std::span<const ImVec2> points, const Stroke& stroke) {
+  const float unit = std::max(stroke.width, px(1.0f));
+  std::vector<float> pattern;  // on, off, on, off, ...
+  if (stroke.dash == Dash::dashed) pattern = {unit * 5, unit * 3};
+  if (stroke.dash == Dash::dotted) pattern = {unit * 1.3f, unit * 2.2f};
+  if (stroke.dash == Dash::dash_dot) pattern = {unit * 5, unit * 2.5f, unit * 1.3f, unit * 2.5f};
+  std::size_t phase = 0;
+  float left = pattern[0];
+  for (std::size_t i = 1; i < points.size(); ++i) {
+    const ImVec2 a = points[i - 1], b = points[i];
+    const float length = std::hypot(b.x - a.x, b.y - a.y);
+    if (!(length > 0.0f)) continue;
+    const auto along = [&](float s) {
+      return ImVec2(a.x + (b.x - a.x) * s / length, a.y + (b.y - a.y) * s / length);
+    };
+    float done = 0.0f;
+    while (done < length) {
+      const float part = std::min(left, length - done);
+      if (phase % 2 == 0) {
+        list_->AddLine(along(done), along(done + part), stroke.colour, stroke.width);
+      }
+      done += part;
+      left -= part;
+      if (left <= 0.01f) {
+        phase = (phase + 1) % pattern.size();
+        left = pattern[phase];
+      }
+      if (part <= 0.0f) break;
+    }
+  }
+}
+
+void Painter::hatch(const Box& box, ImU32 colour) {
+  if (box.empty()) return;
+  const float gap = std::max(px(4.0f), 3.0f);
+  list_->PushClipRect(box.min, box.max, true);
+  const float h = box.height();
+  const int lines = std::min(static_cast<int>((box.width() + h) / gap) + 1, 400);
+  for (int i = 0; i < lines; ++i) {
+    const float x = box.min.x + static_cast<float>(i) * gap;
+    list_->AddLine({x, box.min.y}, {x - h, box.max.y}, colour, std::max(1.0f, px(1.0f)));
+  }
+  list_->PopClipRect();
+}
+
+float Painter::badge(ImVec2 at, const GateStyle& style) {
+  const float side = line_height();
+  const Box box{at, {at.x + side, at.y + side}};
+  fill(box, style.colour, px(3.0f));
+  text_in(box, readable_on(style.colour), style.letter, Align::centre);
+  return side;
+}
+
+void hover_card(const Scene& scene, std::span<const CardLine> lines) {
+  if (lines.empty()) return;
+  ImDrawList* list = ImGui::GetForegroundDrawList();
+  ImFont* font = ImGui::GetFont();
+  const Palette& palette = scene.palette;
+  const float pad = 6.0f * scene.scale, pixels = text_pixels(scene.scale);
+  const float line_height = std::ceil(pixels * 1.3f);
+  const ImVec2 screen = ImGui::GetIO().DisplaySize;
+  float width = 0.0f;
+  for (const CardLine& line : lines) {
+    width = std::max(width, font->CalcTextSizeA(pixels, FLT_MAX, 0.0f, line.text.c_str()).x);
+  }
+  const ImVec2 size{width + 2 * pad, line_height * static_cast<float>(lines.size()) + 2 * pad};
+  const ImVec2 mouse = ImGui::GetIO().MousePos;
+  const float away = 14.0f * scene.scale;
+  ImVec2 at{mouse.x + away, mouse.y + away};
+  if (at.x + size.x > screen.x) at.x = mouse.x - away - size.x;
+  if (at.y + size.y > screen.y) at.y = mouse.y - away - size.y;
+  at = {std::floor(std::clamp(at.x, 0.0f, std::max(0.0f, screen.x - size.x))),
+        std::floor(std::clamp(at.y, 0.0f, std::max(0.0f, screen.y - size.y)))};
+  const ImVec2 corner{at.x + size.x, at.y + size.y};
+  list->AddRectFilled(at, corner, palette.panel, 4.0f * scene.scale);
+  list->AddRect(at, corner, palette.muted_text, 4.0f * scene.scale);
+  float y = at.y + pad;
+  for (const CardLine& line : lines) {
+    list->AddText(font, pixels, {at.x + pad, y}, line.strong ? palette.text : palette.muted_text,
+                  line.text.c_str());
+    y += line_height;
+  }
+}
+
+}  // namespace xlab::ui

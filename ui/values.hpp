@@ -1,0 +1,53 @@
+// Names of values and tokens, and slices of a trace as views draw them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/snapshot.hpp"
+#include "ui/focus.hpp"
+
+namespace xlab::ui {
+
+/// Last part of a path: "forget_gate" of "block0/mlstm/forget_gate".
+std::string value_name(const std::string& path);
+/// What is before it: "block0/mlstm"; empty when there is nothing.
+std::string value_prefix(const std::string& path);
+
+/// A token as people see it: spaces as ·, newlines as ↵, tabs as →, other controls as \\x01.
+/// A token without a label is "#<number>".
+std::string token_label(const ModelCard* model, int token);
+
+/// One number per time step. Steps that were not recorded are left out of curves.
+struct Series {
+  std::vector<float> values;
+  std::vector<int> steps;  ///< the time step of each value, ascending
+};
+Series series(const Trace& trace, const std::string& path, int head, int unit, int first,
+              int count);
+
+/// Values of one head over time, (units, steps); 0 where nothing was recorded. Empty when nothing
+/// was recorded at all.
+struct Strip {
+  int units = 0, steps = 0;
+  std::vector<float> values;
+};
+Strip strip(const Trace& trace, const std::string& path, int head, int first, int count);
+
+/// The block in focus, null when there is none.
+const BlockCard* focused_block(const Snapshot& snapshot, const Focus& focus);
+/// The head in focus, within what the block has.
+int focused_head(const BlockCard& block, const Focus& focus);
+
+/// Lets a view say what is under the mouse, and take it back when the mouse leaves.
+class Hover {
+ public:
+  /// Call once per frame with what the mouse is over in this view.
+  void set(Focus& focus, const std::optional<ValueRef>& now);
+  bool active() const { return mine_.has_value(); }
+
+ private:
+  std::optional<ValueRef> mine_;
+};
+
+}  // namespace xlab::ui

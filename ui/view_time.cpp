@@ -1,0 +1,456 @@
+// The time bar: the sequence as boxes, how surprising each token was, and the controls that move
+// the cursor.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "ui/heat.hpp"
+#include "ui/number.hpp"
+#include "ui/panel.hpp"
+#include "ui/plot.hpp"
+#include "ui/time_window.hpp"
+#include "ui/values.hpp"
+#include "ui/view_list.hpp"
+
+namespace xlab::ui {
+namespace {
+
+enum class Icon { rewind, back, play, pause, forward };
+
+void draw_icon(Painter& painter, const Box& box, Icon icon, ImU32 colour) {
+  const ImVec2 c = box.centre();
+  const float r = painter.px(5.0f);
+  ImDrawList& list = painter.list();
+  const auto bar = [&](float x, float width) {
+    painter.fill({{c.x + x, c.y - r}, {c.x + x + width, c.y + r}}, colour);
+  };
+  const auto triangle = [&](float from, float to) {  // `to` is the tip
+    list.AddTriangleFilled({c.x + from, c.y - r}, {c.x + to, c.y}, {c.x + from, c.y + r}, colour);
+  };
+  const float w = painter.px(2.0f);
+  if (icon == Icon::rewind) {
+    bar(-r - w / 2, w);
+    triangle(r, -r + w);
+  } else if (icon == Icon::back) {
+    triangle(r / 2, -r);
+    bar(r / 2 + w / 2, w);
+  } else if (icon == Icon::play) {
+    triangle(-r * 0.7f, r);
+  } else if (icon == Icon::pause) {
+    bar(-r * 0.7f, w * 1.4f);
+    bar(r * 0.2f, w * 1.4f);
+  } else {
+    bar(-r / 2 - w * 1.5f, w);
+    triangle(-r / 2, r);
+  }
+}
+
+/// A button with an icon and, where there is room, a word. Its tip says the rest.
+bool icon_button(const Scene& scene, Painter& painter, const char* word, const char* tip,
+                 const Box& box, Icon icon, bool with_word, bool enabled) {
+  const Palette& palette = painter.palette();
+  const Touch t = touch(word, box);
+  const bool lit = enabled && t.hovered;
+  painter.fill(box, lit ? palette.control_hovered : palette.control, painter.px(3));
+  const ImU32 colour = enabled ? palette.text : with_alpha(palette.muted_text, 0.55f);
+  Box inner = box.inset(painter.px(4), 0);
+  const Box left = with_word ? inner.cut_left(painter.px(14)) : inner;
+  draw_icon(painter, left, icon, colour);
+  if (with_word) {
+    inner.cut_left(painter.px(4));
+    painter.text_in(inner, colour, word);
+  }
+  if (t.hovered) {
+    const CardLine line{tip, true};
+    hover_card(scene, {&line, 1});
+  }
+  return enabled && t.pressed;
+}
+
+class TimeView : public View {
+ public:
+  std::string name() const override { return "time"; }
+  std::string title() const override { return "Time"; }
+  ImVec2 minimum_size() const override { return {280, 110}; }
+
+  void draw(Scene& scene, ImVec2 size) override {
+    const Panel panel(scene, "time", size);
+    Painter painter(scene);
+    if (!panel.usable()) return;
+    Box rest = panel.content().inset(painter.px(8), painter.px(6));
+    const SessionStatus& session = scene.snapshot.session;
+    if (!scene.snapshot.model) {
+      say(painter, rest, "No run is open. Open or make one to see its tokens here.");
+      return;
+    }
+    if (session.tokens.empty()) {
+      say(painter, rest, "There are no tokens yet. Write a prompt or take a new sample.");
+      return;
+    }
+    controls(scene, painter, rest.cut_top(painter.line_height() + painter.px(5)));
+    rest.cut_top(painter.px(4));
+    sequence(scene, painter, rest);
+  }
+
+  Table table(const Scene& scene) const override {
+    const SessionStatus& session = scene.snapshot.session;
+    Table table;
+    table.columns = {"step", "token", "label", "surprise (nats)", "expected", "origin", "cursor"};
+    for (int t = 0; t < static_cast<int>(session.tokens.size()); ++t) {
+      const int token = session.tokens[static_cast<std::size_t>(t)];
+      const int expected = expected_at(session, t);
+      table.rows.push_back(
+          {std::to_string(t), std::to_string(token), token_label(scene.snapshot.model.get(), token),
+           t == 0 ? "" : full_number(surprise_at(session, t)),
+           expected < 0 ? "" : token_label(scene.snapshot.model.get(), expected),
+           t < session.prompt_length ? "prompt" : "generated", t == session.cursor ? "here" : ""});
+    }
+    return table;
+  }
+
+ private:
+  static float surprise_at(const SessionStatus& session, int t) {
+    const auto i = static_cast<std::size_t>(t);
+    return i < session.surprise.size() ? session.surprise[i] : 0.0f;
+  }
+
+  static int expected_at(const SessionStatus& session, int t) {
+    const auto i = static_cast<std::size_t>(t);
+    return i < session.expected.size() ? session.expected[i] : -1;
+  }
+
+  void controls(Scene& scene, Painter& painter, Box row) {
+    const SessionStatus& session = scene.snapshot.session;
+    const int last = static_cast<int>(session.tokens.size()) - 1;
+    const bool at_end = session.cursor >= last;
+    const bool can_go_on = !at_end || session.full_reason.empty();
+    struct Button {
+      const char* word;
+      const char* tip;
+      Icon icon;
+      bool enabled;
+      Command command;
+    };
+    const Button buttons[] = {
+        {"Rewind", "Rewind: go to the first token", Icon::rewind, session.cursor > 0,
+         command::Rewind{}},
+        {"Back", "Step back: one token to the left", Icon::back, session.cursor > 0,
+         command::StepBack{}},
+        session.playing
+            ? Button{"Pause", "Pause playing", Icon::pause, true, command::StopPlaying{}}
+            : Button{"Play", "Play: one token after the other, new ones at the end", Icon::play,
+                     can_go_on, command::Play{}},
+        {"Step", at_end ? "Step: generate the next token" : "Step: one token to the right",
+         Icon::forward, can_go_on, command::StepForward{}},
+    };
+    const bool words = row.width() > painter.px(620);
+    for (const Button& button : buttons) {
+      const float width = words ? painter.measure(button.word).x + painter.px(30) : painter.px(28);
+      if (icon_button(scene, painter, button.word, button.tip, row.cut_left(width), button.icon,
+                      words, button.enabled)) {
+        scene.send(button.command);
+      }
+      row.cut_left(painter.px(4));
+    }
+    row.cut_left(painter.px(4));
+    const Box slider = row.cut_left(painter.px(118));
+    if (slider.width() > painter.px(100)) {
+      ImGui::SetCursorScreenPos(slider.min);
+      ImGui::SetNextItemWidth(slider.width());
+      float speed = static_cast<float>(session.tokens_per_second);
+      if (ImGui::SliderFloat("##speed", &speed, 0.5f, 32.0f, "%.1f tokens/s",
+                             ImGuiSliderFlags_Logarithmic | ImGuiSliderFlags_NoInput)) {
+        scene.send(command::SetPlaySpeed{static_cast<double>(speed)});
+      }
+    }
+    row.cut_left(painter.px(10));
+    if (at_end && !session.full_reason.empty()) {
+      painter.text_in(row, painter.palette().warning, session.full_reason);
+      return;
+    }
+    if (session.cursor < 0) return;
+    const int token = session.tokens[static_cast<std::size_t>(std::min(session.cursor, last))];
+    const std::string label = token_label(scene.snapshot.model.get(), token);
+    const std::string where = fmt::format("t = {} of 0…{}", session.cursor, last);
+    const std::string texts[] = {fmt::format("{}   token {}   surprise {} nats", where, label,
+                                             short_number(surprise_at(session, session.cursor))),
+                                 fmt::format("{}   token {}", where, label), where};
+    painter.text_in(row, painter.palette().text, painter.fit_first(texts, row.width()));
+  }
+
+  void sequence(Scene& scene, Painter& painter, Box rest) {
+    const SessionStatus& session = scene.snapshot.session;
+    const int length = static_cast<int>(session.tokens.size());
+    const float line = painter.line_height();
+    const double uniform = std::log(
+        std::max<double>(2.0, static_cast<double>(scene.snapshot.model->vocabulary.size())));
+    const ColourScale colours(scene.palette, MapName::log_domain, 0.0, uniform);
+
+    // From the bottom: legend, then, when not everything fits, the whole sequence as one strip.
+    Box legend_row;
+    if (rest.height() > 4.2f * line) {
+      legend_row = rest.cut_bottom(line);
+      rest.cut_bottom(painter.px(3));
+    }
+    const float caption = rest.width() > painter.px(360) ? painter.px(62) : 0.0f;
+    Box captions = rest.cut_left(caption);
+    window_.update(length, session.cursor, rest, narrowest(scene, painter), painter.px(58));
+    Box overview;
+    if (!window_.all_visible() && rest.height() > 3.4f * line) {
+      overview = rest.cut_bottom(line);
+      captions.cut_bottom(line);
+      rest.cut_bottom(painter.px(4));
+      captions.cut_bottom(painter.px(4));
+    }
+
+    const Touch mouse = touch("tokens", rest);
+    if (mouse.hovered && ImGui::GetIO().MouseWheel != 0.0f) {
+      window_.scroll(ImGui::GetIO().MouseWheel > 0.0f ? -3 : 3);
+    }
+    if (mouse.held) move_cursor(scene, drag_target(mouse.mouse.x, rest));
+    if (!mouse.held && !overview_held_) sent_ = -1;
+
+    const bool with_marks = rest.height() > 2.1f * line;
+    const Box marks = with_marks ? rest.cut_top(line) : Box{};
+    Box tokens = rest.cut_top(std::min(rest.height(), line + painter.px(9)));
+    const Box steps = rest.height() >= line ? rest.cut_top(line) : Box{};
+    rest.cut_top(painter.px(3));
+    const Box bars = rest.height() > 2.2f * line ? rest : Box{};
+
+    const auto caption_for = [&](const Box& row, const char* text) {
+      if (row.empty() || captions.empty()) return;
+      painter.text_in({{captions.min.x, row.min.y}, {captions.max.x - painter.px(4), row.max.y}},
+                      scene.palette.muted_text, text);
+    };
+    caption_for(marks, "answer");
+    caption_for(tokens, "token");
+    caption_for(steps, "step t");
+
+    Outside beyond;
+    painter.list().PushClipRect({rest.min.x, panel_top(marks, tokens)}, {rest.max.x, rest.max.y},
+                                true);
+    if (!bars.empty()) draw_bars(scene, painter, bars, captions, uniform);
+    for (int t = window_.first(); t < window_.first() + window_.count() && t < length; ++t) {
+      const float surprise = surprise_at(session, t);
+      const Outside one = outside({&surprise, 1}, colours);
+      beyond.above |= one.above;
+      beyond.below |= one.below;
+      beyond.nan += one.nan;
+      beyond.plus_inf += one.plus_inf;
+      beyond.minus_inf += one.minus_inf;
+      draw_token(scene, painter, t, tokens, steps, colours);
+      if (with_marks) draw_answer(scene, painter, t, marks);
+    }
+    if (with_marks) draw_boundary(scene, painter, marks, bars.empty() ? steps : bars);
+    painter.list().PopClipRect();
+    if (!overview.empty()) draw_overview(scene, painter, overview, colours);
+    if (!legend_row.empty()) {
+      Legend legend{"nats of surprise, −log p(token)",
+                    fmt::format("{} = ln {}, a uniform guess", short_number(uniform),
+                                scene.snapshot.model->vocabulary.size()),
+                    "", beyond};
+      draw_legend(painter, legend_row, colours, legend);
+    }
+    if (mouse.hovered && !mouse.held) card(scene, window_.step_at(mouse.mouse.x), mouse.mouse.x);
+  }
+
+  static float panel_top(const Box& marks, const Box& tokens) {
+    return marks.empty() ? tokens.min.y : marks.min.y;
+  }
+
+  /// Wide enough for the widest label that occurs.
+  float narrowest(const Scene& scene, const Painter& painter) {
+    const ModelCard* model = scene.snapshot.model.get();
+    float widest = painter.px(16);
+    const std::size_t labels = std::min<std::size_t>(model->vocabulary.size(), 512);
+    for (std::size_t token = 0; token < labels; ++token) {
+      widest = std::max(widest, painter.measure(token_label(model, static_cast<int>(token))).x);
+    }
+    return std::min(widest, painter.px(64)) + painter.px(8);
+  }
+
+  int drag_target(float x, const Box& box) const {
+    const int last = window_.length() - 1;
+    // Dragging beyond an end goes on one step at a time, so that the window follows.
+    if (x < box.min.x) return std::max(0, window_.first() - 1);
+    if (x > box.max.x) return std::min(last, window_.first() + window_.count());
+    return std::min(last, window_.step_at(x));
+  }
+
+  void move_cursor(Scene& scene, int step) {
+    if (step == sent_ || (sent_ < 0 && step == scene.snapshot.session.cursor)) return;
+    sent_ = step;
+    scene.send(command::SetCursor{step});
+  }
+
+  void draw_token(const Scene& scene, Painter& painter, int t, const Box& row, const Box& steps,
+                  const ColourScale& colours) const {
+    const SessionStatus& session = scene.snapshot.session;
+    const Palette& palette = scene.palette;
+    const Box column = window_.column(t);
+    Box box{{std::floor(column.min.x), row.min.y}, {std::floor(column.max.x), row.max.y}};
+    box = box.inset(painter.px(1), painter.px(1));
+    const float surprise = surprise_at(session, t);
+    const bool later = t > session.cursor;
+    ImU32 fill = t == 0 ? palette.panel : colours(surprise);
+    if (later) fill = mix(palette.panel, fill, 0.35f);
+    painter.fill(box, fill, painter.px(3));
+    if (!std::isfinite(surprise)) painter.hatch(box, IM_COL32_BLACK);
+    const bool here = t == session.cursor;
+    painter.outline(box, here ? palette.cursor : palette.grid,
+                    here ? 2.0f * palette.line_width : 1.0f, painter.px(3));
+    const int token = session.tokens[static_cast<std::size_t>(t)];
+    const ImU32 ink = readable_on(fill);
+    painter.text_in(box.inset(painter.px(2), 0), later ? with_alpha(ink, 0.7f) : ink,
+                    token_label(scene.snapshot.model.get(), token), Align::centre);
+    if (steps.empty()) return;
+    // Step numbers only where they fit; the cursor's always.
+    const float widest = painter.measure(std::to_string(window_.length())).x + painter.px(6);
+    const int stride = std::max(1, static_cast<int>(std::ceil(widest / window_.column_width())));
+    const int cursor = session.cursor;
+    const bool near_cursor = !here && std::abs(t - cursor) < stride && stride > 1;
+    if (here || (t % stride == 0 && !near_cursor)) {
+      const float half = std::max(widest, window_.column_width()) / 2;
+      const Box label{{window_.x(t) - half, steps.min.y}, {window_.x(t) + half, steps.max.y}};
+      painter.text_in(label, here ? palette.cursor : palette.muted_text, std::to_string(t),
+                      Align::centre, here ? Weight::bold : Weight::regular);
+    }
+  }
+
+  void draw_answer(const Scene& scene, Painter& painter, int t, const Box& row) const {
+    const SessionStatus& session = scene.snapshot.session;
+    const int expected = expected_at(session, t);
+    if (expected < 0) return;
+    const bool right = expected == session.tokens[static_cast<std::size_t>(t)];
+    const float half = std::max(window_.column_width() / 2, painter.px(16));
+    const Box box{{window_.x(t) - half, row.min.y}, {window_.x(t) + half, row.max.y}};
+    const std::string text = right ? "✓" : "✗ " + token_label(scene.snapshot.model.get(), expected);
+    painter.text_in(box, right ? scene.palette.text : scene.palette.warning, text, Align::centre,
+                    Weight::bold);
+  }
+
+  void draw_boundary(const Scene& scene, Painter& painter, const Box& marks,
+                     const Box& lowest) const {
+    const SessionStatus& session = scene.snapshot.session;
+    const int at = session.prompt_length;
+    const Palette& palette = scene.palette;
+    if (at < 1 || at >= window_.length() || !window_.shows(at)) return;
+    const float x = std::floor(window_.column(at).min.x) + 0.5f;
+    painter.line({x, marks.min.y}, {x, lowest.max.y},
+                 {palette.muted_text, palette.line_width, Dash::dashed});
+    const float room = painter.px(90);
+    painter.text_in(
+        {{std::max(x - room, marks.min.x), marks.min.y}, {x - painter.px(4), marks.max.y}},
+        palette.muted_text, "prompt", Align::right);
+  }
+
+  void draw_bars(const Scene& scene, Painter& painter, const Box& bars, const Box& captions,
+                 double uniform) const {
+    const SessionStatus& session = scene.snapshot.session;
+    const Palette& palette = scene.palette;
+    double most = uniform;
+    for (int t = window_.first(); t < window_.first() + window_.count(); ++t) {
+      if (t >= static_cast<int>(session.tokens.size())) break;
+      const double surprise = surprise_at(session, t);
+      if (std::isfinite(surprise)) most = std::max(most, surprise);
+    }
+    const Axis axis{0.0, most * 1.08};
+    painter.list().PushClipRect({captions.min.x, bars.min.y - painter.line_height()},
+                                {bars.max.x, bars.max.y + painter.line_height()}, false);
+    draw_axis(painter, bars, axis, captions.width());
+    if (!captions.empty()) {
+      painter.text_in({{captions.min.x, bars.min.y},
+                       {captions.min.x + painter.px(34), bars.min.y + painter.line_height()}},
+                      palette.muted_text, "nats");
+    }
+    painter.list().PopClipRect();
+    const float guess = std::floor(axis.y(uniform, bars)) + 0.5f;
+    painter.line({bars.min.x, guess}, {bars.max.x, guess},
+                 {palette.muted_text, palette.line_width, Dash::dashed});
+    for (int t = std::max(1, window_.first()); t < window_.first() + window_.count(); ++t) {
+      if (t >= static_cast<int>(session.tokens.size())) break;
+      const double surprise = surprise_at(session, t);
+      const Box column = window_.column(t);
+      const float gap = std::min(painter.px(3), column.width() * 0.15f);
+      const ImU32 colour = t > session.cursor    ? with_alpha(palette.muted_text, 0.4f)
+                           : t == session.cursor ? palette.cursor
+                                                 : palette.muted_text;
+      const double shown = std::isfinite(surprise) ? surprise : most;
+      const Box bar{{column.min.x + gap, axis.y(std::max(shown, 0.0), bars)},
+                    {column.max.x - gap, bars.max.y}};
+      painter.fill(bar, std::isfinite(surprise) ? colour : kNotANumber);
+      if (!std::isfinite(surprise)) painter.hatch(bar, IM_COL32_BLACK);
+    }
+  }
+
+  /// All tokens as one strip; what the boxes show is framed.
+  void draw_overview(Scene& scene, Painter& painter, const Box& box, const ColourScale& colours) {
+    const SessionStatus& session = scene.snapshot.session;
+    const Palette& palette = scene.palette;
+    const int length = window_.length();
+    std::vector<float> surprise(session.tokens.size());
+    for (int t = 0; t < length; ++t)
+      surprise[static_cast<std::size_t>(t)] = surprise_at(session, t);
+    const Box strip = box.inset(0, painter.px(3));
+    draw_heat(painter, scene.images, "time/overview", strip, surprise, 1, length, colours);
+    painter.outline(strip, palette.grid);
+    const auto x_of = [&](float t) {
+      return box.min.x + box.width() * t / static_cast<float>(length);
+    };
+    painter.outline({{x_of(static_cast<float>(window_.first())), box.min.y},
+                     {x_of(static_cast<float>(window_.first() + window_.count())), box.max.y}},
+                    palette.text, palette.line_width, painter.px(2));
+    if (session.cursor >= 0) {
+      const float x = x_of(static_cast<float>(session.cursor) + 0.5f);
+      painter.line({x, box.min.y}, {x, box.max.y}, {palette.cursor, 2.0f * palette.line_width});
+    }
+    const Touch mouse = touch("overview", box);
+    overview_held_ = mouse.held;
+    if (mouse.held) {
+      const float share = (mouse.mouse.x - box.min.x) / std::max(box.width(), 1.0f);
+      move_cursor(scene,
+                  std::clamp(static_cast<int>(share * static_cast<float>(length)), 0, length - 1));
+    }
+  }
+
+  void card(const Scene& scene, int t, float x) const {
+    const SessionStatus& session = scene.snapshot.session;
+    if (t >= static_cast<int>(session.tokens.size()) ||
+        !window_.column(t).contains({x, window_.column(t).min.y})) {
+      return;
+    }
+    const ModelCard* model = scene.snapshot.model.get();
+    const int token = session.tokens[static_cast<std::size_t>(t)];
+    std::vector<CardLine> lines;
+    lines.push_back(
+        {fmt::format("t = {}   token {} (number {})", t, token_label(model, token), token), true});
+    const double surprise = surprise_at(session, t);
+    if (t == 0) {
+      lines.push_back({"the first token is not predicted"});
+    } else {
+      lines.push_back({fmt::format("surprise {} nats, probability {}", short_number(surprise),
+                                   short_number(std::exp(-surprise)))});
+    }
+    const int expected = expected_at(session, t);
+    if (expected >= 0) {
+      lines.push_back({fmt::format("answer asked for here: {} ({})", token_label(model, expected),
+                                   expected == token ? "right" : "wrong")});
+    }
+    lines.push_back({t < session.prompt_length ? "given" : "generated"});
+    lines.push_back({"click or drag: move the cursor here"});
+    hover_card(scene, lines);
+  }
+
+  TimeWindow window_;
+  int sent_ = -1;  ///< last step asked for during a drag
+  bool overview_held_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<View> make_time_view() {
+  return std::make_unique<TimeView>();
+}
+
+}  // namespace xlab::ui
