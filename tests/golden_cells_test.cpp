@@ -22,7 +22,7 @@ using Numbers = std::vector<double>;
 
 std::vector<std::filesystem::path> files_named(const std::string& prefix) {
   const char* chosen = std::getenv("XLAB_GOLDEN");
-  const std::filesystem::path folder = chosen != nullptr ? chosen : XLAB_GOLDEN_FOLDER;
+  const std::filesystem::path folder = chosen != nullptr ? chosen : XLAB_GOLDEN_DEFAULT;
   std::vector<std::filesystem::path> files;
   if (std::filesystem::is_directory(folder)) {
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
