@@ -72,21 +72,6 @@ void restore_session(Run& run, const json& in) {
   validate(run.sampler);
 }
 
-/// The first tokens on screen: the beginning of a text, or an example of the task.
-void start_session(Run& run) {
-  constexpr std::size_t kTextTokens = 48;
-  constexpr int kTaskTokens = 17;
-  std::vector<int> tokens;
-  if (const TextData* text = run.task->text()) {
-    tokens.assign(text->ids.begin(), text->ids.begin() + static_cast<std::ptrdiff_t>(std::min(
-                                                             text->ids.size(), kTextTokens)));
-  } else {
-    tokens = example_rows(*run.task, run.trainer->spec(), 1, kTaskTokens).front().inputs;
-  }
-  run.session->set_tokens(std::move(tokens));
-  run.prompt_length = run.session->length();
-}
-
 /// A recurrent kernel stored as (heads, in, 4 * out) turned into ours, (heads, 4 * out, in).
 Tensor transposed_layout(const Tensor& stored, const Shape& wanted) {
   Tensor out = Tensor::empty(wanted, stored.dtype());
@@ -147,7 +132,8 @@ std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, const RunSpec& spec) {
   if (model.context_length == 0) model.context_length = train.sequence_length;
   run_parts(*run, model, train);
   run->model->params().initialise(train.seed);
-  start_session(*run);
+  run->session->set_tokens(run->task->first_look());
+  run->prompt_length = run->session->length();
   return run;
 }
 

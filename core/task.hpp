@@ -35,6 +35,8 @@ class Task {
     return std::vector<int>(inputs.size(), -1);
   }
   virtual int shortest() const = 0;
+  /// The sequence on screen when a run is new: short, and telling what the task is about.
+  virtual std::vector<int> first_look() const;
   /// A model and a training that learn the task in seconds to minutes on two cores.
   virtual ModelSpec default_model() const = 0;
   virtual TrainSpec default_training() const = 0;

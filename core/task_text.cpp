@@ -21,6 +21,11 @@ class TextTask : public Task {
   }
   const std::vector<std::string>& vocabulary() const override { return text_.vocabulary; }
   int shortest() const override { return 1; }
+  std::vector<int> first_look() const override {
+    constexpr std::size_t kCharacters = 48;
+    const auto end = std::min(text_.ids.size(), kCharacters);
+    return {text_.ids.begin(), text_.ids.begin() + static_cast<std::ptrdiff_t>(end)};
+  }
 
   void sample(std::uint64_t seed, std::uint64_t index, std::span<int> inputs,
               std::span<int> targets) const override {

@@ -47,6 +47,13 @@ std::string Task::decode(std::span<const int> tokens) const {
   return out;
 }
 
+std::vector<int> Task::first_look() const {
+  constexpr std::size_t kTokens = 16;
+  std::vector<int> inputs(kTokens), targets(kTokens);
+  sample(default_training().seed, kExamples, inputs, targets);
+  return inputs;
+}
+
 Batch make_batch(const Task& task, const TrainSpec& spec, std::int64_t step) {
   const std::int64_t B = spec.batch_size, T = spec.sequence_length;
   check(T >= task.shortest(), "The task '{}' needs sequences of at least {} tokens, not {}.",

@@ -40,12 +40,7 @@ void multiply_tile(const Product<T>& p, std::int64_t row, std::int64_t column) {
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 4
-    for (int l = 0; l < Tile; ++l) {
-      const std::int64_t at = column + l * W;
-      acc[r][l] = X{};
-      if (p.start != nullptr) acc[r][l] += load<W>(p.start + (row + r) * p.start_row + at);
-      if (p.bias != nullptr) acc[r][l] += load<W>(p.bias + at);
-    }
+    for (int l = 0; l < Tile; ++l) acc[r][l] = X{};
   }
   const T* m = p.m + column;
   const T* x = p.x + row * p.x_row;
@@ -64,7 +59,11 @@ void multiply_tile(const Product<T>& p, std::int64_t row, std::int64_t column) {
   for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 4
     for (int l = 0; l < Tile; ++l) {
-      store<W>(p.out + (row + r) * p.out_row + column + l * W, acc[r][l]);
+      // The largest terms come last: a far-out gate keeps the digits of what is added to it.
+      const std::int64_t at = column + l * W;
+      if (p.bias != nullptr) acc[r][l] += load<W>(p.bias + at);
+      if (p.start != nullptr) acc[r][l] += load<W>(p.start + (row + r) * p.start_row + at);
+      store<W>(p.out + (row + r) * p.out_row + at, acc[r][l]);
     }
   }
 }
@@ -207,7 +206,7 @@ void mix(const SlstmForward& args, const Sizes& z, const Piece& p, std::int64_t 
       for (std::int64_t row = 0; row < p.rows; ++row) {
         for (std::int64_t d = 0; d < z.D; ++d) {
           const T mixed = dot(r + (gate * z.D + d) * z.D, y + row * z.D, z.D);
-          out[row * z.D + d] = wx.at(row)[d] + b[d] + mixed;
+          out[row * z.D + d] = wx.at(row)[d] + (b[d] + mixed);
         }
       }
     }

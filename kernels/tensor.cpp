@@ -147,7 +147,7 @@ Tensor Tensor::slice(std::int64_t begin, std::int64_t end) const {
   std::array<std::int64_t, Shape::kMaxRank> extents{};
   extents[0] = end - begin;
   std::int64_t row = 1;
-  for (int axis = 1; axis < rank(); ++axis) {
+  for (int axis = 1; axis < Shape::kMaxRank && axis < rank(); ++axis) {
     extents[static_cast<std::size_t>(axis)] = extent(axis);
     row *= extent(axis);
   }

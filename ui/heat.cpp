@@ -161,7 +161,7 @@ float legend_width(const Painter& painter, const ColourScale& scale, const Legen
 void draw_legend(Painter& painter, const Box& box, const ColourScale& scale, const Legend& legend) {
   if (box.empty()) return;
   const Palette& palette = painter.palette();
-  const LegendParts parts = parts_of(scale, legend);
+  LegendParts parts = parts_of(scale, legend);
   const float gap = painter.px(kGap);
   Box rest = box;
   painter.text_in(rest.cut_left(painter.measure(parts.low).x + 0.5f), palette.text, parts.low);
@@ -201,6 +201,11 @@ void draw_legend(Painter& painter, const Box& box, const ColourScale& scale, con
   }
   rest.cut_left(gap);
   painter.text_in(rest.cut_left(painter.measure(parts.high).x + 0.5f), palette.text, parts.high);
+  // The words matter more than which kind of no number there is.
+  if (!parts.odd.empty() &&
+      rest.width() < painter.measure(parts.odd + parts.words).x + painter.px(kSwatch) + 5 * gap) {
+    parts.odd = std::to_string(legend.outside.not_numbers()) + " NaN/Inf";
+  }
   if (!parts.odd.empty()) {
     rest.cut_left(2 * gap);
     Box swatch = rest.cut_left(painter.px(kSwatch));

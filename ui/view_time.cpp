@@ -156,12 +156,10 @@ class TimeView : public View {
     row.cut_left(painter.px(4));
     const Box slider = row.cut_left(painter.px(118));
     if (slider.width() > painter.px(100)) {
-      ImGui::SetCursorScreenPos(slider.min);
-      ImGui::SetNextItemWidth(slider.width());
-      float speed = static_cast<float>(session.tokens_per_second);
-      if (ImGui::SliderFloat("##speed", &speed, 0.5f, 32.0f, "%.1f tokens/s",
-                             ImGuiSliderFlags_Logarithmic | ImGuiSliderFlags_NoInput)) {
-        scene.send(command::SetPlaySpeed{static_cast<double>(speed)});
+      double speed = session.tokens_per_second;
+      if (slider_at(painter, "speed", slider, speed, 0.5, 32.0, true,
+                    fmt::format("{:.1f} tokens/s", speed))) {
+        scene.send(command::SetPlaySpeed{speed});
       }
     }
     row.cut_left(painter.px(10));
@@ -312,7 +310,9 @@ class TimeView : public View {
     const bool near_cursor = !here && std::abs(t - cursor) < stride && stride > 1;
     if (here || (t % stride == 0 && !near_cursor)) {
       const float half = std::max(widest, window_.column_width()) / 2;
-      const Box label{{window_.x(t) - half, steps.min.y}, {window_.x(t) + half, steps.max.y}};
+      const float centre = std::clamp(window_.x(t), steps.min.x + half,
+                                      std::max(steps.min.x + half, steps.max.x - half));
+      const Box label{{centre - half, steps.min.y}, {centre + half, steps.max.y}};
       painter.text_in(label, here ? palette.cursor : palette.muted_text, std::to_string(t),
                       Align::centre, here ? Weight::bold : Weight::regular);
     }
