@@ -19,6 +19,23 @@ std::shared_ptr<const std::vector<std::byte>> preset() {
   return bytes;
 }
 
+/// The head that keeps its memory longest over the sequence: the one whose forgetting has consequences.
+int longest_memory(const Trace& trace, const BlockCard& block) {
+  int best = 0;
+  double longest = -1.0;
+  for (int head = 0; head < block.heads; ++head) {
+    double kept = 0.0;
+    for (int step = 0; step < trace.length(); ++step)
+      if (const Recorded* gate = trace.find(step, block.prefix + "/forget_gate_sigmoid"))
+        kept += gate->at(head, 0);
+    if (kept > longest) {
+      longest = kept;
+      best = head;
+    }
+  }
+  return best;
+}
+
 }  // namespace
 
 FirstRun::FirstRun(Stage& stage, QObject* parent) : QObject(parent), stage_(stage) {
@@ -82,6 +99,8 @@ void FirstRun::follow_snapshot() {
     }
     state_ = State::hinting;
     ui::Focus focus = stage_.focus();
+    focus.block = static_cast<int>(first - blocks.begin());
+    if (now.trace) focus.head = longest_memory(*now.trace, *first);
     focus.hint_target = first->prefix + "/forget_gate_pre";
     focus.hint = tr("Drag the forget gate down: make it forget.").toStdString();
     stage_.set_focus(focus);

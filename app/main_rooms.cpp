@@ -13,6 +13,8 @@ namespace {
 
 /// Saved layouts of another number are forgotten.
 constexpr int kLayoutVersion = 1;
+/// The time bar with all its rows, in pixels at 100 %.
+constexpr int kTimeHeight = 150;
 constexpr const char* kRoomNames[] = {"explore", "train", "generate"};
 
 QString palette_text(ui::PaletteName name) {
@@ -37,6 +39,7 @@ void MainWindow::showEvent(QShowEvent* event) {
   if (shown_) return;
   shown_ = true;
   show_room();
+  views_[1]->canvas().setFocus();
 }
 
 void MainWindow::set_room(Room room) {
@@ -118,7 +121,7 @@ void MainWindow::default_layout(Room room) {
   const auto sizes = [this](const QList<QDockWidget*>& list, const QList<int>& shares,
                             Qt::Orientation direction) { resizeDocks(list, shares, direction); };
   const int w = width(), h = height();
-  const int bar = time->sizeHint().height();
+  const int bar = scaled(stage_.look(), kTimeHeight);
   switch (room) {
     case Room::explore:
       sizes({time, gates}, {bar, h - bar}, Qt::Vertical);

@@ -40,7 +40,8 @@ struct Overloaded : Handlers... {
 /// to the engine's thread.
 struct Engine::Worker {
   explicit Worker(std::function<void()> on_publish) : on_publish(std::move(on_publish)) {
-    newest = std::make_shared<const Snapshot>();
+    draft.device = devices().front().name;
+    newest = std::make_shared<const Snapshot>(draft);
     thread = std::thread([this] { work(); });
   }
   ~Worker() {
@@ -507,7 +508,6 @@ struct Engine::Worker {
 
   void fill_snapshot(Clock::time_point now) {
     ++draft.id;
-    draft.device = devices().front().name;
     if (!run) return;
     TrainStatus& train = draft.train;
     const TrainSpec& spec = run->trainer->spec();
