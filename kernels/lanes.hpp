@@ -44,6 +44,13 @@ inline void store(T* to, Lanes<T, W> x) {
   std::memcpy(to, &x, sizeof(x));
 }
 
+/// Asks for numbers that will soon be needed.
+template <typename T>
+inline void prefetch(const T* from, std::int64_t size) {
+  constexpr std::int64_t line = 64 / sizeof(T);
+  for (std::int64_t j = 0; j < size; j += line) __builtin_prefetch(from + j);
+}
+
 /// Calls `body.template operator()<W>(begin)` for groups of W numbers that together make up
 /// [begin, end): full registers, then halves of halves of them.
 template <typename T, int W = kLanes<T>, typename Body>

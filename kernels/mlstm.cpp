@@ -37,14 +37,8 @@ Track<T> track(const Tensor& x, const Sizes& z, std::int64_t head, std::int64_t 
   return {x.data<T>() + (b * z.T * z.H + h) * width, z.H * width};
 }
 
-/// Rows of one head lie far apart, which hides them from the processor's own foresight.
-template <typename T>
-void prefetch(const T* row, std::int64_t width) {
-  constexpr std::int64_t line = 64 / sizeof(T);
-  for (std::int64_t j = 0; j < width; j += line) __builtin_prefetch(row + j);
-}
-
-/// How many steps before its use a row is asked for.
+/// How many steps before its use a row is asked for: rows of one head lie far apart, which hides
+/// them from the processor's own foresight.
 constexpr std::int64_t kAhead = 8;
 
 /// The block of `size` numbers that belongs to a head in a (B, H, ...) tensor, or null.
