@@ -71,6 +71,8 @@ QPushButton#primary { background: @accent; color: @on_accent; border-color: @acc
 QPushButton#primary:hover { background: @accent_dark; }
 QPushButton#primary:focus { border: 2px solid @text; }
 QComboBox QAbstractItemView { background: @panel; color: @text; selection-background-color: @soft; selection-color: @text; border: 1px solid @line; }
+QComboBox::drop-down { border: none; width: @knob2; }
+QComboBox::down-arrow { image: none; width: 0px; height: 0px; border-left: 4px solid @field; border-right: 4px solid @field; border-top: 5px solid @muted; }
 QSlider::groove:horizontal { height: 4px; background: @line; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: @accent; border-radius: 2px; }
 QSlider::handle:horizontal { background: @panel; border: 2px solid @accent; width: @knob; height: @knob; margin: -@knob_margin 0; border-radius: @knob_round; }
@@ -160,6 +162,7 @@ void apply_look(const CanvasLook& look) {
       {"@soft", mix(t.panel, t.accent, 0.16).name()},
       {"@warning_back", mix(t.panel, t.warning, 0.12).name()},
       {"@warning", t.warning.name()},
+      {"@knob2", QString("%1px").arg(scaled(look, 22))},
       {"@knob_margin", QString("%1px").arg((knob + 4 - 4) / 2)},
       {"@knob_round", QString("%1px").arg((knob + 4) / 2)},
       {"@knob", QString("%1px").arg(knob)},
