@@ -68,8 +68,7 @@ void adamw_step(const AdamWOptions& options, const std::vector<DecayRange>& rang
                 const Tensor& second_moment) {
   constexpr const char* op = "adamw_step";
   check(parameters.defined() && parameters.rank() == 1,
-        "[{}] needs parameters of one axis, but they have shape {}.", op,
-        parameters.shape().text());
+        "[{}] needs parameters of one axis, but they have shape {}.", op, parameters.shape());
   require_cpu(op, parameters);
   const std::int64_t size = parameters.elements();
   require(op, "gradients", gradients, {size}, parameters.dtype());

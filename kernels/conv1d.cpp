@@ -17,13 +17,12 @@ struct Sizes {
 
 Sizes checked_sizes(const char* op, const Tensor& x, const Tensor& window, const Tensor& w) {
   check(x.defined() && x.rank() == 3,
-        "[{}] needs x of three axes (batch, time, features), but it has shape {}.", op,
-        x.shape().text());
+        "[{}] needs x of three axes (batch, time, features), but it has shape {}.", op, x.shape());
   require_cpu(op, x);
   check(w.defined() && w.rank() == 2,
-        "[{}] needs w of two axes (features, taps), but it has shape {}.", op, w.shape().text());
+        "[{}] needs w of two axes (features, taps), but it has shape {}.", op, w.shape());
   const Sizes s{x.extent(0), x.extent(1), x.extent(2), w.extent(1)};
-  check(s.taps > 0, "[{}] w of shape {} has no taps.", op, w.shape().text());
+  check(s.taps > 0, "[{}] w of shape {} has no taps.", op, w.shape());
   require(op, "w", w, {s.features, s.taps}, x.dtype());
   require_if_present(op, "window", window, {s.batch, s.taps, s.features}, x.dtype());
   return s;

@@ -23,12 +23,12 @@ Sizes checked_sizes(const char* op, const Tensor& x, const Tensor& w) {
   const std::int64_t rows = rows_of(op, "x", x);
   require_cpu(op, x);
   check(w.defined() && w.rank() == 3,
-        "[{}] needs w of three axes (blocks, out, in), but it has shape {}.", op, w.shape().text());
+        "[{}] needs w of three axes (blocks, out, in), but it has shape {}.", op, w.shape());
   const Sizes s{rows, w.extent(0), w.extent(1), w.extent(2)};
   require_dtype(op, "w", w, x.dtype());
   check(x.extent(-1) == s.x_width(),
         "[{}] x has shape {}, but its last axis must be {} * {} to fit w of shape {}.", op,
-        x.shape().text(), s.blocks, s.in, w.shape().text());
+        x.shape(), s.blocks, s.in, w.shape());
   return s;
 }
 

@@ -37,8 +37,7 @@ std::int64_t checked_rows(const char* op, const NormOptions& options, const Tens
   require_cpu(op, x);
   const std::int64_t width = x.extent(-1);
   check(options.groups > 0 && width % options.groups == 0 && width > 0,
-        "[{}] x of shape {} cannot be cut into {} equal groups.", op, x.shape().text(),
-        options.groups);
+        "[{}] x of shape {} cannot be cut into {} equal groups.", op, x.shape(), options.groups);
   require_if_present(op, "weight", weight, {width}, x.dtype());
   require(op, "mean", mean, {rows, options.groups}, x.dtype());
   require(op, "rstd", rstd, {rows, options.groups}, x.dtype());
