@@ -114,7 +114,8 @@ struct NextToken {
 struct SessionStatus {
   std::vector<int> tokens;
   std::vector<float> surprise;  ///< -log p(token | tokens before) in nats; 0 for the first
-  /// Where a token is the answer to a question of the task: the right token, else -1. May be empty.
+  /// The right token at each place where the task asks for one, else -1. One longer than `tokens`:
+  /// its last entry is the token to come. Empty when the task has no questions.
   std::vector<int> expected;
   int prompt_length = 0;  ///< tokens given; the rest was generated
   int cursor = -1;        ///< time step shown everywhere; -1 when there are no tokens

@@ -78,9 +78,11 @@ class Tensor {
   /// The numbers themselves. Throws when T is not the tensor's scalar type.
   template <typename T>
   T* data() const {
-    check(defined(), "An undefined tensor has no data.");
-    check(dtype_ == dtype_of<T>, "This tensor holds {}, not {}.", name_of(dtype_),
-          name_of(dtype_of<T>));
+    if (!defined() || dtype_ != dtype_of<T>) [[unlikely]] {
+      check(defined(), "An undefined tensor has no data.");
+      throw Error(fmt::format("This tensor holds {}, not {}.", name_of(dtype_),
+                              name_of(dtype_of<T>)));
+    }
     return static_cast<T*>(raw());
   }
   void* raw() const;

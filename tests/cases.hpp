@@ -37,6 +37,8 @@ std::vector<Case> cell_cases();  ///< mLSTM, sLSTM
 /// Small shapes for checking: all of the above.
 std::vector<Case> all_cases();
 /// The same operations at the sizes of a small model, for timing.
+std::vector<Case> op_timing_cases();
+std::vector<Case> cell_timing_cases();
 std::vector<Case> timing_cases();
 
 /// The inputs of a case in one scalar type, made from a fixed seed.

@@ -1,0 +1,370 @@
+// The command line: train, generate, signature, info. Links neither Qt nor Dear ImGui.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <limits>
+
+#include "core/files.hpp"
+#include "core/run.hpp"
+#include "core/sampler.hpp"
+#include "core/stepper.hpp"
+#include "core/utf8.hpp"
+#include "kernels/config.hpp"
+#include "kernels/device.hpp"
+#include "kernels/threads.hpp"
+
+namespace xlab::app {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kWrongArguments = 2;
+constexpr double kAutosaveSeconds = 60.0;
+constexpr std::int64_t kMostSteps = 1'000'000'000'000;
+constexpr std::int64_t kLargestSeed = std::int64_t{1} << 53;
+
+std::atomic<bool> interrupted = false;
+
+void on_signal(int) {
+  interrupted = true;
+}
+
+/// A wrong argument that only the command itself can see.
+struct UsageError : Error {
+  using Error::Error;
+};
+
+struct TrainArguments {
+  std::string spec, task, text, out, resume, log;
+  std::int64_t steps = 0;
+  double seconds = 0.0;
+  std::int64_t seed = -1;
+  int threads = 0;
+};
+
+std::string minutes(double seconds) {
+  constexpr double kYear = 365.0 * 24 * 3600;
+  if (!(seconds < kYear)) return "years";
+  const auto whole = static_cast<std::int64_t>(seconds + 0.5);
+  return whole >= 3600 ? fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60)
+                       : fmt::format("{}:{:02}", whole / 60, whole % 60);
+}
+
+/// One line that is rewritten on a terminal and repeated every few seconds in a file.
+class ProgressLine {
+ public:
+  void show(const std::string& text, bool last) {
+    const auto now = Clock::now();
+    if (!last &&
+        now - shown_ < (terminal_ ? std::chrono::milliseconds(100) : std::chrono::seconds(5)))
+      return;
+    shown_ = now;
+    if (terminal_) {
+      fmt::print(stderr, "\r\033[K{}{}", text, last ? "\n" : "");
+    } else {
+      fmt::print(stderr, "{}\n", text);
+    }
+    std::fflush(stderr);
+  }
+
+ private:
+  bool terminal_ = isatty(STDERR_FILENO) != 0;
+  Clock::time_point shown_{};
+};
+
+bool same_file(const std::string& a, const std::string& b) {
+  if (a.empty() || b.empty()) return false;
+  std::error_code missing;
+  return std::filesystem::equivalent(a, b, missing) || a == b;
+}
+
+std::unique_ptr<Run> start_run(const TrainArguments& args) {
+  std::unique_ptr<Task> task;
+  if (!args.task.empty()) {
+    try {
+      task = make_task(args.task);
+    } catch (const Error& e) {
+      throw UsageError(e.what());
+    }
+  }
+  if (!args.text.empty()) task = make_text_task(read_text(args.text));
+  if (args.resume.empty()) {
+    RunSpec spec;
+    if (!args.spec.empty()) spec = run_spec_from_json(read_text_file(args.spec, 1 << 20));
+    if (!spec.train) spec.train = task->default_training();
+    if (args.seed >= 0) spec.train->seed = static_cast<std::uint64_t>(args.seed);
+    return make_run(std::move(task), spec);
+  }
+  std::unique_ptr<Run> run = load_run(args.resume);
+  if (task) {
+    const bool same =
+        task->name() == run->task->name() &&
+        (!task->text() || (task->text()->ids == run->task->text()->ids &&
+                           task->text()->vocabulary == run->task->text()->vocabulary));
+    check(
+        same,
+        "'{}' was trained on other data ({}); leave --task and --text away to go on with its own.",
+        args.resume, run->task->title());
+  }
+  return run;
+}
+
+int train(const TrainArguments& args) {
+  if (args.resume.empty() && args.task.empty() == args.text.empty())
+    throw UsageError("Give either --task NAME or --text FILE.");
+  if (!args.task.empty() && !args.text.empty())
+    throw UsageError("Give either --task NAME or --text FILE, not both.");
+  if (!args.resume.empty() && (!args.spec.empty() || args.seed >= 0))
+    throw UsageError(
+        "--resume goes on with the run's own specification and seed: leave --spec and "
+        "--seed away.");
+  for (const std::string& written : {args.out, args.log}) {
+    for (const std::string& read : {args.text, args.spec}) {
+      if (same_file(written, read))
+        throw UsageError(fmt::format("'{}' would be overwritten: choose another file.", read));
+    }
+  }
+  if (same_file(args.log, args.out) || same_file(args.log, args.resume))
+    throw UsageError("--log needs a file of its own.");
+  set_threads(args.threads);
+  const std::unique_ptr<Run> run = start_run(args);
+  const std::filesystem::path folder = std::filesystem::absolute(args.out).parent_path();
+  check(std::filesystem::is_directory(folder) && access(folder.c_str(), W_OK) == 0,
+        "The folder '{}' for --out does not exist or cannot be written to.", folder.string());
+
+  std::ofstream log;
+  if (!args.log.empty()) {
+    log.open(args.log, args.resume.empty() ? std::ios::trunc : std::ios::app);
+    check(log.is_open(), "The log file '{}' cannot be written.", args.log);
+  }
+  const std::int64_t first = run->trainer->steps_done();
+  std::int64_t last = first + args.steps;
+  if (args.steps == 0) {
+    last = args.seconds > 0.0 ? std::numeric_limits<std::int64_t>::max()
+                              : run->trainer->spec().decay_until_step;
+    check(last > first,
+          "The run has finished its schedule of {} steps; say how much further with --steps or "
+          "--seconds.",
+          run->trainer->spec().decay_until_step);
+  }
+  const auto card = model_card(*run);
+  fmt::print(stderr, "{}, {} parameters, on {}; {}\n", card->name, card->parameters,
+             printable(run->task->title()), devices().front().name);
+
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, on_signal);
+  ProgressLine progress;
+  const auto start = Clock::now();
+  auto saved = start;
+  double rate = 0.0;
+  const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
+  const auto line = [&] {
+    const double used = elapsed();
+    const auto done = static_cast<double>(run->trainer->steps_done() - first);
+    double left = std::numeric_limits<double>::infinity();
+    if (args.seconds > 0.0) left = args.seconds - used;
+    if (last != std::numeric_limits<std::int64_t>::max() && done > 0)
+      left = std::min(left, used / done * static_cast<double>(last - run->trainer->steps_done()));
+    return fmt::format("step {}  loss {:.3f} nats/token  {:.0f} tokens/s  {} left",
+                       run->trainer->steps_done(),
+                       run->losses.empty() ? 0.0 : run->losses.back().smoothed, rate,
+                       minutes(std::max(left, 0.0)));
+  };
+  int bad_steps = 0;
+  while (!interrupted && run->trainer->steps_done() < last &&
+         (args.seconds <= 0.0 || elapsed() < args.seconds)) {
+    const double before = run->seconds;
+    const StepResult step = run->train_step();
+    const double now = static_cast<double>(step.tokens) / std::max(run->seconds - before, 1e-9);
+    rate = rate == 0.0 ? now : 0.95 * rate + 0.05 * now;
+    bad_steps = step.finite ? 0 : bad_steps + 1;
+    if (bad_steps >= 3) {
+      save_run(*run, args.out);
+      throw Error(
+          fmt::format("Training stopped at step {}: three steps in a row gave numbers that are "
+                      "not finite. The weights before them are saved; lower the learning rate.",
+                      step.step));
+    }
+    if (log.is_open() && step.finite) {
+      log << fmt::format(
+          "{{\"step\": {}, \"loss\": {}, \"tokens_per_second\": {:.1f}, \"seconds\": {:.3f}}}\n",
+          step.step, step.loss, now, elapsed());
+      check(log.good(), "Writing the log file '{}' failed: is the disk full?", args.log);
+    }
+    if (std::chrono::duration<double>(Clock::now() - saved).count() > kAutosaveSeconds) {
+      save_run(*run, args.out);
+      saved = Clock::now();
+    }
+    progress.show(line(), false);
+  }
+  progress.show(line(), true);
+  save_run(*run, args.out);
+  fmt::print(stderr, "{} after {} steps; saved to {}\n", interrupted ? "Interrupted" : "Done",
+             run->trainer->steps_done(), args.out);
+  return 0;
+}
+
+struct GenerateArguments {
+  std::string run, prompt;
+  std::int64_t tokens = 200;
+  SamplerSettings sampler{.greedy = false, .temperature = 0.8};
+  int threads = 1;
+};
+
+int generate(GenerateArguments args) {
+  set_threads(args.threads);
+  args.sampler.greedy = args.sampler.temperature == 0.0;
+  try {
+    validate(args.sampler);
+  } catch (const Error& e) {
+    throw UsageError(e.what());
+  }
+  const std::unique_ptr<Run> run = load_run(args.run);
+  std::vector<int> tokens = run->task->encode(args.prompt);
+  check(!tokens.empty(), "The prompt is empty: give at least one token with --prompt.");
+  std::signal(SIGINT, on_signal);
+  const bool spaced = run->task->text() == nullptr;
+  fmt::print("{}", run->task->decode(tokens));
+  std::fflush(stdout);
+  Stepper stepper(*run->model);
+  std::vector<float> logits = stepper.feed(tokens);
+  // Tokens of the vocabulary that the data never uses have no text.
+  const std::size_t known = run->task->vocabulary().size();
+  for (std::int64_t n = 0; n < args.tokens && !interrupted; ++n) {
+    logits.resize(known);
+    const int token = draw(sampling_distribution(logits, args.sampler), args.sampler.seed,
+                           static_cast<std::uint64_t>(tokens.size()));
+    tokens.push_back(token);
+    fmt::print("{}{}", spaced ? " " : "", run->task->decode({&token, 1}));
+    std::fflush(stdout);
+    logits = stepper.feed({&token, 1});
+  }
+  fmt::print("\n");
+  return 0;
+}
+
+int signature(const std::string& path) {
+  const std::unique_ptr<Run> run = load_run(path);
+  fmt::print("{:016x}\n", run->model->params().signature());
+  return 0;
+}
+
+int info(const std::string& path) {
+  const SafetensorsFile file = read_safetensors(path);
+  if (!file.metadata().contains("xlab")) {
+    std::int64_t elements = 0;
+    for (const StoredTensor& tensor : file.tensors()) elements += tensor.elements();
+    fmt::print("{}: {} tensors, {} numbers\n", path, file.tensors().size(), elements);
+    for (const StoredTensor& tensor : file.tensors())
+      fmt::print("  {:<8} ({})  {}\n", name_of(tensor.type), fmt::join(tensor.shape, ", "),
+                 printable(tensor.name));
+    return 0;
+  }
+  const std::unique_ptr<Run> run = load_run(file);
+  const auto card = model_card(*run);
+  const auto data = data_card(*run);
+  fmt::print("{}: a run of xLSTM Lab\n", path);
+  fmt::print("model     {}, {} parameters, width {}, vocabulary {}\n", card->name, card->parameters,
+             card->embedding_dim, card->vocabulary.size());
+  for (const BlockCard& block : card->blocks)
+    fmt::print("          {}: {} heads of {} x {}, {} parameters\n", block.prefix, block.heads,
+               block.key_dim, block.value_dim, block.parameters);
+  fmt::print("data      {}{}\n", printable(data->title),
+             data->characters > 0 ? fmt::format(", {} characters", data->characters) : "");
+  fmt::print("training  {} steps of {} x {} tokens, {:.1f} s, seed {}", run->trainer->steps_done(),
+             run->trainer->spec().batch_size, run->trainer->spec().sequence_length, run->seconds,
+             run->trainer->spec().seed);
+  if (!run->losses.empty()) fmt::print(", loss {:.3f} nats/token", run->losses.back().smoothed);
+  fmt::print("\nweights   {:016x}\n", run->model->params().signature());
+  return 0;
+}
+
+int run_command_line(int argc, char** argv) {
+  CLI::App app{
+      "xLSTM Lab on the command line: train a small xLSTM, let it write, look into files."};
+  app.name("xlstm");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", kVersion);
+
+  TrainArguments t;
+  CLI::App* train_command =
+      app.add_subcommand("train", "Train a model on a task or on a text file");
+  train_command->add_option("--task", t.task,
+                            fmt::format("Built-in task: {}", fmt::join(task_names(), ", ")));
+  train_command->add_option("--text", t.text, "UTF-8 text file: learn its characters");
+  train_command->add_option("--out", t.out, "File to save the run to (*.xlab)")->required();
+  train_command->add_option("--spec", t.spec,
+                            "JSON file with \"model\" and \"train\" specifications");
+  train_command->add_option("--resume", t.resume, "Run to go on with; its data comes with it");
+  train_command
+      ->add_option("--steps", t.steps, "Steps to train now (default: to the end of the schedule)")
+      ->check(CLI::Range(std::int64_t{1}, kMostSteps));
+  train_command->add_option("--seconds", t.seconds, "Stop after this time")
+      ->check(CLI::PositiveNumber);
+  train_command->add_option("--seed", t.seed, "Seed of weights and data (default 1)")
+      ->check(CLI::Range(std::int64_t{0}, kLargestSeed));
+  train_command->add_option("--threads", t.threads, "Threads to use (default: one per core)")
+      ->check(CLI::Range(0, 256));
+  train_command->add_option(
+      "--log", t.log, "File for one JSON object a step: step, loss, tokens_per_second, seconds");
+
+  GenerateArguments g;
+  CLI::App* generate_command =
+      app.add_subcommand("generate", "Continue a prompt with a trained run");
+  generate_command->add_option("run", g.run, "Trained run (*.xlab)")->required();
+  generate_command->add_option("--prompt", g.prompt, "Text to continue")->required();
+  generate_command->add_option("--tokens", g.tokens, "Tokens to write (default 200)")
+      ->check(CLI::NonNegativeNumber);
+  generate_command->add_option("--temperature", g.sampler.temperature,
+                               "Sampling temperature, 0 for always the likeliest (default 0.8)");
+  generate_command->add_option("--top-k", g.sampler.top_k,
+                               "Draw from the K likeliest only (0: all)");
+  generate_command->add_option("--top-p", g.sampler.top_p,
+                               "Draw from the likeliest that make up P");
+  generate_command->add_option("--seed", g.sampler.seed, "Seed of the draws (default 1)");
+  generate_command->add_option("--threads", g.threads, "Threads to use (default 1)")
+      ->check(CLI::Range(0, 256));
+
+  std::string signature_path, info_path;
+  CLI::App* signature_command =
+      app.add_subcommand("signature", "Print the hash of a run's weights");
+  signature_command->add_option("run", signature_path, "Run (*.xlab)")->required();
+  CLI::App* info_command = app.add_subcommand("info", "Say what a run or a safetensors file holds");
+  info_command->add_option("file", info_path, "File to look into")->required();
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {
+    return app.exit(e);  // help and version
+  } catch (const CLI::ParseError& e) {
+    fmt::print(stderr, "xlstm: {} Try 'xlstm --help'.\n", e.what());
+    return kWrongArguments;
+  }
+  try {
+    if (*train_command) return train(t);
+    if (*generate_command) return generate(g);
+    if (*signature_command) return signature(signature_path);
+    return info(info_path);
+  } catch (const UsageError& e) {
+    fmt::print(stderr, "xlstm: {} Try 'xlstm {} --help'.\n", e.what(),
+               app.get_subcommands().front()->get_name());
+    return kWrongArguments;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "xlstm: {}\n", e.what());
+    return 1;
+  }
+}
+
+}  // namespace
+}  // namespace xlab::app
+
+int main(int argc, char** argv) {
+  return xlab::app::run_command_line(argc, argv);
+}

@@ -1,0 +1,44 @@
+// A dock with a title bar of our own: title, buttons, and a menu.
+#pragma once
+
+#include <QBoxLayout>
+#include <QDockWidget>
+#include <QLabel>
+#include <QMenu>
+#include <QToolButton>
+
+#include "app/stage.hpp"
+#include "app/theme.hpp"
+
+namespace xlab::app {
+
+/// `name` identifies the dock in saved layouts; the title is what people read.
+class Dock : public QDockWidget {
+  Q_OBJECT
+
+ public:
+  Dock(Stage& stage, const QString& name, const QString& title, QWidget* parent = nullptr);
+  void set_contents(QWidget* contents);
+
+  QMenu* menu() { return menu_; }
+  /// The default size, in pixels at 100 %.
+  void set_hint(QSize hint) { hint_ = hint; }
+  QSize sizeHint() const override;
+
+ protected:
+  /// A button to the left of the menu.
+  QToolButton* add_button(Shape shape, const QString& text, bool checkable);
+
+ private:
+  void follow_look();
+
+  Stage& stage_;
+  QSize hint_{300, 220};
+  QBoxLayout* body_;
+  QBoxLayout* bar_;
+  QToolButton* more_;
+  QMenu* menu_;
+  QList<QPair<QToolButton*, Shape>> buttons_;
+};
+
+}  // namespace xlab::app

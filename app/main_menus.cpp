@@ -1,0 +1,368 @@
+// Menus, the tool bar and what they do.
+#include <QActionGroup>
+#include <QApplication>
+#include <QDialog>
+#include <QFile>
+#include <QFileDialog>
+#include <QHeaderView>
+#include <QLabel>
+#include <QMenuBar>
+#include <QMessageBox>
+#include <QToolBar>
+#include <QToolButton>
+#include <QTreeWidget>
+#include <cmath>
+#include <cstring>
+
+#include "app/banner.hpp"
+#include "app/clamp_history.hpp"
+#include "app/files.hpp"
+#include "app/main_window.hpp"
+#include "kernels/config.hpp"
+
+namespace xlab::app {
+namespace {
+
+constexpr double kSlowest = 0.25, kFastest = 64.0;
+
+QString without_mnemonic(QString text) {
+  return text.remove('&');
+}
+
+}  // namespace
+
+QAction* MainWindow::add(QMenu* menu, const QString& text, const QKeySequence& key, auto slot) {
+  QAction* action = menu->addAction(text);
+  action->setShortcut(key);
+  action->setToolTip(
+      key.isEmpty()
+          ? without_mnemonic(text)
+          : QString("%1 (%2)").arg(without_mnemonic(text), key.toString(QKeySequence::NativeText)));
+  connect(action, &QAction::triggered, this, slot);
+  return action;
+}
+
+void MainWindow::make_menus() {
+  QMenu* file = menuBar()->addMenu(tr("&File"));
+  QMenu* fresh = file->addMenu(tr("&New"));
+  add(fresh, tr("&Recall"), {}, [this] { start_task("recall"); });
+  add(fresh, tr("&Parity"), {}, [this] { start_task("parity"); });
+  add(fresh, tr("&Copy"), {}, [this] { start_task("copy"); });
+  add(file, tr("Open &text…"), {}, [this] { open_dialog(false); });
+  add(file, tr("&Open run…"), QKeySequence::Open, [this] { open_dialog(true); });
+  QAction* last = add(file, tr("Reopen &last session"), {}, [this] { open_last_session(); });
+  connect(file, &QMenu::aboutToShow, this,
+          [last] { last->setEnabled(QFile::exists(autosave_path())); });
+  file->addSeparator();
+  save_ = add(file, tr("&Save"), QKeySequence::Save, [this] { save(false); });
+  add(file, tr("Save &as…"), QKeySequence::SaveAs, [this] { save(true); });
+  file->addSeparator();
+  add(file, tr("&Export picture…"), QKeySequence("E"), [this] { export_active(true); });
+  add(file, tr("Export &CSV…"), QKeySequence("Shift+E"), [this] { export_active(false); });
+  file->addSeparator();
+  add(file, tr("&Quit"), QKeySequence("Ctrl+Q"), [this] { close(); });
+
+  QMenu* edit = menuBar()->addMenu(tr("&Edit"));
+  undo_ = add(edit, tr("&Undo clamp"), QKeySequence("Ctrl+Z"), [this] { history_->undo(); });
+  redo_ = add(edit, tr("&Redo clamp"), QKeySequence("Ctrl+Shift+Z"), [this] { history_->redo(); });
+  add(edit, tr("&Clear clamps"), QKeySequence("Ctrl+Backspace"),
+      [this] { stage_.send(command::ClearClamps{}); });
+  const auto follow_history = [this] {
+    undo_->setEnabled(history_->can_undo());
+    redo_->setEnabled(history_->can_redo());
+  };
+  connect(history_, &ClampHistory::changed, this, follow_history);
+  follow_history();
+
+  QMenu* run = menuBar()->addMenu(tr("&Run"));
+  train_ = add(run, tr("Start training"), QKeySequence("T"), [this] { toggle_training(); });
+  train_->setCheckable(true);
+  add(run, tr("&One step"), QKeySequence("Shift+T"),
+      [this] { stage_.send(command::TrainOneStep{}); });
+  run->addSeparator();
+  add(run, tr("&Restart run"), QKeySequence("Shift+R"), [this] {
+    if (may_lose_training(tr("Start this run again, untrained?"))) {
+      stage_.send(command::RestartRun{});
+    }
+  })->setStatusTip(tr("The same seed, untrained"));
+  add(run, tr("&New seed"), QKeySequence("Ctrl+R"), [this] {
+    if (may_lose_training(tr("Start with another seed, untrained?"))) {
+      stage_.send(command::NewSeed{});
+    }
+  })->setStatusTip(tr("Another seed, untrained"));
+  add(run, tr("New &sample"), QKeySequence("N"), [this] {
+    stage_.send(command::NewSample{});
+  })->setStatusTip(tr("Another example of the task under the time cursor"));
+
+  QMenu* time = menuBar()->addMenu(tr("&Time"));
+  QAction* rewind =
+      add(time, tr("Re&wind"), QKeySequence("R"), [this] { stage_.send(command::Rewind{}); });
+  QAction* back = add(time, tr("Step &back"), QKeySequence("Left"),
+                      [this] { stage_.send(command::StepBack{}); });
+  play_ = add(time, tr("Play"), QKeySequence("Space"), [this] { toggle_playing(); });
+  play_->setCheckable(true);
+  QAction* step = add(time, tr("&Step"), QKeySequence("Right"),
+                      [this] { stage_.send(command::StepForward{}); });
+  icons_ = {{rewind, Shape::rewind}, {back, Shape::back}, {step, Shape::forward}};
+  add(time, tr("Ten back"), QKeySequence("Shift+Left"), [this] { move_cursor(-10); });
+  add(time, tr("Ten on"), QKeySequence("Shift+Right"), [this] { move_cursor(10); });
+  add(time, tr("First token"), QKeySequence("Home"), [this] { move_cursor(-(1 << 30)); });
+  add(time, tr("Last token"), QKeySequence("End"), [this] { move_cursor(1 << 30); });
+  time->addSeparator();
+  add(time, tr("Slower"), QKeySequence(","), [this] { change_speed(0.5); });
+  add(time, tr("Faster"), QKeySequence("."), [this] { change_speed(2.0); });
+
+  QMenu* see = menuBar()->addMenu(tr("&View"));
+  for (int i = 0; i < views_.size(); ++i) {
+    ViewDock* dock = views_[i];
+    QAction* action = add(see, dock->windowTitle(), QKeySequence(QString::number(i + 1)), [dock] {
+      // A dock behind a tab comes to the front before it is closed.
+      const bool seen = dock->isVisible() && !dock->visibleRegion().isEmpty();
+      dock->setVisible(!seen);
+      if (!seen) dock->raise();
+    });
+    action->setCheckable(true);
+    connect(dock->toggleViewAction(), &QAction::toggled, action, &QAction::setChecked);
+    connect(dock, &QDockWidget::visibilityChanged, action,
+            [dock, action] { action->setChecked(!dock->isHidden()); });
+  }
+  see->addSeparator();
+  for (Dock* dock : {model_, task_, trainer_, prompt_}) see->addAction(dock->toggleViewAction());
+  see->addSeparator();
+  add(see, tr("Show as table"), QKeySequence("Ctrl+T"), [this] {
+    if (auto* dock = qobject_cast<ViewDock*>(active_dock())) dock->show_table(!dock->shows_table());
+  });
+  add(see, tr("Maximise view"), QKeySequence("F"), [this] { maximise(active_dock()); });
+  panels_ = add(see, tr("Hide panels"), {}, [this](bool hidden) { hide_panels(hidden); });
+  panels_->setCheckable(true);
+  panels_->setToolTip(tr("Hide panels (Tab in a drawing)"));
+  see->addSeparator();
+  add(see, tr("Previous head"), QKeySequence("["),
+      [this] { stage_.set_head(stage_.focus().head - 1); });
+  add(see, tr("Next head"), QKeySequence("]"),
+      [this] { stage_.set_head(stage_.focus().head + 1); });
+  add(see, tr("Block above"), QKeySequence("Up"),
+      [this] { stage_.set_block(stage_.focus().block - 1); });
+  add(see, tr("Block below"), QKeySequence("Down"),
+      [this] { stage_.set_block(stage_.focus().block + 1); });
+
+  QMenu* window = menuBar()->addMenu(tr("&Window"));
+  rooms_ = new QActionGroup(this);
+  const QPair<QString, QString> rooms[] = {
+      {tr("Explore"), "F2"}, {tr("Train"), "F3"}, {tr("Generate"), "F4"}};
+  for (int i = 0; i < 3; ++i) {
+    QAction* action = add(window, rooms[i].first, QKeySequence(rooms[i].second),
+                          [this, i] { set_room(static_cast<Room>(i)); });
+    action->setCheckable(true);
+    rooms_->addAction(action);
+  }
+  rooms_->actions().first()->setChecked(true);
+  window->addSeparator();
+  QMenu* palettes = window->addMenu(tr("&Palette"));
+  auto* palette_group = new QActionGroup(this);
+  const QPair<QString, ui::PaletteName> names[] = {{tr("Light"), ui::PaletteName::light},
+                                                   {tr("Dark"), ui::PaletteName::dark},
+                                                   {tr("Projector"), ui::PaletteName::projector}};
+  for (const auto& [text, name] : names) {
+    QAction* action = add(palettes, text, {}, [this, name = name] {
+      CanvasLook look = stage_.look();
+      look.palette = name;
+      set_look(look);
+    });
+    action->setCheckable(true);
+    palette_group->addAction(action);
+    connect(palettes, &QMenu::aboutToShow, action,
+            [this, action, name = name] { action->setChecked(stage_.look().palette == name); });
+  }
+  QMenu* scales = window->addMenu(tr("&Size of text"));
+  auto* scale_group = new QActionGroup(this);
+  for (const int percent : {100, 125, 150, 175, 200, 250}) {
+    QAction* action = add(scales, tr("%1 %").arg(percent), {}, [this, percent] {
+      CanvasLook look = stage_.look();
+      look.scale = static_cast<float>(percent) / 100.0f;
+      set_look(look);
+    });
+    action->setCheckable(true);
+    scale_group->addAction(action);
+    connect(scales, &QMenu::aboutToShow, action, [this, action, percent] {
+      action->setChecked(std::lround(stage_.look().scale * 100.0f) == percent);
+    });
+  }
+  const auto zoom = [this](float factor) {
+    CanvasLook look = stage_.look();
+    look.scale = std::round(look.scale * 4.0f + factor) / 4.0f;
+    set_look(look);
+  };
+  add(window, tr("Larger text"), QKeySequence("Ctrl++"), [zoom] { zoom(1.0f); });
+  add(window, tr("Smaller text"), QKeySequence("Ctrl+-"), [zoom] { zoom(-1.0f); });
+  window->addSeparator();
+  add(window, tr("&Reset layout"), {}, [this] { reset_layout(); });
+
+  QMenu* help = menuBar()->addMenu(tr("&Help"));
+  add(help, tr("&Keys"), QKeySequence("?"), [this] { show_keys(); });
+  add(help, tr("&About xLSTM Lab"), {}, [this] { show_about(); });
+}
+
+void MainWindow::make_tool_bar() {
+  QToolBar* bar = addToolBar(tr("Rooms and time"));
+  bar->setObjectName("tool_bar");
+  bar->setMovable(false);
+  tool_bar_ = bar;
+  const auto add_button = [bar](QAction* action, bool text) {
+    bar->addAction(action);
+    auto* button = qobject_cast<QToolButton*>(bar->widgetForAction(action));
+    button->setToolButtonStyle(text ? Qt::ToolButtonTextBesideIcon : Qt::ToolButtonIconOnly);
+    button->setFocusPolicy(Qt::TabFocus);
+    button->setAccessibleName(without_mnemonic(action->text()));
+  };
+  for (QAction* action : rooms_->actions()) add_button(action, true);
+  bar->addSeparator();
+  add_button(icons_[0].first, false);
+  add_button(icons_[1].first, false);
+  add_button(play_, false);
+  add_button(icons_[2].first, false);
+  speed_ = new QLabel;
+  speed_->setObjectName("caption");
+  speed_->setToolTip(tr("Speed of playing; slower with , and faster with ."));
+  bar->addWidget(speed_);
+  bar->addSeparator();
+  add_button(train_, true);
+}
+
+void MainWindow::start_task(const QString& task) {
+  if (task == "text") {
+    open_dialog(false);
+  } else if (may_lose_training(tr("Start a new run?"))) {
+    stage_.send(command::NewRun{.task = task.toStdString(), .spec_json = {}});
+  }
+}
+
+void MainWindow::open_dialog(bool run) {
+  const QString path = QFileDialog::getOpenFileName(
+      this, run ? tr("Open run") : tr("Open text"), {},
+      run ? tr("Runs (*.xlab);;All files (*)") : tr("Texts (*.txt *.md *.csv);;All files (*)"));
+  if (!path.isEmpty()) open(path);
+}
+
+void MainWindow::open_last_session() {
+  if (!may_lose_training(tr("Open the last session?"))) return;
+  QFile file(autosave_path());
+  if (!file.open(QIODevice::ReadOnly)) {
+    banner_->tell(tr("Cannot read %1: %2.").arg(file.fileName(), file.errorString()));
+    return;
+  }
+  // As bytes: the run is not to be saved over the autosave.
+  const QByteArray content = file.readAll();
+  auto bytes = std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(content.size()));
+  if (!content.isEmpty()) std::memcpy(bytes->data(), content.data(), bytes->size());
+  stage_.send(command::OpenRun{.path = {}, .bytes = std::move(bytes)});
+}
+
+void MainWindow::save(bool ask) {
+  QString path;
+  if (ask || stage_.snapshot().run_path.empty()) {
+    path = QFileDialog::getSaveFileName(this, tr("Save run"), "run.xlab", tr("Runs (*.xlab)"));
+    if (path.isEmpty()) return;
+    if (!path.endsWith(".xlab")) path += ".xlab";
+  }
+  stage_.send(command::Save{path.toStdString()});
+}
+
+void MainWindow::toggle_training() {
+  if (stage_.snapshot().train.state == TrainState::running) {
+    stage_.send(command::Pause{});
+  } else {
+    stage_.send(command::Train{});
+  }
+  train_->setChecked(stage_.snapshot().train.state == TrainState::running);
+}
+
+void MainWindow::toggle_playing() {
+  if (stage_.snapshot().session.playing) {
+    stage_.send(command::StopPlaying{});
+  } else {
+    stage_.send(command::Play{});
+  }
+  play_->setChecked(stage_.snapshot().session.playing);
+}
+
+void MainWindow::move_cursor(int steps) {
+  const SessionStatus& session = stage_.snapshot().session;
+  const int last = static_cast<int>(session.tokens.size()) - 1;
+  if (last < 0) return;
+  const long long wanted = static_cast<long long>(session.cursor) + steps;
+  stage_.send(command::SetCursor{static_cast<int>(std::clamp<long long>(wanted, 0, last))});
+}
+
+void MainWindow::change_speed(double factor) {
+  const double speed = stage_.snapshot().session.tokens_per_second * factor;
+  stage_.send(command::SetPlaySpeed{std::clamp(speed, kSlowest, kFastest)});
+}
+
+void MainWindow::export_active(bool picture) {
+  auto* dock = qobject_cast<ViewDock*>(active_dock());
+  if (!dock) dock = views_.first();
+  if (picture) {
+    dock->export_picture(2.0);
+  } else {
+    dock->export_csv();
+  }
+}
+
+void MainWindow::show_keys() {
+  auto* dialog = new QDialog(this);
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setWindowTitle(tr("Keys"));
+  auto* column = new QVBoxLayout(dialog);
+  auto* list = new QTreeWidget;
+  list->setAccessibleName(tr("Keys and what they do"));
+  list->setHeaderLabels({tr("Action"), tr("Key")});
+  list->setRootIsDecorated(false);
+  const auto add_row = [list](QTreeWidgetItem* parent, const QString& text, const QString& key) {
+    auto* item = new QTreeWidgetItem(parent, {text, key});
+    return item;
+  };
+  const std::function<void(QMenu*, QTreeWidgetItem*)> walk = [&](QMenu* menu,
+                                                                 QTreeWidgetItem* parent) {
+    for (QAction* action : menu->actions()) {
+      if (action->menu()) {
+        walk(action->menu(), parent);
+      } else if (!action->shortcut().isEmpty()) {
+        add_row(parent, without_mnemonic(action->text()),
+                action->shortcut().toString(QKeySequence::NativeText));
+      }
+    }
+  };
+  for (QAction* action : menuBar()->actions()) {
+    auto* group = new QTreeWidgetItem(list, {without_mnemonic(action->text())});
+    QFont font = list->font();
+    font.setBold(true);
+    group->setFont(0, font);
+    walk(action->menu(), group);
+    if (action->menu() == panels_->associatedObjects().value(0)) {
+      add_row(group, without_mnemonic(panels_->text()), tr("Tab (in a drawing)"));
+    }
+  }
+  list->expandAll();
+  list->header()->setSectionResizeMode(0, QHeaderView::ResizeToContents);
+  column->addWidget(list);
+  dialog->resize(scaled(stage_.look(), 420), scaled(stage_.look(), 560));
+  dialog->show();
+}
+
+void MainWindow::show_about() {
+  auto* box = new QMessageBox(
+      QMessageBox::NoIcon, tr("About xLSTM Lab"),
+      tr("<h3>xLSTM Lab %1</h3><p>Open an xLSTM, drive it by hand and see how it remembers.</p>"
+         "<p>Device: %2<br>Drawing: %3<br>Qt %4, Dear ImGui %5</p><p>Apache License 2.0</p>")
+          .arg(QString::fromLatin1(kVersion),
+               QString::fromStdString(stage_.snapshot().device).toHtmlEscaped(),
+               stage_.canvas_kind() == CanvasKind::gl ? tr("OpenGL") : tr("CPU"),
+               QString::fromLatin1(qVersion()), QString::fromLatin1(IMGUI_VERSION)),
+      QMessageBox::Close, this);
+  box->setAttribute(Qt::WA_DeleteOnClose);
+  box->setModal(false);
+  box->show();
+}
+
+}  // namespace xlab::app

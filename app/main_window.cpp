@@ -1,0 +1,326 @@
+// Puts the parts together. Menus are in main_menus.cpp, layouts in main_rooms.cpp.
+#include "app/main_window.hpp"
+
+#include <QAbstractButton>
+#include <QAbstractScrollArea>
+#include <QAbstractSlider>
+#include <QAbstractSpinBox>
+#include <QApplication>
+#include <QBoxLayout>
+#include <QCloseEvent>
+#include <QComboBox>
+#include <QDropEvent>
+#include <QFileInfo>
+#include <QKeyEvent>
+#include <QLabel>
+#include <QLineEdit>
+#include <QMenuBar>
+#include <QMessageBox>
+#include <QMimeData>
+#include <QPlainTextEdit>
+#include <QStatusBar>
+#include <QUrl>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <future>
+#include <thread>
+
+#include "app/banner.hpp"
+#include "app/clamp_history.hpp"
+#include "app/facts.hpp"
+#include "app/files.hpp"
+#include "app/first_run.hpp"
+#include "app/panel_model.hpp"
+#include "app/panel_prompt.hpp"
+#include "app/panel_task.hpp"
+#include "app/panel_trainer.hpp"
+
+namespace xlab::app {
+namespace {
+
+constexpr int kMeasureMs = 500;
+/// The window is gone two seconds after it was closed, whatever the disk does.
+constexpr std::chrono::milliseconds kLongestSave{1700};
+
+/// Whether a control needs this key itself, so that the window's shortcut must not take it.
+bool control_needs(const QWidget* widget, int key) {
+  const bool arrows = key == Qt::Key_Left || key == Qt::Key_Right || key == Qt::Key_Up ||
+                      key == Qt::Key_Down || key == Qt::Key_Home || key == Qt::Key_End;
+  if (qobject_cast<const QAbstractButton*>(widget)) return key == Qt::Key_Space;
+  if (qobject_cast<const QAbstractSlider*>(widget)) return arrows;
+  if (qobject_cast<const QAbstractSpinBox*>(widget) || qobject_cast<const QComboBox*>(widget) ||
+      qobject_cast<const QAbstractScrollArea*>(widget)) {
+    return arrows || key == Qt::Key_Space;
+  }
+  return false;
+}
+
+}  // namespace
+
+MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
+    : QMainWindow(parent),
+      options_(options),
+      stage_(options.canvas),
+      first_run_(new FirstRun(stage_, this)),
+      history_(new ClampHistory(stage_, this)) {
+  setWindowTitle("xLSTM Lab[*]");
+  setAcceptDrops(true);
+  setContentsMargins(5, 0, 5, 0);
+  setDockNestingEnabled(true);
+  setDockOptions(AllowNestedDocks | AllowTabbedDocks | AnimatedDocks);
+  setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
+  stage_.set_look(options.look);
+  make_docks();
+  make_menus();
+  make_tool_bar();
+  banner_ = new Banner(stage_, this);
+  addToolBarBreak();
+  addToolBar(banner_);
+  make_status_bar();
+  qApp->installEventFilter(this);
+
+  connect(&stage_.engine(), &EngineLink::changed, this, &MainWindow::follow_snapshot);
+  connect(&stage_.engine(), &EngineLink::failed, banner_, &Banner::tell);
+  connect(&stage_.engine(), &EngineLink::noticed, this,
+          [this](const QString& sentence) { statusBar()->showMessage(sentence, 8000); });
+  connect(&stage_, &Stage::look_changed, this, &MainWindow::follow_look);
+  connect(&measure_timer_, &QTimer::timeout, this, &MainWindow::measure);
+  measure_timer_.start(kMeasureMs);
+  since_measure_.start();
+  if (options_.remember) restore_settings();
+  follow_look();
+  follow_snapshot();
+}
+
+MainWindow::~MainWindow() {
+  qApp->removeEventFilter(this);
+  stop_engine();
+  // Docks and panels hear from the stage; they go first.
+  qDeleteAll(findChildren<QDockWidget*>(Qt::FindDirectChildrenOnly));
+}
+
+void MainWindow::make_docks() {
+  for (auto& view : ui::make_views()) {
+    auto* dock = new ViewDock(stage_, std::move(view), this);
+    connect(dock, &ViewDock::maximise_wanted, this, [this, dock] { maximise(dock); });
+    connect(dock, &ViewDock::failed, this, [this](const QString& text) { banner_->tell(text); });
+    connect(dock, &ViewDock::noticed, this,
+            [this](const QString& text) { statusBar()->showMessage(text, 8000); });
+    views_.append(dock);
+  }
+  const auto panel = [this](const char* name, const QString& title, QWidget* contents) {
+    auto* dock = new Dock(stage_, name, title, this);
+    dock->set_contents(contents);
+    return dock;
+  };
+  model_ = panel("panel_model", tr("Model"), new ModelPanel(stage_));
+  auto* task = new TaskPanel(stage_);
+  connect(task, &TaskPanel::task_wanted, this, &MainWindow::start_task);
+  task_ = panel("panel_task", tr("Task and data"), task);
+  trainer_ = panel("panel_trainer", tr("Trainer"), new TrainerPanel(stage_));
+  prompt_ = panel("panel_prompt", tr("Prompt and edits"), new PromptPanel(stage_));
+}
+
+void MainWindow::make_status_bar() {
+  chip_ = new QLabel;
+  chip_->setObjectName("chip");
+  chip_->setAccessibleName(tr("Device"));
+  chip_->setToolTip(tr("Where the model computes"));
+  steps_ = new QLabel;
+  steps_->setToolTip(tr("Training steps in a second"));
+  tokens_ = new QLabel;
+  tokens_->setToolTip(tr("Tokens trained on in a second"));
+  frames_ = new QLabel;
+  frames_->setToolTip(tr("Time to draw the slowest visible view"));
+  for (QLabel* label : {steps_, tokens_, frames_, chip_}) statusBar()->addPermanentWidget(label);
+  statusBar()->setSizeGripEnabled(false);
+}
+
+ViewDock* MainWindow::view(const QString& name) const {
+  for (ViewDock* dock : views_) {
+    if (dock->view_name() == name) return dock;
+  }
+  return nullptr;
+}
+
+void MainWindow::begin() {
+  first_run_->begin();
+}
+
+void MainWindow::open(const QString& path) {
+  if (!may_lose_training(tr("Open another run?"))) return;
+  if (path.endsWith(".xlab")) {
+    stage_.send(command::OpenRun{.path = path.toStdString(), .bytes = nullptr});
+  } else {
+    stage_.send(command::OpenText{path.toStdString()});
+  }
+}
+
+void MainWindow::set_look(const CanvasLook& look) {
+  CanvasLook within = look;
+  within.scale = std::clamp(look.scale, 1.0f, 2.5f);
+  stage_.set_look(within);
+}
+
+void MainWindow::follow_look() {
+  apply_look(stage_.look());
+  const QColor colour = theme(stage_.look().palette).text;
+  for (const auto& [action, shape] : icons_) action->setIcon(icon(shape, colour));
+  const int side = scaled(stage_.look(), 16);
+  tool_bar_->setIconSize(QSize(side, side));
+  play_->setIcon({});
+  train_->setIcon({});
+  follow_snapshot();
+}
+
+void MainWindow::follow_snapshot() {
+  const Snapshot& now = stage_.snapshot();
+  const bool playing = now.session.playing;
+  const bool training = now.train.state == TrainState::running;
+  const QColor colour = theme(stage_.look().palette).text;
+  if (play_->isChecked() != playing || play_->icon().isNull()) {
+    play_->setChecked(playing);
+    play_->setIcon(icon(playing ? Shape::pause : Shape::play,
+                        playing ? theme(stage_.look().palette).accent_text : colour));
+    play_->setText(playing ? tr("Pause the cursor") : tr("Play"));
+  }
+  if (train_->isChecked() != training || train_->icon().isNull()) {
+    train_->setChecked(training);
+    train_->setIcon(icon(training ? Shape::pause : Shape::play,
+                         training ? theme(stage_.look().palette).accent_text : colour));
+    train_->setText(training ? tr("Pause training") : tr("Start training"));
+  }
+  speed_->setText(tr("%1 tokens/s").arg(three_digits(now.session.tokens_per_second)));
+  if (now.run_id != run_id_) {
+    run_id_ = now.run_id;
+    opened_step_ = now.train.step;
+    measured_step_ = now.train.step;
+  }
+  if (now.train.step < opened_step_) opened_step_ = now.train.step;
+  const QString path = QString::fromStdString(now.run_path);
+  const QString name = !path.isEmpty() ? QFileInfo(path).fileName()
+                       : now.data      ? QString::fromStdString(now.data->title)
+                                       : QString();
+  setWindowTitle(name.isEmpty() ? "xLSTM Lab[*]" : name + "[*] – xLSTM Lab");
+  setWindowModified(now.unsaved);
+  chip_->setText(QString::fromStdString(now.device));
+  chip_->setVisible(!now.device.empty());
+  save_->setEnabled(now.model != nullptr);
+}
+
+void MainWindow::measure() {
+  const TrainStatus& train = stage_.snapshot().train;
+  const double seconds = static_cast<double>(since_measure_.restart()) / 1000.0;
+  const auto done = static_cast<double>(train.step - measured_step_);
+  measured_step_ = train.step;
+  const bool running = train.state == TrainState::running && seconds > 0 && done >= 0;
+  steps_->setText(running ? tr("%1 steps/s").arg(three_digits(done / seconds)) : QString());
+  tokens_->setText(running ? tr("%1 tokens/s").arg(grouped(std::llround(train.tokens_per_second)))
+                           : QString());
+  frames_->setText(tr("frame %1 ms").arg(QString::number(frame_ms(), 'f', 1)));
+  steps_->setVisible(running);
+  tokens_->setVisible(running);
+}
+
+bool MainWindow::at_rest() const {
+  return std::none_of(views_.begin(), views_.end(),
+                      [](ViewDock* dock) { return dock->canvas().busy(); });
+}
+
+double MainWindow::frame_ms() const {
+  double slowest = 0.0;
+  for (ViewDock* dock : views_) {
+    if (dock->canvas().isVisible()) slowest = std::max(slowest, dock->canvas().frame_ms());
+  }
+  return slowest;
+}
+
+bool MainWindow::may_lose_training(const QString& question) {
+  const Snapshot& now = stage_.snapshot();
+  const auto steps = now.train.step - opened_step_;
+  if (!now.unsaved || steps <= 0) return true;
+  return QMessageBox::warning(this, tr("Unsaved training"),
+                              tr("%1 The last %2 training steps are not saved and would be lost.")
+                                  .arg(question, grouped(steps)),
+                              QMessageBox::Discard | QMessageBox::Cancel,
+                              QMessageBox::Cancel) == QMessageBox::Discard;
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+  if (options_.remember) save_settings();
+  hide();
+  for (QDockWidget* dock : findChildren<QDockWidget*>()) {
+    if (dock->isFloating()) dock->hide();
+  }
+  stop_engine();
+  event->accept();
+  QCoreApplication::quit();
+}
+
+/// Ends the computing and keeps the session. A disk that hangs does not keep the window.
+void MainWindow::stop_engine() {
+  if (stopped_) return;
+  stopped_ = true;
+  const QString path = autosave_path();
+  if (!options_.remember) {
+    stage_.send(command::Pause{});
+    stage_.send(command::StopPlaying{});
+    return;
+  }
+  std::promise<std::string> promise;
+  std::future<std::string> saved = promise.get_future();
+  std::thread saver([this, path, &promise] {
+    if (!make_folder_of(path)) {
+      promise.set_value("Cannot make the folder of " + path.toStdString() + ".");
+      return;
+    }
+    promise.set_value(stage_.engine().engine().save_and_stop(path.toStdString()));
+  });
+  if (saved.wait_for(kLongestSave) == std::future_status::timeout) {
+    std::fprintf(stderr, "xlstm-lab: saving the session takes too long and is given up.\n");
+    std::_Exit(1);
+  }
+  saver.join();
+  const std::string problem = saved.get();
+  if (!problem.empty()) {
+    std::fprintf(stderr, "xlstm-lab: the session was not saved: %s\n", problem.c_str());
+  }
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+  const auto urls = event->mimeData()->urls();
+  if (urls.size() == 1 && urls.first().isLocalFile()) event->acceptProposedAction();
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+  const auto urls = event->mimeData()->urls();
+  if (urls.size() != 1 || !urls.first().isLocalFile()) return;
+  event->acceptProposedAction();
+  const QString path = urls.first().toLocalFile();
+  // The drag's own loop must end before a question may be asked.
+  QTimer::singleShot(0, this, [this, path] { open(path); });
+}
+
+bool MainWindow::eventFilter(QObject* object, QEvent* event) {
+  if (event->type() == QEvent::ShortcutOverride) {
+    const auto* key = static_cast<QKeyEvent*>(event);
+    const auto* widget = qobject_cast<QWidget*>(object);
+    if (widget && widget->hasFocus() &&
+        (key->modifiers() & ~Qt::KeypadModifier) == Qt::NoModifier &&
+        control_needs(widget, key->key())) {
+      event->accept();
+      return true;
+    }
+  }
+  if (event->type() == QEvent::KeyPress && qobject_cast<Canvas*>(object)) {
+    const auto* key = static_cast<QKeyEvent*>(event);
+    if (key->key() == Qt::Key_Tab && key->modifiers() == Qt::NoModifier) {
+      hide_panels(!panels_hidden_);
+      return true;
+    }
+  }
+  return QMainWindow::eventFilter(object, event);
+}
+
+}  // namespace xlab::app

@@ -1,0 +1,133 @@
+// The window: docks, menus, keys, rooms, and the way out.
+#pragma once
+
+#include <QElapsedTimer>
+#include <QMainWindow>
+#include <QMap>
+#include <QTimer>
+
+#include "app/stage.hpp"
+#include "app/view_dock.hpp"
+
+class QActionGroup;
+class QLabel;
+
+namespace xlab::app {
+
+class Banner;
+class ClampHistory;
+class FirstRun;
+
+/// Three layouts over the same docks.
+enum class Room { explore, train, generate };
+
+struct WindowOptions {
+  CanvasKind canvas = CanvasKind::software;
+  /// Layout, look and autosave of this person are read and written. Pictures and tests do without.
+  bool remember = true;
+  CanvasLook look;  ///< used when nothing is remembered
+};
+
+class MainWindow : public QMainWindow {
+  Q_OBJECT
+
+ public:
+  explicit MainWindow(const WindowOptions& options, QWidget* parent = nullptr);
+  ~MainWindow() override;
+
+  Stage& stage() { return stage_; }
+  FirstRun& first_run() { return *first_run_; }
+  const QList<ViewDock*>& views() const { return views_; }
+  /// Null when there is no such view.
+  ViewDock* view(const QString& name) const;
+  Banner& banner() { return *banner_; }
+
+  /// Opens the preset and plays it.
+  void begin();
+  /// A name ending in .xlab is a run, anything else a text.
+  void open(const QString& path);
+  void set_room(Room room);
+  Room room() const { return room_; }
+  void set_look(const CanvasLook& look);
+  void reset_layout();
+  /// Shows one dock alone; with the dock shown alone already, brings the others back.
+  void maximise(QDockWidget* dock);
+  /// Whether every visible canvas is at rest.
+  bool at_rest() const;
+  /// Milliseconds of the slowest frame among the visible canvases.
+  double frame_ms() const;
+
+ protected:
+  void closeEvent(QCloseEvent* event) override;
+  void dragEnterEvent(QDragEnterEvent* event) override;
+  void dropEvent(QDropEvent* event) override;
+  void showEvent(QShowEvent* event) override;
+  bool eventFilter(QObject* object, QEvent* event) override;
+  QMenu* createPopupMenu() override { return nullptr; }
+
+ private:
+  void make_docks();
+  void make_menus();
+  void make_tool_bar();
+  void make_status_bar();
+  void follow_snapshot();
+  void follow_look();
+  void measure();
+
+  void default_layout(Room room);
+  void show_room();
+  void restore_settings();
+  void save_settings();
+  void restore_others();
+  void hide_panels(bool hidden);
+  Dock* active_dock() const;
+
+  void start_task(const QString& task);
+  void open_dialog(bool run);
+  void open_last_session();
+  void save(bool ask);
+  void toggle_training();
+  void toggle_playing();
+  void move_cursor(int steps);
+  void change_speed(double factor);
+  void export_active(bool picture);
+  void show_keys();
+  void show_about();
+  /// Asks before training that is not saved gets lost.
+  bool may_lose_training(const QString& question);
+  void stop_engine();
+
+  QAction* add(QMenu* menu, const QString& text, const QKeySequence& key, auto slot);
+
+  WindowOptions options_;
+  Stage stage_;
+  FirstRun* first_run_;
+  ClampHistory* history_;
+  QToolBar* tool_bar_ = nullptr;
+  Banner* banner_ = nullptr;
+  QList<ViewDock*> views_;
+  Dock *model_ = nullptr, *task_ = nullptr, *trainer_ = nullptr, *prompt_ = nullptr;
+
+  Room room_ = Room::explore;
+  QMap<int, QByteArray> layouts_;
+  QByteArray before_maximise_;
+  QDockWidget* alone_ = nullptr;
+  bool panels_hidden_ = false;
+  QList<QDockWidget*> hidden_panels_;
+  bool shown_ = false;
+  bool stopped_ = false;
+
+  QActionGroup* rooms_ = nullptr;
+  QAction *play_ = nullptr, *train_ = nullptr, *save_ = nullptr, *undo_ = nullptr, *redo_ = nullptr,
+          *panels_ = nullptr;
+  QList<QPair<QAction*, Shape>> icons_;
+  QLabel *chip_ = nullptr, *steps_ = nullptr, *tokens_ = nullptr, *frames_ = nullptr,
+         *speed_ = nullptr;
+  QTimer measure_timer_;
+  QElapsedTimer since_measure_;
+  std::int64_t measured_step_ = 0;
+  std::uint64_t run_id_ = 0;
+  std::int64_t opened_step_ = 0;  ///< training steps the run had when it was opened
+};
+
+}  // namespace xlab::app

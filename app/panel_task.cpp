@@ -1,0 +1,121 @@
+// Writes each example as one line of tokens; counted answers stand in colour behind an arrow.
+#include "app/panel_task.hpp"
+
+#include <QBoxLayout>
+#include <QComboBox>
+#include <QLabel>
+#include <QPushButton>
+#include <QTextBrowser>
+
+#include "app/facts.hpp"
+#include "app/theme.hpp"
+
+namespace xlab::app {
+namespace {
+
+QString label_of(const ModelCard& model, int token) {
+  const auto index = static_cast<std::size_t>(token);
+  if (token < 0 || index >= model.vocabulary.size()) return QString::number(token);
+  const QString label = QString::fromStdString(model.vocabulary[index]);
+  if (label == " ") return "␣";
+  if (label == "\n") return "⏎";
+  return label.toHtmlEscaped();
+}
+
+int counted(const ExampleRow& row) {
+  return static_cast<int>(std::count_if(row.targets.begin(), row.targets.end(),
+                                        [](int target) { return target >= 0; }));
+}
+
+/// One example as HTML. Where nearly every answer counts, as in texts, marking each would hide the
+/// text: the line is left plain.
+QString example_line(const ExampleRow& row, const ModelCard& model, const Theme& t) {
+  const bool mark = counted(row) * 2 <= static_cast<int>(row.inputs.size());
+  const bool letters = model.vocabulary.size() > 0 && !mark &&
+                       std::all_of(model.vocabulary.begin(), model.vocabulary.end(),
+                                   [](const std::string& s) { return s.size() <= 4; });
+  QString line;
+  for (std::size_t i = 0; i < row.inputs.size(); ++i) {
+    line += label_of(model, row.inputs[i]);
+    if (mark && i < row.targets.size() && row.targets[i] >= 0) {
+      line += QString(" <b style=\"color:%1\">→&nbsp;%2</b>")
+                  .arg(t.accent.name(), label_of(model, row.targets[i]));
+    }
+    if (!letters) line += "&ensp;";
+  }
+  return line;
+}
+
+}  // namespace
+
+TaskPanel::TaskPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage) {
+  auto* column = new QVBoxLayout(this);
+  column->setContentsMargins(10, 6, 10, 10);
+  chooser_ = new QComboBox;
+  chooser_->setAccessibleName(tr("Task"));
+  chooser_->setToolTip(tr("Start a new run on another task"));
+  chooser_->addItem(tr("Recall"), "recall");
+  chooser_->addItem(tr("Parity"), "parity");
+  chooser_->addItem(tr("Copy"), "copy");
+  chooser_->addItem(tr("Text file…"), "text");
+  auto* another = new QPushButton(tr("New sample"));
+  another->setToolTip(tr("Put another example of the task under the time cursor"));
+  another->setFocusPolicy(Qt::TabFocus);
+  auto* row = new QHBoxLayout;
+  row->addWidget(chooser_, 1);
+  row->addWidget(another);
+  column->addLayout(row);
+
+  title_ = new QLabel;
+  title_->setObjectName("figure");
+  description_ = new QLabel;
+  remember_ = new QLabel;
+  for (QLabel* label : {title_, description_, remember_}) {
+    label->setWordWrap(true);
+    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    column->addWidget(label);
+  }
+  examples_ = new QTextBrowser;
+  examples_->setAccessibleName(tr("Examples of the task"));
+  examples_->setMinimumHeight(50);
+  column->addWidget(examples_, 1);
+
+  connect(chooser_, &QComboBox::activated, this, [this](int index) {
+    emit task_wanted(chooser_->itemData(index).toString());
+    // The box shows the task that is open, not the one asked for.
+    shown_.reset();
+    follow_snapshot();
+  });
+  connect(another, &QPushButton::clicked, this, [this] { stage_.send(command::NewSample{}); });
+  connect(&stage.engine(), &EngineLink::changed, this, &TaskPanel::follow_snapshot);
+  connect(&stage, &Stage::look_changed, this, [this] {
+    shown_.reset();
+    follow_snapshot();
+  });
+  follow_snapshot();
+}
+
+void TaskPanel::follow_snapshot() {
+  const Snapshot& now = stage_.snapshot();
+  if (now.data == shown_ || !now.data || !now.model) return;
+  shown_ = now.data;
+  const Theme t = theme(stage_.look().palette);
+  chooser_->setCurrentIndex(chooser_->findData(QString::fromStdString(shown_->task)));
+  QString title = QString::fromStdString(shown_->title);
+  if (shown_->characters > 0) title += tr(" (%1 characters)").arg(grouped(shown_->characters));
+  title_->setText(title);
+  description_->setText(QString::fromStdString(shown_->description));
+  remember_->setText(
+      tr("<span style=\"color:%1\">A perfect solver remembers:</span> %2")
+          .arg(t.muted.name(), QString::fromStdString(shown_->must_remember).toHtmlEscaped()));
+  QString html;
+  for (const ExampleRow& example : shown_->examples) {
+    const int answers = counted(example);
+    html += QString("<p style=\"margin:0 0 5px 0\">%1 <span style=\"color:%2\">(%3)</span></p>")
+                .arg(example_line(example, *now.model, t), t.muted.name(),
+                     answers == 1 ? tr("1 answer counts") : tr("%1 answers count").arg(answers));
+  }
+  examples_->setHtml(html);
+}
+
+}  // namespace xlab::app

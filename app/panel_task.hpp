@@ -1,0 +1,36 @@
+// The task panel: what the model is trained on, with examples and the answers that count.
+#pragma once
+
+#include <QWidget>
+
+#include "app/stage.hpp"
+
+class QComboBox;
+class QLabel;
+class QTextBrowser;
+
+namespace xlab::app {
+
+class TaskPanel : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit TaskPanel(Stage& stage, QWidget* parent = nullptr);
+
+ signals:
+  /// Another task was chosen: "recall", "parity", "copy" or "text".
+  void task_wanted(const QString& task);
+
+ private:
+  void follow_snapshot();
+
+  Stage& stage_;
+  QComboBox* chooser_;
+  QLabel* title_;
+  QLabel* description_;
+  QLabel* remember_;
+  QTextBrowser* examples_;
+  std::shared_ptr<const DataCard> shown_;
+};
+
+}  // namespace xlab::app

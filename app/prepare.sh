@@ -1,0 +1,78 @@
+# What app/run and tests/run have in common: Debian packages, the build folder, a virtual display.
+# Sourced by both, with `root` set to the folder of the project.
+
+build_packages=(
+  build-essential cmake ninja-build pkgconf ccache
+  qt6-base-dev libqt6opengl6-dev libgl-dev libimgui-dev libfreetype-dev
+  libeigen3-dev nlohmann-json3-dev libcli11-dev libfmt-dev
+)
+display_packages=(
+  xvfb xauth libgl1-mesa-dri libegl1 libgl1 fonts-dejavu-core fonts-dejavu-extra
+)
+test_packages=(libgtest-dev libgmock-dev libbenchmark-dev)
+build="$root/build/release"
+
+# Installs those of the given packages that are missing. Without any missing, nothing is asked of
+# the network.
+install_packages() {
+  if ! command -v dpkg-query >/dev/null; then
+    echo "This is no Debian or Ubuntu system, so nothing is installed here. Needed are: $*" >&2
+    return 0
+  fi
+  # Names that installed packages have or provide.
+  local installed
+  installed="$(dpkg-query -W -f='${db:Status-Status} ${Package}, ${Provides}\n' |
+    sed -n 's/^installed //; T; s/([^)]*)//g; s/[, ][, ]*/\n/g; p' | sort -u)"
+  local package missing=()
+  for package in "$@"; do
+    grep -qxF -- "$package" <<<"$installed" || missing+=("$package")
+  done
+  if ((${#missing[@]} == 0)); then
+    return 0
+  fi
+
+  local install=(apt-get install -y --no-install-recommends "${missing[@]}")
+  local as_root=()
+  if ((EUID != 0)); then
+    if ! command -v sudo >/dev/null || ! { sudo -n true 2>/dev/null || [[ -t 0 ]]; }; then
+      echo "Some packages are missing, and installing them needs an administrator. Please run:" >&2
+      echo "  sudo ${install[*]}" >&2
+      return 1
+    fi
+    as_root=(sudo)
+  fi
+  echo "Installing ${#missing[@]} packages: ${missing[*]}" >&2
+  "${as_root[@]}" apt-get update -q >&2 || true # one unreachable source need not matter
+  if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}" >&2; then
+    echo "The packages could not be installed. Check the network, then run:" >&2
+    echo "  sudo apt-get update && sudo ${install[*]}" >&2
+    return 1
+  fi
+}
+
+# Removes a build folder that was made where the project no longer is: CMake refuses to use it.
+drop_moved_build() {
+  local home
+  home="$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$build/CMakeCache.txt" 2>/dev/null || true)"
+  if [[ -n "$home" && "$home" != "$root" ]]; then
+    echo "The project has moved since it was built, so it is built anew." >&2
+    rm -rf -- "$build"
+  fi
+}
+
+# Makes the build folder ready; arguments go to cmake.
+configure() {
+  (cd "$root" && cmake --preset release "$@" >&2)
+}
+
+# Runs a program on a virtual display, with settings and caches of its own, so that it neither sees
+# nor changes those of the user.
+on_virtual_display() {
+  private="$(mktemp -d)"
+  trap 'rm -rf -- "$private"' EXIT
+  mkdir -m 0700 "$private/runtime"
+  env -u WAYLAND_DISPLAY QT_QPA_PLATFORM=xcb XDG_RUNTIME_DIR="$private/runtime" \
+    XDG_CONFIG_HOME="$private/config" XDG_DATA_HOME="$private/data" \
+    XDG_STATE_HOME="$private/state" XDG_CACHE_HOME="$private/cache" \
+    xvfb-run -a -s "-screen 0 1920x1200x24" "$@"
+}

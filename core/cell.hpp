@@ -1,0 +1,45 @@
+// The interface of a cell: what stands inside a residual block.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/params.hpp"
+#include "core/snapshot.hpp"
+#include "core/spec.hpp"
+#include "core/state.hpp"
+#include "core/tape.hpp"
+
+namespace xlab {
+
+/// Where a block stands while its parameters are declared.
+struct BlockPlace {
+  int index = 0;
+  std::string prefix;  ///< of its parameters, ending in a dot
+};
+
+/// One residual block's cell. Written forward-only in the vocabulary of core/ops.hpp.
+class Cell {
+ public:
+  virtual ~Cell() = default;
+  /// x (B, T, D) -> (B, T, D), from `before` (empty: the start) to `after`. T = 1 is stepping.
+  virtual Var forward(Tape& tape, const Params& params, Var x, const CellState& before,
+                      CellState& after) const = 0;
+  /// Kind, heads and sizes; `parameters` and `prefix` are filled in by the model.
+  virtual BlockCard card() const = 0;
+};
+
+/// Declares the parameters of block `place` and returns its cell: mLSTM or sLSTM by
+/// `spec.slstm_at`.
+std::unique_ptr<Cell> make_cell(const ModelSpec& spec, const BlockPlace& place, Params& params);
+
+/// Whether weight decay applies: the name holds "weight" and not "norm"; the token embedding only
+/// when the specification says so.
+bool decays(const ModelSpec& spec, const std::string& name);
+
+std::unique_ptr<Cell> make_mlstm_cell(const ModelSpec& spec, const BlockPlace& place,
+                                      Params& params);
+std::unique_ptr<Cell> make_slstm_cell(const ModelSpec& spec, const BlockPlace& place,
+                                      Params& params);
+
+}  // namespace xlab

@@ -1,0 +1,46 @@
+// Reading whole files without being trapped, and saving them so that no previous file is lost.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace xlab {
+
+/// A regular file opened for reading. Directories, pipes, devices and sockets are refused at once,
+/// never waited for. Errors name the path and the cause.
+class InputFile {
+ public:
+  explicit InputFile(const std::filesystem::path& path);
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  /// Size in bytes when it was opened.
+  std::uint64_t size() const { return size_; }
+  /// Fills `target` with the next bytes and returns how many there were; fewer than asked means
+  /// that the file ends there.
+  std::size_t read(std::span<std::byte> target);
+
+ private:
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+  std::uint64_t size_ = 0;
+};
+
+/// The bytes of a text file (not checked for encoding). Refuses files larger than `limit` bytes.
+std::string read_text_file(const std::filesystem::path& path, std::uint64_t limit);
+
+/// Replaces the file at `path` by `pieces`, one after the other: whatever happens (a full disk, a
+/// kill, a power cut), either the old or the new content is there, complete. Symbolic links are
+/// followed, so the link stays and its target is replaced. Throws `Error` with the path and the
+/// cause; the old file is then untouched.
+void write_file_atomically(const std::filesystem::path& path,
+                           std::span<const std::span<const std::byte>> pieces);
+void write_file_atomically(const std::filesystem::path& path, std::string_view text);
+
+}  // namespace xlab

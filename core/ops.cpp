@@ -1,0 +1,292 @@
+// The differentiable vocabulary: a kernel forward, and the kernel backward it leaves on the tape.
+#include "core/ops.hpp"
+
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "kernels/concat.hpp"
+#include "kernels/conv1d.hpp"
+#include "kernels/embed.hpp"
+#include "kernels/linear.hpp"
+#include "kernels/route.hpp"
+
+namespace xlab::ops {
+namespace {
+
+/// An output like `x` with another last extent.
+Tensor widened(const Tensor& x, std::int64_t width) {
+  return Tensor::empty({x.extent(0), x.extent(1), width}, x.dtype(), x.device());
+}
+
+Tensor like(const Tensor& x) {
+  return Tensor::empty(x.shape(), x.dtype(), x.device());
+}
+
+}  // namespace
+
+Var linear(Tape& tape, Var x, const Param& w, const Param& b) {
+  Tensor y = widened(tape.value(x), w.value.extent(0));
+  kernels::linear_forward(tape.value(x), w.value, b.value, y);
+  return tape.push(y, [&tape, x, w, b](const Tensor& dy) {
+    kernels::linear_backward(tape.value(x), w.value, dy, tape.grad(x), w.grad, b.grad);
+  });
+}
+
+Var headwise(Tape& tape, Var x, const Param& w, const Param& b) {
+  Tensor y = widened(tape.value(x), w.value.extent(0) * w.value.extent(1));
+  kernels::headwise_forward(tape.value(x), w.value, b.value, y);
+  return tape.push(y, [&tape, x, w, b](const Tensor& dy) {
+    kernels::headwise_backward(tape.value(x), w.value, dy, tape.grad(x), w.grad, b.grad);
+  });
+}
+
+Var embed(Tape& tape, const Tensor& ids, const Param& table) {
+  Tensor out = Tensor::empty({ids.extent(0), ids.extent(1), table.value.extent(1)},
+                             table.value.dtype(), table.value.device());
+  kernels::embed_forward(ids, table.value, out);
+  return tape.push(
+      out, [ids, table](const Tensor& dout) { kernels::embed_backward(ids, dout, table.grad); });
+}
+
+Var norm(Tape& tape, const kernels::NormOptions& options, Var x, const Param& weight) {
+  const Tensor& in = tape.value(x);
+  const std::int64_t rows = in.elements() / in.extent(-1);
+  Tensor y = like(in);
+  Tensor mean = Tensor::empty({rows, options.groups}, in.dtype(), in.device());
+  Tensor rstd = Tensor::empty({rows, options.groups}, in.dtype(), in.device());
+  kernels::norm_forward(options, in, weight.value, y, mean, rstd);
+  return tape.push(y, [&tape, options, x, weight, mean, rstd](const Tensor& dy) {
+    kernels::norm_backward(options, tape.value(x), weight.value, mean, rstd, dy, tape.grad(x),
+                           weight.grad);
+  });
+}
+
+Var conv1d(Tape& tape, Var x, const Tensor& window, const Param& w, const Param& b,
+           const Tensor& window_out) {
+  Tensor y = like(tape.value(x));
+  kernels::conv1d_forward(tape.value(x), window, w.value, b.value, y, window_out);
+  return tape.push(y, [&tape, x, window, w, b](const Tensor& dy) {
+    kernels::conv1d_backward(tape.value(x), window, w.value, dy, tape.grad(x), w.grad, b.grad, {});
+  });
+}
+
+Var activation(Tape& tape, kernels::Activation f, Var x) {
+  Tensor y = like(tape.value(x));
+  kernels::activation_forward(f, tape.value(x), y);
+  return tape.push(y, [&tape, f, x](const Tensor& dy) {
+    kernels::activation_backward(f, tape.value(x), dy, tape.grad(x));
+  });
+}
+
+Var gated(Tape& tape, kernels::Activation f, Var gate, Var value) {
+  Tensor y = like(tape.value(value));
+  kernels::gated_forward(f, tape.value(gate), tape.value(value), y);
+  return tape.push(y, [&tape, f, gate, value](const Tensor& dy) {
+    kernels::gated_backward(f, tape.value(gate), tape.value(value), dy, tape.grad(gate),
+                            tape.grad(value));
+  });
+}
+
+Var add(Tape& tape, Var a, Var b) {
+  Tensor y = like(tape.value(a));
+  kernels::add(tape.value(a), tape.value(b), y);
+  return tape.push(y, [&tape, a, b](const Tensor& dy) {
+    kernels::accumulate(tape.grad(a), dy);
+    kernels::accumulate(tape.grad(b), dy);
+  });
+}
+
+Var scale(Tape& tape, Var x, double factor) {
+  Tensor y = like(tape.value(x));
+  kernels::scale(tape.value(x), factor, y);
+  return tape.push(
+      y, [&tape, x, factor](const Tensor& dy) { kernels::accumulate(tape.grad(x), dy, factor); });
+}
+
+Var scale_columns(Tape& tape, Var x, const Param& w) {
+  Tensor y = like(tape.value(x));
+  kernels::scale_columns(tape.value(x), w.value, y);
+  return tape.push(y, [&tape, x, w](const Tensor& dy) {
+    kernels::scale_columns_backward(tape.value(x), w.value, dy, tape.grad(x), w.grad);
+  });
+}
+
+Var concat(Tape& tape, const std::vector<Var>& parts) {
+  std::vector<Tensor> values;
+  std::int64_t width = 0;
+  for (const Var part : parts) {
+    values.push_back(tape.value(part));
+    width += values.back().extent(-1);
+  }
+  Tensor out = widened(values.front(), width);
+  kernels::concat_forward(values, out);
+  return tape.push(out, [&tape, parts](const Tensor& dout) {
+    std::vector<Tensor> grads;
+    for (const Var part : parts) grads.push_back(tape.grad(part));
+    kernels::concat_backward(dout, grads);
+  });
+}
+
+Var reshape(Tape& tape, Var x, const Shape& shape) {
+  return tape.push(tape.value(x).reshape(shape), [&tape, x](const Tensor& dy) {
+    kernels::accumulate(tape.grad(x), dy.reshape(tape.value(x).shape()));
+  });
+}
+
+Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Var k, Var v, Var i,
+          Var f, const kernels::MlstmState& initial, kernels::MlstmState& last) {
+  const Tensor& values = tape.value(v);
+  const DType dtype = values.dtype();
+  const Device device = values.device();
+  const std::int64_t B = values.extent(0), T = values.extent(1), H = heads;
+  const std::int64_t K = tape.value(q).extent(-1) / H, V = values.extent(-1) / H;
+  const auto make = [&](const Shape& shape) { return Tensor::empty(shape, dtype, device); };
+
+  last = {make({B, H, K, V}), make({B, H, K}), make({B, H})};
+  kernels::MlstmForward args{.q = tape.value(q).reshape({B, T, H, K}),
+                             .k = tape.value(k).reshape({B, T, H, K}),
+                             .v = values.reshape({B, T, H, V}),
+                             .i = tape.value(i),
+                             .f = tape.value(f),
+                             .initial = initial,
+                             .h = make({B, T, H, V}),
+                             .m = make({B, T, H}),
+                             .s = make({B, T, H}),
+                             .normalizer = make({B, T, H}),
+                             .last = last,
+                             .record = {}};
+  if (tape.observed()) {
+    args.record.input_gate = make({B, T, H});
+    args.record.forget_gate = make({B, T, H});
+  }
+  kernels::mlstm_forward(options, args);
+  if (tape.observed()) {
+    Tensor forget_sigmoid = like(args.f);
+    kernels::activation_forward(kernels::Activation::sigmoid, args.f, forget_sigmoid);
+    tape.record("input_gate", args.record.input_gate, heads);
+    tape.record("forget_gate", args.record.forget_gate, heads);
+    tape.record("forget_gate_sigmoid", forget_sigmoid, heads);
+    tape.record("m", args.m, heads);
+    tape.record("s", args.s, heads);
+    tape.record("normalizer", args.normalizer, heads);
+    tape.record("n", last.n, heads);
+    args.record = {};
+  }
+  return tape.push(args.h.reshape({B, T, H * V}),
+                   [&tape, options, args, q, k, v, i, f, B, T, H, V](const Tensor& dh) {
+                     kernels::mlstm_backward(options, {.forward = args,
+                                                       .dh = dh.reshape({B, T, H, V}),
+                                                       .dlast = {},
+                                                       .dq = tape.grad(q).reshape(args.q.shape()),
+                                                       .dk = tape.grad(k).reshape(args.k.shape()),
+                                                       .dv = tape.grad(v).reshape(args.v.shape()),
+                                                       .di = tape.grad(i),
+                                                       .df = tape.grad(f),
+                                                       .dinitial = {}});
+                   });
+}
+
+namespace {
+
+constexpr std::array<const char*, 4> kSlstmPre = {"input_gate_pre", "forget_gate_pre",
+                                                  "cell_input_pre", "output_gate_pre"};
+
+/// The clamp tensor of one observed token: NaN where a pre-activation is free; undefined without
+/// clamps.
+Tensor slstm_clamps(const Tape& tape, int heads, const Tensor& wx) {
+  const Observer& observer = *tape.observer();
+  const std::int64_t D = wx.extent(-1) / 4 / heads;
+  Tensor clamps;
+  for (const Clamp& clamp : observer.clamps) {
+    if (!clamp.enabled || observer.step < clamp.begin || observer.step >= clamp.end) continue;
+    if (clamp.head < 0 || clamp.head >= heads || clamp.unit < 0 || clamp.unit >= D) continue;
+    for (std::size_t gate = 0; gate < kSlstmPre.size(); ++gate) {
+      if (clamp.path != tape.path(kSlstmPre[gate])) continue;
+      visit_float(wx, [&]<typename T>(T) {
+        if (!clamps.defined()) {
+          clamps = like(wx);
+          std::fill_n(clamps.data<T>(), clamps.elements(), std::numeric_limits<T>::quiet_NaN());
+        }
+        const std::int64_t at =
+            static_cast<std::int64_t>(gate) * heads * D + clamp.head * D + clamp.unit;
+        clamps.data<T>()[at] = static_cast<T>(clamp.value);
+      });
+    }
+  }
+  return clamps;
+}
+
+}  // namespace
+
+Var slstm(Tape& tape, int heads, Var wx, const Param& r, const Param& b,
+          const kernels::SlstmState& initial, kernels::SlstmState& last) {
+  const Tensor& in = tape.value(wx);
+  const std::int64_t B = in.extent(0), T = in.extent(1), H = heads, D = in.extent(-1) / 4 / H;
+  const auto make = [&](const Shape& shape) {
+    return Tensor::empty(shape, in.dtype(), in.device());
+  };
+  const Shape sequence = {B, T, H, D}, gates = {B, T, 4, H * D}, state = {B, H, D};
+
+  last = {make(state), make(state), make(state), make(state)};
+  kernels::SlstmForward args{.wx = in.reshape(gates),
+                             .r = r.value,
+                             .b = b.value,
+                             .clamp = {},
+                             .initial = initial,
+                             .y = make(sequence),
+                             .last = last,
+                             .record = {},
+                             .saved = {}};
+  if (tape.needs_gradients()) {
+    args.saved = {.pre = make(gates),
+                  .input_gate = make(sequence),
+                  .forget_gate = make(sequence),
+                  .c = make(sequence),
+                  .n = make(sequence),
+                  .m = make(sequence)};
+  }
+  if (tape.observed()) {
+    if (const Tensor clamps = slstm_clamps(tape, heads, in); clamps.defined())
+      args.clamp = clamps.reshape(gates);
+    args.record.pre = make(gates);
+    args.record.input_gate = make(sequence);
+    args.record.forget_gate = make(sequence);
+    args.record.c = make(sequence);
+    args.record.n = make(sequence);
+    args.record.m = make(sequence);
+  }
+  kernels::slstm_forward(args);
+  if (tape.observed()) {
+    const Tensor pre = args.record.pre.reshape({4, H * D});
+    const auto squashed = [&](int gate, kernels::Activation f) {
+      Tensor y = make({1, H * D});
+      kernels::activation_forward(f, pre.slice(gate, gate + 1), y);
+      return y;
+    };
+    for (int gate = 0; gate < 4; ++gate)
+      tape.record(kSlstmPre[static_cast<std::size_t>(gate)], pre.slice(gate, gate + 1), heads);
+    tape.record("input_gate", args.record.input_gate, heads);
+    tape.record("forget_gate", args.record.forget_gate, heads);
+    tape.record("forget_gate_sigmoid", squashed(1, kernels::Activation::sigmoid), heads);
+    tape.record("cell_input", squashed(2, kernels::Activation::tanh), heads);
+    tape.record("output_gate", squashed(3, kernels::Activation::sigmoid), heads);
+    tape.record("c", args.record.c, heads);
+    tape.record("n", args.record.n, heads);
+    tape.record("m", args.record.m, heads);
+    tape.record("h", args.y, heads);
+    args.record = {};
+  }
+  return tape.push(args.y.reshape({B, T, H * D}),
+                   [&tape, args, wx, r, b, sequence, gates](const Tensor& dy) {
+                     kernels::slstm_backward({.forward = args,
+                                              .dy = dy.reshape(sequence),
+                                              .dlast = {},
+                                              .dwx = tape.grad(wx).reshape(gates),
+                                              .dr = r.grad,
+                                              .db = b.grad,
+                                              .dinitial = {}});
+                   });
+}
+
+}  // namespace xlab::ops

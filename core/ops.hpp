@@ -1,0 +1,47 @@
+// The differentiable vocabulary that cells are written in: each function puts one value on the
+// tape.
+#pragma once
+
+#include <vector>
+
+#include "core/tape.hpp"
+#include "kernels/elementwise.hpp"
+#include "kernels/mlstm.hpp"
+#include "kernels/norm.hpp"
+#include "kernels/slstm.hpp"
+
+namespace xlab::ops {
+
+/// x (B, T, in) -> (B, T, out); `b` may be absent.
+Var linear(Tape& tape, Var x, const Param& w, const Param& b = {});
+/// Block-diagonal product; x (B, T, nb * d) -> (B, T, nb * o).
+Var headwise(Tape& tape, Var x, const Param& w, const Param& b = {});
+/// ids i32 (B, T) -> (B, T, D)
+Var embed(Tape& tape, const Tensor& ids, const Param& table);
+Var norm(Tape& tape, const kernels::NormOptions& options, Var x, const Param& weight);
+/// Causal depthwise convolution; `window` is the carried input or absent, `window_out` receives it.
+Var conv1d(Tape& tape, Var x, const Tensor& window, const Param& w, const Param& b,
+           const Tensor& window_out);
+Var activation(Tape& tape, kernels::Activation f, Var x);
+/// f(gate) * value
+Var gated(Tape& tape, kernels::Activation f, Var gate, Var value);
+Var add(Tape& tape, Var a, Var b);
+Var scale(Tape& tape, Var x, double factor);
+/// x[..., j] * w[j]
+Var scale_columns(Tape& tape, Var x, const Param& w);
+Var concat(Tape& tape, const std::vector<Var>& parts);
+Var reshape(Tape& tape, Var x, const Shape& shape);
+
+/// The mLSTM scan over q, k (B, T, H*K), v (B, T, H*V), i, f (B, T, H) from `initial` (absent:
+/// zeros); returns h (B, T, H*V) and fills `last`. Records its inner values when the tape is
+/// observed.
+Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Var k, Var v, Var i,
+          Var f, const kernels::MlstmState& initial, kernels::MlstmState& last);
+
+/// The sLSTM scan over wx (B, T, 4*H*D), from `initial` (absent: zeros); returns y (B, T, H*D) and
+/// fills `last`. Records its inner values, and applies clamps on its pre-activations, when
+/// observed.
+Var slstm(Tape& tape, int heads, Var wx, const Param& r, const Param& b,
+          const kernels::SlstmState& initial, kernels::SlstmState& last);
+
+}  // namespace xlab::ops

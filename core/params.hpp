@@ -1,0 +1,76 @@
+// Named parameters in one flat block; gradients mirror it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/adamw.hpp"
+#include "kernels/tensor.hpp"
+
+namespace xlab {
+
+/// How a parameter starts. Normal values have mean 0.
+struct Init {
+  enum class Kind { constant, normal, uniform, values };
+  Kind kind = Kind::constant;
+  double a = 0.0;  ///< constant: the value; normal: the standard deviation; uniform: +-a
+  std::vector<double> values;  ///< values: one per element
+
+  static Init constant(double value) { return {Kind::constant, value, {}}; }
+  static Init normal(double std) { return {Kind::normal, std, {}}; }
+  static Init uniform(double bound) { return {Kind::uniform, bound, {}}; }
+  static Init exactly(std::vector<double> values) { return {Kind::values, 0.0, std::move(values)}; }
+};
+
+/// Views of one parameter's numbers and of its gradient's.
+struct Param {
+  Tensor value, grad;
+
+  /// Rows [begin, end) of the first axis. An absent parameter stays absent.
+  Param rows(std::int64_t begin, std::int64_t end) const {
+    if (!value.defined()) return {};
+    return {value.slice(begin, end), grad.slice(begin, end)};
+  }
+};
+
+struct ParamInfo {
+  std::string name;
+  Shape shape;
+  std::int64_t offset = 0;  ///< in elements, from the start of the block
+  bool decays = false;      ///< whether weight decay applies
+  Init init;
+};
+
+class Params {
+ public:
+  explicit Params(DType dtype) : dtype_(dtype) {}
+
+  /// Announces a parameter and returns its index; all are announced before `allocate`.
+  int declare(const std::string& name, const Shape& shape, bool decays, Init init);
+  void allocate();
+  /// Sets every parameter to its start; a parameter's random stream depends on its name alone.
+  void initialise(std::uint64_t seed);
+
+  const Param& operator[](int index) const { return views_[static_cast<std::size_t>(index)]; }
+  const std::vector<ParamInfo>& infos() const { return infos_; }
+  /// Index of a name, or -1.
+  int find(const std::string& name) const;
+  DType dtype() const { return dtype_; }
+  std::int64_t elements() const { return elements_; }
+  const Tensor& values() const { return values_; }
+  const Tensor& grads() const { return grads_; }
+  /// The block cut into runs of equal weight decay.
+  std::vector<kernels::DecayRange> decay_ranges(double weight_decay) const;
+  /// FNV-1a hash of names and values: the signature of the weights.
+  std::uint64_t signature() const;
+
+ private:
+  DType dtype_;
+  std::int64_t elements_ = 0;
+  std::vector<ParamInfo> infos_;
+  std::vector<Param> views_;
+  Tensor values_, grads_;
+};
+
+}  // namespace xlab

@@ -1,0 +1,428 @@
+// Runs: making, saving and loading them.
+#include "core/run.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/json_text.hpp"
+#include "core/safetensors_header.hpp"
+#include "core/sampler.hpp"
+#include "kernels/adamw.hpp"
+#include "kernels/route.hpp"
+
+namespace xlab {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kFormat = 1;
+constexpr double kSmoothing = 0.05;  // share of the newest loss in the exponential mean
+constexpr std::size_t kMostLossPoints = 1 << 18;
+constexpr double kMostSteps = 1e12, kMostSeconds = 1e12, kMostScale = 1000.0;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+void run_parts(Run& run, const ModelSpec& model, const TrainSpec& train) {
+  run.model = std::make_unique<Model>(model);
+  run.trainer = std::make_unique<Trainer>(*run.model, *run.task, train);
+  run.session = std::make_unique<Session>(*run.model);
+}
+
+ModelSpec sized_for(const Task& task, ModelSpec spec) {
+  const int needed = static_cast<int>(task.vocabulary().size());
+  if (spec.vocab_size == 0) spec.vocab_size = needed;
+  check(spec.vocab_size >= needed,
+        "The specification's 'vocab_size' is {}, but the data has {} different tokens.",
+        spec.vocab_size, needed);
+  return spec;
+}
+
+json session_json(const Run& run) {
+  json clamps = json::array();
+  for (const Clamp& c : run.session->clamps())
+    clamps.push_back({{"path", c.path},
+                      {"head", c.head},
+                      {"unit", c.unit},
+                      {"begin", c.begin},
+                      {"end", c.end},
+                      {"value", c.value},
+                      {"enabled", c.enabled}});
+  return {{"tokens", run.session->tokens()},
+          {"prompt_length", run.prompt_length},
+          {"clamps", clamps},
+          {"sampler",
+           {{"greedy", run.sampler.greedy},
+            {"temperature", run.sampler.temperature},
+            {"top_k", run.sampler.top_k},
+            {"top_p", run.sampler.top_p},
+            {"seed", run.sampler.seed}}}};
+}
+
+/// A number of the run description. JSON's own conversions cut off what does not fit.
+template <typename T>
+T number(const json& in, const char* key, double low = std::numeric_limits<T>::lowest(),
+         double high = static_cast<double>(std::numeric_limits<T>::max())) {
+  const json& value = in.at(key);
+  check(value.is_number() && (std::is_floating_point_v<T> || value.is_number_integer()),
+        "The run description's '{}' must be a {}.", key,
+        std::is_floating_point_v<T> ? "number" : "whole number");
+  const double x = value.get<double>();
+  check(x >= low && x <= high, "The run description's '{}' is {}; it must lie between {} and {}.",
+        key, x, low, high);
+  return value.get<T>();
+}
+
+std::vector<int> tokens_of(const json& in) {
+  check(in.is_array(), "The run description's 'tokens' must be a list.");
+  std::vector<int> tokens;
+  for (const json& token : in) {
+    check(token.is_number_integer() && token.get<double>() >= 0 &&
+              token.get<double>() <= std::numeric_limits<int>::max(),
+          "The run description's 'tokens' holds {}, which is no token.", token.dump());
+    tokens.push_back(token.get<int>());
+  }
+  return tokens;
+}
+
+void restore_session(Run& run, const json& in) {
+  run.session->set_tokens(tokens_of(in.at("tokens")));
+  run.prompt_length = std::clamp(number<int>(in, "prompt_length"), 0, run.session->length());
+  const json& clamps_in = in.at("clamps");
+  check(clamps_in.is_array(), "The run description's 'clamps' must be a list.");
+  std::vector<Clamp> clamps;
+  for (const json& c : clamps_in)
+    clamps.push_back({c.at("path").get<std::string>(), number<int>(c, "head"),
+                      number<int>(c, "unit"), number<int>(c, "begin"), number<int>(c, "end"),
+                      number<float>(c, "value"), c.at("enabled").get<bool>()});
+  run.session->set_clamps(std::move(clamps));
+  const json& s = in.at("sampler");
+  run.sampler = {s.at("greedy").get<bool>(), number<double>(s, "temperature"),
+                 number<int>(s, "top_k"), number<double>(s, "top_p"),
+                 number<std::uint64_t>(s, "seed")};
+  validate(run.sampler);
+}
+
+bool holds_floats(const StoredTensor& tensor) {
+  return tensor.type == StoredType::f64 || tensor.type == StoredType::f32 ||
+         tensor.type == StoredType::f16 || tensor.type == StoredType::bf16;
+}
+
+std::vector<std::int64_t> extents_of(const Shape& shape) {
+  std::vector<std::int64_t> extents;
+  for (int axis = 0; axis < shape.rank(); ++axis) extents.push_back(shape[axis]);
+  return extents;
+}
+
+constexpr std::string_view kRecurrentKernel = "_recurrent_kernel_";
+
+/// Whether the stored recurrent kernel is (heads, in, 4 * out) instead of ours, (heads, 4 * out,
+/// in).
+bool is_transposed_kernel(const ParamInfo& info, const StoredTensor& tensor) {
+  if (!info.name.ends_with(kRecurrentKernel)) return false;
+  std::vector<std::int64_t> swapped = extents_of(info.shape);
+  std::swap(swapped[1], swapped[2]);
+  return tensor.shape != extents_of(info.shape) && tensor.shape == swapped;
+}
+
+/// Throws unless the file's tensors `prefix` + name are exactly the parameters, in their shapes.
+/// Looks at the file's header alone.
+void check_tensors(const std::vector<ParamInfo>& infos, const SafetensorsFile& file,
+                   const std::string& prefix) {
+  constexpr std::size_t kMostNamed = 10;
+  std::vector<std::string> wrong;
+  std::set<std::string> known;
+  for (const ParamInfo& info : infos) {
+    const std::string name = prefix + info.name;
+    known.insert(name);
+    const StoredTensor* found = file.find(name);
+    if (!found) {
+      wrong.push_back(fmt::format("'{}' is missing", name));
+    } else if (!holds_floats(*found)) {
+      wrong.push_back(
+          fmt::format("'{}' holds {}, not floating-point numbers", name, name_of(found->type)));
+    } else if (found->shape != extents_of(info.shape) && !is_transposed_kernel(info, *found)) {
+      wrong.push_back(fmt::format("'{}' has shape {}, but {} is needed", name,
+                                  shape_text(found->shape), info.shape.text()));
+    }
+  }
+  const bool tied = !known.contains(prefix + "lm_head.weight");
+  for (const StoredTensor& tensor : file.tensors()) {
+    if (!tensor.name.starts_with(prefix)) continue;
+    if (tied && tensor.name == prefix + "lm_head.weight") continue;
+    if (!known.contains(tensor.name))
+      wrong.push_back(fmt::format("'{}' is unknown to this model", printable(tensor.name)));
+  }
+  if (wrong.empty()) return;
+  const std::size_t more = wrong.size() > kMostNamed ? wrong.size() - kMostNamed : 0;
+  wrong.resize(std::min(wrong.size(), kMostNamed));
+  throw Error(fmt::format("'{}' does not fit the model: {}{}.", file.name(), fmt::join(wrong, "; "),
+                          more > 0 ? fmt::format("; and {} more", more) : ""));
+}
+
+/// The optimizer's moments; they are stored in our layout only.
+void load_moments(Trainer& trainer, const Params& params, const SafetensorsFile& file) {
+  for (const auto& [prefix, block] :
+       {std::pair{"m/", trainer.first_moment()}, std::pair{"v/", trainer.second_moment()}}) {
+    for (const ParamInfo& info : params.infos()) {
+      const Tensor moment = file.tensor(prefix + info.name, params.dtype());
+      check(moment.shape() == info.shape, "'{}': '{}{}' has shape {}, but {} is needed.",
+            file.name(), prefix, info.name, moment.shape().text(), info.shape.text());
+      block.slice(info.offset, info.offset + info.shape.elements()).copy_from(moment);
+    }
+    check(kernels::all_finite(block),
+          "'{}' holds optimizer moments that are not finite: training cannot go on from it.",
+          file.name());
+  }
+  const auto squares = trainer.second_moment().span<float>();
+  check(std::all_of(squares.begin(), squares.end(), [](float x) { return x >= 0.0f; }),
+        "'{}' holds second moments that are negative: training cannot go on from it.", file.name());
+}
+
+/// A recurrent kernel stored as (heads, in, 4 * out) turned into ours, (heads, 4 * out, in).
+Tensor transposed_layout(const Tensor& stored, const Shape& wanted) {
+  Tensor out = Tensor::empty(wanted, stored.dtype());
+  const std::int64_t H = wanted[0], out_rows = wanted[1], in = wanted[2];
+  visit_float(stored, [&]<typename T>(T) {
+    for (std::int64_t h = 0; h < H; ++h)
+      for (std::int64_t o = 0; o < out_rows; ++o)
+        for (std::int64_t i = 0; i < in; ++i)
+          out.data<T>()[(h * out_rows + o) * in + i] =
+              stored.data<T>()[(h * in + i) * out_rows + o];
+  });
+  return out;
+}
+
+/// A bias stored as [head][gate][unit] turned into ours, [gate][head][unit].
+Tensor transposed_bias(const Tensor& stored, std::int64_t heads) {
+  Tensor out = Tensor::empty(stored.shape(), stored.dtype());
+  const std::int64_t units = stored.elements() / 4 / heads;
+  visit_float(stored, [&]<typename T>(T) {
+    for (std::int64_t h = 0; h < heads; ++h)
+      for (std::int64_t g = 0; g < 4; ++g)
+        std::copy_n(stored.data<T>() + (h * 4 + g) * units, units,
+                    out.data<T>() + (g * heads + h) * units);
+  });
+  return out;
+}
+
+}  // namespace
+
+StepResult Run::train_step() {
+  const auto start = std::chrono::steady_clock::now();
+  const StepResult result = trainer->step();
+  seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (result.finite) {
+    const auto loss = static_cast<float>(result.loss);
+    // The mean of what has been seen while there is little, exponential afterwards.
+    const double share = std::max(kSmoothing, 1.0 / (static_cast<double>(losses.size()) + 1.0));
+    const float smoothed =
+        losses.empty()
+            ? loss
+            : static_cast<float>(losses.back().smoothed + share * (loss - losses.back().smoothed));
+    if (losses.size() >= kMostLossPoints) {
+      // Bounded history: keep every second point of the past.
+      std::size_t kept = 0;
+      for (std::size_t i = 1; i < losses.size(); i += 2) losses[kept++] = losses[i];
+      losses.resize(kept);
+    }
+    losses.push_back({result.step, loss, smoothed});
+  }
+  return result;
+}
+
+std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, const RunSpec& spec) {
+  auto run = std::make_unique<Run>();
+  run->task = std::move(task);
+  TrainSpec train = spec.train.value_or(run->task->default_training());
+  ModelSpec model = sized_for(*run->task, spec.model.value_or(run->task->default_model()));
+  if (model.context_length == 0) model.context_length = train.sequence_length;
+  validate(model);
+  validate(train);
+  validate(model, train);
+  run_parts(*run, model, train);
+  run->model->params().initialise(train.seed);
+  std::vector<int> tokens = run->task->first_look();
+  tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(run->session->most_tokens())));
+  run->session->set_tokens(std::move(tokens));
+  run->prompt_length = run->session->length();
+  return run;
+}
+
+std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed) {
+  RunSpec spec;
+  spec.model = run.model->spec();
+  spec.train = run.trainer->spec();
+  spec.train->seed = seed;
+  std::unique_ptr<Task> task =
+      run.task->text() ? make_text_task(*run.task->text()) : make_task(run.task->name());
+  std::unique_ptr<Run> fresh = make_run(std::move(task), spec);
+  fresh->session->set_tokens(run.session->tokens());
+  fresh->session->set_clamps(run.session->clamps());
+  fresh->prompt_length = run.prompt_length;
+  fresh->sampler = run.sampler;
+  return fresh;
+}
+
+void save_run(const Run& run, const std::filesystem::path& path) {
+  std::vector<StoredTensor> tensors;
+  const Params& params = run.model->params();
+  const bool trained = run.trainer->steps_done() > 0;
+  for (const ParamInfo& info : params.infos()) {
+    const std::int64_t end = info.offset + info.shape.elements();
+    const auto part = [&](const Tensor& block) {
+      return block.slice(info.offset, end).reshape(info.shape);
+    };
+    tensors.push_back(stored("p/" + info.name, part(params.values())));
+    if (trained) {
+      tensors.push_back(stored("m/" + info.name, part(run.trainer->first_moment())));
+      tensors.push_back(stored("v/" + info.name, part(run.trainer->second_moment())));
+    }
+  }
+  if (const TextData* text = run.task->text()) {
+    std::string bytes = decode_text(text->vocabulary, text->ids);
+    // Reading drops one byte order mark; this one belongs to the text.
+    if (bytes.starts_with(kByteOrderMark)) bytes.insert(0, kByteOrderMark);
+    tensors.push_back(stored("d/text", {static_cast<std::int64_t>(bytes.size())},
+                             std::vector<std::uint8_t>(bytes.begin(), bytes.end())));
+  }
+  std::vector<std::int64_t> steps;
+  std::vector<float> losses, smoothed;
+  for (const LossPoint& point : run.losses) {
+    steps.push_back(point.step);
+    losses.push_back(point.loss);
+    smoothed.push_back(point.smoothed);
+  }
+  const auto count = static_cast<std::int64_t>(steps.size());
+  if (count > 0) {
+    tensors.push_back(stored("c/step", {count}, std::move(steps)));
+    tensors.push_back(stored("c/loss", {count}, std::move(losses)));
+    tensors.push_back(stored("c/smoothed", {count}, std::move(smoothed)));
+  }
+  const json meta = {{"format", kFormat},
+                     {"task", run.task->name()},
+                     {"title", run.task->title()},
+                     {"model", json::parse(to_json(run.model->spec()))},
+                     {"train", json::parse(to_json(run.trainer->spec()))},
+                     {"step", run.trainer->steps_done()},
+                     {"seconds", run.seconds},
+                     {"learning_rate_scale", run.trainer->learning_rate_scale},
+                     {"session", session_json(run)}};
+  write_safetensors(path, std::move(tensors), {{"format", "pt"}, {"xlab", meta.dump()}});
+}
+
+std::unique_ptr<Run> load_run(const std::filesystem::path& path) {
+  return load_run(read_safetensors(path));
+}
+
+std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
+  const auto found = file.metadata().find("xlab");
+  check(found != file.metadata().end(),
+        "'{}' holds tensors but no run: it was not saved by xLSTM Lab.", file.name());
+  const json meta = parse_json(found->second, fmt::format("The run in '{}'", file.name()));
+  try {
+    const int format = number<int>(meta, "format");
+    check(format == kFormat,
+          "'{}' has run format {}, but this version reads format {}: open it with a newer version.",
+          file.name(), format, kFormat);
+    const ModelSpec model = model_spec_from_json(meta.at("model").dump());
+    const TrainSpec train = train_spec_from_json(meta.at("train").dump());
+    const auto step = number<std::int64_t>(meta, "step", 0, kMostSteps);
+    // Before any memory is asked for: the file itself must hold the model that it describes.
+    const std::vector<ParamInfo> infos = Model::parameters_of(model);
+    check_tensors(infos, file, "p/");
+    if (step > 0) {
+      check_tensors(infos, file, "m/");
+      check_tensors(infos, file, "v/");
+    }
+    auto run = std::make_unique<Run>();
+    const std::string task = meta.at("task").get<std::string>();
+    if (task == "text") {
+      const std::vector<std::uint8_t> bytes = file.values_as<std::uint8_t>("d/text");
+      run->task = make_text_task(
+          text_from_bytes(std::as_bytes(std::span(bytes)), meta.at("title").get<std::string>()));
+    } else {
+      run->task = make_task(task);
+    }
+    run_parts(*run, model, train);
+    load_parameters(*run->model, file, "p/");
+    if (step > 0) {
+      load_moments(*run->trainer, run->model->params(), file);
+      run->trainer->resume_at(step);
+    }
+    run->seconds = number<double>(meta, "seconds", 0, kMostSeconds);
+    run->trainer->learning_rate_scale = number<double>(meta, "learning_rate_scale", 0, kMostScale);
+    if (file.contains("c/step")) {
+      const auto steps = file.values_as<std::int64_t>("c/step");
+      const auto losses = file.values_as<float>("c/loss");
+      const auto smoothed = file.values_as<float>("c/smoothed");
+      check(losses.size() == steps.size() && smoothed.size() == steps.size(),
+            "'{}': the parts of the loss curve have different lengths.", file.name());
+      for (std::size_t i = 0; i < steps.size(); ++i)
+        run->losses.push_back({steps[i], losses[i], smoothed[i]});
+    }
+    restore_session(*run, meta.at("session"));
+    return run;
+  } catch (const json::exception& e) {
+    throw Error(fmt::format("'{}' holds a run description that cannot be read: {}.", file.name(),
+                            e.what()));
+  }
+}
+
+void load_parameters(Model& model, const SafetensorsFile& file, const std::string& prefix) {
+  const Params& params = model.params();
+  check_tensors(params.infos(), file, prefix);
+  std::vector<Tensor> loaded(params.infos().size());
+  for (std::size_t p = 0; p < loaded.size(); ++p) {
+    if (loaded[p].defined()) continue;  // a bias that came with its recurrent kernel
+    const ParamInfo& info = params.infos()[p];
+    loaded[p] = file.tensor(prefix + info.name, params.dtype());
+    if (!is_transposed_kernel(info, file.at(prefix + info.name))) continue;
+    loaded[p] = transposed_layout(loaded[p], info.shape);
+    // The bias beside it has the matching layout.
+    const int bias =
+        params.find(info.name.substr(0, info.name.size() - kRecurrentKernel.size()) + "_bias_");
+    const std::string& bias_name = params.infos()[static_cast<std::size_t>(bias)].name;
+    loaded[static_cast<std::size_t>(bias)] =
+        transposed_bias(file.tensor(prefix + bias_name, params.dtype()), info.shape[0]);
+  }
+  for (std::size_t p = 0; p < loaded.size(); ++p)
+    params[static_cast<int>(p)].value.copy_from(loaded[p]);
+}
+
+std::shared_ptr<const ModelCard> model_card(const Run& run) {
+  auto card = std::make_shared<ModelCard>();
+  const ModelSpec& spec = run.model->spec();
+  card->name =
+      fmt::format("xLSTM [{}:{}]", spec.num_blocks - static_cast<int>(spec.slstm_at.size()),
+                  spec.slstm_at.size());
+  card->spec_json = to_json(spec);
+  for (const ParamInfo& info : run.model->params().infos())
+    card->parameters += info.shape.elements();
+  card->embedding_dim = spec.embedding_dim;
+  card->context_length = spec.context_length;
+  card->blocks = run.model->cards();
+  card->vocabulary = run.task->vocabulary();
+  // A model may know more tokens than its task uses.
+  for (int token = static_cast<int>(card->vocabulary.size()); token < spec.vocab_size; ++token)
+    card->vocabulary.push_back(fmt::format("<{}>", token));
+  return card;
+}
+
+std::shared_ptr<const DataCard> data_card(const Run& run) {
+  constexpr int kExamples = 10, kLongest = 40;
+  auto card = std::make_shared<DataCard>();
+  card->task = run.task->name();
+  card->title = run.task->title();
+  card->description = run.task->description();
+  card->must_remember = run.task->must_remember();
+  if (const TextData* text = run.task->text())
+    card->characters = static_cast<std::int64_t>(text->ids.size());
+  card->examples = example_rows(*run.task, run.trainer->spec(), kExamples,
+                                std::min(run.trainer->spec().sequence_length, kLongest));
+  return card;
+}
+
+}  // namespace xlab

@@ -1,0 +1,55 @@
+// A run: model, optimizer, data, seed and the sequence on screen, saved as one file.
+//
+// A *.xlab file is a safetensors file: p/NAME parameters, m/NAME and v/NAME moments, d/text the
+// text, c/step, c/loss and c/smoothed the loss curve; its metadata holds the rest as versioned JSON
+// under "xlab".
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/checkpoint.hpp"
+#include "core/model.hpp"
+#include "core/session.hpp"
+#include "core/task.hpp"
+#include "core/trainer.hpp"
+
+namespace xlab {
+
+struct Run {
+  std::unique_ptr<Task> task;
+  std::unique_ptr<Model> model;
+  std::unique_ptr<Trainer> trainer;
+  std::unique_ptr<Session> session;
+  int prompt_length = 0;
+  SamplerSettings sampler;
+  std::vector<LossPoint> losses;
+  double seconds = 0.0;  ///< spent training
+
+  /// Trains one step and extends the loss curve.
+  StepResult train_step();
+};
+
+/// A new, untrained run. Model and training default to the task's own.
+std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, const RunSpec& spec = {});
+/// The same run before its first step, with this seed.
+std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed);
+
+/// Atomic: the file holds the old or the new run, whole.
+void save_run(const Run& run, const std::filesystem::path& path);
+/// Throws a sentence when the file is no run or is damaged; nothing is half-loaded.
+std::unique_ptr<Run> load_run(const std::filesystem::path& path);
+std::unique_ptr<Run> load_run(const SafetensorsFile& file);
+
+/// Loads parameters by name from a checkpoint into the model: names `prefix` + parameter name,
+/// either sLSTM recurrent-kernel layout, a tied head may be missing. Refuses unknown or missing
+/// tensors and wrong shapes with the first ten mismatches; then nothing was changed.
+void load_parameters(Model& model, const SafetensorsFile& file, const std::string& prefix);
+
+/// What people are told about the parts of a run.
+std::shared_ptr<const ModelCard> model_card(const Run& run);
+std::shared_ptr<const DataCard> data_card(const Run& run);
+
+}  // namespace xlab

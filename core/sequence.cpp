@@ -1,0 +1,147 @@
+// The edited session, its unclamped twin, and what a snapshot says of them.
+#include "core/sequence.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/sampler.hpp"
+#include "kernels/route.hpp"
+
+namespace xlab {
+namespace {
+
+bool any_enabled(const std::vector<Clamp>& clamps) {
+  return std::any_of(clamps.begin(), clamps.end(), [](const Clamp& c) { return c.enabled; });
+}
+
+std::vector<float> to_floats(const Tensor& t) {
+  std::vector<float> out(static_cast<std::size_t>(t.elements()));
+  visit_float(t, [&]<typename T>(T) {
+    std::transform(t.data<T>(), t.data<T>() + t.elements(), out.begin(),
+                   [](T x) { return static_cast<float>(x); });
+  });
+  return out;
+}
+
+double kl_nats(const std::vector<float>& p, const std::vector<float>& q) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < p.size(); ++i)
+    if (p[i] > 0.0f)
+      sum += p[i] * (std::log(static_cast<double>(p[i])) - std::log(static_cast<double>(q[i])));
+  return std::max(sum, 0.0);
+}
+
+}  // namespace
+
+Sequence::Sequence(const Session& session) : edited_(session) {
+  if (any_enabled(edited_.clamps())) {
+    plain_ = edited_;
+    plain_->set_clamps({});
+  }
+}
+
+bool Sequence::compute_one() {
+  const bool more = edited_.compute_one();
+  const bool more_plain = plain_ && plain_->compute_one();
+  return more || more_plain;
+}
+
+void Sequence::compute_all() {
+  while (compute_one()) {
+  }
+}
+
+void Sequence::invalidate() {
+  edited_.invalidate();
+  if (plain_) plain_->invalidate();
+}
+
+void Sequence::set_tokens(std::vector<int> tokens) {
+  if (plain_) plain_->set_tokens(tokens);
+  edited_.set_tokens(std::move(tokens));
+}
+
+void Sequence::append(int token) {
+  edited_.append(token);
+  if (plain_) plain_->append(token);
+}
+
+void Sequence::truncate(int length) {
+  edited_.truncate(length);
+  if (plain_) plain_->truncate(length);
+}
+
+void Sequence::set_clamps(std::vector<Clamp> clamps) {
+  if (!any_enabled(clamps)) {
+    // Back in the unclamped world, which is known already.
+    if (plain_) edited_ = std::move(*plain_);
+    plain_.reset();
+  } else if (!plain_) {
+    plain_ = edited_;
+    plain_->set_clamps({});
+  }
+  edited_.set_clamps(std::move(clamps));
+}
+
+void Sequence::store_into(Session& session) const {
+  session.set_tokens(edited_.tokens());
+  session.set_clamps(edited_.clamps());
+}
+
+void Sequence::describe(const Task& task, Snapshot& snapshot) const {
+  SessionStatus& session = snapshot.session;
+  session.tokens = edited_.tokens();
+  session.clamps = edited_.clamps();
+  session.full_reason = edited_.full_reason();
+  session.surprise.assign(session.tokens.size(), 0.0f);
+  for (std::size_t t = 0; t < edited_.steps().size(); ++t)
+    session.surprise[t] = edited_.steps()[t].surprise;
+  session.expected.clear();
+  if (!task.text()) {
+    const std::vector<int> answers = task.answers(session.tokens);
+    session.expected.push_back(-1);
+    session.expected.insert(session.expected.end(), answers.begin(), answers.end());
+  }
+  snapshot.trace = edited_.trace();
+  snapshot.unclamped = plain_ ? plain_->trace() : nullptr;
+}
+
+void Sequence::describe_cursor(int cursor, int block, const Model& model,
+                               const SamplerSettings& sampler, Snapshot& snapshot) const {
+  snapshot.next = nullptr;
+  snapshot.memory = nullptr;
+  if (cursor < 0 || cursor >= edited_.computed()) return;
+  const auto at = static_cast<std::size_t>(cursor);
+  const SessionStep& step = edited_.steps()[at];
+
+  auto next = std::make_shared<NextToken>();
+  next->logits = step.logits;
+  next->probabilities = probabilities_of(step.logits);
+  next->sampling = sampling_distribution(step.logits, sampler);
+  if (plain_ && cursor < plain_->computed()) {
+    next->unclamped = probabilities_of(plain_->steps()[at].logits);
+    next->kl_nats = kl_nats(next->unclamped, next->probabilities);
+  }
+  snapshot.next = std::move(next);
+
+  const std::vector<BlockCard> cards = model.cards();
+  if (block < 0 || block >= static_cast<int>(cards.size())) return;
+  const CellState& cell = step.after->cells[static_cast<std::size_t>(block)];
+  const Tensor C = cell.get("C");
+  if (!C.defined()) return;
+  auto memory = std::make_shared<MemoryImage>();
+  memory->block = block;
+  memory->step = cursor;
+  memory->heads = cards[static_cast<std::size_t>(block)].heads;
+  memory->key_dim = cards[static_cast<std::size_t>(block)].key_dim;
+  memory->value_dim = cards[static_cast<std::size_t>(block)].value_dim;
+  memory->C = to_floats(C);
+  memory->previous =
+      cursor > 0
+          ? to_floats(
+                edited_.steps()[at - 1].after->cells[static_cast<std::size_t>(block)].get("C"))
+          : std::vector<float>(memory->C.size(), 0.0f);
+  snapshot.memory = std::move(memory);
+}
+
+}  // namespace xlab

@@ -1,0 +1,46 @@
+// The sequence on screen: the session as edited by hand and, while there are clamps, its unclamped
+// twin.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "core/session.hpp"
+#include "core/task.hpp"
+
+namespace xlab {
+
+class Sequence {
+ public:
+  explicit Sequence(const Session& session);
+
+  const Session& edited() const { return edited_; }
+  int length() const { return edited_.length(); }
+  /// Number of tokens computed in both.
+  int computed() const {
+    return plain_ ? std::min(edited_.computed(), plain_->computed()) : edited_.computed();
+  }
+  bool complete() const { return edited_.complete() && (!plain_ || plain_->complete()); }
+  bool compute_one();
+  void compute_all();
+  void invalidate();
+  void set_tokens(std::vector<int> tokens);
+  void append(int token);
+  void truncate(int length);
+  void set_clamps(std::vector<Clamp> clamps);
+  /// Writes tokens and clamps back into the session that is saved with the run.
+  void store_into(Session& session) const;
+
+  /// Fills tokens, surprise, answers, clamps and recordings.
+  void describe(const Task& task, Snapshot& snapshot) const;
+  /// Fills what depends on the cursor: the next token and the matrix memory of `block`.
+  void describe_cursor(int cursor, int block, const Model& model, const SamplerSettings& sampler,
+                       Snapshot& snapshot) const;
+
+ private:
+  Session edited_;
+  std::optional<Session> plain_;
+};
+
+}  // namespace xlab

@@ -1,0 +1,147 @@
+// Stepping a model through a sequence.
+#include "core/session.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/sampler.hpp"
+#include "kernels/route.hpp"
+
+namespace xlab {
+namespace {
+
+/// First time step at which two lists of clamps differ in effect.
+int first_difference(const std::vector<Clamp>& a, const std::vector<Clamp>& b, int length) {
+  int first = length;
+  const auto missing = [&](const std::vector<Clamp>& from, const std::vector<Clamp>& in) {
+    for (const Clamp& clamp : from)
+      if (clamp.enabled && std::find(in.begin(), in.end(), clamp) == in.end())
+        first = std::min(first, std::max(clamp.begin, 0));
+  };
+  missing(a, b);
+  missing(b, a);
+  return first;
+}
+
+/// Bytes that one token leaves behind: the state after it, what was recorded, and the logits.
+double kept_bytes(const Model& model) {
+  const ModelSpec& spec = model.spec();
+  constexpr double kPerRecording = 200.0;  // its name, and its place in the map
+  double state = 0.0, recorded = 0.0, recordings = 0.0;
+  for (const BlockCard& card : model.cards()) {
+    const double H = card.heads, K = card.key_dim, V = card.value_dim;
+    if (card.kind == "mlstm") {
+      state += H * (K * V + K + 1) + spec.mlstm->conv1d_kernel_size * H * V;
+      recorded += H * (3 * K + 4 * V + 8);
+      recordings += 15;
+    } else {
+      state += 4 * H * V + spec.slstm->conv1d_kernel_size * H * V;
+      recorded += 13 * H * V;
+      recordings += 13;
+    }
+  }
+  return state * static_cast<double>(size_of(model.params().dtype())) +
+         (recorded + spec.vocab_size) * sizeof(float) + recordings * kPerRecording;
+}
+
+}  // namespace
+
+Session::Session(const Model& model)
+    : model_(&model),
+      most_tokens_(
+          std::max(1, static_cast<int>(static_cast<double>(kMostBytes) / kept_bytes(model)))) {}
+
+void Session::check_token(int token) const {
+  check(token >= 0 && token < model_->spec().vocab_size,
+        "Token {} is outside the model's vocabulary of {}.", token, model_->spec().vocab_size);
+}
+
+void Session::set_tokens(std::vector<int> tokens) {
+  for (const int token : tokens) check_token(token);
+  check(tokens.size() <= static_cast<std::size_t>(most_tokens_),
+        "The sequence has {} tokens, but the memory for going back holds only {} tokens of "
+        "this model: choose a shorter one.",
+        tokens.size(), most_tokens_);
+  // What both sequences begin with stays computed.
+  const auto differs = std::mismatch(tokens_.begin(), tokens_.end(), tokens.begin(), tokens.end());
+  const int same = static_cast<int>(differs.first - tokens_.begin());
+  truncate(same);
+  tokens_ = std::move(tokens);
+}
+
+void Session::append(int token) {
+  check_token(token);
+  if (const std::string reason = full_reason(); !reason.empty()) throw Error(reason);
+  tokens_.push_back(token);
+}
+
+void Session::truncate(int length) {
+  length = std::clamp(length, 0, this->length());
+  tokens_.resize(static_cast<std::size_t>(length));
+  computed_ = std::min(computed_, length);
+  steps_.resize(static_cast<std::size_t>(computed_));
+}
+
+void Session::set_clamps(std::vector<Clamp> clamps) {
+  check(clamps.size() <= kMostClamps, "There are {} clamps; at most {} are possible.",
+        clamps.size(), kMostClamps);
+  computed_ = std::min(computed_, first_difference(clamps_, clamps, length()));
+  steps_.resize(static_cast<std::size_t>(computed_));
+  clamps_ = std::move(clamps);
+}
+
+void Session::invalidate() {
+  computed_ = 0;
+  steps_.clear();
+}
+
+bool Session::compute_one() {
+  if (complete()) return false;
+  TokenTrace trace;
+  const Observer observer{&trace, clamps_, computed_};
+  Tape tape(Tape::Mode::inference, &observer);
+  Tensor ids = Tensor::empty({1, 1}, DType::i32);
+  *ids.data<std::int32_t>() = tokens_[static_cast<std::size_t>(computed_)];
+  const State start;
+  const State& before = computed_ == 0 ? start : *steps_.back().after;
+  auto after = std::make_shared<State>();
+  const Tensor logits = tape.value(model_->forward(tape, ids, before, *after));
+
+  SessionStep step;
+  if (!steps_.empty()) {
+    const std::vector<float> p = probabilities_of(steps_.back().logits);
+    const float chance = p[static_cast<std::size_t>(tokens_[static_cast<std::size_t>(computed_)])];
+    step.surprise = -std::log(chance);
+  }
+  step.after = std::move(after);
+  step.trace = std::make_shared<const TokenTrace>(std::move(trace));
+  step.logits.resize(static_cast<std::size_t>(logits.elements()));
+  visit_float(logits, [&]<typename T>(T) {
+    std::transform(logits.data<T>(), logits.data<T>() + logits.elements(), step.logits.begin(),
+                   [](T x) { return static_cast<float>(x); });
+  });
+  steps_.push_back(std::move(step));
+  ++computed_;
+  return true;
+}
+
+void Session::compute_all() {
+  while (compute_one()) {
+  }
+}
+
+std::string Session::full_reason() const {
+  if (length() < most_tokens_) return {};
+  return fmt::format(
+      "The sequence is full: {} tokens with a state each are kept for going back. Go back or set a "
+      "shorter prompt.",
+      length());
+}
+
+std::shared_ptr<const Trace> Session::trace() const {
+  auto trace = std::make_shared<Trace>();
+  for (const SessionStep& step : steps_) trace->steps.push_back(step.trace);
+  return trace;
+}
+
+}  // namespace xlab

@@ -1,0 +1,77 @@
+// Generation, token by token, with everything needed to go back: tokens, one state per token, and
+// what was recorded on the way.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/model.hpp"
+#include "core/snapshot.hpp"
+#include "core/trace.hpp"
+
+namespace xlab {
+
+/// One token and what the model made of it.
+struct SessionStep {
+  std::shared_ptr<const State> after;       ///< carried state after the token
+  std::shared_ptr<const TokenTrace> trace;  ///< recorded values
+  std::vector<float> logits;                ///< for the token after this one
+  float surprise = 0.0f;  ///< -log p(this token | before) in nats; 0 for the first
+};
+
+/// A sequence under a model. Copying a session is a branch: states and recordings are shared.
+class Session {
+ public:
+  /// What is kept for going back may take this much memory; then the sequence is full.
+  static constexpr std::size_t kMostBytes = std::size_t{1} << 30;
+  /// More are refused: every token looks at each of them.
+  static constexpr std::size_t kMostClamps = 1000;
+
+  explicit Session(const Model& model);
+
+  /// Replaces the whole sequence; what it begins with in common with the old one stays computed.
+  /// Throws for tokens outside the vocabulary, and for more tokens than can be kept.
+  void set_tokens(std::vector<int> tokens);
+  /// Appends a token; nothing is computed yet.
+  void append(int token);
+  /// Keeps the first `length` tokens: the state after them is where the sequence goes on.
+  void truncate(int length);
+  /// Clamps replace values from now on; steps from the first changed one on are computed again.
+  /// Throws when there are more than `kMostClamps`.
+  void set_clamps(std::vector<Clamp> clamps);
+  /// Everything is computed again, because the weights changed.
+  void invalidate();
+
+  /// Computes the next outstanding token. Returns false when there is none left.
+  bool compute_one();
+  void compute_all();
+  /// Number of tokens computed with the present weights and clamps.
+  int computed() const { return computed_; }
+  bool complete() const { return computed_ == length(); }
+
+  int length() const { return static_cast<int>(tokens_.size()); }
+  const std::vector<int>& tokens() const { return tokens_; }
+  const std::vector<Clamp>& clamps() const { return clamps_; }
+  /// Steps [0, computed()).
+  const std::vector<SessionStep>& steps() const { return steps_; }
+  /// How many tokens a sequence can have: as many as `kMostBytes` hold, at least one.
+  int most_tokens() const { return most_tokens_; }
+  /// Why no token can be appended any more; empty when one can.
+  std::string full_reason() const;
+  /// The recordings of the computed steps.
+  std::shared_ptr<const Trace> trace() const;
+
+ private:
+  void check_token(int token) const;
+
+  const Model* model_;
+  int most_tokens_ = 0;
+  std::vector<int> tokens_;
+  std::vector<SessionStep> steps_;
+  std::vector<Clamp> clamps_;
+  int computed_ = 0;
+};
+
+}  // namespace xlab

@@ -1,0 +1,105 @@
+// What a model, its training and its task are, as plain values and as JSON.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xlab {
+
+/// Options of the mLSTM blocks; names and defaults as in the paper's configuration files.
+struct MlstmSpec {
+  int num_heads = 4;
+  int conv1d_kernel_size = 4;  ///< at least 2
+  int qkv_proj_blocksize = 4;
+  double proj_factor = 2.0;
+  bool round_proj_up_dim_up = true;
+  int round_proj_up_to_multiple_of = 64;
+};
+
+/// Options of the sLSTM blocks.
+struct SlstmSpec {
+  int num_heads = 4;
+  int conv1d_kernel_size = 4;  ///< 0: no convolution
+  bool group_norm_weight = true;
+  std::string bias_init = "powerlaw_blockdependent";  ///< or small_init, standard
+  std::string recurrent_weight_init = "zeros";        ///< or standard
+};
+
+/// The gated feed-forward layer of the sLSTM blocks.
+struct FeedforwardSpec {
+  double proj_factor = 1.3;
+  std::string act_fn = "gelu";  ///< or relu, relu^2, sigmoid, swish, selu
+  bool bias = false;
+  bool round_proj_up_dim_up = true;
+  int round_proj_up_to_multiple_of = 64;
+};
+
+/// The paper's language model: embedding, residual blocks, norm, head.
+struct ModelSpec {
+  int vocab_size = 0;
+  int embedding_dim = 128;
+  int num_blocks = 1;
+  int context_length = 0;     ///< longest training sequence; stepping has no limit
+  std::vector<int> slstm_at;  ///< indices of the sLSTM blocks; the others are mLSTM
+  bool tie_weights = false;
+  bool weight_decay_on_embedding = false;
+  bool add_post_blocks_norm = true;
+  bool bias = false;  ///< biases in the mLSTM blocks' projections
+  double dropout = 0.0;
+  std::optional<MlstmSpec> mlstm;
+  std::optional<SlstmSpec> slstm;
+  std::optional<FeedforwardSpec> feedforward;  ///< absent: sLSTM blocks without one
+
+  bool is_slstm(int block) const;
+};
+
+/// How a model is trained.
+struct TrainSpec {
+  int batch_size = 16;
+  int sequence_length = 128;
+  double learning_rate = 3e-3;
+  double min_learning_rate = 3e-4;
+  std::int64_t warmup_steps = 50;
+  std::int64_t decay_until_step = 2000;
+  double beta1 = 0.9, beta2 = 0.99;
+  double adam_eps = 1e-8;
+  double weight_decay = 0.1;
+  double gradient_clip = 1.0;  ///< on the global norm; 0: none
+  std::uint64_t seed = 1;
+};
+
+/// Reads the paper's configuration keys. Throws a sentence naming the key that is unknown, has the
+/// wrong type or lies outside its limits. `vocab_size` may be missing (0) and is set by the task.
+ModelSpec model_spec_from_json(const std::string& json);
+std::string to_json(const ModelSpec& spec);
+TrainSpec train_spec_from_json(const std::string& json);
+std::string to_json(const TrainSpec& spec);
+
+/// A file for `--spec`: {"model": {...}, "train": {...}}, each optional, or the model's keys alone.
+struct RunSpec {
+  std::optional<ModelSpec> model;
+  std::optional<TrainSpec> train;
+};
+RunSpec run_spec_from_json(const std::string& json);
+
+/// Throws a sentence unless the sizes are possible and values, gradients and moments fit into 16
+/// GB. Allocates nothing.
+void validate(const ModelSpec& spec);
+void validate(const TrainSpec& spec);
+/// Throws a sentence unless a training step of this model would fit into this computer's memory.
+void validate(const ModelSpec& model, const TrainSpec& train);
+
+/// Numbers in all parameters of a valid specification; a double, because it may be beyond integers.
+double parameter_count(const ModelSpec& spec);
+
+/// ceil(factor * dim / multiple) * multiple (floor when not `up`), in double as the official code
+/// does.
+std::int64_t rounded_width(double factor, int dim, bool up, int multiple);
+
+/// Learning rate of update number `step` = 0, 1, ...: linear warm-up (the first update has rate 0
+/// when there is one), then cosine decay to the minimum at `decay_until_step`, then constant.
+double learning_rate_at(const TrainSpec& spec, std::int64_t step);
+
+}  // namespace xlab

@@ -1,0 +1,45 @@
+// The carried state of a model: an immutable value, one per token, so that rewinding and branching
+// copy pointers only.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels/tensor.hpp"
+
+namespace xlab {
+
+/// Named tensors one cell carries from token to token; the names are the cell's own
+/// (mlstm: conv, C, n, m; slstm: conv, y, c, n, m). Empty means the start of a sequence.
+/// Tensors in a state are never written to.
+class CellState {
+ public:
+  /// The tensor of a name, undefined when the state is at its start or has no such tensor.
+  Tensor get(const std::string& name) const {
+    for (const auto& [key, tensor] : tensors_)
+      if (key == name) return tensor;
+    return {};
+  }
+  void set(const std::string& name, Tensor tensor) {
+    tensors_.emplace_back(name, std::move(tensor));
+  }
+  const std::vector<std::pair<std::string, Tensor>>& tensors() const { return tensors_; }
+
+ private:
+  std::vector<std::pair<std::string, Tensor>> tensors_;
+};
+
+/// One entry per block.
+struct State {
+  std::vector<CellState> cells;
+
+  std::size_t bytes() const {
+    std::size_t total = 0;
+    for (const CellState& cell : cells)
+      for (const auto& [name, tensor] : cell.tensors()) total += tensor.bytes();
+    return total;
+  }
+};
+
+}  // namespace xlab

@@ -1,0 +1,73 @@
+// The tape: running backwards, watching and clamping.
+#include "core/tape.hpp"
+
+#include <cassert>
+
+#include "kernels/elementwise.hpp"
+#include "kernels/route.hpp"
+
+namespace xlab {
+
+const Tensor& Tape::grad(Var x) {
+  Node& node = nodes_[static_cast<std::size_t>(x.id)];
+  if (!node.grad.defined())
+    node.grad = Tensor::zeros(node.value.shape(), node.value.dtype(), node.value.device());
+  return node.grad;
+}
+
+void Tape::backward(Var output, const Tensor& gradient) {
+  assert(needs_gradients());
+  kernels::accumulate(grad(output), gradient);
+  for (std::size_t i = static_cast<std::size_t>(output.id) + 1; i-- > 0;) {
+    Node& node = nodes_[i];
+    if (node.backward && node.grad.defined()) {
+      stop_if_cancelled();
+      node.backward(node.grad);
+      // Nobody reads them again: give the memory back for the nodes still to come.
+      node.backward = nullptr;
+      node.grad = Tensor();
+    }
+  }
+}
+
+void Tape::record(const std::string& name, const Tensor& value, int heads) {
+  if (!observer_ || !observer_->trace) return;
+  Recorded recorded;
+  recorded.heads = heads;
+  recorded.dim = static_cast<int>(value.elements()) / heads;
+  recorded.values.resize(static_cast<std::size_t>(value.elements()));
+  visit_float(value, [&]<typename T>(T) {
+    const T* source = value.data<T>();
+    for (std::size_t i = 0; i < recorded.values.size(); ++i)
+      recorded.values[i] = static_cast<float>(source[i]);
+  });
+  observer_->trace->values.insert_or_assign(path(name), std::move(recorded));
+}
+
+Var Tape::tap(const std::string& name, Var x, int heads) {
+  if (!observer_) return x;
+  const std::string full = path(name);
+  Var out = x;
+  for (const Clamp& clamp : observer_->clamps) {
+    if (!clamp.enabled || clamp.path != full || observer_->step < clamp.begin ||
+        observer_->step >= clamp.end) {
+      continue;
+    }
+    const std::int64_t dim = value(out).elements() / heads;
+    const std::int64_t at = clamp.head * dim + clamp.unit;
+    if (clamp.head < 0 || clamp.head >= heads || clamp.unit < 0 || clamp.unit >= dim) continue;
+    Tensor replaced = value(out).clone();
+    const std::int64_t time = replaced.extent(1);
+    kernels::overwrite(replaced, 0, time, at, at + 1, clamp.value);
+    const Var before = out;
+    out = push(replaced, [this, before, time, at](const Tensor& g) {
+      Tensor passed = g.clone();
+      kernels::overwrite(passed, 0, time, at, at + 1, 0.0);
+      kernels::accumulate(grad(before), passed);
+    });
+  }
+  record(name, value(out), heads);
+  return out;
+}
+
+}  // namespace xlab

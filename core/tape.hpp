@@ -1,0 +1,105 @@
+// A tape of operations: values on the way forward, gradients on the way back, and the one seam for
+// seeing and changing what happens inside: tap.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/params.hpp"
+#include "core/snapshot.hpp"
+#include "core/trace.hpp"
+#include "kernels/tensor.hpp"
+
+namespace xlab {
+
+/// A value on a tape.
+struct Var {
+  int id = -1;
+};
+
+/// Who is watching one token pass through the model, and which values are held by hand.
+/// Used for batches of one sequence and one token.
+struct Observer {
+  TokenTrace* trace = nullptr;    ///< receives every tapped value
+  std::span<const Clamp> clamps;  ///< replace tapped values at `step`
+  int step = 0;                   ///< time step of the token
+};
+
+/// A pass was given up half-way because somebody asked for it.
+struct Cancelled : Error {
+  Cancelled() : Error("The computation was cancelled.") {}
+};
+
+/// Lives for one forward (and backward) pass. Not shared between threads.
+class Tape {
+ public:
+  enum class Mode {
+    inference,  ///< values only
+    gradient    ///< also what `backward` needs
+  };
+
+  /// Throws `Cancelled` at the next operation once `cancel` (may be null) has become true.
+  explicit Tape(Mode mode, const Observer* observer = nullptr,
+                const std::atomic<bool>* cancel = nullptr)
+      : mode_(mode), observer_(observer), cancel_(cancel) {}
+
+  bool needs_gradients() const { return mode_ == Mode::gradient; }
+
+  /// Puts a value on the tape. `backward` receives the value's gradient and adds to those of its
+  /// inputs; it is dropped in inference mode.
+  template <typename Backward>
+  Var push(Tensor value, Backward&& backward) {
+    stop_if_cancelled();
+    Node node{std::move(value), {}, {}};
+    if (needs_gradients()) node.backward = std::forward<Backward>(backward);
+    nodes_.push_back(std::move(node));
+    return {static_cast<int>(nodes_.size()) - 1};
+  }
+  /// A value whose gradient nobody asks for.
+  Var constant(Tensor value) {
+    nodes_.push_back({std::move(value), {}, {}});
+    return {static_cast<int>(nodes_.size()) - 1};
+  }
+
+  const Tensor& value(Var x) const { return nodes_[static_cast<std::size_t>(x.id)].value; }
+  /// The gradient that backward functions add to; zeros at first.
+  const Tensor& grad(Var x);
+  /// Runs the tape backwards from the output with this gradient.
+  void backward(Var output, const Tensor& gradient);
+
+  /// Names what follows: "block0/mlstm".
+  void set_prefix(std::string prefix) { prefix_ = std::move(prefix); }
+  /// Shows a (1, 1, heads * dim) value to the observer under "<prefix>/<name>", and replaces what
+  /// is clamped. Without an observer it is free. Clamped values pass no gradient.
+  Var tap(const std::string& name, Var x, int heads);
+
+  /// True when somebody watches; then operations record what happens inside them.
+  bool observed() const { return observer_ != nullptr; }
+  const Observer* observer() const { return observer_; }
+  /// "<prefix>/<name>"
+  std::string path(const std::string& name) const { return prefix_ + "/" + name; }
+  /// Hands an inner value of an operation to the observer.
+  void record(const std::string& name, const Tensor& value, int heads);
+
+ private:
+  struct Node {
+    Tensor value, grad;
+    std::function<void(const Tensor&)> backward;
+  };
+
+  void stop_if_cancelled() const {
+    if (cancel_ && cancel_->load(std::memory_order_relaxed)) throw Cancelled();
+  }
+
+  Mode mode_;
+  const Observer* observer_;
+  const std::atomic<bool>* cancel_;
+  std::string prefix_;
+  std::vector<Node> nodes_;
+};
+
+}  // namespace xlab

@@ -1,0 +1,84 @@
+// Characters of a text that the user picks: every next character is a question.
+#include <algorithm>
+
+#include "core/task.hpp"
+#include "kernels/random.hpp"
+
+namespace xlab {
+namespace {
+
+class TextTask : public Task {
+ public:
+  explicit TextTask(TextData text) : text_(std::move(text)) {}
+
+  std::string name() const override { return "text"; }
+  std::string title() const override { return text_.name; }
+  std::string description() const override {
+    return "Characters of a text arrive; after each one the next character must be guessed.";
+  }
+  std::string must_remember() const override {
+    return "What tells the next character: the word so far, the phrase, the topic.";
+  }
+  const std::vector<std::string>& vocabulary() const override { return text_.vocabulary; }
+  int shortest() const override { return 1; }
+  std::vector<int> first_look() const override {
+    constexpr std::size_t kCharacters = 48;
+    const auto end = std::min(text_.ids.size(), kCharacters);
+    return {text_.ids.begin(), text_.ids.begin() + static_cast<std::ptrdiff_t>(end)};
+  }
+
+  void sample(std::uint64_t seed, std::uint64_t index, std::span<int> inputs,
+              std::span<int> targets) const override {
+    // A window at a random place; a text shorter than the window is read round and round.
+    Random random(seed, index);
+    const std::size_t size = text_.ids.size();
+    const std::size_t window = inputs.size() + 1;
+    const std::size_t start = size > window ? random.below(size - window + 1) : random.below(size);
+    for (std::size_t t = 0; t < inputs.size(); ++t) {
+      inputs[t] = text_.ids[(start + t) % size];
+      targets[t] = text_.ids[(start + t + 1) % size];
+    }
+  }
+
+  ModelSpec default_model() const override {
+    ModelSpec spec;
+    spec.vocab_size = static_cast<int>(text_.vocabulary.size());
+    spec.embedding_dim = 96;
+    spec.num_blocks = 2;
+    spec.context_length = 128;
+    spec.slstm_at = {1};
+    spec.mlstm = MlstmSpec{};
+    spec.slstm = SlstmSpec{};
+    spec.feedforward = FeedforwardSpec{};
+    return spec;
+  }
+  TrainSpec default_training() const override {
+    return {.batch_size = 8,
+            .sequence_length = 128,
+            .learning_rate = 5e-3,
+            .min_learning_rate = 5e-4,
+            .warmup_steps = 50,
+            .decay_until_step = 3000,
+            .weight_decay = 0.01};
+  }
+  std::vector<int> encode(const std::string& prompt) const override {
+    return encode_text(text_.vocabulary, prompt);
+  }
+  std::string decode(std::span<const int> tokens) const override {
+    return decode_text(text_.vocabulary, tokens);
+  }
+  const TextData* text() const override { return &text_; }
+
+ private:
+  TextData text_;
+};
+
+}  // namespace
+
+std::unique_ptr<Task> make_text_task(TextData text) {
+  check(text.ids.size() >= 2, "The text has {} characters; at least 2 are needed to learn from it.",
+        text.ids.size());
+  return std::make_unique<TextTask>(std::move(text));
+}
+
+}  // namespace xlab

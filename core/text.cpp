@@ -1,0 +1,105 @@
+// Text for character models: a file of any script becomes numbers, one per character, and back.
+#include "core/text.hpp"
+
+#include <algorithm>
+
+#include "core/files.hpp"
+#include "core/utf8.hpp"
+#include "kernels/check.hpp"
+
+namespace xlab {
+namespace {
+
+constexpr char32_t kCodePoints = 0x110000;
+
+TextData parse_text(std::string_view text, const std::string& name) {
+  const std::string shown = printable(name, 512);
+  check(!text.empty(), "'{}' is empty. Choose a text with at least two characters.", shown);
+  const std::size_t bom = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
+
+  TextData data;
+  data.name = shown;
+  // First every character's code point, then, once it is known which occur, its rank among them.
+  data.ids.reserve(text.size() - bom);
+  std::vector<std::int32_t> rank(kCodePoints, -1);
+  for (std::size_t offset = bom; offset < text.size();) {
+    const auto character = decode_utf8(text, offset);
+    check(character.has_value(),
+          "'{}' is not a text in UTF-8: the byte at position {} (0x{:02X}) fits nowhere. Save it "
+          "as UTF-8, or choose a plain text file.",
+          shown, offset, static_cast<unsigned char>(text[offset]));
+    check(character->code_point != 0,
+          "'{}' holds binary data, not text: there is a zero byte at position {}.", shown, offset);
+    data.ids.push_back(static_cast<std::int32_t>(character->code_point));
+    rank[character->code_point] = 0;
+    offset += character->bytes;
+  }
+  check(data.ids.size() >= 2,
+        "'{}' has {} character{}, too few to learn from: at least two are needed.", shown,
+        data.ids.size(), data.ids.size() == 1 ? "" : "s");
+
+  for (char32_t code_point = 0; code_point < kCodePoints; ++code_point) {
+    if (rank[code_point] < 0) continue;
+    rank[code_point] = static_cast<std::int32_t>(data.vocabulary.size());
+    data.vocabulary.push_back(encode_utf8(code_point));
+  }
+  for (std::int32_t& id : data.ids) id = rank[static_cast<std::size_t>(id)];
+  return data;
+}
+
+}  // namespace
+
+TextData read_text(const std::filesystem::path& path) {
+  return parse_text(read_text_file(path, kMostTextBytes), path.filename().string());
+}
+
+TextData text_from_bytes(std::span<const std::byte> bytes, const std::string& name) {
+  return parse_text({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, name);
+}
+
+std::vector<std::int32_t> encode_text(std::span<const std::string> vocabulary,
+                                      std::string_view text) {
+  std::vector<std::int32_t> ids;
+  for (std::size_t offset = 0; offset < text.size();) {
+    const auto character = decode_utf8(text, offset);
+    check(character.has_value(), "This text is not in UTF-8: the byte at position {} fits nowhere.",
+          offset);
+    const std::string_view bytes = text.substr(offset, character->bytes);
+    // The order of UTF-8 strings is the order of their code points.
+    const auto found = std::lower_bound(vocabulary.begin(), vocabulary.end(), bytes);
+    if (found == vocabulary.end() || *found != bytes) {
+      const std::string code = code_point_text(character->code_point);
+      const bool visible = printable(bytes) == bytes;
+      throw Error(visible ? fmt::format("The model never saw the character '{}' ({}).", bytes, code)
+                          : fmt::format("The model never saw the character {}.", code));
+    }
+    ids.push_back(static_cast<std::int32_t>(found - vocabulary.begin()));
+    offset += character->bytes;
+  }
+  return ids;
+}
+
+std::string decode_text(std::span<const std::string> vocabulary,
+                        std::span<const std::int32_t> ids) {
+  std::string text;
+  for (const std::int32_t id : ids) {
+    check(id >= 0 && static_cast<std::size_t>(id) < vocabulary.size(),
+          "There is no character number {}: the vocabulary has {}.", id, vocabulary.size());
+    text += vocabulary[static_cast<std::size_t>(id)];
+  }
+  return text;
+}
+
+void check_vocabulary(std::span<const std::string> vocabulary) {
+  for (std::size_t i = 0; i < vocabulary.size(); ++i) {
+    const std::string& entry = vocabulary[i];
+    const auto character = entry.empty() ? std::nullopt : decode_utf8(entry, 0);
+    check(character && character->bytes == entry.size(),
+          "Entry {} of the vocabulary, '{}', is not one character.", i, printable(entry, 40));
+    check(i == 0 || vocabulary[i - 1] < entry,
+          "Entry {} of the vocabulary, '{}', does not come after the one before it.", i,
+          printable(entry, 40));
+  }
+}
+
+}  // namespace xlab

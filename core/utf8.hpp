@@ -1,0 +1,35 @@
+// Strict UTF-8: reading one character at a time, and showing foreign text inside sentences.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace xlab {
+
+/// One decoded character.
+struct Utf8Character {
+  char32_t code_point = 0;
+  std::size_t bytes = 0;  ///< how many bytes it takes, 1 to 4
+};
+
+/// The character that starts at `offset` (which must lie inside `text`), or nothing where the bytes
+/// are no UTF-8: stray continuation bytes, cut-off or overlong sequences, surrogates, values above
+/// U+10FFFF.
+std::optional<Utf8Character> decode_utf8(std::string_view text, std::size_t offset);
+
+/// A character (a code point that is no surrogate) as UTF-8.
+std::string encode_utf8(char32_t code_point);
+
+/// Where the first byte stands that is no UTF-8, or nothing when all of `text` is valid.
+std::optional<std::size_t> find_invalid_utf8(std::string_view text);
+
+/// "U+00E9"
+std::string code_point_text(char32_t code_point);
+
+/// Foreign text made fit for a sentence: control characters and invalid bytes become '?', and what
+/// exceeds `limit` bytes is cut off with an ellipsis.
+std::string printable(std::string_view text, std::size_t limit = 120);
+
+}  // namespace xlab

@@ -1,0 +1,74 @@
+// Rows of a table by token number.
+#include "kernels/embed.hpp"
+
+#include <algorithm>
+
+#include "kernels/rows.hpp"
+
+namespace xlab::kernels {
+namespace {
+
+// Columns per chunk of the gradient: whole cache lines, so that chunks never share one.
+constexpr std::int64_t kColumns = 64;
+
+/// Checks shapes and every id; returns the number of ids.
+std::int64_t checked_count(const char* op, const Tensor& ids, const Tensor& table,
+                           const char* table_name, const Tensor& rows, const char* rows_name) {
+  check(table.defined() && table.rank() == 2,
+        "[{}] needs {} of two axes (vocabulary, width), but it has shape {}.", op, table_name,
+        table.shape().text());
+  require_cpu(op, table);
+  const std::int64_t found = rows_of(op, rows_name, rows);
+  check(ids.defined(), "[{}] needs ids, but they are missing.", op);
+  require_dtype(op, "ids", ids, DType::i32);
+  check(ids.elements() == found, "[{}] ids has shape {}, but {} has shape {}: one row per id.", op,
+        ids.shape().text(), rows_name, rows.shape().text());
+  require(op, rows_name, rows, with_last(rows.shape(), table.extent(1)), table.dtype());
+  const std::int32_t* id = ids.data<std::int32_t>();
+  for (std::int64_t n = 0; n < found; ++n) {
+    check(id[n] >= 0 && id[n] < table.extent(0),
+          "[{}] id {} at position {} is outside the vocabulary of {}.", op, id[n], n,
+          table.extent(0));
+  }
+  return found;
+}
+
+}  // namespace
+
+void embed_forward(const Tensor& ids, const Tensor& table, const Tensor& out) {
+  const std::int64_t count = checked_count("embed_forward", ids, table, "table", out, "out");
+  const std::int64_t width = table.extent(1);
+  const std::int32_t* id = ids.data<std::int32_t>();
+  visit_float(table, [&](auto zero) {
+    using T = decltype(zero);
+    const T* from = table.data<T>();
+    T* to = out.data<T>();
+    for_ranges(count, rows_per_chunk(kPlainGrain, width),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t n = begin; n < end; ++n) {
+                   std::copy_n(from + id[n] * width, width, to + n * width);
+                 }
+               });
+  });
+}
+
+void embed_backward(const Tensor& ids, const Tensor& dout, const Tensor& dtable) {
+  const std::int64_t count = checked_count("embed_backward", ids, dtable, "dtable", dout, "dout");
+  const std::int64_t width = dtable.extent(1);
+  const std::int32_t* id = ids.data<std::int32_t>();
+  visit_float(dtable, [&](auto zero) {
+    using T = decltype(zero);
+    const T* from = dout.data<T>();
+    T* to = dtable.data<T>();
+    const std::int64_t grain = std::max(kColumns, rows_per_chunk(kPlainGrain, count));
+    for_ranges(width, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t n = 0; n < count; ++n) {
+        T* row = to + id[n] * width;
+        const T* add = from + n * width;
+        for (std::int64_t j = begin; j < end; ++j) row[j] += add[j];
+      }
+    });
+  });
+}
+
+}  // namespace xlab::kernels

@@ -1,0 +1,552 @@
+// The scalar memory with memory mixing on the CPU. A piece of work owns one head of a few sequences
+// for all steps, so that no step waits for another thread.
+#include "kernels/slstm.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/lanes.hpp"
+#include "kernels/route.hpp"
+#include "kernels/threads.hpp"
+#include "kernels/vector_gates.hpp"
+
+namespace xlab::kernels {
+namespace {
+
+constexpr const char* kOp = "slstm";
+constexpr int kGates = 4;
+
+/// out (rows x columns) = start + bias + x (rows x inner) m (inner x columns). `start` and `bias`
+/// may be null; `start` may be `out`.
+template <typename T>
+struct Product {
+  std::int64_t rows, inner, columns;
+  const T* x;
+  std::int64_t x_row, x_inner;  ///< distance between rows, and between the numbers of a row
+  const T* m;
+  std::int64_t m_row;
+  const T* start;
+  std::int64_t start_row;
+  const T* bias;
+  T* out;
+  std::int64_t out_row;
+};
+
+/// Rows x (W * Tile) results stay in registers while the inner index runs.
+template <typename T, int W, int Tile, int Rows>
+void multiply_tile(const Product<T>& p, std::int64_t row, std::int64_t column) {
+  using X = Lanes<T, W>;
+  X acc[Rows][Tile];
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 4
+    for (int l = 0; l < Tile; ++l) acc[r][l] = X{};
+  }
+  const T* m = p.m + column;
+  const T* x = p.x + row * p.x_row;
+  const std::int64_t inner = p.inner, x_row = p.x_row, x_inner = p.x_inner, m_row = p.m_row;
+  for (std::int64_t j = 0; j < inner; ++j, m += m_row, x += x_inner) {
+    X line[Tile];
+#pragma GCC unroll 4
+    for (int l = 0; l < Tile; ++l) line[l] = load<W>(m + l * W);
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 4
+      for (int l = 0; l < Tile; ++l) acc[r][l] += x[r * x_row] * line[l];
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 4
+    for (int l = 0; l < Tile; ++l) {
+      // The largest terms come last: a far-out gate keeps the digits of what is added to it.
+      const std::int64_t at = column + l * W;
+      if (p.bias != nullptr) acc[r][l] += load<W>(p.bias + at);
+      if (p.start != nullptr) acc[r][l] += load<W>(p.start + (row + r) * p.start_row + at);
+      store<W>(p.out + (row + r) * p.out_row + at, acc[r][l]);
+    }
+  }
+}
+
+template <typename T, int Rows>
+void multiply_rows(const Product<T>& p, std::int64_t& row) {
+  constexpr int W = kLanes<T>;
+  constexpr int Tile = Rows == 8 ? 2 : 4;
+  for (; row + Rows <= p.rows; row += Rows) {
+    std::int64_t column = 0;
+    for (; column + Tile * W <= p.columns; column += Tile * W) {
+      multiply_tile<T, W, Tile, Rows>(p, row, column);
+    }
+    for_lanes<T>(column, p.columns,
+                 [&]<int N>(std::int64_t at) { multiply_tile<T, N, 1, Rows>(p, row, at); });
+  }
+}
+
+template <typename T>
+void multiply(const Product<T>& p) {
+  std::int64_t row = 0;
+  multiply_rows<T, 8>(p, row);
+  multiply_rows<T, 4>(p, row);
+  multiply_rows<T, 1>(p, row);
+}
+
+struct Sizes {
+  std::int64_t B, T, H, D;
+  std::int64_t slice;  ///< sequences per piece of work
+
+  std::int64_t slices() const { return (B + slice - 1) / slice; }
+  std::int64_t pieces() const { return H * slices(); }
+  std::int64_t width() const { return H * D; }
+};
+
+/// One head of a few sequences.
+struct Piece {
+  Piece(const Sizes& z, std::int64_t index)
+      : head(index / z.slices()),
+        first(index % z.slices() * z.slice),
+        rows(std::min(z.slice, z.B - first)) {}
+  std::int64_t head, first, rows;
+};
+
+/// The units of one piece at one step: `rows` lines of D numbers, `row` apart.
+template <typename T>
+struct Lines {
+  T* first = nullptr;
+  std::int64_t row = 0;
+  T* at(std::int64_t r) const { return first + r * row; }
+};
+
+/// Lines of a (B, T, H, D) tensor, or null.
+template <typename T>
+Lines<T> units(const Tensor& x, const Sizes& z, const Piece& p, std::int64_t t) {
+  if (!x.defined()) return {};
+  return {x.data<T>() + (p.first * z.T + t) * z.width() + p.head * z.D, z.T * z.width()};
+}
+
+/// Lines of one gate of a (B, T, 4, H*D) tensor, or null.
+template <typename T>
+Lines<T> units(const Tensor& x, const Sizes& z, const Piece& p, std::int64_t t, int gate) {
+  if (!x.defined()) return {};
+  return {x.data<T>() + ((p.first * z.T + t) * kGates + gate) * z.width() + p.head * z.D,
+          z.T * kGates * z.width()};
+}
+
+/// Lines of a state (B, H, D), or null.
+template <typename T>
+Lines<T> state_units(const Tensor& x, const Sizes& z, const Piece& p) {
+  if (!x.defined()) return {};
+  return {x.data<T>() + (p.first * z.H + p.head) * z.D, z.width()};
+}
+
+/// Numbers of one piece at one step, side by side: rows of D.
+template <typename T>
+struct Units : Padded<T> {
+  Units(const Sizes& z, T fill = T(0)) : Padded<T>(z.slice * z.D, fill), D(z.D) {}
+
+  void read(const Lines<T>& from, std::int64_t rows) {
+    for (std::int64_t r = 0; r < rows; ++r) copy(from.at(r), this->data() + r * D, D);
+  }
+  void write(const Lines<T>& to, std::int64_t rows) const {
+    if (to.first == nullptr) return;
+    for (std::int64_t r = 0; r < rows; ++r) copy(this->data() + r * D, to.at(r), D);
+  }
+  void add_to(const Lines<T>& to, std::int64_t rows) const {
+    for (std::int64_t r = 0; r < rows; ++r) add(this->data() + r * D, to.at(r), D);
+  }
+
+  std::int64_t D;
+};
+
+/// stabilise() with the rule of the first step: where n is 0 there is nothing to forget.
+template <typename T>
+StabilisedLanes<T> open_gates(Lanes<T> i, Lanes<T> log_forget, Lanes<T> m_prev, Lanes<T> n_prev) {
+  StabilisedLanes<T> gates(i, log_forget, m_prev);
+  gates.m = n_prev == T(0) ? i : gates.m;
+  gates.input_gate = n_prev == T(0) ? all<T>(T(1)) : gates.input_gate;
+  gates.forget_gate = n_prev == T(0) ? Lanes<T>{} : gates.forget_gate;
+  return gates;
+}
+
+template <typename T>
+struct ForwardSpace {
+  explicit ForwardSpace(const Sizes& z)
+      : y(z), c(z), n(z), m(z), input_gate(z), forget_gate(z), pre{z, z, z, z}, mixing(0) {}
+  Units<T> y, c, n, m;
+  Units<T> input_gate, forget_gate;
+  Units<T> pre[kGates];
+  Padded<T> mixing;  ///< R of one head, transposed: what a unit sends to every gate in one line
+};
+
+/// Pre-activations of one step: wx + R y + b. Short calls read R as it lies; for long ones it pays
+/// to turn it once, so that all outputs of an input are side by side.
+template <typename T>
+void mix(const SlstmForward& args, const Sizes& z, const Piece& p, std::int64_t t, bool turned,
+         ForwardSpace<T>& space) {
+  const T* r = args.r.data<T>() + p.head * kGates * z.D * z.D;
+  for (int gate = 0; gate < kGates; ++gate) {
+    const Lines<T> wx = units<T>(args.wx, z, p, t, gate);
+    const T* b = args.b.data<T>() + gate * z.width() + p.head * z.D;
+    T* out = space.pre[gate].data();
+    const T* y = space.y.data();
+    if (turned) {
+      multiply(Product<T>{.rows = p.rows,
+                          .inner = z.D,
+                          .columns = z.D,
+                          .x = y,
+                          .x_row = z.D,
+                          .x_inner = 1,
+                          .m = space.mixing.data() + gate * z.D,
+                          .m_row = kGates * z.D,
+                          .start = wx.first,
+                          .start_row = wx.row,
+                          .bias = b,
+                          .out = out,
+                          .out_row = z.D});
+    } else {
+      for (std::int64_t row = 0; row < p.rows; ++row) {
+        for (std::int64_t d = 0; d < z.D; ++d) {
+          const T mixed = dot(r + (gate * z.D + d) * z.D, y + row * z.D, z.D);
+          out[row * z.D + d] = wx.at(row)[d] + (b[d] + mixed);
+        }
+      }
+    }
+    const Lines<T> clamp = units<T>(args.clamp, z, p, t, gate);
+    if (clamp.first == nullptr) continue;
+    for (std::int64_t row = 0; row < p.rows; ++row) {
+      for (std::int64_t d = 0; d < z.D; ++d) {
+        if (!std::isnan(clamp.at(row)[d])) out[row * z.D + d] = clamp.at(row)[d];
+      }
+    }
+  }
+}
+
+template <typename T>
+void forward_piece(const SlstmForward& args, const Sizes& z, const Piece& p,
+                   ForwardSpace<T>& space) {
+  const auto begin = [&](Units<T>& units, const Tensor& from) {
+    units.fill(T(0));
+    if (from) units.read(state_units<T>(from, z, p), p.rows);
+  };
+  begin(space.y, args.initial.y);
+  begin(space.c, args.initial.c);
+  begin(space.n, args.initial.n);
+  begin(space.m, args.initial.m);
+
+  const bool turned = z.T * p.rows > 4;
+  if (turned) {
+    const T* r = args.r.data<T>() + p.head * kGates * z.D * z.D;
+    space.mixing = Padded<T>(kGates * z.D * z.D);
+    for (std::int64_t out = 0; out < kGates * z.D; ++out) {
+      for (std::int64_t in = 0; in < z.D; ++in) {
+        space.mixing[in * kGates * z.D + out] = r[out * z.D + in];
+      }
+    }
+  }
+
+  for (std::int64_t t = 0; t < z.T; ++t) {
+    mix(args, z, p, t, turned, space);
+    for (std::int64_t at = 0; at < p.rows * z.D; at += kLanes<T>) {
+      const SigmoidLanes<T> forget(space.pre[1].get(at));
+      const StabilisedLanes<T> gates =
+          open_gates<T>(space.pre[0].get(at), forget.log(), space.m.get(at), space.n.get(at));
+      const Lanes<T> c =
+          gates.forget_gate * space.c.get(at) + gates.input_gate * tanh_of<T>(space.pre[2].get(at));
+      const Lanes<T> n = gates.forget_gate * space.n.get(at) + gates.input_gate;
+      const SigmoidLanes<T> output(space.pre[3].get(at));
+      space.c.set(at, c);
+      space.n.set(at, n);
+      space.m.set(at, gates.m);
+      space.y.set(at, output.value() * (c / n));
+      space.input_gate.set(at, gates.input_gate);
+      space.forget_gate.set(at, gates.forget_gate);
+    }
+    space.y.write(units<T>(args.y, z, p, t), p.rows);
+    for (const SlstmRecord* record : {&args.saved, &args.record}) {
+      for (int gate = 0; gate < kGates; ++gate) {
+        space.pre[gate].write(units<T>(record->pre, z, p, t, gate), p.rows);
+      }
+      space.input_gate.write(units<T>(record->input_gate, z, p, t), p.rows);
+      space.forget_gate.write(units<T>(record->forget_gate, z, p, t), p.rows);
+      space.c.write(units<T>(record->c, z, p, t), p.rows);
+      space.n.write(units<T>(record->n, z, p, t), p.rows);
+      space.m.write(units<T>(record->m, z, p, t), p.rows);
+    }
+  }
+  space.y.write(state_units<T>(args.last.y, z, p), p.rows);
+  space.c.write(state_units<T>(args.last.c, z, p), p.rows);
+  space.n.write(state_units<T>(args.last.n, z, p), p.rows);
+  space.m.write(state_units<T>(args.last.m, z, p), p.rows);
+}
+
+/// Steps whose share in dR is added at once.
+constexpr std::int64_t kStretch = 16;
+
+template <typename T>
+struct BackwardSpace {
+  explicit BackwardSpace(const Sizes& z)
+      : dy(z),
+        dc(z),
+        dn(z),
+        c(z),
+        n(z, T(1)),
+        c_prev(z),
+        n_prev(z, T(1)),
+        m_prev(z),
+        pre{z, z, z, z},
+        dpre(kStretch * z.slice * kGates * z.D),
+        y_prev(kStretch * z.slice * z.D) {}
+  Units<T> dy, dc, dn;
+  Units<T> c, n, c_prev, n_prev, m_prev;
+  Units<T> pre[kGates];  ///< pre-activations, then their gradients
+  /// Of the last steps: lines of 4 D gradients, and the y that R took to get there.
+  Padded<T> dpre, y_prev;
+};
+
+/// Adds the gradients of one piece; `dr` (4*D, D) and `db` (4*D) are its own.
+template <typename T>
+void backward_piece(const SlstmBackward& args, const Sizes& z, const Piece& p,
+                    BackwardSpace<T>& space, T* dr, T* db) {
+  const SlstmForward& fw = args.forward;
+  const SlstmRecord& saved = fw.saved;
+  const std::int64_t line = kGates * z.D;
+  const auto begin = [&](Units<T>& units, const Tensor& from) {
+    units.fill(T(0));
+    if (from) units.read(state_units<T>(from, z, p), p.rows);
+  };
+  begin(space.dy, args.dlast.y);
+  begin(space.dc, args.dlast.c);
+  begin(space.dn, args.dlast.n);
+  space.c_prev.read(units<T>(saved.c, z, p, z.T - 1), p.rows);
+  space.n_prev.read(units<T>(saved.n, z, p, z.T - 1), p.rows);
+
+  std::int64_t kept = 0;  // steps in space.dpre
+  for (std::int64_t t = z.T - 1; t >= 0; --t) {
+    space.c.swap(space.c_prev);
+    space.n.swap(space.n_prev);
+    if (t > 0) {
+      space.c_prev.read(units<T>(saved.c, z, p, t - 1), p.rows);
+      space.n_prev.read(units<T>(saved.n, z, p, t - 1), p.rows);
+      space.m_prev.read(units<T>(saved.m, z, p, t - 1), p.rows);
+    } else {
+      begin(space.c_prev, fw.initial.c);
+      begin(space.n_prev, fw.initial.n);
+      begin(space.m_prev, fw.initial.m);
+    }
+    for (int gate = 0; gate < kGates; ++gate) {
+      space.pre[gate].read(units<T>(saved.pre, z, p, t, gate), p.rows);
+    }
+    const Lines<T> dy = units<T>(args.dy, z, p, t);
+    for (std::int64_t r = 0; r < p.rows; ++r) {
+      add(dy.at(r), space.dy.data() + r * z.D, z.D);
+    }
+
+    for (std::int64_t at = 0; at < p.rows * z.D; at += kLanes<T>) {
+      const SigmoidLanes<T> forget(space.pre[1].get(at)), output(space.pre[3].get(at));
+      const Lanes<T> c_prev = space.c_prev.get(at), n_prev = space.n_prev.get(at);
+      const StabilisedLanes<T> gates =
+          open_gates<T>(space.pre[0].get(at), forget.log(), space.m_prev.get(at), n_prev);
+      const Lanes<T> value = tanh_of<T>(space.pre[2].get(at));
+      const Lanes<T> inverse = T(1) / space.n.get(at);
+      const Lanes<T> read = output.value() * inverse;  // y = read c
+      const Lanes<T> y = read * space.c.get(at);
+      const Lanes<T> dy_total = space.dy.get(at);
+      const Lanes<T> dc = space.dc.get(at) + dy_total * read;
+      const Lanes<T> dn = space.dn.get(at) - dy_total * y * inverse;
+      space.pre[0].set(at, gates.input_gate * (dc * value + dn));
+      space.pre[1].set(at, gates.forget_gate * (dc * c_prev + dn * n_prev) * forget.complement());
+      space.pre[2].set(at, dc * gates.input_gate * (T(1) - value * value));
+      space.pre[3].set(at, dy_total * y * output.complement());
+      space.dc.set(at, gates.forget_gate * dc);
+      space.dn.set(at, gates.forget_gate * dn);
+    }
+
+    T* const dpre = space.dpre.data() + kept * p.rows * line;
+    T* const y_prev = space.y_prev.data() + kept * p.rows * z.D;
+    const Lines<T> y_from =
+        t > 0 ? units<T>(fw.y, z, p, t - 1) : state_units<T>(fw.initial.y, z, p);
+    for (std::int64_t r = 0; r < p.rows; ++r) {
+      if (y_from.first != nullptr) {
+        copy(y_from.at(r), y_prev + r * z.D, z.D);
+      } else {
+        std::fill_n(y_prev + r * z.D, z.D, T(0));
+      }
+    }
+    for (int gate = 0; gate < kGates; ++gate) {
+      T* const d = space.pre[gate].data();
+      const Lines<T> clamp = units<T>(fw.clamp, z, p, t, gate);
+      if (clamp.first != nullptr) {
+        for (std::int64_t r = 0; r < p.rows; ++r) {
+          for (std::int64_t j = 0; j < z.D; ++j) {
+            if (!std::isnan(clamp.at(r)[j])) d[r * z.D + j] = T(0);
+          }
+        }
+      }
+      space.pre[gate].add_to(units<T>(args.dwx, z, p, t, gate), p.rows);
+      space.pre[gate].write({dpre + gate * z.D, line}, p.rows);
+    }
+    multiply(Product<T>{.rows = p.rows,
+                        .inner = line,
+                        .columns = z.D,
+                        .x = dpre,
+                        .x_row = line,
+                        .x_inner = 1,
+                        .m = fw.r.data<T>() + p.head * line * z.D,
+                        .m_row = z.D,
+                        .start = nullptr,
+                        .start_row = 0,
+                        .bias = nullptr,
+                        .out = space.dy.data(),
+                        .out_row = z.D});
+
+    if (++kept == kStretch || t == 0) {
+      multiply(Product<T>{.rows = line,
+                          .inner = kept * p.rows,
+                          .columns = z.D,
+                          .x = space.dpre.data(),
+                          .x_row = 1,
+                          .x_inner = line,
+                          .m = space.y_prev.data(),
+                          .m_row = z.D,
+                          .start = dr,
+                          .start_row = z.D,
+                          .bias = nullptr,
+                          .out = dr,
+                          .out_row = z.D});
+      for (std::int64_t r = 0; r < kept * p.rows; ++r) add(space.dpre.data() + r * line, db, line);
+      kept = 0;
+    }
+  }
+
+  if (!args.dinitial.y) return;
+  space.dy.add_to(state_units<T>(args.dinitial.y, z, p), p.rows);
+  space.dc.add_to(state_units<T>(args.dinitial.c, z, p), p.rows);
+  space.dn.add_to(state_units<T>(args.dinitial.n, z, p), p.rows);
+  for (std::int64_t at = 0; at < p.rows * z.D; at += kLanes<T>) {
+    space.dc.set(at,
+                 space.dc.get(at) * space.c_prev.get(at) + space.dn.get(at) * space.n_prev.get(at));
+  }
+  space.dc.add_to(state_units<T>(args.dinitial.m, z, p), p.rows);
+}
+
+Sizes sizes_of(const SlstmForward& args) {
+  check(args.wx.defined() && args.y.defined() && args.wx.rank() == 4 && args.y.rank() == 4,
+        "[slstm] needs wx of shape (batch, time, 4, heads * units) and y of shape (batch, time, "
+        "heads, units).");
+  Sizes z{args.y.extent(0), args.y.extent(1), args.y.extent(2), args.y.extent(3), 1};
+  check(args.y.elements() > 0,
+        "[slstm] has nothing to do: batch {}, time {}, heads {}, units per head {}.", z.B, z.T, z.H,
+        z.D);
+  // Few rows waste the product's registers; many leave nothing for other threads.
+  z.slice = std::min(z.B, std::max<std::int64_t>(4, (z.B + 7) / 8));
+  return z;
+}
+
+void require(const char* what, const Tensor& x, const Shape& shape, DType dtype) {
+  require_shape(kOp, what, x, shape);
+  require_dtype(kOp, what, x, dtype);
+}
+
+/// Either all of a state or nothing.
+void require_state(const char* what, const SlstmState& state, const Sizes& z, DType dtype) {
+  if (!state.y && !state.c && !state.n && !state.m) return;
+  for (const Tensor* x : {&state.y, &state.c, &state.n, &state.m}) {
+    require(what, *x, {z.B, z.H, z.D}, dtype);
+  }
+}
+
+void require_record(const SlstmRecord& record, const Sizes& z, DType dtype) {
+  if (record.pre) {
+    require("the recorded pre-activation", record.pre, {z.B, z.T, kGates, z.width()}, dtype);
+  }
+  for (const Tensor* x :
+       {&record.input_gate, &record.forget_gate, &record.c, &record.n, &record.m}) {
+    if (*x) require("a recorded tensor", *x, {z.B, z.T, z.H, z.D}, dtype);
+  }
+}
+
+void require_forward(const SlstmForward& args, const Sizes& z) {
+  const DType dtype = args.wx.dtype();
+  const Shape pre{z.B, z.T, kGates, z.width()};
+  require_cpu(kOp, args.wx);
+  require("wx", args.wx, pre, dtype);
+  require("r", args.r, {z.H, kGates * z.D, z.D}, dtype);
+  require("b", args.b, {kGates * z.width()}, dtype);
+  if (args.clamp) require("the clamp", args.clamp, pre, dtype);
+  require_state("the initial state", args.initial, z, dtype);
+  require("y", args.y, {z.B, z.T, z.H, z.D}, dtype);
+  check(args.last.y.defined(), "[slstm] needs room for the last state.");
+  require_state("the last state", args.last, z, dtype);
+  if (args.initial.y) {
+    check(args.initial.y.raw() != args.last.y.raw() && args.initial.c.raw() != args.last.c.raw() &&
+              args.initial.n.raw() != args.last.n.raw() &&
+              args.initial.m.raw() != args.last.m.raw(),
+          "[slstm] The last state cannot overwrite the initial one.");
+  }
+  require_record(args.record, z, dtype);
+  require_record(args.saved, z, dtype);
+}
+
+/// How many pieces go to a thread at once: enough that handing them over pays.
+std::int64_t grain(const Sizes& z) {
+  return std::max<std::int64_t>(1, 100'000 / (z.T * z.slice * z.D * (z.D + 16)));
+}
+
+}  // namespace
+
+void slstm_forward(const SlstmForward& args) {
+  const Sizes z = sizes_of(args);
+  require_forward(args, z);
+  visit_float(args.wx, [&]<typename T>(T) {
+    parallel_ranges(z.pieces(), grain(z), [&](std::int64_t begin, std::int64_t end) {
+      ForwardSpace<T> space(z);
+      for (std::int64_t index = begin; index < end; ++index) {
+        forward_piece<T>(args, z, Piece(z, index), space);
+      }
+    });
+  });
+}
+
+void slstm_backward(const SlstmBackward& args) {
+  const SlstmForward& fw = args.forward;
+  const Sizes z = sizes_of(fw);
+  require_forward(fw, z);
+  const DType dtype = fw.wx.dtype();
+  const Shape units{z.B, z.T, z.H, z.D};
+  require("the saved pre-activation", fw.saved.pre, fw.wx.shape(), dtype);
+  require("the saved c", fw.saved.c, units, dtype);
+  require("the saved n", fw.saved.n, units, dtype);
+  require("the saved m", fw.saved.m, units, dtype);
+  require("dy", args.dy, units, dtype);
+  if (args.dlast.y || args.dlast.c || args.dlast.n) {
+    for (const Tensor* x : {&args.dlast.y, &args.dlast.c, &args.dlast.n}) {
+      require("the gradient of the last state", *x, {z.B, z.H, z.D}, dtype);
+    }
+  }
+  require("dwx", args.dwx, fw.wx.shape(), dtype);
+  require("dr", args.dr, fw.r.shape(), dtype);
+  require("db", args.db, fw.b.shape(), dtype);
+  require_state("the gradient of the initial state", args.dinitial, z, dtype);
+
+  visit_float(fw.wx, [&]<typename T>(T) {
+    // Every piece has its own share of dR and db; the shares are added up in order.
+    const std::int64_t line = kGates * z.D, share = line * z.D + line;
+    const Tensor shares = Tensor::zeros({z.pieces(), share}, dtype_of<T>);
+    parallel_ranges(z.pieces(), grain(z), [&](std::int64_t begin, std::int64_t end) {
+      BackwardSpace<T> space(z);
+      for (std::int64_t index = begin; index < end; ++index) {
+        T* const dr = shares.data<T>() + index * share;
+        backward_piece<T>(args, z, Piece(z, index), space, dr, dr + line * z.D);
+      }
+    });
+    for (std::int64_t index = 0; index < z.pieces(); ++index) {
+      const Piece p(z, index);
+      const T* const dr = shares.data<T>() + index * share;
+      add(dr, args.dr.data<T>() + p.head * line * z.D, line * z.D);
+      for (int gate = 0; gate < kGates; ++gate) {
+        add(dr + line * z.D + gate * z.D, args.db.data<T>() + gate * z.width() + p.head * z.D, z.D);
+      }
+    }
+  });
+}
+
+}  // namespace xlab::kernels

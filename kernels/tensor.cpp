@@ -1,0 +1,194 @@
+// Shapes, and making, viewing, copying and converting tensors.
+#include "kernels/tensor.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace xlab {
+namespace {
+
+/// Calls `body(T{})` with the scalar type `dtype` stands for.
+template <typename Body>
+decltype(auto) visit_scalar(DType dtype, Body&& body) {
+  switch (dtype) {
+    case DType::f32:
+      return body(float{});
+    case DType::f64:
+      return body(double{});
+    case DType::i32:
+      break;
+  }
+  return body(std::int32_t{});
+}
+
+template <typename To, typename From>
+void convert(const From* from, To* to, std::int64_t count) {
+  for (std::int64_t j = 0; j < count; ++j) {
+    if constexpr (std::is_same_v<To, std::int32_t> && std::is_floating_point_v<From>) {
+      // 2^31 is exact in both types, so the comparison decides without rounding.
+      constexpr From limit = From(2147483648.0);
+      check(from[j] >= -limit && from[j] < limit, "The number {} does not fit into i32.", from[j]);
+    }
+    to[j] = static_cast<To>(from[j]);
+  }
+}
+
+}  // namespace
+
+std::size_t size_of(DType dtype) {
+  return visit_scalar(dtype, [](auto zero) { return sizeof(zero); });
+}
+
+const char* name_of(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return "f32";
+    case DType::f64:
+      return "f64";
+    case DType::i32:
+      break;
+  }
+  return "i32";
+}
+
+Shape::Shape(std::initializer_list<std::int64_t> extents)
+    : Shape(std::span<const std::int64_t>(extents.begin(), extents.size())) {}
+
+Shape::Shape(std::span<const std::int64_t> extents) : rank_(static_cast<int>(extents.size())) {
+  check(extents.size() <= kMaxRank, "A tensor has at most {} axes, not {}.", kMaxRank,
+        extents.size());
+  std::copy(extents.begin(), extents.end(), extents_.begin());
+  // Room for eight bytes each, so that neither elements() nor bytes() can overflow.
+  std::int64_t room = std::numeric_limits<std::int64_t>::max() / 8;
+  for (const std::int64_t extent : extents) {
+    if (extent >= 0 && extent <= room) [[likely]] {
+      if (extent > 0) room /= extent;
+      continue;
+    }
+    check(extent >= 0, "An axis cannot have {} entries, as in the shape {}.", extent, text());
+    throw Error(fmt::format("The shape {} has more elements than can be counted.", text()));
+  }
+}
+
+std::int64_t Shape::elements() const {
+  std::int64_t count = 1;
+  for (int axis = 0; axis < rank_; ++axis) count *= (*this)[axis];
+  return count;
+}
+
+bool Shape::operator==(const Shape& other) const {
+  // Extents past the rank are zero in both.
+  return rank_ == other.rank_ && extents_ == other.extents_;
+}
+
+std::string Shape::text() const {
+  std::string out = "(";
+  for (int axis = 0; axis < rank_; ++axis) {
+    if (axis > 0) out += ", ";
+    out += std::to_string((*this)[axis]);
+  }
+  return out + ")";
+}
+
+Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
+  Tensor t;
+  t.shape_ = shape;
+  t.dtype_ = dtype;
+  t.buffer_ = Buffer::allocate(t.bytes(), device);
+  return t;
+}
+
+Tensor Tensor::zeros(const Shape& shape, DType dtype, Device device) {
+  Tensor t = empty(shape, dtype, device);
+  t.fill_zero();
+  return t;
+}
+
+template <typename T>
+Tensor Tensor::from(const Shape& shape, std::span<const T> values, DType dtype) {
+  check(static_cast<std::int64_t>(values.size()) == shape.elements(),
+        "{} values do not fill a tensor of shape {}.", values.size(), shape.text());
+  Tensor t = empty(shape, dtype);
+  visit_scalar(dtype,
+               [&](auto zero) { convert(values.data(), t.data<decltype(zero)>(), t.elements()); });
+  return t;
+}
+
+template Tensor Tensor::from(const Shape&, std::span<const float>, DType);
+template Tensor Tensor::from(const Shape&, std::span<const double>, DType);
+template Tensor Tensor::from(const Shape&, std::span<const std::int32_t>, DType);
+
+Device Tensor::device() const {
+  return defined() ? buffer_->device() : Device::cpu();
+}
+
+void* Tensor::raw() const {
+  check(defined(), "An undefined tensor has no data.");
+  return static_cast<std::byte*>(buffer_->data()) +
+         static_cast<std::size_t>(offset_) * size_of(dtype_);
+}
+
+Tensor Tensor::reshape(const Shape& shape) const {
+  check(defined(), "An undefined tensor cannot be reshaped.");
+  check(shape.elements() == elements(), "A tensor of shape {} cannot be seen as {}.", shape_.text(),
+        shape.text());
+  Tensor view = *this;
+  view.shape_ = shape;
+  return view;
+}
+
+Tensor Tensor::slice(std::int64_t begin, std::int64_t end) const {
+  check(defined() && rank() > 0, "Only a tensor with a first axis can be sliced.");
+  check(0 <= begin && begin <= end && end <= extent(0),
+        "The slice [{}, {}) is not inside the first axis of a tensor of shape {}.", begin, end,
+        shape_.text());
+  std::array<std::int64_t, Shape::kMaxRank> extents{};
+  extents[0] = end - begin;
+  std::int64_t row = 1;
+  for (int axis = 1; axis < Shape::kMaxRank && axis < rank(); ++axis) {
+    extents[static_cast<std::size_t>(axis)] = extent(axis);
+    row *= extent(axis);
+  }
+  Tensor view = *this;
+  view.shape_ =
+      Shape(std::span<const std::int64_t>(extents.data(), static_cast<std::size_t>(rank())));
+  view.offset_ = offset_ + begin * row;
+  return view;
+}
+
+Tensor Tensor::clone() const {
+  check(defined(), "An undefined tensor cannot be cloned.");
+  Tensor copy = empty(shape_, dtype_, device());
+  copy.copy_from(*this);
+  return copy;
+}
+
+Tensor Tensor::to(DType dtype) const {
+  if (dtype == dtype_) return clone();
+  check(defined(), "An undefined tensor cannot be converted.");
+  Tensor converted = empty(shape_, dtype, device());
+  visit_scalar(dtype_, [&](auto from) {
+    visit_scalar(dtype, [&](auto to) {
+      convert(data<decltype(from)>(), converted.data<decltype(to)>(), elements());
+    });
+  });
+  return converted;
+}
+
+void Tensor::copy_from(const Tensor& source) const {
+  check(defined() && source.defined(), "An undefined tensor cannot be copied.");
+  check(source.elements() == elements(),
+        "A tensor of shape {} cannot be copied into one of shape {}.", source.shape().text(),
+        shape_.text());
+  check(source.dtype() == dtype_, "A tensor of {} cannot be copied into one of {}.",
+        name_of(source.dtype()), name_of(dtype_));
+  std::memmove(raw(), source.raw(), bytes());
+}
+
+void Tensor::fill_zero() const {
+  std::memset(raw(), 0, bytes());
+}
+
+}  // namespace xlab

@@ -1,0 +1,223 @@
+// The cases of the recurrent cells.
+#include <cmath>
+#include <limits>
+
+#include "cases.hpp"
+#include "cell_calls.hpp"
+#include "kernels/route.hpp"
+
+namespace xlab::tests {
+namespace {
+
+using Tensors = std::vector<Tensor>;
+
+/// x * exp(m), each number of m standing for as many of x as it takes. What a state means does not
+/// depend on the stabilizer only in this form, so only in this form can it be differentiated by
+/// trying.
+Tensor unstabilised(const Tensor& x, const Tensor& m) {
+  const Tensor out = x.clone();
+  visit_float(out, [&]<typename T>(T) {
+    const std::size_t width = static_cast<std::size_t>(x.elements() / m.elements());
+    for (std::size_t j = 0; j < out.span<T>().size(); ++j) {
+      out.span<T>()[j] *= std::exp(m.span<T>()[j / width]);
+    }
+  });
+  return out;
+}
+
+struct MlstmSizes {
+  std::int64_t B, T, H, K, V;
+};
+
+struct MlstmParts {
+  bool initial = false;  ///< begin with a given state
+  bool last = false;     ///< the last state is an output too
+};
+
+Case mlstm_case(const MlstmSizes& z, MlstmParts parts) {
+  // At eps = 0 nothing depends on the stabilizer, so that the gradient is exact.
+  const kernels::MlstmOptions options{.query_scale = 1.0 / std::sqrt(static_cast<double>(z.K)),
+                                      .eps = 0.0};
+  const auto call = [=](const Tensors& in) {
+    const auto initial =
+        parts.initial ? kernels::MlstmState{in[5], in[6], in[7]} : kernels::MlstmState{};
+    const kernels::MlstmForward forward = mlstm_call(in[0], in[1], in[2], in[3], in[4], initial);
+    kernels::mlstm_forward(options, forward);
+    return forward;
+  };
+  Case c{.name = "mlstm" + Shape{z.B, z.T, z.H, z.K, z.V}.text() +
+                 (parts.initial ? " from a state" : "") + (parts.last ? " to a state" : ""),
+         .inputs = {{"q", {z.B, z.T, z.H, z.K}, -2.0, 2.0},
+                    {"k", {z.B, z.T, z.H, z.K}, -2.0, 2.0},
+                    {"v", {z.B, z.T, z.H, z.V}},
+                    {"i", {z.B, z.T, z.H}, -2.0, 3.0},
+                    {"f", {z.B, z.T, z.H}, -2.0, 4.0}}};
+  if (parts.initial) {
+    c.inputs.push_back({"C0", {z.B, z.H, z.K, z.V}});
+    c.inputs.push_back({"n0", {z.B, z.H, z.K}});
+    c.inputs.push_back({"m0", {z.B, z.H}});
+  }
+  c.forward = [=](const Tensors& in) {
+    const kernels::MlstmForward forward = call(in);
+    Tensors out{forward.h};
+    if (parts.last) {
+      out.push_back(unstabilised(forward.last.C, forward.last.m));
+      out.push_back(unstabilised(forward.last.n, forward.last.m));
+    }
+    return out;
+  };
+  c.backward = [=](const Tensors& in, const Tensors& g) {
+    const kernels::MlstmForward forward = call(in);
+    kernels::MlstmState dlast;
+    if (parts.last) {
+      dlast.C = unstabilised(g[1], forward.last.m);
+      dlast.n = unstabilised(g[2], forward.last.m);
+    }
+    const kernels::MlstmBackward back = mlstm_way_back(forward, g[0], dlast);
+    kernels::mlstm_backward(options, back);
+    Tensors d{back.dq, back.dk, back.dv, back.di, back.df};
+    if (parts.initial) {
+      d.insert(d.end(), {back.dinitial.C, back.dinitial.n, back.dinitial.m});
+    }
+    return d;
+  };
+  // Where s is small against its parts, h loses digits.
+  c.f32_tolerance = 1e-4;
+  return c;
+}
+
+struct SlstmSizes {
+  std::int64_t B, T, H, D;
+};
+
+enum class Begin {
+  nothing,             ///< no state at all
+  any,                 ///< random numbers
+  nothing_remembered,  ///< given, with n = c = 0 in every other unit: those take their first step
+};
+
+struct SlstmParts {
+  Begin begin = Begin::nothing;
+  bool last = false;   ///< the last state is an output too
+  bool clamp = false;  ///< every fifth pre-activation is a given number
+};
+
+Case slstm_case(const SlstmSizes& z, SlstmParts parts) {
+  const bool initial = parts.begin != Begin::nothing;
+  const Shape state{z.B, z.H, z.D}, pre{z.B, z.T, 4, z.H * z.D};
+  Case c{
+      .name = "slstm" + Shape{z.B, z.T, z.H, z.D}.text(),
+      .inputs = {
+          {"wx", pre, -2.0, 2.0}, {"r", {z.H, 4 * z.D, z.D}, -0.7, 0.7}, {"b", {4 * z.H * z.D}}}};
+  if (initial) {
+    const bool random = parts.begin == Begin::any;
+    CaseInput y{"y0", state}, c0{"c0", state}, n{"n0", state, 0.5, 2.0}, m{"m0", state};
+    if (!random) {
+      // Across n = 0 the cell is not smooth: nothing to differentiate.
+      c0.differentiable = n.differentiable = m.differentiable = false;
+      for (std::int64_t j = 0; j < state.elements(); ++j) {
+        c0.values.push_back(j % 2 == 0 ? 0.0 : 0.4);
+        n.values.push_back(j % 2 == 0 ? 0.0 : 1.5);
+        m.values.push_back(j % 3 == 0 ? 0.0 : 2.0);
+      }
+    }
+    c.inputs.insert(c.inputs.end(), {y, c0, n, m});
+  }
+  if (parts.clamp) {
+    CaseInput clamp{.name = "clamp", .shape = pre, .differentiable = false};
+    for (std::int64_t j = 0; j < pre.elements(); ++j) {
+      clamp.values.push_back(j % 5 == 0 ? 0.25 * static_cast<double>(j % 7) - 0.5
+                                        : std::numeric_limits<double>::quiet_NaN());
+    }
+    c.inputs.push_back(clamp);
+  }
+  c.name += std::string(parts.begin == Begin::any                  ? " from a state"
+                        : parts.begin == Begin::nothing_remembered ? " from a half empty state"
+                                                                   : "") +
+            (parts.last ? " to a state" : "") + (parts.clamp ? " clamped" : "");
+
+  const auto call = [=](const Tensors& in) {
+    const auto from =
+        initial ? kernels::SlstmState{in[3], in[4], in[5], in[6]} : kernels::SlstmState{};
+    const kernels::SlstmForward forward =
+        slstm_call(in[0], in[1], in[2], from, parts.clamp ? in.back() : Tensor());
+    kernels::slstm_forward(forward);
+    return forward;
+  };
+  c.forward = [=](const Tensors& in) {
+    const kernels::SlstmForward forward = call(in);
+    Tensors out{forward.y};
+    if (parts.last) {
+      out.push_back(forward.last.y);
+      out.push_back(unstabilised(forward.last.c, forward.last.m));
+      out.push_back(unstabilised(forward.last.n, forward.last.m));
+    }
+    return out;
+  };
+  c.backward = [=](const Tensors& in, const Tensors& g) {
+    const kernels::SlstmForward forward = call(in);
+    kernels::SlstmState dlast;
+    if (parts.last) {
+      dlast.y = g[1];
+      dlast.c = unstabilised(g[2], forward.last.m);
+      dlast.n = unstabilised(g[3], forward.last.m);
+    }
+    const kernels::SlstmBackward back = slstm_way_back(forward, g[0], dlast);
+    kernels::slstm_backward(back);
+    Tensors d{back.dwx, back.dr, back.db};
+    if (parts.begin == Begin::any) {
+      d.insert(d.end(), {back.dinitial.y, back.dinitial.c, back.dinitial.n, back.dinitial.m});
+    } else if (initial) {
+      d.insert(d.end(), {back.dinitial.y, Tensor(), Tensor(), Tensor()});
+    }
+    if (parts.clamp) d.emplace_back();
+    return d;
+  };
+  return c;
+}
+
+}  // namespace
+
+std::vector<Case> cell_cases() {
+  return {
+      mlstm_case({1, 3, 1, 1, 1}, {}),
+      mlstm_case({2, 1, 2, 4, 8}, {}),
+      mlstm_case({2, 1, 2, 3, 5}, {.initial = true, .last = true}),
+      mlstm_case({2, 9, 2, 4, 4}, {}),
+      mlstm_case({2, 11, 3, 5, 7}, {}),
+      mlstm_case({2, 8, 2, 6, 3}, {.initial = true}),
+      mlstm_case({1, 7, 3, 3, 6}, {.last = true}),
+      mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true}),
+      mlstm_case({1, 6, 1, 37, 21}, {.initial = true, .last = true}),
+      mlstm_case({1, 37, 2, 16, 32}, {}),
+      slstm_case({1, 1, 1, 1}, {}),
+      slstm_case({2, 1, 2, 3}, {}),
+      slstm_case({3, 1, 2, 5}, {.begin = Begin::any, .last = true}),
+      slstm_case({2, 9, 2, 4}, {}),
+      slstm_case({2, 7, 3, 5}, {.begin = Begin::any}),
+      slstm_case({2, 6, 2, 3}, {.begin = Begin::any, .last = true}),
+      slstm_case({2, 6, 1, 4}, {.begin = Begin::nothing_remembered, .last = true}),
+      slstm_case({2, 8, 2, 3}, {.last = true, .clamp = true}),
+      slstm_case({3, 4, 2, 3}, {.begin = Begin::any, .last = true, .clamp = true}),
+      slstm_case({5, 6, 1, 17}, {.begin = Begin::any, .last = true}),
+      slstm_case({9, 5, 2, 8}, {}),
+      slstm_case({72, 3, 1, 2}, {.last = true}),
+      slstm_case({1, 40, 2, 2}, {.begin = Begin::any, .last = true}),
+      slstm_case({8, 3, 1, 32}, {}),
+  };
+}
+
+std::vector<Case> cell_timing_cases() {
+  return {
+      mlstm_case({16, 128, 4, 32, 32}, {}),
+      mlstm_case({8, 256, 4, 128, 128}, {}),
+      mlstm_case({1, 1, 4, 32, 32}, {.initial = true}),
+      mlstm_case({1, 1, 4, 128, 128}, {.initial = true}),
+      slstm_case({16, 128, 4, 16}, {}),
+      slstm_case({8, 256, 4, 64}, {}),
+      slstm_case({1, 1, 4, 16}, {.begin = Begin::any}),
+      slstm_case({1, 1, 4, 64}, {.begin = Begin::any}),
+  };
+}
+
+}  // namespace xlab::tests

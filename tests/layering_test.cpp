@@ -1,0 +1,310 @@
+// The house rules that a compiler does not check: who may include and link whom, and what lies
+// where.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace xlab::tests {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const fs::path kSource = XLAB_SOURCE_DIR;
+
+/// Headers of core that drawing may see: standard types and names, no tensors.
+const std::set<std::string> kCoreForUi = {
+    "core/snapshot.hpp", "core/trace.hpp", "core/command.hpp", "core/analysis.hpp",
+    "core/explain.hpp",  "core/utf8.hpp",  "core/hash.hpp"};
+/// Headers of kernels that the levels above core may see: the error type, and for programs
+/// the version, the threads and the list of devices.
+const std::set<std::string> kKernelsForUi = {"kernels/check.hpp"};
+const std::set<std::string> kKernelsForApp = {"kernels/check.hpp", "kernels/config.hpp",
+                                              "kernels/device.hpp", "kernels/threads.hpp"};
+/// Headers that show everything to everyone, and so may know no tensor even through others.
+const std::vector<std::string> kPlainHeaders = {"core/snapshot.hpp", "core/trace.hpp",
+                                                "core/command.hpp"};
+const std::set<std::string> kTopLevel = {"app",       "assets",         "core",
+                                         "kernels",   "tests",          "ui",
+                                         "README.md", "CMakeLists.txt", "CMakePresets.json",
+                                         "LICENSE",   "CHANGELOG.md",   "CONTRIBUTING.md"};
+const std::vector<std::string> kFolders = {"app", "assets", "core", "kernels", "tests", "ui"};
+
+std::string text_of(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string first_folder(const std::string& path) {
+  return path.substr(0, path.find('/'));
+}
+
+bool begins_with_any(const std::string& text, const std::vector<std::string>& starts) {
+  return std::any_of(starts.begin(), starts.end(),
+                     [&](const std::string& start) { return text.starts_with(start); });
+}
+
+bool is_eigen(const std::string& header) {
+  return begins_with_any(header, {"Eigen/", "unsupported/Eigen/", "eigen3/"});
+}
+
+/// What is wrong with `file` including `header`, or nothing.
+std::string complaint(const std::string& file, const std::string& header) {
+  const std::string folder = first_folder(file);
+  const std::string extension = fs::path(file).extension();
+  const std::string target = first_folder(header);
+  if (folder == "tests") return "";
+
+  if (target == "tests" || target == "assets") return "the program may not use " + target + "/";
+  const bool cuda = header.ends_with(".cuh") ||
+                    begins_with_any(header, {"cuda", "cublas", "curand", "cub/", "thrust/", "nvtx",
+                                             "cooperative_groups", "mma.h", "nvrtc"});
+  if (cuda && extension != ".cu" && extension != ".cuh") {
+    return "CUDA headers are for *.cu and *.cuh only";
+  }
+  const std::map<std::string, int> level = {{"kernels", 0}, {"core", 1}, {"ui", 2}, {"app", 3}};
+  if (header.find('/') != header.npos && level.contains(target)) {
+    if (level.at(target) > level.at(folder)) return folder + "/ may not look up to " + target + "/";
+    if (folder == "ui" && target == "core" && !kCoreForUi.contains(header)) {
+      return "ui/ may see only a few headers of core/";
+    }
+    if (folder == "ui" && target == "kernels" && !kKernelsForUi.contains(header)) {
+      return "ui/ may not see kernels/";
+    }
+    if (folder == "app" && target == "kernels" && !kKernelsForApp.contains(header)) {
+      return "app/ may not see kernels/";
+    }
+    return "";
+  }
+
+  static const std::regex qt("Q[A-Z][A-Za-z]*|Qt[A-Za-z]*/.*|qt?[a-z_]+\\.h");
+  if (std::regex_match(header, qt) && header != "queue.h" && folder != "app") {
+    return "Qt is for app/ only";
+  }
+  const bool imgui = header.find("imgui") != header.npos || header.find("imstb_") != header.npos;
+  if (imgui && folder != "ui" && !file.starts_with("app/canvas")) {
+    return "Dear ImGui is for ui/ and app/canvas* only";
+  }
+  if (is_eigen(header) && (folder != "kernels" || extension == ".cu" || extension == ".cuh")) {
+    return "Eigen is for the C++ files of kernels/ only";
+  }
+  return "";
+}
+
+std::vector<std::string> includes_of(const std::string& text) {
+  static const std::regex include("^[ \\t]*#[ \\t]*include[ \\t]*[<\"]([^>\"]+)[>\"]");
+  std::vector<std::string> found;
+  std::istringstream lines(text);
+  std::smatch match;
+  for (std::string line; std::getline(lines, line);) {
+    if (std::regex_search(line, match, include)) found.push_back(match[1]);
+  }
+  return found;
+}
+
+/// Paths, relative to the project, of the files in its folders that pass `wanted`.
+std::vector<std::string> project_files(const std::function<bool(const fs::path&)>& wanted) {
+  std::vector<std::string> files;
+  for (const std::string& folder : kFolders) {
+    if (!fs::exists(kSource / folder)) continue;
+    for (const auto& entry : fs::recursive_directory_iterator(kSource / folder)) {
+      if (entry.is_regular_file() && wanted(entry.path())) {
+        files.push_back(fs::relative(entry.path(), kSource).generic_string());
+      }
+    }
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+bool is_code(const fs::path& path) {
+  static const std::set<std::string> extensions = {".hpp", ".cpp", ".cu", ".cuh", ".h", ".in"};
+  return extensions.contains(path.extension());
+}
+
+/// Everything that a header of the project includes, directly or through others.
+std::set<std::string> reaches(const std::string& header) {
+  std::set<std::string> seen;
+  std::vector<std::string> open = {header};
+  while (!open.empty()) {
+    const std::string next = open.back();
+    open.pop_back();
+    for (const std::string& found : includes_of(text_of(kSource / next))) {
+      if (seen.insert(found).second && fs::exists(kSource / found)) open.push_back(found);
+    }
+  }
+  return seen;
+}
+
+/// What each target of the project links to, over all its build files.
+std::map<std::string, std::set<std::string>> links() {
+  std::map<std::string, std::set<std::string>> links;
+  static const std::regex comment("#[^\\n]*");
+  static const std::regex call("target_link_libraries\\s*\\(\\s*(\\S+)\\s+([^)]*)\\)");
+  for (const std::string& file :
+       project_files([](const fs::path& path) { return path.filename() == "CMakeLists.txt"; })) {
+    const std::string text = std::regex_replace(text_of(kSource / file), comment, "");
+    for (std::sregex_iterator at(text.begin(), text.end(), call), end; at != end; ++at) {
+      std::istringstream words((*at)[2]);
+      for (std::string word; words >> word;) links[(*at)[1]].insert(word);
+    }
+  }
+  return links;
+}
+
+/// The targets and libraries that `target` reaches.
+std::set<std::string> linked_by(const std::map<std::string, std::set<std::string>>& links,
+                                const std::string& target) {
+  std::set<std::string> seen;
+  std::vector<std::string> open = {target};
+  while (!open.empty()) {
+    const auto found = links.find(open.back());
+    open.pop_back();
+    if (found == links.end()) continue;
+    for (const std::string& next : found->second) {
+      if (seen.insert(next).second) open.push_back(next);
+    }
+  }
+  return seen;
+}
+
+TEST(Layering, TheRulesTellRightFromWrong) {
+  const auto fine = [](const std::string& file, const std::string& header) {
+    EXPECT_EQ(complaint(file, header), "") << file << " includes " << header;
+  };
+  const auto wrong = [](const std::string& file, const std::string& header) {
+    EXPECT_NE(complaint(file, header), "") << file << " includes " << header;
+  };
+  fine("kernels/matmul.cpp", "kernels/tensor.hpp");
+  fine("kernels/matmul.cpp", "Eigen/Core");
+  fine("kernels/matmul.cu", "cuda_runtime.h");
+  fine("kernels/mlstm.cu", "kernels/cuda.cuh");
+  fine("core/tape.cpp", "kernels/tensor.hpp");
+  fine("core/tape.hpp", "vector");
+  fine("core/tape.cpp", "nlohmann/json.hpp");
+  fine("ui/paint.cpp", "imgui.h");
+  fine("ui/view.hpp", "core/snapshot.hpp");
+  fine("app/canvas.cpp", "imgui.h");
+  fine("app/canvas_gl.cpp", "backends/imgui_impl_opengl3.h");
+  fine("app/main.cpp", "QApplication");
+  fine("app/main.cpp", "core/engine.hpp");
+  fine("app/main.cpp", "kernels/config.hpp");
+  fine("tests/kernel_grad_test.cpp", "Eigen/Core");
+
+  wrong("kernels/matmul.cu", "Eigen/Core");
+  wrong("kernels/device.cpp", "cuda_runtime.h");
+  wrong("kernels/device.cpp", "kernels/cuda.cuh");
+  wrong("kernels/tensor.cpp", "core/tape.hpp");
+  wrong("core/tape.cpp", "Eigen/Core");
+  wrong("core/tape.cpp", "ui/view.hpp");
+  wrong("core/tape.cpp", "app/stage.hpp");
+  wrong("core/tape.cpp", "imgui.h");
+  wrong("core/tape.cpp", "QString");
+  wrong("core/tape.cpp", "QtCore/QString");
+  wrong("core/tape.cpp", "tests/cases.hpp");
+  wrong("ui/paint.cpp", "kernels/tensor.hpp");
+  wrong("ui/paint.cpp", "core/engine.hpp");
+  wrong("ui/paint.cpp", "QPainter");
+  wrong("ui/paint.cpp", "app/canvas.hpp");
+  wrong("app/dock.cpp", "imgui.h");
+  wrong("app/dock.cpp", "kernels/tensor.hpp");
+
+  EXPECT_THAT(
+      includes_of("#pragma once\n#include <a/b>\n  #  include \"c.hpp\" // d\n// #include <e>"),
+      ElementsAre("a/b", "c.hpp"));
+}
+
+TEST(Layering, EveryIncludeLooksDown) {
+  const auto files = project_files(is_code);
+  EXPECT_GT(files.size(), 30u);
+  for (const std::string& file : files) {
+    for (const std::string& header : includes_of(text_of(kSource / file))) {
+      EXPECT_EQ(complaint(file, header), "") << file << " includes " << header;
+    }
+  }
+}
+
+TEST(Layering, NoHeaderCarriesEigenOutOfKernels) {
+  // Eigen's alignment depends on the instruction set, so its types stay among the files that are
+  // compiled alike; and it is slow to compile.
+  for (const std::string& file : project_files(is_code)) {
+    const bool cuda = file.ends_with(".cu") || file.ends_with(".cuh");
+    if (file.starts_with("tests/") || (file.starts_with("kernels/") && !cuda)) continue;
+    for (const std::string& header : reaches(file)) {
+      EXPECT_FALSE(is_eigen(header)) << file << " reaches " << header;
+    }
+  }
+}
+
+TEST(Layering, WhatDrawingSeesKnowsNoTensors) {
+  for (const std::string& header : kCoreForUi) {
+    if (!fs::exists(kSource / header)) continue;
+    const bool plain = std::ranges::find(kPlainHeaders, header) != kPlainHeaders.end();
+    for (const std::string& reached : reaches(header)) {
+      if (!reached.starts_with("kernels/")) continue;
+      EXPECT_TRUE(!plain && kKernelsForUi.contains(reached)) << header << " reaches " << reached;
+    }
+  }
+}
+
+TEST(Layering, EveryTargetLinksDown) {
+  const auto all = links();
+  const std::map<std::string, std::vector<std::string>> forbidden = {
+      {"xlab_kernels", {"xlab_core", "xlab_ui", "xlab_app", "Qt", "PkgConfig::IMGUI", "nlohmann"}},
+      {"xlab_core", {"xlab_ui", "xlab_app", "Qt", "PkgConfig::IMGUI"}},
+      {"xlab_ui", {"xlab_app", "Qt"}},
+      {"xlstm", {"xlab_ui", "xlab_app", "Qt", "PkgConfig::IMGUI"}}};
+  for (const auto& [target, starts] : forbidden) {
+    EXPECT_TRUE(all.contains(target)) << target;
+    for (const std::string& library : linked_by(all, target)) {
+      EXPECT_FALSE(begins_with_any(library, starts)) << target << " links " << library;
+    }
+  }
+  for (const auto& [target, libraries] : all) {
+    EXPECT_TRUE(!libraries.contains("Eigen3::Eigen") || target == "xlab_kernels") << target;
+  }
+}
+
+TEST(Layering, TheTopLevelHoldsOnlyWhatBelongsThere) {
+  for (const auto& entry : fs::directory_iterator(kSource)) {
+    const std::string name = entry.path().filename();
+    const bool ours = kTopLevel.contains(name);
+    EXPECT_TRUE(ours || name == "build" || name == "out" || name.starts_with(".")) << name;
+  }
+}
+
+TEST(Layering, EveryFolderSaysWhatItIsFor) {
+  for (const std::string& folder : kFolders) {
+    const std::string text = text_of(kSource / folder / "README.md");
+    EXPECT_FALSE(text.empty()) << folder << "/README.md is missing";
+    EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 60) << folder << "/README.md is long";
+  }
+}
+
+TEST(Layering, EveryFileSaysWhatItIsFor) {
+  for (const std::string& file : project_files(is_code)) {
+    EXPECT_TRUE(text_of(kSource / file).starts_with("// ")) << file;
+  }
+}
+
+TEST(Layering, EveryHeaderIsIncludedOnce) {
+  for (const std::string& file : project_files(is_code)) {
+    const fs::path path = file;
+    if (path.extension() != ".hpp" && path.extension() != ".cuh") continue;
+    EXPECT_NE(text_of(kSource / file).find("#pragma once"), std::string::npos) << file;
+  }
+}
+
+}  // namespace
+}  // namespace xlab::tests
