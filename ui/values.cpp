@@ -40,14 +40,24 @@ std::string token_label(const ModelCard* model, int token) {
   return label;
 }
 
+const float* number_at(const Trace* trace, const ValueRef& ref) {
+  const Recorded* r = trace ? trace->find(ref.step, ref.path) : nullptr;
+  if (!r || ref.head < 0 || ref.head >= r->heads || ref.unit < 0 || ref.unit >= r->dim) {
+    return nullptr;
+  }
+  const std::size_t i = static_cast<std::size_t>(ref.head) * static_cast<std::size_t>(r->dim) +
+                        static_cast<std::size_t>(ref.unit);
+  return i < r->values.size() ? &r->values[i] : nullptr;
+}
+
 Series series(const Trace& trace, const std::string& path, int head, int unit, int first,
               int count) {
   Series result;
   for (int step = std::max(first, 0); step < std::min(first + count, trace.length()); ++step) {
-    const Recorded* recorded = trace.find(step, path);
-    if (!recorded || head >= recorded->heads || unit >= recorded->dim) continue;
-    result.steps.push_back(step);
-    result.values.push_back(recorded->at(head, unit));
+    if (const float* number = number_at(&trace, {path, step, head, unit})) {
+      result.steps.push_back(step);
+      result.values.push_back(*number);
+    }
   }
   return result;
 }

@@ -144,7 +144,8 @@ class TimeView : public View {
         {"Step", at_end ? "Step: generate the next token" : "Step: one token to the right",
          Icon::forward, can_go_on, command::StepForward{}},
     };
-    const bool words = row.width() > painter.px(620);
+    const bool full = at_end && !session.full_reason.empty();
+    const bool words = row.width() > painter.px(full ? 900 : 620);
     for (const Button& button : buttons) {
       const float width = words ? painter.measure(button.word).x + painter.px(30) : painter.px(28);
       if (icon_button(scene, painter, button.word, button.tip, row.cut_left(width), button.icon,
@@ -163,8 +164,12 @@ class TimeView : public View {
       }
     }
     row.cut_left(painter.px(10));
-    if (at_end && !session.full_reason.empty()) {
+    if (full) {
       painter.text_in(row, painter.palette().warning, session.full_reason);
+      if (touch("reason", row).hovered) {
+        const CardLine line{session.full_reason, true};
+        hover_card(scene, {&line, 1});
+      }
       return;
     }
     if (session.cursor < 0) return;
@@ -240,7 +245,10 @@ class TimeView : public View {
       draw_token(scene, painter, t, tokens, steps, colours);
       if (with_marks) draw_answer(scene, painter, t, marks);
     }
-    if (with_marks) draw_boundary(scene, painter, marks, bars.empty() ? steps : bars);
+    if (with_marks) {
+      const Box& lowest = !bars.empty() ? bars : !steps.empty() ? steps : tokens;
+      draw_boundary(scene, painter, marks, lowest);
+    }
     painter.list().PopClipRect();
     if (!overview.empty()) draw_overview(scene, painter, overview, colours);
     if (!legend_row.empty()) {
@@ -260,7 +268,7 @@ class TimeView : public View {
   /// Wide enough for the widest label that occurs.
   float narrowest(const Scene& scene, const Painter& painter) {
     const ModelCard* model = scene.snapshot.model.get();
-    float widest = painter.px(16);
+    float widest = painter.px(11);
     const std::size_t labels = std::min<std::size_t>(model->vocabulary.size(), 512);
     for (std::size_t token = 0; token < labels; ++token) {
       widest = std::max(widest, painter.measure(token_label(model, static_cast<int>(token))).x);
