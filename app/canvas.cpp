@@ -208,7 +208,9 @@ void Canvas::refresh(int settle) {
 }
 
 bool Canvas::busy() const {
-  return isVisible() && (pending_ > 0 || !inputs_.empty());
+  if (pending_ == 0 && inputs_.empty()) return false;
+  // Behind a tab a widget counts as visible and is never painted.
+  return isVisible() && !visibleRegion().isEmpty();
 }
 
 void Canvas::queue(const Input& input) {

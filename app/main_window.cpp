@@ -66,6 +66,7 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
       history_(new ClampHistory(stage_, this)) {
   setWindowTitle("xLSTM Lab[*]");
   setAcceptDrops(true);
+  setContentsMargins(5, 0, 5, 0);
   setDockNestingEnabled(true);
   setDockOptions(AllowNestedDocks | AllowTabbedDocks | AnimatedDocks);
   setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
@@ -166,6 +167,10 @@ void MainWindow::follow_look() {
   apply_look(stage_.look());
   const QColor colour = theme(stage_.look().palette).text;
   for (const auto& [action, shape] : icons_) action->setIcon(icon(shape, colour));
+  const int side = scaled(stage_.look(), 16);
+  tool_bar_->setIconSize(QSize(side, side));
+  play_->setIcon({});
+  train_->setIcon({});
   follow_snapshot();
 }
 
@@ -176,12 +181,15 @@ void MainWindow::follow_snapshot() {
   const QColor colour = theme(stage_.look().palette).text;
   if (play_->isChecked() != playing || play_->icon().isNull()) {
     play_->setChecked(playing);
-    play_->setIcon(icon(playing ? Shape::pause : Shape::play, colour));
+    play_->setIcon(icon(playing ? Shape::pause : Shape::play,
+                        playing ? theme(stage_.look().palette).accent_text : colour));
     play_->setText(playing ? tr("Pause the cursor") : tr("Play"));
   }
-  if (train_->isChecked() != training) {
+  if (train_->isChecked() != training || train_->icon().isNull()) {
     train_->setChecked(training);
-    train_->setText(training ? tr("Pause training") : tr("Train"));
+    train_->setIcon(icon(training ? Shape::pause : Shape::play,
+                         training ? theme(stage_.look().palette).accent_text : colour));
+    train_->setText(training ? tr("Pause training") : tr("Start training"));
   }
   speed_->setText(tr("%1 tokens/s").arg(three_digits(now.session.tokens_per_second)));
   if (now.run_id != run_id_) {

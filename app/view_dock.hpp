@@ -52,10 +52,10 @@ class ViewDock : public Dock {
   void noticed(const QString& sentence);
 
  private:
-  void draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteName palette,
+  /// Whether the drawing moves by itself.
+  bool draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteName palette,
             ui::Focus& focus);
   void follow_snapshot();
-  void follow_focus();
   ui::Table table() const;
   void fill_table();
 

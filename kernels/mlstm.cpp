@@ -138,7 +138,7 @@ struct Gates {
         input_pre(steps),
         log_forget(steps),
         forget_slope(steps),
-        m_prev(steps + 1),
+        m_prev(steps + kLanes<T>),
         s(steps),
         normalizer(steps),
         read(steps) {}
@@ -146,7 +146,7 @@ struct Gates {
   Padded<T> input_gate, forget_gate;
   Padded<T> input_pre, log_forget;
   Padded<T> forget_slope;   ///< d log_forget / d f = sigmoid(-f)
-  Padded<T> m_prev;         ///< m before every step; m itself begins at 1
+  Padded<T> m_prev;         ///< m before every step; m itself begins at 1, whole registers too
   Padded<T> s, normalizer;  ///< <q~, n> and N
   Padded<T> read;           ///< query_scale / (N + eps)
 
