@@ -54,18 +54,30 @@ Tensor tap_rows(const Sizes& s, const T* w) {
   return rows;
 }
 
-/// out = start + sum_u rows[u] lines[u], all of one length: `rows` and `lines` step by one length
-/// and by `next` from u to u + 1.
-template <typename T>
-void weighted_sum(std::int64_t count, std::int64_t length, const T* start, const T* rows,
-                  const T* lines, std::int64_t next, T* out) {
+/// out = start + sum_u rows[u] lines[u], all of one length: `rows` and `lines` step by one length and
+/// by `next` from u to u + 1. With kCount the number of terms is known beforehand.
+template <std::int64_t kCount, typename T>
+void weighted_sum_of(std::int64_t count, std::int64_t length, const T* start, const T* rows,
+                     const T* lines, std::int64_t next, T* out) {
   along<T>(length, [&](auto at) {
     auto sum = at.load(start);
-    for (std::int64_t u = 0; u < count; ++u) {
+#pragma GCC unroll 4
+    for (std::int64_t u = 0; u < (kCount > 0 ? kCount : count); ++u) {
       sum += at.load(rows + u * length) * at.load(lines + u * next);
     }
     at.store(out, sum);
   });
+}
+
+template <typename T>
+void weighted_sum(std::int64_t count, std::int64_t length, const T* start, const T* rows,
+                  const T* lines, std::int64_t next, T* out) {
+  // Four taps are what all published models have.
+  if (count == 4) {
+    weighted_sum_of<4>(count, length, start, rows, lines, next, out);
+  } else {
+    weighted_sum_of<0>(count, length, start, rows, lines, next, out);
+  }
 }
 
 /// into += sum_u w[u] dy_{step + taps - 1 - u}: what a step of the input receives.
