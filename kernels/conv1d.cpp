@@ -12,7 +12,7 @@ struct Sizes {
 
   std::int64_t rows() const { return batch * time; }
   /// Rows per chunk.
-  std::int64_t grain() const { return rows_per_chunk(kPlainGrain, features * taps); }
+  std::int64_t grain() const { return rows_per_chunk(2 * kPlainGrain, features * taps); }
 };
 
 Sizes checked_sizes(const char* op, const Tensor& x, const Tensor& window, const Tensor& w) {
@@ -54,8 +54,8 @@ Tensor tap_rows(const Sizes& s, const T* w) {
   return rows;
 }
 
-/// out = start + sum_u rows[u] lines[u], all of one length: `rows` and `lines` step by one length and
-/// by `next` from u to u + 1. With kCount the number of terms is known beforehand.
+/// out = start + sum_u rows[u] lines[u], all of one length: `rows` and `lines` step by one length
+/// and by `next` from u to u + 1. With kCount the number of terms is known beforehand.
 template <std::int64_t kCount, typename T>
 void weighted_sum_of(std::int64_t count, std::int64_t length, const T* start, const T* rows,
                      const T* lines, std::int64_t next, T* out) {
