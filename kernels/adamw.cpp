@@ -10,7 +10,7 @@
 namespace xlab::kernels {
 namespace {
 
-// Seven streams of memory per number: a chunk is some 10 us.
+// Seven streams of memory and a root per number.
 constexpr std::int64_t kGrain = kPlainGrain / 4;
 
 void check_ranges(const std::vector<DecayRange>& ranges, std::int64_t size) {

@@ -26,7 +26,8 @@ constexpr std::int64_t kRowBlock = 96;
 
 // Multiply-adds per chunk: about 40 us.
 constexpr std::int64_t kChunkWork = 1 << 21;
-// Steps rearranged per chunk.
+// Numbers rearranged per chunk, and steps rearranged together.
+constexpr std::int64_t kPackGrain = 1 << 16;
 constexpr std::int64_t kPackSteps = 32;
 
 // Below any of these, rearranging costs more than it gives.
@@ -167,7 +168,8 @@ void rearrange(const Factor<T>& x, std::int64_t steps, std::int64_t size,
   // Rows a power of two apart share one set of the first-level cache, which holds eight of them
   // until the next panel has read the rest of their lines.
   const std::int64_t together = x.transposed || size < 512 ? kPackSteps : 8;
-  for_ranges(steps, kPackSteps, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t grain = round_up(rows_per_chunk(kPackGrain, size), kPackSteps);
+  for_ranges(steps, grain, [&](std::int64_t begin, std::int64_t end) {
     for (; begin < end; begin += together) {
       const std::int64_t stop = std::min(end, begin + together);
       for (std::int64_t j = 0; j < size; j += kPanelWidth) rearrange_panel(x, begin, stop, j, to);
