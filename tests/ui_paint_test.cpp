@@ -291,7 +291,7 @@ TEST(TimeWindow, ZoomsAroundTheMouse) {
 
 TEST(Values, TokensShowTheirWhitespace) {
   ModelCard model;
-  model.vocabulary = {"a", " ", "\n", "\t", "\x01", "", "a b"};
+  model.vocabulary = {"a", " ", "\n", "\t", "\x01", "", "a b", "ü\xff"};
   EXPECT_EQ(token_label(&model, 0), "a");
   EXPECT_EQ(token_label(&model, 1), "·");
   EXPECT_EQ(token_label(&model, 2), "↵");
@@ -299,7 +299,8 @@ TEST(Values, TokensShowTheirWhitespace) {
   EXPECT_EQ(token_label(&model, 4), "\\x01");
   EXPECT_EQ(token_label(&model, 5), "#5");
   EXPECT_EQ(token_label(&model, 6), "a·b");
-  EXPECT_EQ(token_label(&model, 7), "#7");
+  EXPECT_EQ(token_label(&model, 7), "ü\\xff");
+  EXPECT_EQ(token_label(&model, 8), "#8");
   EXPECT_EQ(token_label(nullptr, -1), "#-1");
 }
 

@@ -15,7 +15,8 @@ std::string value_name(const std::string& path);
 /// What is before it: "block0/mlstm"; empty when there is nothing.
 std::string value_prefix(const std::string& path);
 
-/// A token as people see it: spaces as ·, newlines as ↵, tabs as →, other controls as \\x01.
+/// A token as people see it: spaces as ·, newlines as ↵, tabs as →, other controls and bytes
+/// that are no UTF-8 as \x01.
 /// A token without a label is "#<number>".
 std::string token_label(const ModelCard* model, int token);
 
