@@ -3,6 +3,7 @@
 
 #include <QFile>
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace xlab::app {
@@ -19,17 +20,17 @@ std::shared_ptr<const std::vector<std::byte>> preset() {
   return bytes;
 }
 
-/// The head that keeps its memory longest over the sequence: the one whose forgetting has consequences.
-int longest_memory(const Trace& trace, const BlockCard& block) {
+/// The head that reads most from its memory at a step: there forgetting shows. The read-out is
+/// divided by max(|s|, exp(-m)), so a head reads in earnest where |s| exp(m) is large.
+int busiest_head(const Trace* trace, const BlockCard& block, int step) {
+  const Recorded* s = trace ? trace->find(step, block.prefix + "/s") : nullptr;
+  const Recorded* m = trace ? trace->find(step, block.prefix + "/m") : nullptr;
   int best = 0;
-  double longest = -1.0;
-  for (int head = 0; head < block.heads; ++head) {
-    double kept = 0.0;
-    for (int step = 0; step < trace.length(); ++step)
-      if (const Recorded* gate = trace.find(step, block.prefix + "/forget_gate_sigmoid"))
-        kept += gate->at(head, 0);
-    if (kept > longest) {
-      longest = kept;
+  float most = -1.0f;
+  for (int head = 0; s && m && head < block.heads; ++head) {
+    const float reads = std::abs(s->at(head, 0)) * std::exp(m->at(head, 0));
+    if (reads > most) {
+      most = reads;
       best = head;
     }
   }
@@ -72,7 +73,9 @@ void FirstRun::play() {
 
 void FirstRun::skip() {
   const int last = static_cast<int>(stage_.snapshot().session.tokens.size()) - 1;
-  if (state_ == State::playing) stage_.send(command::SetCursor{last});
+  if (state_ != State::playing) return;
+  stage_.send(command::StopPlaying{});
+  stage_.send(command::SetCursor{last});
 }
 
 void FirstRun::follow_snapshot() {
@@ -99,10 +102,13 @@ void FirstRun::follow_snapshot() {
     }
     state_ = State::hinting;
     ui::Focus focus = stage_.focus();
-    focus.block = static_cast<int>(first - blocks.begin());
-    if (now.trace) focus.head = longest_memory(*now.trace, *first);
     focus.hint_target = first->prefix + "/forget_gate_pre";
     focus.hint = tr("Drag the forget gate down: make it forget.").toStdString();
+    focus.block = static_cast<int>(first - blocks.begin());
+    focus.head = busiest_head(now.trace.get(), *first, session.cursor);
+    // The inspector explains the gate that is about to be dragged.
+    focus.pinned = ui::ValueRef{
+        .path = first->prefix + "/forget_gate", .step = session.cursor, .head = focus.head};
     stage_.set_focus(focus);
   }
 }

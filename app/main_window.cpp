@@ -13,11 +13,10 @@
 #include <QFileInfo>
 #include <QKeyEvent>
 #include <QLabel>
-#include <QLineEdit>
 #include <QMenuBar>
 #include <QMessageBox>
 #include <QMimeData>
-#include <QPlainTextEdit>
+#include <QScrollArea>
 #include <QStatusBar>
 #include <QUrl>
 #include <chrono>
@@ -81,7 +80,11 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
   qApp->installEventFilter(this);
 
   connect(&stage_.engine(), &EngineLink::changed, this, &MainWindow::follow_snapshot);
-  connect(&stage_.engine(), &EngineLink::failed, banner_, &Banner::tell);
+  connect(&stage_.engine(), &EngineLink::failed, this, [this](const QString& sentence) {
+    banner_->tell(sentence);
+    // A file that cannot be opened does not leave an empty window.
+    if (!stage_.snapshot().model && !first_run_->begun()) begin();
+  });
   connect(&stage_.engine(), &EngineLink::noticed, this,
           [this](const QString& sentence) { statusBar()->showMessage(sentence, 8000); });
   connect(&stage_, &Stage::look_changed, this, &MainWindow::follow_look);
@@ -111,7 +114,14 @@ void MainWindow::make_docks() {
   }
   const auto panel = [this](const char* name, const QString& title, QWidget* contents) {
     auto* dock = new Dock(stage_, name, title, this);
-    dock->set_contents(contents);
+    // In a small window a panel scrolls instead of asking for more room.
+    auto* scroll = new QScrollArea;
+    scroll->setWidgetResizable(true);
+    scroll->setFrameShape(QFrame::NoFrame);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll->setFocusPolicy(Qt::NoFocus);
+    scroll->setWidget(contents);
+    dock->set_contents(scroll);
     return dock;
   };
   model_ = panel("panel_model", tr("Model"), new ModelPanel(stage_));
@@ -231,7 +241,7 @@ bool MainWindow::at_rest() const {
 double MainWindow::frame_ms() const {
   double slowest = 0.0;
   for (ViewDock* dock : views_) {
-    if (dock->canvas().isVisible()) slowest = std::max(slowest, dock->canvas().frame_ms());
+    if (dock->canvas().seen()) slowest = std::max(slowest, dock->canvas().frame_ms());
   }
   return slowest;
 }

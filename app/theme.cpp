@@ -71,6 +71,9 @@ QPushButton#primary { background: @accent; color: @on_accent; border-color: @acc
 QPushButton#primary:hover { background: @accent_dark; }
 QPushButton#primary:focus { border: 2px solid @text; }
 QComboBox QAbstractItemView { background: @panel; color: @text; selection-background-color: @soft; selection-color: @text; border: 1px solid @line; }
+QComboBox::drop-down { border: none; width: @knob2; }
+QComboBox::down-arrow { image: none; width: 0px; height: 0px; border-left: 4px solid @field; border-right: 4px solid @field; border-top: 5px solid @muted; }
+QSlider:horizontal { min-height: @knob2; }
 QSlider::groove:horizontal { height: 4px; background: @line; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: @accent; border-radius: 2px; }
 QSlider::handle:horizontal { background: @panel; border: 2px solid @accent; width: @knob; height: @knob; margin: -@knob_margin 0; border-radius: @knob_round; }
@@ -160,6 +163,7 @@ void apply_look(const CanvasLook& look) {
       {"@soft", mix(t.panel, t.accent, 0.16).name()},
       {"@warning_back", mix(t.panel, t.warning, 0.12).name()},
       {"@warning", t.warning.name()},
+      {"@knob2", QString("%1px").arg(scaled(look, 22))},
       {"@knob_margin", QString("%1px").arg((knob + 4 - 4) / 2)},
       {"@knob_round", QString("%1px").arg((knob + 4) / 2)},
       {"@knob", QString("%1px").arg(knob)},
@@ -205,10 +209,6 @@ QIcon icon(Shape shape, const QColor& colour) {
       painter.drawRect(QRectF(14, 12, 12, 40));
       painter.drawRect(QRectF(38, 12, 12, 40));
       break;
-    case Shape::step:
-      bar(11);
-      triangle(26, 54);
-      break;
     case Shape::forward:
       triangle(12, 44);
       bar(46);
@@ -234,11 +234,6 @@ QIcon icon(Shape shape, const QColor& colour) {
       stroke(6);
       painter.drawLine(16, 16, 48, 48);
       painter.drawLine(48, 16, 16, 48);
-      break;
-    case Shape::detach:
-      stroke(5);
-      painter.drawRoundedRect(QRectF(10, 22, 32, 32), 4, 4);
-      painter.drawPolyline(QPolygonF({QPointF(24, 10), QPointF(54, 10), QPointF(54, 40)}));
       break;
   }
   return QIcon(pixmap);

@@ -139,6 +139,11 @@ bool ViewDock::shows_table() const {
   return pages_->currentWidget() == table_view_;
 }
 
+bool ViewDock::seen() const {
+  if (!shows_table()) return canvas_->seen();
+  return table_view_->isVisible() && !table_view_->viewport()->visibleRegion().isEmpty();
+}
+
 void ViewDock::show_table(bool table) {
   if (table) fill_table();
   pages_->setCurrentWidget(table ? static_cast<QWidget*>(table_view_) : canvas_);
