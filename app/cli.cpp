@@ -10,11 +10,13 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <limits>
 
 #include "core/files.hpp"
 #include "core/run.hpp"
 #include "core/sampler.hpp"
 #include "core/stepper.hpp"
+#include "core/utf8.hpp"
 #include "kernels/config.hpp"
 #include "kernels/device.hpp"
 #include "kernels/threads.hpp"
@@ -26,6 +28,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kWrongArguments = 2;
 constexpr double kAutosaveSeconds = 60.0;
+constexpr std::int64_t kMostSteps = 1'000'000'000'000;
+constexpr std::int64_t kLargestSeed = std::int64_t{1} << 53;
 
 std::atomic<bool> interrupted = false;
 
@@ -47,6 +51,8 @@ struct TrainArguments {
 };
 
 std::string minutes(double seconds) {
+  constexpr double kYear = 365.0 * 24 * 3600;
+  if (!(seconds < kYear)) return "years";
   const auto whole = static_cast<std::int64_t>(seconds + 0.5);
   return whole >= 3600 ? fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60)
                        : fmt::format("{}:{:02}", whole / 60, whole % 60);
@@ -73,6 +79,12 @@ class ProgressLine {
   bool terminal_ = isatty(STDERR_FILENO) != 0;
   Clock::time_point shown_{};
 };
+
+bool same_file(const std::string& a, const std::string& b) {
+  if (a.empty() || b.empty()) return false;
+  std::error_code missing;
+  return std::filesystem::equivalent(a, b, missing) || a == b;
+}
 
 std::unique_ptr<Run> start_run(const TrainArguments& args) {
   std::unique_ptr<Task> task;
@@ -114,6 +126,14 @@ int train(const TrainArguments& args) {
     throw UsageError(
         "--resume goes on with the run's own specification and seed: leave --spec and "
         "--seed away.");
+  for (const std::string& written : {args.out, args.log}) {
+    for (const std::string& read : {args.text, args.spec}) {
+      if (same_file(written, read))
+        throw UsageError(fmt::format("'{}' would be overwritten: choose another file.", read));
+    }
+  }
+  if (same_file(args.log, args.out) || same_file(args.log, args.resume))
+    throw UsageError("--log needs a file of its own.");
   set_threads(args.threads);
   const std::unique_ptr<Run> run = start_run(args);
   const std::filesystem::path folder = std::filesystem::absolute(args.out).parent_path();
@@ -137,10 +157,9 @@ int train(const TrainArguments& args) {
   }
   const auto card = model_card(*run);
   fmt::print(stderr, "{}, {} parameters, on {}; {}\n", card->name, card->parameters,
-             run->task->title(), devices().front().name);
+             printable(run->task->title()), devices().front().name);
 
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, on_signal);
   ProgressLine progress;
   const auto start = Clock::now();
   auto saved = start;
@@ -245,7 +264,7 @@ int info(const std::string& path) {
     fmt::print("{}: {} tensors, {} numbers\n", path, file.tensors().size(), elements);
     for (const StoredTensor& tensor : file.tensors())
       fmt::print("  {:<8} ({})  {}\n", name_of(tensor.type), fmt::join(tensor.shape, ", "),
-                 tensor.name);
+                 printable(tensor.name));
     return 0;
   }
   const std::unique_ptr<Run> run = load_run(file);
@@ -257,7 +276,7 @@ int info(const std::string& path) {
   for (const BlockCard& block : card->blocks)
     fmt::print("          {}: {} heads of {} x {}, {} parameters\n", block.prefix, block.heads,
                block.key_dim, block.value_dim, block.parameters);
-  fmt::print("data      {}{}\n", data->title,
+  fmt::print("data      {}{}\n", printable(data->title),
              data->characters > 0 ? fmt::format(", {} characters", data->characters) : "");
   fmt::print("training  {} steps of {} x {} tokens, {:.1f} s, seed {}", run->trainer->steps_done(),
              run->trainer->spec().batch_size, run->trainer->spec().sequence_length, run->seconds,
@@ -286,11 +305,11 @@ int run_command_line(int argc, char** argv) {
   train_command->add_option("--resume", t.resume, "Run to go on with; its data comes with it");
   train_command
       ->add_option("--steps", t.steps, "Steps to train now (default: to the end of the schedule)")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(std::int64_t{1}, kMostSteps));
   train_command->add_option("--seconds", t.seconds, "Stop after this time")
       ->check(CLI::PositiveNumber);
   train_command->add_option("--seed", t.seed, "Seed of weights and data (default 1)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(std::int64_t{0}, kLargestSeed));
   train_command->add_option("--threads", t.threads, "Threads to use (default: one per core)")
       ->check(CLI::Range(0, 256));
   train_command->add_option(

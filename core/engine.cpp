@@ -2,13 +2,16 @@
 #include "core/engine.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
 #include <deque>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "core/run.hpp"
 #include "core/sampler.hpp"
@@ -36,11 +39,12 @@ struct Overloaded : Handlers... {
 
 }  // namespace
 
-/// Threads: `mutex` guards `queue`, `stop`, `newest`, `accepted`, `done`. Everything else belongs
-/// to the engine's thread.
+/// Threads: `mutex` guards what is shared; `stop` is also read without it, to give up a training
+/// step. Everything else belongs to the engine's thread.
 struct Engine::Worker {
   explicit Worker(std::function<void()> on_publish) : on_publish(std::move(on_publish)) {
-    newest = std::make_shared<const Snapshot>();
+    draft.device = devices().front().name;
+    newest = std::make_shared<const Snapshot>(draft);
     thread = std::thread([this] { work(); });
   }
   ~Worker() {
@@ -62,16 +66,19 @@ struct Engine::Worker {
   mutable std::mutex mutex;
   std::condition_variable wake, finished;
   std::deque<Command> queue;
-  bool stop = false;
+  std::atomic<bool> stop = false;
   std::string final_path;
   std::string final_error;
   std::shared_ptr<const Snapshot> newest;
-  std::uint64_t accepted = 0, done = 0;
+  std::uint64_t accepted = 0, done = 0;  // commands sent; commands whose effect was published
+  bool ended = false;
 
   // The engine's own.
   std::unique_ptr<Run> run;
   std::unique_ptr<Sequence> sequence;
   std::unique_ptr<Sequence> refreshed;  // being computed with newer weights, shown when complete
+  std::deque<Command> pending;
+  std::uint64_t applied = 0;
   Clock::time_point refreshed_at{}, refresh_started{};
   std::int64_t sequence_step = 0;  // training step whose weights the sequence shows
   bool training = false;
@@ -95,65 +102,110 @@ struct Engine::Worker {
   // -----------------------------------------------------------------------------------
 
   void work() {
-    for (;;) {
-      std::deque<Command> commands;
-      std::uint64_t ticket = 0;
-      {
-        std::unique_lock lock(mutex);
-        if (!stop && queue.empty() && !busy()) {
-          const auto wanted = [&] { return stop || !queue.empty(); };
-          if (playing) {
-            wake.wait_until(lock, next_play, wanted);
-          } else if (done == accepted) {
-            wake.wait(lock, wanted);
-          }
-        }
-        if (stop) break;
-        commands.swap(queue);
-        ticket = accepted;
+    while (take_commands()) {
+      while (!pending.empty() && !must_wait(pending.front())) {
+        Command command = std::move(pending.front());
+        pending.pop_front();
+        apply(std::move(command));
+        ++applied;
+        urgent = dirty = true;
       }
-      for (Command& command : commands) apply(std::move(command));
-      if (!commands.empty()) urgent = dirty = true;
-      guarded("step", [&] { work_a_little(); });
+      work_a_little();
       publish_if_due();
-      if (!busy()) {
+      if (settled()) {
         const std::lock_guard lock(mutex);
-        done = ticket;
+        done = applied;
         finished.notify_all();
       }
     }
     if (!final_path.empty() && run && draft.unsaved) {
       try {
-        save_run(*run, final_path);
+        store(final_path);
       } catch (const std::exception& e) {
         final_error = e.what();
       }
     }
     const std::lock_guard lock(mutex);
-    done = accepted;
+    ended = true;
     finished.notify_all();
   }
 
-  /// Whether there is work that nobody has to ask for again. Training alone does not hold up
-  /// `flush`.
-  bool busy() const { return training || sequence_outstanding() || dirty; }
-  bool sequence_outstanding() const { return sequence && !sequence->complete(); }
+  /// Moves what was sent to `pending`; waits for it when there is nothing to do. False: stop.
+  bool take_commands() {
+    std::unique_lock lock(mutex);
+    const auto wanted = [&] { return stop || !queue.empty(); };
+    if (!busy()) {
+      if (playing) {
+        wake.wait_until(lock, next_play, wanted);
+      } else {
+        wake.wait(lock, wanted);
+      }
+    }
+    std::move(queue.begin(), queue.end(), std::back_inserter(pending));
+    queue.clear();
+    return !stop;
+  }
 
+  /// Whether there is work that nobody has to ask for again.
+  bool busy() const {
+    return training || sequence_outstanding() || stale() || dirty || !pending.empty();
+  }
+  /// Whether everything asked for so far can be seen. Training never ends by itself and is no
+  /// reason to wait.
+  bool settled() const {
+    return pending.empty() && !sequence_outstanding() && (training ? !urgent : !dirty && !stale());
+  }
+  bool sequence_outstanding() const { return sequence && !sequence->complete(); }
+  /// Whether the sequence shows older weights than those of now.
+  bool stale() const { return run && sequence_step != run->trainer->steps_done(); }
+
+  /// A sequence is computed with one set of weights: while one is being computed, training waits.
   void work_a_little() {
     if (!run) return;
-    const auto until = Clock::now() + kSlice;
+    if (!sequence_outstanding() && playing && Clock::now() >= next_play)
+      guarded("play", [&] { play_one(); });
     if (sequence_outstanding()) {
-      while (Clock::now() < until && sequence->compute_one()) {
-      }
-      dirty = true;
-      if (sequence->complete()) urgent = true;
+      compute_slice();
+    } else {
+      if (training && !refreshed) train_one();
+      refresh_if_due();
     }
-    if (playing && Clock::now() >= next_play) play_one();
-    if (training) train_one();
+  }
+
+  void compute_slice() {
+    const auto until = Clock::now() + kSlice;
+    guarded(
+        "sequence",
+        [&] {
+          while (!stop && Clock::now() < until && sequence->compute_one()) {
+          }
+        },
+        // What failed would fail again: the rest is given up.
+        [&] {
+          sequence->truncate(sequence->computed());
+          cursor = std::min(cursor, last_position());
+        });
+    dirty = true;
+    if (sequence->complete()) urgent = true;
   }
 
   void train_one() {
-    const StepResult result = run->train_step();
+    guarded(
+        "train", [&] { train_one_unguarded(); }, [&] { end_training(TrainState::failed); });
+  }
+
+  void end_training(TrainState state) {
+    training = false;
+    draft.train.state = state;
+  }
+
+  void train_one_unguarded() {
+    StepResult result;
+    try {
+      result = run->train_step();
+    } catch (const Cancelled&) {
+      return;  // the engine stops
+    }
     const double seconds = std::max(run->seconds - draft.train.seconds, 1e-9);
     draft.train.seconds = run->seconds;
     const double rate = static_cast<double>(result.tokens) / seconds;
@@ -161,43 +213,39 @@ struct Engine::Worker {
     last_step = result;
     dirty = true;
     draft.unsaved = true;
-    if (!result.finite) {
-      if (++bad_steps >= kBadStepsAllowed) {
-        training = false;
-        draft.train.state = TrainState::failed;
-        fail("train",
-             fmt::format("Training paused at step {}: {} steps in a row gave numbers that are "
-                         "not finite. The weights are those before them; lower the learning "
-                         "rate and start again.",
-                         result.step, bad_steps));
-        bad_steps = 0;
-      }
-    } else {
-      bad_steps = 0;
+    bad_steps = result.finite ? 0 : bad_steps + 1;
+    if (bad_steps >= kBadStepsAllowed) {
+      const int bad = std::exchange(bad_steps, 0);
+      throw Error(
+          fmt::format("Training paused at step {}: {} steps in a row gave numbers that are not "
+                      "finite. The weights are those before them; lower the learning rate and "
+                      "start again.",
+                      result.step, bad));
     }
-    if (training && step_limit > 0 && run->trainer->steps_done() >= step_limit) {
-      training = false;
-      draft.train.state = TrainState::finished;
-    }
-    refresh_sequence();
+    if (training && step_limit > 0 && run->trainer->steps_done() >= step_limit)
+      end_training(TrainState::finished);
   }
 
-  /// Recomputes what is on screen with the weights of now, a slice at a time, at most a fifth of
-  /// the time and ten times a second.
-  void refresh_sequence() {
-    if (sequence_outstanding()) return;
-    const auto now = Clock::now();
+  /// Computes what is on screen again with the weights of now: at once when training stands, else
+  /// at most a fifth of the time and ten times a second.
+  void refresh_if_due() {
+    if (!stale() || (training && Clock::now() < refreshed_at)) return;
     if (!refreshed) {
-      if (now < refreshed_at && training) return;
       refreshed = std::make_unique<Sequence>(*sequence);
       refreshed->invalidate();
-      refresh_started = now;
+      refresh_started = Clock::now();
     }
-    const auto until = now + (training ? kSlice : milliseconds(1000));
-    while (Clock::now() < until && refreshed->compute_one()) {
-    }
+    const auto until = Clock::now() + kSlice;
+    guarded(
+        "refresh",
+        [&] {
+          while (!stop && Clock::now() < until && refreshed->compute_one()) {
+          }
+        },
+        [&] { refreshed->truncate(refreshed->computed()); });
     if (!refreshed->complete()) return;
     sequence = std::move(refreshed);
+    cursor = std::min(cursor, last_position());
     sequence_step = run->trainer->steps_done();
     const auto spent = Clock::now() - refresh_started;
     refreshed_at = Clock::now() + std::max<Clock::duration>(kRefreshEvery, 4 * spent);
@@ -224,9 +272,19 @@ struct Engine::Worker {
 
   int last_position() const { return sequence->length() - 1; }
 
-  void generate_one() {
+  /// Whether stepping forward would generate a token from a sequence that is not computed yet.
+  bool must_compute_first() {
+    if (!run || cursor < last_position()) return false;
     before_edit();
-    sequence->compute_all();
+    return !sequence->complete();
+  }
+
+  bool must_wait(const Command& command) {
+    if (std::holds_alternative<command::StepForward>(command)) return must_compute_first();
+    return std::holds_alternative<command::TrainOneStep>(command) && sequence_outstanding();
+  }
+
+  void generate_one() {
     const auto& steps = sequence->edited().steps();
     check(!steps.empty(), "There is nothing to continue: set a prompt first.");
     const std::vector<float> distribution =
@@ -248,6 +306,7 @@ struct Engine::Worker {
   }
 
   void play_one() {
+    if (!play_to_end && must_compute_first()) return;
     if (play_to_end && cursor >= last_position()) {
       playing = false;
     } else {
@@ -274,13 +333,19 @@ struct Engine::Worker {
   // ---- commands
   // -----------------------------------------------------------------------------------
 
-  template <typename Body>
-  void guarded(const char* where, Body&& body) {
+  /// Runs `body`; when it throws, runs `clean_up` and reports the failure.
+  template <typename Body, typename CleanUp>
+  void guarded(const char* where, Body&& body, CleanUp&& clean_up) {
     try {
       body();
     } catch (const std::exception& e) {
+      clean_up();
       fail(where, e.what());
     }
+  }
+  template <typename Body>
+  void guarded(const char* where, Body&& body) {
+    guarded(where, body, [] {});
   }
 
   void fail(const std::string& where, const std::string& what) {
@@ -295,6 +360,7 @@ struct Engine::Worker {
 
   void open(std::unique_ptr<Run> fresh, const std::string& path) {
     run = std::move(fresh);
+    run->trainer->cancel = &stop;
     training = playing = false;
     bad_steps = 0;
     tokens_per_second = 0.0;
@@ -333,11 +399,15 @@ struct Engine::Worker {
     set_clamps(std::move(clamps));
   }
 
+  void store(const std::string& path) {
+    sequence->store_into(*run->session);
+    save_run(*run, path);
+  }
+
   void save_to(const std::string& path) {
     const std::string target = path.empty() ? draft.run_path : path;
     check(!target.empty(), "The run has no file yet: choose a name to save it under.");
-    sequence->store_into(*run->session);
-    save_run(*run, target);
+    store(target);
     draft.run_path = target;
     draft.unsaved = false;
     note(fmt::format("Saved to {}", target));
@@ -371,14 +441,9 @@ struct Engine::Worker {
                 draft.train.state = TrainState::running;
                 if (step_limit > 0 && run->trainer->steps_done() >= step_limit) step_limit = 0;
               },
-              [&](const Pause&) {
-                training = false;
-                draft.train.state = TrainState::idle;
-                refresh_sequence();
-              },
+              [&](const Pause&) { end_training(TrainState::idle); },
               [&](const TrainOneStep&) {
-                training = false;
-                draft.train.state = TrainState::idle;
+                end_training(TrainState::idle);
                 refreshed.reset();
                 train_one();
               },
@@ -386,6 +451,7 @@ struct Engine::Worker {
                 check(std::isfinite(c.scale) && c.scale >= 0.0 && c.scale <= 1000.0,
                       "The learning rate factor is {}; it must lie between 0 and 1000.", c.scale);
                 run->trainer->learning_rate_scale = c.scale;
+                draft.unsaved = true;
               },
               [&](const SetStepLimit& c) { step_limit = std::max<std::int64_t>(c.steps, 0); },
               [&](const RestartRun&) { restart(run->trainer->spec().seed); },
@@ -429,7 +495,6 @@ struct Engine::Worker {
                 sequence->truncate(cursor + 1);
                 run->prompt_length = std::min(run->prompt_length, cursor + 1);
                 sequence->append(c.token);
-                sequence->compute_all();
                 cursor = last_position();
                 draft.unsaved = true;
                 new_trace();
@@ -437,6 +502,7 @@ struct Engine::Worker {
               [&](const SetSampler& c) {
                 validate(c.settings);
                 run->sampler = c.settings;
+                draft.unsaved = true;
               },
               [&](const Focus& c) { focus_block = c.block; },
               [&](const SetClamp& c) { replace_clamp(c.clamp); },
@@ -469,9 +535,9 @@ struct Engine::Worker {
 
   void show_tokens(std::vector<int> tokens) {
     before_edit();
-    playing = false;
-    run->prompt_length = static_cast<int>(tokens.size());
     sequence->set_tokens(std::move(tokens));
+    playing = false;
+    run->prompt_length = sequence->length();
     cursor = last_position();
     draft.unsaved = true;
     new_trace();
@@ -494,7 +560,7 @@ struct Engine::Worker {
     const auto now = Clock::now();
     if (!dirty) return;
     if (!urgent && (training || sequence_outstanding()) && now - published < kPublishEvery) return;
-    fill_snapshot(now);
+    guarded("show", [&] { fill_snapshot(now); });
     auto snapshot = std::make_shared<const Snapshot>(draft);
     {
       const std::lock_guard lock(mutex);
@@ -507,7 +573,6 @@ struct Engine::Worker {
 
   void fill_snapshot(Clock::time_point now) {
     ++draft.id;
-    draft.device = devices().front().name;
     if (!run) return;
     TrainStatus& train = draft.train;
     const TrainSpec& spec = run->trainer->spec();
@@ -562,7 +627,7 @@ std::shared_ptr<const Snapshot> Engine::snapshot() const {
 void Engine::flush() {
   std::unique_lock lock(worker_->mutex);
   const std::uint64_t ticket = worker_->accepted;
-  worker_->finished.wait(lock, [&] { return worker_->done >= ticket; });
+  worker_->finished.wait(lock, [&] { return worker_->done >= ticket || worker_->ended; });
 }
 
 std::string Engine::save_and_stop(const std::string& path) {

@@ -17,7 +17,7 @@ namespace xlab {
 class Engine {
  public:
   explicit Engine(std::function<void()> on_publish);
-  /// Finishes the unit of work at hand and stops; pending commands are dropped.
+  /// Gives up the training step at hand and stops; pending commands are dropped.
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -25,10 +25,12 @@ class Engine {
   void send(Command command);
   /// The newest snapshot; never null.
   std::shared_ptr<const Snapshot> snapshot() const;
-  /// Waits until every command sent before has taken effect and was published.
+  /// Waits until every command sent before has taken effect, the sequence is computed, and both
+  /// were published. Training and playing that go on are not waited for.
   void flush();
-  /// Stops training and playing and, when there is unsaved work, saves the run to `path`. Returns
-  /// what went wrong, or an empty string. Used when the window closes.
+  /// Stops training and playing, a training step at hand included, and, when there is unsaved work,
+  /// saves the run to `path`. Returns what went wrong, or an empty string. Used when the window
+  /// closes; from one thread, and commands sent afterwards have no effect.
   std::string save_and_stop(const std::string& path);
 
  private:

@@ -24,7 +24,15 @@ constexpr kernels::NormOptions kLayerNorm{
 
 }  // namespace
 
-Model::Model(const ModelSpec& spec, DType dtype) : spec_(spec), params_(dtype) {
+Model::Model(const ModelSpec& spec, DType dtype) : Model(spec, dtype, WithoutMemory{}) {
+  params_.allocate();
+}
+
+std::vector<ParamInfo> Model::parameters_of(const ModelSpec& spec) {
+  return Model(spec, DType::f32, WithoutMemory{}).params_.infos();
+}
+
+Model::Model(const ModelSpec& spec, DType dtype, WithoutMemory) : spec_(spec), params_(dtype) {
   validate(spec);
   const std::int64_t D = spec.embedding_dim;
   const double std = std::sqrt(2.0 / (5.0 * static_cast<double>(D)));
@@ -54,7 +62,6 @@ Model::Model(const ModelSpec& spec, DType dtype) : spec_(spec), params_(dtype) {
   if (spec.add_post_blocks_norm)
     post_norm_ = add("xlstm_block_stack.post_blocks_norm.weight", {D}, Init::constant(0));
   if (!spec.tie_weights) head_ = add("lm_head.weight", {spec.vocab_size, D}, Init::normal(std));
-  params_.allocate();
 }
 
 Var Model::feedforward(Tape& tape, const Block& block, Var x) const {

@@ -16,6 +16,9 @@ class Model {
  public:
   /// Throws when the specification is impossible. Parameters are zero until initialised or loaded.
   Model(const ModelSpec& spec, DType dtype = DType::f32);
+  /// Names and shapes of the parameters such a model has, without their memory. Throws like the
+  /// constructor.
+  static std::vector<ParamInfo> parameters_of(const ModelSpec& spec);
 
   /// Logits (B, T, vocab) of ids i32 (B, T), from `before` (no cells: the start of a sequence) to
   /// `after`.
@@ -33,6 +36,8 @@ class Model {
     int ffn_norm = -1, ffn_up = -1, ffn_up_bias = -1, ffn_down = -1, ffn_down_bias = -1;
     std::string parameter_prefix;
   };
+  struct WithoutMemory {};
+  Model(const ModelSpec& spec, DType dtype, WithoutMemory);
   Var feedforward(Tape& tape, const Block& block, Var x) const;
 
   ModelSpec spec_;

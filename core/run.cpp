@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "core/json_text.hpp"
 #include "core/safetensors_header.hpp"
 #include "core/sampler.hpp"
 #include "kernels/adamw.hpp"
@@ -19,6 +22,8 @@ using nlohmann::json;
 constexpr int kFormat = 1;
 constexpr double kSmoothing = 0.05;  // share of the newest loss in the exponential mean
 constexpr std::size_t kMostLossPoints = 1 << 18;
+constexpr double kMostSteps = 1e12, kMostSeconds = 1e12, kMostScale = 1000.0;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 void run_parts(Run& run, const ModelSpec& model, const TrainSpec& train) {
   run.model = std::make_unique<Model>(model);
@@ -56,20 +61,124 @@ json session_json(const Run& run) {
             {"seed", run.sampler.seed}}}};
 }
 
+/// A number of the run description. JSON's own conversions cut off what does not fit.
+template <typename T>
+T number(const json& in, const char* key, double low = std::numeric_limits<T>::lowest(),
+         double high = static_cast<double>(std::numeric_limits<T>::max())) {
+  const json& value = in.at(key);
+  check(value.is_number() && (std::is_floating_point_v<T> || value.is_number_integer()),
+        "The run description's '{}' must be a {}.", key,
+        std::is_floating_point_v<T> ? "number" : "whole number");
+  const double x = value.get<double>();
+  check(x >= low && x <= high, "The run description's '{}' is {}; it must lie between {} and {}.",
+        key, x, low, high);
+  return value.get<T>();
+}
+
+std::vector<int> tokens_of(const json& in) {
+  check(in.is_array(), "The run description's 'tokens' must be a list.");
+  std::vector<int> tokens;
+  for (const json& token : in) {
+    check(token.is_number_integer() && token.get<double>() >= 0 &&
+              token.get<double>() <= std::numeric_limits<int>::max(),
+          "The run description's 'tokens' holds {}, which is no token.", token.dump());
+    tokens.push_back(token.get<int>());
+  }
+  return tokens;
+}
+
 void restore_session(Run& run, const json& in) {
-  run.session->set_tokens(in.at("tokens").get<std::vector<int>>());
-  run.prompt_length = std::clamp(in.at("prompt_length").get<int>(), 0, run.session->length());
+  run.session->set_tokens(tokens_of(in.at("tokens")));
+  run.prompt_length = std::clamp(number<int>(in, "prompt_length"), 0, run.session->length());
+  const json& clamps_in = in.at("clamps");
+  check(clamps_in.is_array(), "The run description's 'clamps' must be a list.");
   std::vector<Clamp> clamps;
-  for (const json& c : in.at("clamps"))
-    clamps.push_back({c.at("path").get<std::string>(), c.at("head").get<int>(),
-                      c.at("unit").get<int>(), c.at("begin").get<int>(), c.at("end").get<int>(),
-                      c.at("value").get<float>(), c.at("enabled").get<bool>()});
+  for (const json& c : clamps_in)
+    clamps.push_back({c.at("path").get<std::string>(), number<int>(c, "head"),
+                      number<int>(c, "unit"), number<int>(c, "begin"), number<int>(c, "end"),
+                      number<float>(c, "value"), c.at("enabled").get<bool>()});
   run.session->set_clamps(std::move(clamps));
   const json& s = in.at("sampler");
-  run.sampler = {s.at("greedy").get<bool>(), s.at("temperature").get<double>(),
-                 s.at("top_k").get<int>(), s.at("top_p").get<double>(),
-                 s.at("seed").get<std::uint64_t>()};
+  run.sampler = {s.at("greedy").get<bool>(), number<double>(s, "temperature"),
+                 number<int>(s, "top_k"), number<double>(s, "top_p"),
+                 number<std::uint64_t>(s, "seed")};
   validate(run.sampler);
+}
+
+bool holds_floats(const StoredTensor& tensor) {
+  return tensor.type == StoredType::f64 || tensor.type == StoredType::f32 ||
+         tensor.type == StoredType::f16 || tensor.type == StoredType::bf16;
+}
+
+std::vector<std::int64_t> extents_of(const Shape& shape) {
+  std::vector<std::int64_t> extents;
+  for (int axis = 0; axis < shape.rank(); ++axis) extents.push_back(shape[axis]);
+  return extents;
+}
+
+constexpr std::string_view kRecurrentKernel = "_recurrent_kernel_";
+
+/// Whether the stored recurrent kernel is (heads, in, 4 * out) instead of ours, (heads, 4 * out,
+/// in).
+bool is_transposed_kernel(const ParamInfo& info, const StoredTensor& tensor) {
+  if (!info.name.ends_with(kRecurrentKernel)) return false;
+  std::vector<std::int64_t> swapped = extents_of(info.shape);
+  std::swap(swapped[1], swapped[2]);
+  return tensor.shape != extents_of(info.shape) && tensor.shape == swapped;
+}
+
+/// Throws unless the file's tensors `prefix` + name are exactly the parameters, in their shapes.
+/// Looks at the file's header alone.
+void check_tensors(const std::vector<ParamInfo>& infos, const SafetensorsFile& file,
+                   const std::string& prefix) {
+  constexpr std::size_t kMostNamed = 10;
+  std::vector<std::string> wrong;
+  std::set<std::string> known;
+  for (const ParamInfo& info : infos) {
+    const std::string name = prefix + info.name;
+    known.insert(name);
+    const StoredTensor* found = file.find(name);
+    if (!found) {
+      wrong.push_back(fmt::format("'{}' is missing", name));
+    } else if (!holds_floats(*found)) {
+      wrong.push_back(
+          fmt::format("'{}' holds {}, not floating-point numbers", name, name_of(found->type)));
+    } else if (found->shape != extents_of(info.shape) && !is_transposed_kernel(info, *found)) {
+      wrong.push_back(fmt::format("'{}' has shape {}, but {} is needed", name,
+                                  shape_text(found->shape), info.shape.text()));
+    }
+  }
+  const bool tied = !known.contains(prefix + "lm_head.weight");
+  for (const StoredTensor& tensor : file.tensors()) {
+    if (!tensor.name.starts_with(prefix)) continue;
+    if (tied && tensor.name == prefix + "lm_head.weight") continue;
+    if (!known.contains(tensor.name))
+      wrong.push_back(fmt::format("'{}' is unknown to this model", printable(tensor.name)));
+  }
+  if (wrong.empty()) return;
+  const std::size_t more = wrong.size() > kMostNamed ? wrong.size() - kMostNamed : 0;
+  wrong.resize(std::min(wrong.size(), kMostNamed));
+  throw Error(fmt::format("'{}' does not fit the model: {}{}.", file.name(), fmt::join(wrong, "; "),
+                          more > 0 ? fmt::format("; and {} more", more) : ""));
+}
+
+/// The optimizer's moments; they are stored in our layout only.
+void load_moments(Trainer& trainer, const Params& params, const SafetensorsFile& file) {
+  for (const auto& [prefix, block] :
+       {std::pair{"m/", trainer.first_moment()}, std::pair{"v/", trainer.second_moment()}}) {
+    for (const ParamInfo& info : params.infos()) {
+      const Tensor moment = file.tensor(prefix + info.name, params.dtype());
+      check(moment.shape() == info.shape, "'{}': '{}{}' has shape {}, but {} is needed.",
+            file.name(), prefix, info.name, moment.shape().text(), info.shape.text());
+      block.slice(info.offset, info.offset + info.shape.elements()).copy_from(moment);
+    }
+    check(kernels::all_finite(block),
+          "'{}' holds optimizer moments that are not finite: training cannot go on from it.",
+          file.name());
+  }
+  const auto squares = trainer.second_moment().span<float>();
+  check(std::all_of(squares.begin(), squares.end(), [](float x) { return x >= 0.0f; }),
+        "'{}' holds second moments that are negative: training cannot go on from it.", file.name());
 }
 
 /// A recurrent kernel stored as (heads, in, 4 * out) turned into ours, (heads, 4 * out, in).
@@ -130,9 +239,14 @@ std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, const RunSpec& spec) {
   TrainSpec train = spec.train.value_or(run->task->default_training());
   ModelSpec model = sized_for(*run->task, spec.model.value_or(run->task->default_model()));
   if (model.context_length == 0) model.context_length = train.sequence_length;
+  validate(model);
+  validate(train);
+  validate(model, train);
   run_parts(*run, model, train);
   run->model->params().initialise(train.seed);
-  run->session->set_tokens(run->task->first_look());
+  std::vector<int> tokens = run->task->first_look();
+  tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(run->session->most_tokens())));
+  run->session->set_tokens(std::move(tokens));
   run->prompt_length = run->session->length();
   return run;
 }
@@ -168,7 +282,9 @@ void save_run(const Run& run, const std::filesystem::path& path) {
     }
   }
   if (const TextData* text = run.task->text()) {
-    const std::string bytes = decode_text(text->vocabulary, text->ids);
+    std::string bytes = decode_text(text->vocabulary, text->ids);
+    // Reading drops one byte order mark; this one belongs to the text.
+    if (bytes.starts_with(kByteOrderMark)) bytes.insert(0, kByteOrderMark);
     tensors.push_back(stored("d/text", {static_cast<std::int64_t>(bytes.size())},
                              std::vector<std::uint8_t>(bytes.begin(), bytes.end())));
   }
@@ -205,12 +321,22 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
   const auto found = file.metadata().find("xlab");
   check(found != file.metadata().end(),
         "'{}' holds tensors but no run: it was not saved by xLSTM Lab.", file.name());
+  const json meta = parse_json(found->second, fmt::format("The run in '{}'", file.name()));
   try {
-    const json meta = json::parse(found->second);
-    const int format = meta.at("format").get<int>();
+    const int format = number<int>(meta, "format");
     check(format == kFormat,
           "'{}' has run format {}, but this version reads format {}: open it with a newer version.",
           file.name(), format, kFormat);
+    const ModelSpec model = model_spec_from_json(meta.at("model").dump());
+    const TrainSpec train = train_spec_from_json(meta.at("train").dump());
+    const auto step = number<std::int64_t>(meta, "step", 0, kMostSteps);
+    // Before any memory is asked for: the file itself must hold the model that it describes.
+    const std::vector<ParamInfo> infos = Model::parameters_of(model);
+    check_tensors(infos, file, "p/");
+    if (step > 0) {
+      check_tensors(infos, file, "m/");
+      check_tensors(infos, file, "v/");
+    }
     auto run = std::make_unique<Run>();
     const std::string task = meta.at("task").get<std::string>();
     if (task == "text") {
@@ -220,32 +346,14 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
     } else {
       run->task = make_task(task);
     }
-    run_parts(*run, model_spec_from_json(meta.at("model").dump()),
-              train_spec_from_json(meta.at("train").dump()));
+    run_parts(*run, model, train);
     load_parameters(*run->model, file, "p/");
-    const auto step = meta.at("step").get<std::int64_t>();
-    check(step >= 0, "'{}' claims {} training steps.", file.name(), step);
     if (step > 0) {
-      const Params& params = run->model->params();
-      for (const ParamInfo& info : params.infos()) {
-        const std::int64_t end = info.offset + info.shape.elements();
-        for (const auto& [letter, block] : {std::pair{"m/", run->trainer->first_moment()},
-                                            std::pair{"v/", run->trainer->second_moment()}}) {
-          const Tensor moment = file.tensor(letter + info.name, params.dtype());
-          check(moment.elements() == info.shape.elements(),
-                "'{}': '{}{}' has shape {}, but {} is needed.", file.name(), letter, info.name,
-                moment.shape().text(), info.shape.text());
-          block.slice(info.offset, end).copy_from(moment);
-        }
-      }
-      check(kernels::all_finite(run->trainer->first_moment()) &&
-                kernels::all_finite(run->trainer->second_moment()),
-            "'{}' holds optimizer moments that are not finite: training cannot go on from it.",
-            file.name());
+      load_moments(*run->trainer, run->model->params(), file);
       run->trainer->resume_at(step);
     }
-    run->seconds = meta.at("seconds").get<double>();
-    run->trainer->learning_rate_scale = meta.at("learning_rate_scale").get<double>();
+    run->seconds = number<double>(meta, "seconds", 0, kMostSeconds);
+    run->trainer->learning_rate_scale = number<double>(meta, "learning_rate_scale", 0, kMostScale);
     if (file.contains("c/step")) {
       const auto steps = file.values_as<std::int64_t>("c/step");
       const auto losses = file.values_as<float>("c/loss");
@@ -264,64 +372,21 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
 }
 
 void load_parameters(Model& model, const SafetensorsFile& file, const std::string& prefix) {
-  constexpr std::size_t kMostNamed = 10;
   const Params& params = model.params();
-  std::vector<std::string> wrong;
+  check_tensors(params.infos(), file, prefix);
   std::vector<Tensor> loaded(params.infos().size());
-  std::vector<std::string> known;
-  for (std::size_t p = 0; p < params.infos().size(); ++p) {
-    const ParamInfo& info = params.infos()[p];
-    const std::string name = prefix + info.name;
-    known.push_back(name);
+  for (std::size_t p = 0; p < loaded.size(); ++p) {
     if (loaded[p].defined()) continue;  // a bias that came with its recurrent kernel
-    const StoredTensor* found = file.find(name);
-    if (!found) {
-      wrong.push_back(fmt::format("'{}' is missing", name));
-      continue;
-    }
-    if (found->type != StoredType::f64 && found->type != StoredType::f32 &&
-        found->type != StoredType::f16 && found->type != StoredType::bf16) {
-      wrong.push_back(
-          fmt::format("'{}' holds {}, not floating-point numbers", name, name_of(found->type)));
-      continue;
-    }
-    const bool kernel = info.name.ends_with("_recurrent_kernel_");
-    std::vector<std::int64_t> shape(static_cast<std::size_t>(info.shape.rank()));
-    for (int a = 0; a < info.shape.rank(); ++a) shape[static_cast<std::size_t>(a)] = info.shape[a];
-    std::vector<std::int64_t> swapped = shape;
-    if (kernel) std::swap(swapped[1], swapped[2]);
-    if (found->shape == shape) {
-      loaded[p] = file.tensor(name, params.dtype());
-    } else if (kernel && found->shape == swapped) {
-      loaded[p] = transposed_layout(file.tensor(name, params.dtype()), info.shape);
-      // The bias beside it has the matching layout.
-      const int bias = params.find(
-          info.name.substr(0, info.name.size() - std::string("_recurrent_kernel_").size()) +
-          "_bias_");
-      const std::string bias_name = prefix + params.infos()[static_cast<std::size_t>(bias)].name;
-      if (const StoredTensor* b = file.find(bias_name);
-          b && b->elements() == params.infos()[static_cast<std::size_t>(bias)].shape.elements()) {
-        loaded[static_cast<std::size_t>(bias)] =
-            transposed_bias(file.tensor(bias_name, params.dtype()), info.shape[0]);
-      }
-    } else {
-      wrong.push_back(fmt::format("'{}' has shape {}, but {} is needed", name,
-                                  shape_text(found->shape), info.shape.text()));
-    }
-  }
-  const bool tied = params.find("lm_head.weight") < 0;
-  for (const StoredTensor& tensor : file.tensors()) {
-    if (!tensor.name.starts_with(prefix)) continue;
-    if (tied && tensor.name == prefix + "lm_head.weight") continue;
-    if (std::find(known.begin(), known.end(), tensor.name) == known.end())
-      wrong.push_back(fmt::format("'{}' is unknown to this model", tensor.name));
-  }
-  if (!wrong.empty()) {
-    const std::size_t more = wrong.size() > kMostNamed ? wrong.size() - kMostNamed : 0;
-    wrong.resize(std::min(wrong.size(), kMostNamed));
-    throw Error(fmt::format("'{}' does not fit the model: {}{}.", file.name(),
-                            fmt::join(wrong, "; "),
-                            more > 0 ? fmt::format("; and {} more", more) : ""));
+    const ParamInfo& info = params.infos()[p];
+    loaded[p] = file.tensor(prefix + info.name, params.dtype());
+    if (!is_transposed_kernel(info, file.at(prefix + info.name))) continue;
+    loaded[p] = transposed_layout(loaded[p], info.shape);
+    // The bias beside it has the matching layout.
+    const int bias =
+        params.find(info.name.substr(0, info.name.size() - kRecurrentKernel.size()) + "_bias_");
+    const std::string& bias_name = params.infos()[static_cast<std::size_t>(bias)].name;
+    loaded[static_cast<std::size_t>(bias)] =
+        transposed_bias(file.tensor(prefix + bias_name, params.dtype()), info.shape[0]);
   }
   for (std::size_t p = 0; p < loaded.size(); ++p)
     params[static_cast<int>(p)].value.copy_from(loaded[p]);

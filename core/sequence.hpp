@@ -2,6 +2,7 @@
 // twin.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -16,6 +17,10 @@ class Sequence {
 
   const Session& edited() const { return edited_; }
   int length() const { return edited_.length(); }
+  /// Number of tokens computed in both.
+  int computed() const {
+    return plain_ ? std::min(edited_.computed(), plain_->computed()) : edited_.computed();
+  }
   bool complete() const { return edited_.complete() && (!plain_ || plain_->complete()); }
   bool compute_one();
   void compute_all();

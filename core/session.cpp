@@ -23,7 +23,33 @@ int first_difference(const std::vector<Clamp>& a, const std::vector<Clamp>& b, i
   return first;
 }
 
+/// Bytes that one token leaves behind: the state after it, what was recorded, and the logits.
+double kept_bytes(const Model& model) {
+  const ModelSpec& spec = model.spec();
+  constexpr double kPerRecording = 200.0;  // its name, and its place in the map
+  double state = 0.0, recorded = 0.0, recordings = 0.0;
+  for (const BlockCard& card : model.cards()) {
+    const double H = card.heads, K = card.key_dim, V = card.value_dim;
+    if (card.kind == "mlstm") {
+      state += H * (K * V + K + 1) + spec.mlstm->conv1d_kernel_size * H * V;
+      recorded += H * (3 * K + 4 * V + 8);
+      recordings += 15;
+    } else {
+      state += 4 * H * V + spec.slstm->conv1d_kernel_size * H * V;
+      recorded += 13 * H * V;
+      recordings += 13;
+    }
+  }
+  return state * static_cast<double>(size_of(model.params().dtype())) +
+         (recorded + spec.vocab_size) * sizeof(float) + recordings * kPerRecording;
+}
+
 }  // namespace
+
+Session::Session(const Model& model)
+    : model_(&model),
+      most_tokens_(
+          std::max(1, static_cast<int>(static_cast<double>(kMostBytes) / kept_bytes(model)))) {}
 
 void Session::check_token(int token) const {
   check(token >= 0 && token < model_->spec().vocab_size,
@@ -32,6 +58,10 @@ void Session::check_token(int token) const {
 
 void Session::set_tokens(std::vector<int> tokens) {
   for (const int token : tokens) check_token(token);
+  check(tokens.size() <= static_cast<std::size_t>(most_tokens_),
+        "The sequence has {} tokens, but the memory for going back holds only {} tokens of "
+        "this model: choose a shorter one.",
+        tokens.size(), most_tokens_);
   // What both sequences begin with stays computed.
   const auto differs = std::mismatch(tokens_.begin(), tokens_.end(), tokens.begin(), tokens.end());
   const int same = static_cast<int>(differs.first - tokens_.begin());
@@ -53,6 +83,8 @@ void Session::truncate(int length) {
 }
 
 void Session::set_clamps(std::vector<Clamp> clamps) {
+  check(clamps.size() <= kMostClamps, "There are {} clamps; at most {} are possible.",
+        clamps.size(), kMostClamps);
   computed_ = std::min(computed_, first_difference(clamps_, clamps, length()));
   steps_.resize(static_cast<std::size_t>(computed_));
   clamps_ = std::move(clamps);
@@ -99,15 +131,11 @@ void Session::compute_all() {
 }
 
 std::string Session::full_reason() const {
-  if (steps_.empty()) return {};
-  const std::size_t each = steps_.back().after->bytes();
-  const std::size_t most = std::max<std::size_t>(kMostBytes / std::max<std::size_t>(each, 1), 16);
-  if (tokens_.size() < most) return {};
+  if (length() < most_tokens_) return {};
   return fmt::format(
-      "The sequence is full: {} tokens with one state of {:.0f} KB each are kept for going back. "
-      "Go back "
-      "or set a shorter prompt.",
-      tokens_.size(), static_cast<double>(each) / 1e3);
+      "The sequence is full: {} tokens with a state each are kept for going back. Go back or set a "
+      "shorter prompt.",
+      length());
 }
 
 std::shared_ptr<const Trace> Session::trace() const {

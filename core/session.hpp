@@ -24,19 +24,22 @@ struct SessionStep {
 /// A sequence under a model. Copying a session is a branch: states and recordings are shared.
 class Session {
  public:
-  /// States kept for rewinding may take this much memory; then the sequence is full.
+  /// What is kept for going back may take this much memory; then the sequence is full.
   static constexpr std::size_t kMostBytes = std::size_t{1} << 30;
+  /// More are refused: every token looks at each of them.
+  static constexpr std::size_t kMostClamps = 1000;
 
-  explicit Session(const Model& model) : model_(&model) {}
+  explicit Session(const Model& model);
 
-  /// Replaces the whole sequence; nothing is computed yet. Throws for tokens outside the
-  /// vocabulary.
+  /// Replaces the whole sequence; what it begins with in common with the old one stays computed.
+  /// Throws for tokens outside the vocabulary, and for more tokens than can be kept.
   void set_tokens(std::vector<int> tokens);
   /// Appends a token; nothing is computed yet.
   void append(int token);
   /// Keeps the first `length` tokens: the state after them is where the sequence goes on.
   void truncate(int length);
   /// Clamps replace values from now on; steps from the first changed one on are computed again.
+  /// Throws when there are more than `kMostClamps`.
   void set_clamps(std::vector<Clamp> clamps);
   /// Everything is computed again, because the weights changed.
   void invalidate();
@@ -53,6 +56,8 @@ class Session {
   const std::vector<Clamp>& clamps() const { return clamps_; }
   /// Steps [0, computed()).
   const std::vector<SessionStep>& steps() const { return steps_; }
+  /// How many tokens a sequence can have: as many as `kMostBytes` hold, at least one.
+  int most_tokens() const { return most_tokens_; }
   /// Why no token can be appended any more; empty when one can.
   std::string full_reason() const;
   /// The recordings of the computed steps.
@@ -62,6 +67,7 @@ class Session {
   void check_token(int token) const;
 
   const Model* model_;
+  int most_tokens_ = 0;
   std::vector<int> tokens_;
   std::vector<SessionStep> steps_;
   std::vector<Clamp> clamps_;

@@ -7,7 +7,9 @@
 #include <numbers>
 #include <set>
 
+#include "core/json_text.hpp"
 #include "kernels/check.hpp"
+#include "kernels/device.hpp"
 
 namespace xlab {
 namespace {
@@ -70,6 +72,10 @@ class Reader {
 };
 
 constexpr double kBig = 1e12;
+constexpr double kBytesPerParameter = 16;  // value, gradient and two moments, in float32
+constexpr double kMostModelBytes = 16e9;
+constexpr double kShareOfMemory = 0.8;               // of the computer's, for one training step
+constexpr double kLargestSeed = 9007199254740992.0;  // 2^53: JSON numbers are exact up to here
 
 MlstmSpec read_mlstm(const json& object) {
   MlstmSpec spec;
@@ -186,20 +192,29 @@ TrainSpec read_train(const json& object) {
   in.number("decay_until_step", spec.decay_until_step, 0, kBig);
   in.number("beta1", spec.beta1, 0, 0.999999);
   in.number("beta2", spec.beta2, 0, 0.999999999);
-  in.number("adam_eps", spec.adam_eps, 0, 1);
+  // Not zero: parameters without a gradient divide zero by it.
+  in.number("adam_eps", spec.adam_eps, 1e-16, 1);
   in.number("weight_decay", spec.weight_decay, 0, 100);
   in.number("gradient_clip", spec.gradient_clip, 0, 1e9);
-  in.number("seed", spec.seed, 0, 9007199254740992.0);
+  in.number("seed", spec.seed, 0, kLargestSeed);
   in.finish();
   return spec;
 }
 
 json parse(const std::string& text) {
-  try {
-    return json::parse(text);
-  } catch (const json::exception& e) {
-    throw Error(fmt::format("The specification is not valid JSON: {}.", e.what()));
-  }
+  return parse_json(text, "The specification");
+}
+
+/// Of the mLSTM blocks.
+std::int64_t inner_width(const ModelSpec& spec) {
+  return rounded_width(spec.mlstm->proj_factor, spec.embedding_dim,
+                       spec.mlstm->round_proj_up_dim_up, spec.mlstm->round_proj_up_to_multiple_of);
+}
+
+std::int64_t feedforward_width(const ModelSpec& spec) {
+  const FeedforwardSpec& f = *spec.feedforward;
+  return rounded_width(f.proj_factor, spec.embedding_dim, f.round_proj_up_dim_up,
+                       f.round_proj_up_to_multiple_of);
 }
 
 json as_json(const ModelSpec& spec) {
@@ -298,6 +313,38 @@ std::int64_t rounded_width(double factor, int dim, bool up, int multiple) {
   return static_cast<std::int64_t>(up ? std::ceil(units) : std::floor(units)) * multiple;
 }
 
+double parameter_count(const ModelSpec& spec) {
+  const double D = spec.embedding_dim, vocabulary = spec.vocab_size;
+  double count = vocabulary * D * (spec.tie_weights ? 1 : 2);
+  if (spec.add_post_blocks_norm) count += D;
+  for (int b = 0; b < spec.num_blocks; ++b) {
+    count += D;  // the norm before the cell
+    if (spec.is_slstm(b)) {
+      const SlstmSpec& s = *spec.slstm;
+      const double unit_pairs = D * D / s.num_heads;
+      if (s.conv1d_kernel_size > 0) count += D * (s.conv1d_kernel_size + 1);
+      count += 8 * unit_pairs + 4 * D;  // inputs and recurrence of four gates, their biases
+      if (s.group_norm_weight) count += D;
+      if (spec.feedforward) {
+        const auto U = static_cast<double>(feedforward_width(spec));
+        count += D + 3 * U * D;
+        if (spec.feedforward->bias) count += 2 * U + D;
+      }
+    } else {
+      const MlstmSpec& m = *spec.mlstm;
+      const std::int64_t inner = inner_width(spec);
+      const auto I = static_cast<double>(inner);
+      const auto blocksize = static_cast<double>(inner / (inner / m.qkv_proj_blocksize));
+      count += 3 * I * D + 3 * I * blocksize;   // up and down; q, k, v
+      count += I * (m.conv1d_kernel_size + 1);  // convolution
+      count += 2 * (3 * I + 1) * m.num_heads;   // gates
+      count += 2 * I;                           // norm, skip
+      if (spec.bias) count += 5 * I + D;
+    }
+  }
+  return count;
+}
+
 void validate(const ModelSpec& spec) {
   check(spec.vocab_size >= 1, "The model has no vocabulary: 'vocab_size' must be at least 1.");
   const bool any_slstm = !spec.slstm_at.empty();
@@ -307,11 +354,9 @@ void validate(const ModelSpec& spec) {
         "'slstm_at'.");
   check(!any_slstm || spec.slstm.has_value(),
         "'slstm_at' lists blocks but there is no 'slstm_block'.");
-  double parameters = 2.0 * spec.vocab_size * spec.embedding_dim;
   if (any_mlstm) {
     const MlstmSpec& m = *spec.mlstm;
-    const std::int64_t inner = rounded_width(
-        m.proj_factor, spec.embedding_dim, m.round_proj_up_dim_up, m.round_proj_up_to_multiple_of);
+    const std::int64_t inner = inner_width(spec);
     check(inner >= 1, "'proj_factor' {} of width {} rounds to an inner width of 0.", m.proj_factor,
           spec.embedding_dim);
     check(inner % m.num_heads == 0, "The mLSTM's inner width {} cannot be shared by {} heads.",
@@ -320,31 +365,22 @@ void validate(const ModelSpec& spec) {
     check(blocks >= 1 && inner % blocks == 0,
           "The mLSTM's inner width {} cannot be cut into blocks of {} ('qkv_proj_blocksize').",
           inner, m.qkv_proj_blocksize);
-    parameters += static_cast<double>(spec.num_blocks) * inner * (3.0 * spec.embedding_dim + 16.0);
   }
   if (any_slstm) {
     check(spec.embedding_dim % spec.slstm->num_heads == 0,
           "The width {} cannot be shared by the sLSTM's {} heads.", spec.embedding_dim,
           spec.slstm->num_heads);
-    const double dim = spec.embedding_dim;
-    parameters +=
-        static_cast<double>(spec.num_blocks) * dim * (8.0 * dim / spec.slstm->num_heads + 16.0);
     if (spec.feedforward) {
-      const std::int64_t width = rounded_width(spec.feedforward->proj_factor, spec.embedding_dim,
-                                               spec.feedforward->round_proj_up_dim_up,
-                                               spec.feedforward->round_proj_up_to_multiple_of);
-      check(width >= 1, "The feed-forward layer's 'proj_factor' {} rounds to a width of 0.",
+      check(feedforward_width(spec) >= 1,
+            "The feed-forward layer's 'proj_factor' {} rounds to a width of 0.",
             spec.feedforward->proj_factor);
-      parameters += static_cast<double>(spec.num_blocks) * 3.0 * dim * static_cast<double>(width);
     }
   }
-  // Values, gradients and two moments, in float32.
-  const double gigabytes = parameters * 16.0 / 1e9;
-  check(gigabytes <= 16.0,
+  const double parameters = parameter_count(spec), bytes = parameters * kBytesPerParameter;
+  check(bytes <= kMostModelBytes,
         "This model would need about {:.0f} GB to train ({:.1f} million parameters); the limit is "
-        "16 GB. "
-        "Make it narrower or shallower.",
-        gigabytes, parameters / 1e6);
+        "{:.0f} GB. Make it narrower or shallower.",
+        bytes / 1e9, parameters / 1e6, kMostModelBytes / 1e9);
 }
 
 void validate(const TrainSpec& spec) {
@@ -355,6 +391,30 @@ void validate(const TrainSpec& spec) {
   check(spec.min_learning_rate <= spec.learning_rate,
         "'min_learning_rate' {} is larger than 'learning_rate' {}.", spec.min_learning_rate,
         spec.learning_rate);
+  check(static_cast<double>(spec.seed) <= kLargestSeed,
+        "The seed is {}; it must be at most {:.0f}.", spec.seed, kLargestSeed);
+}
+
+void validate(const ModelSpec& model, const TrainSpec& train) {
+  // What the tape holds of one token: the outputs of every operation, and the gradients of a block.
+  double numbers = 4.0 * model.vocab_size + 4.0 * model.embedding_dim;
+  for (int b = 0; b < model.num_blocks; ++b) {
+    if (model.is_slstm(b)) {
+      numbers += 40.0 * model.embedding_dim;
+      if (model.feedforward) numbers += 4.0 * static_cast<double>(feedforward_width(model));
+    } else {
+      numbers += 20.0 * static_cast<double>(inner_width(model)) + 6.0 * model.embedding_dim;
+    }
+  }
+  const double tokens = static_cast<double>(train.batch_size) * train.sequence_length;
+  const double bytes =
+      parameter_count(model) * kBytesPerParameter + tokens * numbers * sizeof(float);
+  const double most = kShareOfMemory * static_cast<double>(devices().front().memory_bytes);
+  check(bytes <= most,
+        "Training this model on batches of {} sequences of {} tokens would need about {:.1f} GB; "
+        "this computer has room for {:.1f} GB. Use smaller batches, shorter sequences or a smaller "
+        "model.",
+        train.batch_size, train.sequence_length, bytes / 1e9, most / 1e9);
 }
 
 double learning_rate_at(const TrainSpec& spec, std::int64_t step) {

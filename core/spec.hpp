@@ -84,10 +84,15 @@ struct RunSpec {
 };
 RunSpec run_spec_from_json(const std::string& json);
 
-/// Throws a sentence unless the sizes are possible and the model fits into `max_bytes` while
-/// training.
+/// Throws a sentence unless the sizes are possible and values, gradients and moments fit into 16
+/// GB. Allocates nothing.
 void validate(const ModelSpec& spec);
 void validate(const TrainSpec& spec);
+/// Throws a sentence unless a training step of this model would fit into this computer's memory.
+void validate(const ModelSpec& model, const TrainSpec& train);
+
+/// Numbers in all parameters of a valid specification; a double, because it may be beyond integers.
+double parameter_count(const ModelSpec& spec);
 
 /// ceil(factor * dim / multiple) * multiple (floor when not `up`), in double as the official code
 /// does.

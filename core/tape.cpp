@@ -21,6 +21,7 @@ void Tape::backward(Var output, const Tensor& gradient) {
   for (std::size_t i = static_cast<std::size_t>(output.id) + 1; i-- > 0;) {
     Node& node = nodes_[i];
     if (node.backward && node.grad.defined()) {
+      stop_if_cancelled();
       node.backward(node.grad);
       // Nobody reads them again: give the memory back for the nodes still to come.
       node.backward = nullptr;

@@ -2,6 +2,7 @@
 // seeing and changing what happens inside: tap.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <span>
 #include <string>
@@ -28,6 +29,11 @@ struct Observer {
   int step = 0;                   ///< time step of the token
 };
 
+/// A pass was given up half-way because somebody asked for it.
+struct Cancelled : Error {
+  Cancelled() : Error("The computation was cancelled.") {}
+};
+
 /// Lives for one forward (and backward) pass. Not shared between threads.
 class Tape {
  public:
@@ -36,7 +42,10 @@ class Tape {
     gradient    ///< also what `backward` needs
   };
 
-  explicit Tape(Mode mode, const Observer* observer = nullptr) : mode_(mode), observer_(observer) {}
+  /// Throws `Cancelled` at the next operation once `cancel` (may be null) has become true.
+  explicit Tape(Mode mode, const Observer* observer = nullptr,
+                const std::atomic<bool>* cancel = nullptr)
+      : mode_(mode), observer_(observer), cancel_(cancel) {}
 
   bool needs_gradients() const { return mode_ == Mode::gradient; }
 
@@ -44,6 +53,7 @@ class Tape {
   /// inputs; it is dropped in inference mode.
   template <typename Backward>
   Var push(Tensor value, Backward&& backward) {
+    stop_if_cancelled();
     Node node{std::move(value), {}, {}};
     if (needs_gradients()) node.backward = std::forward<Backward>(backward);
     nodes_.push_back(std::move(node));
@@ -81,8 +91,13 @@ class Tape {
     std::function<void(const Tensor&)> backward;
   };
 
+  void stop_if_cancelled() const {
+    if (cancel_ && cancel_->load(std::memory_order_relaxed)) throw Cancelled();
+  }
+
   Mode mode_;
   const Observer* observer_;
+  const std::atomic<bool>* cancel_;
   std::string prefix_;
   std::vector<Node> nodes_;
 };

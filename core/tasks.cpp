@@ -7,7 +7,7 @@
 namespace xlab {
 namespace {
 
-/// Training rows use even indices of one long stream, rows for people the far end of it.
+/// Training rows are counted from 0, rows for people from here: no training ever gets this far.
 constexpr std::uint64_t kExamples = std::uint64_t{1} << 62;
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Training: one optimisation step at a time.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "core/model.hpp"
@@ -16,7 +17,8 @@ struct StepResult {
   double gradient_norm = 0.0;  ///< before clipping
   double learning_rate = 0.0;
   std::int64_t tokens = 0;
-  /// False when the loss or the gradient was not finite; then the weights were left as they were.
+  /// False when the loss, the gradient or the new weights were not finite; then the weights were
+  /// left as they were.
   bool finite = true;
 };
 
@@ -27,7 +29,8 @@ class Trainer {
   /// Throws when the specification is impossible or asks for dropout, which is not applied here.
   Trainer(Model& model, const Task& task, const TrainSpec& spec);
 
-  /// One step on batch number `step()`.
+  /// One step on batch number `steps_done()`. Throws when it would not fit into memory, and
+  /// `Cancelled` soon after `cancel` has become true; then nothing has changed.
   StepResult step();
   /// One step on a given batch; targets below zero are ignored.
   StepResult step(const Batch& batch);
@@ -36,6 +39,8 @@ class Trainer {
   const TrainSpec& spec() const { return spec_; }
   /// Multiplies the schedule's learning rate.
   double learning_rate_scale = 1.0;
+  /// Set by another thread to give up the step at hand. Null: nobody does.
+  const std::atomic<bool>* cancel = nullptr;
 
   const Tensor& first_moment() const { return first_moment_; }
   const Tensor& second_moment() const { return second_moment_; }
@@ -43,12 +48,17 @@ class Trainer {
   void resume_at(std::int64_t step) { step_ = step; }
 
  private:
+  /// AdamW with the gradients at hand. Returns false when it would not leave finite weights.
+  bool update(const StepResult& result, double gradient_scale);
+
   Model& model_;
   const Task& task_;
   TrainSpec spec_;
   std::vector<kernels::DecayRange> ranges_;
   Tensor first_moment_, second_moment_;
+  Tensor previous_;  // the weights before the update
   std::int64_t step_ = 0;
+  bool fits_ = false;  // whether a step is known to fit into memory
 };
 
 }  // namespace xlab

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/hash.hpp"
 #include "ui/number.hpp"
 
 namespace xlab::ui {
@@ -11,12 +12,7 @@ namespace {
 
 // A texture has to be uploaded again when its pixels differ, so their digest is its version.
 std::uint64_t digest(const HeatPixels& heat) {
-  std::uint64_t hash = 0x9e3779b97f4a7c15u;
-  for (const std::uint32_t pixel : heat.pixels) {
-    hash = (hash ^ pixel) * 0xff51afd7ed558ccdu;
-    hash ^= hash >> 32;
-  }
-  return hash;
+  return hash_bytes(std::as_bytes(std::span(heat.pixels)));
 }
 
 bool wins(float candidate, float best) {

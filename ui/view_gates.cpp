@@ -272,6 +272,8 @@ class GatesView : public View {
         box.cut_right(painter.px(kRightMargin));
         box.max.x = std::min(
             box.max.x, box.min.x + window_.column_width() * static_cast<float>(window_.count()));
+        bring_hint_into_view(scene, block.prefix + "/" + row.lanes[i].curves.front().value, box,
+                             row.lanes[i].clampable);
         if (!ImGui::IsRectVisible(gutter.min, box.max) || box.empty()) continue;
         ImGui::PushID(static_cast<int>(i));
         if (row.lanes[i].kind == LaneKind::strip) {
@@ -487,12 +489,16 @@ class GatesView : public View {
     const std::vector<Tag> tags = lane.clampable
                                       ? clamp_tags(scene, painter, path, unit, focused, axis, box)
                                       : std::vector<Tag>{};
+    bool on_cross = false;
     for (const Tag& tag : tags) {
       ImGui::PushID(tag.index);
-      if (touch("remove", tag.close).pressed) scene.send(command::RemoveClamp{tag.index});
+      const Touch cross = touch("remove", tag.close);
       ImGui::PopID();
+      if (cross.pressed) scene.send(command::RemoveClamp{tag.index});
+      on_cross |= cross.hovered || cross.held;
     }
-    const Touch mouse = touch("lane", box);
+    Touch mouse = touch("lane", box);
+    if (on_cross && !drag_) mouse = {};
     if (lane.clampable) {
       draw_clamps(scene, painter, path, unit, focused, axis, box);
       for (const Tag& tag : tags) draw_tag(painter, tag);
@@ -502,10 +508,9 @@ class GatesView : public View {
       for (const LaneCurve& curve : lane.curves) {
         const std::string this_path = block.prefix + "/" + curve.value;
         mark_focus(scene, painter, this_path, -1, [&](const ValueRef& ref) {
-          const Recorded* r = trace.find(ref.step, this_path);
-          const bool here =
-              r && ref.head < r->heads && ref.unit < r->dim && (!lane.per_unit || ref.unit == unit);
-          const float y = here ? axis.y(r->at(ref.head, ref.unit), box) : NAN;
+          const float* number = number_at(&trace, ref);
+          const bool here = number && (!lane.per_unit || ref.unit == unit);
+          const float y = here ? axis.y(*number, box) : NAN;
           return ImVec2(window_.x(ref.step), y);
         });
       }
@@ -778,9 +783,9 @@ class GatesView : public View {
 
   /// What the card near the mouse says.
   void describe(const Scene& scene, const Trace& trace, const ValueRef& ref, bool clampable) {
-    const Recorded* recorded = trace.find(ref.step, ref.path);
-    if (!recorded || ref.head >= recorded->heads || ref.unit >= recorded->dim) return;
-    const double value = recorded->at(ref.head, ref.unit);
+    const float* number = number_at(&trace, ref);
+    if (!number) return;
+    const double value = *number;
     const EquationCard* card = explain(ref.path);
     const std::string name = value_name(ref.path);
     const std::string symbol = card ? card->symbol : name;
@@ -790,18 +795,14 @@ class GatesView : public View {
     if (name == "m") card_.push_back({"scale " + log_number(value)});
     const auto& tokens = scene.snapshot.session.tokens;
     std::string where = fmt::format("t = {}, head {}", ref.step, ref.head);
-    if (recorded->dim > 1) where += fmt::format(", unit {}", ref.unit);
+    if (trace.find(ref.step, ref.path)->dim > 1) where += fmt::format(", unit {}", ref.unit);
     if (ref.step < static_cast<int>(tokens.size())) {
       where += ", token " +
                token_label(scene.snapshot.model.get(), tokens[static_cast<std::size_t>(ref.step)]);
     }
     card_.push_back({where});
-    if (const Recorded* free = scene.snapshot.unclamped
-                                   ? scene.snapshot.unclamped->find(ref.step, ref.path)
-                                   : nullptr) {
-      if (ref.head < free->heads && ref.unit < free->dim) {
-        card_.push_back({"without clamps " + short_number(free->at(ref.head, ref.unit))});
-      }
+    if (const float* free = number_at(scene.snapshot.unclamped.get(), ref)) {
+      card_.push_back({"without clamps " + short_number(*free)});
     }
     if (drag_ && drag_->moved) {
       const int steps = drag_->end - drag_->begin;
@@ -820,6 +821,15 @@ class GatesView : public View {
   static bool hint_is_here(const Scene& scene, const std::string& path) {
     const std::string& target = scene.focus.hint_target;
     return !target.empty() && (target == path || target + "_pre" == path);
+  }
+
+  /// Scrolls once to the lane the hint is about; from then on scrolling is the person's business.
+  void bring_hint_into_view(const Scene& scene, const std::string& path, const Box& lane,
+                            bool clampable) {
+    if (scene.focus.hint_target.empty()) scrolled_to_.clear();
+    if (!clampable || !hint_is_here(scene, path) || scrolled_to_ == path) return;
+    scrolled_to_ = path;
+    ImGui::SetScrollFromPosY(lane.centre().y - ImGui::GetWindowPos().y, 0.5f);
   }
 
   /// A pulsing ring on the curve at the cursor, and the sentence where it covers no curve.
@@ -949,7 +959,8 @@ class GatesView : public View {
   int preview_ = -1;  ///< unit under the mouse in a strip, one frame ago
   int next_preview_ = -1;
   std::optional<Drag> drag_;
-  int sent_ = -1;  ///< last cursor asked for during a drag
+  std::string scrolled_to_;  ///< path of the hint that was brought into view
+  int sent_ = -1;            ///< last cursor asked for during a drag
 
   // Of this frame.
   float gutter_ = 0.0f, gutter_label_ = 0.0f, curve_height_ = 0.0f, strip_height_ = 0.0f;
@@ -994,9 +1005,11 @@ Table GatesView::table(const Scene& scene) const {
                                         std::to_string(unit)};
         bool any = false;
         for (const std::string& name : names) {
-          const Recorded* r = trace->find(step, block->prefix + "/" + name);
-          const bool has = r && head < r->heads && unit < r->dim && (r->dim == 1 || listed);
-          row.push_back(has ? full_number(r->at(head, unit)) : "");
+          const ValueRef ref{block->prefix + "/" + name, step, head, unit};
+          const Recorded* r = trace->find(step, ref.path);
+          const float* number = number_at(trace, ref);
+          const bool has = number && (r->dim == 1 || listed);
+          row.push_back(has ? full_number(*number) : "");
           any |= has;
         }
         if (any) table.rows.push_back(std::move(row));

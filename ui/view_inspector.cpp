@@ -71,18 +71,12 @@ Input input_of(const Snapshot& snapshot, const ValueRef& subject, std::string na
     return input;
   }
   const Recorded* r = trace->find(input.ref.step, input.ref.path);
-  if (!r || input.ref.head >= r->heads || r->dim < 1) return input;
-  input.recorded = true;
+  if (!r) return input;
   const bool whole = (of == "s" && (name == "q" || name == "n")) || (of == "h" && name == "q");
-  if (r->dim == 1) input.ref.unit = 0;
-  if (whole) {
-    input.ref.unit = 0;
-    for (int unit = 0; unit < r->dim; ++unit) {
-      input.numbers.push_back(r->at(input.ref.head, unit));
-    }
-  } else if (input.ref.unit < r->dim) {
-    input.numbers = {r->at(input.ref.head, input.ref.unit)};
-  }
+  if (r->dim == 1 || whole) input.ref.unit = 0;
+  const float* number = number_at(trace, input.ref);
+  input.recorded = number != nullptr;
+  if (number) input.numbers.assign(number, number + (whole ? r->dim : 1));
   return input;
 }
 
@@ -195,11 +189,8 @@ class InspectorView : public View {
           live_equation(*snapshot.trace, ref.path, ref.step, ref.head, ref.unit);
       return live.complete ? std::optional(static_cast<float>(live.value)) : std::nullopt;
     }
-    const Recorded* r = snapshot.trace->find(ref.step, ref.path);
-    if (!r || ref.head < 0 || ref.head >= r->heads || ref.unit < 0 || ref.unit >= r->dim) {
-      return std::nullopt;
-    }
-    return r->at(ref.head, ref.unit);
+    const float* number = number_at(snapshot.trace.get(), ref);
+    return number ? std::optional(*number) : std::nullopt;
   }
 
   void card(Scene& scene, Painter& painter, Box& column, const ValueRef& ref,
@@ -271,12 +262,8 @@ class InspectorView : public View {
                       agrees ? "✓ agrees" : "✗ differs from the recorded one"),
           agrees ? palette.text : palette.warning);
     }
-    if (snapshot.unclamped && !is_matrix(name)) {
-      const Recorded* free = snapshot.unclamped->find(ref.step, ref.path);
-      if (free && ref.head < free->heads && ref.unit < free->dim) {
-        row(painter, column, "without clamps", full_number(free->at(ref.head, ref.unit)),
-            palette.text);
-      }
+    if (const float* free = number_at(snapshot.unclamped.get(), ref)) {
+      row(painter, column, "without clamps", full_number(*free), palette.text);
     }
     for (const Clamp& clamp : snapshot.session.clamps) {
       if (clamp.enabled && clamp.path == ref.path && clamp.head == ref.head &&
@@ -293,8 +280,10 @@ class InspectorView : public View {
     if (card.inputs.empty()) return;
     const Palette& palette = painter.palette();
     const float line = painter.line_height();
+    const std::string titles[] = {"computed from (point at one to see where it is)",
+                                  "computed from"};
     painter.text_in(column.cut_top(line + painter.px(2)), palette.muted_text,
-                    "computed from (point at one to see where it is)");
+                    painter.fit_first(titles, column.width()));
     int index = 0;
     for (const std::string& name : card.inputs) {
       const Input input = input_of(scene.snapshot, ref, name);

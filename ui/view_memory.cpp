@@ -194,9 +194,9 @@ class MemoryView : public View {
     // Legends at the bottom, side by side where there is room.
     const std::string scope =
         locked_ ? "all heads, locked (largest so far)" : "all heads, this step";
-    Legend legend{mode_ == Mode::value ? "C / exp(m)" : "i' k vᵀ", scope, "",
+    Legend legend{mode_ == Mode::value ? "C[k, v] / exp(m)" : "i' k vᵀ", scope, "",
                   outside(shown.cells, colours)};
-    Legend n_legend{"n / exp(m)", "", "", outside(shown.n, n_colours)};
+    Legend n_legend{"n[k] / exp(m)", "", "", outside(shown.n, n_colours)};
     Grid grid = fit_grid(painter, shown, rest, 2 * line);
     if (grid.scale < 1.0f) legend.transform = "largest |x| of a pixel";
     const float both = legend_width(painter, colours, legend) + painter.px(18) +

@@ -1,0 +1,28 @@
+// Reading JSON that may come from strangers.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "kernels/check.hpp"
+
+namespace xlab {
+
+/// Deeper than anything here is written; what walks a document may recurse this far.
+inline constexpr int kMostJsonDepth = 16;
+
+/// The JSON in `text`. Throws a sentence about `what` ("The specification") when it is none or is
+/// nested deeper than `kMostJsonDepth`.
+inline nlohmann::json parse_json(const std::string& text, const std::string& what) {
+  const auto shallow = [&](int depth, nlohmann::json::parse_event_t, const nlohmann::json&) {
+    check(depth <= kMostJsonDepth, "{} is nested deeper than {} levels.", what, kMostJsonDepth);
+    return true;
+  };
+  try {
+    return nlohmann::json::parse(text, shallow);
+  } catch (const nlohmann::json::exception& e) {
+    throw Error(fmt::format("{} is not valid JSON: {}.", what, e.what()));
+  }
+}
+
+}  // namespace xlab
