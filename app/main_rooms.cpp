@@ -133,8 +133,8 @@ void MainWindow::default_layout(Room room) {
     case Room::explore:
       sizes({time, gates}, {bar, rest}, Qt::Vertical);
       sizes({gates, memory, next}, {w * 42 / 100, w * 34 / 100, w * 24 / 100}, Qt::Horizontal);
-      sizes({memory, inspector}, {rest * 56 / 100, rest * 44 / 100}, Qt::Vertical);
-      sizes({next, prompt_}, {rest * 56 / 100, rest * 44 / 100}, Qt::Vertical);
+      sizes({memory, inspector}, {rest * 53 / 100, rest * 47 / 100}, Qt::Vertical);
+      sizes({next, prompt_}, {rest * 53 / 100, rest * 47 / 100}, Qt::Vertical);
       prompt_->raise();
       break;
     case Room::train:
@@ -149,7 +149,7 @@ void MainWindow::default_layout(Room room) {
       sizes({prompt_, time}, {w * 27 / 100, w * 73 / 100}, Qt::Horizontal);
       sizes({time, next}, {bar, rest}, Qt::Vertical);
       sizes({next, memory}, {w * 33 / 100, w * 40 / 100}, Qt::Horizontal);
-      sizes({memory, inspector}, {rest * 56 / 100, rest * 44 / 100}, Qt::Vertical);
+      sizes({memory, inspector}, {rest * 53 / 100, rest * 47 / 100}, Qt::Vertical);
       sizes({prompt_, model_}, {h * 60 / 100, h * 40 / 100}, Qt::Vertical);
       break;
   }
