@@ -4,36 +4,19 @@
 #include <imgui_freetype.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <filesystem>
 #include <map>
 #include <string>
 
+#include "ui/glyphs.hpp"
+
 namespace xlab::app {
 namespace {
 
-// Pairs of first and last letter, ended by zero. What the views write: text, mathematics, marks.
-constexpr std::array<ImWchar, 39> kRanges = {0x0020, 0x00FF,  // Latin and Latin-1
-                                             0x0100, 0x017F,  // Latin extended A
-                                             0x02B0, 0x02FF,  // modifier letters
-                                             0x0300, 0x036F,  // combining marks
-                                             0x0370, 0x03FF,  // Greek
-                                             0x0400, 0x04FF,  // Cyrillic, for texts
-                                             0x1D2C, 0x1D7F,  // small raised and lowered letters
-                                             0x1E00, 0x1EFF,  // Latin with marks
-                                             0x2000, 0x206F,  // punctuation
-                                             0x2070, 0x209F,  // superscripts and subscripts
-                                             0x20A0, 0x20CF,  // currency
-                                             0x2100, 0x218F,  // letter-like, fractions
-                                             0x2190, 0x22FF,  // arrows, operators
-                                             0x2300, 0x23FF,  // technical
-                                             0x2500, 0x25FF,  // boxes and shapes
-                                             0x2600, 0x266F,  // symbols
-                                             0x2713, 0x2718,  // ticks and crosses
-                                             0x27E6, 0x27EF,  // brackets
-                                             0xFFFD, 0xFFFD,  // replacement
-                                             0};
+/// Height of DejaVu Sans from its highest to its lowest stroke, over its nominal size. FreeType is
+/// asked for the former, while sizes on the screen are meant as the latter, as Qt means them.
+constexpr float kHeightOverSize = 1.164f;
 
 std::string font_file(const char* name) {
   for (const char* folder : {"/usr/share/fonts/truetype/dejavu/", "/usr/share/fonts/dejavu/",
@@ -44,6 +27,20 @@ std::string font_file(const char* name) {
     }
   }
   return {};
+}
+
+/// Text written beside pictures of the views: letters with marks of their own.
+const ImWchar* letters() {
+  static const ImVector<ImWchar> ranges = [] {
+    constexpr ImWchar kMarks[] = {0x02B0, 0x036F, 0x1E00, 0x1EFF, 0x20A0, 0x20CF, 0};
+    ImVector<ImWchar> built;
+    ImFontGlyphRangesBuilder builder;
+    builder.AddRanges(ui::glyph_ranges());
+    builder.AddRanges(kMarks);
+    builder.BuildRanges(&built);
+    return built;
+  }();
+  return ranges.Data;
 }
 
 void build(ImFontAtlas& atlas, float pixels) {
@@ -57,12 +54,16 @@ void build(ImFontAtlas& atlas, float pixels) {
     config.SizePixels = pixels;
     atlas.AddFontDefault(&config);
     atlas.AddFontDefault(&config);
-  } else {
-    atlas.AddFontFromFileTTF(regular.c_str(), pixels, &config, kRanges.data());
-    atlas.AddFontFromFileTTF((bold.empty() ? regular : bold).c_str(), pixels, &config,
-                             kRanges.data());
+    atlas.Build();
+    return;
   }
+  const float height = std::round(pixels * kHeightOverSize);
+  // Half of what the strokes need beyond the nominal size goes above it, half below.
+  config.GlyphOffset.y = -std::floor((height - pixels) / 2);
+  atlas.AddFontFromFileTTF(regular.c_str(), height, &config, letters());
+  atlas.AddFontFromFileTTF((bold.empty() ? regular : bold).c_str(), height, &config, letters());
   atlas.Build();
+  for (ImFont* font : atlas.Fonts) font->FontSize = pixels;
 }
 
 }  // namespace

@@ -144,9 +144,9 @@ class Tour {
             .arg(s.session.cursor + 1)
             .arg(tokens.size())
             .arg(tokens.join(' ')));
-    const auto cursor = static_cast<std::size_t>(std::max(0, s.session.cursor));
-    if (cursor < s.session.expected.size() && s.session.expected[cursor] >= 0) {
-      say(QString("Right answer: `%1`.\n").arg(label_of(s, s.session.expected[cursor])));
+    const auto to_come = static_cast<std::size_t>(std::max(0, s.session.cursor + 1));
+    if (to_come < s.session.expected.size() && s.session.expected[to_come] >= 0) {
+      say(QString("Right answer: `%1`.\n").arg(label_of(s, s.session.expected[to_come])));
     }
     say(QString("Top choice for the next token: `%1` with probability %2.\n")
             .arg(before_.label, three_digits(before_.probability)));
@@ -165,11 +165,14 @@ class Tour {
     }
     const std::string path = block->prefix + "/forget_gate_pre";
     const int heads = block->heads, cursor = s.session.cursor;
-    drag(path, 0, 1, cursor);
-    tell_choice("Head 1 alone");
+    const int first = window_.stage().focus().head;
+    drag(path, first, cursor);
+    tell_choice(QString("Head %1 alone").arg(first));
     stop("one-head-forgets");
     if (heads > 1) {
-      drag(path, 1, heads, cursor);
+      for (int head = 0; head < heads; ++head) {
+        if (head != first) drag(path, head, cursor);
+      }
       tell_choice("All heads");
       stop("all-heads-forget");
     }
@@ -178,19 +181,17 @@ class Tour {
     tell_choice("Let go again");
   }
 
-  /// Pulls the forget gates of some heads down at the cursor, as a mouse would.
-  void drag(const std::string& path, int first, int last, int step) {
+  /// Pulls the forget gate of a head down at a step, as a mouse would.
+  void drag(const std::string& path, int head, int step) {
     constexpr int kMoves = 8;
     constexpr float kLowest = -10.0f;
-    for (int head = first; head < last; ++head) {
-      const Recorded* recorded = now().trace ? now().trace->find(step, path) : nullptr;
-      const float start = recorded ? recorded->at(head, 0) : 0.0f;
-      for (int i = 1; i <= kMoves; ++i) {
-        const float value = start + (kLowest - start) * static_cast<float>(i) / kMoves;
-        window_.stage().send(command::SetClamp{
-            Clamp{.path = path, .head = head, .begin = step, .end = step + 1, .value = value}});
-        wait(20);
-      }
+    const Recorded* recorded = now().trace ? now().trace->find(step, path) : nullptr;
+    const float start = recorded ? recorded->at(head, 0) : 0.0f;
+    for (int i = 1; i <= kMoves; ++i) {
+      const float value = start + (kLowest - start) * static_cast<float>(i) / kMoves;
+      window_.stage().send(command::SetClamp{
+          Clamp{.path = path, .head = head, .begin = step, .end = step + 1, .value = value}});
+      wait(20);
     }
     settle(window_);
   }

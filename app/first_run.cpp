@@ -3,6 +3,7 @@
 
 #include <QFile>
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace xlab::app {
@@ -17,6 +18,23 @@ std::shared_ptr<const std::vector<std::byte>> preset() {
   auto bytes = std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(content.size()));
   std::memcpy(bytes->data(), content.data(), bytes->size());
   return bytes;
+}
+
+/// The head that reads most from its memory at a step: there forgetting shows. The read-out is
+/// divided by max(|s|, exp(-m)), so a head reads in earnest where |s| exp(m) is large.
+int busiest_head(const Trace* trace, const BlockCard& block, int step) {
+  const Recorded* s = trace ? trace->find(step, block.prefix + "/s") : nullptr;
+  const Recorded* m = trace ? trace->find(step, block.prefix + "/m") : nullptr;
+  int best = 0;
+  float most = -1.0f;
+  for (int head = 0; s && m && head < block.heads; ++head) {
+    const float reads = std::abs(s->at(head, 0)) * std::exp(m->at(head, 0));
+    if (reads > most) {
+      most = reads;
+      best = head;
+    }
+  }
+  return best;
 }
 
 }  // namespace
@@ -55,7 +73,9 @@ void FirstRun::play() {
 
 void FirstRun::skip() {
   const int last = static_cast<int>(stage_.snapshot().session.tokens.size()) - 1;
-  if (state_ == State::playing) stage_.send(command::SetCursor{last});
+  if (state_ != State::playing) return;
+  stage_.send(command::StopPlaying{});
+  stage_.send(command::SetCursor{last});
 }
 
 void FirstRun::follow_snapshot() {
@@ -84,6 +104,11 @@ void FirstRun::follow_snapshot() {
     ui::Focus focus = stage_.focus();
     focus.hint_target = first->prefix + "/forget_gate_pre";
     focus.hint = tr("Drag the forget gate down: make it forget.").toStdString();
+    focus.block = static_cast<int>(first - blocks.begin());
+    focus.head = busiest_head(now.trace.get(), *first, session.cursor);
+    // The inspector explains the gate that is about to be dragged.
+    focus.pinned = ui::ValueRef{
+        .path = first->prefix + "/forget_gate", .step = session.cursor, .head = focus.head};
     stage_.set_focus(focus);
   }
 }

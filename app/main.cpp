@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <QApplication>
 #include <QIcon>
+#include <QLoggingCategory>
 #include <QScreen>
 #include <QStyleFactory>
 #include <QSurfaceFormat>
@@ -110,6 +111,8 @@ int main(int argc, char** argv) {
           kNoWindow);
     }
     qputenv("QT_QPA_PLATFORM", "offscreen");
+    // Qt's remarks about a platform without windows help nobody here.
+    QLoggingCategory::setFilterRules("default.warning=false");
   }
 
   QSurfaceFormat format;

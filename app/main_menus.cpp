@@ -75,7 +75,7 @@ void MainWindow::make_menus() {
   follow_history();
 
   QMenu* run = menuBar()->addMenu(tr("&Run"));
-  train_ = add(run, tr("Train"), QKeySequence("T"), [this] { toggle_training(); });
+  train_ = add(run, tr("Start training"), QKeySequence("T"), [this] { toggle_training(); });
   train_->setCheckable(true);
   add(run, tr("&One step"), QKeySequence("Shift+T"),
       [this] { stage_.send(command::TrainOneStep{}); });
@@ -117,7 +117,7 @@ void MainWindow::make_menus() {
     ViewDock* dock = views_[i];
     QAction* action = add(see, dock->windowTitle(), QKeySequence(QString::number(i + 1)), [dock] {
       // A dock behind a tab comes to the front before it is closed.
-      const bool seen = dock->isVisible() && !dock->visibleRegion().isEmpty();
+      const bool seen = dock->seen();
       dock->setVisible(!seen);
       if (!seen) dock->raise();
     });
@@ -207,10 +207,11 @@ void MainWindow::make_tool_bar() {
   QToolBar* bar = addToolBar(tr("Rooms and time"));
   bar->setObjectName("tool_bar");
   bar->setMovable(false);
+  tool_bar_ = bar;
   const auto add_button = [bar](QAction* action, bool text) {
     bar->addAction(action);
     auto* button = qobject_cast<QToolButton*>(bar->widgetForAction(action));
-    button->setToolButtonStyle(text ? Qt::ToolButtonTextOnly : Qt::ToolButtonIconOnly);
+    button->setToolButtonStyle(text ? Qt::ToolButtonTextBesideIcon : Qt::ToolButtonIconOnly);
     button->setFocusPolicy(Qt::TabFocus);
     button->setAccessibleName(without_mnemonic(action->text()));
   };

@@ -1,8 +1,11 @@
 // The three layouts, the maximised dock, and what is remembered of them.
 #include <QActionGroup>
 #include <QApplication>
+#include <QMenuBar>
 #include <QScreen>
 #include <QSettings>
+#include <QStatusBar>
+#include <QToolBar>
 #include <cmath>
 
 #include "app/banner.hpp"
@@ -13,6 +16,8 @@ namespace {
 
 /// Saved layouts of another number are forgotten.
 constexpr int kLayoutVersion = 1;
+/// The time bar with all its rows, in pixels at 100 %.
+constexpr int kTimeHeight = 158;
 constexpr const char* kRoomNames[] = {"explore", "train", "generate"};
 
 QString palette_text(ui::PaletteName name) {
@@ -54,6 +59,8 @@ void MainWindow::show_room() {
   const bool message = !banner_->isHidden();
   if (kept.isEmpty() || !restoreState(kept, kLayoutVersion)) default_layout(room_);
   banner_->setVisible(message);
+  // Keys belong to the drawings until a control is chosen.
+  view("time")->canvas().setFocus();
 }
 
 void MainWindow::reset_layout() {
@@ -117,19 +124,22 @@ void MainWindow::default_layout(Room room) {
   for (QDockWidget* dock : docks) dock->setVisible(visible.contains(dock));
   const auto sizes = [this](const QList<QDockWidget*>& list, const QList<int>& shares,
                             Qt::Orientation direction) { resizeDocks(list, shares, direction); };
-  const int w = width(), h = height();
-  const int bar = time->sizeHint().height();
+  // Bars above and below the docks take their part first.
+  const int w = width();
+  const int h = height() - menuBar()->height() - statusBar()->height() - tool_bar_->height();
+  const int bar = scaled(stage_.look(), kTimeHeight);
+  const int rest = std::max(1, h - bar);
   switch (room) {
     case Room::explore:
-      sizes({time, gates}, {bar, h - bar}, Qt::Vertical);
+      sizes({time, gates}, {bar, rest}, Qt::Vertical);
       sizes({gates, memory, next}, {w * 42 / 100, w * 34 / 100, w * 24 / 100}, Qt::Horizontal);
-      sizes({memory, inspector}, {h * 58 / 100, h * 42 / 100}, Qt::Vertical);
-      sizes({next, prompt_}, {h * 58 / 100, h * 42 / 100}, Qt::Vertical);
+      sizes({memory, inspector}, {rest * 56 / 100, rest * 44 / 100}, Qt::Vertical);
+      sizes({next, prompt_}, {rest * 56 / 100, rest * 44 / 100}, Qt::Vertical);
       prompt_->raise();
       break;
     case Room::train:
       sizes({trainer_, time}, {w * 26 / 100, w * 74 / 100}, Qt::Horizontal);
-      sizes({time, loss, gates}, {bar, (h - bar) * 45 / 100, (h - bar) * 55 / 100}, Qt::Vertical);
+      sizes({time, loss, gates}, {bar, rest * 45 / 100, rest * 55 / 100}, Qt::Vertical);
       sizes({gates, memory}, {w * 40 / 100, w * 34 / 100}, Qt::Horizontal);
       sizes({loss, next}, {w * 50 / 100, w * 24 / 100}, Qt::Horizontal);
       sizes({trainer_, task_}, {h * 52 / 100, h * 48 / 100}, Qt::Vertical);
@@ -137,9 +147,9 @@ void MainWindow::default_layout(Room room) {
       break;
     case Room::generate:
       sizes({prompt_, time}, {w * 27 / 100, w * 73 / 100}, Qt::Horizontal);
-      sizes({time, next}, {bar, h - bar}, Qt::Vertical);
+      sizes({time, next}, {bar, rest}, Qt::Vertical);
       sizes({next, memory}, {w * 33 / 100, w * 40 / 100}, Qt::Horizontal);
-      sizes({memory, inspector}, {h * 56 / 100, h * 44 / 100}, Qt::Vertical);
+      sizes({memory, inspector}, {rest * 56 / 100, rest * 44 / 100}, Qt::Vertical);
       sizes({prompt_, model_}, {h * 60 / 100, h * 40 / 100}, Qt::Vertical);
       break;
   }

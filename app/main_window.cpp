@@ -13,11 +13,10 @@
 #include <QFileInfo>
 #include <QKeyEvent>
 #include <QLabel>
-#include <QLineEdit>
 #include <QMenuBar>
 #include <QMessageBox>
 #include <QMimeData>
-#include <QPlainTextEdit>
+#include <QScrollArea>
 #include <QStatusBar>
 #include <QUrl>
 #include <chrono>
@@ -66,6 +65,7 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
       history_(new ClampHistory(stage_, this)) {
   setWindowTitle("xLSTM Lab[*]");
   setAcceptDrops(true);
+  setContentsMargins(5, 0, 5, 0);
   setDockNestingEnabled(true);
   setDockOptions(AllowNestedDocks | AllowTabbedDocks | AnimatedDocks);
   setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
@@ -80,7 +80,11 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
   qApp->installEventFilter(this);
 
   connect(&stage_.engine(), &EngineLink::changed, this, &MainWindow::follow_snapshot);
-  connect(&stage_.engine(), &EngineLink::failed, banner_, &Banner::tell);
+  connect(&stage_.engine(), &EngineLink::failed, this, [this](const QString& sentence) {
+    banner_->tell(sentence);
+    // A file that cannot be opened does not leave an empty window.
+    if (!stage_.snapshot().model && !first_run_->begun()) begin();
+  });
   connect(&stage_.engine(), &EngineLink::noticed, this,
           [this](const QString& sentence) { statusBar()->showMessage(sentence, 8000); });
   connect(&stage_, &Stage::look_changed, this, &MainWindow::follow_look);
@@ -110,7 +114,14 @@ void MainWindow::make_docks() {
   }
   const auto panel = [this](const char* name, const QString& title, QWidget* contents) {
     auto* dock = new Dock(stage_, name, title, this);
-    dock->set_contents(contents);
+    // In a small window a panel scrolls instead of asking for more room.
+    auto* scroll = new QScrollArea;
+    scroll->setWidgetResizable(true);
+    scroll->setFrameShape(QFrame::NoFrame);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll->setFocusPolicy(Qt::NoFocus);
+    scroll->setWidget(contents);
+    dock->set_contents(scroll);
     return dock;
   };
   model_ = panel("panel_model", tr("Model"), new ModelPanel(stage_));
@@ -166,6 +177,10 @@ void MainWindow::follow_look() {
   apply_look(stage_.look());
   const QColor colour = theme(stage_.look().palette).text;
   for (const auto& [action, shape] : icons_) action->setIcon(icon(shape, colour));
+  const int side = scaled(stage_.look(), 16);
+  tool_bar_->setIconSize(QSize(side, side));
+  play_->setIcon({});
+  train_->setIcon({});
   follow_snapshot();
 }
 
@@ -176,12 +191,15 @@ void MainWindow::follow_snapshot() {
   const QColor colour = theme(stage_.look().palette).text;
   if (play_->isChecked() != playing || play_->icon().isNull()) {
     play_->setChecked(playing);
-    play_->setIcon(icon(playing ? Shape::pause : Shape::play, colour));
+    play_->setIcon(icon(playing ? Shape::pause : Shape::play,
+                        playing ? theme(stage_.look().palette).accent_text : colour));
     play_->setText(playing ? tr("Pause the cursor") : tr("Play"));
   }
-  if (train_->isChecked() != training) {
+  if (train_->isChecked() != training || train_->icon().isNull()) {
     train_->setChecked(training);
-    train_->setText(training ? tr("Pause training") : tr("Train"));
+    train_->setIcon(icon(training ? Shape::pause : Shape::play,
+                         training ? theme(stage_.look().palette).accent_text : colour));
+    train_->setText(training ? tr("Pause training") : tr("Start training"));
   }
   speed_->setText(tr("%1 tokens/s").arg(three_digits(now.session.tokens_per_second)));
   if (now.run_id != run_id_) {
@@ -223,7 +241,7 @@ bool MainWindow::at_rest() const {
 double MainWindow::frame_ms() const {
   double slowest = 0.0;
   for (ViewDock* dock : views_) {
-    if (dock->canvas().isVisible()) slowest = std::max(slowest, dock->canvas().frame_ms());
+    if (dock->canvas().seen()) slowest = std::max(slowest, dock->canvas().frame_ms());
   }
   return slowest;
 }

@@ -103,6 +103,7 @@ class MainWindow : public QMainWindow {
   Stage stage_;
   FirstRun* first_run_;
   ClampHistory* history_;
+  QToolBar* tool_bar_ = nullptr;
   Banner* banner_ = nullptr;
   QList<ViewDock*> views_;
   Dock *model_ = nullptr, *task_ = nullptr, *trainer_ = nullptr, *prompt_ = nullptr;

@@ -31,11 +31,12 @@ ModelPanel::ModelPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(
   blocks_ = new QTreeWidget;
   blocks_->setAccessibleName(tr("Blocks of the model; choose one to look into"));
   blocks_->setToolTip(tr("Choose the block that all views show"));
-  blocks_->setHeaderLabels({tr("Block"), tr("Heads"), tr("Keys × values"), tr("Parameters")});
+  blocks_->setHeaderLabels({tr("Block"), tr("Heads"), tr("Memory"), tr("Parameters")});
   blocks_->setRootIsDecorated(false);
   blocks_->setUniformRowHeights(true);
   blocks_->header()->setSectionResizeMode(QHeaderView::ResizeToContents);
   blocks_->header()->setStretchLastSection(true);
+  blocks_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   blocks_->setMinimumHeight(60);
   column->addWidget(blocks_, 1);
 

@@ -52,14 +52,17 @@ QFrame* line() {
 
 QString words_of(const Clamp& clamp) {
   const EquationCard* card = explain(clamp.path);
-  QString what = card ? QString::fromStdString(card->title) : QString::fromStdString(clamp.path);
+  const QString what =
+      card ? QString::fromStdString(card->title) : QString::fromStdString(clamp.path);
   const QString block = QString::fromStdString(clamp.path).section('/', 0, 0);
-  what += PromptPanel::tr(", %1, head %2").arg(block).arg(clamp.head + 1);
-  if (clamp.unit > 0) what += PromptPanel::tr(", unit %1").arg(clamp.unit);
+  const QString unit = clamp.unit > 0 ? PromptPanel::tr(", unit %1").arg(clamp.unit) : QString();
   const QString steps = clamp.end - clamp.begin == 1
                             ? PromptPanel::tr("step %1").arg(clamp.begin)
                             : PromptPanel::tr("steps %1–%2").arg(clamp.begin).arg(clamp.end - 1);
-  return what + ", " + steps + ": " + three_digits(static_cast<double>(clamp.value));
+  return PromptPanel::tr("%1 = %2\n%3, head %4%5, %6")
+      .arg(what, three_digits(static_cast<double>(clamp.value)), block)
+      .arg(clamp.head)
+      .arg(unit, steps);
 }
 
 PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage) {
@@ -111,7 +114,7 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
   auto* inside = new QWidget;
   list_ = new QVBoxLayout(inside);
   list_->setContentsMargins(0, 0, 0, 0);
-  list_->setSpacing(2);
+  list_->setSpacing(4);
   list_->addWidget(no_clamps_);
   list_->addStretch(1);
   auto* scroll = new QScrollArea;
@@ -181,7 +184,7 @@ void PromptPanel::show_clamps(const std::vector<Clamp>& clamps) {
     remove->setToolTip(tr("Let go"));
     remove->setAccessibleName(tr("Remove clamp %1").arg(index + 1));
     layout->addWidget(box, 1);
-    layout->addWidget(remove);
+    layout->addWidget(remove, 0, Qt::AlignTop);
     list_->insertWidget(list_->count() - 1, row);
     boxes_.push_back(box);
     connect(box, &QCheckBox::clicked, this, [this, index](bool enabled) {
@@ -194,7 +197,7 @@ void PromptPanel::show_clamps(const std::vector<Clamp>& clamps) {
     const QString words = words_of(clamps[i]);
     boxes_[i]->setText(words);
     boxes_[i]->setToolTip(words);
-    boxes_[i]->setAccessibleName(words);
+    boxes_[i]->setAccessibleName(QString(words).replace('\n', ", "));
     boxes_[i]->setChecked(clamps[i].enabled);
   }
   no_clamps_->setVisible(clamps.empty());

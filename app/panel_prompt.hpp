@@ -14,7 +14,7 @@ class QPushButton;
 
 namespace xlab::app {
 
-/// A clamp in words, e.g. "forget gate, head 1, steps 3 to 7: −4.00".
+/// A clamp in words on two lines: the value, and where it is held.
 QString words_of(const Clamp& clamp);
 
 class PromptPanel : public QWidget {

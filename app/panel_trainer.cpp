@@ -17,7 +17,19 @@ namespace {
 
 constexpr double kNotches = 100.0;
 
-enum Fact { kState, kStep, kLoss, kAccuracy, kRate, kGradient, kSpeed, kTime, kBatch, kSeed };
+enum Fact {
+  kState,
+  kStep,
+  kLoss,
+  kMean,
+  kAccuracy,
+  kRate,
+  kGradient,
+  kSpeed,
+  kTime,
+  kBatch,
+  kSeed
+};
 
 }  // namespace
 
@@ -51,6 +63,7 @@ TrainerPanel::TrainerPanel(Stage& stage, QWidget* parent) : QWidget(parent), sta
   limit_->setSpecialValueText(tr("no limit"));
   limit_->setSuffix(tr(" steps"));
   limit_->setKeyboardTracking(false);
+  limit_->setButtonSymbols(QAbstractSpinBox::NoButtons);
   limit_->setAccessibleName(tr("Step limit"));
   limit_->setToolTip(tr("Training pauses by itself after this many steps"));
   const auto caption = [](const QString& text) {
@@ -65,8 +78,9 @@ TrainerPanel::TrainerPanel(Stage& stage, QWidget* parent) : QWidget(parent), sta
   grid->addWidget(limit_, 1, 1, 1, 2);
   column->addLayout(grid);
 
-  facts_ = new Facts({tr("State"), tr("Step"), tr("Loss"), tr("Accuracy"), tr("Learning rate"),
-                      tr("Gradient norm"), tr("Speed"), tr("Time"), tr("Batch"), tr("Seed")});
+  facts_ = new Facts({tr("State"), tr("Step"), tr("Loss"), tr("Mean loss"), tr("Accuracy"),
+                      tr("Learning rate"), tr("Gradient norm"), tr("Speed"), tr("Time"),
+                      tr("Batch"), tr("Seed")});
   column->addWidget(facts_);
   column->addStretch(1);
 
@@ -107,11 +121,8 @@ void TrainerPanel::follow_snapshot() {
   facts_->set(kState, words[static_cast<int>(train.state)]);
   facts_->set(kStep, grouped(train.step));
   const bool trained = train.step > 0;
-  facts_->set(
-      kLoss,
-      trained
-          ? tr("%1 nats (mean %2)").arg(three_digits(train.loss), three_digits(train.smoothed_loss))
-          : "–");
+  facts_->set(kLoss, trained ? tr("%1 nats").arg(three_digits(train.loss)) : "–");
+  facts_->set(kMean, trained ? tr("%1 nats").arg(three_digits(train.smoothed_loss)) : "–");
   facts_->set(kAccuracy,
               trained ? QLocale::c().toString(100.0 * train.accuracy, 'f', 1) + " %" : "–");
   facts_->set(kRate, three_digits(train.learning_rate));

@@ -42,8 +42,8 @@ install_packages() {
     as_root=(sudo)
   fi
   echo "Installing ${#missing[@]} packages: ${missing[*]}" >&2
-  if ! "${as_root[@]}" apt-get update -q >&2 ||
-    ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}" >&2; then
+  "${as_root[@]}" apt-get update -q >&2 || true # one unreachable source need not matter
+  if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}" >&2; then
     echo "The packages could not be installed. Check the network, then run:" >&2
     echo "  sudo apt-get update && sudo ${install[*]}" >&2
     return 1

@@ -58,6 +58,7 @@ QWidget#dock_title QToolButton:hover { background: @soft; }
 QWidget#dock_title QToolButton:checked { background: @soft; border-color: @accent; }
 QWidget#dock_title QToolButton:focus { border-color: @accent; }
 QWidget#dock_title QToolButton::menu-indicator { image: none; width: 0px; }
+QTabBar { qproperty-drawBase: 0; }
 QTabBar::tab { background: transparent; color: @muted; padding: 4px 12px; border: none; border-bottom: 2px solid transparent; }
 QTabBar::tab:selected { color: @text; border-bottom-color: @accent; }
 QTabBar::tab:hover { color: @text; }
@@ -70,6 +71,9 @@ QPushButton#primary { background: @accent; color: @on_accent; border-color: @acc
 QPushButton#primary:hover { background: @accent_dark; }
 QPushButton#primary:focus { border: 2px solid @text; }
 QComboBox QAbstractItemView { background: @panel; color: @text; selection-background-color: @soft; selection-color: @text; border: 1px solid @line; }
+QComboBox::drop-down { border: none; width: @knob2; }
+QComboBox::down-arrow { image: none; width: 0px; height: 0px; border-left: 4px solid @field; border-right: 4px solid @field; border-top: 5px solid @muted; }
+QSlider:horizontal { min-height: @knob2; }
 QSlider::groove:horizontal { height: 4px; background: @line; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: @accent; border-radius: 2px; }
 QSlider::handle:horizontal { background: @panel; border: 2px solid @accent; width: @knob; height: @knob; margin: -@knob_margin 0; border-radius: @knob_round; }
@@ -89,6 +93,7 @@ QWidget#banner { background: @warning_back; border: 1px solid @warning; border-r
 QWidget#banner QLabel { color: @text; }
 QWidget#banner QToolButton { border: 1px solid transparent; border-radius: 4px; padding: 2px; }
 QWidget#banner QToolButton:hover, QWidget#banner QToolButton:focus { border-color: @warning; }
+QFrame#rule { background: @line; border: none; }
 QLabel#caption { color: @muted; }
 QLabel#figure { color: @text; font-weight: bold; }
 )";
@@ -98,15 +103,14 @@ QLabel#figure { color: @text; font-weight: bold; }
 Theme theme(ui::PaletteName name) {
   const ui::Palette& p = ui::palette(name);
   Theme t;
-  t.panel = qt_colour(p.background);
+  t.window = qt_colour(p.background);
+  t.panel = qt_colour(p.panel);
+  t.raised = qt_colour(p.panel);
   t.text = qt_colour(p.text);
   t.muted = qt_colour(p.muted_text);
   t.line = qt_colour(p.grid);
   t.accent = qt_colour(p.accent);
   t.warning = qt_colour(p.warning);
-  const bool dark = name == ui::PaletteName::dark;
-  t.window = dark ? t.panel.darker(135) : mix(t.panel, QColor(40, 60, 90), 0.06);
-  t.raised = dark ? mix(t.panel, Qt::white, 0.07) : QColor(Qt::white);
   t.accent_text = t.accent.lightnessF() > 0.6 ? QColor(16, 20, 26) : QColor(Qt::white);
   return t;
 }
@@ -159,6 +163,7 @@ void apply_look(const CanvasLook& look) {
       {"@soft", mix(t.panel, t.accent, 0.16).name()},
       {"@warning_back", mix(t.panel, t.warning, 0.12).name()},
       {"@warning", t.warning.name()},
+      {"@knob2", QString("%1px").arg(scaled(look, 22))},
       {"@knob_margin", QString("%1px").arg((knob + 4 - 4) / 2)},
       {"@knob_round", QString("%1px").arg((knob + 4) / 2)},
       {"@knob", QString("%1px").arg(knob)},
@@ -204,10 +209,6 @@ QIcon icon(Shape shape, const QColor& colour) {
       painter.drawRect(QRectF(14, 12, 12, 40));
       painter.drawRect(QRectF(38, 12, 12, 40));
       break;
-    case Shape::step:
-      bar(11);
-      triangle(26, 54);
-      break;
     case Shape::forward:
       triangle(12, 44);
       bar(46);
@@ -233,11 +234,6 @@ QIcon icon(Shape shape, const QColor& colour) {
       stroke(6);
       painter.drawLine(16, 16, 48, 48);
       painter.drawLine(48, 16, 16, 48);
-      break;
-    case Shape::detach:
-      stroke(5);
-      painter.drawRoundedRect(QRectF(10, 22, 32, 32), 4, 4);
-      painter.drawPolyline(QPolygonF({QPointF(24, 10), QPointF(54, 10), QPointF(54, 40)}));
       break;
   }
   return QIcon(pixmap);

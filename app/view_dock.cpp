@@ -11,6 +11,7 @@ namespace xlab::app {
 namespace {
 
 constexpr int kTableIntervalMs = 250;
+constexpr int kTitleHeight = 28;
 
 /// A table needs no textures.
 struct NoImages : ui::Images {
@@ -70,8 +71,9 @@ ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent
   const QString title = windowTitle();
   const auto draw_live = [this](ui::Images& images, ImVec2 size, float scale) {
     ui::Focus focus = stage_.focus();
-    draw(images, size, scale, stage_.look().palette, focus);
+    const bool moves = draw(images, size, scale, stage_.look().palette, focus);
     stage_.set_focus(focus);
+    canvas_->set_animating(moves);
   };
   canvas_ = new Canvas(stage.canvas_kind(), draw_live);
   canvas_->setAccessibleName(title);
@@ -117,8 +119,9 @@ ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent
 
   const ImVec2 smallest = view_->minimum_size();
   canvas_->setMinimumSize(static_cast<int>(smallest.x / 2), static_cast<int>(smallest.y / 2));
+  set_hint(QSize(static_cast<int>(smallest.x), static_cast<int>(smallest.y) + kTitleHeight));
   connect(&stage.engine(), &EngineLink::changed, this, &ViewDock::follow_snapshot);
-  connect(&stage, &Stage::focus_changed, this, &ViewDock::follow_focus);
+  connect(&stage, &Stage::focus_changed, this, &ViewDock::follow_snapshot);
   connect(&stage, &Stage::look_changed, this, [this] { canvas_->set_look(stage_.look()); });
   connect(canvas_, &Canvas::left, this, [this] {
     ui::Focus focus = stage_.focus();
@@ -136,6 +139,11 @@ bool ViewDock::shows_table() const {
   return pages_->currentWidget() == table_view_;
 }
 
+bool ViewDock::seen() const {
+  if (!shows_table()) return canvas_->seen();
+  return table_view_->isVisible() && !table_view_->viewport()->visibleRegion().isEmpty();
+}
+
 void ViewDock::show_table(bool table) {
   if (table) fill_table();
   pages_->setCurrentWidget(table ? static_cast<QWidget*>(table_view_) : canvas_);
@@ -143,7 +151,7 @@ void ViewDock::show_table(bool table) {
   if (!table) canvas_->refresh();
 }
 
-void ViewDock::draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteName palette,
+bool ViewDock::draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteName palette,
                     ui::Focus& focus) {
   const std::shared_ptr<const Snapshot> snapshot = stage_.engine().snapshot();
   ui::Scene scene{*snapshot,
@@ -153,6 +161,7 @@ void ViewDock::draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteNam
                   [this](Command command) { stage_.send(std::move(command)); },
                   scale};
   view_->draw(scene, size);
+  return view_->animating(scene);
 }
 
 QImage ViewDock::picture(QSize size, const CanvasLook& look, double density) {
@@ -190,11 +199,6 @@ void ViewDock::export_csv() {
 void ViewDock::follow_snapshot() {
   canvas_->refresh();
   if (shows_table() && !table_timer_.isActive()) table_timer_.start();
-}
-
-void ViewDock::follow_focus() {
-  canvas_->set_animating(!stage_.focus().hint_target.empty() && view_->name() == "gates");
-  follow_snapshot();
 }
 
 ui::Table ViewDock::table() const {

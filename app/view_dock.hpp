@@ -39,6 +39,8 @@ class ViewDock : public Dock {
   Canvas& canvas() { return *canvas_; }
   void show_table(bool table);
   bool shows_table() const;
+  /// Whether canvas or table are on the screen, not behind a tab.
+  bool seen() const;
 
   /// The view as a picture, without window and mouse.
   QImage picture(QSize size, const CanvasLook& look, double density = 1.0);
@@ -52,10 +54,10 @@ class ViewDock : public Dock {
   void noticed(const QString& sentence);
 
  private:
-  void draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteName palette,
+  /// Whether the drawing moves by itself.
+  bool draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteName palette,
             ui::Focus& focus);
   void follow_snapshot();
-  void follow_focus();
   ui::Table table() const;
   void fill_table();
 

@@ -43,7 +43,8 @@ struct Overloaded : Handlers... {
 /// step. Everything else belongs to the engine's thread.
 struct Engine::Worker {
   explicit Worker(std::function<void()> on_publish) : on_publish(std::move(on_publish)) {
-    newest = std::make_shared<const Snapshot>();
+    draft.device = devices().front().name;
+    newest = std::make_shared<const Snapshot>(draft);
     thread = std::thread([this] { work(); });
   }
   ~Worker() {
@@ -581,7 +582,6 @@ struct Engine::Worker {
 
   void fill_snapshot(Clock::time_point now) {
     ++draft.id;
-    draft.device = devices().front().name;
     if (!run) return;
     TrainStatus& train = draft.train;
     const TrainSpec& spec = run->trainer->spec();

@@ -223,11 +223,11 @@ const std::vector<Entry>& entries() {
       {"mlstm", "input_gate_pre",
        {"i", "input gate, pre-activation",
         "How strongly this token asks to be written, as the logarithm of its weight.",
-        "i_t = w_i · x_t + b_i", "log weight, any number", {}}, from_outside},
+        "i_t = w · x_t + b", "log weight, any number", {}}, from_outside},
       {"mlstm", "forget_gate_pre",
        {"f", "forget gate, pre-activation",
         "How much of the memory is kept, before squashing: +5 keeps nearly all, −5 nearly nothing.",
-        "f_t = w_f · x_t + b_f", "any number", {}}, from_outside},
+        "f_t = w · x_t + b", "any number", {}}, from_outside},
       {"mlstm", "forget_gate_sigmoid",
        {"σ(f)", "forget gate",
         "The share of the memory that is kept from one token to the next.",
@@ -238,7 +238,7 @@ const std::vector<Entry>& entries() {
         "The scale of the memory, as a logarithm: everything is stored divided by exp(m), so that no "
         "exponential overflows.",
         "m_t = max(log σ(f_t) + m_{t−1}, i_t)", "logarithm, any number",
-        {"forget_gate_pre", "input_gate_pre", "m"}},
+        {"forget_gate_pre", "m@-1", "input_gate_pre"}},
        [](Place& p) -> std::optional<Side> {
          const double decay = log_sigmoid(p.now("forget_gate_pre")), before = p.before("m");
          const double i = p.now("input_gate_pre");
@@ -253,22 +253,22 @@ const std::vector<Entry>& entries() {
       {"mlstm", "forget_gate",
        {"f'", "forget gate, stabilised",
         "What the old memory is multiplied with: what is kept, moved to the new scale.",
-        "f'_t = exp(log σ(f_t) + m_{t−1} − m_t)", "0..1", {"forget_gate_pre", "m"}},
+        "f'_t = exp(log σ(f_t) + m_{t−1} − m_t)", "0..1", {"forget_gate_pre", "m@-1", "m"}},
        [](Place& p) -> std::optional<Side> { return forget_gate_side(p); }},
       {"mlstm", "q",
        {"q", "query", "What the memory is asked for at this token.",
-        "q_t = W_q x_t, as it reads the memory", "any number", {}}, from_outside},
+        "q_t = W x_t, as it reads the memory", "any number", {}}, from_outside},
       {"mlstm", "k",
        {"k", "key", "The address under which this token is written.",
-        "k_t = W_k x_t, as it enters the memory", "any number", {}}, from_outside},
+        "k_t = W x_t, as it enters the memory", "any number", {}}, from_outside},
       {"mlstm", "v",
-       {"v", "value", "What is written at this token.", "v_t = W_v x_t", "any number", {}},
+       {"v", "value", "What is written at this token.", "v_t = W x_t", "any number", {}},
        from_outside},
       {"mlstm", "n",
        {"n", "normalizer vector",
         "The sum of all keys with the same weights as the memory: it says how much was written where.",
         "n_t = f'_t n_{t−1} + i'_t k_t", "divided by exp(m)",
-        {"forget_gate", "n", "input_gate", "k"}},
+        {"forget_gate", "n@-1", "input_gate", "k"}},
        [](Place& p) -> std::optional<Side> {
          return mixed(p.now("forget_gate"), p.before("n"), p.now("input_gate"), p.now("k"));
        }},
@@ -291,7 +291,7 @@ const std::vector<Entry>& entries() {
         "h_t = C_tᵀ q_t / (N_t + 1e−6)", "any number", {"C", "q", "normalizer"}}, read_side},
       {"mlstm", "output_gate_pre",
        {"z", "output gate, pre-activation", "The other half of the block, before its activation.",
-        "z_t = W_z x_t", "any number", {}}, from_outside},
+        "z_t = W x_t", "any number", {}}, from_outside},
       {"mlstm", "output_gate",
        {"SiLU(z)", "output gate", "What the read-out is multiplied with before it leaves the block.",
         "SiLU(z_t) = z_t · σ(z_t)", "above −0.28", {"output_gate_pre"}},
@@ -303,7 +303,7 @@ const std::vector<Entry>& entries() {
        {"C", "matrix memory",
         "One cell of the memory: what is stored for one key channel and one value channel.",
         "C_t = f'_t C_{t−1} + i'_t k_t v_tᵀ", "divided by exp(m)",
-        {"forget_gate", "C", "input_gate", "k", "v"}}, memory_side},
+        {"forget_gate", "C@-1", "input_gate", "k", "v"}}, memory_side},
       {"mlstm", "write",
        {"i' k vᵀ", "last write", "What this token adds to one cell of the memory.",
         "i'_t k_t v_tᵀ", "divided by exp(m)", {"input_gate", "k", "v"}}, write_side},
@@ -312,17 +312,17 @@ const std::vector<Entry>& entries() {
        {"i", "input gate, pre-activation",
         "How strongly this token asks to be written, as the logarithm of its weight; it also sees "
         "what the head put out one token before.",
-        "i_t = w_i · x_t + R_i h_{t−1} + b_i", "log weight, any number", {}}, from_outside},
+        "i_t = w · x_t + R h_{t−1} + b", "log weight, any number", {}}, from_outside},
       {"slstm", "forget_gate_pre",
        {"f", "forget gate, pre-activation",
         "How much of the cell is kept, before squashing: +5 keeps nearly all, −5 nearly nothing.",
-        "f_t = w_f · x_t + R_f h_{t−1} + b_f", "any number", {}}, from_outside},
+        "f_t = w · x_t + R h_{t−1} + b", "any number", {}}, from_outside},
       {"slstm", "cell_input_pre",
        {"z", "cell input, pre-activation", "What is to be written, before squashing.",
-        "z_t = w_z · x_t + R_z h_{t−1} + b_z", "any number", {}}, from_outside},
+        "z_t = w · x_t + R h_{t−1} + b", "any number", {}}, from_outside},
       {"slstm", "output_gate_pre",
        {"o", "output gate, pre-activation", "How far the cell is opened, before squashing.",
-        "o_t = w_o · x_t + R_o h_{t−1} + b_o", "any number", {}}, from_outside},
+        "o_t = w · x_t + R h_{t−1} + b", "any number", {}}, from_outside},
       {"slstm", "forget_gate_sigmoid",
        {"σ(f)", "forget gate", "The share of the cell that is kept from one token to the next.",
         "σ(f_t) = 1 / (1 + exp(−f_t))", "0..1", {"forget_gate_pre"}},
@@ -342,7 +342,7 @@ const std::vector<Entry>& entries() {
         "The scale of the cell, as a logarithm: everything is stored divided by exp(m), so that no "
         "exponential overflows. At the first write it is i itself.",
         "m_t = max(log σ(f_t) + m_{t−1}, i_t), m_t = i_t where n_{t−1} = 0",
-        "logarithm, any number", {"forget_gate_pre", "input_gate_pre", "m", "n"}},
+        "logarithm, any number", {"forget_gate_pre", "m@-1", "input_gate_pre", "n@-1"}},
        [](Place& p) -> std::optional<Side> {
          const double i = p.now("input_gate_pre");
          if (first_write(p)) return Side{"i, the first write", i};
@@ -359,7 +359,7 @@ const std::vector<Entry>& entries() {
        {"f'", "forget gate, stabilised",
         "What the old cell is multiplied with: what is kept, moved to the new scale.",
         "f'_t = exp(log σ(f_t) + m_{t−1} − m_t), 0 where n_{t−1} = 0", "0..1",
-        {"forget_gate_pre", "m", "n"}},
+        {"forget_gate_pre", "m@-1", "m", "n@-1"}},
        [](Place& p) -> std::optional<Side> {
          if (first_write(p)) return Side{"nothing to keep yet", 0.0};
          return forget_gate_side(p);
@@ -367,14 +367,14 @@ const std::vector<Entry>& entries() {
       {"slstm", "c",
        {"c", "cell", "The weighted sum of everything written so far.",
         "c_t = f'_t c_{t−1} + i'_t tanh(z_t)", "divided by exp(m)",
-        {"forget_gate", "c", "input_gate", "cell_input"}},
+        {"forget_gate", "c@-1", "input_gate", "cell_input"}},
        [](Place& p) -> std::optional<Side> {
          return mixed(p.now("forget_gate"), p.before("c"), p.now("input_gate"),
                       p.now("cell_input"));
        }},
       {"slstm", "n",
        {"n", "normalizer", "The sum of the weights in the cell; c / n is their weighted mean.",
-        "n_t = f'_t n_{t−1} + i'_t", "1 or more", {"forget_gate", "n", "input_gate"}},
+        "n_t = f'_t n_{t−1} + i'_t", "1 or more", {"forget_gate", "n@-1", "input_gate"}},
        [](Place& p) -> std::optional<Side> {
          const double forget = p.now("forget_gate"), before = p.before("n");
          const double input = p.now("input_gate");

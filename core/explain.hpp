@@ -15,7 +15,8 @@ struct EquationCard {
   std::string words;     ///< one sentence
   std::string equation;  ///< plain text, e.g. "f'_t = exp(log σ(f̃_t) + m_{t-1} − m_t)"
   std::string range;     ///< unit or range, e.g. "0..1"
-  std::vector<std::string> inputs;  ///< last parts of the paths it is computed from
+  /// Last parts of the paths it is computed from; "m@-1" is m one step before.
+  std::vector<std::string> inputs;
 };
 
 /// The card of a path ("block0/mlstm/forget_gate"), or null when the path is not known.

@@ -58,9 +58,10 @@ class Save {
     struct stat status {};
     if (::stat(target_.c_str(), &status) == 0) {
       if (!S_ISREG(status.st_mode)) refuse("it is " + std::string(kind_of(status.st_mode)));
-      if (::access(target_.c_str(), W_OK) != 0) refuse(cause(errno));
       mode_ = status.st_mode & 0777;
       replaces_ = true;
+      // Renaming asks only for the folder's permission, but a read-only file is meant to stay.
+      if (::access(target_.c_str(), W_OK) != 0) refuse(cause(errno));
     } else if (errno != ENOENT) {
       refuse(cause(errno));
     }

@@ -53,7 +53,7 @@ class TextTask : public Task {
     return spec;
   }
   TrainSpec default_training() const override {
-    return {.batch_size = 16,
+    return {.batch_size = 8,
             .sequence_length = 128,
             .learning_rate = 5e-3,
             .min_learning_rate = 5e-4,

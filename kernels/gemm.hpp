@@ -14,10 +14,20 @@ struct Factor {
   bool transposed = false;
 };
 
-/// c (m x n) = a (m x k) b (k x n), or += where `accumulate`; on the calling thread, summed in an
-/// order that depends on the sizes alone. float and double.
+/// c (m x n) = a (m x k) b (k x n) + what c starts from.
 template <typename T>
-void gemm(std::int64_t m, std::int64_t n, std::int64_t k, Factor<T> a, Factor<T> b, T* c,
-          std::int64_t c_stride, bool accumulate);
+struct Product {
+  std::int64_t m, n, k;
+  Factor<T> a, b;
+  T* c;
+  std::int64_t c_stride;
+  bool accumulate = false;  ///< start from c itself
+  const T* bias = nullptr;  ///< start every row from these n numbers
+};
+
+/// Computes the product on all threads; every number is summed by one of them, in an order that
+/// depends on the sizes alone. float and double.
+template <typename T>
+void gemm(const Product<T>& product);
 
 }  // namespace xlab::kernels

@@ -1,16 +1,16 @@
 // Block-diagonal matrix products: small blocks inside one register, large ones as matrix products.
-#include <cstring>
 #include <utility>
 
 #include "kernels/gemm.hpp"
 #include "kernels/linear.hpp"
+#include "kernels/registers.hpp"
 #include "kernels/rows.hpp"
 
 namespace xlab::kernels {
 namespace {
 
-// Multiply-adds per chunk: about 50 us.
-constexpr std::int64_t kProductGrain = 1 << 20;
+// Multiply-adds per chunk: about 40 us.
+constexpr std::int64_t kProductGrain = 1 << 21;
 
 struct Sizes {
   std::int64_t rows, blocks, out, in;
@@ -23,33 +23,16 @@ Sizes checked_sizes(const char* op, const Tensor& x, const Tensor& w) {
   const std::int64_t rows = rows_of(op, "x", x);
   require_cpu(op, x);
   check(w.defined() && w.rank() == 3,
-        "[{}] needs w of three axes (blocks, out, in), but it has shape {}.", op, w.shape().text());
+        "[{}] needs w of three axes (blocks, out, in), but it has shape {}.", op, w.shape());
   const Sizes s{rows, w.extent(0), w.extent(1), w.extent(2)};
   require_dtype(op, "w", w, x.dtype());
   check(x.extent(-1) == s.x_width(),
         "[{}] x has shape {}, but its last axis must be {} * {} to fit w of shape {}.", op,
-        x.shape().text(), s.blocks, s.in, w.shape().text());
+        x.shape(), s.blocks, s.in, w.shape());
   return s;
 }
 
 // --- Square blocks of at most 8: several of them side by side in one register. ---
-
-#if defined(__AVX512F__)
-constexpr std::size_t kRegisterBytes = 64;
-#elif defined(__AVX__)
-constexpr std::size_t kRegisterBytes = 32;
-#else
-constexpr std::size_t kRegisterBytes = 16;
-#endif
-
-template <typename T>
-struct RegisterOf {
-  typedef T type __attribute__((vector_size(kRegisterBytes)));
-};
-template <typename T>
-using Register = typename RegisterOf<T>::type;
-template <typename T>
-constexpr std::int64_t kWidth = kRegisterBytes / sizeof(T);
 
 /// In every group of kSize lanes, its lane kLane everywhere.
 template <std::size_t kSize, std::size_t kLane, typename T, std::size_t... kIndex>
@@ -100,26 +83,25 @@ template <std::size_t kSize, typename T>
 void small_product(const Sizes& s, const T* columns, const T* x, const T* bias, T* y,
                    bool accumulate) {
   const std::int64_t width = s.x_width();
-  for_ranges(
-      s.rows, rows_per_chunk(kProductGrain / 4, width), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t at = 0; at < width; at += kWidth<T>) {
-          Register<T> weight[kSize], start{};
-          unrolled<kSize>(
-              [&](auto d) { std::memcpy(&weight[d], columns + d * width + at, kRegisterBytes); });
-          if (bias != nullptr) std::memcpy(&start, bias + at, kRegisterBytes);
-          for (std::int64_t n = begin; n < end; ++n) {
-            Register<T> in, sum = start;
-            std::memcpy(&in, x + n * width + at, kRegisterBytes);
-            if (accumulate) std::memcpy(&sum, y + n * width + at, kRegisterBytes);
-            unrolled<kSize>([&](auto d) {
-              Register<T> lane;
-              spread_lane<kSize, d, T>(in, lane);
-              sum += weight[d] * lane;
-            });
-            std::memcpy(y + n * width + at, &sum, kRegisterBytes);
-          }
-        }
-      });
+  for_ranges(s.rows, rows_per_chunk(kProductGrain / kSize, width),
+             [&](std::int64_t begin, std::int64_t end) {
+               for (std::int64_t at = 0; at < width; at += kWidth<T>) {
+                 Register<T> weight[kSize], start{};
+                 unrolled<kSize>([&](auto d) { load(columns + d * width + at, weight[d]); });
+                 if (bias != nullptr) load(bias + at, start);
+                 for (std::int64_t n = begin; n < end; ++n) {
+                   Register<T> in, sum = start;
+                   load(x + n * width + at, in);
+                   if (accumulate) load(y + n * width + at, sum);
+                   unrolled<kSize>([&](auto d) {
+                     Register<T> lane;
+                     spread_lane<kSize, d, T>(in, lane);
+                     sum += weight[d] * lane;
+                   });
+                   store(y + n * width + at, sum);
+                 }
+               }
+             });
 }
 
 /// dw[h, o, d] += sum_n dy[n, h, o] x[n, h, d].
@@ -127,14 +109,14 @@ template <std::size_t kSize, typename T>
 void small_weight_gradient(const Sizes& s, const T* x, const T* dy, T* dw) {
   const std::int64_t width = s.x_width();
   const std::int64_t registers = width / kWidth<T>;
-  const std::int64_t grain = rows_per_chunk(kProductGrain / 4, s.rows * kWidth<T>);
+  const std::int64_t grain = rows_per_chunk(kProductGrain / kSize, s.rows * kWidth<T>);
   for_ranges(registers, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t at = begin * kWidth<T>; at < end * kWidth<T>; at += kWidth<T>) {
       Register<T> sums[kSize] = {};
       for (std::int64_t n = 0; n < s.rows; ++n) {
         Register<T> in, g;
-        std::memcpy(&in, x + n * width + at, kRegisterBytes);
-        std::memcpy(&g, dy + n * width + at, kRegisterBytes);
+        load(x + n * width + at, in);
+        load(dy + n * width + at, g);
         unrolled<kSize>([&](auto d) {
           Register<T> lane;
           spread_lane<kSize, d, T>(in, lane);
@@ -165,15 +147,15 @@ template <typename T>
 void large_forward(const Sizes& s, const T* x, const T* w, const T* bias, T* y) {
   const std::int64_t grain = rows_per_chunk(kProductGrain, s.y_width() * s.in);
   for_ranges(s.rows, grain, [&](std::int64_t begin, std::int64_t end) {
-    T* first = y + begin * s.y_width();
-    if (bias != nullptr) {
-      for (std::int64_t n = 0; n < end - begin; ++n) {
-        std::copy_n(bias, s.y_width(), first + n * s.y_width());
-      }
-    }
     for (std::int64_t h = 0; h < s.blocks; ++h) {
-      gemm<T>(end - begin, s.out, s.in, {x + begin * s.x_width() + h * s.in, s.x_width()},
-              {w + h * s.out * s.in, s.in, true}, first + h * s.out, s.y_width(), bias != nullptr);
+      gemm<T>({.m = end - begin,
+               .n = s.out,
+               .k = s.in,
+               .a = {x + begin * s.x_width() + h * s.in, s.x_width()},
+               .b = {w + h * s.out * s.in, s.in, true},
+               .c = y + begin * s.y_width() + h * s.out,
+               .c_stride = s.y_width(),
+               .bias = bias == nullptr ? nullptr : bias + h * s.out});
     }
   });
 }
@@ -183,8 +165,14 @@ void large_input_gradient(const Sizes& s, const T* w, const T* dy, T* dx) {
   const std::int64_t grain = rows_per_chunk(kProductGrain, s.y_width() * s.in);
   for_ranges(s.rows, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t h = 0; h < s.blocks; ++h) {
-      gemm<T>(end - begin, s.in, s.out, {dy + begin * s.y_width() + h * s.out, s.y_width()},
-              {w + h * s.out * s.in, s.in}, dx + begin * s.x_width() + h * s.in, s.x_width(), true);
+      gemm<T>({.m = end - begin,
+               .n = s.in,
+               .k = s.out,
+               .a = {dy + begin * s.y_width() + h * s.out, s.y_width()},
+               .b = {w + h * s.out * s.in, s.in},
+               .c = dx + begin * s.x_width() + h * s.in,
+               .c_stride = s.x_width(),
+               .accumulate = true});
     }
   });
 }
@@ -194,8 +182,14 @@ void large_weight_gradient(const Sizes& s, const T* x, const T* dy, T* dw) {
   const std::int64_t grain = rows_per_chunk(kProductGrain, s.rows * s.out * s.in);
   for_ranges(s.blocks, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t h = begin; h < end; ++h) {
-      gemm<T>(s.out, s.in, s.rows, {dy + h * s.out, s.y_width(), true}, {x + h * s.in, s.x_width()},
-              dw + h * s.out * s.in, s.in, true);
+      gemm<T>({.m = s.out,
+               .n = s.in,
+               .k = s.rows,
+               .a = {dy + h * s.out, s.y_width(), true},
+               .b = {x + h * s.in, s.x_width()},
+               .c = dw + h * s.out * s.in,
+               .c_stride = s.in,
+               .accumulate = true});
     }
   });
 }

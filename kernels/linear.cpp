@@ -1,4 +1,4 @@
-// Dense and batched matrix products, cut into blocks of the result.
+// Dense and batched matrix products.
 #include "kernels/linear.hpp"
 
 #include "kernels/gemm.hpp"
@@ -7,30 +7,8 @@
 namespace xlab::kernels {
 namespace {
 
-// Multiply-adds per chunk: about 50 us.
+// Multiply-adds per chunk of a batch of products: about 40 us.
 constexpr std::int64_t kProductGrain = 1 << 21;
-// Fewer rows or columns per chunk would spend their time rearranging the other factor.
-constexpr std::int64_t kLeastExtent = 256;
-
-/// A block of the result of a product.
-struct ResultBlock {
-  std::int64_t row, rows, col, cols;
-};
-
-/// Cuts an m x n result, k deep, along its longer side, by size alone.
-template <typename Body>
-void for_result_blocks(std::int64_t m, std::int64_t n, std::int64_t k, Body&& body) {
-  const std::int64_t longer = std::max(m, n), shorter = std::min(m, n);
-  // Thin products are bound by reading the other factor once: any cut will do.
-  const std::int64_t least = shorter < 16 ? 64 : kLeastExtent;
-  std::int64_t grain = std::max(least, rows_per_chunk(kProductGrain, shorter * k));
-  // Equal pieces, so that no thread waits for one that has got much more.
-  const std::int64_t pieces = std::max<std::int64_t>(1, longer / grain);
-  grain = (longer + pieces - 1) / pieces;
-  for_ranges(longer, grain, [&](std::int64_t begin, std::int64_t end) {
-    body(m >= n ? ResultBlock{begin, end - begin, 0, n} : ResultBlock{0, m, begin, end - begin});
-  });
-}
 
 }  // namespace
 
@@ -40,25 +18,21 @@ void linear_forward(const Tensor& x, const Tensor& w, const Tensor& b, const Ten
   require_cpu(op, x);
   const std::int64_t in = x.extent(-1);
   check(w.defined() && w.rank() == 2, "[{}] needs w of two axes (out, in), but it has shape {}.",
-        op, w.shape().text());
+        op, w.shape());
   const std::int64_t out = w.extent(0);
   require(op, "w", w, {out, in}, x.dtype());
   require_if_present(op, "b", b, {out}, x.dtype());
   require(op, "y", y, with_last(x.shape(), out), x.dtype());
   visit_float(x, [&](auto zero) {
     using T = decltype(zero);
-    const T *xs = x.data<T>(), *ws = w.data<T>(), *bs = data_or_null<T>(b);
-    T* ys = y.data<T>();
-    for_result_blocks(rows, out, in, [&](const ResultBlock& block) {
-      T* first = ys + block.row * out + block.col;
-      if (bs != nullptr) {
-        for (std::int64_t n = 0; n < block.rows; ++n) {
-          std::copy_n(bs + block.col, block.cols, first + n * out);
-        }
-      }
-      gemm<T>(block.rows, block.cols, in, {xs + block.row * in, in},
-              {ws + block.col * in, in, true}, first, out, bs != nullptr);
-    });
+    gemm<T>({.m = rows,
+             .n = out,
+             .k = in,
+             .a = {x.data<T>(), in},
+             .b = {w.data<T>(), in, true},
+             .c = y.data<T>(),
+             .c_stride = out,
+             .bias = data_or_null<T>(b)});
   });
 }
 
@@ -69,7 +43,7 @@ void linear_backward(const Tensor& x, const Tensor& w, const Tensor& dy, const T
   require_cpu(op, x);
   const std::int64_t in = x.extent(-1);
   check(w.defined() && w.rank() == 2, "[{}] needs w of two axes (out, in), but it has shape {}.",
-        op, w.shape().text());
+        op, w.shape());
   const std::int64_t out = w.extent(0);
   require(op, "w", w, {out, in}, x.dtype());
   require(op, "dy", dy, with_last(x.shape(), out), x.dtype());
@@ -80,18 +54,24 @@ void linear_backward(const Tensor& x, const Tensor& w, const Tensor& dy, const T
     using T = decltype(zero);
     const T *xs = x.data<T>(), *ws = w.data<T>(), *dys = dy.data<T>();
     if (dx) {
-      T* dxs = dx.data<T>();
-      for_result_blocks(rows, in, out, [&](const ResultBlock& block) {
-        gemm<T>(block.rows, block.cols, out, {dys + block.row * out, out}, {ws + block.col, in},
-                dxs + block.row * in + block.col, in, true);
-      });
+      gemm<T>({.m = rows,
+               .n = in,
+               .k = out,
+               .a = {dys, out},
+               .b = {ws, in},
+               .c = dx.data<T>(),
+               .c_stride = in,
+               .accumulate = true});
     }
     if (dw) {
-      T* dws = dw.data<T>();
-      for_result_blocks(out, in, rows, [&](const ResultBlock& block) {
-        gemm<T>(block.rows, block.cols, rows, {dys + block.row, out, true}, {xs + block.col, in},
-                dws + block.row * in + block.col, in, true);
-      });
+      gemm<T>({.m = out,
+               .n = in,
+               .k = rows,
+               .a = {dys, out, true},
+               .b = {xs, in},
+               .c = dw.data<T>(),
+               .c_stride = in,
+               .accumulate = true});
     }
     if (db) add_row_sums(dys, rows, out, db.data<T>());
   });
@@ -100,9 +80,9 @@ void linear_backward(const Tensor& x, const Tensor& w, const Tensor& dy, const T
 void matmul(const Tensor& a, const Tensor& b, const Tensor& out, MatmulOptions options) {
   constexpr const char* op = "matmul";
   check(a.defined() && a.rank() == 3, "[{}] needs a of three axes, but it has shape {}.", op,
-        a.shape().text());
+        a.shape());
   check(b.defined() && b.rank() == 3, "[{}] needs b of three axes, but it has shape {}.", op,
-        b.shape().text());
+        b.shape());
   require_cpu(op, a);
   const std::int64_t count = a.extent(0);
   const std::int64_t m = a.extent(options.transpose_a ? 2 : 1);
@@ -114,24 +94,19 @@ void matmul(const Tensor& a, const Tensor& b, const Tensor& out, MatmulOptions o
     using T = decltype(zero);
     const T *as = a.data<T>(), *bs = b.data<T>();
     T* outs = out.data<T>();
-    const auto product = [&](std::int64_t index, const ResultBlock& block) {
-      const T* left = as + index * m * k + block.row * (options.transpose_a ? 1 : k);
-      const T* right = bs + index * k * p + block.col * (options.transpose_b ? k : 1);
-      gemm<T>(block.rows, block.cols, k, {left, options.transpose_a ? m : k, options.transpose_a},
-              {right, options.transpose_b ? k : p, options.transpose_b},
-              outs + (index * m + block.row) * p + block.col, p, options.accumulate);
+    const auto products = [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t index = begin; index < end; ++index) {
+        gemm<T>({.m = m,
+                 .n = p,
+                 .k = k,
+                 .a = {as + index * m * k, options.transpose_a ? m : k, options.transpose_a},
+                 .b = {bs + index * k * p, options.transpose_b ? k : p, options.transpose_b},
+                 .c = outs + index * m * p,
+                 .c_stride = p,
+                 .accumulate = options.accumulate});
+      }
     };
-    // Few products are cut inside, many from product to product.
-    if (count == 1) {
-      for_result_blocks(m, p, k, [&](const ResultBlock& block) { product(0, block); });
-    } else {
-      for_ranges(count, rows_per_chunk(kProductGrain, m * k * p),
-                 [&](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t index = begin; index < end; ++index) {
-                     product(index, {0, m, 0, p});
-                   }
-                 });
-    }
+    for_ranges(count, rows_per_chunk(kProductGrain, m * k * p), products);
   });
 }
 

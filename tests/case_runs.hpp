@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ inline CaseRun run_case(const Case& c, const std::vector<Tensor>& inputs) {
   run.gradients = c.backward(inputs, upstream_of(run.outputs));
   return run;
 }
+
+/// What a failed test prints of its case.
+inline void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
 /// The name of a case in letters that a test name may have.
 inline std::string test_name_of(const Case& c) {

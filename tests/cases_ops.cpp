@@ -388,6 +388,7 @@ std::vector<Case> op_cases() {
     cases.push_back(linear_case({2, 3, 5}, 7, bias));
     cases.push_back(linear_case({3, 33}, 65, bias));
     cases.push_back(linear_case({67, 19}, 3, bias));
+    cases.push_back(linear_case({270, 20}, 37, bias));
     cases.push_back(headwise_case({1, 1, 0}, 4, 4, 4, bias));
     cases.push_back(headwise_case({2, 9, 0}, 16, 2, 2, bias));
     cases.push_back(headwise_case({2, 9, 0}, 8, 4, 4, bias));

@@ -55,7 +55,7 @@ class ColourScale {
  private:
   MapName map_;
   double low_, high_;
-  std::array<ImU32, 513> table_;
+  std::array<ImU32, 257> table_;  ///< odd, so that zero has an entry of its own
 };
 
 /// What marks a value that is no number. Always drawn with a hatch on top.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/hash.hpp"
 #include "ui/number.hpp"
 
 namespace xlab::ui {
@@ -11,12 +12,7 @@ namespace {
 
 // A texture has to be uploaded again when its pixels differ, so their digest is its version.
 std::uint64_t digest(const HeatPixels& heat) {
-  std::uint64_t hash = 0x9e3779b97f4a7c15u;
-  for (const std::uint32_t pixel : heat.pixels) {
-    hash = (hash ^ pixel) * 0xff51afd7ed558ccdu;
-    hash ^= hash >> 32;
-  }
-  return hash;
+  return hash_bytes(std::as_bytes(std::span(heat.pixels)));
 }
 
 bool wins(float candidate, float best) {
@@ -161,7 +157,7 @@ float legend_width(const Painter& painter, const ColourScale& scale, const Legen
 void draw_legend(Painter& painter, const Box& box, const ColourScale& scale, const Legend& legend) {
   if (box.empty()) return;
   const Palette& palette = painter.palette();
-  const LegendParts parts = parts_of(scale, legend);
+  LegendParts parts = parts_of(scale, legend);
   const float gap = painter.px(kGap);
   Box rest = box;
   painter.text_in(rest.cut_left(painter.measure(parts.low).x + 0.5f), palette.text, parts.low);
@@ -201,6 +197,11 @@ void draw_legend(Painter& painter, const Box& box, const ColourScale& scale, con
   }
   rest.cut_left(gap);
   painter.text_in(rest.cut_left(painter.measure(parts.high).x + 0.5f), palette.text, parts.high);
+  // The words matter more than which kind of no number there is.
+  if (!parts.odd.empty() &&
+      rest.width() < painter.measure(parts.odd + parts.words).x + painter.px(kSwatch) + 5 * gap) {
+    parts.odd = std::to_string(legend.outside.not_numbers()) + " NaN/Inf";
+  }
   if (!parts.odd.empty()) {
     rest.cut_left(2 * gap);
     Box swatch = rest.cut_left(painter.px(kSwatch));

@@ -116,6 +116,18 @@ void Painter::text_in(const Box& box, ImU32 colour, std::string_view words, Alig
        weight);
 }
 
+void Painter::text_up(const Box& box, ImU32 colour, std::string_view words, Align align) {
+  if (box.empty()) return;
+  const int first = list_->VtxBuffer.Size;
+  // Written flat where the clip rectangle cannot swallow it, then turned into place.
+  const ImVec2 origin = list_->GetClipRectMin();
+  text_in({origin, {origin.x + box.height(), origin.y + box.width()}}, colour, words, align);
+  for (int i = first; i < list_->VtxBuffer.Size; ++i) {
+    ImVec2& p = list_->VtxBuffer[i].pos;
+    p = {box.min.x + (p.y - origin.y), box.max.y - (p.x - origin.x)};
+  }
+}
+
 float Painter::paragraph(ImVec2 at, float width, ImU32 colour, std::string_view words,
                          Weight weight, bool draw) {
   const ImFont* face = font(weight);

@@ -68,6 +68,8 @@ class Painter {
   /// One line, vertically centred in the box and shortened to it.
   void text_in(const Box& box, ImU32 colour, std::string_view text, Align align = Align::left,
                Weight weight = Weight::regular);
+  /// The same, turned to read upwards: left is the bottom of the box.
+  void text_up(const Box& box, ImU32 colour, std::string_view text, Align align = Align::centre);
   /// Text broken into lines; returns the height it needs. Drawn only when `draw`.
   float paragraph(ImVec2 at, float width, ImU32 colour, std::string_view text,
                   Weight weight = Weight::regular, bool draw = true);

@@ -2,6 +2,7 @@
 #include "ui/panel.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace xlab::ui {
 
@@ -73,38 +74,107 @@ Touch touch(const char* id, const Box& box) {
   return result;
 }
 
-bool button_at(const char* label, const Box& box) {
-  if (box.empty()) return false;
-  ImGui::SetCursorScreenPos(box.min);
-  return ImGui::Button(label, box.size());
+bool button_at(Painter& painter, const char* id, const Box& box, std::string_view word,
+               bool enabled) {
+  const Palette& palette = painter.palette();
+  const Touch t = touch(id, box);
+  painter.fill(box, enabled && t.hovered ? palette.control_hovered : palette.control,
+               painter.px(3));
+  painter.text_in(box.inset(painter.px(4), 0),
+                  enabled ? palette.text : with_alpha(palette.muted_text, 0.6f), word,
+                  Align::centre);
+  return enabled && t.pressed;
 }
 
-int tabs_at(Painter& painter, const char* id, ImVec2 at, std::span<const std::string> labels,
-            int selected, float* used) {
+bool check_at(Painter& painter, const char* id, const Box& box, std::string_view word,
+              bool ticked) {
   const Palette& palette = painter.palette();
-  const float height = painter.line_height() + painter.px(4);
-  float x = at.x;
-  int result = selected;
+  const Touch t = touch(id, box);
+  Box rest = box;
+  const float side = std::min(painter.px(14), box.height());
+  Box tick = rest.cut_left(side);
+  tick = tick.inset(0, (tick.height() - side) / 2);
+  painter.fill(tick, t.hovered ? palette.control_hovered : palette.control, painter.px(3));
+  painter.outline(tick, palette.muted_text, 1.0f, painter.px(3));
+  if (ticked && !tick.empty()) {
+    const float x = tick.min.x, y = tick.min.y;
+    const ImVec2 mark[] = {{x + side * 0.22f, y + side * 0.52f},
+                           {x + side * 0.43f, y + side * 0.74f},
+                           {x + side * 0.80f, y + side * 0.28f}};
+    painter.curve(mark, {palette.accent, painter.px(2)});
+  }
+  rest.cut_left(painter.px(7));
+  painter.text_in(rest, palette.text, word);
+  return t.pressed;
+}
+
+bool slider_at(Painter& painter, const char* id, const Box& box, double& value, double low,
+               double high, bool logarithmic, std::string_view text) {
+  const Palette& palette = painter.palette();
+  const Touch t = touch(id, box);
+  bool changed = false;
+  if (t.held && box.width() > 1.0f) {
+    const double share =
+        std::clamp(static_cast<double>((t.mouse.x - box.min.x) / box.width()), 0.0, 1.0);
+    const double next =
+        logarithmic ? low * std::pow(high / low, share) : low + (high - low) * share;
+    changed = next != value;
+    value = next;
+  }
+  double share = logarithmic ? std::log(std::max(value, 1e-12) / low) / std::log(high / low)
+                             : (value - low) / (high - low);
+  share = std::isfinite(share) ? std::clamp(share, 0.0, 1.0) : 0.0;
+  painter.fill(box, t.hovered || t.held ? palette.control_hovered : palette.control, painter.px(3));
+  const float x = box.min.x + box.width() * static_cast<float>(share);
+  painter.fill({box.min, {x, box.max.y}}, with_alpha(palette.accent, 0.22f), painter.px(3));
+  const float half = painter.px(1.5f);
+  const float grip = std::clamp(x, box.min.x + half, std::max(box.min.x + half, box.max.x - half));
+  painter.fill({{grip - half, box.min.y}, {grip + half, box.max.y}}, palette.accent);
+  painter.text_in(box.inset(painter.px(4), 0), palette.text, text, Align::centre);
+  return changed;
+}
+
+int choose_at(Painter& painter, const char* id, Box& row, std::span<const std::string> labels,
+              int chosen) {
+  if (labels.empty() || row.empty()) return chosen;
+  const Palette& palette = painter.palette();
+  const int last = static_cast<int>(labels.size()) - 1;
+  chosen = std::clamp(chosen, 0, last);
+  const float gap = painter.px(4), pad = painter.px(14);
+  float needed = 0.0f, widest = 0.0f;
+  for (const std::string& label : labels) {
+    const float width = painter.measure(label).x + pad;
+    needed += width + gap;
+    widest = std::max(widest, width);
+  }
+  int result = chosen;
   ImGui::PushID(id);
-  for (int i = 0; i < static_cast<int>(labels.size()); ++i) {
-    const std::string& label = labels[static_cast<std::size_t>(i)];
-    const float width = painter.measure(label).x + painter.px(14);
-    const Box box{{x, at.y}, {x + width, at.y + height}};
-    ImGui::PushID(i);
-    const Touch t = touch("tab", box);
-    ImGui::PopID();
-    if (t.pressed) result = i;
-    const bool chosen = i == selected;
-    painter.fill(box, t.hovered ? palette.control_hovered : palette.control, painter.px(3));
-    if (chosen) {
-      painter.outline(box, palette.accent, painter.px(2), painter.px(3));
+  if (needed <= row.width()) {
+    for (int i = 0; i <= last; ++i) {
+      const std::string& label = labels[static_cast<std::size_t>(i)];
+      const Box box = row.cut_left(painter.measure(label).x + pad);
+      row.cut_left(gap);
+      ImGui::PushID(i);
+      const Touch t = touch("tab", box);
+      ImGui::PopID();
+      if (t.pressed) result = i;
+      painter.fill(box, t.hovered ? palette.control_hovered : palette.control, painter.px(3));
+      if (i == chosen) {
+        const float width = painter.px(1.5f);
+        painter.outline(box.inset(width / 2, width / 2), palette.accent, width, painter.px(3));
+      }
+      painter.text_in(box, i == chosen ? palette.text : palette.muted_text, label, Align::centre);
     }
-    painter.text_in(box, chosen ? palette.text : palette.muted_text, label, Align::centre);
-    x += width + painter.px(4);
+  } else {
+    const float arrow = painter.px(20);
+    if (button_at(painter, "before", row.cut_left(arrow), "◂", chosen > 0)) result = chosen - 1;
+    const Box middle = row.cut_left(std::clamp(row.width() - arrow, 0.0f, widest));
+    painter.text_in(middle, palette.text, labels[static_cast<std::size_t>(chosen)], Align::centre);
+    if (button_at(painter, "after", row.cut_left(arrow), "▸", chosen < last)) result = chosen + 1;
+    row.cut_left(gap);
   }
   ImGui::PopID();
-  if (used) *used = x - at.x;
-  return result;
+  return std::clamp(result, 0, last);
 }
 
 void say(Painter& painter, const Box& box, std::string_view sentence) {

@@ -34,11 +34,19 @@ struct Touch {
 };
 Touch touch(const char* id, const Box& box);
 
-/// A button at a place. Returns whether it was clicked.
-bool button_at(const char* label, const Box& box);
-/// A row of tabs; returns the index clicked, else `selected`. `used` is its width.
-int tabs_at(Painter& painter, const char* id, ImVec2 at, std::span<const std::string> labels,
-            int selected, float* used);
+/// A button with a word on it. Returns whether it was pressed.
+bool button_at(Painter& painter, const char* id, const Box& box, std::string_view word,
+               bool enabled = true);
+/// A box to tick, with a word after it. Returns whether it was pressed.
+bool check_at(Painter& painter, const char* id, const Box& box, std::string_view word, bool ticked);
+/// A slider with its value written on it; changes `value` while it is dragged.
+bool slider_at(Painter& painter, const char* id, const Box& box, double& value, double low,
+               double high, bool logarithmic, std::string_view text);
+
+/// One of several: a row of tabs where there is room for all of them, else the chosen one between
+/// two arrows. Takes what it needs from the left of `row`; returns the chosen index.
+int choose_at(Painter& painter, const char* id, Box& row, std::span<const std::string> labels,
+              int chosen);
 
 /// The sentence shown instead of an empty panel.
 void say(Painter& painter, const Box& box, std::string_view sentence);

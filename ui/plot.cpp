@@ -74,7 +74,7 @@ void draw_axis(Painter& painter, const Box& box, const Axis& axis, float margin)
   if (box.empty()) return;
   const Palette& palette = painter.palette();
   const float line = painter.line_height();
-  const int most = std::max(2, static_cast<int>(box.height() / (line * 1.6f)));
+  const int most = std::max(3, static_cast<int>(box.height() / (line * 1.5f)));
   const std::vector<double> marks = ticks(axis, most);
   const double distance = marks.size() > 1 ? marks[1] - marks[0] : axis.high - axis.low;
   float last = FLT_MAX;

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "core/utf8.hpp"
+
 namespace xlab::ui {
 
 std::string value_name(const std::string& path) {
@@ -24,30 +26,44 @@ std::string token_label(const ModelCard* model, int token) {
   const std::string& raw = model->vocabulary[static_cast<std::size_t>(token)];
   if (raw.empty()) return fmt::format("#{}", token);
   std::string label;
-  for (const char c : raw) {
-    if (c == ' ') {
+  for (std::size_t i = 0; i < raw.size();) {
+    const auto character = decode_utf8(raw, i);
+    const auto byte = static_cast<unsigned char>(raw[i]);
+    const std::size_t bytes = character ? character->bytes : 1;
+    if (byte == ' ') {
       label += "·";
-    } else if (c == '\n') {
+    } else if (byte == '\n') {
       label += "↵";
-    } else if (c == '\t') {
+    } else if (byte == '\t') {
       label += "→";
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      label += fmt::format("\\x{:02x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    } else if (!character || byte < 0x20 || byte == 0x7f) {
+      label += fmt::format("\\x{:02x}", static_cast<unsigned>(byte));
     } else {
-      label += c;
+      label += raw.substr(i, bytes);
     }
+    i += bytes;
   }
   return label;
+}
+
+const float* number_at(const Trace* trace, const ValueRef& ref) {
+  const Recorded* r = trace ? trace->find(ref.step, ref.path) : nullptr;
+  if (!r || ref.head < 0 || ref.head >= r->heads || ref.unit < 0 || ref.unit >= r->dim) {
+    return nullptr;
+  }
+  const std::size_t i = static_cast<std::size_t>(ref.head) * static_cast<std::size_t>(r->dim) +
+                        static_cast<std::size_t>(ref.unit);
+  return i < r->values.size() ? &r->values[i] : nullptr;
 }
 
 Series series(const Trace& trace, const std::string& path, int head, int unit, int first,
               int count) {
   Series result;
   for (int step = std::max(first, 0); step < std::min(first + count, trace.length()); ++step) {
-    const Recorded* recorded = trace.find(step, path);
-    if (!recorded || head >= recorded->heads || unit >= recorded->dim) continue;
-    result.steps.push_back(step);
-    result.values.push_back(recorded->at(head, unit));
+    if (const float* number = number_at(&trace, {path, step, head, unit})) {
+      result.steps.push_back(step);
+      result.values.push_back(*number);
+    }
   }
   return result;
 }

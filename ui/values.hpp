@@ -1,6 +1,7 @@
 // Names of values and tokens, and slices of a trace as views draw them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,9 +15,13 @@ std::string value_name(const std::string& path);
 /// What is before it: "block0/mlstm"; empty when there is nothing.
 std::string value_prefix(const std::string& path);
 
-/// A token as people see it: spaces as ·, newlines as ↵, tabs as →, other controls as \\x01.
+/// A token as people see it: spaces as ·, newlines as ↵, tabs as →, other controls and bytes
+/// that are no UTF-8 as \x01.
 /// A token without a label is "#<number>".
 std::string token_label(const ModelCard* model, int token);
+
+/// The number at a place, or null when there is none: any step, head and unit may be asked for.
+const float* number_at(const Trace* trace, const ValueRef& ref);
 
 /// One number per time step. Steps that were not recorded are left out of curves.
 struct Series {

@@ -1,23 +1,368 @@
-// Inspector.
+// One value in words, as an equation, and as that equation with its numbers.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/explain.hpp"
+#include "ui/equation.hpp"
+#include "ui/heat.hpp"
+#include "ui/number.hpp"
 #include "ui/panel.hpp"
+#include "ui/values.hpp"
 #include "ui/view_list.hpp"
 
 namespace xlab::ui {
 namespace {
 
+bool is_matrix(const std::string& name) {
+  return name == "C" || name == "write";
+}
+
+const BlockCard* block_of(const Snapshot& snapshot, const ValueRef& ref) {
+  if (!snapshot.model) return nullptr;
+  const std::string prefix = value_prefix(ref.path);
+  for (const BlockCard& block : snapshot.model->blocks) {
+    if (block.prefix == prefix) return &block;
+  }
+  return nullptr;
+}
+
+/// One value the subject is computed from.
+struct Input {
+  ValueRef ref;
+  std::string symbol, title;
+  std::vector<float> numbers;  ///< one, or all of the head when the subject takes the whole vector
+  bool recorded = false;
+};
+
+/// Where an input of the subject stands: its step, and which of its numbers counts.
+Input input_of(const Snapshot& snapshot, const ValueRef& subject, std::string name) {
+  Input input;
+  const std::string prefix = value_prefix(subject.path), of = value_name(subject.path);
+  input.ref = subject;
+  const bool before = name.size() > 3 && name.ends_with("@-1");
+  if (before) name.resize(name.size() - 3);
+  if (before) --input.ref.step;
+  input.ref.path = prefix + "/" + name;
+  const EquationCard* card = explain(input.ref.path);
+  input.symbol = card ? card->symbol : name;
+  input.title = card ? card->title : "";
+  if (before) input.title += ", one step before";
+
+  const BlockCard* block = block_of(snapshot, subject);
+  const int values = block ? std::max(block->value_dim, 1) : 1;
+  if (is_matrix(of) && name == "k") input.ref.unit = subject.unit / values;
+  if (is_matrix(of) && name == "v") input.ref.unit = subject.unit % values;
+  const Trace* trace = snapshot.trace.get();
+  if (!trace) return input;
+  if (before && subject.step == 0) {
+    // States start at zero; that is known without a recording.
+    input.numbers = {0.0f};
+    return input;
+  }
+  if (is_matrix(name)) {
+    // h reads a whole column of C; only the cell of C itself is one number.
+    if (of == "h") return input;
+    const LiveEquation live =
+        live_equation(*trace, input.ref.path, input.ref.step, input.ref.head, input.ref.unit);
+    input.recorded = live.complete;
+    if (live.complete) input.numbers = {static_cast<float>(live.value)};
+    return input;
+  }
+  const Recorded* r = trace->find(input.ref.step, input.ref.path);
+  if (!r) return input;
+  const bool whole = (of == "s" && (name == "q" || name == "n")) || (of == "h" && name == "q");
+  if (r->dim == 1 || whole) input.ref.unit = 0;
+  const float* number = number_at(trace, input.ref);
+  input.recorded = number != nullptr;
+  if (number) input.numbers.assign(number, number + (whole ? r->dim : 1));
+  return input;
+}
+
 class InspectorView : public View {
  public:
   std::string name() const override { return "inspector"; }
   std::string title() const override { return "Inspector"; }
+  ImVec2 minimum_size() const override { return {220, 140}; }
 
   void draw(Scene& scene, ImVec2 size) override {
-    const Panel panel(scene, "inspector", size);
+    const Panel panel(scene, "inspector", size, true);
     Painter painter(scene);
-    say(painter, panel.content(), "Open a run to see it here.");
+    std::optional<ValueRef> hovered;
+    if (panel.usable()) {
+      const float pad = painter.px(8);
+      Box column = panel.content();
+      column.min.x += pad;
+      column.max.x -= pad;
+      column.min.y += painter.px(6);
+      if (!scene.snapshot.model) {
+        say(painter, panel.content(), "No run is open. Open or make one to look into it.");
+      } else {
+        const bool following = !hover_.active() && !scene.focus.hovered;
+        if (const auto subject = this->subject(scene)) {
+          last_ = subject;
+          if (following && !scene.focus.pinned) {
+            paragraph(painter, column, painter.palette().muted_text,
+                      "Point at a value in another view to read it here; click it to keep it. "
+                      "The last one was:");
+          }
+          card(scene, painter, column, *subject, hovered);
+        } else {
+          paragraph(painter, column, painter.palette().muted_text,
+                    "Point at a value in another view: here stands what it means, its equation, "
+                    "and the equation with its numbers. Click a value to keep it.");
+        }
+        ImGui::SetCursorScreenPos({column.min.x, column.min.y});
+        ImGui::Dummy({1.0f, painter.px(4)});
+      }
+    }
+    hover_.set(scene.focus, hovered);
   }
 
-  Table table(const Scene&) const override { return {}; }
+  Table table(const Scene& scene) const override;
+
+ private:
+  /// Hovered elsewhere, else pinned, else the last one. While the mouse is on an input listed here,
+  /// the card it belongs to stays.
+  std::optional<ValueRef> subject(const Scene& scene) const {
+    if (hover_.active() && last_) return last_;
+    if (scene.focus.hovered) return scene.focus.hovered;
+    if (scene.focus.pinned) return scene.focus.pinned;
+    return last_;
+  }
+
+  static void paragraph(Painter& painter, Box& column, ImU32 colour, std::string_view text,
+                        Weight weight = Weight::regular) {
+    const float height = painter.paragraph(column.min, column.width(), colour, text, weight);
+    column.min.y += height + painter.px(5);
+  }
+
+  /// Text on a plate of its own: equations.
+  static void plate(Painter& painter, Box& column, std::string_view text, bool strong) {
+    const float pad = painter.px(6);
+    const float width = column.width() - 2 * pad;
+    const float height = painter.paragraph({0, 0}, width, 0, text, Weight::regular, false) + pad;
+    const Box box{column.min, {column.max.x, column.min.y + height}};
+    painter.fill(box, painter.palette().control, painter.px(4));
+    painter.paragraph({box.min.x + pad, box.min.y + pad / 2}, width,
+                      strong ? painter.palette().text : painter.palette().muted_text, text);
+    column.min.y += height + painter.px(5);
+  }
+
+  static std::string place_of(const Snapshot& snapshot, const ValueRef& ref) {
+    std::string text = fmt::format("t = {}, head {}", ref.step, ref.head);
+    const BlockCard* block = block_of(snapshot, ref);
+    const std::string name = value_name(ref.path);
+    const Recorded* r = snapshot.trace ? snapshot.trace->find(ref.step, ref.path) : nullptr;
+    if (is_matrix(name) && block && block->value_dim > 0) {
+      text += fmt::format(", key {}, value {}", ref.unit / block->value_dim,
+                          ref.unit % block->value_dim);
+    } else if (r && r->dim > 1) {
+      text += fmt::format(", unit {}", ref.unit);
+    }
+    const auto& tokens = snapshot.session.tokens;
+    if (ref.step >= 0 && ref.step < static_cast<int>(tokens.size())) {
+      text += ", token " +
+              token_label(snapshot.model.get(), tokens[static_cast<std::size_t>(ref.step)]);
+    }
+    return text;
+  }
+
+  /// The number itself, when there is one.
+  static std::optional<float> value_of(const Snapshot& snapshot, const ValueRef& ref) {
+    if (!snapshot.trace) return std::nullopt;
+    const std::string name = value_name(ref.path);
+    if (is_matrix(name)) {
+      // The matrix at the cursor is in the snapshot; elsewhere it is replayed from the writes.
+      const MemoryImage* image = snapshot.memory.get();
+      const BlockCard* block = block_of(snapshot, ref);
+      if (name == "C" && image && block && image->step == ref.step && image->block >= 0 &&
+          image->block < static_cast<int>(snapshot.model->blocks.size()) &&
+          &snapshot.model->blocks[static_cast<std::size_t>(image->block)] == block) {
+        const std::size_t i = static_cast<std::size_t>(ref.head) *
+                                  static_cast<std::size_t>(image->key_dim * image->value_dim) +
+                              static_cast<std::size_t>(ref.unit);
+        if (i < image->C.size()) return image->C[i];
+      }
+      const LiveEquation live =
+          live_equation(*snapshot.trace, ref.path, ref.step, ref.head, ref.unit);
+      return live.complete ? std::optional(static_cast<float>(live.value)) : std::nullopt;
+    }
+    const float* number = number_at(snapshot.trace.get(), ref);
+    return number ? std::optional(*number) : std::nullopt;
+  }
+
+  void card(Scene& scene, Painter& painter, Box& column, const ValueRef& ref,
+            std::optional<ValueRef>& hovered) {
+    const Palette& palette = painter.palette();
+    const Snapshot& snapshot = scene.snapshot;
+    const EquationCard* card = explain(ref.path);
+    const float line = painter.line_height();
+    const bool pinned = scene.focus.pinned == ref;
+
+    Box head = column.cut_top(line + painter.px(4));
+    if (pinned) {
+      const std::string word = "unpin";
+      if (button_at(painter, "unpin", head.cut_right(painter.measure(word).x + painter.px(16)),
+                    word)) {
+        scene.focus.pinned.reset();
+      }
+      head.cut_right(painter.px(6));
+    }
+    const std::string name = card ? card->symbol + "   " + card->title : value_name(ref.path);
+    painter.text_in(head, palette.text, name, Align::left, Weight::bold);
+    paragraph(painter, column, palette.muted_text,
+              place_of(snapshot, ref) + (pinned ? " · pinned" : ""));
+    if (!card) {
+      paragraph(painter, column, palette.text, "There is no explanation for " + ref.path + ".");
+      return;
+    }
+    paragraph(painter, column, palette.text, card->words);
+    plate(painter, column, typeset_equation(card->equation), false);
+
+    const std::optional<float> value = value_of(snapshot, ref);
+    const LiveEquation live =
+        snapshot.trace ? live_equation(*snapshot.trace, ref.path, ref.step, ref.head, ref.unit)
+                       : LiveEquation{};
+    if (!live.text.empty()) plate(painter, column, typeset_equation(live.text), true);
+    if (!value) {
+      paragraph(painter, column, palette.warning,
+                fmt::format("This value is not recorded at step {}.", ref.step));
+    } else {
+      numbers(snapshot, painter, column, ref, *card, *value, live);
+    }
+    inputs(scene, painter, column, ref, *card, hovered);
+    painter.text_in(column.cut_top(line), palette.muted_text, ref.path);
+  }
+
+  static void row(Painter& painter, Box& column, std::string_view label, std::string_view text,
+                  ImU32 colour) {
+    Box box = column.cut_top(painter.line_height() + painter.px(2));
+    const float labels = std::min(painter.px(104), box.width() * 0.4f);
+    painter.text_in(box.cut_left(labels), painter.palette().muted_text, label);
+    painter.text_in(box, colour, text);
+  }
+
+  static void numbers(const Snapshot& snapshot, Painter& painter, Box& column, const ValueRef& ref,
+                      const EquationCard& card, float value, const LiveEquation& live) {
+    const Palette& palette = painter.palette();
+    const std::string name = value_name(ref.path);
+    row(painter, column, is_matrix(name) ? "value" : "recorded", full_number(value), palette.text);
+    if (name == "input_gate_pre") {
+      row(painter, column, "as a weight", log_number(value), palette.text);
+    } else if (name == "m") {
+      row(painter, column, "as a scale", log_number(value), palette.text);
+    }
+    if (live.complete && std::isfinite(live.evaluated)) {
+      const double off = std::abs(live.evaluated - static_cast<double>(value));
+      const bool agrees = off <= 1e-4 * std::max(1.0, std::abs(live.evaluated));
+      row(painter, column, "evaluated",
+          fmt::format("{} {}", short_number(live.evaluated),
+                      agrees ? "✓ agrees" : "✗ differs from the recorded one"),
+          agrees ? palette.text : palette.warning);
+    }
+    if (const float* free = number_at(snapshot.unclamped.get(), ref)) {
+      row(painter, column, "without clamps", full_number(*free), palette.text);
+    }
+    for (const Clamp& clamp : snapshot.session.clamps) {
+      if (clamp.enabled && clamp.path == ref.path && clamp.head == ref.head &&
+          clamp.unit == ref.unit && ref.step >= clamp.begin && ref.step < clamp.end) {
+        row(painter, column, "held at", full_number(clamp.value), palette.text);
+      }
+    }
+    row(painter, column, "range, unit", card.range, palette.text);
+    column.cut_top(painter.px(4));
+  }
+
+  static void inputs(Scene& scene, Painter& painter, Box& column, const ValueRef& ref,
+                     const EquationCard& card, std::optional<ValueRef>& hovered) {
+    if (card.inputs.empty()) return;
+    const Palette& palette = painter.palette();
+    const float line = painter.line_height();
+    const std::string titles[] = {"computed from (point at one to see where it is)",
+                                  "computed from"};
+    painter.text_in(column.cut_top(line + painter.px(2)), palette.muted_text,
+                    painter.fit_first(titles, column.width()));
+    int index = 0;
+    for (const std::string& name : card.inputs) {
+      const Input input = input_of(scene.snapshot, ref, name);
+      Box box = column.cut_top(line + painter.px(4));
+      ImGui::PushID(index++);
+      const Touch mouse = touch("input", box);
+      ImGui::PopID();
+      if (mouse.hovered && input.ref.step >= 0) {
+        painter.fill(box, palette.control, painter.px(3));
+        hovered = input.ref;
+        if (mouse.pressed) scene.focus.pinned = input.ref;
+      }
+      box = box.inset(painter.px(4), 0);
+      const bool before = name.ends_with("@-1");
+      painter.text_in(box.cut_left(painter.px(58)), palette.text,
+                      input.symbol + (before ? "₋₁" : ""), Align::left, Weight::bold);
+      if (input.numbers.size() > 1) {
+        // A whole vector: as a strip, with the range of its own colours beside it.
+        const double range = largest(input.numbers);
+        const ColourScale scale(palette, MapName::signed_values, 0.0, range);
+        const std::string text = "±" + short_number(scale.high());
+        painter.text_in(box.cut_right(painter.measure(text).x + painter.px(6)), palette.muted_text,
+                        text, Align::right);
+        const Box strip = box.inset(0, painter.px(3));
+        draw_heat(painter, scene.images, fmt::format("inspector/{}", index), strip, input.numbers,
+                  1, static_cast<int>(input.numbers.size()), scale);
+        painter.outline(strip, palette.grid);
+        continue;
+      }
+      const std::string number = input.numbers.empty()
+                                     ? (input.recorded ? "" : "see the matrix memory")
+                                     : short_number(input.numbers.front());
+      const float width = std::max(painter.measure(number).x, painter.px(64)) + painter.px(8);
+      painter.text_in(box.cut_left(std::min(width, box.width())), palette.text, number);
+      painter.text_in(box, palette.muted_text, input.title);
+    }
+    column.cut_top(painter.px(5));
+  }
+
+  std::optional<ValueRef> last_;
+  Hover hover_;
 };
+
+Table InspectorView::table(const Scene& scene) const {
+  Table table;
+  table.columns = {"what", "value"};
+  const auto ref = subject(scene);
+  if (!ref) return table;
+  const Snapshot& snapshot = scene.snapshot;
+  const EquationCard* card = explain(ref->path);
+  const auto add = [&](std::string what, std::string value) {
+    table.rows.push_back({std::move(what), std::move(value)});
+  };
+  add("path", ref->path);
+  add("place", place_of(snapshot, *ref));
+  if (const auto value = value_of(snapshot, *ref)) add("value", full_number(*value));
+  if (!card) return table;
+  add("symbol", card->symbol);
+  add("title", card->title);
+  add("meaning", card->words);
+  add("equation", card->equation);
+  if (snapshot.trace) {
+    const LiveEquation live =
+        live_equation(*snapshot.trace, ref->path, ref->step, ref->head, ref->unit);
+    if (!live.text.empty()) add("with numbers", live.text);
+    if (live.complete) add("evaluated", full_number(live.evaluated));
+  }
+  add("range", card->range);
+  for (const std::string& name : card->inputs) {
+    const Input input = input_of(snapshot, *ref, name);
+    std::string numbers;
+    for (const float number : input.numbers) {
+      if (!numbers.empty()) numbers += ' ';
+      numbers += full_number(number);
+    }
+    add("input " + name, numbers);
+  }
+  return table;
+}
 
 }  // namespace
 

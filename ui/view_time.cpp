@@ -115,6 +115,17 @@ class TimeView : public View {
     return i < session.surprise.size() ? session.surprise[i] : 0.0f;
   }
 
+  /// Whether the model was asked to guess this token. In a task only answers are: what it was never
+  /// trained to guess says nothing about its memory.
+  static bool asked(const SessionStatus& session, int t) {
+    return t > 0 && (session.expected.empty() || expected_at(session, t) >= 0);
+  }
+
+  /// What is shaded: the surprise where a guess was asked for, else 0.
+  static float shaded_at(const SessionStatus& session, int t) {
+    return asked(session, t) ? surprise_at(session, t) : 0.0f;
+  }
+
   static int expected_at(const SessionStatus& session, int t) {
     const auto i = static_cast<std::size_t>(t);
     return i < session.expected.size() ? session.expected[i] : -1;
@@ -144,7 +155,8 @@ class TimeView : public View {
         {"Step", at_end ? "Step: generate the next token" : "Step: one token to the right",
          Icon::forward, can_go_on, command::StepForward{}},
     };
-    const bool words = row.width() > painter.px(620);
+    const bool full = at_end && !session.full_reason.empty();
+    const bool words = row.width() > painter.px(full ? 900 : 620);
     for (const Button& button : buttons) {
       const float width = words ? painter.measure(button.word).x + painter.px(30) : painter.px(28);
       if (icon_button(scene, painter, button.word, button.tip, row.cut_left(width), button.icon,
@@ -156,25 +168,30 @@ class TimeView : public View {
     row.cut_left(painter.px(4));
     const Box slider = row.cut_left(painter.px(118));
     if (slider.width() > painter.px(100)) {
-      ImGui::SetCursorScreenPos(slider.min);
-      ImGui::SetNextItemWidth(slider.width());
-      float speed = static_cast<float>(session.tokens_per_second);
-      if (ImGui::SliderFloat("##speed", &speed, 0.5f, 32.0f, "%.1f tokens/s",
-                             ImGuiSliderFlags_Logarithmic | ImGuiSliderFlags_NoInput)) {
-        scene.send(command::SetPlaySpeed{static_cast<double>(speed)});
+      double speed = session.tokens_per_second;
+      if (slider_at(painter, "speed", slider, speed, 0.5, 32.0, true,
+                    fmt::format("{:.1f} tokens/s", speed))) {
+        scene.send(command::SetPlaySpeed{speed});
       }
     }
     row.cut_left(painter.px(10));
-    if (at_end && !session.full_reason.empty()) {
+    if (full) {
       painter.text_in(row, painter.palette().warning, session.full_reason);
+      if (touch("reason", row).hovered) {
+        const CardLine line{session.full_reason, true};
+        hover_card(scene, {&line, 1});
+      }
       return;
     }
     if (session.cursor < 0) return;
     const int token = session.tokens[static_cast<std::size_t>(std::min(session.cursor, last))];
     const std::string label = token_label(scene.snapshot.model.get(), token);
     const std::string where = fmt::format("t = {} of 0…{}", session.cursor, last);
-    const std::string texts[] = {fmt::format("{}   token {}   surprise {} nats", where, label,
-                                             short_number(surprise_at(session, session.cursor))),
+    const std::string guess =
+        asked(session, session.cursor)
+            ? fmt::format("surprise {} nats", short_number(surprise_at(session, session.cursor)))
+            : "given, not guessed";
+    const std::string texts[] = {fmt::format("{}   token {}   {}", where, label, guess),
                                  fmt::format("{}   token {}", where, label), where};
     painter.text_in(row, painter.palette().text, painter.fit_first(texts, row.width()));
   }
@@ -232,7 +249,7 @@ class TimeView : public View {
                                 true);
     if (!bars.empty()) draw_bars(scene, painter, bars, captions, uniform);
     for (int t = window_.first(); t < window_.first() + window_.count() && t < length; ++t) {
-      const float surprise = surprise_at(session, t);
+      const float surprise = shaded_at(session, t);
       const Outside one = outside({&surprise, 1}, colours);
       beyond.above |= one.above;
       beyond.below |= one.below;
@@ -242,11 +259,15 @@ class TimeView : public View {
       draw_token(scene, painter, t, tokens, steps, colours);
       if (with_marks) draw_answer(scene, painter, t, marks);
     }
-    if (with_marks) draw_boundary(scene, painter, marks, bars.empty() ? steps : bars);
+    if (with_marks) {
+      const Box& lowest = !bars.empty() ? bars : !steps.empty() ? steps : tokens;
+      draw_boundary(scene, painter, marks, lowest);
+    }
     painter.list().PopClipRect();
     if (!overview.empty()) draw_overview(scene, painter, overview, colours);
     if (!legend_row.empty()) {
-      Legend legend{"nats of surprise, −log p(token)",
+      Legend legend{session.expected.empty() ? "nats of surprise, −log p(token)"
+                                             : "nats of surprise at answers, −log p(token)",
                     fmt::format("{} = ln {}, a uniform guess", short_number(uniform),
                                 scene.snapshot.model->vocabulary.size()),
                     "", beyond};
@@ -262,7 +283,7 @@ class TimeView : public View {
   /// Wide enough for the widest label that occurs.
   float narrowest(const Scene& scene, const Painter& painter) {
     const ModelCard* model = scene.snapshot.model.get();
-    float widest = painter.px(16);
+    float widest = painter.px(11);
     const std::size_t labels = std::min<std::size_t>(model->vocabulary.size(), 512);
     for (std::size_t token = 0; token < labels; ++token) {
       widest = std::max(widest, painter.measure(token_label(model, static_cast<int>(token))).x);
@@ -291,9 +312,9 @@ class TimeView : public View {
     const Box column = window_.column(t);
     Box box{{std::floor(column.min.x), row.min.y}, {std::floor(column.max.x), row.max.y}};
     box = box.inset(painter.px(1), painter.px(1));
-    const float surprise = surprise_at(session, t);
+    const float surprise = shaded_at(session, t);
     const bool later = t > session.cursor;
-    ImU32 fill = t == 0 ? palette.panel : colours(surprise);
+    ImU32 fill = asked(session, t) ? colours(surprise) : palette.panel;
     if (later) fill = mix(palette.panel, fill, 0.35f);
     painter.fill(box, fill, painter.px(3));
     if (!std::isfinite(surprise)) painter.hatch(box, IM_COL32_BLACK);
@@ -312,7 +333,9 @@ class TimeView : public View {
     const bool near_cursor = !here && std::abs(t - cursor) < stride && stride > 1;
     if (here || (t % stride == 0 && !near_cursor)) {
       const float half = std::max(widest, window_.column_width()) / 2;
-      const Box label{{window_.x(t) - half, steps.min.y}, {window_.x(t) + half, steps.max.y}};
+      const float centre = std::clamp(window_.x(t), steps.min.x + half,
+                                      std::max(steps.min.x + half, steps.max.x - half));
+      const Box label{{centre - half, steps.min.y}, {centre + half, steps.max.y}};
       painter.text_in(label, here ? palette.cursor : palette.muted_text, std::to_string(t),
                       Align::centre, here ? Weight::bold : Weight::regular);
     }
@@ -352,7 +375,7 @@ class TimeView : public View {
     double most = uniform;
     for (int t = window_.first(); t < window_.first() + window_.count(); ++t) {
       if (t >= static_cast<int>(session.tokens.size())) break;
-      const double surprise = surprise_at(session, t);
+      const double surprise = shaded_at(session, t);
       if (std::isfinite(surprise)) most = std::max(most, surprise);
     }
     const Axis axis{0.0, most * 1.08};
@@ -370,7 +393,7 @@ class TimeView : public View {
                  {palette.muted_text, palette.line_width, Dash::dashed});
     for (int t = std::max(1, window_.first()); t < window_.first() + window_.count(); ++t) {
       if (t >= static_cast<int>(session.tokens.size())) break;
-      const double surprise = surprise_at(session, t);
+      const double surprise = shaded_at(session, t);
       const Box column = window_.column(t);
       const float gap = std::min(painter.px(3), column.width() * 0.15f);
       const ImU32 colour = t > session.cursor    ? with_alpha(palette.muted_text, 0.4f)
@@ -390,8 +413,7 @@ class TimeView : public View {
     const Palette& palette = scene.palette;
     const int length = window_.length();
     std::vector<float> surprise(session.tokens.size());
-    for (int t = 0; t < length; ++t)
-      surprise[static_cast<std::size_t>(t)] = surprise_at(session, t);
+    for (int t = 0; t < length; ++t) surprise[static_cast<std::size_t>(t)] = shaded_at(session, t);
     const Box strip = box.inset(0, painter.px(3));
     draw_heat(painter, scene.images, "time/overview", strip, surprise, 1, length, colours);
     painter.outline(strip, palette.grid);
@@ -428,6 +450,8 @@ class TimeView : public View {
     const double surprise = surprise_at(session, t);
     if (t == 0) {
       lines.push_back({"the first token is not predicted"});
+    } else if (!asked(session, t)) {
+      lines.push_back({"given: the task asks for no guess here"});
     } else {
       lines.push_back({fmt::format("surprise {} nats, probability {}", short_number(surprise),
                                    short_number(std::exp(-surprise)))});

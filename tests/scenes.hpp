@@ -1,5 +1,5 @@
-// Snapshots for the tests of the drawing layer: a small model that recalls, computed here in plain
-// doubles, and versions of it that are empty, tiny, huge or full of numbers that are none.
+// Snapshots to draw and explain: a small model that recalls, computed here in plain doubles, and
+// versions of it that are empty, tiny, huge or full of numbers that are none.
 #pragma once
 
 #include <cmath>
@@ -345,6 +345,56 @@ inline Snapshot recall_scene() {
 }
 inline Snapshot clamped_scene() {
   return SceneBuilder({}).build({forgetting(9)});
+}
+
+inline Snapshot one_token_scene() {
+  SceneShape shape;
+  shape.length = 1;
+  shape.cursor = 0;
+  return SceneBuilder(shape).build();
+}
+
+/// One head, one unit, one key, one value.
+inline Snapshot tiny_scene() {
+  SceneShape shape;
+  shape.heads = shape.key_dim = shape.value_dim = shape.units = 1;
+  return SceneBuilder(shape).build();
+}
+
+inline Snapshot wide_scene() {
+  SceneShape shape;
+  shape.heads = 8;
+  shape.key_dim = shape.value_dim = shape.units = 256;
+  return SceneBuilder(shape).build();
+}
+
+inline Snapshot long_scene() {
+  SceneShape shape;
+  shape.length = 5000;
+  shape.cursor = 4000;
+  return SceneBuilder(shape).build();
+}
+
+/// A model without a sequence, as right after opening it.
+inline Snapshot silent_scene() {
+  Snapshot s = recall_scene();
+  s.session = {};
+  s.trace = nullptr;
+  s.next = nullptr;
+  s.memory = nullptr;
+  s.losses = nullptr;
+  return s;
+}
+
+/// Labels with blanks, controls, quotes and letters of several bytes.
+inline Snapshot text_scene() {
+  Snapshot s = recall_scene();
+  auto model = std::make_shared<ModelCard>(*s.model);
+  model->vocabulary = {"T", " ", "\n", "e", "\t", "h", "i",    "s",    "w", "o",
+                       "r", "d", "ü",  "—", "\"", ",", "\x01", "\xff", ""};
+  s.model = model;
+  s.session.prompt_length = 9;
+  return s;
 }
 
 /// Every third recorded number and every seventh cell of the memory is NaN or infinite.

@@ -1,0 +1,178 @@
+// Every recorded value has a card, and its equation gives the recorded number.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/explain.hpp"
+#include "tests/scenes.hpp"
+
+namespace xlab::tests {
+namespace {
+
+const char* kMlstm[] = {"input_gate_pre",
+                        "forget_gate_pre",
+                        "input_gate",
+                        "forget_gate",
+                        "forget_gate_sigmoid",
+                        "m",
+                        "s",
+                        "normalizer",
+                        "q",
+                        "k",
+                        "n",
+                        "v",
+                        "h",
+                        "output_gate_pre",
+                        "output_gate"};
+const char* kSlstm[] = {"input_gate_pre",
+                        "forget_gate_pre",
+                        "cell_input_pre",
+                        "output_gate_pre",
+                        "input_gate",
+                        "forget_gate",
+                        "forget_gate_sigmoid",
+                        "cell_input",
+                        "output_gate",
+                        "c",
+                        "n",
+                        "m",
+                        "h"};
+
+std::vector<std::string> all_paths() {
+  std::vector<std::string> paths;
+  for (const char* name : kMlstm) paths.push_back(std::string("block0/mlstm/") + name);
+  for (const char* name : kSlstm) paths.push_back(std::string("block1/slstm/") + name);
+  return paths;
+}
+
+TEST(Explain, HasACardForEveryRecordedValue) {
+  for (const std::string& path : all_paths()) {
+    const EquationCard* card = explain(path);
+    ASSERT_NE(card, nullptr) << path;
+    EXPECT_FALSE(card->symbol.empty() || card->title.empty() || card->words.empty() ||
+                 card->equation.empty() || card->range.empty())
+        << path;
+    EXPECT_EQ(card->words.back(), '.') << path;
+  }
+  for (const char* path : {"C", "write", "block3/mlstm/C", "block3/mlstm/write"}) {
+    EXPECT_NE(explain(path), nullptr) << path;
+  }
+  for (const char* path : {"", "m", "block0/mlstm/nothing", "block1/slstm/C", "block0/gru/m"}) {
+    EXPECT_EQ(explain(path), nullptr) << path;
+  }
+}
+
+TEST(Explain, EveryInputIsARecordedValueItself) {
+  for (const std::string& path : all_paths()) {
+    const std::string prefix = path.substr(0, path.rfind('/') + 1);
+    for (std::string input : explain(path)->inputs) {
+      if (input.ends_with("@-1")) input.resize(input.size() - 3);
+      EXPECT_NE(explain(prefix + input), nullptr) << path << " from " << input;
+    }
+  }
+}
+
+TEST(Explain, RightHandSidesGiveTheRecordedNumbers) {
+  const Snapshot s = clamped_scene();
+  for (const std::string& path : all_paths()) {
+    for (int step = 0; step < s.trace->length(); ++step) {
+      const Recorded* recorded = s.trace->find(step, path);
+      ASSERT_NE(recorded, nullptr) << path;
+      for (int head = 0; head < recorded->heads; ++head) {
+        for (int unit = 0; unit < recorded->dim; ++unit) {
+          const LiveEquation live = live_equation(*s.trace, path, step, head, unit);
+          const double value = recorded->at(head, unit);
+          EXPECT_EQ(live.value, value) << path;
+          EXPECT_NEAR(live.evaluated, value, 2e-5 * std::max(1.0, std::abs(value)))
+              << path << " at " << step << ": " << live.text;
+          EXPECT_FALSE(live.text.empty()) << path;
+          EXPECT_EQ(live.complete, !explain(path)->inputs.empty()) << path;
+        }
+      }
+    }
+  }
+}
+
+TEST(Explain, TheMatrixMemoryIsReplayedFromItsWrites) {
+  const Snapshot s = clamped_scene();
+  const MemoryImage& image = *s.memory;
+  const int size = image.key_dim * image.value_dim;
+  for (int head = 0; head < image.heads; ++head) {
+    for (int cell = 0; cell < size; cell += 5) {
+      const LiveEquation live = live_equation(*s.trace, "block0/mlstm/C", image.step, head, cell);
+      ASSERT_TRUE(live.complete);
+      EXPECT_NEAR(live.value, image.C[static_cast<std::size_t>(head * size + cell)], 1e-5);
+      const LiveEquation write =
+          live_equation(*s.trace, "block0/mlstm/write", image.step, head, cell);
+      ASSERT_TRUE(write.complete);
+      const auto at = [&](const char* name, int unit) {
+        return s.trace->find(image.step, std::string("block0/mlstm/") + name)->at(head, unit);
+      };
+      EXPECT_NEAR(
+          write.value,
+          at("input_gate", 0) * at("k", cell / image.value_dim) * at("v", cell % image.value_dim),
+          1e-6);
+    }
+  }
+}
+
+TEST(Explain, WritesTheEquationWithItsNumbers) {
+  Trace trace;
+  auto token = std::make_shared<TokenTrace>();
+  token->values["block0/mlstm/input_gate_pre"] = {1, 1, {-0.5f}};
+  token->values["block0/mlstm/m"] = {1, 1, {2.0f}};
+  token->values["block0/mlstm/input_gate"] = {1, 1, {std::exp(-2.5f)}};
+  trace.steps.push_back(token);
+  EXPECT_EQ(live_equation(trace, "block0/mlstm/input_gate", 0, 0, 0).text,
+            "i'_0 = exp(−0.5 − 2) = 0.08208");
+  // The state before the first token is zero, and a negative term stands in brackets.
+  token->values["block0/mlstm/forget_gate_pre"] = {1, 1, {3.0f}};
+  token->values["block0/mlstm/forget_gate"] = {1, 1, {0.1f}};
+  token->values["block0/mlstm/m"] = {1, 1, {-1.0f}};
+  EXPECT_EQ(live_equation(trace, "block0/mlstm/forget_gate", 0, 0, 0).text,
+            "f'_0 = exp(−0.04859 + 0 − (−1)) = 2.589");
+  EXPECT_EQ(live_equation(trace, "block0/mlstm/forget_gate_sigmoid", 0, 0, 0).text, "");
+}
+
+TEST(Explain, SaysWhenAnInputIsMissing) {
+  const Snapshot s = recall_scene();
+  auto token = std::make_shared<TokenTrace>(*s.trace->steps[3]);
+  token->values.erase("block0/mlstm/forget_gate_pre");
+  Trace trace = *s.trace;
+  trace.steps[3] = token;
+  const LiveEquation live = live_equation(trace, "block0/mlstm/forget_gate", 3, 0, 0);
+  EXPECT_FALSE(live.complete);
+  EXPECT_EQ(live.value, s.trace->find(3, "block0/mlstm/forget_gate")->at(0, 0));
+  EXPECT_NE(live.text.find("f'_3 = "), std::string::npos);
+}
+
+TEST(Explain, TakesAnyPlaceWithoutHarm) {
+  const Snapshot scenes[] = {recall_scene(), broken_scene(), tiny_scene(), Snapshot{}};
+  for (const Snapshot& s : scenes) {
+    const Trace trace = s.trace ? *s.trace : Trace{};
+    std::vector<std::string> paths = all_paths();
+    for (const char* odd : {"C", "write", "block0/mlstm/C", "block0/mlstm/write", "", "x/y/z"}) {
+      paths.push_back(odd);
+    }
+    for (const std::string& path : paths) {
+      for (const int step : {-1, 0, 5, 16, 17, 100000}) {
+        for (const int place : {-1, 0, 1, 255, 256, 100000}) {
+          live_equation(trace, path, step, place, place);
+          live_equation(trace, path, step, 0, place);
+        }
+      }
+    }
+  }
+}
+
+TEST(Explain, TheFirstWriteOfAScalarCellForgetsNothing) {
+  const Snapshot s = recall_scene();
+  const LiveEquation forget = live_equation(*s.trace, "block1/slstm/forget_gate", 0, 1, 3);
+  EXPECT_TRUE(forget.complete);
+  EXPECT_EQ(forget.evaluated, 0.0);
+  const LiveEquation m = live_equation(*s.trace, "block1/slstm/m", 0, 1, 3);
+  EXPECT_EQ(m.evaluated, s.trace->find(0, "block1/slstm/input_gate_pre")->at(1, 3));
+}
+
+}  // namespace
+}  // namespace xlab::tests

@@ -1,0 +1,110 @@
+// Which values of a cell are shown over time, in which rows and lanes.
+#include "ui/gate_rows.hpp"
+
+namespace xlab::ui {
+namespace {
+
+Lane strip_of(const char* value, char gate, const char* label, LaneRange range, MapName map) {
+  return {LaneKind::strip, {{value, gate, label}}, range, true, false, map};
+}
+
+Lane curve_of(const char* value, char gate, const char* label, LaneRange range, bool per_unit) {
+  return {LaneKind::curves, {{value, gate, label}}, range, per_unit, false};
+}
+
+Lane draggable(const char* value, char gate, const char* label, bool per_unit) {
+  return {LaneKind::curves, {{value, gate, label}}, LaneRange::pre_activation, per_unit, true};
+}
+
+Lane forget_values(bool per_unit) {
+  return {LaneKind::curves,
+          {{"forget_gate", 'f', "f'"}, {"forget_gate_sigmoid", ' ', "σ(f)", true}},
+          LaneRange::unit,
+          per_unit};
+}
+
+std::vector<GateRow> mlstm_rows() {
+  return {
+      {'i',
+       {"input gate: pre-activation i (log weight) and i' = exp(i − m)",
+        "input gate: i (log weight), i' = exp(i − m)", "input gate: i and i'", "input gate"},
+       {draggable("input_gate_pre", 'i', "i", false),
+        curve_of("input_gate", 'i', "i'", LaneRange::unit, false)}},
+      {'f',
+       {"forget gate: pre-activation f, σ(f) and f' = exp(log σ(f) + m₋₁ − m)",
+        "forget gate: pre-activation f, then σ(f) and f'", "forget gate: f, σ(f) and f'",
+        "forget gate"},
+       {draggable("forget_gate_pre", 'f', "f", false), forget_values(false)}},
+      {'o',
+       {"output gate: SiLU(z) of all units, pre-activation z and SiLU(z) of one",
+        "output gate: SiLU(z), pre-activation z", "output gate: z, SiLU(z)", "output gate"},
+       {strip_of("output_gate", 'o', "units", LaneRange::around_zero, MapName::signed_values),
+        {LaneKind::curves,
+         {{"output_gate", 'o', "SiLU(z)"}, {"output_gate_pre", ' ', "z", true}},
+         LaneRange::around_zero,
+         true}}},
+      {'m',
+       {"stabilizer m = max(log σ(f) + m₋₁, i): the scale of the memory, as a logarithm",
+        "stabilizer m: scale of the memory (log)", "stabilizer m (log)", "stabilizer"},
+       {curve_of("m", 'm', "m", LaneRange::around_zero, false)}},
+      {'n',
+       {"normalizer: vector n over the keys, and N = max(|⟨q, n⟩|, exp(−m))",
+        "normalizer: vector n, and N", "normalizer: n, N", "normalizer"},
+       {strip_of("n", 'n', "keys", LaneRange::around_zero, MapName::signed_values),
+        curve_of("normalizer", 'n', "N", LaneRange::around_zero, false)}},
+  };
+}
+
+std::vector<GateRow> slstm_rows() {
+  return {
+      {'i',
+       {"input gate: i' = exp(i − m) of all units, pre-activation i (log weight) and i' of one",
+        "input gate: i' of all units, i (log weight) and i' of one", "input gate: i and i'",
+        "input gate"},
+       {strip_of("input_gate", 'i', "units", LaneRange::unit, MapName::unit),
+        draggable("input_gate_pre", 'i', "i", true),
+        curve_of("input_gate", 'i', "i'", LaneRange::unit, true)}},
+      {'f',
+       {"forget gate: f' of all units, pre-activation f, σ(f) and f' of one",
+        "forget gate: f' of all units, f, σ(f) and f' of one", "forget gate: f, σ(f) and f'",
+        "forget gate"},
+       {strip_of("forget_gate", 'f', "units", LaneRange::unit, MapName::unit),
+        draggable("forget_gate_pre", 'f', "f", true), forget_values(true)}},
+      {'z',
+       {"cell input: tanh(z) of all units, pre-activation z and tanh(z) of one",
+        "cell input: pre-activation z, tanh(z)", "cell input: z, tanh(z)", "cell input"},
+       {strip_of("cell_input", 'z', "units", LaneRange::signed_unit, MapName::signed_values),
+        draggable("cell_input_pre", 'z', "z", true),
+        curve_of("cell_input", 'z', "tanh(z)", LaneRange::signed_unit, true)}},
+      {'o',
+       {"output gate: σ(o) of all units, pre-activation o and σ(o) of one",
+        "output gate: pre-activation o, σ(o)", "output gate: o, σ(o)", "output gate"},
+       {strip_of("output_gate", 'o', "units", LaneRange::unit, MapName::unit),
+        draggable("output_gate_pre", 'o', "o", true),
+        curve_of("output_gate", 'o', "σ(o)", LaneRange::unit, true)}},
+      {'c',
+       {"cell c = f' c₋₁ + i' tanh(z), all units and one", "cell c: all units and one", "cell c",
+        "cell"},
+       {strip_of("c", 'c', "units", LaneRange::around_zero, MapName::signed_values),
+        curve_of("c", 'c', "c", LaneRange::around_zero, true)}},
+      {'m',
+       {"stabilizer m = max(log σ(f) + m₋₁, i): the scale of the cell, as a logarithm",
+        "stabilizer m: scale of the cell (log)", "stabilizer m (log)", "stabilizer"},
+       {strip_of("m", 'm', "units", LaneRange::shown, MapName::log_domain),
+        curve_of("m", 'm', "m", LaneRange::around_zero, true)}},
+      {'n',
+       {"normalizer n = f' n₋₁ + i', all units and one", "normalizer n: all units and one",
+        "normalizer n", "normalizer"},
+       {strip_of("n", 'n', "units", LaneRange::around_zero, MapName::signed_values),
+        curve_of("n", 'n', "n", LaneRange::around_zero, true)}},
+  };
+}
+
+}  // namespace
+
+const std::vector<GateRow>& gate_rows(const std::string& kind) {
+  static const std::vector<GateRow> mlstm = mlstm_rows(), slstm = slstm_rows(), none;
+  return kind == "mlstm" ? mlstm : kind == "slstm" ? slstm : none;
+}
+
+}  // namespace xlab::ui
