@@ -99,7 +99,11 @@ void draw_curve(Painter& painter, const Box& box, const Axis& axis, std::span<co
   painter.list().PushClipRect(box.min, box.max, true);
   std::vector<ImVec2> points;
   const float mark = painter.px(4.0f);
-  for (const int index : decimate(ys, static_cast<int>(box.width()))) {
+  const std::vector<int> kept = decimate(ys, static_cast<int>(box.width()));
+  // Dashes along a curve that goes up and down within a pixel would only be dust.
+  Stroke drawn = stroke;
+  if (kept.size() < ys.size()) drawn.dash = Dash::solid;
+  for (const int index : kept) {
     const auto i = static_cast<std::size_t>(index);
     const float x = xs[i];
     if (std::isfinite(ys[i])) {
@@ -114,7 +118,7 @@ void draw_curve(Painter& painter, const Box& box, const Axis& axis, std::span<co
     painter.fill(cell, kNotANumber);
     painter.hatch(cell, IM_COL32_BLACK);
   }
-  painter.curve(points, stroke);
+  painter.curve(points, drawn);
   painter.list().PopClipRect();
 }
 

@@ -926,7 +926,7 @@ class GatesView : public View {
       painter.fill(here, with_alpha(palette.cursor, 0.25f), painter.px(2));
     }
     const float widest = painter.measure(std::to_string(window_.length())).x + painter.px(8);
-    const int stride = std::max(1, static_cast<int>(std::ceil(widest / window_.column_width())));
+    const int stride = window_.label_stride(widest);
     for (int t = window_.first(); t < window_.first() + window_.count(); ++t) {
       const bool here = t == session.cursor;
       const ImU32 colour = here ? palette.text : palette.muted_text;

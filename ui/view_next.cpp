@@ -130,6 +130,7 @@ class NextView : public View {
           token_label(model, session.tokens[static_cast<std::size_t>(session.cursor)]);
       texts.push_back(fmt::format("after t = {}, token {}", session.cursor, label));
       texts.push_back(fmt::format("after t = {}", session.cursor));
+      texts.push_back(fmt::format("t = {}", session.cursor));
     } else {
       texts.push_back("what comes next");
     }
@@ -147,15 +148,13 @@ class NextView : public View {
     const std::string kl = fmt::format("KL {} nats", short_number(next.kl_nats));
     const float flag =
         changed.empty() ? 0.0f : painter.measure(changed, Weight::bold).x + painter.px(22);
-    const float apart =
-        painter.measure(texts.front()).x + painter.px(14) + painter.measure(kl).x + painter.px(14);
-    const bool one_row = apart + flag <= row.width();
+    const float gap = painter.px(14), kl_width = painter.measure(kl).x + gap;
+    const bool one_row = painter.measure(texts.front()).x + gap + kl_width + flag <= row.width();
     Box second = row;
     if (!one_row && !changed.empty()) second = rest.cut_top(height);
-    painter.text_in(row.cut_left(std::min(painter.measure(texts.front()).x + painter.px(14),
-                                          row.width() * 0.55f)),
-                    palette.text, painter.fit_first(texts, row.width() * 0.55f));
-    painter.text_in(row.cut_left(painter.measure(kl).x + painter.px(14)), palette.text, kl);
+    const std::string text = painter.fit_first(texts, row.width() - kl_width - gap);
+    painter.text_in(row.cut_left(painter.measure(text).x + gap), palette.text, text);
+    painter.text_in(row.cut_left(kl_width), palette.text, kl);
     if (!changed.empty()) {
       if (one_row) second = row;
       // A filled mark and words: the change must not hang on a colour alone.
@@ -342,6 +341,7 @@ class NextView : public View {
     for (const Key& key : keys) full += swatch + gap + painter.measure(key.word).x + apart;
     for (const Key& key : keys) {
       const char* word = full - apart <= row.width() ? key.word : key.shorter;
+      if (row.width() < swatch + gap + painter.measure(word).x) break;
       const Box box = row.cut_left(swatch);
       key.mark(box.inset(0, std::max(0.0f, (box.height() - painter.px(10)) / 2)));
       row.cut_left(gap);

@@ -331,7 +331,7 @@ class TimeView : public View {
     if (steps.empty()) return;
     // Step numbers only where they fit; the cursor's always.
     const float widest = painter.measure(std::to_string(window_.length())).x + painter.px(6);
-    const int stride = std::max(1, static_cast<int>(std::ceil(widest / window_.column_width())));
+    const int stride = window_.label_stride(widest);
     const int cursor = session.cursor;
     const bool near_cursor = !here && std::abs(t - cursor) < stride && stride > 1;
     if (here || (t % stride == 0 && !near_cursor)) {
