@@ -163,6 +163,8 @@ void MainWindow::open(const QString& path) {
     stage_.send(command::OpenRun{.path = path.toStdString(), .bytes = nullptr});
   } else {
     stage_.send(command::OpenText{path.toStdString()});
+    // A text is there to be learned.
+    set_room(Room::train);
   }
 }
 

@@ -88,6 +88,7 @@ struct Engine::Worker {
   double tokens_per_second = 0.0;
   bool playing = false;
   bool play_to_end = false;
+  bool play_waits = false;  // for the sequence to be computed
   double play_speed = 4.0;
   Clock::time_point next_play{};
   int cursor = -1;
@@ -110,13 +111,15 @@ struct Engine::Worker {
         ++applied;
         urgent = dirty = true;
       }
-      work_a_little();
+      work_on_sequence();
       publish_if_due();
       if (settled()) {
         const std::lock_guard lock(mutex);
         done = applied;
         finished.notify_all();
       }
+      // Last, so that nobody waits for a training step to see what a command did.
+      if (training && !weights_in_use()) train_one();
     }
     if (!final_path.empty() && run && draft.unsaved) {
       try {
@@ -159,15 +162,20 @@ struct Engine::Worker {
   /// Whether the sequence shows older weights than those of now.
   bool stale() const { return run && sequence_step != run->trainer->steps_done(); }
 
-  /// A sequence is computed with one set of weights: while one is being computed, training waits.
-  void work_a_little() {
+  /// A sequence is computed with one set of weights: while one is being computed or waits to be
+  /// gone on with, training waits.
+  bool weights_in_use() const {
+    return sequence_outstanding() || refreshed || (playing && play_waits) || !pending.empty();
+  }
+
+  void work_on_sequence() {
     if (!run) return;
-    if (!sequence_outstanding() && playing && Clock::now() >= next_play)
+    if (!sequence_outstanding() && playing && Clock::now() >= next_play) {
       guarded("play", [&] { play_one(); });
+    }
     if (sequence_outstanding()) {
       compute_slice();
     } else {
-      if (training && !refreshed) train_one();
       refresh_if_due();
     }
   }
@@ -306,7 +314,8 @@ struct Engine::Worker {
   }
 
   void play_one() {
-    if (!play_to_end && must_compute_first()) return;
+    play_waits = !play_to_end && must_compute_first();
+    if (play_waits) return;
     if (play_to_end && cursor >= last_position()) {
       playing = false;
     } else {
