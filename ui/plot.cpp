@@ -83,7 +83,8 @@ void draw_axis(Painter& painter, const Box& box, const Axis& axis, float margin)
     painter.line({box.min.x, y}, {box.max.x, y},
                  {mark == 0.0 ? palette.muted_text : palette.grid, 1.0f});
     // Labels keep clear of each other and of the box's ends.
-    const float top = std::clamp(y - line / 2, box.min.y - line * 0.3f, box.max.y - line * 0.7f);
+    const float highest = box.min.y - line * 0.3f;
+    const float top = std::clamp(y - line / 2, highest, std::max(highest, box.max.y - line * 0.7f));
     if (last - top < line * 0.95f) continue;
     last = top;
     const double step = axis.logarithmic ? mark : distance;
