@@ -756,6 +756,38 @@ TEST(EngineLife, MayEndAtAnyMoment) {
   }
 }
 
+TEST(EngineLife, ClosingAtAnyMomentSavesInTime) {
+  const TemporaryFolder folder;
+  Random random(5);
+  const auto below = [&](int n) {
+    return static_cast<int>(random.below(static_cast<std::uint64_t>(n)));
+  };
+  for (int n = 0; n < 40; ++n) {
+    const auto path = folder / ("closed" + std::to_string(n));
+    Engine engine([] {});
+    engine.send(NewRun{"recall", below(2) ? "" : small_spec()});
+    engine.send(SetPrompt{"a 3 b 7 a ?"});
+    if (below(2)) engine.send(Train{});
+    if (below(2)) engine.send(SetClamp{{"block0/mlstm/v", 0, 0, 0, 9, 1.0f, true}});
+    if (below(2)) engine.send(SetPlaySpeed{1000.0});
+    if (below(2)) engine.send(Play{});
+    if (below(3) == 0) engine.send(Save{folder / "saved.xlab"});
+    for (int m = below(6); m > 0; --m) engine.send(StepForward{});
+    // The moment is counted in snapshots seen.
+    for (int seen = below(200); seen > 0; --seen) engine.snapshot();
+    if (below(2)) engine.flush();
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(engine.save_and_stop(path), "");
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+    if (engine.snapshot()->unsaved) {
+      EXPECT_TRUE(std::filesystem::exists(path));
+    }
+    if (std::filesystem::exists(path)) {
+      EXPECT_GE(load_run(path)->session->length(), 6);
+    }
+  }
+}
+
 // ---- snapshots and threads ----------------------------------------------------------------------
 
 /// Every plain value of a snapshot that a later step could have changed under a reader's eyes.
