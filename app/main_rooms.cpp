@@ -48,16 +48,20 @@ void MainWindow::set_room(Room room) {
   if (room == room_ && shown_) return;
   restore_others();
   hide_panels(false);
-  if (shown_) layouts_[static_cast<int>(room_)] = saveState(kLayoutVersion);
+  if (shown_) layouts_[static_cast<int>(room_)] = {saveState(kLayoutVersion), stage_.look().scale};
   room_ = room;
   rooms_->actions()[static_cast<int>(room)]->setChecked(true);
   if (shown_) show_room();
 }
 
 void MainWindow::show_room() {
-  const QByteArray kept = layouts_.value(static_cast<int>(room_));
+  const Layout kept = layouts_.value(static_cast<int>(room_));
   const bool message = !banner_->isHidden();
-  if (kept.isEmpty() || !restoreState(kept, kLayoutVersion)) default_layout(room_);
+  if (kept.state.isEmpty() || !restoreState(kept.state, kLayoutVersion)) {
+    default_layout(room_);
+  } else if (kept.scale != stage_.look().scale) {
+    fit_time_bar();
+  }
   banner_->setVisible(message);
   // Keys belong to the drawings until a control is chosen.
   view("time")->canvas().setFocus();
@@ -155,6 +159,10 @@ void MainWindow::default_layout(Room room) {
   }
 }
 
+void MainWindow::fit_time_bar() {
+  if (!alone_) resizeDocks({view("time")}, {scaled(stage_.look(), kTimeHeight)}, Qt::Vertical);
+}
+
 void MainWindow::maximise(QDockWidget* dock) {
   if (alone_) {
     restore_others();
@@ -168,6 +176,7 @@ void MainWindow::maximise(QDockWidget* dock) {
   }
   dock->show();
   dock->raise();
+  if (auto* view = qobject_cast<ViewDock*>(dock)) view->canvas().setFocus();
 }
 
 void MainWindow::restore_others() {
@@ -205,7 +214,8 @@ void MainWindow::restore_settings() {
   if (number && std::isfinite(scale)) look.scale = scale;
   set_look(look);
   for (int room = 0; room < 3; ++room) {
-    layouts_[room] = kept.value(QString("layout/%1").arg(kRoomNames[room])).toByteArray();
+    layouts_[room] = {kept.value(QString("layout/%1").arg(kRoomNames[room])).toByteArray(),
+                      stage_.look().scale};
   }
   const QByteArray place = kept.value("geometry").toByteArray();
   if (place.isEmpty() || !restoreGeometry(place)) {
@@ -217,13 +227,13 @@ void MainWindow::restore_settings() {
 void MainWindow::save_settings() {
   restore_others();
   hide_panels(false);
-  layouts_[static_cast<int>(room_)] = saveState(kLayoutVersion);
+  layouts_[static_cast<int>(room_)] = {saveState(kLayoutVersion), stage_.look().scale};
   QSettings kept = settings();
   kept.setValue("palette", palette_text(stage_.look().palette));
   kept.setValue("scale", stage_.look().scale);
   kept.setValue("geometry", saveGeometry());
   for (int room = 0; room < 3; ++room) {
-    kept.setValue(QString("layout/%1").arg(kRoomNames[room]), layouts_.value(room));
+    kept.setValue(QString("layout/%1").arg(kRoomNames[room]), layouts_.value(room).state);
   }
 }
 

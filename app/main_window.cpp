@@ -118,7 +118,6 @@ void MainWindow::make_docks() {
     auto* scroll = new QScrollArea;
     scroll->setWidgetResizable(true);
     scroll->setFrameShape(QFrame::NoFrame);
-    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     scroll->setFocusPolicy(Qt::NoFocus);
     scroll->setWidget(contents);
     dock->set_contents(scroll);
@@ -172,7 +171,9 @@ void MainWindow::open(const QString& path) {
 void MainWindow::set_look(const CanvasLook& look) {
   CanvasLook within = look;
   within.scale = std::clamp(look.scale, 1.0f, 2.5f);
+  const bool other_size = within.scale != stage_.look().scale;
   stage_.set_look(within);
+  if (other_size && shown_) fit_time_bar();
 }
 
 void MainWindow::follow_look() {

@@ -66,12 +66,11 @@ struct Scan {
 template <int W, int Tile, int Steps, typename T, typename Finish>
 void scan_tile(const Scan<T>& s, std::int64_t t0, std::int64_t column, Finish& finish) {
   using X = Lanes<T, W>;
-  X written[Steps][Tile], out[Tile][Steps];
-  T decay[Steps];
+  X written[Steps][Tile], out[Tile][Steps], decay[Steps];
   const T *a[Steps], *c[Steps];
 #pragma GCC unroll 4
   for (int t = 0; t < Steps; ++t) {
-    decay[t] = *s.decay.at(t0 + t);
+    decay[t] = all<T, W>(*s.decay.at(t0 + t));
     a[t] = s.a.at(t0 + t);
     c[t] = s.c.at(t0 + t);
     const T write = *s.write.at(t0 + t);
@@ -90,8 +89,8 @@ void scan_tile(const Scan<T>& s, std::int64_t t0, std::int64_t column, Finish& f
       X x = load<W>(from + l * W);
 #pragma GCC unroll 4
       for (int t = 0; t < Steps; ++t) {
-        x = decay[t] * x + a[t][row] * written[t][l];
-        out[l][t] += c[t][row] * x;
+        x = fused<T, W>(decay[t], x, a[t][row] * written[t][l]);
+        out[l][t] = fused<T, W>(all<T, W>(c[t][row]), x, out[l][t]);
       }
       store<W>(to + l * W, x);
     }
@@ -196,11 +195,11 @@ struct Products {
   T rest[kSteps] = {};
 
   template <int W>
-  void add(int t, Lanes<T, W> x) {
+  void add(int t, Lanes<T, W> a, Lanes<T, W> b) {
     if constexpr (W == kLanes<T>) {
-      wide[t] += x;
+      wide[t] = fused<T, W>(a, b, wide[t]);
     } else {
-      rest[t] += sum<T, W>(x);
+      rest[t] += sum<T, W>(fused<T, W>(a, b, Lanes<T, W>{}));
     }
   }
   /// The product of step t, which then begins anew.
@@ -235,9 +234,9 @@ struct AddWithState {
 #pragma GCC unroll 4
     for (int j = 0; j < Steps; ++j) {
       const std::int64_t t = t0 + j;
-      own = *decay.at(t) * own + *write.at(t) * load<W>(x.at(t) + column);
-      const Lanes<T, W> gradient = out[j] + *mix.at(t) * own;
-      products.template add<W>(j, load<W>(with.at(t) + column) * gradient);
+      own = fused<T, W>(all<T, W>(*decay.at(t)), own, *write.at(t) * load<W>(x.at(t) + column));
+      const Lanes<T, W> gradient = fused<T, W>(all<T, W>(*mix.at(t)), own, out[j]);
+      products.template add<W>(j, load<W>(with.at(t) + column), gradient);
       T* const row = to.at(t) + column;
       store<W>(row, load<W>(row) + gradient);
     }
@@ -331,8 +330,9 @@ void walk_n(Gates<T>& gates, const Track<T>& q, const Track<T>& k, T scale, std:
 #pragma GCC unroll 4
     for (int j = 0; j < Steps; ++j) {
       const std::int64_t t = t0 + j;
-      own = gates.forget_gate[t] * own + gates.input_gate[t] * load<W>(k.at(t) + at);
-      products.template add<W>(j, load<W>(q.at(t) + at) * own);
+      own = fused<T, W>(all<T, W>(gates.forget_gate[t]), own,
+                        gates.input_gate[t] * load<W>(k.at(t) + at));
+      products.template add<W>(j, load<W>(q.at(t) + at), own);
       if (record.first != nullptr) store<W>(record.at(t) + at, own);
     }
     store<W>(n + at, own);

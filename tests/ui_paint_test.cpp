@@ -267,6 +267,16 @@ TEST(TimeWindow, KeepsTheCursorInSight) {
   EXPECT_EQ(window.first(), 0);
 }
 
+TEST(TimeWindow, NumbersStepsInRoundStrides) {
+  TimeWindow window;
+  window.update(5000, 0, {{0, 0}, {200, 50}}, 10, 50);
+  EXPECT_EQ(window.label_stride(9), 1);
+  EXPECT_EQ(window.label_stride(18), 2);
+  EXPECT_EQ(window.label_stride(31), 5);
+  EXPECT_EQ(window.label_stride(120), 20);
+  EXPECT_EQ(window.label_stride(4000), 500);
+}
+
 TEST(TimeWindow, ZoomsAroundTheMouse) {
   const Box box{{0, 0}, {200, 50}};
   TimeWindow window;
@@ -334,6 +344,15 @@ TEST(Paint, TextIsShortenedToItsRoom) {
   const std::string options[] = {"a long title of many words", "short"};
   EXPECT_EQ(painter.fit_first(options, 1000), options[0]);
   EXPECT_EQ(painter.fit_first(options, 50), "short");
+  // Paragraphs break at spaces only, and end for words wider than the line as well.
+  Painter drawing(stage.scene());
+  const float line = drawing.line_height();
+  const float room = drawing.measure("f = 0.0002976 ").x;
+  EXPECT_EQ(drawing.paragraph({0, 0}, room, 0, "f = 0.0002976 = 1", Weight::regular, false),
+            2 * line);
+  EXPECT_EQ(drawing.paragraph({0, 0}, 1.0f, 0, "ünï", Weight::regular, false), 3 * line);
+  EXPECT_EQ(drawing.paragraph({0, 0}, 500, 0, "one\ntwo", Weight::regular, false), 2 * line);
+  EXPECT_EQ(drawing.paragraph({0, 0}, 500, 0, "", Weight::regular, false), 0.0f);
   EXPECT_GE(text_pixels(0.5f), 12.0f) << "never below 9 pt";
   EXPECT_EQ(text_pixels(1.0f), 13.0f);
   EXPECT_EQ(text_pixels(2.0f), 26.0f);

@@ -23,14 +23,19 @@ bool wins(float candidate, float best) {
 // More hatched cells than this are just magenta: they could not be told apart anyway.
 constexpr int kMostHatches = 400;
 
-std::string words_of(const Legend& legend) {
-  std::string words = legend.unit;
-  for (const std::string& part : {legend.scope, legend.transform}) {
-    if (part.empty()) continue;
-    if (!words.empty()) words += " · ";
-    words += part;
-  }
-  return words;
+/// The words, complete first and then shorter.
+std::vector<std::string> words_of(const Legend& legend) {
+  const auto joined = [](std::initializer_list<std::string> parts) {
+    std::string words;
+    for (const std::string& part : parts) {
+      if (part.empty()) continue;
+      if (!words.empty()) words += " · ";
+      words += part;
+    }
+    return words;
+  };
+  return {joined({legend.unit, legend.scope, legend.transform}),
+          joined({legend.scope, legend.transform})};
 }
 
 std::string not_numbers(const Outside& outside) {
@@ -47,12 +52,17 @@ std::string not_numbers(const Outside& outside) {
 }
 
 struct LegendParts {
-  std::string low, high, odd, words;
+  std::string low, high, odd;
+  std::vector<std::string> words;
 };
 
 LegendParts parts_of(const ColourScale& scale, const Legend& legend) {
   return {short_number(scale.low()), short_number(scale.high()), not_numbers(legend.outside),
           words_of(legend)};
+}
+
+float number_width(const Painter& painter, const std::string& number, const Legend& legend) {
+  return std::max(painter.measure(number).x + 0.5f, legend.number_width);
 }
 
 constexpr float kBarWidth = 88.0f, kGap = 5.0f, kTip = 7.0f, kSwatch = 13.0f;
@@ -147,10 +157,10 @@ bool draw_heat(Painter& painter, Images& images, const std::string& key, const B
 float legend_width(const Painter& painter, const ColourScale& scale, const Legend& legend) {
   const LegendParts parts = parts_of(scale, legend);
   const float gap = painter.px(kGap);
-  float width = painter.measure(parts.low).x + gap + painter.px(kBarWidth) + gap +
-                painter.measure(parts.high).x;
+  float width = number_width(painter, parts.low, legend) + gap + painter.px(kBarWidth) + gap +
+                number_width(painter, parts.high, legend);
   if (!parts.odd.empty()) width += 3 * gap + painter.px(kSwatch) + painter.measure(parts.odd).x;
-  if (!parts.words.empty()) width += 2 * gap + painter.measure(parts.words).x;
+  if (!parts.words.front().empty()) width += 2 * gap + painter.measure(parts.words.front()).x;
   return std::ceil(width) + 1.0f;
 }
 
@@ -160,7 +170,8 @@ void draw_legend(Painter& painter, const Box& box, const ColourScale& scale, con
   LegendParts parts = parts_of(scale, legend);
   const float gap = painter.px(kGap);
   Box rest = box;
-  painter.text_in(rest.cut_left(painter.measure(parts.low).x + 0.5f), palette.text, parts.low);
+  painter.text_in(rest.cut_left(number_width(painter, parts.low, legend)), palette.text, parts.low,
+                  Align::right);
   rest.cut_left(gap);
   const float after = gap + painter.measure(parts.high).x;
   Box bar = rest.cut_left(std::clamp(rest.width() - after, 0.0f, painter.px(kBarWidth)));
@@ -196,10 +207,11 @@ void draw_legend(Painter& painter, const Box& box, const ColourScale& scale, con
     }
   }
   rest.cut_left(gap);
-  painter.text_in(rest.cut_left(painter.measure(parts.high).x + 0.5f), palette.text, parts.high);
+  painter.text_in(rest.cut_left(number_width(painter, parts.high, legend)), palette.text,
+                  parts.high);
   // The words matter more than which kind of no number there is.
-  if (!parts.odd.empty() &&
-      rest.width() < painter.measure(parts.odd + parts.words).x + painter.px(kSwatch) + 5 * gap) {
+  if (!parts.odd.empty() && rest.width() < painter.measure(parts.odd + parts.words.front()).x +
+                                               painter.px(kSwatch) + 5 * gap) {
     parts.odd = std::to_string(legend.outside.not_numbers()) + " NaN/Inf";
   }
   if (!parts.odd.empty()) {
@@ -212,7 +224,7 @@ void draw_legend(Painter& painter, const Box& box, const ColourScale& scale, con
     painter.text_in(rest.cut_left(painter.measure(parts.odd).x + 0.5f), palette.text, parts.odd);
   }
   rest.cut_left(2 * gap);
-  painter.text_in(rest, palette.muted_text, parts.words);
+  painter.text_in(rest, palette.muted_text, painter.fit_first(parts.words, rest.width()));
 }
 
 }  // namespace xlab::ui

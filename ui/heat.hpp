@@ -43,9 +43,10 @@ struct Legend {
   std::string scope;      ///< what the range covers, e.g. "all heads, this step"
   std::string transform;  ///< anything done to the values before colouring; empty for nothing
   Outside outside;
+  float number_width = 0.0f;  ///< room for each number at least, so that legends line up
 };
 /// One line: lowest, a bar with zero and highest, arrow tips where values lie outside, then the
-/// words. Words that do not fit are shortened, numbers never.
+/// words. Where room is scarce the unit goes first, the transform and the scope stay.
 void draw_legend(Painter& painter, const Box& box, const ColourScale& scale, const Legend& legend);
 /// The width a legend needs to show all of its words.
 float legend_width(const Painter& painter, const ColourScale& scale, const Legend& legend);

@@ -130,29 +130,39 @@ void Painter::text_up(const Box& box, ImU32 colour, std::string_view words, Alig
 
 float Painter::paragraph(ImVec2 at, float width, ImU32 colour, std::string_view words,
                          Weight weight, bool draw) {
-  const ImFont* face = font(weight);
-  const char* line = words.data();
-  const char* end = words.data() + words.size();
   float y = at.y;
-  while (line < end) {
-    const char* stop = std::find(line, end, '\n');
-    const char* wrap =
-        face->CalcWordWrapPositionA(pixels_ / face->FontSize, line, stop, std::max(width, pixels_));
-    // A word wider than the line is broken; at least one character goes on every line.
-    if (wrap <= line && line < stop) {
-      const std::string_view rest(line, static_cast<std::size_t>(stop - line));
-      wrap = line + next_character(rest, 0);
-    }
-    if (draw) {
-      text({at.x, y}, colour, std::string_view(line, static_cast<std::size_t>(wrap - line)),
-           weight);
-    }
+  while (!words.empty()) {
+    const std::size_t newline = words.find('\n');
+    const std::string_view whole = words.substr(0, newline);
+    const std::string_view line = whole.substr(0, line_end(whole, width, weight));
+    if (draw) text({at.x, y}, colour, line, weight);
     y += line_height();
-    line = wrap;
-    while (line < stop && *line == ' ') ++line;
-    if (line == stop && line < end) ++line;
+    std::size_t next = line.size();
+    while (next < whole.size() && whole[next] == ' ') ++next;
+    if (next == whole.size() && newline != std::string_view::npos) ++next;
+    words.remove_prefix(next);
   }
   return y - at.y;
+}
+
+std::size_t Painter::line_end(std::string_view line, float width, Weight weight) const {
+  std::size_t end = 0;
+  // Broken at spaces only, so that numbers stay whole.
+  while (end < line.size()) {
+    std::size_t word = line.find(' ', end + 1);
+    if (word == std::string_view::npos) word = line.size();
+    if (measure(line.substr(0, word), weight).x > width) break;
+    end = word;
+  }
+  // A word wider than the line is cut; at least one character goes on every line.
+  if (end > 0 || line.empty()) return end;
+  end = next_character(line, 0);
+  while (end < line.size()) {
+    const std::size_t next = next_character(line, end);
+    if (measure(line.substr(0, next), weight).x > width) break;
+    end = next;
+  }
+  return end;
 }
 
 void Painter::fill(const Box& box, ImU32 colour, float rounding) {

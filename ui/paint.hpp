@@ -85,6 +85,8 @@ class Painter {
   float badge(ImVec2 at, const GateStyle& style);
 
  private:
+  /// How many bytes of a text fit on one line of a paragraph.
+  std::size_t line_end(std::string_view line, float width, Weight weight) const;
   void dashed(std::span<const ImVec2> points, const Stroke& stroke);
 
   ImDrawList* list_;

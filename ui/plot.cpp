@@ -74,7 +74,7 @@ void draw_axis(Painter& painter, const Box& box, const Axis& axis, float margin)
   if (box.empty()) return;
   const Palette& palette = painter.palette();
   const float line = painter.line_height();
-  const int most = std::max(3, static_cast<int>(box.height() / (line * 1.5f)));
+  const int most = std::clamp(static_cast<int>(box.height() / (line * 1.5f)), 3, 8);
   const std::vector<double> marks = ticks(axis, most);
   const double distance = marks.size() > 1 ? marks[1] - marks[0] : axis.high - axis.low;
   float last = FLT_MAX;
@@ -82,8 +82,9 @@ void draw_axis(Painter& painter, const Box& box, const Axis& axis, float margin)
     const float y = std::floor(axis.y(mark, box)) + 0.5f;
     painter.line({box.min.x, y}, {box.max.x, y},
                  {mark == 0.0 ? palette.muted_text : palette.grid, 1.0f});
-    // Labels keep clear of each other and of the box's ends.
-    const float top = std::clamp(y - line / 2, box.min.y - line * 0.3f, box.max.y - line * 0.7f);
+    // Labels keep clear of each other and of the boxes above and below.
+    const float top = std::clamp(y - line / 2, box.min.y - 2.0f,
+                                 std::max(box.min.y - 2.0f, box.max.y - line + 2.0f));
     if (last - top < line * 0.95f) continue;
     last = top;
     const double step = axis.logarithmic ? mark : distance;
@@ -98,7 +99,11 @@ void draw_curve(Painter& painter, const Box& box, const Axis& axis, std::span<co
   painter.list().PushClipRect(box.min, box.max, true);
   std::vector<ImVec2> points;
   const float mark = painter.px(4.0f);
-  for (const int index : decimate(ys, static_cast<int>(box.width()))) {
+  const std::vector<int> kept = decimate(ys, static_cast<int>(box.width()));
+  // Dashes along a curve that goes up and down within a pixel would only be dust.
+  Stroke drawn = stroke;
+  if (kept.size() < ys.size()) drawn.dash = Dash::solid;
+  for (const int index : kept) {
     const auto i = static_cast<std::size_t>(index);
     const float x = xs[i];
     if (std::isfinite(ys[i])) {
@@ -113,7 +118,7 @@ void draw_curve(Painter& painter, const Box& box, const Axis& axis, std::span<co
     painter.fill(cell, kNotANumber);
     painter.hatch(cell, IM_COL32_BLACK);
   }
-  painter.curve(points, stroke);
+  painter.curve(points, drawn);
   painter.list().PopClipRect();
 }
 

@@ -38,6 +38,15 @@ void TimeWindow::scroll(int steps) {
   first_ += steps;
 }
 
+int TimeWindow::label_stride(float width) const {
+  for (int decade = 1; decade < 100000000; decade *= 10) {
+    for (const int factor : {1, 2, 5}) {
+      if (static_cast<float>(decade * factor) * column_ >= width) return decade * factor;
+    }
+  }
+  return std::max(length_, 1);
+}
+
 float TimeWindow::x(int step) const {
   return box_.min.x + (static_cast<float>(step - first_) + 0.5f) * column_;
 }

@@ -21,6 +21,8 @@ class TimeWindow {
   bool all_visible() const { return count_ >= length_; }
   bool shows(int step) const { return step >= first_ && step < first_ + count_; }
   float column_width() const { return column_; }
+  /// Every how many steps (1, 2, 5, 10, ...) a label of this width fits.
+  int label_stride(float width) const;
   /// Middle of a step's column, in pixels; also for steps that are not visible.
   float x(int step) const;
   Box column(int step) const;

@@ -258,7 +258,9 @@ class GatesView : public View {
       if (!folded && row.lanes.front().kind == LaneKind::strip) {
         const StripLook look = strip_look(scene, block, trace, row.lanes.front(), head);
         const float full = legend_width(painter, look.scale, look.legend);
-        legend = std::min(full, title.width() * 0.62f);
+        legend =
+            std::min(full, title.width() - painter.measure(row.titles.back()).x - painter.px(8));
+        legend = std::max(legend, title.width() * 0.5f);
         draw_legend(painter, title.cut_right(legend), look.scale, look.legend);
         title.cut_right(painter.px(8));
       }
@@ -531,7 +533,8 @@ class GatesView : public View {
       const bool strong = curve.head == focused;
       // A style's width tells gates apart; strength tells heads apart.
       const float width = palette.line_width * style.width * (strong ? 1.6f : 0.7f);
-      return {with_alpha(style.colour, strong ? 1.0f : 0.4f), width, style.dash, style.stepped};
+      const float faint = palette.name == PaletteName::dark ? 0.7f : 0.45f;
+      return {with_alpha(style.colour, strong ? 1.0f : faint), width, style.dash, style.stepped};
     }
     return {palette.text, palette.line_width, Dash::solid, false};
   }
@@ -923,7 +926,7 @@ class GatesView : public View {
       painter.fill(here, with_alpha(palette.cursor, 0.25f), painter.px(2));
     }
     const float widest = painter.measure(std::to_string(window_.length())).x + painter.px(8);
-    const int stride = std::max(1, static_cast<int>(std::ceil(widest / window_.column_width())));
+    const int stride = window_.label_stride(widest);
     for (int t = window_.first(); t < window_.first() + window_.count(); ++t) {
       const bool here = t == session.cursor;
       const ImU32 colour = here ? palette.text : palette.muted_text;

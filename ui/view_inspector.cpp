@@ -239,7 +239,7 @@ class InspectorView : public View {
   static void row(Painter& painter, Box& column, std::string_view label, std::string_view text,
                   ImU32 colour) {
     Box box = column.cut_top(painter.line_height() + painter.px(2));
-    const float labels = std::min(painter.px(104), box.width() * 0.4f);
+    const float labels = std::min(painter.px(112), box.width() * 0.4f);
     painter.text_in(box.cut_left(labels), painter.palette().muted_text, label);
     painter.text_in(box, colour, text);
   }

@@ -166,7 +166,7 @@ class LossView : public View {
     const Palette& palette = painter.palette();
     const float widest = painter.measure(tick_number(range.high, 1.0)).x + painter.px(16);
     const std::vector<double> marks =
-        ticks(range, std::max(2, static_cast<int>(row.width() / widest)));
+        ticks(range, std::clamp(static_cast<int>(row.width() / widest), 2, 10));
     float last = -FLT_MAX;
     for (const double mark : marks) {
       if (mark != std::round(mark)) continue;  // there is no half step

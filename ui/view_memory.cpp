@@ -192,12 +192,17 @@ class MemoryView : public View {
     const ColourScale n_colours(palette, MapName::signed_values, 0.0, n_range);
 
     // Legends at the bottom, side by side where there is room.
-    const std::string scope =
-        locked_ ? "all heads, locked (largest so far)" : "all heads, this step";
-    Legend legend{mode_ == Mode::value ? "C[k, v] / exp(m)" : "i' k vᵀ", scope, "",
+    const std::string scope = locked_ ? "all heads, locked" : "all heads, this step";
+    Legend legend{mode_ == Mode::value ? "C / exp(m)" : "i' k vᵀ", scope, "",
                   outside(shown.cells, colours)};
-    Legend n_legend{"n[k] / exp(m)", "", "", outside(shown.n, n_colours)};
+    Legend n_legend{"n / exp(m)", "", "", outside(shown.n, n_colours)};
+    for (Legend* one : {&legend, &n_legend}) {
+      one->number_width = std::max(painter.measure(short_number(-range)).x,
+                                   painter.measure(short_number(-n_range)).x);
+    }
     Grid grid = fit_grid(painter, shown, rest, 2 * line);
+    // Without axes the legend is where rows and columns get their names.
+    if (!grid.with_axes) legend.unit += ", key k × value v";
     if (grid.scale < 1.0f) legend.transform = "largest |x| of a pixel";
     const float both = legend_width(painter, colours, legend) + painter.px(18) +
                        legend_width(painter, n_colours, n_legend);
@@ -259,7 +264,7 @@ class MemoryView : public View {
       }
       // Axis names cost room that small maps do not have.
       const float side = best.scale * static_cast<float>(std::max(shown.keys, shown.values));
-      if (axes && side >= painter.px(110)) return best;
+      if (axes && side >= painter.px(72)) return best;
       if (axes) best = Grid{};
     }
     return best;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "ui/heat.hpp"
@@ -69,7 +70,7 @@ class NextView : public View {
     const bool beside = rest.width() > painter.px(520) && rest.height() > painter.px(120);
     header(scene, painter, rest, beside);
     if (beside) {
-      Box side = rest.cut_right(painter.px(190));
+      Box side = rest.cut_right(painter.px(206));
       rest.cut_right(painter.px(14));
       settings(scene, painter, side);
     } else if (settings_open_) {
@@ -129,6 +130,7 @@ class NextView : public View {
           token_label(model, session.tokens[static_cast<std::size_t>(session.cursor)]);
       texts.push_back(fmt::format("after t = {}, token {}", session.cursor, label));
       texts.push_back(fmt::format("after t = {}", session.cursor));
+      texts.push_back(fmt::format("t = {}", session.cursor));
     } else {
       texts.push_back("what comes next");
     }
@@ -146,15 +148,13 @@ class NextView : public View {
     const std::string kl = fmt::format("KL {} nats", short_number(next.kl_nats));
     const float flag =
         changed.empty() ? 0.0f : painter.measure(changed, Weight::bold).x + painter.px(22);
-    const float apart =
-        painter.measure(texts.front()).x + painter.px(14) + painter.measure(kl).x + painter.px(14);
-    const bool one_row = apart + flag <= row.width();
+    const float gap = painter.px(14), kl_width = painter.measure(kl).x + gap;
+    const bool one_row = painter.measure(texts.front()).x + gap + kl_width + flag <= row.width();
     Box second = row;
     if (!one_row && !changed.empty()) second = rest.cut_top(height);
-    painter.text_in(row.cut_left(std::min(painter.measure(texts.front()).x + painter.px(14),
-                                          row.width() * 0.55f)),
-                    palette.text, painter.fit_first(texts, row.width() * 0.55f));
-    painter.text_in(row.cut_left(painter.measure(kl).x + painter.px(14)), palette.text, kl);
+    const std::string text = painter.fit_first(texts, row.width() - kl_width - gap);
+    painter.text_in(row.cut_left(painter.measure(text).x + gap), palette.text, text);
+    painter.text_in(row.cut_left(kl_width), palette.text, kl);
     if (!changed.empty()) {
       if (one_row) second = row;
       // A filled mark and words: the change must not hang on a colour alone.
@@ -168,6 +168,11 @@ class NextView : public View {
     }
     rest.cut_top(painter.px(2));
   }
+
+  /// Widths beside the bars; 0 where there is no room.
+  struct Columns {
+    float label = 0.0f, probability = 0.0f, logit = 0.0f;
+  };
 
   void bars(Scene& scene, Painter& painter, Box rest) {
     const Palette& palette = painter.palette();
@@ -204,14 +209,21 @@ class NextView : public View {
       labels = std::max(labels, painter.measure(token_label(model, token), Weight::bold).x);
     }
     labels = std::min(labels, rest.width() * 0.3f) + painter.px(22);
-    const float numbers = painter.measure("8.88e−88").x + painter.px(10);
-    const bool with_logit = rest.width() > labels + 2 * numbers + painter.px(80);
-    const bool with_probability = rest.width() > labels + numbers + painter.px(50);
+    float probability = painter.measure("prob.").x, logit = painter.measure("logit").x;
+    for (const int token : order) {
+      const std::string p = short_number(value_of(next.probabilities, token));
+      probability = std::max(probability, painter.measure(p, Weight::bold).x);
+      logit = std::max(logit, painter.measure(short_number(value_of(next.logits, token))).x);
+    }
+    Columns columns{labels, probability + painter.px(10), logit + painter.px(10)};
+    if (rest.width() < labels + columns.probability + columns.logit + painter.px(80)) {
+      columns.logit = 0.0f;
+    }
+    if (rest.width() < labels + columns.probability + painter.px(50)) columns.probability = 0.0f;
     Box plot = rest;
     plot.cut_left(labels);
-    if (with_logit) plot.cut_right(numbers);
-    if (with_probability) plot.cut_right(numbers);
-    const float height = std::min(rest.height() / static_cast<float>(fitting), painter.px(34));
+    plot.cut_right(columns.logit + columns.probability);
+    const float height = std::min(rest.height() / static_cast<float>(fitting), painter.px(40));
     plot.max.y = std::min(plot.max.y, plot.min.y + height * static_cast<float>(fitting));
 
     for (const double tick : {0.0, 0.25, 0.5, 0.75, 1.0}) {
@@ -222,10 +234,9 @@ class NextView : public View {
         painter.text_in(at, palette.muted_text, tick_number(tick, 0.5), Align::centre);
       }
     }
-    if (with_axis && with_probability) {
+    if (with_axis && columns.probability > 0.0f) {
       Box heads{{plot.max.x, plot.max.y}, {rest.max.x, plot.max.y + line}};
-      if (with_logit)
-        painter.text_in(heads.cut_right(numbers), palette.muted_text, "logit", Align::right);
+      painter.text_in(heads.cut_right(columns.logit), palette.muted_text, "logit", Align::right);
       painter.text_in(heads, palette.muted_text, "prob.", Align::right);
     }
 
@@ -241,34 +252,32 @@ class NextView : public View {
       if (appended && i + 1 == order.size()) {
         painter.line(row.min, {row.max.x, row.min.y}, {palette.muted_text, 1.0f, Dash::dotted});
       }
-      draw_bar(scene, painter, token, row, labels, plot, numbers, with_probability, with_logit,
-               first_ == 0 && i == 0, drawn_differs);
+      draw_bar(scene, painter, token, row, plot, columns, first_ == 0 && i == 0, drawn_differs);
       if (mouse.pressed) scene.send(command::TakeToken{token});
       if (mouse.hovered) card(scene, token);
     }
     if (with_legend) draw_keys(painter, legend, drawn_differs, !next.unclamped.empty());
   }
 
-  static void draw_bar(const Scene& scene, Painter& painter, int token, Box row, float labels,
-                       const Box& plot, float numbers, bool with_probability, bool with_logit,
-                       bool best, bool drawn_differs) {
+  static void draw_bar(const Scene& scene, Painter& painter, int token, Box row, const Box& plot,
+                       const Columns& columns, bool best, bool drawn_differs) {
     const Palette& palette = painter.palette();
     const NextToken& next = *scene.snapshot.next;
     const bool expected = token == expected_next(scene.snapshot.session);
-    Box label = row.cut_left(labels);
+    Box label = row.cut_left(columns.label);
     const Box mark = label.cut_left(painter.px(16));
     if (expected) painter.text_in(mark, palette.text, "✓", Align::centre, Weight::bold);
     label.cut_right(painter.px(6));
     painter.text_in(label, palette.text, token_label(scene.snapshot.model.get(), token),
                     Align::right, best ? Weight::bold : Weight::regular);
-    if (with_logit) {
-      painter.text_in(row.cut_right(numbers), palette.muted_text,
+    if (columns.logit > 0.0f) {
+      painter.text_in(row.cut_right(columns.logit), palette.muted_text,
                       short_number(value_of(next.logits, token)), Align::right);
     }
     const float p = value_of(next.probabilities, token);
-    if (with_probability) {
-      painter.text_in(row.cut_right(numbers), palette.text, short_number(p), Align::right,
-                      best ? Weight::bold : Weight::regular);
+    if (columns.probability > 0.0f) {
+      painter.text_in(row.cut_right(columns.probability), palette.text, short_number(p),
+                      Align::right, best ? Weight::bold : Weight::regular);
     }
     Box track{{plot.min.x, row.min.y + painter.px(2)}, {plot.max.x, row.max.y - painter.px(2)}};
     if (track.empty()) return;
@@ -305,26 +314,40 @@ class NextView : public View {
   /// What the marks of the bars mean.
   static void draw_keys(Painter& painter, Box row, bool drawn, bool ghosts) {
     const Palette& palette = painter.palette();
-    const auto key = [&](const char* word, auto mark) {
-      const float width = painter.measure(word).x;
-      if (row.width() < width + painter.px(20)) return;
-      Box swatch = row.cut_left(painter.px(14));
-      swatch = swatch.inset(0, std::max(0.0f, (swatch.height() - painter.px(10)) / 2));
-      mark(swatch);
-      row.cut_left(painter.px(4));
-      painter.text_in(row.cut_left(width + painter.px(12)), palette.muted_text, word);
+    struct Key {
+      const char* word;
+      const char* shorter;
+      std::function<void(Box)> mark;
     };
-    key("probability, 0..1",
-        [&](const Box& box) { painter.fill(box, mix(palette.accent, palette.panel, 0.3f)); });
+    std::vector<Key> keys = {{"probability, 0..1", "prob.", [&](const Box& box) {
+                                painter.fill(box, mix(palette.accent, palette.panel, 0.3f));
+                              }}};
     if (ghosts) {
-      key("without clamps",
-          [&](const Box& box) { painter.outline(box, palette.text, palette.line_width * 0.8f); });
+      keys.push_back({"without clamps", "no clamps", [&](const Box& box) {
+                        painter.outline(box, palette.text, palette.line_width * 0.8f);
+                      }});
     }
     if (drawn) {
-      key("drawn from",
-          [&](Box box) { painter.fill(box.cut_bottom(painter.px(4)), palette.muted_text); });
+      keys.push_back({"drawn from", "drawn", [&](Box box) {
+                        painter.fill(box.cut_bottom(painter.px(4)), palette.muted_text);
+                      }});
     }
-    key("✓ right answer", [](const Box&) {});
+    keys.push_back({"right answer", "right", [&](const Box& box) {
+                      painter.text({box.min.x, box.centre().y - painter.line_height() / 2},
+                                   palette.text, "✓", Weight::bold);
+                    }});
+    const float swatch = painter.px(14), gap = painter.px(4), apart = painter.px(12);
+    float full = 0.0f;
+    for (const Key& key : keys) full += swatch + gap + painter.measure(key.word).x + apart;
+    for (const Key& key : keys) {
+      const char* word = full - apart <= row.width() ? key.word : key.shorter;
+      if (row.width() < swatch + gap + painter.measure(word).x) break;
+      const Box box = row.cut_left(swatch);
+      key.mark(box.inset(0, std::max(0.0f, (box.height() - painter.px(10)) / 2)));
+      row.cut_left(gap);
+      painter.text_in(row.cut_left(painter.measure(word).x + 0.5f), palette.muted_text, word);
+      row.cut_left(apart);
+    }
   }
 
   void settings(Scene& scene, Painter& painter, Box rest) {

@@ -202,7 +202,8 @@ class TimeView : public View {
     const float line = painter.line_height();
     const double uniform = std::log(
         std::max<double>(2.0, static_cast<double>(scene.snapshot.model->vocabulary.size())));
-    const ColourScale colours(scene.palette, MapName::log_domain, 0.0, uniform);
+    // Twice the surprise of a uniform guess: a range that does not move while tokens come.
+    const ColourScale colours(scene.palette, MapName::log_domain, 0.0, 2.0 * uniform);
 
     // From the bottom: legend, then, when not everything fits, the whole sequence as one strip.
     Box legend_row;
@@ -212,7 +213,10 @@ class TimeView : public View {
     }
     const float caption = rest.width() > painter.px(360) ? painter.px(62) : 0.0f;
     Box captions = rest.cut_left(caption);
-    window_.update(length, session.cursor, rest, narrowest(scene, painter), painter.px(58));
+    // Where an answer is asked for next, its place is kept free.
+    const int pending = expected_at(session, length);
+    window_.update(length + (pending >= 0 ? 1 : 0), session.cursor, rest, narrowest(scene, painter),
+                   painter.px(58));
     Box overview;
     if (!window_.all_visible() && rest.height() > 3.4f * line) {
       overview = rest.cut_bottom(line);
@@ -225,7 +229,7 @@ class TimeView : public View {
     if (mouse.hovered && ImGui::GetIO().MouseWheel != 0.0f) {
       window_.scroll(ImGui::GetIO().MouseWheel > 0.0f ? -3 : 3);
     }
-    if (mouse.held) move_cursor(scene, drag_target(mouse.mouse.x, rest));
+    if (mouse.held) move_cursor(scene, drag_target(mouse.mouse.x, rest, length - 1));
     if (!mouse.held && !overview_held_) sent_ = -1;
 
     const bool with_marks = rest.height() > 2.1f * line;
@@ -259,6 +263,21 @@ class TimeView : public View {
       draw_token(scene, painter, t, tokens, steps, colours);
       if (with_marks) draw_answer(scene, painter, t, marks);
     }
+    if (pending >= 0 && window_.shows(length)) {
+      const Box column = window_.column(length);
+      const Box box = Box{{column.min.x, tokens.min.y}, {column.max.x, tokens.max.y}}.inset(
+          painter.px(2), painter.px(2));
+      const ImVec2 corners[] = {
+          box.min, {box.max.x, box.min.y}, box.max, {box.min.x, box.max.y}, box.min};
+      painter.curve(corners, {scene.palette.muted_text, 1.0f, Dash::dashed});
+      if (with_marks) {
+        const float half = std::max(column.width() / 2, painter.px(16));
+        painter.text_in(
+            {{window_.x(length) - half, marks.min.y}, {window_.x(length) + half, marks.max.y}},
+            scene.palette.muted_text, token_label(scene.snapshot.model.get(), pending),
+            Align::centre);
+      }
+    }
     if (with_marks) {
       const Box& lowest = !bars.empty() ? bars : !steps.empty() ? steps : tokens;
       draw_boundary(scene, painter, marks, lowest);
@@ -268,8 +287,8 @@ class TimeView : public View {
     if (!legend_row.empty()) {
       Legend legend{session.expected.empty() ? "nats of surprise, −log p(token)"
                                              : "nats of surprise at answers, −log p(token)",
-                    fmt::format("{} = ln {}, a uniform guess", short_number(uniform),
-                                scene.snapshot.model->vocabulary.size()),
+                    fmt::format("fixed range; a uniform guess: ln {} = {}",
+                                scene.snapshot.model->vocabulary.size(), short_number(uniform)),
                     "", beyond};
       draw_legend(painter, legend_row, colours, legend);
     }
@@ -291,8 +310,7 @@ class TimeView : public View {
     return std::min(widest, painter.px(64)) + painter.px(8);
   }
 
-  int drag_target(float x, const Box& box) const {
-    const int last = window_.length() - 1;
+  int drag_target(float x, const Box& box, int last) const {
     // Dragging beyond an end goes on one step at a time, so that the window follows.
     if (x < box.min.x) return std::max(0, window_.first() - 1);
     if (x > box.max.x) return std::min(last, window_.first() + window_.count());
@@ -328,7 +346,7 @@ class TimeView : public View {
     if (steps.empty()) return;
     // Step numbers only where they fit; the cursor's always.
     const float widest = painter.measure(std::to_string(window_.length())).x + painter.px(6);
-    const int stride = std::max(1, static_cast<int>(std::ceil(widest / window_.column_width())));
+    const int stride = window_.label_stride(widest);
     const int cursor = session.cursor;
     const bool near_cursor = !here && std::abs(t - cursor) < stride && stride > 1;
     if (here || (t % stride == 0 && !near_cursor)) {
@@ -358,7 +376,7 @@ class TimeView : public View {
     const SessionStatus& session = scene.snapshot.session;
     const int at = session.prompt_length;
     const Palette& palette = scene.palette;
-    if (at < 1 || at >= window_.length() || !window_.shows(at)) return;
+    if (at < 1 || at >= static_cast<int>(session.tokens.size()) || !window_.shows(at)) return;
     const float x = std::floor(window_.column(at).min.x) + 0.5f;
     painter.line({x, marks.min.y}, {x, lowest.max.y},
                  {palette.muted_text, palette.line_width, Dash::dashed});
@@ -411,7 +429,7 @@ class TimeView : public View {
   void draw_overview(Scene& scene, Painter& painter, const Box& box, const ColourScale& colours) {
     const SessionStatus& session = scene.snapshot.session;
     const Palette& palette = scene.palette;
-    const int length = window_.length();
+    const int length = static_cast<int>(session.tokens.size());
     std::vector<float> surprise(session.tokens.size());
     for (int t = 0; t < length; ++t) surprise[static_cast<std::size_t>(t)] = shaded_at(session, t);
     const Box strip = box.inset(0, painter.px(3));
@@ -420,8 +438,9 @@ class TimeView : public View {
     const auto x_of = [&](float t) {
       return box.min.x + box.width() * t / static_cast<float>(length);
     };
+    const int last_shown = std::min(window_.first() + window_.count(), length);
     painter.outline({{x_of(static_cast<float>(window_.first())), box.min.y},
-                     {x_of(static_cast<float>(window_.first() + window_.count())), box.max.y}},
+                     {x_of(static_cast<float>(last_shown)), box.max.y}},
                     palette.text, palette.line_width, painter.px(2));
     if (session.cursor >= 0) {
       const float x = x_of(static_cast<float>(session.cursor) + 0.5f);
