@@ -267,6 +267,17 @@ TEST(Activations, AreAccurateInF32) {
   }
 }
 
+TEST(Activations, ASigmoidNearZeroKeepsItsDigits) {
+  std::vector<double> values;
+  for (int j = 0; j <= 80; ++j) values.push_back(-j);
+  const Tensor x = of({81}, values, DType::f32), y = Tensor::empty({81}, DType::f32);
+  activation_forward(Activation::sigmoid, x, y);
+  for (int j = 0; j <= 80; ++j) {
+    const double exact = 1.0 / (1.0 + std::exp(-values[static_cast<std::size_t>(j)]));
+    EXPECT_NEAR(y.data<float>()[j], exact, 5e-7 * exact) << "at " << -j;
+  }
+}
+
 TEST(Activations, KeepNaNAndStayFiniteFarOut) {
   for (const DType dtype : {DType::f32, DType::f64}) {
     // Long enough that both the vectorised and the single numbers are met.
