@@ -314,6 +314,39 @@ TEST(Values, TokensShowTheirWhitespace) {
   EXPECT_EQ(token_label(nullptr, -1), "#-1");
 }
 
+TEST(Values, AnIndexFollowsItsTrace) {
+  const std::string path = "block0/mlstm/m";
+  const auto token = [&](float value) {
+    auto made = std::make_shared<TokenTrace>();
+    made->values[path] = {1, 1, {value}};
+    return made;
+  };
+  auto first = std::make_shared<Trace>();
+  first->steps = {token(0), token(1), token(2)};
+  TraceIndex index;
+  EXPECT_TRUE(index.of(path).empty()) << "no trace yet";
+  index.use(first);
+  EXPECT_EQ(series(index.of(path), 0, 0, 0, 10).values, (std::vector<float>{0, 1, 2}));
+  EXPECT_EQ(series(index.of("block9/mlstm/m"), 0, 0, 0, 10).values.size(), 0u);
+  // Another end on a shared beginning, with a hole in it.
+  auto second = std::make_shared<Trace>();
+  second->steps = {first->steps[0], token(10), nullptr, token(12), token(13)};
+  first.reset();
+  index.use(second);
+  const Series now = series(index.of(path), 0, 0, 1, 3);
+  EXPECT_EQ(now.values, (std::vector<float>{10, 12}));
+  EXPECT_EQ(now.steps, (std::vector<int>{1, 3}));
+  EXPECT_EQ(strip(index.of(path), 0, 0, 5).values, (std::vector<float>{0, 10, 0, 12, 13}));
+  auto third = std::make_shared<Trace>();
+  third->steps = {second->steps[0]};
+  index.use(third);
+  EXPECT_EQ(index.of(path).size(), 1u);
+  index.use(nullptr);
+  EXPECT_TRUE(index.of(path).empty());
+  index.use(second);
+  EXPECT_EQ(series(index.of(path), 0, 0, 0, 10).values.size(), 4u);
+}
+
 TEST(Values, AViewTakesBackOnlyItsOwnHover) {
   Focus focus;
   Hover first, second;

@@ -46,42 +46,79 @@ std::string token_label(const ModelCard* model, int token) {
   return label;
 }
 
-const float* number_at(const Trace* trace, const ValueRef& ref) {
-  const Recorded* r = trace ? trace->find(ref.step, ref.path) : nullptr;
-  if (!r || ref.head < 0 || ref.head >= r->heads || ref.unit < 0 || ref.unit >= r->dim) {
-    return nullptr;
-  }
-  const std::size_t i = static_cast<std::size_t>(ref.head) * static_cast<std::size_t>(r->dim) +
-                        static_cast<std::size_t>(ref.unit);
+namespace {
+
+/// The number of a head and unit in a recording, or null when it has none there.
+const float* number_in(const Recorded* r, int head, int unit) {
+  if (!r || head < 0 || head >= r->heads || unit < 0 || unit >= r->dim) return nullptr;
+  const std::size_t i = static_cast<std::size_t>(head) * static_cast<std::size_t>(r->dim) +
+                        static_cast<std::size_t>(unit);
   return i < r->values.size() ? &r->values[i] : nullptr;
 }
 
-Series series(const Trace& trace, const std::string& path, int head, int unit, int first,
-              int count) {
-  Series result;
-  for (int step = std::max(first, 0); step < std::min(first + count, trace.length()); ++step) {
-    if (const float* number = number_at(&trace, {path, step, head, unit})) {
-      result.steps.push_back(step);
-      result.values.push_back(*number);
+}  // namespace
+
+const float* number_at(const Trace* trace, const ValueRef& ref) {
+  return trace ? number_in(trace->find(ref.step, ref.path), ref.head, ref.unit) : nullptr;
+}
+
+void TraceIndex::use(const std::shared_ptr<const Trace>& trace) {
+  if (trace == trace_) return;
+  if (!trace) paths_.clear();
+  for (auto& [path, recorded] : paths_) {
+    const std::size_t length = trace->steps.size();
+    const std::size_t known = std::min(recorded.size(), length);
+    recorded.resize(length);
+    for (std::size_t i = 0; i < length; ++i) {
+      const auto& token = trace->steps[i];
+      if (i < known && token == trace_->steps[i]) continue;
+      recorded[i] = token ? token->find(path) : nullptr;
     }
+  }
+  trace_ = trace;
+}
+
+std::span<const Recorded* const> TraceIndex::of(const std::string& path) {
+  if (!trace_) return {};
+  const auto [place, added] = paths_.try_emplace(path);
+  if (added) {
+    place->second.reserve(trace_->steps.size());
+    for (const auto& token : trace_->steps) {
+      place->second.push_back(token ? token->find(path) : nullptr);
+    }
+  }
+  return place->second;
+}
+
+Series series(std::span<const Recorded* const> recorded, int head, int unit, int first, int count) {
+  Series result;
+  const int end = std::min(first + count, static_cast<int>(recorded.size()));
+  for (int step = std::max(first, 0); step < end; ++step) {
+    const float* number = number_in(recorded[static_cast<std::size_t>(step)], head, unit);
+    if (!number) continue;
+    result.steps.push_back(step);
+    result.values.push_back(*number);
   }
   return result;
 }
 
-Strip strip(const Trace& trace, const std::string& path, int head, int first, int count) {
+Strip strip(std::span<const Recorded* const> recorded, int head, int first, int count) {
   Strip result;
-  for (int i = 0; i < count; ++i) {
-    const Recorded* recorded = trace.find(first + i, path);
-    if (!recorded || head >= recorded->heads) continue;
+  const int end = std::min(first + count, static_cast<int>(recorded.size()));
+  for (int step = std::max(first, 0); step < end; ++step) {
+    const Recorded* r = recorded[static_cast<std::size_t>(step)];
+    if (!r) continue;
     if (result.units == 0) {
-      result.units = recorded->dim;
+      result.units = r->dim;
       result.steps = count;
-      result.values.assign(
-          static_cast<std::size_t>(recorded->dim) * static_cast<std::size_t>(count), 0.0f);
+      result.values.assign(static_cast<std::size_t>(r->dim) * static_cast<std::size_t>(count),
+                           0.0f);
     }
-    for (int unit = 0; unit < std::min(result.units, recorded->dim); ++unit) {
+    for (int unit = 0; unit < result.units; ++unit) {
+      const float* number = number_in(r, head, unit);
+      if (!number) break;
       result.values[static_cast<std::size_t>(unit) * static_cast<std::size_t>(count) +
-                    static_cast<std::size_t>(i)] = recorded->at(head, unit);
+                    static_cast<std::size_t>(step - first)] = *number;
     }
   }
   return result;

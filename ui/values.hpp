@@ -1,7 +1,10 @@
 // Names of values and tokens, and slices of a trace as views draw them.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,13 +26,26 @@ std::string token_label(const ModelCard* model, int token);
 /// The number at a place, or null when there is none: any step, head and unit may be asked for.
 const float* number_at(const Trace* trace, const ValueRef& ref);
 
+/// Remembers where the values of a trace lie, so that a long sequence is not searched again for
+/// every path in every frame. Keeps the trace alive.
+class TraceIndex {
+ public:
+  /// Follows the trace of a snapshot. Steps shared with the one before are not searched again.
+  void use(const std::shared_ptr<const Trace>& trace);
+  /// The recordings of a path, one a step, null where there is none.
+  std::span<const Recorded* const> of(const std::string& path);
+
+ private:
+  std::shared_ptr<const Trace> trace_;
+  std::map<std::string, std::vector<const Recorded*>> paths_;
+};
+
 /// One number per time step. Steps that were not recorded are left out of curves.
 struct Series {
   std::vector<float> values;
   std::vector<int> steps;  ///< the time step of each value, ascending
 };
-Series series(const Trace& trace, const std::string& path, int head, int unit, int first,
-              int count);
+Series series(std::span<const Recorded* const> recorded, int head, int unit, int first, int count);
 
 /// Values of one head over time, (units, steps); 0 where nothing was recorded. Empty when nothing
 /// was recorded at all.
@@ -37,7 +53,7 @@ struct Strip {
   int units = 0, steps = 0;
   std::vector<float> values;
 };
-Strip strip(const Trace& trace, const std::string& path, int head, int first, int count);
+Strip strip(std::span<const Recorded* const> recorded, int head, int first, int count);
 
 /// The block in focus, null when there is none.
 const BlockCard* focused_block(const Snapshot& snapshot, const Focus& focus);

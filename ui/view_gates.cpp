@@ -111,6 +111,8 @@ class GatesView : public View {
       return;
     }
 
+    index_.use(scene.snapshot.trace);
+    free_index_.use(scene.snapshot.unclamped);
     const float line = painter.line_height();
     const bool labels = rest.width() > painter.px(360);
     gutter_label_ = labels ? painter.px(70) : 0.0f;
@@ -256,7 +258,7 @@ class GatesView : public View {
                      painter.px(6));
       float legend = 0.0f;
       if (!folded && row.lanes.front().kind == LaneKind::strip) {
-        const StripLook look = strip_look(scene, block, trace, row.lanes.front(), head);
+        const StripLook look = strip_look(scene, block, row.lanes.front(), head);
         const float full = legend_width(painter, look.scale, look.legend);
         legend =
             std::min(full, title.width() - painter.measure(row.titles.back()).x - painter.px(8));
@@ -298,10 +300,9 @@ class GatesView : public View {
     Legend legend;
   };
 
-  StripLook strip_look(const Scene& scene, const BlockCard& block, const Trace& trace,
-                       const Lane& lane, int head) const {
+  StripLook strip_look(const Scene& scene, const BlockCard& block, const Lane& lane, int head) {
     const std::string path = block.prefix + "/" + lane.curves.front().value;
-    Strip values = strip(trace, path, head, window_.first(), window_.count());
+    Strip values = strip(index_.of(path), head, window_.first(), window_.count());
     double low = 0.0, high = 1.0;
     std::string scope = "fixed range";
     if (lane.range == LaneRange::around_zero) {
@@ -329,7 +330,7 @@ class GatesView : public View {
                   const Lane& lane, const Box& gutter, const Box& box) {
     const Palette& palette = painter.palette();
     const int head = focused_head(block, scene.focus);
-    const StripLook look = strip_look(scene, block, trace, lane, head);
+    const StripLook look = strip_look(scene, block, lane, head);
     const std::string path = block.prefix + "/" + lane.curves.front().value;
     if (look.strip.units == 0) {
       painter.text_in(box, palette.muted_text, "not recorded");
@@ -402,8 +403,8 @@ class GatesView : public View {
     return std::clamp(unit, 0, std::max(units - 1, 0));
   }
 
-  std::vector<DrawnCurve> curves_of(const Scene& scene, const BlockCard& block, const Trace& trace,
-                                    const Lane& lane, int unit) const {
+  std::vector<DrawnCurve> curves_of(const Scene& scene, const BlockCard& block, const Lane& lane,
+                                    int unit) {
     std::vector<DrawnCurve> curves;
     const int focused = focused_head(block, scene.focus);
     for (const LaneCurve& curve : lane.curves) {
@@ -411,7 +412,7 @@ class GatesView : public View {
       for (int head = 0; head < block.heads; ++head) {
         if (head != focused && (lane.per_unit || curve.secondary)) continue;
         curves.push_back({path, head, &curve == &lane.curves.front() && head == focused,
-                          series(trace, path, head, unit, window_.first(), window_.count())});
+                          series(index_.of(path), head, unit, window_.first(), window_.count())});
       }
     }
     return curves;
@@ -447,13 +448,13 @@ class GatesView : public View {
                    const Lane& lane, const Box& gutter, const Box& box) {
     const Palette& palette = painter.palette();
     const int unit = shown_unit(block, lane), focused = focused_head(block, scene.focus);
-    const std::vector<DrawnCurve> curves = curves_of(scene, block, trace, lane, unit);
+    const std::vector<DrawnCurve> curves = curves_of(scene, block, lane, unit);
     std::vector<Series> ghosts;
     if (scene.snapshot.unclamped) {
       for (const LaneCurve& curve : lane.curves) {
         if (curve.secondary) continue;
-        ghosts.push_back(series(*scene.snapshot.unclamped, block.prefix + "/" + curve.value,
-                                focused, unit, window_.first(), window_.count()));
+        ghosts.push_back(series(free_index_.of(block.prefix + "/" + curve.value), focused, unit,
+                                window_.first(), window_.count()));
       }
     }
     Axis axis = axis_for(lane.range, curves, ghosts);
@@ -956,6 +957,7 @@ class GatesView : public View {
   }
 
   TimeWindow window_;
+  TraceIndex index_, free_index_;  ///< of the trace, and of the one without clamps
   Hover hover_;
   std::set<std::string> folded_;
   int unit_ = 0;      ///< unit whose curves are drawn
