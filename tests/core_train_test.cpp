@@ -164,7 +164,7 @@ TEST(Training, LossesAreKeptSmoothedAndBounded) {
   double smoothed = 0.0;
   for (int step = 0; step < 30; ++step) {
     const StepResult result = run->train_step();
-    const double share = std::max(0.05, 1.0 / (step + 1.0));
+    const double share = std::max(0.1, 1.0 / (step + 1.0));
     smoothed += share * (result.loss - smoothed);
     ASSERT_EQ(run->losses.size(), static_cast<std::size_t>(step) + 1);
     EXPECT_EQ(run->losses.back().step, step);
