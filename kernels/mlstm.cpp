@@ -37,10 +37,6 @@ Track<T> track(const Tensor& x, const Sizes& z, std::int64_t head, std::int64_t 
   return {x.data<T>() + (b * z.T * z.H + h) * width, z.H * width};
 }
 
-/// How many steps before its use a row is asked for: rows of one head lie far apart, which hides
-/// them from the processor's own foresight.
-constexpr std::int64_t kAhead = 8;
-
 /// The block of `size` numbers that belongs to a head in a (B, H, ...) tensor, or null.
 template <typename T>
 T* part(const Tensor& x, std::int64_t head, std::int64_t size) {
@@ -61,8 +57,8 @@ struct Scan {
 };
 
 /// `Steps` steps from t0 on W * Tile columns. X is read and written once for all of them, and
-/// everything else but a and c stays in registers. `finish` gets the results of W columns at a
-/// time.
+/// everything else but a and c stays in registers. `finish.take` gets the results of W columns, and
+/// `finish.done` is called when all columns of these steps are through.
 template <int W, int Tile, int Steps, typename T, typename Finish>
 void scan_tile(const Scan<T>& s, std::int64_t t0, std::int64_t column, Finish& finish) {
   using X = Lanes<T, W>;
@@ -118,6 +114,9 @@ void scan_steps(Scan<T>& s, std::int64_t t0, Finish& finish) {
 
 /// Steps taken at once where there are enough of them.
 constexpr int kSteps = 4;
+/// How many steps before its use a row is asked for: rows of one head lie far apart, which hides
+/// them from the processor's own foresight.
+constexpr std::int64_t kAhead = 8;
 
 /// All steps of a scan, as many at once as `Finish` can take.
 template <typename T, typename Finish>
