@@ -4,6 +4,7 @@
 #include <QBoxLayout>
 #include <QLabel>
 #include <QToolButton>
+#include <algorithm>
 
 #include "app/stage.hpp"
 #include "app/theme.hpp"
@@ -14,9 +15,9 @@ Banner::Banner(Stage& stage, QWidget* parent) : QToolBar(parent) {
   setObjectName("banner_bar");
   setWindowTitle(tr("Message"));
   setMovable(false);
-  auto* box = new QWidget;
-  box->setObjectName("banner");
-  auto* row = new QHBoxLayout(box);
+  box_ = new QWidget;
+  box_->setObjectName("banner");
+  auto* row = new QHBoxLayout(box_);
   row->setContentsMargins(12, 5, 6, 5);
   text_ = new QLabel;
   text_->setWordWrap(true);
@@ -28,8 +29,8 @@ Banner::Banner(Stage& stage, QWidget* parent) : QToolBar(parent) {
   close_->setAccessibleName(tr("Close this message"));
   row->addWidget(text_, 1);
   row->addWidget(close_, 0, Qt::AlignTop);
-  box->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
-  addWidget(box);
+  box_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+  addWidget(box_);
   hide();
   connect(close_, &QToolButton::clicked, this, &QWidget::hide);
   const auto follow_look = [this, &stage] {
@@ -43,6 +44,18 @@ Banner::Banner(Stage& stage, QWidget* parent) : QToolBar(parent) {
 void Banner::tell(const QString& sentence) {
   text_->setText(sentence);
   show();
+  fit();
+}
+
+/// A tool bar does not ask how high a text gets at its width.
+void Banner::fit() {
+  const int width = contentsRect().width() - 2 * layout()->contentsMargins().left();
+  box_->setFixedHeight(std::max(20, box_->layout()->heightForWidth(width)));
+}
+
+void Banner::resizeEvent(QResizeEvent* event) {
+  QToolBar::resizeEvent(event);
+  fit();
 }
 
 QString Banner::sentence() const {

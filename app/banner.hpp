@@ -19,7 +19,13 @@ class Banner : public QToolBar {
   void tell(const QString& sentence);
   QString sentence() const;
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
  private:
+  void fit();
+
+  QWidget* box_;
   QLabel* text_;
   QToolButton* close_;
 };

@@ -185,6 +185,8 @@ Canvas::Canvas(CanvasKind kind, Draw draw, QWidget* parent)
 }
 
 Canvas::~Canvas() {
+  // A surface that goes away under the mouse is told that the mouse left.
+  presenter_->widget()->removeEventFilter(this);
   delete presenter_->widget();
   ImGui::SetCurrentContext(context_);
   ImGui::DestroyContext(context_);
@@ -208,9 +210,12 @@ void Canvas::refresh(int settle) {
 }
 
 bool Canvas::busy() const {
-  if (pending_ == 0 && inputs_.empty()) return false;
-  // Behind a tab a widget counts as visible and is never painted.
-  return isVisible() && !visibleRegion().isEmpty();
+  return (pending_ > 0 || !inputs_.empty()) && seen();
+}
+
+bool Canvas::seen() const {
+  const QWidget* surface = presenter_->widget();
+  return surface->isVisible() && !surface->visibleRegion().isEmpty();
 }
 
 void Canvas::queue(const Input& input) {

@@ -62,7 +62,10 @@ class Canvas : public QWidget {
   void set_animating(bool animating);
   /// Asks for a redraw; `settle` frames follow each other until things are at rest.
   void refresh(int settle = 3);
-  /// Whether a visible canvas still has frames to draw.
+  /// Whether any part is on the screen: behind a tab a widget counts as visible and is never
+  /// painted.
+  bool seen() const;
+  /// Whether a canvas that is seen still has frames to draw.
   bool busy() const;
   /// Time the last frame took to make and to paint, in milliseconds.
   double frame_ms() const { return frame_ms_; }

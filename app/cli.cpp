@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -118,7 +119,7 @@ std::unique_ptr<Run> start_run(const TrainArguments& args) {
 }
 
 int train(const TrainArguments& args) {
-  if (args.resume.empty() && args.task.empty() == args.text.empty())
+  if (args.resume.empty() && args.task.empty() && args.text.empty())
     throw UsageError("Give either --task NAME or --text FILE.");
   if (!args.task.empty() && !args.text.empty())
     throw UsageError("Give either --task NAME or --text FILE, not both.");
@@ -126,6 +127,7 @@ int train(const TrainArguments& args) {
     throw UsageError(
         "--resume goes on with the run's own specification and seed: leave --spec and "
         "--seed away.");
+  if (std::isnan(args.seconds)) throw UsageError("--seconds needs a number larger than 0.");
   for (const std::string& written : {args.out, args.log}) {
     for (const std::string& read : {args.text, args.spec}) {
       if (same_file(written, read))
@@ -196,7 +198,13 @@ int train(const TrainArguments& args) {
       log << fmt::format(
           "{{\"step\": {}, \"loss\": {}, \"tokens_per_second\": {:.1f}, \"seconds\": {:.3f}}}\n",
           step.step, step.loss, now, elapsed());
-      check(log.good(), "Writing the log file '{}' failed: is the disk full?", args.log);
+      if (!log.flush()) {
+        save_run(*run, args.out);
+        throw Error(
+            fmt::format("Writing the log file '{}' failed: is the disk full? Training stopped "
+                        "after {} steps; the run is saved to {}.",
+                        args.log, run->trainer->steps_done(), args.out));
+      }
     }
     if (std::chrono::duration<double>(Clock::now() - saved).count() > kAutosaveSeconds) {
       save_run(*run, args.out);
@@ -247,6 +255,8 @@ int generate(GenerateArguments args) {
     logits = stepper.feed({&token, 1});
   }
   fmt::print("\n");
+  check(std::fflush(stdout) == 0 && std::ferror(stdout) == 0,
+        "Writing the text failed: is the disk full?");
   return 0;
 }
 
@@ -328,7 +338,8 @@ int run_command_line(int argc, char** argv) {
                                "Draw from the K likeliest only (0: all)");
   generate_command->add_option("--top-p", g.sampler.top_p,
                                "Draw from the likeliest that make up P");
-  generate_command->add_option("--seed", g.sampler.seed, "Seed of the draws (default 1)");
+  generate_command->add_option("--seed", g.sampler.seed, "Seed of the draws (default 1)")
+      ->check(CLI::NonNegativeNumber);
   generate_command->add_option("--threads", g.threads, "Threads to use (default 1)")
       ->check(CLI::Range(0, 256));
 
@@ -344,7 +355,8 @@ int run_command_line(int argc, char** argv) {
   } catch (const CLI::Success& e) {
     return app.exit(e);  // help and version
   } catch (const CLI::ParseError& e) {
-    fmt::print(stderr, "xlstm: {} Try 'xlstm --help'.\n", e.what());
+    const std::string what = e.what();
+    fmt::print(stderr, "xlstm: {}{} Try 'xlstm --help'.\n", what, what.ends_with('.') ? "" : ".");
     return kWrongArguments;
   }
   try {

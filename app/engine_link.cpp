@@ -19,7 +19,7 @@ EngineLink::EngineLink(int interval_ms, QObject* parent)
         [this] {
           posted_ = false;
           const auto left = interval_ms_ - since_last_.elapsed();
-          if (left <= 0) {
+          if (left <= 0 || asked_) {
             take_over();
           } else if (!later_.isActive()) {
             later_.start(static_cast<int>(left));
@@ -35,6 +35,7 @@ EngineLink::~EngineLink() {
 }
 
 void EngineLink::send(Command command) {
+  asked_ = true;
   engine_->send(std::move(command));
 }
 
@@ -45,6 +46,7 @@ void EngineLink::flush() {
 
 void EngineLink::take_over() {
   since_last_.restart();
+  asked_ = false;
   const std::shared_ptr<const Snapshot> before = std::exchange(snapshot_, engine_->snapshot());
   const Snapshot& now = *snapshot_;
   if (now.id == before->id) return;

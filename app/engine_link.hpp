@@ -45,6 +45,7 @@ class EngineLink : public QObject {
 
   std::atomic<bool> posted_{false};
   int interval_ms_;
+  bool asked_ = false;  ///< something was sent: its effect is shown without delay
   QElapsedTimer since_last_;
   QTimer later_;
   std::shared_ptr<const Snapshot> snapshot_;

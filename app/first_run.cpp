@@ -73,7 +73,9 @@ void FirstRun::play() {
 
 void FirstRun::skip() {
   const int last = static_cast<int>(stage_.snapshot().session.tokens.size()) - 1;
-  if (state_ == State::playing) stage_.send(command::SetCursor{last});
+  if (state_ != State::playing) return;
+  stage_.send(command::StopPlaying{});
+  stage_.send(command::SetCursor{last});
 }
 
 void FirstRun::follow_snapshot() {

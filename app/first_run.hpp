@@ -17,6 +17,7 @@ class FirstRun : public QObject {
   void begin();
   /// Goes to the end of the sequence at once.
   void skip();
+  bool begun() const { return state_ != State::idle; }
   /// Whether the sequence was played and the sentence stands or has been answered.
   bool finished() const { return state_ == State::hinting || state_ == State::done; }
 

@@ -8,6 +8,7 @@
 #include <QSurfaceFormat>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
 #include "app/canvas.hpp"
 #include "app/capture.hpp"
@@ -121,7 +122,8 @@ int main(int argc, char** argv) {
   format.setDepthBufferSize(0);
   format.setStencilBufferSize(0);
   QSurfaceFormat::setDefaultFormat(format);
-  QCoreApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
+  // With shared contexts a floated dock keeps its textures; without OpenGL none is to be made.
+  QCoreApplication::setAttribute(Qt::AA_ShareOpenGLContexts, arguments.canvas != "software");
   QCoreApplication::setApplicationName("xlstm-lab");
   QCoreApplication::setApplicationVersion(kVersion);
   QGuiApplication::setApplicationDisplayName("xLSTM Lab");
@@ -153,8 +155,11 @@ int main(int argc, char** argv) {
                                          : QSize();
   if (size.isValid()) window.resize(size);
 
-  app::UnixSignals unix_signals;
-  QObject::connect(&unix_signals, &app::UnixSignals::quit_wanted, &window, &QWidget::close);
+  std::optional<app::UnixSignals> unix_signals;
+  if (!unattended) {
+    unix_signals.emplace();
+    QObject::connect(&*unix_signals, &app::UnixSignals::quit_wanted, &window, &QWidget::close);
+  }
   window.show();
   const QString file = QString::fromLocal8Bit(arguments.file.c_str());
   if (!arguments.tour.empty()) {

@@ -117,7 +117,7 @@ void MainWindow::make_menus() {
     ViewDock* dock = views_[i];
     QAction* action = add(see, dock->windowTitle(), QKeySequence(QString::number(i + 1)), [dock] {
       // A dock behind a tab comes to the front before it is closed.
-      const bool seen = dock->isVisible() && !dock->visibleRegion().isEmpty();
+      const bool seen = dock->seen();
       dock->setVisible(!seen);
       if (!seen) dock->raise();
     });

@@ -48,16 +48,20 @@ void MainWindow::set_room(Room room) {
   if (room == room_ && shown_) return;
   restore_others();
   hide_panels(false);
-  if (shown_) layouts_[static_cast<int>(room_)] = saveState(kLayoutVersion);
+  if (shown_) layouts_[static_cast<int>(room_)] = {saveState(kLayoutVersion), stage_.look().scale};
   room_ = room;
   rooms_->actions()[static_cast<int>(room)]->setChecked(true);
   if (shown_) show_room();
 }
 
 void MainWindow::show_room() {
-  const QByteArray kept = layouts_.value(static_cast<int>(room_));
+  const Layout kept = layouts_.value(static_cast<int>(room_));
   const bool message = !banner_->isHidden();
-  if (kept.isEmpty() || !restoreState(kept, kLayoutVersion)) default_layout(room_);
+  if (kept.state.isEmpty() || !restoreState(kept.state, kLayoutVersion)) {
+    default_layout(room_);
+  } else if (kept.scale != stage_.look().scale) {
+    fit_time_bar();
+  }
   banner_->setVisible(message);
   // Keys belong to the drawings until a control is chosen.
   view("time")->canvas().setFocus();
@@ -133,8 +137,8 @@ void MainWindow::default_layout(Room room) {
     case Room::explore:
       sizes({time, gates}, {bar, rest}, Qt::Vertical);
       sizes({gates, memory, next}, {w * 42 / 100, w * 34 / 100, w * 24 / 100}, Qt::Horizontal);
-      sizes({memory, inspector}, {rest * 56 / 100, rest * 44 / 100}, Qt::Vertical);
-      sizes({next, prompt_}, {rest * 56 / 100, rest * 44 / 100}, Qt::Vertical);
+      sizes({memory, inspector}, {rest * 53 / 100, rest * 47 / 100}, Qt::Vertical);
+      sizes({next, prompt_}, {rest * 53 / 100, rest * 47 / 100}, Qt::Vertical);
       prompt_->raise();
       break;
     case Room::train:
@@ -149,10 +153,14 @@ void MainWindow::default_layout(Room room) {
       sizes({prompt_, time}, {w * 27 / 100, w * 73 / 100}, Qt::Horizontal);
       sizes({time, next}, {bar, rest}, Qt::Vertical);
       sizes({next, memory}, {w * 33 / 100, w * 40 / 100}, Qt::Horizontal);
-      sizes({memory, inspector}, {rest * 56 / 100, rest * 44 / 100}, Qt::Vertical);
+      sizes({memory, inspector}, {rest * 53 / 100, rest * 47 / 100}, Qt::Vertical);
       sizes({prompt_, model_}, {h * 60 / 100, h * 40 / 100}, Qt::Vertical);
       break;
   }
+}
+
+void MainWindow::fit_time_bar() {
+  if (!alone_) resizeDocks({view("time")}, {scaled(stage_.look(), kTimeHeight)}, Qt::Vertical);
 }
 
 void MainWindow::maximise(QDockWidget* dock) {
@@ -168,6 +176,7 @@ void MainWindow::maximise(QDockWidget* dock) {
   }
   dock->show();
   dock->raise();
+  if (auto* view = qobject_cast<ViewDock*>(dock)) view->canvas().setFocus();
 }
 
 void MainWindow::restore_others() {
@@ -205,7 +214,8 @@ void MainWindow::restore_settings() {
   if (number && std::isfinite(scale)) look.scale = scale;
   set_look(look);
   for (int room = 0; room < 3; ++room) {
-    layouts_[room] = kept.value(QString("layout/%1").arg(kRoomNames[room])).toByteArray();
+    layouts_[room] = {kept.value(QString("layout/%1").arg(kRoomNames[room])).toByteArray(),
+                      stage_.look().scale};
   }
   const QByteArray place = kept.value("geometry").toByteArray();
   if (place.isEmpty() || !restoreGeometry(place)) {
@@ -217,13 +227,13 @@ void MainWindow::restore_settings() {
 void MainWindow::save_settings() {
   restore_others();
   hide_panels(false);
-  layouts_[static_cast<int>(room_)] = saveState(kLayoutVersion);
+  layouts_[static_cast<int>(room_)] = {saveState(kLayoutVersion), stage_.look().scale};
   QSettings kept = settings();
   kept.setValue("palette", palette_text(stage_.look().palette));
   kept.setValue("scale", stage_.look().scale);
   kept.setValue("geometry", saveGeometry());
   for (int room = 0; room < 3; ++room) {
-    kept.setValue(QString("layout/%1").arg(kRoomNames[room]), layouts_.value(room));
+    kept.setValue(QString("layout/%1").arg(kRoomNames[room]), layouts_.value(room).state);
   }
 }
 

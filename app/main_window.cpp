@@ -13,11 +13,10 @@
 #include <QFileInfo>
 #include <QKeyEvent>
 #include <QLabel>
-#include <QLineEdit>
 #include <QMenuBar>
 #include <QMessageBox>
 #include <QMimeData>
-#include <QPlainTextEdit>
+#include <QScrollArea>
 #include <QStatusBar>
 #include <QUrl>
 #include <chrono>
@@ -81,7 +80,11 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
   qApp->installEventFilter(this);
 
   connect(&stage_.engine(), &EngineLink::changed, this, &MainWindow::follow_snapshot);
-  connect(&stage_.engine(), &EngineLink::failed, banner_, &Banner::tell);
+  connect(&stage_.engine(), &EngineLink::failed, this, [this](const QString& sentence) {
+    banner_->tell(sentence);
+    // A file that cannot be opened does not leave an empty window.
+    if (!stage_.snapshot().model && !first_run_->begun()) begin();
+  });
   connect(&stage_.engine(), &EngineLink::noticed, this,
           [this](const QString& sentence) { statusBar()->showMessage(sentence, 8000); });
   connect(&stage_, &Stage::look_changed, this, &MainWindow::follow_look);
@@ -111,7 +114,13 @@ void MainWindow::make_docks() {
   }
   const auto panel = [this](const char* name, const QString& title, QWidget* contents) {
     auto* dock = new Dock(stage_, name, title, this);
-    dock->set_contents(contents);
+    // In a small window a panel scrolls instead of asking for more room.
+    auto* scroll = new QScrollArea;
+    scroll->setWidgetResizable(true);
+    scroll->setFrameShape(QFrame::NoFrame);
+    scroll->setFocusPolicy(Qt::NoFocus);
+    scroll->setWidget(contents);
+    dock->set_contents(scroll);
     return dock;
   };
   model_ = panel("panel_model", tr("Model"), new ModelPanel(stage_));
@@ -154,13 +163,17 @@ void MainWindow::open(const QString& path) {
     stage_.send(command::OpenRun{.path = path.toStdString(), .bytes = nullptr});
   } else {
     stage_.send(command::OpenText{path.toStdString()});
+    // A text is there to be learned.
+    set_room(Room::train);
   }
 }
 
 void MainWindow::set_look(const CanvasLook& look) {
   CanvasLook within = look;
   within.scale = std::clamp(look.scale, 1.0f, 2.5f);
+  const bool other_size = within.scale != stage_.look().scale;
   stage_.set_look(within);
+  if (other_size && shown_) fit_time_bar();
 }
 
 void MainWindow::follow_look() {
@@ -231,7 +244,7 @@ bool MainWindow::at_rest() const {
 double MainWindow::frame_ms() const {
   double slowest = 0.0;
   for (ViewDock* dock : views_) {
-    if (dock->canvas().isVisible()) slowest = std::max(slowest, dock->canvas().frame_ms());
+    if (dock->canvas().seen()) slowest = std::max(slowest, dock->canvas().frame_ms());
   }
   return slowest;
 }

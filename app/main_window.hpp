@@ -76,6 +76,8 @@ class MainWindow : public QMainWindow {
 
   void default_layout(Room room);
   void show_room();
+  /// Gives the time bar the height of its rows.
+  void fit_time_bar();
   void restore_settings();
   void save_settings();
   void restore_others();
@@ -109,7 +111,12 @@ class MainWindow : public QMainWindow {
   Dock *model_ = nullptr, *task_ = nullptr, *trainer_ = nullptr, *prompt_ = nullptr;
 
   Room room_ = Room::explore;
-  QMap<int, QByteArray> layouts_;
+  /// A room as it was left, and the size of text it was left at.
+  struct Layout {
+    QByteArray state;
+    float scale = 1.0f;
+  };
+  QMap<int, Layout> layouts_;
   QByteArray before_maximise_;
   QDockWidget* alone_ = nullptr;
   bool panels_hidden_ = false;

@@ -4,7 +4,6 @@
 #include <QBoxLayout>
 #include <QDialog>
 #include <QDialogButtonBox>
-#include <QFontDatabase>
 #include <QHeaderView>
 #include <QLabel>
 #include <QPlainTextEdit>
@@ -31,7 +30,7 @@ ModelPanel::ModelPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(
   blocks_ = new QTreeWidget;
   blocks_->setAccessibleName(tr("Blocks of the model; choose one to look into"));
   blocks_->setToolTip(tr("Choose the block that all views show"));
-  blocks_->setHeaderLabels({tr("Block"), tr("Heads"), tr("Memory"), tr("Parameters")});
+  blocks_->setHeaderLabels({tr("Block"), tr("Heads"), tr("Size"), tr("Weights")});
   blocks_->setRootIsDecorated(false);
   blocks_->setUniformRowHeights(true);
   blocks_->header()->setSectionResizeMode(QHeaderView::ResizeToContents);
@@ -73,8 +72,8 @@ void ModelPanel::follow_snapshot() {
                          : block.kind == "slstm" ? "sLSTM"
                                                  : QString::fromStdString(block.kind);
     auto* item = new QTreeWidgetItem(
-        blocks_, {QString("%1  %2").arg(i).arg(kind), QString::number(block.heads),
-                  matrix ? QString("%1 × %2").arg(block.key_dim).arg(block.value_dim)
+        blocks_, {QString("%1 %2").arg(i).arg(kind), QString::number(block.heads),
+                  matrix ? QString("%1×%2").arg(block.key_dim).arg(block.value_dim)
                          : tr("%1 units").arg(block.value_dim),
                   grouped(block.parameters)});
     item->setTextAlignment(1, Qt::AlignRight);
@@ -96,9 +95,6 @@ void ModelPanel::show_specification() {
   auto* text = new QPlainTextEdit(shown_ ? QString::fromStdString(shown_->spec_json) : QString());
   text->setReadOnly(true);
   text->setAccessibleName(tr("Model specification"));
-  QFont font("DejaVu Sans Mono");
-  font.setPixelSize(scaled(stage_.look(), 13));
-  text->setFont(font);
   column->addWidget(text);
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close);
   column->addWidget(buttons);

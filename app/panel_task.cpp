@@ -13,6 +13,9 @@
 namespace xlab::app {
 namespace {
 
+/// More marked answers than this would hide the example.
+constexpr int kMostMarked = 12;
+
 QString label_of(const ModelCard& model, int token) {
   const auto index = static_cast<std::size_t>(token);
   if (token < 0 || index >= model.vocabulary.size()) return QString::number(token);
@@ -27,21 +30,20 @@ int counted(const ExampleRow& row) {
                                         [](int target) { return target >= 0; }));
 }
 
-/// One example as HTML. Where nearly every answer counts, as in texts, marking each would hide the
-/// text: the line is left plain.
-QString example_line(const ExampleRow& row, const ModelCard& model, const Theme& t) {
-  const bool mark = counted(row) * 2 <= static_cast<int>(row.inputs.size());
-  const bool letters = model.vocabulary.size() > 0 && !mark &&
-                       std::all_of(model.vocabulary.begin(), model.vocabulary.end(),
-                                   [](const std::string& s) { return s.size() <= 4; });
+/// One example as HTML. In a text the answer is the next character, which can be seen anyway.
+QString example_line(const ExampleRow& row, const ModelCard& model, const Theme& t, bool text) {
   QString line;
+  int marked = 0;
   for (std::size_t i = 0; i < row.inputs.size(); ++i) {
+    if (marked == kMostMarked) return line + "…";
     line += label_of(model, row.inputs[i]);
-    if (mark && i < row.targets.size() && row.targets[i] >= 0) {
-      line += QString(" <b style=\"color:%1\">→&nbsp;%2</b>")
+    if (text) continue;
+    if (i < row.targets.size() && row.targets[i] >= 0) {
+      line += QString("&nbsp;<b style=\"color:%1\">→&nbsp;%2</b>")
                   .arg(t.accent.name(), label_of(model, row.targets[i]));
+      ++marked;
     }
-    if (!letters) line += "&ensp;";
+    line += "&ensp;";
   }
   return line;
 }
@@ -112,7 +114,7 @@ void TaskPanel::follow_snapshot() {
   for (const ExampleRow& example : shown_->examples) {
     const int answers = counted(example);
     html += QString("<p style=\"margin:0 0 5px 0\">%1 <span style=\"color:%2\">(%3)</span></p>")
-                .arg(example_line(example, *now.model, t), t.muted.name(),
+                .arg(example_line(example, *now.model, t, shown_->characters > 0), t.muted.name(),
                      answers == 1 ? tr("1 answer counts") : tr("%1 answers count").arg(answers));
   }
   examples_->setHtml(html);

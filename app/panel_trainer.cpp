@@ -121,13 +121,15 @@ void TrainerPanel::follow_snapshot() {
   facts_->set(kState, words[static_cast<int>(train.state)]);
   facts_->set(kStep, grouped(train.step));
   const bool trained = train.step > 0;
+  // A file keeps the losses, not what the last step was like.
+  const bool stepped = train.gradient_norm > 0.0;
   facts_->set(kLoss, trained ? tr("%1 nats").arg(three_digits(train.loss)) : "–");
   facts_->set(kMean, trained ? tr("%1 nats").arg(three_digits(train.smoothed_loss)) : "–");
   facts_->set(kAccuracy,
-              trained ? QLocale::c().toString(100.0 * train.accuracy, 'f', 1) + " %" : "–");
-  facts_->set(kRate, three_digits(train.learning_rate));
-  facts_->set(kGradient, trained ? three_digits(train.gradient_norm) : "–");
-  facts_->set(kSpeed, trained
+              stepped ? QLocale::c().toString(100.0 * train.accuracy, 'f', 1) + " %" : "–");
+  facts_->set(kRate, trained ? three_digits(train.learning_rate) : "–");
+  facts_->set(kGradient, stepped ? three_digits(train.gradient_norm) : "–");
+  facts_->set(kSpeed, stepped
                           ? tr("%1 tokens/s").arg(grouped(std::llround(train.tokens_per_second)))
                           : "–");
   facts_->set(kTime, duration(train.seconds));

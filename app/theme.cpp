@@ -2,7 +2,6 @@
 #include "app/theme.hpp"
 
 #include <QApplication>
-#include <QFont>
 #include <QPainter>
 #include <QPainterPath>
 #include <QPalette>
@@ -27,7 +26,11 @@ QColor mix(const QColor& a, const QColor& b, double share) {
   return {part(a.red(), b.red()), part(a.green(), b.green()), part(a.blue(), b.blue())};
 }
 
+// The font stands here and not in QApplication::setFont, which widgets under a style sheet follow
+// only at the next change of the sheet.
 constexpr const char* kStyleSheet = R"(
+QWidget { font-family: "DejaVu Sans"; font-size: @text_size; }
+QPlainTextEdit { font-family: "DejaVu Sans Mono"; }
 QMainWindow, QDialog { background: @window; }
 QMainWindow::separator { background: @window; width: @gap; height: @gap; }
 QMainWindow::separator:hover { background: @accent; }
@@ -43,7 +46,7 @@ QToolBar { background: @window; border: none; padding: @half @gap; spacing: 4px;
 QToolBar::separator { background: @line; width: 1px; margin: 6px 8px; }
 QToolBar QToolButton { border: 1px solid transparent; border-radius: 6px; padding: @half @gap; }
 QToolBar QToolButton:hover { background: @soft; }
-QToolBar QToolButton:checked { background: @accent; color: @on_accent; font-weight: bold; }
+QToolBar QToolButton:checked { background: @accent; color: @on_accent; }
 QToolBar QToolButton:focus { border: 1px solid @accent; }
 QStatusBar { background: @window; color: @muted; }
 QStatusBar::item { border: none; }
@@ -73,14 +76,16 @@ QPushButton#primary:focus { border: 2px solid @text; }
 QComboBox QAbstractItemView { background: @panel; color: @text; selection-background-color: @soft; selection-color: @text; border: 1px solid @line; }
 QComboBox::drop-down { border: none; width: @knob2; }
 QComboBox::down-arrow { image: none; width: 0px; height: 0px; border-left: 4px solid @field; border-right: 4px solid @field; border-top: 5px solid @muted; }
+QSlider:horizontal { min-height: @knob2; }
 QSlider::groove:horizontal { height: 4px; background: @line; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: @accent; border-radius: 2px; }
 QSlider::handle:horizontal { background: @panel; border: 2px solid @accent; width: @knob; height: @knob; margin: -@knob_margin 0; border-radius: @knob_round; }
 QSlider::handle:horizontal:focus { background: @accent; }
 QTableView, QTreeView, QTextBrowser, QPlainTextEdit { background: @panel; color: @text; border: none; gridline-color: @line; alternate-background-color: @window; selection-background-color: @soft; selection-color: @text; }
 QHeaderView { background: @panel; }
-QHeaderView::section { background: @panel; color: @muted; border: none; border-bottom: 1px solid @line; padding: 3px 6px; }
+QHeaderView::section { background: @panel; color: @muted; border: none; border-bottom: 1px solid @line; padding: 3px 4px; }
 QScrollArea, QScrollArea > QWidget > QWidget { background: @panel; border: none; }
+QAbstractScrollArea::corner { background: @panel; border: none; }
 QScrollBar:vertical { background: transparent; width: 11px; margin: 1px; }
 QScrollBar:horizontal { background: transparent; height: 11px; margin: 1px; }
 QScrollBar::handle { background: @edge; border-radius: 4px; min-height: 24px; min-width: 24px; }
@@ -135,16 +140,15 @@ void apply_look(const CanvasLook& look) {
   palette.setColor(QPalette::Highlight, t.accent);
   palette.setColor(QPalette::HighlightedText, t.accent_text);
   palette.setColor(QPalette::Link, t.accent);
-  palette.setColor(QPalette::Mid, t.line);
+  for (const QPalette::ColorRole role :
+       {QPalette::Light, QPalette::Midlight, QPalette::Mid, QPalette::Dark, QPalette::Shadow}) {
+    palette.setColor(role, t.line);
+  }
   for (const QPalette::ColorRole role :
        {QPalette::WindowText, QPalette::Text, QPalette::ButtonText}) {
     palette.setColor(QPalette::Disabled, role, mix(t.muted, t.panel, 0.35));
   }
   QApplication::setPalette(palette);
-
-  QFont font("DejaVu Sans");
-  font.setPixelSize(scaled(look, kTextPixels));
-  QApplication::setFont(font);
 
   const int knob = scaled(look, 12);
   const QList<QPair<QString, QString>> words = {
@@ -154,6 +158,7 @@ void apply_look(const CanvasLook& look) {
       {"@window", t.window.name()},
       {"@panel", t.panel.name()},
       {"@field", t.raised.name()},
+      {"@text_size", QString("%1px").arg(scaled(look, kTextPixels))},
       {"@text", t.text.name()},
       {"@muted", t.muted.name()},
       {"@faint", mix(t.muted, t.panel, 0.4).name()},
@@ -167,7 +172,7 @@ void apply_look(const CanvasLook& look) {
       {"@knob_round", QString("%1px").arg((knob + 4) / 2)},
       {"@knob", QString("%1px").arg(knob)},
       {"@control", QString("%1px").arg(scaled(look, 18))},
-      {"@round", QString("%1px").arg(scaled(look, 9))},
+      {"@round", QString("%1px").arg(scaled(look, 7))},
       {"@half", QString("%1px").arg(scaled(look, 4))},
       {"@gap", QString("%1px").arg(scaled(look, 7))},
   };
@@ -208,10 +213,6 @@ QIcon icon(Shape shape, const QColor& colour) {
       painter.drawRect(QRectF(14, 12, 12, 40));
       painter.drawRect(QRectF(38, 12, 12, 40));
       break;
-    case Shape::step:
-      bar(11);
-      triangle(26, 54);
-      break;
     case Shape::forward:
       triangle(12, 44);
       bar(46);
@@ -237,11 +238,6 @@ QIcon icon(Shape shape, const QColor& colour) {
       stroke(6);
       painter.drawLine(16, 16, 48, 48);
       painter.drawLine(48, 16, 16, 48);
-      break;
-    case Shape::detach:
-      stroke(5);
-      painter.drawRoundedRect(QRectF(10, 22, 32, 32), 4, 4);
-      painter.drawPolyline(QPolygonF({QPointF(24, 10), QPointF(54, 10), QPointF(54, 40)}));
       break;
   }
   return QIcon(pixmap);

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kTableIntervalMs = 250;
 constexpr int kTitleHeight = 28;
+constexpr int kRowHeight = 21;
 
 /// A table needs no textures.
 struct NoImages : ui::Images {
@@ -86,7 +87,11 @@ ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent
   table_view_->setShowGrid(false);
   table_view_->setAccessibleName(tr("%1 as a table").arg(title));
   table_view_->verticalHeader()->hide();
-  table_view_->horizontalHeader()->setStretchLastSection(true);
+  table_view_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
+  QHeaderView* columns = table_view_->horizontalHeader();
+  columns->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+  columns->setSectionResizeMode(QHeaderView::ResizeToContents);
+  columns->setResizeContentsPrecision(30);
   pages_->addWidget(canvas_);
   pages_->addWidget(table_view_);
 
@@ -122,13 +127,17 @@ ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent
   set_hint(QSize(static_cast<int>(smallest.x), static_cast<int>(smallest.y) + kTitleHeight));
   connect(&stage.engine(), &EngineLink::changed, this, &ViewDock::follow_snapshot);
   connect(&stage, &Stage::focus_changed, this, &ViewDock::follow_snapshot);
-  connect(&stage, &Stage::look_changed, this, [this] { canvas_->set_look(stage_.look()); });
+  const auto follow_look = [this] {
+    canvas_->set_look(stage_.look());
+    table_view_->verticalHeader()->setDefaultSectionSize(scaled(stage_.look(), kRowHeight));
+  };
+  connect(&stage, &Stage::look_changed, this, follow_look);
   connect(canvas_, &Canvas::left, this, [this] {
     ui::Focus focus = stage_.focus();
     focus.hovered.reset();
     stage_.set_focus(focus);
   });
-  canvas_->set_look(stage.look());
+  follow_look();
 }
 
 QString ViewDock::view_name() const {
@@ -137,6 +146,11 @@ QString ViewDock::view_name() const {
 
 bool ViewDock::shows_table() const {
   return pages_->currentWidget() == table_view_;
+}
+
+bool ViewDock::seen() const {
+  if (!shows_table()) return canvas_->seen();
+  return table_view_->isVisible() && !table_view_->viewport()->visibleRegion().isEmpty();
 }
 
 void ViewDock::show_table(bool table) {

@@ -39,6 +39,8 @@ class ViewDock : public Dock {
   Canvas& canvas() { return *canvas_; }
   void show_table(bool table);
   bool shows_table() const;
+  /// Whether canvas or table are on the screen, not behind a tab.
+  bool seen() const;
 
   /// The view as a picture, without window and mouse.
   QImage picture(QSize size, const CanvasLook& look, double density = 1.0);

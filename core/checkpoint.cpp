@@ -185,8 +185,8 @@ const StoredTensor& SafetensorsFile::at(std::string_view name) const {
 template <typename T>
 std::vector<T> SafetensorsFile::values_as(std::string_view name) const {
   const StoredTensor& tensor = at(name);
-  std::vector<T> values;
-  values.reserve(tensor.bytes.size() / size_of(tensor.type));
+  std::vector<T> values(tensor.bytes.size() / size_of(tensor.type));
+  T* next = values.data();
   visit_values(tensor, [&]<typename S>(S value) {
     if constexpr (std::is_integral_v<T>) {
       if constexpr (std::is_floating_point_v<S>) {
@@ -197,10 +197,10 @@ std::vector<T> SafetensorsFile::values_as(std::string_view name) const {
           throw Error(fmt::format("Tensor '{}' in '{}' holds {}, which is out of range.",
                                   printable(name), printable(name_, 512), value));
         }
-        values.push_back(static_cast<T>(value));
+        *next++ = static_cast<T>(value);
       }
     } else {
-      values.push_back(static_cast<T>(value));
+      *next++ = static_cast<T>(value);
     }
   });
   return values;
@@ -219,8 +219,10 @@ Tensor SafetensorsFile::tensor(std::string_view name, DType dtype) const {
         printable(name_, 512), source.shape.size(), Shape::kMaxRank);
   const Shape shape = source.shape.empty() ? Shape{1} : Shape(source.shape);
   const auto make = [&]<typename T>(T) {
-    const std::vector<T> values = values_as<T>(name);
-    return Tensor::from<T>(shape, values);
+    if (source.type != stored_type_of<T>) return Tensor::from<T>(shape, values_as<T>(name));
+    const Tensor same = Tensor::empty(shape, dtype);
+    std::copy(source.bytes.begin(), source.bytes.end(), static_cast<std::byte*>(same.raw()));
+    return same;
   };
   switch (dtype) {
     case DType::f32:

@@ -52,6 +52,18 @@ struct Engine::Worker {
     if (thread.joinable()) thread.join();
   }
 
+  /// Returns the number of the command, counted from 1.
+  std::uint64_t accept(std::optional<Command> command) {
+    std::uint64_t ticket = 0;
+    {
+      const std::lock_guard lock(mutex);
+      queue.push_back(std::move(command));
+      ticket = ++accepted;
+    }
+    wake.notify_all();
+    return ticket;
+  }
+
   void ask_to_stop(const std::string& save_path) {
     {
       const std::lock_guard lock(mutex);
@@ -65,7 +77,8 @@ struct Engine::Worker {
   std::function<void()> on_publish;
   mutable std::mutex mutex;
   std::condition_variable wake, finished;
-  std::deque<Command> queue;
+  /// Nothing instead of a command: somebody waits for what was sent before.
+  std::deque<std::optional<Command>> queue;
   std::atomic<bool> stop = false;
   std::string final_path;
   std::string final_error;
@@ -77,7 +90,7 @@ struct Engine::Worker {
   std::unique_ptr<Run> run;
   std::unique_ptr<Sequence> sequence;
   std::unique_ptr<Sequence> refreshed;  // being computed with newer weights, shown when complete
-  std::deque<Command> pending;
+  std::deque<std::optional<Command>> pending;
   std::uint64_t applied = 0;
   Clock::time_point refreshed_at{}, refresh_started{};
   std::int64_t sequence_step = 0;  // training step whose weights the sequence shows
@@ -88,6 +101,7 @@ struct Engine::Worker {
   double tokens_per_second = 0.0;
   bool playing = false;
   bool play_to_end = false;
+  bool play_waits = false;  // for the sequence to be computed
   double play_speed = 4.0;
   Clock::time_point next_play{};
   int cursor = -1;
@@ -104,19 +118,22 @@ struct Engine::Worker {
   void work() {
     while (take_commands()) {
       while (!pending.empty() && !must_wait(pending.front())) {
-        Command command = std::move(pending.front());
+        std::optional<Command> command = std::move(pending.front());
         pending.pop_front();
-        apply(std::move(command));
         ++applied;
+        if (!command) continue;
+        apply(std::move(*command));
         urgent = dirty = true;
       }
-      work_a_little();
+      work_on_sequence();
       publish_if_due();
       if (settled()) {
         const std::lock_guard lock(mutex);
         done = applied;
         finished.notify_all();
       }
+      // Last, so that nobody waits for a training step to see what a command did.
+      if (training && !weights_in_use()) train_one();
     }
     if (!final_path.empty() && run && draft.unsaved) {
       try {
@@ -159,15 +176,20 @@ struct Engine::Worker {
   /// Whether the sequence shows older weights than those of now.
   bool stale() const { return run && sequence_step != run->trainer->steps_done(); }
 
-  /// A sequence is computed with one set of weights: while one is being computed, training waits.
-  void work_a_little() {
+  /// A sequence is computed with one set of weights: while one is being computed or waits to be
+  /// gone on with, training waits.
+  bool weights_in_use() const {
+    return sequence_outstanding() || refreshed || (playing && play_waits) || !pending.empty();
+  }
+
+  void work_on_sequence() {
     if (!run) return;
-    if (!sequence_outstanding() && playing && Clock::now() >= next_play)
+    if (!sequence_outstanding() && playing && Clock::now() >= next_play) {
       guarded("play", [&] { play_one(); });
+    }
     if (sequence_outstanding()) {
       compute_slice();
     } else {
-      if (training && !refreshed) train_one();
       refresh_if_due();
     }
   }
@@ -279,9 +301,10 @@ struct Engine::Worker {
     return !sequence->complete();
   }
 
-  bool must_wait(const Command& command) {
-    if (std::holds_alternative<command::StepForward>(command)) return must_compute_first();
-    return std::holds_alternative<command::TrainOneStep>(command) && sequence_outstanding();
+  bool must_wait(const std::optional<Command>& command) {
+    if (!command) return false;
+    if (std::holds_alternative<command::StepForward>(*command)) return must_compute_first();
+    return std::holds_alternative<command::TrainOneStep>(*command) && sequence_outstanding();
   }
 
   void generate_one() {
@@ -306,7 +329,8 @@ struct Engine::Worker {
   }
 
   void play_one() {
-    if (!play_to_end && must_compute_first()) return;
+    play_waits = !play_to_end && must_compute_first();
+    if (play_waits) return;
     if (play_to_end && cursor >= last_position()) {
       playing = false;
     } else {
@@ -611,12 +635,7 @@ Engine::Engine(std::function<void()> on_publish)
 Engine::~Engine() = default;
 
 void Engine::send(Command command) {
-  {
-    const std::lock_guard lock(worker_->mutex);
-    worker_->queue.push_back(std::move(command));
-    ++worker_->accepted;
-  }
-  worker_->wake.notify_all();
+  worker_->accept(std::move(command));
 }
 
 std::shared_ptr<const Snapshot> Engine::snapshot() const {
@@ -625,8 +644,8 @@ std::shared_ptr<const Snapshot> Engine::snapshot() const {
 }
 
 void Engine::flush() {
+  const std::uint64_t ticket = worker_->accept({});
   std::unique_lock lock(worker_->mutex);
-  const std::uint64_t ticket = worker_->accepted;
   worker_->finished.wait(lock, [&] { return worker_->done >= ticket || worker_->ended; });
 }
 

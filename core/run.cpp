@@ -20,7 +20,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kFormat = 1;
-constexpr double kSmoothing = 0.05;  // share of the newest loss in the exponential mean
+constexpr double kSmoothing = 0.1;  // share of the newest loss in the exponential mean
 constexpr std::size_t kMostLossPoints = 1 << 18;
 constexpr double kMostSteps = 1e12, kMostSeconds = 1e12, kMostScale = 1000.0;
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";

@@ -77,9 +77,9 @@ int draw(std::span<const float> distribution, std::uint64_t seed, std::uint64_t 
 void validate(const SamplerSettings& settings) {
   check(std::isfinite(settings.temperature) && settings.temperature >= 0.0,
         "The temperature is {}; it must be 0 (greedy) or larger.", settings.temperature);
-  check(settings.top_k >= 0, "top-k is {}; it must be 0 (all) or larger.", settings.top_k);
+  check(settings.top_k >= 0, "The top-k is {}; it must be 0 (all) or larger.", settings.top_k);
   check(settings.top_p > 0.0 && settings.top_p <= 1.0,
-        "top-p is {}; it must be larger than 0 and at most 1.", settings.top_p);
+        "The top-p is {}; it must be larger than 0 and at most 1.", settings.top_p);
 }
 
 }  // namespace xlab

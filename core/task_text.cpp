@@ -22,9 +22,13 @@ class TextTask : public Task {
   const std::vector<std::string>& vocabulary() const override { return text_.vocabulary; }
   int shortest() const override { return 1; }
   std::vector<int> first_look() const override {
-    constexpr std::size_t kCharacters = 48;
-    const auto end = std::min(text_.ids.size(), kCharacters);
-    return {text_.ids.begin(), text_.ids.begin() + static_cast<std::ptrdiff_t>(end)};
+    constexpr std::ptrdiff_t kCharacters = 48;
+    // Blank space before the first word tells nothing.
+    const auto first = std::ranges::find_if(text_.ids, [&](std::int32_t id) {
+      return text_.vocabulary[static_cast<std::size_t>(id)] > " ";
+    });
+    const auto begin = first == text_.ids.end() ? text_.ids.begin() : first;
+    return {begin, begin + std::min(kCharacters, text_.ids.end() - begin)};
   }
 
   void sample(std::uint64_t seed, std::uint64_t index, std::span<int> inputs,

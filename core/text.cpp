@@ -23,16 +23,23 @@ TextData parse_text(std::string_view text, const std::string& name) {
   data.ids.reserve(text.size() - bom);
   std::vector<std::int32_t> rank(kCodePoints, -1);
   for (std::size_t offset = bom; offset < text.size();) {
-    const auto character = decode_utf8(text, offset);
-    check(character.has_value(),
-          "'{}' is not a text in UTF-8: the byte at position {} (0x{:02X}) fits nowhere. Save it "
-          "as UTF-8, or choose a plain text file.",
-          shown, offset, static_cast<unsigned char>(text[offset]));
-    check(character->code_point != 0,
-          "'{}' holds binary data, not text: there is a zero byte at position {}.", shown, offset);
-    data.ids.push_back(static_cast<std::int32_t>(character->code_point));
-    rank[character->code_point] = 0;
-    offset += character->bytes;
+    const auto lead = static_cast<unsigned char>(text[offset]);
+    Utf8Character character{lead, 1};
+    if (lead == 0) {
+      throw Error(fmt::format(
+          "'{}' holds binary data, not text: there is a zero byte at position {}.", shown, offset));
+    }
+    if (lead >= 0x80) {
+      const auto decoded = decode_utf8(text, offset);
+      check(decoded.has_value(),
+            "'{}' is not a text in UTF-8: the byte at position {} (0x{:02X}) fits nowhere. Save it "
+            "as UTF-8, or choose a plain text file.",
+            shown, offset, lead);
+      character = *decoded;
+    }
+    data.ids.push_back(static_cast<std::int32_t>(character.code_point));
+    rank[character.code_point] = 0;
+    offset += character.bytes;
   }
   check(data.ids.size() >= 2,
         "'{}' has {} character{}, too few to learn from: at least two are needed.", shown,

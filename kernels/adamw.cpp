@@ -10,7 +10,7 @@
 namespace xlab::kernels {
 namespace {
 
-// Seven streams of memory per number: a chunk is some 10 us.
+// Seven streams of memory and a root per number.
 constexpr std::int64_t kGrain = kPlainGrain / 4;
 
 void check_ranges(const std::vector<DecayRange>& ranges, std::int64_t size) {
@@ -68,8 +68,7 @@ void adamw_step(const AdamWOptions& options, const std::vector<DecayRange>& rang
                 const Tensor& second_moment) {
   constexpr const char* op = "adamw_step";
   check(parameters.defined() && parameters.rank() == 1,
-        "[{}] needs parameters of one axis, but they have shape {}.", op,
-        parameters.shape().text());
+        "[{}] needs parameters of one axis, but they have shape {}.", op, parameters.shape());
   require_cpu(op, parameters);
   const std::int64_t size = parameters.elements();
   require(op, "gradients", gradients, {size}, parameters.dtype());

@@ -23,20 +23,4 @@ inline constexpr std::int64_t kBlock = 512;
 template <typename T>
 using Block = Eigen::Array<T, Eigen::Dynamic, 1, Eigen::ColMajor, kBlock, 1>;
 
-/// 64 bytes side by side: one AVX-512 register, or two or four narrower ones.
-template <typename T>
-inline constexpr std::int64_t kLanes = 64 / sizeof(T);
-template <typename T>
-using Lanes = Eigen::Array<T, kLanes<T>, 1>;
-
-template <typename T>
-Lanes<T> load(const T* from) {
-  return Eigen::Map<const Lanes<T>>(from);
-}
-
-template <typename T>
-void store(T* to, const Lanes<T>& lanes) {
-  Eigen::Map<Lanes<T>>{to} = lanes;
-}
-
 }  // namespace xlab::kernels

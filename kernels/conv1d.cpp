@@ -1,7 +1,7 @@
 // Causal depthwise convolution: row by row, with the taps laid out along the features.
 #include "kernels/conv1d.hpp"
 
-#include "kernels/arrays.hpp"
+#include "kernels/registers.hpp"
 #include "kernels/rows.hpp"
 
 namespace xlab::kernels {
@@ -12,18 +12,17 @@ struct Sizes {
 
   std::int64_t rows() const { return batch * time; }
   /// Rows per chunk.
-  std::int64_t grain() const { return rows_per_chunk(kPlainGrain, features * taps); }
+  std::int64_t grain() const { return rows_per_chunk(2 * kPlainGrain, features * taps); }
 };
 
 Sizes checked_sizes(const char* op, const Tensor& x, const Tensor& window, const Tensor& w) {
   check(x.defined() && x.rank() == 3,
-        "[{}] needs x of three axes (batch, time, features), but it has shape {}.", op,
-        x.shape().text());
+        "[{}] needs x of three axes (batch, time, features), but it has shape {}.", op, x.shape());
   require_cpu(op, x);
   check(w.defined() && w.rank() == 2,
-        "[{}] needs w of two axes (features, taps), but it has shape {}.", op, w.shape().text());
+        "[{}] needs w of two axes (features, taps), but it has shape {}.", op, w.shape());
   const Sizes s{x.extent(0), x.extent(1), x.extent(2), w.extent(1)};
-  check(s.taps > 0, "[{}] w of shape {} has no taps.", op, w.shape().text());
+  check(s.taps > 0, "[{}] w of shape {} has no taps.", op, w.shape());
   require(op, "w", w, {s.features, s.taps}, x.dtype());
   require_if_present(op, "window", window, {s.batch, s.taps, s.features}, x.dtype());
   return s;
@@ -55,16 +54,54 @@ Tensor tap_rows(const Sizes& s, const T* w) {
   return rows;
 }
 
+/// out = start + sum_u rows[u] lines[u], all of one length: `rows` and `lines` step by one length
+/// and by `next` from u to u + 1. With kCount the number of terms is known beforehand.
+template <std::int64_t kCount, typename T>
+void weighted_sum_of(std::int64_t count, std::int64_t length, const T* start, const T* rows,
+                     const T* lines, std::int64_t next, T* out) {
+  along<T>(length, [&](auto at) {
+    auto sum = at.load(start);
+#pragma GCC unroll 4
+    for (std::int64_t u = 0; u < (kCount > 0 ? kCount : count); ++u) {
+      sum += at.load(rows + u * length) * at.load(lines + u * next);
+    }
+    at.store(out, sum);
+  });
+}
+
+template <typename T>
+void weighted_sum(std::int64_t count, std::int64_t length, const T* start, const T* rows,
+                  const T* lines, std::int64_t next, T* out) {
+  // Four taps are what all published models have.
+  if (count == 4) {
+    weighted_sum_of<4>(count, length, start, rows, lines, next, out);
+  } else {
+    weighted_sum_of<0>(count, length, start, rows, lines, next, out);
+  }
+}
+
 /// into += sum_u w[u] dy_{step + taps - 1 - u}: what a step of the input receives.
 template <typename T>
 void add_input_gradient(const Sizes& s, const T* taps, const T* dy, std::int64_t b,
                         std::int64_t step, T* into) {
-  Values<T> gradient(into, s.features);
+  // Taps that meet a step inside the sequence, the latest step first.
+  const std::int64_t latest = step + s.taps - 1;
+  const std::int64_t begin = std::max<std::int64_t>(0, latest - s.time + 1);
+  const std::int64_t end = std::min(s.taps, latest + 1);
+  if (begin >= end) return;
+  weighted_sum(end - begin, s.features, into, taps + begin * s.features,
+               dy + (b * s.time + latest - begin) * s.features, -s.features, into);
+}
+
+/// sums[u] += g x_{t - taps + 1 + u}: what the taps receive at a step.
+template <typename T>
+void add_tap_gradient(const Sizes& s, const Input<T>& input, const T* g, std::int64_t b,
+                      std::int64_t t, T* sums) {
   for (std::int64_t u = 0; u < s.taps; ++u) {
-    const std::int64_t t = step + s.taps - 1 - u;
-    if (t < 0 || t >= s.time) continue;
-    gradient += ConstValues<T>(taps + u * s.features, s.features) *
-                ConstValues<T>(dy + (b * s.time + t) * s.features, s.features);
+    const T* in = input.at(b, t - s.taps + 1 + u);
+    if (in == nullptr) continue;
+    T* sum = sums + u * s.features;
+    along<T>(s.features, [&](auto at) { at.store(sum, at.load(sum) + at.load(g) * at.load(in)); });
   }
 }
 
@@ -84,18 +121,22 @@ void conv1d_forward(const Tensor& x, const Tensor& window, const Tensor& w, cons
     const Tensor tap_tensor = tap_rows(s, w.data<T>());
     const T* taps = tap_tensor.data<T>();
     const Input<T> input{s, x.data<T>(), data_or_null<T>(window)};
-    const ConstValues<T> bias(b.data<T>(), s.features);
+    const T* bias = b.data<T>();
     T* ys = y.data<T>();
     for_ranges(s.rows(), s.grain(), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         const std::int64_t n = row / s.time, t = row % s.time;
-        Values<T> out(ys + row * s.features, s.features);
-        out = bias;
-        for (std::int64_t u = 0; u < s.taps; ++u) {
-          const T* in = input.at(n, t - s.taps + 1 + u);
-          if (in == nullptr) continue;
-          out += ConstValues<T>(taps + u * s.features, s.features) * ConstValues<T>(in, s.features);
+        T* out = ys + row * s.features;
+        // Taps before the sequence meet the window; the others meet rows that lie side by side.
+        const std::int64_t before = std::max<std::int64_t>(0, s.taps - 1 - t);
+        const T* start = bias;
+        if (before > 0 && input.window != nullptr) {
+          weighted_sum(before, s.features, bias, taps, input.at(n, t - s.taps + 1), s.features,
+                       out);
+          start = out;
         }
+        weighted_sum(s.taps - before, s.features, start, taps + before * s.features,
+                     input.at(n, t - s.taps + 1 + before), s.features, out);
       }
     });
     if (!window_out) return;
@@ -150,13 +191,8 @@ void conv1d_backward(const Tensor& x, const Tensor& window, const Tensor& w, con
       sum_over_rows(s.rows(), s.grain(), s.taps * s.features, total,
                     [&](std::int64_t begin, std::int64_t end, T* sums) {
                       for (std::int64_t row = begin; row < end; ++row) {
-                        const ConstValues<T> g(dys + row * s.features, s.features);
-                        for (std::int64_t u = 0; u < s.taps; ++u) {
-                          const T* in = input.at(row / s.time, row % s.time - s.taps + 1 + u);
-                          if (in == nullptr) continue;
-                          Values<T>(sums + u * s.features, s.features) +=
-                              g * ConstValues<T>(in, s.features);
-                        }
+                        add_tap_gradient(s, input, dys + row * s.features, row / s.time,
+                                         row % s.time, sums);
                       }
                     });
       T* dws = dw.data<T>();

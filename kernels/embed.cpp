@@ -16,13 +16,13 @@ std::int64_t checked_count(const char* op, const Tensor& ids, const Tensor& tabl
                            const char* table_name, const Tensor& rows, const char* rows_name) {
   check(table.defined() && table.rank() == 2,
         "[{}] needs {} of two axes (vocabulary, width), but it has shape {}.", op, table_name,
-        table.shape().text());
+        table.shape());
   require_cpu(op, table);
   const std::int64_t found = rows_of(op, rows_name, rows);
   check(ids.defined(), "[{}] needs ids, but they are missing.", op);
   require_dtype(op, "ids", ids, DType::i32);
   check(ids.elements() == found, "[{}] ids has shape {}, but {} has shape {}: one row per id.", op,
-        ids.shape().text(), rows_name, rows.shape().text());
+        ids.shape(), rows_name, rows.shape());
   require(op, rows_name, rows, with_last(rows.shape(), table.extent(1)), table.dtype());
   const std::int32_t* id = ids.data<std::int32_t>();
   for (std::int64_t n = 0; n < found; ++n) {

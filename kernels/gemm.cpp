@@ -3,6 +3,7 @@
 #include "kernels/gemm.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "kernels/arrays.hpp"
 #include "kernels/registers.hpp"
@@ -25,10 +26,13 @@ constexpr std::int64_t kRowBlock = 96;
 
 // Multiply-adds per chunk: about 40 us.
 constexpr std::int64_t kChunkWork = 1 << 21;
-// Rearranged numbers per chunk.
-constexpr std::int64_t kPackGrain = 65536;
+// Numbers rearranged per chunk, and steps rearranged together.
+constexpr std::int64_t kPackGrain = 1 << 16;
+constexpr std::int64_t kPackSteps = 32;
 
-// Fewer rows or columns than this are bound by reading the other factor, not by arithmetic.
+// Below any of these, rearranging costs more than it gives.
+constexpr std::int64_t kLeastRows = 32, kLeastColumns = 16, kLeastSteps = 12;
+// So few rows or columns are multiplied one by one.
 constexpr std::int64_t kThin = 4;
 
 std::int64_t round_up(std::int64_t x, std::int64_t step) {
@@ -107,108 +111,108 @@ void narrow_tiles(std::int64_t rows, std::int64_t width, std::int64_t k, Steps<T
   }
 }
 
-/// The registers of the panel that begins at column j of n.
-template <typename T>
-std::int64_t panel_width(std::int64_t j, std::int64_t n) {
-  return std::min(kPanel<T>, round_up(n - j, kWidth<T>));
-}
+/// A factor with `size` numbers per step, rearranged: for every kDepth steps its panels one after
+/// the other, each a line of kPanelWidth numbers per step, zeros past the last one. The last panel
+/// is only as wide as whole units of kUnit need.
+template <typename T, std::int64_t kPanelWidth, std::int64_t kUnit>
+struct Panels {
+  std::int64_t size = 0, steps = 0;
+  Tensor numbers;
 
-/// Steps [p, p + depth) of the panel at column j: `depth` lines, zeros past the last column.
+  std::int64_t padded() const { return round_up(size, kUnit); }
+  std::int64_t width(std::int64_t j) const { return std::min(kPanelWidth, padded() - j); }
+  /// The first line of the panel at number j, from step p on, which begins a new depth.
+  T* at(std::int64_t p, std::int64_t j) const {
+    return numbers.data<T>() + p * padded() + j * std::min(kDepth, steps - p);
+  }
+};
+
 template <typename T>
-void pack_panel(const Product<T>& x, std::int64_t p, std::int64_t depth, std::int64_t j, T* to) {
-  const std::int64_t width = panel_width<T>(j, x.n);
-  const std::int64_t known = std::min(width, x.n - j);
-  if (x.b.transposed) {
-    const T* from = x.b.data + j * x.b.stride + p;
-    for (std::int64_t step = 0; step < depth; ++step, to += width) {
-      for (std::int64_t column = 0; column < known; ++column) {
-        to[column] = from[column * x.b.stride + step];
-      }
-      std::fill(to + known, to + width, T(0));
+using RowPanels = Panels<T, kTileRows, kTileRows>;
+template <typename T>
+using ColumnPanels = Panels<T, kPanel<T>, kWidth<T>>;
+
+/// Rearranges steps [begin, end) of the panel at number j.
+template <typename T, std::int64_t kPanelWidth, std::int64_t kUnit>
+void rearrange_panel(const Factor<T>& x, std::int64_t begin, std::int64_t end, std::int64_t j,
+                     const Panels<T, kPanelWidth, kUnit>& to) {
+  const std::int64_t depth_begin = begin / kDepth * kDepth;
+  const std::int64_t width = to.width(j), known = std::min(width, to.size - j);
+  T* line = to.at(depth_begin, j) + (begin - depth_begin) * width;
+  if (x.transposed) {
+    for (std::int64_t c = 0; c < known; ++c) {
+      const T* from = x.data + (j + c) * x.stride;
+      for (std::int64_t p = begin; p < end; ++p) line[(p - begin) * width + c] = from[p];
     }
+  } else if (known == kPanelWidth) {
+    const T* from = x.data + j;
+    for (std::int64_t p = begin; p < end; ++p, line += kPanelWidth) {
+      std::memcpy(line, from + p * x.stride, kPanelWidth * sizeof(T));
+    }
+    return;
   } else {
-    const T* from = x.b.data + p * x.b.stride + j;
-    for (std::int64_t step = 0; step < depth; ++step, to += width) {
-      std::copy_n(from + step * x.b.stride, known, to);
-      std::fill(to + known, to + width, T(0));
+    for (std::int64_t p = begin; p < end; ++p) {
+      std::copy_n(x.data + p * x.stride + j, known, line + (p - begin) * width);
     }
   }
-}
-
-/// All of b: for every kDepth steps its panels one after the other.
-template <typename T>
-Tensor pack(const Product<T>& x) {
-  const std::int64_t columns = round_up(x.n, kWidth<T>);
-  const Tensor packed = Tensor::empty({x.k, columns}, dtype_of<T>);
-  T* first = packed.data<T>();
-  for (std::int64_t p = 0; p < x.k; p += kDepth) {
-    const std::int64_t depth = std::min(kDepth, x.k - p);
-    const std::int64_t panels = (x.n + kPanel<T> - 1) / kPanel<T>;
-    for_ranges(panels, rows_per_chunk(kPackGrain, depth * kPanel<T>),
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t j = begin * kPanel<T>; j < std::min(end * kPanel<T>, x.n);
-                      j += kPanel<T>) {
-                   pack_panel(x, p, depth, j, first + p * columns + j * depth);
-                 }
-               });
+  for (std::int64_t p = begin; p < end; ++p, line += width) {
+    std::fill(line + known, line + width, T(0));
   }
-  return packed;
 }
 
-/// Rows [i, i + rows) of a transposed a, steps [p, p + depth), in groups of kTileRows rows.
-template <typename T>
-void pack_rows(const Product<T>& x, std::int64_t i, std::int64_t rows, std::int64_t p,
-               std::int64_t depth, T* to) {
-  for (std::int64_t r = 0; r < rows; r += kTileRows) {
-    const std::int64_t known = std::min<std::int64_t>(kTileRows, rows - r);
-    const T* from = x.a.data + p * x.a.stride + i + r;
-    for (std::int64_t step = 0; step < depth; ++step, to += kTileRows) {
-      std::copy_n(from + step * x.a.stride, known, to);
+/// Rearranges x, whose step p is its row p (or column, if transposed), on all threads.
+template <typename T, std::int64_t kPanelWidth, std::int64_t kUnit>
+void rearrange(const Factor<T>& x, std::int64_t steps, std::int64_t size,
+               Panels<T, kPanelWidth, kUnit>& to) {
+  to = {size, steps, Tensor::empty({steps, round_up(size, kUnit)}, dtype_of<T>)};
+  // Rows a power of two apart share one set of the first-level cache, which holds eight of them
+  // until the next panel has read the rest of their lines.
+  const std::int64_t together = x.transposed || size < 512 ? kPackSteps : 8;
+  const std::int64_t grain = round_up(rows_per_chunk(kPackGrain, size), kPackSteps);
+  for_ranges(steps, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (; begin < end; begin += together) {
+      const std::int64_t stop = std::min(end, begin + together);
+      for (std::int64_t j = 0; j < size; j += kPanelWidth) rearrange_panel(x, begin, stop, j, to);
     }
-  }
+  });
 }
 
-/// Rows [i0, i1) and columns [j0, j1) of the result; j0 begins a panel.
+/// Rows [i0, i1) and columns [j0, j1) of the result, which begin a tile and a panel. `rows` holds a
+/// rearranged if a is transposed: its rows lie as they are needed otherwise.
 template <typename T>
-void block(const Product<T>& x, const T* packed, std::int64_t i0, std::int64_t i1, std::int64_t j0,
-           std::int64_t j1) {
+void block(const Product<T>& x, const RowPanels<T>& rows, const ColumnPanels<T>& columns,
+           std::int64_t i0, std::int64_t i1, std::int64_t j0, std::int64_t j1) {
   static constexpr T zeros[kPanel<T>] = {};
-  const std::int64_t columns = round_up(x.n, kWidth<T>);
-  Tensor group_tensor;
-  if (x.a.transposed) group_tensor = Tensor::empty({kRowBlock, kDepth}, dtype_of<T>);
-  T* groups = data_or_null<T>(group_tensor);
   for (std::int64_t p = 0; p < x.k; p += kDepth) {
     const std::int64_t depth = std::min(kDepth, x.k - p);
+    // The first steps start from what is asked for, later ones from the sum so far.
+    const bool from_c = x.accumulate || p > 0;
+    const auto strip = [&](std::int64_t i, std::int64_t count, const Steps<T>& a, std::int64_t j) {
+      T* c = x.c + i * x.c_stride + j;
+      const T* b = columns.at(p, j);
+      const T* start = from_c ? c : x.bias != nullptr ? x.bias + j : zeros;
+      const std::int64_t start_row = from_c ? x.c_stride : 0;
+      const std::int64_t width = std::min(kPanel<T>, x.n - j);
+      if (width == kPanel<T>) {
+        tiles<kTileRows, 2, T>(count, depth, a, b, start, start_row, c, x.c_stride);
+      } else if (width > kWidth<T>) {
+        narrow_tiles<2>(count, width, depth, a, b, start, start_row, c, x.c_stride);
+      } else if (width == kWidth<T>) {
+        tiles<kTileRows, 1, T>(count, depth, a, b, start, start_row, c, x.c_stride);
+      } else {
+        narrow_tiles<1>(count, width, depth, a, b, start, start_row, c, x.c_stride);
+      }
+    };
     for (std::int64_t i = i0; i < i1; i += kRowBlock) {
-      const std::int64_t rows = std::min(kRowBlock, i1 - i);
-      if (groups != nullptr) pack_rows(x, i, rows, p, depth, groups);
+      const std::int64_t end = std::min(i1, i + kRowBlock);
       for (std::int64_t j = j0; j < j1; j += kPanel<T>) {
-        const T* panel = packed + p * columns + j * depth;
-        T* c = x.c + i * x.c_stride + j;
-        const std::int64_t width = std::min(kPanel<T>, j1 - j);
-        const bool wide = width > kWidth<T>;
-        const auto run = [&](std::int64_t first, std::int64_t count, const Steps<T>& a) {
-          T* into = c + first * x.c_stride;
-          // The first steps start from what is asked for, later ones from the sum so far.
-          const bool from_c = x.accumulate || p > 0;
-          const T* start = from_c ? into : x.bias != nullptr ? x.bias + j : zeros;
-          const std::int64_t start_row = from_c ? x.c_stride : 0;
-          if (width == kPanel<T>) {
-            tiles<kTileRows, 2, T>(count, depth, a, panel, start, start_row, into, x.c_stride);
-          } else if (width == kWidth<T>) {
-            tiles<kTileRows, 1, T>(count, depth, a, panel, start, start_row, into, x.c_stride);
-          } else if (wide) {
-            narrow_tiles<2>(count, width, depth, a, panel, start, start_row, into, x.c_stride);
-          } else {
-            narrow_tiles<1>(count, width, depth, a, panel, start, start_row, into, x.c_stride);
+        if (x.a.transposed) {
+          for (std::int64_t r = i; r < end; r += kTileRows) {
+            strip(r, std::min<std::int64_t>(kTileRows, end - r), {rows.at(p, r), 1, rows.width(r)},
+                  j);
           }
-        };
-        if (groups == nullptr) {
-          run(0, rows, {x.a.data + i * x.a.stride + p, x.a.stride, 1});
         } else {
-          for (std::int64_t r = 0; r < rows; r += kTileRows) {
-            run(r, std::min<std::int64_t>(kTileRows, rows - r), {groups + r * depth, 1, kTileRows});
-          }
+          strip(i, end - i, {x.a.data + i * x.a.stride + p, x.a.stride, 1}, j);
         }
       }
     }
@@ -235,10 +239,9 @@ void visit(const Factor<T>& x, std::int64_t rows, std::int64_t cols, Body&& body
   }
 }
 
-/// Products with hardly any rows or columns, by Eigen's matrix-vector product, cut along the longer
-/// side.
+/// Products that are small in some direction, by Eigen, cut along the longer side.
 template <typename T>
-void thin(const Product<T>& x) {
+void small(const Product<T>& x) {
   const auto part = [&](std::int64_t i0, std::int64_t i1, std::int64_t j0, std::int64_t j1) {
     const std::int64_t rows = i1 - i0, cols = j1 - j0;
     Eigen::Map<RowMajor<T>, Eigen::Unaligned, Eigen::OuterStride<>> out(
@@ -254,17 +257,20 @@ void thin(const Product<T>& x) {
                       x.b.transposed};
     visit(a, rows, x.k, [&](const auto& left) {
       visit(b, x.k, cols, [&](const auto& right) {
-        if (rows <= cols) {
+        if (rows <= kThin) {
           for (std::int64_t i = 0; i < rows; ++i) out.row(i).noalias() += left.row(i) * right;
-        } else {
+        } else if (cols <= kThin) {
           for (std::int64_t j = 0; j < cols; ++j) out.col(j).noalias() += left * right.col(j);
+        } else {
+          out.noalias() += left * right;
         }
       });
     });
   };
-  const std::int64_t longer = std::max(x.m, x.n);
-  const std::int64_t grain = rows_per_chunk(kChunkWork / 4, std::min(x.m, x.n) * x.k);
-  for_ranges(longer, round_up(grain, 16), [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t longer = std::max(x.m, x.n), shorter = std::min(x.m, x.n);
+  const std::int64_t work = shorter > kThin ? kChunkWork : kChunkWork / 4;
+  const std::int64_t grain = round_up(rows_per_chunk(work, shorter * x.k), kPanel<T>);
+  for_ranges(longer, grain, [&](std::int64_t begin, std::int64_t end) {
     x.m > x.n ? part(begin, end, 0, x.n) : part(0, x.m, begin, end);
   });
 }
@@ -274,12 +280,14 @@ void thin(const Product<T>& x) {
 template <typename T>
 void gemm(const Product<T>& x) {
   if (x.m == 0 || x.n == 0) return;
-  if (std::min(x.m, x.n) < kThin || x.k == 0) {
-    thin(x);
+  if (x.m < kLeastRows || x.n < kLeastColumns || x.k < kLeastSteps) {
+    small(x);
     return;
   }
-  const Tensor packed_tensor = pack(x);
-  const T* packed = packed_tensor.data<T>();
+  ColumnPanels<T> columns;
+  rearrange(x.b, x.k, x.n, columns);
+  RowPanels<T> rows;
+  if (x.a.transposed) rearrange(Factor<T>{x.a.data, x.a.stride}, x.k, x.m, rows);
   // Cut along the longer side into equal pieces of whole tiles.
   const bool by_rows = x.m >= x.n;
   const std::int64_t longer = std::max(x.m, x.n), unit = by_rows ? kTileRows : kPanel<T>;
@@ -288,7 +296,8 @@ void gemm(const Product<T>& x) {
       std::clamp<std::int64_t>(longer / least, 1, (longer + unit - 1) / unit);
   const std::int64_t grain = round_up((longer + pieces - 1) / pieces, unit);
   for_ranges(longer, grain, [&](std::int64_t begin, std::int64_t end) {
-    by_rows ? block(x, packed, begin, end, 0, x.n) : block(x, packed, 0, x.m, begin, end);
+    by_rows ? block(x, rows, columns, begin, end, 0, x.n)
+            : block(x, rows, columns, 0, x.m, begin, end);
   });
 }
 

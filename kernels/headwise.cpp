@@ -9,8 +9,8 @@
 namespace xlab::kernels {
 namespace {
 
-// Multiply-adds per chunk: about 50 us.
-constexpr std::int64_t kProductGrain = 1 << 20;
+// Multiply-adds per chunk: about 40 us.
+constexpr std::int64_t kProductGrain = 1 << 21;
 
 struct Sizes {
   std::int64_t rows, blocks, out, in;
@@ -23,12 +23,12 @@ Sizes checked_sizes(const char* op, const Tensor& x, const Tensor& w) {
   const std::int64_t rows = rows_of(op, "x", x);
   require_cpu(op, x);
   check(w.defined() && w.rank() == 3,
-        "[{}] needs w of three axes (blocks, out, in), but it has shape {}.", op, w.shape().text());
+        "[{}] needs w of three axes (blocks, out, in), but it has shape {}.", op, w.shape());
   const Sizes s{rows, w.extent(0), w.extent(1), w.extent(2)};
   require_dtype(op, "w", w, x.dtype());
   check(x.extent(-1) == s.x_width(),
         "[{}] x has shape {}, but its last axis must be {} * {} to fit w of shape {}.", op,
-        x.shape().text(), s.blocks, s.in, w.shape().text());
+        x.shape(), s.blocks, s.in, w.shape());
   return s;
 }
 
@@ -83,7 +83,7 @@ template <std::size_t kSize, typename T>
 void small_product(const Sizes& s, const T* columns, const T* x, const T* bias, T* y,
                    bool accumulate) {
   const std::int64_t width = s.x_width();
-  for_ranges(s.rows, rows_per_chunk(kProductGrain / 4, width),
+  for_ranges(s.rows, rows_per_chunk(kProductGrain / kSize, width),
              [&](std::int64_t begin, std::int64_t end) {
                for (std::int64_t at = 0; at < width; at += kWidth<T>) {
                  Register<T> weight[kSize], start{};
@@ -109,7 +109,7 @@ template <std::size_t kSize, typename T>
 void small_weight_gradient(const Sizes& s, const T* x, const T* dy, T* dw) {
   const std::int64_t width = s.x_width();
   const std::int64_t registers = width / kWidth<T>;
-  const std::int64_t grain = rows_per_chunk(kProductGrain / 4, s.rows * kWidth<T>);
+  const std::int64_t grain = rows_per_chunk(kProductGrain / kSize, s.rows * kWidth<T>);
   for_ranges(registers, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t at = begin * kWidth<T>; at < end * kWidth<T>; at += kWidth<T>) {
       Register<T> sums[kSize] = {};

@@ -2,8 +2,14 @@
 // never on where the numbers lie in memory: that keeps results equal from run to run.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
+
+#if defined(__FMA__)
+#include <immintrin.h>
+#endif
 
 namespace xlab {
 
@@ -42,6 +48,55 @@ inline Lanes<T, W> load(const T* from) {
 template <int W, typename T>
 inline void store(T* to, Lanes<T, W> x) {
   std::memcpy(to, &x, sizeof(x));
+}
+
+/// One number in all lanes. (Subtracting 0 changes no number, adding it would change -0.)
+template <typename T, int W = kLanes<T>>
+inline Lanes<T, W> all(T x) {
+  return x - Lanes<T, W>{};
+}
+
+/// a * b + c, rounded once where the processor can do that. The compiler fuses products and sums by
+/// itself, but of two products it may choose another one in every loop; this keeps bits equal.
+template <typename T, int W>
+inline Lanes<T, W> fused(Lanes<T, W> a, Lanes<T, W> b, Lanes<T, W> c) {
+#if defined(__FMA__)
+  constexpr bool kNarrow = std::is_same_v<T, float>;
+  if constexpr (W == 1) {
+    return std::fma(a, b, c);
+  } else if constexpr (sizeof(a) == 8) {
+    return Lanes<T, W>{std::fma(a[0], b[0], c[0]), std::fma(a[1], b[1], c[1])};
+  } else if constexpr (sizeof(a) == 16) {
+    if constexpr (kNarrow) {
+      return _mm_fmadd_ps(a, b, c);
+    } else {
+      return _mm_fmadd_pd(a, b, c);
+    }
+  } else if constexpr (sizeof(a) == 32) {
+    if constexpr (kNarrow) {
+      return _mm256_fmadd_ps(a, b, c);
+    } else {
+      return _mm256_fmadd_pd(a, b, c);
+    }
+  } else {
+#if defined(__AVX512F__)
+    if constexpr (kNarrow) {
+      return _mm512_fmadd_ps(a, b, c);
+    } else {
+      return _mm512_fmadd_pd(a, b, c);
+    }
+#endif
+  }
+#else
+  return a * b + c;
+#endif
+}
+
+/// Asks for numbers that will soon be needed.
+template <typename T>
+inline void prefetch(const T* from, std::int64_t size) {
+  constexpr std::int64_t line = 64 / sizeof(T);
+  for (std::int64_t j = 0; j < size; j += line) __builtin_prefetch(from + j);
 }
 
 /// Calls `body.template operator()<W>(begin)` for groups of W numbers that together make up

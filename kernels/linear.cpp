@@ -18,7 +18,7 @@ void linear_forward(const Tensor& x, const Tensor& w, const Tensor& b, const Ten
   require_cpu(op, x);
   const std::int64_t in = x.extent(-1);
   check(w.defined() && w.rank() == 2, "[{}] needs w of two axes (out, in), but it has shape {}.",
-        op, w.shape().text());
+        op, w.shape());
   const std::int64_t out = w.extent(0);
   require(op, "w", w, {out, in}, x.dtype());
   require_if_present(op, "b", b, {out}, x.dtype());
@@ -43,7 +43,7 @@ void linear_backward(const Tensor& x, const Tensor& w, const Tensor& dy, const T
   require_cpu(op, x);
   const std::int64_t in = x.extent(-1);
   check(w.defined() && w.rank() == 2, "[{}] needs w of two axes (out, in), but it has shape {}.",
-        op, w.shape().text());
+        op, w.shape());
   const std::int64_t out = w.extent(0);
   require(op, "w", w, {out, in}, x.dtype());
   require(op, "dy", dy, with_last(x.shape(), out), x.dtype());
@@ -80,9 +80,9 @@ void linear_backward(const Tensor& x, const Tensor& w, const Tensor& dy, const T
 void matmul(const Tensor& a, const Tensor& b, const Tensor& out, MatmulOptions options) {
   constexpr const char* op = "matmul";
   check(a.defined() && a.rank() == 3, "[{}] needs a of three axes, but it has shape {}.", op,
-        a.shape().text());
+        a.shape());
   check(b.defined() && b.rank() == 3, "[{}] needs b of three axes, but it has shape {}.", op,
-        b.shape().text());
+        b.shape());
   require_cpu(op, a);
   const std::int64_t count = a.extent(0);
   const std::int64_t m = a.extent(options.transpose_a ? 2 : 1);

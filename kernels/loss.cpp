@@ -14,8 +14,7 @@ namespace {
 std::int64_t rows_of_classes(const char* op, const Tensor& logits) {
   const std::int64_t rows = rows_of(op, "logits", logits);
   require_cpu(op, logits);
-  check(logits.extent(-1) > 0, "[{}] logits of shape {} have no classes.", op,
-        logits.shape().text());
+  check(logits.extent(-1) > 0, "[{}] logits of shape {} have no classes.", op, logits.shape());
   return rows;
 }
 
@@ -39,7 +38,7 @@ std::int64_t checked_targets(const Tensor& targets, std::int64_t rows, std::int6
   check(targets.defined(), "[{}] needs targets, but they are missing.", op);
   require_dtype(op, "targets", targets, DType::i32);
   check(targets.elements() == rows, "[{}] targets has shape {}, but there are {} rows of logits.",
-        op, targets.shape().text(), rows);
+        op, targets.shape(), rows);
   const std::int32_t* target = targets.data<std::int32_t>();
   std::int64_t counted = 0;
   for (std::int64_t n = 0; n < rows; ++n) {
@@ -83,8 +82,8 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& targets, const Te
   if (row_loss) {
     require_dtype(op, "row_loss", row_loss, logits.dtype());
     check(row_loss.elements() == rows,
-          "[{}] row_loss has shape {}, but there are {} rows of logits.", op,
-          row_loss.shape().text(), rows);
+          "[{}] row_loss has shape {}, but there are {} rows of logits.", op, row_loss.shape(),
+          rows);
   }
   CrossEntropy result;
   result.counted = checked_targets(targets, rows, width);

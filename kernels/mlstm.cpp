@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <vector>
+#include <type_traits>
 
 #include "kernels/lanes.hpp"
 #include "kernels/route.hpp"
@@ -37,6 +37,10 @@ Track<T> track(const Tensor& x, const Sizes& z, std::int64_t head, std::int64_t 
   return {x.data<T>() + (b * z.T * z.H + h) * width, z.H * width};
 }
 
+/// How many steps before its use a row is asked for: rows of one head lie far apart, which hides
+/// them from the processor's own foresight.
+constexpr std::int64_t kAhead = 8;
+
 /// The block of `size` numbers that belongs to a head in a (B, H, ...) tensor, or null.
 template <typename T>
 T* part(const Tensor& x, std::int64_t head, std::int64_t size) {
@@ -57,23 +61,23 @@ struct Scan {
 };
 
 /// `Steps` steps from t0 on W * Tile columns. X is read and written once for all of them, and
-/// everything else but a and c stays in registers.
-template <typename T, int W, int Tile, int Steps>
-void scan_tile(const Scan<T>& s, std::int64_t t0, const Track<T>& outs, std::int64_t column) {
+/// everything else but a and c stays in registers. `finish` gets the results of W columns at a
+/// time.
+template <int W, int Tile, int Steps, typename T, typename Finish>
+void scan_tile(const Scan<T>& s, std::int64_t t0, std::int64_t column, Finish& finish) {
   using X = Lanes<T, W>;
-  X written[Steps][Tile], out[Steps][Tile];
-  T decay[Steps];
+  X written[Steps][Tile], out[Tile][Steps], decay[Steps];
   const T *a[Steps], *c[Steps];
 #pragma GCC unroll 4
   for (int t = 0; t < Steps; ++t) {
-    decay[t] = *s.decay.at(t0 + t);
+    decay[t] = all<T, W>(*s.decay.at(t0 + t));
     a[t] = s.a.at(t0 + t);
     c[t] = s.c.at(t0 + t);
     const T write = *s.write.at(t0 + t);
 #pragma GCC unroll 4
     for (int l = 0; l < Tile; ++l) {
       written[t][l] = write * load<W>(s.b.at(t0 + t) + column + l * W);
-      out[t][l] = X{};
+      out[l][t] = X{};
     }
   }
   const T* from = s.from + column;
@@ -85,49 +89,164 @@ void scan_tile(const Scan<T>& s, std::int64_t t0, const Track<T>& outs, std::int
       X x = load<W>(from + l * W);
 #pragma GCC unroll 4
       for (int t = 0; t < Steps; ++t) {
-        x = decay[t] * x + a[t][row] * written[t][l];
-        out[t][l] += c[t][row] * x;
+        x = fused<T, W>(decay[t], x, a[t][row] * written[t][l]);
+        out[l][t] = fused<T, W>(all<T, W>(c[t][row]), x, out[l][t]);
       }
       store<W>(to + l * W, x);
     }
   }
 #pragma GCC unroll 4
-  for (int t = 0; t < Steps; ++t) {
-    const T read = *s.read.at(t0 + t);
+  for (int l = 0; l < Tile; ++l) {
 #pragma GCC unroll 4
-    for (int l = 0; l < Tile; ++l) {
-      store<W>(outs.at(t) + column + l * W, read * out[t][l]);
-    }
+    for (int t = 0; t < Steps; ++t) out[l][t] = *s.read.at(t0 + t) * out[l][t];
+    finish.template take<W, Steps>(t0, column + l * W, out[l]);
   }
 }
 
-template <typename T, int Steps>
-void scan_steps(const Scan<T>& s, std::int64_t t0, const Track<T>& outs) {
+template <int Steps, typename T, typename Finish>
+void scan_steps(Scan<T>& s, std::int64_t t0, Finish& finish) {
   constexpr int W = kLanes<T>;
   std::int64_t column = 0;
   for (; column + 2 * W <= s.columns; column += 2 * W) {
-    scan_tile<T, W, 2, Steps>(s, t0, outs, column);
+    scan_tile<W, 2, Steps>(s, t0, column, finish);
   }
   for_lanes<T>(column, s.columns,
-               [&]<int N>(std::int64_t at) { scan_tile<T, N, 1, Steps>(s, t0, outs, at); });
+               [&]<int N>(std::int64_t at) { scan_tile<N, 1, Steps>(s, t0, at, finish); });
+  finish.template done<Steps>(t0);
+  s.from = s.x;
 }
 
-constexpr std::int64_t kSteps = 4;
+/// Steps taken at once where there are enough of them.
+constexpr int kSteps = 4;
 
-/// Steps t0 ... t0 + count - 1, at most kSteps, with results in the rows of `outs`. From the second
-/// step on X is taken where it was left.
+/// All steps of a scan, as many at once as `Finish` can take.
+template <typename T, typename Finish>
+void scan(Scan<T>& s, std::int64_t steps, Finish&& finish) {
+  constexpr int kAtOnce = std::remove_reference_t<Finish>::kAtOnce;
+  std::int64_t t = 0;
+  for (; t + kAtOnce <= steps; t += kAtOnce) {
+    const std::int64_t ahead = std::min(t + kAhead + kAtOnce, steps);
+    for (std::int64_t next = t + kAhead; next < ahead; ++next) {
+      prefetch(s.a.at(next), s.rows);
+      prefetch(s.b.at(next), s.columns);
+      prefetch(s.c.at(next), s.rows);
+      finish.prefetch_step(next, s.columns);
+    }
+    scan_steps<kAtOnce>(s, t, finish);
+  }
+  for (; t < steps; ++t) scan_steps<1>(s, t, finish);
+}
+
+/// Puts the results of a scan into rows.
 template <typename T>
-void scan(Scan<T>& s, std::int64_t t0, std::int64_t count, const Track<T>& outs) {
-  if (count == kSteps) {
-    scan_steps<T, kSteps>(s, t0, outs);
-    s.from = s.x;
-    return;
+struct Keep {
+  static constexpr int kAtOnce = kSteps;
+  Track<T> to;
+
+  void prefetch_step(std::int64_t t, std::int64_t width) const { prefetch(to.at(t), width); }
+
+  template <int W, int Steps>
+  void take(std::int64_t t0, std::int64_t column, const Lanes<T, W>* out) {
+#pragma GCC unroll 4
+    for (int t = 0; t < Steps; ++t) store<W>(to.at(t0 + t) + column, out[t]);
   }
-  for (std::int64_t t = 0; t < count; ++t) {
-    scan_steps<T, 1>(s, t0 + t, {outs.at(t), outs.step});
-    s.from = s.x;
+  template <int Steps>
+  void done(std::int64_t) {}
+};
+
+/// The same, and a copy of X after every step.
+template <typename T>
+struct KeepAndRecord : Keep<T> {
+  static constexpr int kAtOnce = 1;
+  const T* x;
+  Track<T> record;
+  std::int64_t size;
+
+  template <int Steps>
+  void done(std::int64_t t) {
+    copy(x, record.at(t), size);
   }
-}
+};
+
+/// Adds the results of a scan to rows.
+template <typename T>
+struct Add {
+  static constexpr int kAtOnce = kSteps;
+  Track<T> to;
+
+  void prefetch_step(std::int64_t t, std::int64_t width) const { prefetch(to.at(t), width); }
+
+  template <int W, int Steps>
+  void take(std::int64_t t0, std::int64_t column, const Lanes<T, W>* out) {
+#pragma GCC unroll 4
+    for (int t = 0; t < Steps; ++t) {
+      T* const row = to.at(t0 + t) + column;
+      store<W>(row, load<W>(row) + out[t]);
+    }
+  }
+  template <int Steps>
+  void done(std::int64_t) {}
+};
+
+/// Dot products of a few steps that are summed up while columns come by.
+template <typename T>
+struct Products {
+  Lanes<T> wide[kSteps] = {};
+  T rest[kSteps] = {};
+
+  template <int W>
+  void add(int t, Lanes<T, W> a, Lanes<T, W> b) {
+    if constexpr (W == kLanes<T>) {
+      wide[t] = fused<T, W>(a, b, wide[t]);
+    } else {
+      rest[t] += sum<T, W>(fused<T, W>(a, b, Lanes<T, W>{}));
+    }
+  }
+  /// The product of step t, which then begins anew.
+  T take(int t) {
+    const T total = sum<T, kLanes<T>>(wide[t]) + rest[t];
+    wide[t] = Lanes<T>{};
+    rest[t] = T(0);
+    return total;
+  }
+};
+
+/// The vector that lives beside the matrix of a scan, as n beside C:
+///   state <- decay_t state + write_t x_t,   g_t = result of the scan + mix_t state
+/// g_t is a gradient: it is added to a row, and its product with another one is kept.
+template <typename T>
+struct AddWithState {
+  static constexpr int kAtOnce = kSteps;
+  T* state;
+  Track<const T> x, with;
+  Track<const T> decay, write, mix;
+  Track<T> to;
+  T* product;  ///< <with_t, g_t>, one number per step of the scan
+  Products<T> products{};
+
+  void prefetch_step(std::int64_t t, std::int64_t width) const {
+    prefetch(with.at(t), width);
+    prefetch(to.at(t), width);
+  }
+  template <int W, int Steps>
+  void take(std::int64_t t0, std::int64_t column, const Lanes<T, W>* out) {
+    Lanes<T, W> own = load<W>(state + column);
+#pragma GCC unroll 4
+    for (int j = 0; j < Steps; ++j) {
+      const std::int64_t t = t0 + j;
+      own = fused<T, W>(all<T, W>(*decay.at(t)), own, *write.at(t) * load<W>(x.at(t) + column));
+      const Lanes<T, W> gradient = fused<T, W>(all<T, W>(*mix.at(t)), own, out[j]);
+      products.template add<W>(j, load<W>(with.at(t) + column), gradient);
+      T* const row = to.at(t) + column;
+      store<W>(row, load<W>(row) + gradient);
+    }
+    store<W>(state + column, own);
+  }
+  template <int Steps>
+  void done(std::int64_t t0) {
+    for (int j = 0; j < Steps; ++j) product[t0 + j] = products.take(j);
+  }
+};
 
 /// The gates and denominators of one head over time.
 template <typename T>
@@ -201,12 +320,24 @@ struct Gates {
   bool sum_decides(std::int64_t t) const { return std::abs(s[t]) >= normalizer[t]; }
 };
 
-/// n <- decay n + write k
-template <typename T>
-void accumulate(T decay, T write, const T* k, const T* from, T* n, std::int64_t size) {
-  for_lanes<T>(0, size, [&]<int W>(std::int64_t j) {
-    store<W>(n + j, decay * load<W>(from + j) + write * load<W>(k + j));
+/// n through `Steps` steps from t0, and s.
+template <int Steps, typename T>
+void walk_n(Gates<T>& gates, const Track<T>& q, const Track<T>& k, T scale, std::int64_t t0,
+            std::int64_t size, const T* from, T* n, const Track<T>& record) {
+  Products<T> products;
+  for_lanes<T>(0, size, [&]<int W>(std::int64_t at) {
+    Lanes<T, W> own = load<W>(from + at);
+#pragma GCC unroll 4
+    for (int j = 0; j < Steps; ++j) {
+      const std::int64_t t = t0 + j;
+      own = fused<T, W>(all<T, W>(gates.forget_gate[t]), own,
+                        gates.input_gate[t] * load<W>(k.at(t) + at));
+      products.template add<W>(j, load<W>(q.at(t) + at), own);
+      if (record.first != nullptr) store<W>(record.at(t) + at, own);
+    }
+    store<W>(n + at, own);
   });
+  for (int j = 0; j < Steps; ++j) gates.s[t0 + j] = scale * products.take(j);
 }
 
 template <typename T>
@@ -243,11 +374,14 @@ void forward_head(const MlstmOptions& options, const MlstmForward& args, const S
   }
 
   const Track<T> n_record = rows(args.record.n, z.K);
-  for (std::int64_t t = 0; t < z.T; ++t) {
-    accumulate(gates.forget_gate[t], gates.input_gate[t], k.at(t), n_from, n, z.K);
-    n_from = n;
-    gates.s[t] = scale * dot(q.at(t), n, z.K);
-    if (n_record.first != nullptr) copy(n, n_record.at(t), z.K);
+  for (std::int64_t t = 0; t < z.T; n_from = n) {
+    if (t + kSteps <= z.T) {
+      walk_n<kSteps>(gates, q, k, scale, t, z.K, n_from, n, n_record);
+      t += kSteps;
+    } else {
+      walk_n<1>(gates, q, k, scale, t, z.K, n_from, n, n_record);
+      t += 1;
+    }
   }
   gates.divide(options, z.T);
 
@@ -262,11 +396,10 @@ void forward_head(const MlstmOptions& options, const MlstmForward& args, const S
                  .decay = {gates.forget_gate.data(), 1},
                  .write = {gates.input_gate.data(), 1},
                  .read = {gates.read.data(), 1}};
-  const Track<T> y = rows(args.h, z.V);
-  const std::int64_t stride = C_record.first != nullptr ? 1 : kSteps;
-  for (std::int64_t t = 0; t < z.T; t += stride) {
-    scan(memory, t, std::min(stride, z.T - t), {y.at(t), y.step});
-    if (C_record.first != nullptr) copy(C, C_record.at(t), z.K * z.V);
+  if (C_record.first == nullptr) {
+    scan(memory, z.T, Keep<T>{rows(args.h, z.V)});
+  } else {
+    scan(memory, z.T, KeepAndRecord<T>{{rows(args.h, z.V)}, C, C_record, z.K * z.V});
   }
 
   *part<T>(args.last.m, head, 1) = gates.m(z.T - 1);
@@ -291,16 +424,15 @@ struct Workspace {
         G(z.K * z.V),
         n(z.K),
         dn(z.K),
-        out(kSteps * std::max(z.K, z.V)),
         sum_slope(z.T),
-        balance(static_cast<std::size_t>(z.T)) {}
+        q_product(z.T),
+        k_product(z.T) {}
 
   Gates<T> gates;
   Padded<T> C, G;  ///< the memory transposed, later its gradient transposed; its gradient
   Padded<T> n, dn;
-  Padded<T> out;
-  Padded<T> sum_slope;          ///< query_scale times the gradient of s
-  std::vector<double> balance;  ///< <q, dq> - <k, dk> per step
+  Padded<T> sum_slope;             ///< query_scale times the gradient of s
+  Padded<T> q_product, k_product;  ///< <q, dq> of every step; <k, dk>, from the last step on
 };
 
 template <typename T>
@@ -358,8 +490,6 @@ void backward_head(const MlstmOptions& options, const MlstmBackward& args, const
     work.C.fill(T(0));
     work.n.fill(T(0));
   }
-  T* const n = work.n.data();
-  const Track<T> outs_k{work.out.data(), z.K}, outs_v{work.out.data(), z.V};
   Scan<T> recall{.rows = z.V,
                  .columns = z.K,
                  .from = work.C.data(),
@@ -370,24 +500,22 @@ void backward_head(const MlstmOptions& options, const MlstmBackward& args, const
                  .decay = {gates.forget_gate.data(), 1},
                  .write = {gates.input_gate.data(), 1},
                  .read = {gates.read.data(), 1}};
-  for (std::int64_t t0 = 0; t0 < z.T; t0 += kSteps) {
-    const std::int64_t count = std::min(kSteps, z.T - t0);
-    scan(recall, t0, count, outs_k);
-    for (std::int64_t t = t0; t < t0 + count; ++t) {
-      accumulate(gates.forget_gate[t], gates.input_gate[t], k.at(t), n, n, z.K);
-      T* const dq_t = outs_k.at(t - t0);
-      add(n, dq_t, z.K, work.sum_slope[t]);
-      work.balance[static_cast<std::size_t>(t)] = static_cast<double>(dot(q.at(t), dq_t, z.K));
-      add(dq_t, dq.at(t), z.K);
-    }
-  }
+  scan(recall, z.T,
+       AddWithState<T>{.state = work.n.data(),
+                       .x = {k.first, k.step},
+                       .with = {q.first, q.step},
+                       .decay = recall.decay,
+                       .write = recall.write,
+                       .mix = {work.sum_slope.data(), 1},
+                       .to = dq,
+                       .product = work.q_product.data()});
 
   // Backwards with G, the gradient of C after all later use, and its transpose:
   // G_t = forget_gate_{t+1} G_{t+1} + read_t q_t dh_t^T
   // dv_t = input_gate_t G_t^T k_t,   dk_t = input_gate_t (G_t v_t + dn_t)
   T* const G = work.G.data();
   T* const dn = work.dn.data();
-  double carried = 0.0;  // the gradient of log_forget: what all later steps and the end state add
+  double carried = 0.0;  // gradient of log_forget
   if (args.dlast.C.defined()) {
     const T* dC_last = part<T>(args.dlast.C, head, z.K * z.V);
     const T* dn_last = part<T>(args.dlast.n, head, z.K);
@@ -421,22 +549,23 @@ void backward_head(const MlstmOptions& options, const MlstmBackward& args, const
   to_keys.a = back(dh);
   to_keys.b = back(q);
   to_keys.c = back(v);
-  for (std::int64_t done = 0; done < z.T; done += kSteps) {
-    const std::int64_t count = std::min(kSteps, z.T - done);
-    scan(to_values, done, count, outs_v);
-    for (std::int64_t j = 0; j < count; ++j) add(outs_v.at(j), dv.at(end - done - j), z.V);
-    scan(to_keys, done, count, outs_k);
-    for (std::int64_t j = 0; j < count; ++j) {
-      const std::int64_t t = end - done - j;
-      accumulate(gates.forget_gate[t + 1], work.sum_slope[t], q.at(t), dn, dn, z.K);
-      T* const dk_t = outs_k.at(j);
-      add(dn, dk_t, z.K, gates.input_gate[t]);
-      const T di_t = dot(k.at(t), dk_t, z.K);
-      add(dk_t, dk.at(t), z.K);
-      *di.at(t) += di_t;
-      carried += work.balance[static_cast<std::size_t>(t)] - static_cast<double>(di_t);
-      if (t > 0) *df.at(t) += gates.forget_slope[t] * static_cast<T>(carried);
-    }
+  scan(to_values, z.T, Add<T>{{dv.at(end), -dv.step}});
+  scan(to_keys, z.T,
+       AddWithState<T>{.state = dn,
+                       .x = back(q),
+                       .with = back(k),
+                       .decay = to_keys.decay,
+                       .write = {work.sum_slope.data() + end, -1},
+                       .mix = to_keys.read,
+                       .to = {dk.at(end), -dk.step},
+                       .product = work.k_product.data()});
+
+  // The gates. What a forget gate does to the memory, all later steps and the end state feel.
+  for (std::int64_t t = end; t >= 0; --t) {
+    const T di_t = work.k_product[end - t];
+    *di.at(t) += di_t;
+    carried += static_cast<double>(work.q_product[t]) - static_cast<double>(di_t);
+    if (t > 0) *df.at(t) += gates.forget_slope[t] * static_cast<T>(carried);
   }
 
   // What is left of G belongs to the state before the first step.

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "kernels/arrays.hpp"
+#include "kernels/registers.hpp"
 #include "kernels/rows.hpp"
 
 namespace xlab::kernels {
@@ -37,8 +37,7 @@ std::int64_t checked_rows(const char* op, const NormOptions& options, const Tens
   require_cpu(op, x);
   const std::int64_t width = x.extent(-1);
   check(options.groups > 0 && width % options.groups == 0 && width > 0,
-        "[{}] x of shape {} cannot be cut into {} equal groups.", op, x.shape().text(),
-        options.groups);
+        "[{}] x of shape {} cannot be cut into {} equal groups.", op, x.shape(), options.groups);
   require_if_present(op, "weight", weight, {width}, x.dtype());
   require(op, "mean", mean, {rows, options.groups}, x.dtype());
   require(op, "rstd", rstd, {rows, options.groups}, x.dtype());
@@ -62,16 +61,24 @@ void norm_forward(const NormOptions& options, const Tensor& x, const Tensor& wei
     const bool centred = options.kind == NormKind::layer;
     for_ranges(rows, rows_per_chunk(kGrain, width), [&](std::int64_t begin, std::int64_t end) {
       for_slices(begin, end, options.groups, length, [&](const Slice& slice) {
-        const ConstValues<T> in(xs + slice.begin, length);
-        const T mu = centred ? in.sum() * share : T(0);
-        const T r = T(1) / std::sqrt((in - mu).square().sum() * share + eps);
+        const T* in = xs + slice.begin;
+        T* out = ys + slice.begin;
+        Sum<T> sum, squares;
+        if (centred) along<T>(length, [&](auto at) { sum.add(at.load(in)); });
+        const T mu = sum.total() * share;
+        along<T>(length, [&](auto at) {
+          const auto centre = at.load(in) - mu;
+          squares.add(centre * centre);
+        });
+        const T r = T(1) / std::sqrt(squares.total() * share + eps);
         means[slice.index] = mu;
         rstds[slice.index] = r;
-        Values<T> out(ys + slice.begin, length);
         if (ws != nullptr) {
-          out = (in - mu) * r * (ConstValues<T>(ws + slice.column, length) + offset);
+          const T* w = ws + slice.column;
+          along<T>(length,
+                   [&](auto at) { at.store(out, (at.load(in) - mu) * r * (at.load(w) + offset)); });
         } else {
-          out = (in - mu) * r;
+          along<T>(length, [&](auto at) { at.store(out, (at.load(in) - mu) * r); });
         }
       });
     });
@@ -96,26 +103,38 @@ void norm_backward(const NormOptions& options, const Tensor& x, const Tensor& we
     T* dxs = data_or_null<T>(dx);
     const bool centred = options.kind == NormKind::layer;
 
-    const auto backward = [&](const Slice& slice, const auto& g, const auto& xhat) {
-      const T mean_g = centred ? g.sum() * share : T(0);
-      const T mean_gx = (g * xhat).sum() * share;
-      Values<T>(dxs + slice.begin, length) += rstds[slice.index] * (g - mean_g - xhat * mean_gx);
-    };
-    sum_over_rows(
-        rows, rows_per_chunk(kGrain, width), dweight ? width : 0, data_or_null<T>(dweight),
-        [&](std::int64_t begin, std::int64_t end, T* sums) {
-          for_slices(begin, end, options.groups, length, [&](const Slice& slice) {
-            const ConstValues<T> in(xs + slice.begin, length), g(dys + slice.begin, length);
-            const auto xhat = (in - means[slice.index]) * rstds[slice.index];
-            if (dweight) Values<T>(sums + slice.column, length) += g * xhat;
-            if (dxs == nullptr) return;
-            if (ws != nullptr) {
-              backward(slice, g * (ConstValues<T>(ws + slice.column, length) + offset), xhat);
-            } else {
-              backward(slice, g, xhat);
-            }
-          });
-        });
+    const Tensor scale_tensor = Tensor::empty({width}, x.dtype());
+    T* scales = scale_tensor.data<T>();
+    for (std::int64_t j = 0; j < width; ++j) scales[j] = ws == nullptr ? T(1) : ws[j] + offset;
+    sum_over_rows(rows, rows_per_chunk(kGrain, width), dweight ? width : 0,
+                  data_or_null<T>(dweight), [&](std::int64_t begin, std::int64_t end, T* sums) {
+                    for_slices(begin, end, options.groups, length, [&](const Slice& slice) {
+                      const T *in = xs + slice.begin, *g = dys + slice.begin;
+                      const T* scale = scales + slice.column;
+                      const T mu = means[slice.index], r = rstds[slice.index];
+                      if (dweight) {
+                        T* total = sums + slice.column;
+                        along<T>(length, [&](auto at) {
+                          at.store(total, at.load(total) + at.load(g) * ((at.load(in) - mu) * r));
+                        });
+                      }
+                      if (dxs == nullptr) return;
+                      Sum<T> sum_g, sum_gx;
+                      along<T>(length, [&](auto at) {
+                        const auto scaled = at.load(g) * at.load(scale);
+                        sum_g.add(scaled);
+                        sum_gx.add(scaled * ((at.load(in) - mu) * r));
+                      });
+                      const T mean_g = centred ? sum_g.total() * share : T(0);
+                      const T mean_gx = sum_gx.total() * share;
+                      T* out = dxs + slice.begin;
+                      along<T>(length, [&](auto at) {
+                        const auto scaled = at.load(g) * at.load(scale);
+                        const auto xhat = (at.load(in) - mu) * r;
+                        at.store(out, at.load(out) + r * (scaled - mean_g - xhat * mean_gx));
+                      });
+                    });
+                  });
   });
 }
 

@@ -28,10 +28,9 @@ inline void require_cpu(const char* op, const Tensor& t) {
 
 /// Refuses a tensor whose shape is not the one the operation needs; prints both.
 inline void require_shape(const char* op, const char* what, const Tensor& t, const Shape& wanted) {
-  if (t.defined() && t.shape() == wanted) return;  // the sentences cost more than a small step
-  check(t.defined(), "[{}] needs {} of shape {}, but it is missing.", op, what, wanted.text());
-  throw Error(fmt::format("[{}] {} has shape {}, but {} is needed.", op, what, t.shape().text(),
-                          wanted.text()));
+  check(t.defined(), "[{}] needs {} of shape {}, but it is missing.", op, what, wanted);
+  check(t.shape() == wanted, "[{}] {} has shape {}, but {} is needed.", op, what, t.shape(),
+        wanted);
 }
 
 /// Refuses a tensor with another scalar type than the operation's main input.

@@ -9,10 +9,10 @@
 
 namespace xlab::kernels {
 
-/// Numbers per chunk of plain arithmetic, and of work with an exponential in it: some 10 to 20 us,
-/// below which a second thread costs more than it gives.
-inline constexpr std::int64_t kPlainGrain = 65536;
-inline constexpr std::int64_t kExpGrain = 16384;
+/// Numbers per chunk of plain arithmetic, and of work with an exponential in it: some 20 us, for
+/// waking a second thread takes as long.
+inline constexpr std::int64_t kPlainGrain = 1 << 17;
+inline constexpr std::int64_t kExpGrain = 1 << 15;
 
 /// How many rows of the last axis a tensor has. Throws when it is absent or has no axis.
 inline std::int64_t rows_of(const char* op, const char* what, const Tensor& t) {

@@ -138,10 +138,11 @@ Lines<T> state_units(const Tensor& x, const Sizes& z, const Piece& p) {
   return {x.data<T>() + (p.first * z.H + p.head) * z.D, z.width()};
 }
 
-/// Numbers of one piece at one step, side by side: rows of D.
+/// Numbers of one piece at one step, side by side: rows of D. What fills up the last register is
+/// computed along and never looked at.
 template <typename T>
 struct Units : Padded<T> {
-  Units(const Sizes& z, T fill = T(0)) : Padded<T>(z.slice * z.D, fill), D(z.D) {}
+  explicit Units(const Sizes& z) : Padded<T>(z.slice * z.D), D(z.D) {}
 
   void read(const Lines<T>& from, std::int64_t rows) {
     for (std::int64_t r = 0; r < rows; ++r) copy(from.at(r), this->data() + r * D, D);
@@ -170,7 +171,14 @@ StabilisedLanes<T> open_gates(Lanes<T> i, Lanes<T> log_forget, Lanes<T> m_prev, 
 template <typename T>
 struct ForwardSpace {
   explicit ForwardSpace(const Sizes& z)
-      : y(z), c(z), n(z), m(z), input_gate(z), forget_gate(z), pre{z, z, z, z}, mixing(0) {}
+      : y(z),
+        c(z),
+        n(z),
+        m(z),
+        input_gate(z),
+        forget_gate(z),
+        pre{Units<T>(z), Units<T>(z), Units<T>(z), Units<T>(z)},
+        mixing(0) {}
   Units<T> y, c, n, m;
   Units<T> input_gate, forget_gate;
   Units<T> pre[kGates];
@@ -278,8 +286,8 @@ void forward_piece(const SlstmForward& args, const Sizes& z, const Piece& p,
   space.m.write(state_units<T>(args.last.m, z, p), p.rows);
 }
 
-/// Steps whose share in dR is added at once.
-constexpr std::int64_t kStretch = 16;
+/// Lines of gradients, one per step and sequence, whose share in dR is added at once.
+constexpr std::int64_t kStretch = 64;
 
 template <typename T>
 struct BackwardSpace {
@@ -288,13 +296,13 @@ struct BackwardSpace {
         dc(z),
         dn(z),
         c(z),
-        n(z, T(1)),
+        n(z),
         c_prev(z),
-        n_prev(z, T(1)),
+        n_prev(z),
         m_prev(z),
-        pre{z, z, z, z},
-        dpre(kStretch * z.slice * kGates * z.D),
-        y_prev(kStretch * z.slice * z.D) {}
+        pre{Units<T>(z), Units<T>(z), Units<T>(z), Units<T>(z)},
+        dpre((kStretch + z.slice) * kGates * z.D),
+        y_prev((kStretch + z.slice) * z.D) {}
   Units<T> dy, dc, dn;
   Units<T> c, n, c_prev, n_prev, m_prev;
   Units<T> pre[kGates];  ///< pre-activations, then their gradients
@@ -319,7 +327,7 @@ void backward_piece(const SlstmBackward& args, const Sizes& z, const Piece& p,
   space.c_prev.read(units<T>(saved.c, z, p, z.T - 1), p.rows);
   space.n_prev.read(units<T>(saved.n, z, p, z.T - 1), p.rows);
 
-  std::int64_t kept = 0;  // steps in space.dpre
+  std::int64_t kept = 0;  // lines in space.dpre
   for (std::int64_t t = z.T - 1; t >= 0; --t) {
     space.c.swap(space.c_prev);
     space.n.swap(space.n_prev);
@@ -360,8 +368,8 @@ void backward_piece(const SlstmBackward& args, const Sizes& z, const Piece& p,
       space.dn.set(at, gates.forget_gate * dn);
     }
 
-    T* const dpre = space.dpre.data() + kept * p.rows * line;
-    T* const y_prev = space.y_prev.data() + kept * p.rows * z.D;
+    T* const dpre = space.dpre.data() + kept * line;
+    T* const y_prev = space.y_prev.data() + kept * z.D;
     const Lines<T> y_from =
         t > 0 ? units<T>(fw.y, z, p, t - 1) : state_units<T>(fw.initial.y, z, p);
     for (std::int64_t r = 0; r < p.rows; ++r) {
@@ -398,9 +406,10 @@ void backward_piece(const SlstmBackward& args, const Sizes& z, const Piece& p,
                         .out = space.dy.data(),
                         .out_row = z.D});
 
-    if (++kept == kStretch || t == 0) {
+    kept += p.rows;
+    if (kept >= kStretch || t == 0) {
       multiply(Product<T>{.rows = line,
-                          .inner = kept * p.rows,
+                          .inner = kept,
                           .columns = z.D,
                           .x = space.dpre.data(),
                           .x_row = 1,
@@ -412,7 +421,7 @@ void backward_piece(const SlstmBackward& args, const Sizes& z, const Piece& p,
                           .bias = nullptr,
                           .out = dr,
                           .out_row = z.D});
-      for (std::int64_t r = 0; r < kept * p.rows; ++r) add(space.dpre.data() + r * line, db, line);
+      for (std::int64_t r = 0; r < kept; ++r) add(space.dpre.data() + r * line, db, line);
       kept = 0;
     }
   }
@@ -436,8 +445,10 @@ Sizes sizes_of(const SlstmForward& args) {
   check(args.y.elements() > 0,
         "[slstm] has nothing to do: batch {}, time {}, heads {}, units per head {}.", z.B, z.T, z.H,
         z.D);
-  // Few rows waste the product's registers; many leave nothing for other threads.
-  z.slice = std::min(z.B, std::max<std::int64_t>(4, (z.B + 7) / 8));
+  // The product uses its registers best with eight rows at once, but there should be work for some
+  // threads; and every piece needs memory for its own share of dR.
+  z.slice = std::min(z.B, std::max<std::int64_t>(8, (z.B + 7) / 8));
+  if (z.pieces() < 4) z.slice = std::min<std::int64_t>(z.B, 4);
   return z;
 }
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 namespace xlab {
 namespace {
@@ -60,15 +59,11 @@ Shape::Shape(std::span<const std::int64_t> extents) : rank_(static_cast<int>(ext
   check(extents.size() <= kMaxRank, "A tensor has at most {} axes, not {}.", kMaxRank,
         extents.size());
   std::copy(extents.begin(), extents.end(), extents_.begin());
-  // Room for eight bytes each, so that neither elements() nor bytes() can overflow.
-  std::int64_t room = std::numeric_limits<std::int64_t>::max() / 8;
+  std::int64_t bytes = sizeof(double);
   for (const std::int64_t extent : extents) {
-    if (extent >= 0 && extent <= room) [[likely]] {
-      if (extent > 0) room /= extent;
-      continue;
-    }
-    check(extent >= 0, "An axis cannot have {} entries, as in the shape {}.", extent, text());
-    throw Error(fmt::format("The shape {} has more elements than can be counted.", text()));
+    check(extent >= 0, "An axis cannot have {} entries, as in the shape {}.", extent, *this);
+    check(!__builtin_mul_overflow(bytes, extent, &bytes),
+          "The shape {} has more elements than can be counted.", *this);
   }
 }
 
@@ -109,7 +104,7 @@ Tensor Tensor::zeros(const Shape& shape, DType dtype, Device device) {
 template <typename T>
 Tensor Tensor::from(const Shape& shape, std::span<const T> values, DType dtype) {
   check(static_cast<std::int64_t>(values.size()) == shape.elements(),
-        "{} values do not fill a tensor of shape {}.", values.size(), shape.text());
+        "{} values do not fill a tensor of shape {}.", values.size(), shape);
   Tensor t = empty(shape, dtype);
   visit_scalar(dtype,
                [&](auto zero) { convert(values.data(), t.data<decltype(zero)>(), t.elements()); });
@@ -132,8 +127,8 @@ void* Tensor::raw() const {
 
 Tensor Tensor::reshape(const Shape& shape) const {
   check(defined(), "An undefined tensor cannot be reshaped.");
-  check(shape.elements() == elements(), "A tensor of shape {} cannot be seen as {}.", shape_.text(),
-        shape.text());
+  check(shape.elements() == elements(), "A tensor of shape {} cannot be seen as {}.", shape_,
+        shape);
   Tensor view = *this;
   view.shape_ = shape;
   return view;
@@ -143,7 +138,7 @@ Tensor Tensor::slice(std::int64_t begin, std::int64_t end) const {
   check(defined() && rank() > 0, "Only a tensor with a first axis can be sliced.");
   check(0 <= begin && begin <= end && end <= extent(0),
         "The slice [{}, {}) is not inside the first axis of a tensor of shape {}.", begin, end,
-        shape_.text());
+        shape_);
   std::array<std::int64_t, Shape::kMaxRank> extents{};
   extents[0] = end - begin;
   std::int64_t row = 1;
@@ -180,8 +175,7 @@ Tensor Tensor::to(DType dtype) const {
 void Tensor::copy_from(const Tensor& source) const {
   check(defined() && source.defined(), "An undefined tensor cannot be copied.");
   check(source.elements() == elements(),
-        "A tensor of shape {} cannot be copied into one of shape {}.", source.shape().text(),
-        shape_.text());
+        "A tensor of shape {} cannot be copied into one of shape {}.", source.shape(), shape_);
   check(source.dtype() == dtype_, "A tensor of {} cannot be copied into one of {}.",
         name_of(source.dtype()), name_of(dtype_));
   std::memmove(raw(), source.raw(), bytes());

@@ -112,3 +112,13 @@ class Tensor {
 };
 
 }  // namespace xlab
+
+/// Shapes can stand in a sentence as they are: check("... {} ...", t.shape()) then makes no text
+/// unless it fails.
+template <>
+struct fmt::formatter<xlab::Shape> : fmt::formatter<std::string> {
+  template <typename Context>
+  auto format(const xlab::Shape& shape, Context& context) const {
+    return fmt::formatter<std::string>::format(shape.text(), context);
+  }
+};

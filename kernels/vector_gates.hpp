@@ -34,12 +34,6 @@ class Padded {
   std::vector<T> values_;
 };
 
-/// One number in all lanes.
-template <typename T>
-inline Lanes<T> all(T x) {
-  return Lanes<T>{} + x;
-}
-
 template <typename T>
 inline Lanes<T> absolute(Lanes<T> x) {
   return x < T(0) ? -x : x;

@@ -108,7 +108,7 @@ class CellTest : public testing::TestWithParam<DType> {
 
 class MlstmTest : public CellTest {
  protected:
-  static constexpr std::int64_t B = 2, H = 3, K = 5, V = 18;
+  static constexpr std::int64_t B = 2, H = 3, K = 21, V = 50;
 
   MlstmState state(std::uint64_t seed) const {
     return {uniform({B, H, K, V}, dtype(), -1.0, 1.0, seed),
@@ -397,7 +397,7 @@ TEST_P(MlstmTest, RefusesWhatDoesNotFit) {
   expect_refusal(refusal([&](MlstmForward& c) {
                    c.k = Tensor::zeros({B, 3, H, K + 1}, dtype());
                  }),
-                 "k has shape (2, 3, 3, 6), but (2, 3, 3, 5)");
+                 "k has shape (2, 3, 3, 22), but (2, 3, 3, 21)");
   expect_refusal(refusal([](MlstmForward& c) { c.v = {}; }), "[mlstm]");
   expect_refusal(refusal([](MlstmForward& c) { c.initial.n = {}; }), "initial state");
   expect_refusal(refusal([](MlstmForward& c) { c.last = {}; }), "last state");

@@ -115,6 +115,17 @@ class TimeView : public View {
     return i < session.surprise.size() ? session.surprise[i] : 0.0f;
   }
 
+  /// Whether the model was asked to guess this token. In a task only answers are: what it was never
+  /// trained to guess says nothing about its memory.
+  static bool asked(const SessionStatus& session, int t) {
+    return t > 0 && (session.expected.empty() || expected_at(session, t) >= 0);
+  }
+
+  /// What is shaded: the surprise where a guess was asked for, else 0.
+  static float shaded_at(const SessionStatus& session, int t) {
+    return asked(session, t) ? surprise_at(session, t) : 0.0f;
+  }
+
   static int expected_at(const SessionStatus& session, int t) {
     const auto i = static_cast<std::size_t>(t);
     return i < session.expected.size() ? session.expected[i] : -1;
@@ -176,8 +187,11 @@ class TimeView : public View {
     const int token = session.tokens[static_cast<std::size_t>(std::min(session.cursor, last))];
     const std::string label = token_label(scene.snapshot.model.get(), token);
     const std::string where = fmt::format("t = {} of 0…{}", session.cursor, last);
-    const std::string texts[] = {fmt::format("{}   token {}   surprise {} nats", where, label,
-                                             short_number(surprise_at(session, session.cursor))),
+    const std::string guess =
+        asked(session, session.cursor)
+            ? fmt::format("surprise {} nats", short_number(surprise_at(session, session.cursor)))
+            : "given, not guessed";
+    const std::string texts[] = {fmt::format("{}   token {}   {}", where, label, guess),
                                  fmt::format("{}   token {}", where, label), where};
     painter.text_in(row, painter.palette().text, painter.fit_first(texts, row.width()));
   }
@@ -239,7 +253,7 @@ class TimeView : public View {
                                 true);
     if (!bars.empty()) draw_bars(scene, painter, bars, captions, uniform);
     for (int t = window_.first(); t < window_.first() + window_.count() && t < length; ++t) {
-      const float surprise = surprise_at(session, t);
+      const float surprise = shaded_at(session, t);
       const Outside one = outside({&surprise, 1}, colours);
       beyond.above |= one.above;
       beyond.below |= one.below;
@@ -271,7 +285,8 @@ class TimeView : public View {
     painter.list().PopClipRect();
     if (!overview.empty()) draw_overview(scene, painter, overview, colours);
     if (!legend_row.empty()) {
-      Legend legend{"nats of surprise, −log p(token)",
+      Legend legend{session.expected.empty() ? "nats of surprise, −log p(token)"
+                                             : "nats of surprise at answers, −log p(token)",
                     fmt::format("fixed range; a uniform guess: ln {} = {}",
                                 scene.snapshot.model->vocabulary.size(), short_number(uniform)),
                     "", beyond};
@@ -315,9 +330,9 @@ class TimeView : public View {
     const Box column = window_.column(t);
     Box box{{std::floor(column.min.x), row.min.y}, {std::floor(column.max.x), row.max.y}};
     box = box.inset(painter.px(1), painter.px(1));
-    const float surprise = surprise_at(session, t);
+    const float surprise = shaded_at(session, t);
     const bool later = t > session.cursor;
-    ImU32 fill = t == 0 ? palette.panel : colours(surprise);
+    ImU32 fill = asked(session, t) ? colours(surprise) : palette.panel;
     if (later) fill = mix(palette.panel, fill, 0.35f);
     painter.fill(box, fill, painter.px(3));
     if (!std::isfinite(surprise)) painter.hatch(box, IM_COL32_BLACK);
@@ -378,7 +393,7 @@ class TimeView : public View {
     double most = uniform;
     for (int t = window_.first(); t < window_.first() + window_.count(); ++t) {
       if (t >= static_cast<int>(session.tokens.size())) break;
-      const double surprise = surprise_at(session, t);
+      const double surprise = shaded_at(session, t);
       if (std::isfinite(surprise)) most = std::max(most, surprise);
     }
     const Axis axis{0.0, most * 1.08};
@@ -396,7 +411,7 @@ class TimeView : public View {
                  {palette.muted_text, painter.line_width(), Dash::dashed});
     for (int t = std::max(1, window_.first()); t < window_.first() + window_.count(); ++t) {
       if (t >= static_cast<int>(session.tokens.size())) break;
-      const double surprise = surprise_at(session, t);
+      const double surprise = shaded_at(session, t);
       const Box column = window_.column(t);
       const float gap = std::min(painter.px(3), column.width() * 0.15f);
       const ImU32 colour = t > session.cursor    ? with_alpha(palette.muted_text, 0.4f)
@@ -416,8 +431,7 @@ class TimeView : public View {
     const Palette& palette = scene.palette;
     const int length = static_cast<int>(session.tokens.size());
     std::vector<float> surprise(session.tokens.size());
-    for (int t = 0; t < length; ++t)
-      surprise[static_cast<std::size_t>(t)] = surprise_at(session, t);
+    for (int t = 0; t < length; ++t) surprise[static_cast<std::size_t>(t)] = shaded_at(session, t);
     const Box strip = box.inset(0, painter.px(3));
     draw_heat(painter, scene.images, "time/overview", strip, surprise, 1, length, colours);
     painter.outline(strip, palette.grid);
@@ -455,6 +469,8 @@ class TimeView : public View {
     const double surprise = surprise_at(session, t);
     if (t == 0) {
       lines.push_back({"the first token is not predicted"});
+    } else if (!asked(session, t)) {
+      lines.push_back({"given: the task asks for no guess here"});
     } else {
       lines.push_back({fmt::format("surprise {} nats, probability {}", short_number(surprise),
                                    short_number(std::exp(-surprise)))});

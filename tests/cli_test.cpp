@@ -1,0 +1,539 @@
+// The command line as a person meets it: the program itself, its answers, its exit codes and its
+// files.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/temporary_folder.hpp"
+
+namespace xlab::tests {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::AnyOf;
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+using Arguments = std::vector<std::string>;
+
+struct Answer {
+  int code = -1;  ///< exit code, or 128 + signal
+  std::string out, err;
+};
+
+/// The program, started with its output in files, or with stderr in a pipe to be read as it comes.
+class Program {
+ public:
+  Program(const Arguments& arguments, const std::string& out, const std::string& err)
+      : Program(arguments, out, ::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600)) {}
+
+  Program(const Arguments& arguments, const std::string& out, int err) {
+    std::vector<std::string> words = {XLAB_XLSTM};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::dup2(::open("/dev/null", O_RDONLY), STDIN_FILENO);
+      ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
+      ::dup2(err, STDERR_FILENO);
+      ::execv(argv.front(), argv.data());
+      ::_exit(127);
+    }
+    ::close(err);
+  }
+  ~Program() {
+    if (pid_ > 0) {
+      ::kill(pid_, SIGKILL);
+      wait();
+    }
+  }
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  void send(int signal) const { ::kill(pid_, signal); }
+  int wait() {
+    int status = 0;
+    ::waitpid(std::exchange(pid_, -1), &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+class CommandLine : public testing::Test {
+ protected:
+  CommandLine() {
+    put_file(folder_ / "small.json", R"({"model": {"embedding_dim": 8, "num_blocks": 2,
+      "slstm_at": [1], "mlstm_block": {"mlstm": {"num_heads": 2,
+      "round_proj_up_to_multiple_of": 8}}, "slstm_block": {"slstm": {"num_heads": 2},
+      "feedforward": {"round_proj_up_to_multiple_of": 8}}},
+      "train": {"batch_size": 4, "sequence_length": 16, "warmup_steps": 3,
+      "decay_until_step": 20}})");
+    std::string text;
+    for (int i = 0; i < 30; ++i) text += "to be or not to be, that is the question.\n";
+    put_file(folder_ / "text.txt", text);
+  }
+
+  std::string at(const std::string& name) const { return folder_ / name; }
+  Answer run(const Arguments& arguments, const std::string& out = {}) const {
+    Answer answer;
+    answer.code = Program(arguments, out.empty() ? at("out") : out, at("err")).wait();
+    answer.out = bytes_of_file(at("out"));
+    answer.err = bytes_of_file(at("err"));
+    return answer;
+  }
+  /// Trains a small run; further arguments follow.
+  Answer train(const std::string& name, Arguments more) const {
+    Arguments arguments = {"train", "--out", at(name)};
+    if (std::find(more.begin(), more.end(), "--resume") == more.end())
+      arguments.insert(arguments.end(), {"--spec", at("small.json")});
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments);
+  }
+  std::string signature(const std::string& name) const {
+    const Answer answer = run({"signature", at(name)});
+    EXPECT_EQ(answer.code, 0) << answer.err;
+    EXPECT_THAT(answer.out, ContainsRegex("^[0-9a-f]{16}\n$"));
+    return answer.out;
+  }
+  /// Refused with one line on stderr, nothing on stdout.
+  void expect_refusal(const Arguments& arguments, int code, const std::string& said) const {
+    const Answer answer = run(arguments);
+    std::string line;
+    for (const std::string& word : arguments) line += word + " ";
+    EXPECT_EQ(answer.code, code) << line << answer.err;
+    EXPECT_EQ(answer.out, "") << line;
+    EXPECT_THAT(answer.err, AllOf(StartsWith("xlstm: "), HasSubstr(said))) << line;
+    EXPECT_EQ(std::count(answer.err.begin(), answer.err.end(), '\n'), 1) << line << answer.err;
+    EXPECT_TRUE(answer.err.ends_with(".\n")) << line << answer.err;
+  }
+
+  TemporaryFolder folder_;
+};
+
+// ---- help and wrong arguments -------------------------------------------------------------------
+
+TEST_F(CommandLine, HelpNamesEveryOption) {
+  const std::map<std::string, std::vector<std::string>> options = {
+      {"", {"train", "generate", "signature", "info", "--help", "--version"}},
+      {"train",
+       {"--task", "--text", "--out", "--spec", "--resume", "--steps", "--seconds", "--seed",
+        "--threads", "--log", "recall", "parity", "copy"}},
+      {"generate",
+       {"run", "--prompt", "--tokens", "--temperature", "--top-k", "--top-p", "--seed",
+        "--threads"}},
+      {"signature", {"run"}},
+      {"info", {"file"}}};
+  for (const auto& [command, names] : options) {
+    for (const char* flag : {"--help", "-h"}) {
+      const Answer answer = run(command.empty() ? Arguments{flag} : Arguments{command, flag});
+      EXPECT_EQ(answer.code, 0) << command;
+      EXPECT_EQ(answer.err, "") << command;
+      for (const std::string& name : names) EXPECT_THAT(answer.out, HasSubstr(name)) << command;
+    }
+  }
+  const Answer version = run({"--version"});
+  EXPECT_EQ(version.code, 0);
+  EXPECT_THAT(version.out, ContainsRegex("^[0-9]+\\.[0-9]+\\.[0-9]+\n$"));
+}
+
+TEST_F(CommandLine, WrongArgumentsAreAnsweredInOneLine) {
+  const std::string out = at("never.xlab");
+  const Arguments task = {"train", "--task", "copy", "--out", out};
+  const auto with = [&](Arguments more) {
+    Arguments all = task;
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const std::vector<std::pair<Arguments, std::string>> wrong = {
+      {{}, "subcommand"},
+      {{"fly"}, "subcommand"},
+      {{"--fast"}, ""},
+      {{"train"}, "--out"},
+      {{"train", "--task", "copy"}, "--out"},
+      {{"train", "--out", out}, "--task NAME or --text FILE"},
+      {with({"--text", at("text.txt")}), "not both"},
+      {{"train", "--task", "sorting", "--out", out}, "recall, parity, copy"},
+      {with({"--speed", "3"}), "--speed"},
+      {with({"more"}), "more"},
+      {with({"--steps"}), "--steps"},
+      {with({"--steps", "0"}), "--steps"},
+      {with({"--steps", "-5"}), "--steps"},
+      {with({"--steps", "many"}), "--steps"},
+      {with({"--steps", "1.5"}), "--steps"},
+      {with({"--steps", "9223372036854775807"}), "--steps"},
+      {with({"--steps", "99999999999999999999"}), "--steps"},
+      {with({"--seconds", "0"}), "--seconds"},
+      {with({"--seconds", "-1"}), "--seconds"},
+      {with({"--seconds", "nan"}), "--seconds"},
+      {with({"--seconds", "inf"}), "--seconds"},
+      {with({"--seed", "-1"}), "--seed"},
+      {with({"--seed", "9007199254740993"}), "--seed"},
+      {with({"--threads", "-1"}), "--threads"},
+      {with({"--threads", "100000"}), "--threads"},
+      {{"train", "--resume", out, "--seed", "3", "--out", out}, "leave --spec and --seed away"},
+      {{"train", "--resume", out, "--spec", out, "--out", out}, "leave --spec and --seed away"},
+      {{"train", "--text", at("text.txt"), "--out", at("text.txt")}, "overwritten"},
+      {{"train", "--text", at("text.txt"), "--out", out, "--log", at("text.txt")}, "overwritten"},
+      {with({"--spec", at("small.json"), "--log", at("small.json")}), "overwritten"},
+      {with({"--log", out}), "--log"},
+      {{"generate"}, "run"},
+      {{"generate", out}, "--prompt"},
+      {{"generate", out, "--prompt", "a", "--tokens", "-1"}, "--tokens"},
+      {{"generate", out, "--prompt", "a", "--temperature", "-0.5"}, "temperature"},
+      {{"generate", out, "--prompt", "a", "--temperature", "nan"}, "temperature"},
+      {{"generate", out, "--prompt", "a", "--temperature", "warm"}, "--temperature"},
+      {{"generate", out, "--prompt", "a", "--top-k", "-1"}, "top-k"},
+      {{"generate", out, "--prompt", "a", "--top-p", "0"}, "top-p"},
+      {{"generate", out, "--prompt", "a", "--top-p", "1.1"}, "top-p"},
+      {{"generate", out, "--prompt", "a", "--seed", "-1"}, "--seed"},
+      {{"signature"}, "run"},
+      {{"signature", out, out}, ""},
+      {{"info"}, "file"}};
+  for (const auto& [arguments, said] : wrong) expect_refusal(arguments, 2, said);
+  EXPECT_FALSE(std::filesystem::exists(out));
+  EXPECT_THAT(bytes_of_file(at("text.txt")), StartsWith("to be")) << "nothing was overwritten";
+  EXPECT_THAT(bytes_of_file(at("small.json")), StartsWith("{"));
+}
+
+TEST_F(CommandLine, FilesThatCannotBeUsedAreAnsweredInOneLine) {
+  put_file(at("empty.txt"), "");
+  put_file(at("one.txt"), "a");
+  put_file(at("binary.txt"), std::string("ab\0cd", 5));
+  put_file(at("latin.txt"), "caf\xe9 au lait");
+  put_file(at("broken.json"), "{\"model\": ");
+  put_file(at("unknown.json"), "{\"model\": {\"embeding_dim\": 4}}");
+  put_file(at("huge.json"),
+           "{\"model\": {\"embedding_dim\": 8192, \"num_blocks\": 256, "
+           "\"mlstm_block\": {}}}");
+  put_file(at("deep.json"), std::string(100'000, '['));
+  put_file(at("garbage.xlab"), "no run, no tensors, but long enough to be looked at closely");
+  put_file(at("empty.xlab"), "");
+  const std::string out = at("never.xlab");
+  const auto text = [&](const std::string& name) {
+    return Arguments{"train", "--text", at(name), "--out", out};
+  };
+  const auto spec = [&](const std::string& name) {
+    return Arguments{"train", "--task", "copy", "--out", out, "--spec", at(name)};
+  };
+  const std::vector<std::pair<Arguments, std::string>> wrong = {
+      {text("missing.txt"), "missing.txt"},
+      {text("empty.txt"), "empty"},
+      {text("one.txt"), "at least two"},
+      {text("binary.txt"), "binary"},
+      {text("latin.txt"), "UTF-8"},
+      {{"train", "--text", folder_.path(), "--out", out}, "folder"},
+      {spec("missing.json"), "missing.json"},
+      {spec("broken.json"), "not valid JSON"},
+      {spec("unknown.json"), "'embeding_dim'"},
+      {spec("huge.json"), "GB"},
+      {spec("deep.json"), "nested deeper"},
+      {{"train", "--task", "copy", "--out", at("no/such/folder.xlab")}, "--out"},
+      {{"train", "--task", "copy", "--out", out, "--log", at("no/such/log")}, "log"},
+      {{"train", "--resume", at("garbage.xlab"), "--out", out}, "garbage.xlab"},
+      {{"generate", at("missing.xlab"), "--prompt", "a"}, "missing.xlab"},
+      {{"generate", at("garbage.xlab"), "--prompt", "a"}, "garbage.xlab"},
+      {{"signature", at("empty.xlab")}, "empty.xlab"},
+      {{"info", at("garbage.xlab")}, "garbage.xlab"},
+      {{"info", folder_.path()}, "folder"},
+      {{"info", "/dev/zero"}, "/dev/zero"}};
+  for (const auto& [arguments, said] : wrong) expect_refusal(arguments, 1, said);
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+// ---- training -----------------------------------------------------------------------------------
+
+TEST_F(CommandLine, TrainingSavesARun) {
+  const Answer answer = train("run.xlab", {"--task", "recall", "--steps", "5"});
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_EQ(answer.out, "");
+  EXPECT_THAT(answer.err, AllOf(HasSubstr("step 5  loss "), HasSubstr("nats/token"),
+                                HasSubstr("tokens/s"), HasSubstr("Done after 5 steps")));
+  signature("run.xlab");
+}
+
+TEST_F(CommandLine, ThreadsAndRepetitionChangeNoBit) {
+  // The default model, so that there is work to share.
+  const auto trained = [&](const std::string& threads, const std::string& seed) {
+    EXPECT_EQ(run({"train", "--task", "recall", "--out", at("run.xlab"), "--steps", "4",
+                   "--threads", threads, "--seed", seed})
+                  .code,
+              0);
+    return signature("run.xlab");
+  };
+  const std::string once = trained("1", "7");
+  EXPECT_EQ(trained("1", "7"), once);
+  EXPECT_EQ(trained("2", "7"), once);
+  EXPECT_EQ(trained("3", "7"), once);
+  EXPECT_NE(trained("1", "8"), once);
+}
+
+TEST_F(CommandLine, ResumingIsExact) {
+  for (const Arguments& data :
+       {Arguments{"--task", "parity"}, Arguments{"--text", at("text.txt")}}) {
+    const auto with_data = [&](Arguments more) {
+      more.insert(more.begin(), data.begin(), data.end());
+      return more;
+    };
+    EXPECT_EQ(train("whole.xlab", with_data({"--steps", "12"})).code, 0);
+    EXPECT_EQ(train("part.xlab", with_data({"--steps", "5", "--threads", "1"})).code, 0);
+    EXPECT_NE(signature("part.xlab"), signature("whole.xlab"));
+    // Its data comes with it, and may be named again.
+    EXPECT_EQ(train("part.xlab", {"--resume", at("part.xlab"), "--steps", "4"}).code, 0);
+    const Answer last =
+        train("rest.xlab", with_data({"--resume", at("part.xlab"), "--steps", "3"}));
+    EXPECT_EQ(last.code, 0) << last.err;
+    EXPECT_THAT(last.err, HasSubstr("Done after 12 steps"));
+    EXPECT_EQ(signature("rest.xlab"), signature("whole.xlab")) << data.back();
+  }
+}
+
+TEST_F(CommandLine, ResumingWithOtherDataIsRefused) {
+  train("run.xlab", {"--text", at("text.txt"), "--steps", "2"});
+  put_file(at("other.txt"), "something else entirely");
+  const std::string run = at("run.xlab"), out = at("out.xlab");
+  expect_refusal({"train", "--resume", run, "--text", at("other.txt"), "--out", out}, 1,
+                 "trained on other data");
+  expect_refusal({"train", "--resume", run, "--task", "copy", "--out", out}, 1,
+                 "trained on other data");
+}
+
+TEST_F(CommandLine, WithoutStepsItTrainsToTheEndOfTheSchedule) {
+  EXPECT_EQ(train("run.xlab", {"--task", "copy", "--steps", "15"}).code, 0);
+  const Answer rest = train("run.xlab", {"--resume", at("run.xlab")});
+  EXPECT_THAT(rest.err, HasSubstr("Done after 20 steps"));
+  expect_refusal({"train", "--resume", at("run.xlab"), "--out", at("run.xlab")}, 1,
+                 "finished its schedule of 20 steps");
+}
+
+TEST_F(CommandLine, SecondsEndTraining) {
+  const auto start = std::chrono::steady_clock::now();
+  const Answer answer = train("run.xlab", {"--task", "copy", "--seconds", "0.3"});
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
+  EXPECT_EQ(train("run.xlab", {"--task", "copy", "--seconds", "1e300", "--steps", "3"}).code, 0);
+}
+
+TEST_F(CommandLine, TheLogHoldsOneObjectAStep) {
+  const auto read_log = [&] {
+    std::vector<json> lines;
+    std::istringstream log(bytes_of_file(at("log.jsonl")));
+    for (std::string line; std::getline(log, line);) lines.push_back(json::parse(line));
+    return lines;
+  };
+  train("run.xlab", {"--task", "copy", "--steps", "6", "--log", at("log.jsonl")});
+  EXPECT_EQ(read_log().size(), 6u);
+  train("run.xlab", {"--resume", at("run.xlab"), "--steps", "3", "--log", at("log.jsonl")});
+  const auto lines = read_log();
+  ASSERT_EQ(lines.size(), 9u) << "resuming goes on with the log";
+  double seconds = 0.0;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    std::set<std::string> keys;
+    for (const auto& [key, value] : lines[i].items()) {
+      keys.insert(key);
+      EXPECT_TRUE(value.is_number()) << key;
+    }
+    EXPECT_EQ(keys, (std::set<std::string>{"step", "loss", "tokens_per_second", "seconds"}));
+    EXPECT_EQ(lines[i]["step"], i);
+    EXPECT_GT(lines[i]["loss"].get<double>(), 0.0);
+    EXPECT_GT(lines[i]["tokens_per_second"].get<double>(), 0.0);
+    if (i != 6) {
+      EXPECT_GE(lines[i]["seconds"].get<double>(), seconds);
+    }
+    seconds = lines[i]["seconds"].get<double>();
+  }
+  train("run.xlab", {"--task", "copy", "--steps", "2", "--log", at("log.jsonl")});
+  EXPECT_EQ(read_log().size(), 2u) << "a new run begins a new log";
+}
+
+TEST_F(CommandLine, ALogThatCannotBeWrittenStopsTrainingButLosesNothing) {
+  const Answer answer = train("run.xlab", {"--task", "copy", "--steps", "6", "--log", "/dev/full"});
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_THAT(answer.err, HasSubstr("Writing the log file '/dev/full' failed"));
+  signature("run.xlab");
+}
+
+TEST_F(CommandLine, SignalsSaveAndEndInOrder) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    Program program({"train", "--task", "recall", "--spec", at("small.json"), "--steps",
+                     "1000000000", "--out", at("run.xlab")},
+                    at("out"), ends[1]);
+    // It says how far it is after the first step.
+    std::string said;
+    char buffer[256];
+    const auto read_more = [&] {
+      const ssize_t count = ::read(ends[0], buffer, sizeof buffer);
+      if (count > 0) said.append(buffer, static_cast<std::size_t>(count));
+      return count > 0;
+    };
+    while (said.find("step 1 ") == std::string::npos && read_more()) {
+    }
+    const auto start = std::chrono::steady_clock::now();
+    program.send(signal);
+    EXPECT_EQ(program.wait(), 0) << said;
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+    while (read_more()) {
+    }
+    ::close(ends[0]);
+    EXPECT_THAT(said, HasSubstr("Interrupted after "));
+
+    const std::size_t at_step = said.find("Interrupted after ") + 18;
+    const std::string steps = said.substr(at_step, said.find(' ', at_step) - at_step);
+    EXPECT_THAT(run({"info", at("run.xlab")}).out, HasSubstr(steps + " steps of"));
+    EXPECT_EQ(train("on.xlab", {"--resume", at("run.xlab"), "--steps", "2"}).code, 0);
+    EXPECT_EQ(
+        train("whole.xlab", {"--task", "recall", "--steps", std::to_string(std::stoll(steps) + 2)})
+            .code,
+        0);
+    EXPECT_EQ(signature("on.xlab"), signature("whole.xlab")) << "nothing was lost or doubled";
+  }
+}
+
+TEST_F(CommandLine, AKilledTrainingLeavesTheLastSave) {
+  EXPECT_EQ(train("run.xlab", {"--task", "recall", "--steps", "3"}).code, 0);
+  const std::string before = signature("run.xlab");
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  Program program(
+      {"train", "--resume", at("run.xlab"), "--steps", "1000000000", "--out", at("run.xlab")},
+      at("out"), ends[1]);
+  std::string said;
+  char buffer[256];
+  for (ssize_t count = 1; count > 0 && said.find("step 4 ") == std::string::npos;) {
+    count = ::read(ends[0], buffer, sizeof buffer);
+    if (count > 0) said.append(buffer, static_cast<std::size_t>(count));
+  }
+  ::close(ends[0]);
+  program.send(SIGKILL);
+  EXPECT_EQ(program.wait(), 128 + SIGKILL);
+  EXPECT_EQ(signature("run.xlab"), before);
+}
+
+TEST_F(CommandLine, TrainingThatDivergesSavesAndSaysSo) {
+  put_file(at("wild.json"), R"({"model": {"embedding_dim": 8, "mlstm_block": {"mlstm":
+    {"num_heads": 2, "round_proj_up_to_multiple_of": 8}}}, "train": {"batch_size": 2,
+    "sequence_length": 16, "learning_rate": 100, "min_learning_rate": 100, "warmup_steps": 0,
+    "decay_until_step": 0, "weight_decay": 100, "gradient_clip": 0}})");
+  const Answer answer = run({"train", "--task", "copy", "--spec", at("wild.json"), "--steps", "200",
+                             "--out", at("run.xlab")});
+  EXPECT_EQ(answer.code, 1) << answer.err;
+  EXPECT_THAT(answer.err, HasSubstr("three steps in a row gave numbers that are not finite"));
+  signature("run.xlab");
+}
+
+// ---- generating ---------------------------------------------------------------------------------
+
+TEST_F(CommandLine, GeneratingRepeatsWithItsSeed) {
+  train("run.xlab", {"--text", at("text.txt"), "--steps", "5"});
+  const auto generate = [&](Arguments more) {
+    more.insert(more.begin(), {"generate", at("run.xlab"), "--prompt", "to be"});
+    const Answer answer = run(more);
+    EXPECT_EQ(answer.code, 0) << answer.err;
+    EXPECT_EQ(answer.err, "");
+    EXPECT_THAT(answer.out, StartsWith("to be"));
+    return answer.out;
+  };
+  const std::string first = generate({"--seed", "3", "--tokens", "60"});
+  EXPECT_EQ(first.size(), 5u + 60u + 1u);
+  EXPECT_EQ(generate({"--seed", "3", "--tokens", "60"}), first);
+  EXPECT_EQ(generate({"--seed", "3", "--tokens", "60", "--threads", "2"}), first);
+  EXPECT_NE(generate({"--seed", "4", "--tokens", "60"}), first);
+  EXPECT_TRUE(first.starts_with(generate({"--seed", "3", "--tokens", "20"}).substr(0, 25)))
+      << "more tokens go on from fewer";
+  EXPECT_EQ(generate({"--temperature", "0", "--seed", "1"}),
+            generate({"--temperature", "0", "--seed", "2"}));
+  EXPECT_EQ(generate({"--top-k", "1", "--tokens", "30"}),
+            generate({"--temperature", "0", "--tokens", "30"}));
+  EXPECT_EQ(generate({"--tokens", "0"}), "to be\n");
+}
+
+TEST_F(CommandLine, TokensOfTasksAreSeparated) {
+  train("run.xlab", {"--task", "recall", "--steps", "2"});
+  const Answer answer =
+      run({"generate", at("run.xlab"), "--prompt", " a  3 b 7 a ?", "--tokens", "2"});
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_THAT(answer.out, ContainsRegex("^a 3 b 7 a \\? [a-j0-9?] [a-j0-9?]\n$"));
+}
+
+TEST_F(CommandLine, PromptsTheModelCannotReadAreRefused) {
+  train("text.xlab", {"--text", at("text.txt"), "--steps", "2"});
+  train("task.xlab", {"--task", "recall", "--steps", "2"});
+  expect_refusal({"generate", at("text.xlab"), "--prompt", "Zoë"}, 1, "'Z' (U+005A)");
+  expect_refusal({"generate", at("text.xlab"), "--prompt", "to \xff"}, 1, "UTF-8");
+  expect_refusal({"generate", at("text.xlab"), "--prompt", "\x1b[31m"}, 1, "U+001B");
+  expect_refusal({"generate", at("text.xlab"), "--prompt", ""}, 1, "empty");
+  expect_refusal({"generate", at("task.xlab"), "--prompt", "a 3 zebra"}, 1, "'zebra'");
+  expect_refusal({"generate", at("task.xlab"), "--prompt", "  "}, 1, "empty");
+}
+
+TEST_F(CommandLine, TextThatCannotBeWrittenIsNoSuccess) {
+  train("run.xlab", {"--text", at("text.txt"), "--steps", "2"});
+  const Answer answer = run({"generate", at("run.xlab"), "--prompt", "to be"}, "/dev/full");
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_THAT(answer.err, HasSubstr("Writing the text failed"));
+}
+
+// ---- looking into files -------------------------------------------------------------------------
+
+TEST_F(CommandLine, InfoDescribesARun) {
+  train("run.xlab", {"--text", at("text.txt"), "--steps", "4", "--seed", "9"});
+  const Answer answer = run({"info", at("run.xlab")});
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  for (const char* said :
+       {"a run of xLSTM Lab", "xLSTM [1:1]", "parameters", "block0/mlstm", "block1/slstm",
+        "text.txt", "1260 characters", "4 steps of 4 x 16", "seed 9", "nats/token"})
+    EXPECT_THAT(answer.out, HasSubstr(said));
+  std::string hash = signature("run.xlab");
+  hash.pop_back();
+  EXPECT_THAT(answer.out, HasSubstr("weights   " + hash));
+}
+
+/// A file in the safetensors format with one tensor of two numbers.
+std::string small_safetensors(const std::string& name) {
+  std::string header =
+      R"({")" + name + R"(": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}})";
+  while (header.size() % 8 != 0) header += ' ';
+  std::string bytes(8, '\0');
+  for (std::size_t i = 0; i < 8; ++i) bytes[i] = static_cast<char>(header.size() >> (8 * i) & 0xff);
+  return bytes + header + std::string(8, '\0');
+}
+
+TEST_F(CommandLine, InfoListsTheTensorsOfOtherFiles) {
+  put_file(at("other.safetensors"), small_safetensors("layer.weight"));
+  const Answer answer = run({"info", at("other.safetensors")});
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_THAT(answer.out, AllOf(HasSubstr("1 tensors, 2 numbers"), HasSubstr("F32"),
+                                HasSubstr("(2)"), HasSubstr("layer.weight")));
+  expect_refusal({"signature", at("other.safetensors")}, 1, "no run");
+}
+
+TEST_F(CommandLine, NamesInFilesCannotCommandTheTerminal) {
+  put_file(at("evil.safetensors"), small_safetensors("\\u001b]0;owned\\u0007"));
+  const Answer answer = run({"info", at("evil.safetensors")});
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_THAT(answer.out, AllOf(HasSubstr("?]0;owned?"), Not(HasSubstr("\x1b"))));
+}
+
+}  // namespace
+}  // namespace xlab::tests

@@ -1,0 +1,960 @@
+// The engine from outside: commands in, snapshots out, from any thread, whatever it is doing.
+#include "core/engine.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "core/run.hpp"
+#include "core/stepper.hpp"
+#include "kernels/random.hpp"
+#include "tests/small_models.hpp"
+#include "tests/temporary_folder.hpp"
+
+namespace xlab::tests {
+namespace {
+
+using namespace command;
+using testing::HasSubstr;
+using SnapshotPtr = std::shared_ptr<const Snapshot>;
+
+constexpr auto kPatience = std::chrono::seconds(120);  // for what happens in a moment or never
+
+/// A small run's specification: a training step takes less than a millisecond.
+std::string small_spec(const std::function<void(RunSpec&)>& change = {}) {
+  RunSpec spec;
+  spec.model = small_mixed();
+  spec.model->vocab_size = 0;
+  spec.train = TrainSpec{.batch_size = 2, .sequence_length = 8, .warmup_steps = 2};
+  if (change) change(spec);
+  return "{\"model\": " + to_json(*spec.model) + ", \"train\": " + to_json(*spec.train) + "}";
+}
+
+class Engines : public testing::Test {
+ protected:
+  Engines()
+      : engine_([this] {
+          const std::lock_guard lock(mutex_);
+          ++published_;
+          changed_.notify_all();
+        }) {}
+
+  template <typename... Commands>
+  SnapshotPtr after(Commands... commands) {
+    (engine_.send(std::move(commands)), ...);
+    engine_.flush();
+    return engine_.snapshot();
+  }
+  SnapshotPtr open_small(const std::string& task = "recall",
+                         const std::function<void(RunSpec&)>& change = {}) {
+    const auto snapshot = after(NewRun{task, small_spec(change)});
+    EXPECT_EQ(snapshot->failure.what, "");
+    return snapshot;
+  }
+  /// Waits for a snapshot of which `wanted` is true.
+  SnapshotPtr wait_for(const std::function<bool(const Snapshot&)>& wanted) {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      const std::uint64_t seen = published_;
+      lock.unlock();
+      const SnapshotPtr snapshot = engine_.snapshot();
+      if (wanted(*snapshot)) return snapshot;
+      lock.lock();
+      if (!changed_.wait_for(lock, kPatience, [&] { return published_ != seen; })) {
+        ADD_FAILURE() << "nothing was published any more";
+        return snapshot;
+      }
+    }
+  }
+  /// What the snapshot shows is what its run gives when it is computed afresh.
+  void expect_exact(const SnapshotPtr& shown) {
+    const auto path = folder_ / "exact.xlab";
+    const auto saved = after(Save{path});
+    ASSERT_EQ(saved->failure.id, shown->failure.id) << saved->failure.what;
+    const auto run = load_run(path);
+    EXPECT_EQ(run->trainer->steps_done(), shown->train.step);
+    ASSERT_EQ(run->session->tokens(), shown->session.tokens);
+    run->session->compute_all();
+    ASSERT_EQ(shown->trace->length(), run->session->length());
+    for (int step = 0; step < run->session->length(); ++step) {
+      const auto& mine = *shown->trace->steps[static_cast<std::size_t>(step)];
+      const auto& theirs = *run->session->steps()[static_cast<std::size_t>(step)].trace;
+      for (const auto& [name, value] : theirs.values)
+        ASSERT_EQ(mine.find(name)->values, value.values) << name << " at step " << step;
+    }
+    const auto cursor = static_cast<std::size_t>(shown->session.cursor);
+    EXPECT_EQ(shown->next->logits, run->session->steps()[cursor].logits);
+  }
+
+  TemporaryFolder folder_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t published_ = 0;
+  Engine engine_;
+};
+
+// ---- opening ------------------------------------------------------------------------------------
+
+TEST_F(Engines, BeginWithNothing) {
+  const auto snapshot = engine_.snapshot();
+  ASSERT_NE(snapshot, nullptr);
+  EXPECT_EQ(snapshot->model, nullptr);
+  EXPECT_EQ(snapshot->session.cursor, -1);
+  engine_.flush();
+  EXPECT_EQ(engine_.snapshot()->failure.id, 0u);
+}
+
+TEST_F(Engines, WithoutARunCommandsAreAnsweredWithASentence) {
+  std::uint64_t failures = 0;
+  for (const Command& command : std::vector<Command>{Save{},
+                                                     Train{},
+                                                     Pause{},
+                                                     TrainOneStep{},
+                                                     SetLearningRateScale{1.0},
+                                                     SetStepLimit{5},
+                                                     RestartRun{},
+                                                     NewSeed{},
+                                                     SetPrompt{"a"},
+                                                     NewSample{},
+                                                     SetCursor{1},
+                                                     StepForward{},
+                                                     StepBack{},
+                                                     Play{},
+                                                     StopPlaying{},
+                                                     Rewind{},
+                                                     TakeToken{0},
+                                                     SetSampler{},
+                                                     Focus{0},
+                                                     SetClamp{},
+                                                     RemoveClamp{0},
+                                                     EnableClamp{0, true},
+                                                     ClearClamps{}}) {
+    const auto snapshot = after(command);
+    EXPECT_EQ(snapshot->failure.id, ++failures);
+    EXPECT_THAT(snapshot->failure.what, HasSubstr("There is no run"));
+  }
+}
+
+TEST_F(Engines, OpenTasks) {
+  for (const std::string& name : task_names()) {
+    const auto snapshot = after(NewRun{name, ""});
+    ASSERT_EQ(snapshot->failure.id, 0u) << snapshot->failure.what;
+    EXPECT_EQ(snapshot->data->task, name);
+    EXPECT_FALSE(snapshot->data->examples.empty());
+    EXPECT_GT(snapshot->model->parameters, 1000);
+    EXPECT_EQ(snapshot->model->blocks.size(), 2u);
+    EXPECT_EQ(snapshot->run_path, "");
+    EXPECT_FALSE(snapshot->unsaved);
+    EXPECT_EQ(snapshot->train.state, TrainState::idle);
+    EXPECT_EQ(snapshot->train.step, 0);
+    EXPECT_EQ(snapshot->session.cursor, 0);
+    EXPECT_EQ(snapshot->trace->length(), static_cast<int>(snapshot->session.tokens.size()));
+    EXPECT_NE(snapshot->next, nullptr);
+    EXPECT_EQ(snapshot->session.expected.size(), snapshot->session.tokens.size() + 1);
+  }
+  EXPECT_EQ(engine_.snapshot()->run_id, 3u);
+}
+
+TEST_F(Engines, OpenATextAFileAndBytes) {
+  put_file(folder_ / "text.txt", "to be or not to be, that is the question");
+  const auto text = after(OpenText{folder_ / "text.txt"});
+  EXPECT_EQ(text->data->title, "text.txt");
+  EXPECT_EQ(text->data->characters, 40);
+  EXPECT_EQ(text->session.tokens.size(), 40u);
+  EXPECT_TRUE(text->session.expected.empty());
+
+  const auto saved = after(SetPrompt{"to be"}, Save{folder_ / "run.xlab"});
+  EXPECT_EQ(saved->run_path, folder_ / "run.xlab");
+  EXPECT_FALSE(saved->unsaved);
+  EXPECT_THAT(saved->notice, HasSubstr("run.xlab"));
+
+  const auto opened = after(NewRun{"copy", ""}, OpenRun{folder_ / "run.xlab", nullptr});
+  EXPECT_EQ(opened->run_path, folder_ / "run.xlab");
+  EXPECT_EQ(opened->session.tokens, saved->session.tokens);
+  EXPECT_EQ(opened->run_id, 3u);
+
+  const std::string bytes = bytes_of_file(folder_ / "run.xlab");
+  const auto* data = reinterpret_cast<const std::byte*>(bytes.data());
+  const auto preset = after(
+      OpenRun{"preset", std::make_shared<const std::vector<std::byte>>(data, data + bytes.size())});
+  EXPECT_EQ(preset->failure.what, "");
+  EXPECT_EQ(preset->run_path, "");
+  EXPECT_EQ(preset->session.tokens, saved->session.tokens);
+  const auto nameless = after(Save{});
+  EXPECT_THAT(nameless->failure.what, HasSubstr("no file yet"));
+}
+
+TEST_F(Engines, AFailedOpeningLeavesTheRunUntouched) {
+  open_small();
+  const auto before = after(TrainOneStep{}, SetPrompt{"a 3 b 4"});
+  put_file(folder_ / "noise.xlab", "this is no run, and long enough to be looked at");
+  put_file(folder_ / "binary.txt", std::string("a\0b", 3));
+  const std::vector<Command> wrong = {
+      OpenRun{folder_ / "noise.xlab", nullptr},
+      OpenRun{folder_ / "missing.xlab", nullptr},
+      OpenRun{"bytes", std::make_shared<std::vector<std::byte>>()},
+      OpenText{folder_ / "binary.txt"},
+      OpenText{folder_ / "missing.txt"},
+      NewRun{"sorting", ""},
+      NewRun{"recall", "{"},
+      NewRun{"recall", "{\"model\": {\"embedding_dim\": 1e9}}"},
+      NewRun{"recall", small_spec([](RunSpec& spec) { spec.train->sequence_length = 2; })}};
+  std::uint64_t failures = before->failure.id;
+  for (const Command& command : wrong) {
+    const auto snapshot = after(command);
+    EXPECT_EQ(snapshot->failure.id, ++failures);
+    EXPECT_NE(snapshot->failure.what, "");
+    EXPECT_EQ(snapshot->run_id, before->run_id);
+    EXPECT_EQ(snapshot->session.tokens, before->session.tokens);
+    EXPECT_EQ(snapshot->train.step, 1);
+    EXPECT_EQ(snapshot->next->logits, before->next->logits);
+  }
+  expect_exact(engine_.snapshot());
+}
+
+// ---- training -----------------------------------------------------------------------------------
+
+TEST_F(Engines, TrainAndPause) {
+  open_small();
+  engine_.send(Train{});
+  const auto running = wait_for([](const Snapshot& s) { return s.train.step >= 20; });
+  EXPECT_EQ(running->train.state, TrainState::running);
+  EXPECT_TRUE(running->unsaved);
+  const auto paused = after(Pause{});
+  EXPECT_EQ(paused->train.state, TrainState::idle);
+  EXPECT_GE(paused->train.step, 20);
+  EXPECT_EQ(paused->losses->size(), static_cast<std::size_t>(paused->train.step));
+  EXPECT_EQ(paused->losses->back().step, paused->train.step - 1);
+  EXPECT_EQ(paused->train.loss, paused->losses->back().loss);
+  EXPECT_GT(paused->train.tokens_per_second, 0.0);
+  EXPECT_GT(paused->train.seconds, 0.0);
+  EXPECT_EQ(after()->train.step, paused->train.step) << "it stands";
+  expect_exact(paused);
+}
+
+TEST_F(Engines, TrainingIsThatOfTheRunAlone) {
+  open_small();
+  engine_.send(Train{});
+  wait_for([](const Snapshot& s) { return s.train.step >= 10; });
+  // What a person does meanwhile does not matter.
+  after(StepForward{}, SetClamp{{"block0/mlstm/v", 0, 0, 0, 5, 1.0f, true}}, NewSample{});
+  const auto paused = after(Pause{}, Save{folder_ / "run.xlab"});
+  const auto run = make_run(make_task("recall"), run_spec_from_json(small_spec()));
+  while (run->trainer->steps_done() < paused->train.step) run->train_step();
+  EXPECT_EQ(load_run(folder_ / "run.xlab")->model->params().signature(),
+            run->model->params().signature());
+}
+
+TEST_F(Engines, TrainOneStepTrainsOneStep) {
+  open_small();
+  for (int step = 1; step <= 3; ++step) {
+    const auto snapshot = after(TrainOneStep{});
+    EXPECT_EQ(snapshot->train.step, step);
+    EXPECT_EQ(snapshot->train.state, TrainState::idle);
+    expect_exact(snapshot);
+  }
+}
+
+TEST_F(Engines, TheStepLimitFinishesTraining) {
+  open_small();
+  after(SetStepLimit{7}, Train{});
+  const auto finished =
+      wait_for([](const Snapshot& s) { return s.train.state != TrainState::running; });
+  EXPECT_EQ(finished->train.state, TrainState::finished);
+  EXPECT_EQ(finished->train.step, 7);
+  EXPECT_EQ(finished->train.step_limit, 7);
+  expect_exact(after());
+  // Training on goes past the old limit.
+  after(Train{});
+  wait_for([](const Snapshot& s) { return s.train.step >= 12; });
+  EXPECT_EQ(after(Pause{})->train.step_limit, 0);
+  // A limit that lies behind ends training at once.
+  after(Train{}, SetStepLimit{3});
+  const auto ended =
+      wait_for([](const Snapshot& s) { return s.train.state != TrainState::running; });
+  EXPECT_EQ(ended->train.state, TrainState::finished);
+}
+
+TEST_F(Engines, TheLearningRateSliderWorksLive) {
+  open_small();
+  const auto half = after(SetLearningRateScale{0.5}, TrainOneStep{}, TrainOneStep{});
+  EXPECT_EQ(half->train.learning_rate_scale, 0.5);
+  EXPECT_DOUBLE_EQ(half->train.learning_rate, 0.5 * 3e-3);
+  EXPECT_TRUE(half->unsaved);
+  std::uint64_t failures = 0;
+  for (const double wrong : {-1.0, 1e9, std::nan(""), HUGE_VAL}) {
+    const auto snapshot = after(SetLearningRateScale{wrong});
+    EXPECT_EQ(snapshot->failure.id, ++failures);
+    EXPECT_EQ(snapshot->train.learning_rate_scale, 0.5);
+  }
+}
+
+TEST_F(Engines, RestartingRepeatsAndANewSeedDoesNot) {
+  const auto fresh = after(NewRun{"recall", small_spec()}, SetPrompt{"a 3 a ?"});
+  const auto trained = after(TrainOneStep{}, TrainOneStep{}, TrainOneStep{});
+  EXPECT_NE(trained->next->logits, fresh->next->logits);
+  const auto restarted = after(RestartRun{}, SetCursor{3});
+  EXPECT_EQ(restarted->train.step, 0);
+  EXPECT_EQ(restarted->session.tokens, fresh->session.tokens);
+  EXPECT_EQ(restarted->next->logits, fresh->next->logits);
+  EXPECT_TRUE(restarted->losses->empty());
+  EXPECT_TRUE(restarted->unsaved);
+  EXPECT_NE(restarted->run_id, fresh->run_id);
+  const auto other = after(NewSeed{}, SetCursor{3});
+  EXPECT_EQ(other->train.seed, 2u);
+  EXPECT_NE(other->next->logits, fresh->next->logits);
+}
+
+TEST_F(Engines, NumbersThatAreNotFinitePauseTraining) {
+  const auto path = folder_ / "bad.xlab";
+  const auto run = make_run(make_task("recall"), run_spec_from_json(small_spec()));
+  run->train_step();
+  run->model->params().values().data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+  save_run(*run, path);
+  const auto opened = after(OpenRun{path, nullptr});
+  EXPECT_EQ(opened->failure.id, 0u) << "it opens and draws: " << opened->failure.what;
+  EXPECT_NE(opened->next, nullptr);
+  engine_.send(Train{});
+  const auto failed =
+      wait_for([](const Snapshot& s) { return s.train.state == TrainState::failed; });
+  EXPECT_EQ(failed->failure.where, "train");
+  EXPECT_THAT(failed->failure.what, HasSubstr("not finite"));
+  EXPECT_EQ(failed->train.step, 4) << "three steps were tried";
+  EXPECT_EQ(failed->losses->size(), 1u);
+  after(Save{folder_ / "after.xlab"});
+  EXPECT_EQ(load_run(folder_ / "after.xlab")->model->params().signature(),
+            run->model->params().signature())
+      << "the weights are as they were";
+  EXPECT_EQ(after(NewRun{"copy", small_spec()})->train.state, TrainState::idle);
+}
+
+TEST_F(Engines, AStepThatCannotBeDoneIsReportedOnce) {
+  const auto path = folder_ / "large.xlab";
+  RunSpec spec;
+  spec.model = small_mixed();
+  spec.model->vocab_size = 0;
+  spec.model->embedding_dim = 256;
+  const auto run = make_run(make_task("recall"), spec);
+  save_run(*run, path);
+  // The same run, but with batches that fit into no memory.
+  const SafetensorsFile file = read_safetensors(path);
+  Metadata metadata = file.metadata();
+  std::string& text = metadata["xlab"];
+  const std::string key = "\"batch_size\":32";
+  text.replace(text.find(key), key.size(), "\"batch_size\":20000");
+  write_safetensors(path, file.tensors(), metadata);
+  after(OpenRun{path, nullptr}, Train{});
+  const auto failed = wait_for([](const Snapshot& s) { return s.failure.id > 0; });
+  EXPECT_THAT(failed->failure.what, HasSubstr("GB"));
+  EXPECT_EQ(failed->train.state, TrainState::failed);
+  EXPECT_EQ(after(StepBack{})->failure.id, 1u);
+}
+
+TEST_F(Engines, RecordingsAreRefreshedWhileTraining) {
+  const auto before = open_small();
+  engine_.send(Train{});
+  const auto first = wait_for([&](const Snapshot& s) { return s.trace_id > before->trace_id + 1; });
+  const auto second = wait_for([&](const Snapshot& s) { return s.trace_id > first->trace_id + 1; });
+  EXPECT_EQ(second->train.state, TrainState::running);
+  EXPECT_GT(second->train.step, first->train.step);
+  EXPECT_EQ(second->trace->length(), before->trace->length()) << "never half a sequence";
+  EXPECT_NE(second->next->logits, first->next->logits);
+  EXPECT_NE(first->next->logits, before->next->logits);
+  expect_exact(after(Pause{}));
+}
+
+TEST_F(Engines, ALongSequenceIsShownWithOneSetOfWeights) {
+  // Longer than what is computed in one go.
+  put_file(folder_ / "text.txt", "abcdefghijklmnopqrstuvwxyz");
+  after(OpenText{folder_ / "text.txt"});
+  std::string prompt;
+  for (int i = 0; i < 300; ++i) prompt += static_cast<char>('a' + i * 7 % 26);
+  const auto shown = after(Train{}, SetPrompt{prompt});
+  EXPECT_EQ(shown->trace->length(), 300) << "flush waits for the sequence";
+  wait_for([&](const Snapshot& s) { return s.trace_id > shown->trace_id + 1; });
+  const auto paused = after(Pause{});
+  EXPECT_EQ(paused->trace->length(), 300);
+  expect_exact(paused);
+  expect_exact(after(TrainOneStep{}));
+}
+
+// ---- the sequence -------------------------------------------------------------------------------
+
+TEST_F(Engines, TheCursorMovesWithinTheSequence) {
+  open_small();
+  const auto prompted = after(SetPrompt{"a 3 b 7 a ?"});
+  EXPECT_EQ(prompted->session.cursor, 5);
+  EXPECT_EQ(prompted->session.prompt_length, 6);
+  EXPECT_TRUE(prompted->unsaved);
+  const auto at = [&](auto command) { return after(command)->session.cursor; };
+  EXPECT_EQ(at(SetCursor{2}), 2);
+  EXPECT_EQ(at(StepBack{}), 1);
+  EXPECT_EQ(at(Rewind{}), 0);
+  EXPECT_EQ(at(StepBack{}), 0);
+  EXPECT_EQ(at(StepForward{}), 1);
+  EXPECT_EQ(at(SetCursor{-100}), 0);
+  EXPECT_EQ(at(SetCursor{100}), 5);
+  EXPECT_EQ(engine_.snapshot()->session.tokens, prompted->session.tokens);
+  EXPECT_EQ(engine_.snapshot()->trace_id, prompted->trace_id) << "nothing was computed again";
+  // The next token belongs to the cursor.
+  const auto third = after(SetCursor{2});
+  EXPECT_NE(third->next->logits, prompted->next->logits);
+  EXPECT_EQ(after(SetCursor{5})->next->logits, prompted->next->logits);
+}
+
+TEST_F(Engines, StepForwardAtTheEndGenerates) {
+  open_small();
+  const auto prompted = after(SetPrompt{"a 3 b 7 a ?"});
+  const auto best = std::max_element(prompted->next->logits.begin(), prompted->next->logits.end()) -
+                    prompted->next->logits.begin();
+  const auto grown = after(StepForward{});
+  ASSERT_EQ(grown->session.tokens.size(), 7u);
+  EXPECT_EQ(grown->session.tokens.back(), best) << "greedy";
+  EXPECT_EQ(grown->session.cursor, 6);
+  EXPECT_EQ(grown->session.prompt_length, 6);
+  EXPECT_EQ(grown->trace->length(), 7);
+  // Going back changes nothing, and the same way forward is only looked at.
+  const auto back = after(StepBack{}, StepBack{}, StepForward{}, StepForward{});
+  EXPECT_EQ(back->session.tokens, grown->session.tokens);
+  expect_exact(back);
+}
+
+TEST_F(Engines, GenerationIsThatOfTheBareModel) {
+  open_small();
+  after(TrainOneStep{}, SetPrompt{"a 3 b 7"});
+  for (int n = 0; n < 10; ++n) engine_.send(StepForward{});
+  const auto grown = after();
+  ASSERT_EQ(grown->session.tokens.size(), 14u);
+  after(Save{folder_ / "run.xlab"});
+  const auto run = load_run(folder_ / "run.xlab");
+  Stepper stepper(*run->model);
+  std::vector<float> logits;
+  for (std::size_t t = 0; t < 14; ++t) {
+    if (t >= 4) {
+      EXPECT_EQ(std::max_element(logits.begin(), logits.end()) - logits.begin(),
+                grown->session.tokens[t]);
+    }
+    logits = stepper.feed({&grown->session.tokens[t], 1});
+  }
+  EXPECT_EQ(grown->next->logits, logits);
+}
+
+TEST_F(Engines, GeneratingWhileTrainingUsesOneSetOfWeightsPerToken) {
+  open_small();
+  after(SetPrompt{"a 3 b 7"}, Train{});
+  std::size_t tokens = 4;
+  for (int n = 0; n < 20; ++n) {
+    const auto grown = after(StepForward{});
+    EXPECT_EQ(grown->session.tokens.size(), ++tokens);
+    EXPECT_EQ(grown->train.state, TrainState::running);
+    EXPECT_EQ(grown->trace->length(), static_cast<int>(tokens));
+  }
+  expect_exact(after(Pause{}));
+}
+
+TEST_F(Engines, SamplingDependsOnTheSeedAlone) {
+  open_small();
+  const auto generate = [&](std::uint64_t seed) {
+    after(
+        SetPrompt{"a 3"},
+        SetSampler{{.greedy = false, .temperature = 3.0, .top_k = 0, .top_p = 1.0, .seed = seed}});
+    for (int n = 0; n < 15; ++n) engine_.send(StepForward{});
+    return after()->session.tokens;
+  };
+  const auto first = generate(1);
+  EXPECT_NE(generate(2), first);
+  EXPECT_EQ(generate(1), first);
+  // Back in the middle, another branch, and the same again.
+  const auto branched = after(SetCursor{5}, TakeToken{first[6] == 0 ? 1 : 0});
+  EXPECT_EQ(branched->session.tokens.size(), 7u);
+  EXPECT_EQ(generate(1), first);
+  const auto wrong = after(SetSampler{{.temperature = -1.0}});
+  EXPECT_THAT(wrong->failure.what, HasSubstr("temperature"));
+  EXPECT_EQ(wrong->session.sampler.temperature, 3.0);
+}
+
+TEST_F(Engines, TakeTokenBranches) {
+  open_small();
+  const auto prompted = after(SetPrompt{"a 3 b 7 a ?"});
+  const auto branched = after(SetCursor{2}, TakeToken{11});
+  EXPECT_EQ(branched->session.tokens.size(), 4u);
+  EXPECT_EQ(branched->session.tokens.back(), 11);
+  EXPECT_EQ(branched->session.cursor, 3);
+  EXPECT_EQ(branched->session.prompt_length, 3);
+  for (int step = 0; step < 3; ++step)
+    EXPECT_EQ(branched->trace->steps[static_cast<std::size_t>(step)],
+              prompted->trace->steps[static_cast<std::size_t>(step)])
+        << "what they share is shared";
+  expect_exact(branched);
+  for (const int token : {-1, 21, 1 << 30}) {
+    const auto refused = after(TakeToken{token});
+    EXPECT_THAT(refused->failure.what, HasSubstr("not in the vocabulary"));
+    EXPECT_EQ(refused->session.tokens, branched->session.tokens);
+  }
+}
+
+TEST_F(Engines, PlayingToTheEndStopsThere) {
+  open_small();
+  after(SetPrompt{"a 3 b 7 a ?"}, Rewind{}, SetPlaySpeed{1000.0});
+  engine_.send(Play{});
+  const auto played =
+      wait_for([](const Snapshot& s) { return !s.session.playing && s.session.cursor == 5; });
+  EXPECT_EQ(played->session.tokens.size(), 6u) << "nothing was generated";
+}
+
+TEST_F(Engines, PlayingFromTheEndGeneratesUntilStopped) {
+  open_small();
+  after(SetPrompt{"a 3"}, SetPlaySpeed{1000.0}, Train{});
+  engine_.send(Play{});
+  wait_for([](const Snapshot& s) { return s.session.tokens.size() >= 12; });
+  const auto stopped = after(StopPlaying{});
+  EXPECT_FALSE(stopped->session.playing);
+  EXPECT_EQ(after()->session.tokens.size(), stopped->session.tokens.size());
+  EXPECT_EQ(stopped->train.state, TrainState::running);
+  expect_exact(after(Pause{}));
+  std::uint64_t failures = 0;
+  for (const double speed : {0.0, -1.0, std::nan(""), HUGE_VAL})
+    EXPECT_EQ(after(SetPlaySpeed{speed})->failure.id, ++failures);
+}
+
+TEST_F(Engines, NewSamplesDiffer) {
+  open_small();
+  const auto first = after(NewSample{});
+  const auto second = after(NewSample{});
+  EXPECT_NE(first->session.tokens, second->session.tokens);
+  EXPECT_EQ(second->session.cursor, 0);
+  EXPECT_EQ(second->session.prompt_length, static_cast<int>(second->session.tokens.size()));
+}
+
+TEST_F(Engines, WrongPromptsAreRefused) {
+  const auto before = open_small();
+  EXPECT_THAT(after(SetPrompt{"a 3 zebra"})->failure.what, HasSubstr("'zebra'"));
+  EXPECT_THAT(after(SetPrompt{""})->failure.what, HasSubstr("empty"));
+  EXPECT_THAT(after(SetPrompt{" \n "})->failure.what, HasSubstr("empty"));
+  EXPECT_EQ(engine_.snapshot()->session.tokens, before->session.tokens);
+  EXPECT_EQ(engine_.snapshot()->session.prompt_length, before->session.prompt_length);
+}
+
+TEST_F(Engines, TooLongAPromptIsRefused) {
+  open_small();
+  after(SetPrompt{"a 3"});
+  std::string prompt;
+  for (int i = 0; i < 1'000'000; ++i) prompt += "a 3 ";
+  const auto refused = after(SetPrompt{prompt});
+  EXPECT_THAT(refused->failure.what, HasSubstr("2000000 tokens"));
+  EXPECT_EQ(refused->session.tokens.size(), 2u);
+  EXPECT_EQ(refused->session.prompt_length, 2);
+}
+
+TEST_F(Engines, TheMemoryBelongsToTheFocusedBlock) {
+  open_small();
+  EXPECT_EQ(after(Focus{0})->memory->block, 0);
+  EXPECT_EQ(after(Focus{1})->memory, nullptr) << "an sLSTM block has no matrix";
+  EXPECT_EQ(after(Focus{2})->memory->block, 2);
+  EXPECT_EQ(after(Focus{99})->memory, nullptr);
+  EXPECT_EQ(after(Focus{-1})->memory, nullptr);
+}
+
+// ---- clamps -------------------------------------------------------------------------------------
+
+TEST_F(Engines, ClampsShowTheWorldWithoutThem) {
+  open_small();
+  const auto plain = after(TrainOneStep{}, SetPrompt{"a 3 b 7 a ?"});
+  const Clamp clamp{"block0/mlstm/input_gate_pre", 0, 0, 1, 4, 8.0f, true};
+  const auto held = after(SetClamp{clamp});
+  ASSERT_EQ(held->session.clamps.size(), 1u);
+  EXPECT_EQ(held->next->unclamped, plain->next->probabilities);
+  EXPECT_NE(held->next->probabilities, plain->next->probabilities);
+  EXPECT_GT(held->next->kl_nats, 0.0);
+  ASSERT_NE(held->unclamped, nullptr);
+  EXPECT_EQ(held->trace->find(2, clamp.path)->at(0, 0), 8.0f);
+  EXPECT_NE(held->unclamped->find(2, clamp.path)->at(0, 0), 8.0f);
+  EXPECT_EQ(held->trace->steps[0], plain->trace->steps[0]) << "before the clamp nothing changed";
+  expect_exact(held);
+
+  Clamp stronger = clamp;
+  stronger.value = 12.0f;
+  EXPECT_EQ(after(SetClamp{stronger})->session.clamps, std::vector<Clamp>{stronger}) << "replaced";
+  Clamp elsewhere = clamp;
+  elsewhere.head = 1;
+  EXPECT_EQ(after(SetClamp{elsewhere})->session.clamps.size(), 2u);
+
+  const auto grown = after(StepForward{});
+  EXPECT_EQ(grown->unclamped->length(), 7) << "both worlds go on with the same tokens";
+
+  after(EnableClamp{0, false});
+  const auto off = after(EnableClamp{1, false}, SetCursor{5});
+  EXPECT_EQ(off->session.clamps.size(), 2u);
+  EXPECT_EQ(off->unclamped, nullptr);
+  EXPECT_EQ(off->next->probabilities, plain->next->probabilities);
+  EXPECT_EQ(off->next->kl_nats, 0.0);
+
+  after(EnableClamp{1, true}, RemoveClamp{1});
+  const auto removed = after(RemoveClamp{0});
+  EXPECT_TRUE(removed->session.clamps.empty());
+  EXPECT_EQ(removed->next->probabilities, plain->next->probabilities) << "bit for bit";
+  EXPECT_TRUE(removed->next->unclamped.empty());
+
+  after(SetClamp{clamp}, SetClamp{elsewhere});
+  const auto cleared = after(ClearClamps{});
+  EXPECT_TRUE(cleared->session.clamps.empty());
+  EXPECT_EQ(cleared->next->logits, plain->next->logits);
+}
+
+TEST_F(Engines, WrongClampsAreRefused) {
+  open_small();
+  after(SetPrompt{"a 3 b 7"});
+  std::uint64_t failures = 0;
+  for (const Command& command : std::vector<Command>{
+           SetClamp{{"block0/mlstm/v", 0, 0, 0, 4, std::nanf(""), true}},
+           SetClamp{{"block0/mlstm/v", 0, 0, 0, 4, HUGE_VALF, true}}, RemoveClamp{0},
+           RemoveClamp{-1}, EnableClamp{0, true}, EnableClamp{-1, true}})
+    EXPECT_EQ(after(command)->failure.id, ++failures);
+  EXPECT_TRUE(engine_.snapshot()->session.clamps.empty());
+}
+
+TEST_F(Engines, ClampsLiveThroughTraining) {
+  open_small();
+  after(SetPrompt{"a 3 b 7"}, SetClamp{{"block1/slstm/forget_gate_pre", 0, 0, 0, 4, 5.0f, true}});
+  engine_.send(Train{});
+  wait_for([](const Snapshot& s) { return s.train.step >= 30; });
+  const auto paused = after(Pause{});
+  EXPECT_EQ(paused->trace->find(3, "block1/slstm/forget_gate_pre")->at(0, 0), 5.0f);
+  EXPECT_EQ(paused->unclamped->length(), 4);
+  expect_exact(paused);
+}
+
+// ---- saving -------------------------------------------------------------------------------------
+
+TEST_F(Engines, WhatIsSavedIsWhatIsShown) {
+  open_small();
+  const auto path = folder_ / "run.xlab";
+  const SamplerSettings sampler{.greedy = false, .temperature = 0.7, .top_k = 3, .seed = 5};
+  const auto before = after(TrainOneStep{}, SetLearningRateScale{0.25}, SetPrompt{"a 3 b 7 a ?"},
+                            SetSampler{sampler}, StepForward{},
+                            SetClamp{{"block0/mlstm/v", 0, 0, 1, 4, 8.0f, true}});
+  const auto saved = after(Save{path});
+  EXPECT_TRUE(before->unsaved);
+  EXPECT_FALSE(saved->unsaved);
+  EXPECT_EQ(saved->notice_id, before->notice_id + 1);
+  const auto opened = after(OpenRun{path, nullptr}, SetCursor{before->session.cursor});
+  EXPECT_EQ(opened->session.tokens, before->session.tokens);
+  EXPECT_EQ(opened->session.clamps, before->session.clamps);
+  EXPECT_EQ(opened->session.sampler, sampler);
+  EXPECT_EQ(opened->session.prompt_length, 6);
+  EXPECT_EQ(opened->train.step, 1);
+  EXPECT_EQ(opened->train.learning_rate_scale, 0.25);
+  EXPECT_EQ(opened->next->logits, before->next->logits);
+  EXPECT_EQ(opened->next->unclamped, before->next->unclamped);
+  EXPECT_FALSE(opened->unsaved);
+  // Saving again goes to the same file; elsewhere it may fail, and then nothing is lost.
+  after(TrainOneStep{});
+  EXPECT_FALSE(after(Save{})->unsaved);
+  EXPECT_EQ(load_run(path)->trainer->steps_done(), 2);
+  after(TrainOneStep{});
+  const auto failed = after(Save{folder_ / "no" / "such" / "folder.xlab"});
+  EXPECT_THAT(failed->failure.what, HasSubstr("folder.xlab"));
+  EXPECT_TRUE(failed->unsaved);
+  EXPECT_EQ(failed->run_path, path);
+}
+
+TEST_F(Engines, SavingWhileTrainingGoesOn) {
+  open_small();
+  engine_.send(Train{});
+  for (int n = 0; n < 5; ++n) {
+    const auto saved = after(Save{folder_ / "run.xlab"});
+    EXPECT_EQ(saved->failure.id, 0u) << saved->failure.what;
+    EXPECT_EQ(saved->train.state, TrainState::running);
+    EXPECT_LE(load_run(folder_ / "run.xlab")->trainer->steps_done(), saved->train.step);
+  }
+}
+
+// ---- the end ------------------------------------------------------------------------------------
+
+TEST_F(Engines, ClosingWhileTrainingSavesInTime) {
+  const auto path = folder_ / "closed.xlab";
+  open_small();
+  after(SetPrompt{"a 3 b 7 a ?"}, SetClamp{{"block0/mlstm/v", 0, 0, 1, 4, 8.0f, true}}, Train{});
+  wait_for([](const Snapshot& s) { return s.train.step >= 5; });
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(engine_.save_and_stop(path), "");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+  const auto run = load_run(path);
+  EXPECT_GE(run->trainer->steps_done(), 5);
+  EXPECT_EQ(run->session->length(), 6) << "the sequence on screen is saved too";
+  EXPECT_EQ(run->session->clamps().size(), 1u);
+  // Afterwards nothing hangs and nothing happens.
+  const auto last = engine_.snapshot();
+  engine_.send(Train{});
+  engine_.flush();
+  EXPECT_EQ(engine_.snapshot(), last);
+}
+
+TEST_F(Engines, ClosingDoesNotWaitForALongStep) {
+  // One step takes seconds: eight thousand tokens one after the other, in a wide model.
+  open_small("parity", [](RunSpec& spec) {
+    spec.model->embedding_dim = 128;
+    spec.model->num_blocks = 6;
+    spec.model->slstm_at = {0, 1, 2, 3, 4, 5};
+    spec.train->batch_size = 1;
+    spec.train->sequence_length = 1 << 13;
+  });
+  after(SetPrompt{"1 0 1"}, Train{});
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(engine_.save_and_stop(folder_ / "closed.xlab"), "");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+  EXPECT_EQ(load_run(folder_ / "closed.xlab")->trainer->steps_done(), 0);
+}
+
+TEST_F(Engines, ClosingDoesNotWaitForALongSequence) {
+  put_file(folder_ / "text.txt", "abcdefghijklmnopqrstuvwxyz");
+  after(OpenText{folder_ / "text.txt"});
+  engine_.send(SetPrompt{[] {
+    std::string prompt;
+    for (int i = 0; i < 8000; ++i) prompt += static_cast<char>('a' + i * 7 % 26);
+    return prompt;
+  }()});
+  engine_.send(StepForward{});
+  engine_.send(TakeToken{3});
+  engine_.send(TrainOneStep{});
+  wait_for([](const Snapshot& s) { return s.session.tokens.size() >= 8000; });
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(engine_.save_and_stop(folder_ / "closed.xlab"), "");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+  EXPECT_GE(load_run(folder_ / "closed.xlab")->session->length(), 8000);
+}
+
+TEST_F(Engines, ClosingWithNothingToSaveSavesNothing) {
+  const auto path = folder_ / "closed.xlab";
+  open_small();
+  EXPECT_EQ(engine_.save_and_stop(path), "");
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST_F(Engines, ClosingSaysWhatWentWrong) {
+  open_small();
+  after(TrainOneStep{});
+  EXPECT_THAT(engine_.save_and_stop(folder_ / "no" / "such" / "folder.xlab"),
+              HasSubstr("folder.xlab"));
+}
+
+TEST(EngineLife, MayEndAtAnyMoment) {
+  for (int n = 0; n < 30; ++n) {
+    std::atomic<int> published = 0;
+    Engine engine([&] { ++published; });
+    if (n % 3 != 0) engine.send(NewRun{"recall", small_spec()});
+    if (n % 3 == 2) engine.send(Train{});
+    for (int m = 0; m < n % 7; ++m) engine.send(StepForward{});
+    if (n % 5 == 0) engine.flush();
+  }
+}
+
+TEST(EngineLife, ClosingAtAnyMomentSavesInTime) {
+  const TemporaryFolder folder;
+  Random random(5);
+  const auto below = [&](int n) {
+    return static_cast<int>(random.below(static_cast<std::uint64_t>(n)));
+  };
+  for (int n = 0; n < 40; ++n) {
+    const auto path = folder / ("closed" + std::to_string(n));
+    Engine engine([] {});
+    engine.send(NewRun{"recall", below(2) ? "" : small_spec()});
+    engine.send(SetPrompt{"a 3 b 7 a ?"});
+    if (below(2)) engine.send(Train{});
+    if (below(2)) engine.send(SetClamp{{"block0/mlstm/v", 0, 0, 0, 9, 1.0f, true}});
+    if (below(2)) engine.send(SetPlaySpeed{1000.0});
+    if (below(2)) engine.send(Play{});
+    if (below(3) == 0) engine.send(Save{folder / "saved.xlab"});
+    for (int m = below(6); m > 0; --m) engine.send(StepForward{});
+    // The moment is counted in snapshots seen.
+    for (int seen = below(200); seen > 0; --seen) engine.snapshot();
+    if (below(2)) engine.flush();
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(engine.save_and_stop(path), "");
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+    if (engine.snapshot()->unsaved) {
+      EXPECT_TRUE(std::filesystem::exists(path));
+    }
+    if (std::filesystem::exists(path)) {
+      EXPECT_GE(load_run(path)->session->length(), 6);
+    }
+  }
+}
+
+// ---- snapshots and threads ----------------------------------------------------------------------
+
+/// Every plain value of a snapshot that a later step could have changed under a reader's eyes.
+std::size_t digest(const Snapshot& s) {
+  std::size_t sum = 0;
+  const auto mix = [&](auto value) {
+    sum = sum * 1099511628211u + std::hash<decltype(value)>{}(value);
+  };
+  mix(s.id);
+  mix(s.train.step);
+  mix(s.train.loss);
+  for (const int token : s.session.tokens) mix(token);
+  for (const float x : s.session.surprise) mix(x);
+  if (s.losses) {
+    for (const LossPoint& point : *s.losses) mix(point.loss);
+  }
+  if (s.next) {
+    for (const float x : s.next->logits) mix(x);
+  }
+  if (s.memory) {
+    for (const float x : s.memory->C) mix(x);
+  }
+  if (s.trace) {
+    for (const auto& step : s.trace->steps) {
+      for (const auto& [path, value] : step->values) {
+        for (const float x : value.values) mix(x);
+      }
+    }
+  }
+  return sum;
+}
+
+TEST_F(Engines, SnapshotsNeverChange) {
+  open_small();
+  after(SetPrompt{"a 3 b 7"}, SetPlaySpeed{500.0}, Play{}, Train{});
+  std::vector<std::pair<SnapshotPtr, std::size_t>> kept;
+  std::uint64_t seen = 0;
+  for (int n = 0; n < 20; ++n) {
+    const auto snapshot = wait_for([&](const Snapshot& s) { return s.id > seen; });
+    seen = snapshot->id;
+    kept.emplace_back(snapshot, digest(*snapshot));
+  }
+  after(Pause{}, StopPlaying{}, ClearClamps{}, Rewind{}, TakeToken{3},
+        NewRun{"copy", small_spec()});
+  for (const auto& [snapshot, before] : kept) EXPECT_EQ(digest(*snapshot), before);
+}
+
+TEST_F(Engines, StandWhateverManyThreadsSend) {
+  open_small();
+  constexpr int kThreads = 4, kCommands = 120;
+  std::atomic<bool> reading = true;
+  std::thread reader([&] {
+    std::uint64_t last = 0;
+    std::size_t sum = 0;
+    while (reading) {
+      const auto snapshot = engine_.snapshot();
+      EXPECT_GE(snapshot->id, last) << "time does not run backwards";
+      last = snapshot->id;
+      sum += digest(*snapshot);
+      if (snapshot->model) {
+        EXPECT_EQ(snapshot->session.surprise.size(), snapshot->session.tokens.size());
+        EXPECT_LT(snapshot->session.cursor, static_cast<int>(snapshot->session.tokens.size()));
+      }
+      std::this_thread::yield();
+    }
+    EXPECT_NE(sum, 0u);
+  });
+  const auto send_all = [&](std::uint64_t seed) {
+    Random random(seed);
+    const auto below = [&](int n) {
+      return static_cast<int>(random.below(static_cast<std::uint64_t>(n)));
+    };
+    for (int n = 0; n < kCommands; ++n) {
+      switch (below(22)) {
+        case 0:
+          engine_.send(Train{});
+          break;
+        case 1:
+          engine_.send(Pause{});
+          break;
+        case 2:
+          engine_.send(TrainOneStep{});
+          break;
+        case 3:
+          engine_.send(SetStepLimit{below(50)});
+          break;
+        case 4:
+          engine_.send(SetPrompt{below(2) ? "a 3 b 4 a ?" : "nonsense"});
+          break;
+        case 5:
+          engine_.send(NewSample{});
+          break;
+        case 6:
+          engine_.send(SetCursor{below(30) - 5});
+          break;
+        case 7:
+          engine_.send(StepForward{});
+          break;
+        case 8:
+          engine_.send(StepBack{});
+          break;
+        case 9:
+          engine_.send(Play{});
+          break;
+        case 10:
+          engine_.send(StopPlaying{});
+          break;
+        case 11:
+          engine_.send(SetPlaySpeed{below(1000) + 1.0});
+          break;
+        case 12:
+          engine_.send(Rewind{});
+          break;
+        case 13:
+          engine_.send(TakeToken{below(23) - 1});
+          break;
+        case 14:
+          engine_.send(SetSampler{{.greedy = false, .temperature = 0.5 * below(5)}});
+          break;
+        case 15:
+          engine_.send(Focus{below(5) - 1});
+          break;
+        case 16:
+          engine_.send(SetClamp{{below(2) ? "block0/mlstm/v" : "block1/slstm/cell_input_pre",
+                                 below(3), below(9), below(8), below(12), 2.0f, below(3) > 0}});
+          break;
+        case 17:
+          engine_.send(RemoveClamp{below(3)});
+          break;
+        case 18:
+          engine_.send(EnableClamp{below(3), below(2) == 0});
+          break;
+        case 19:
+          engine_.send(ClearClamps{});
+          break;
+        case 20:
+          if (below(6) == 0) engine_.send(NewRun{"recall", small_spec()});
+          if (below(6) == 0) engine_.send(RestartRun{});
+          if (below(6) == 0) engine_.send(Save{folder_ / "hammered.xlab"});
+          break;
+        default:
+          engine_.flush();
+      }
+    }
+  };
+  std::vector<std::thread> senders;
+  for (std::uint64_t seed = 1; seed <= kThreads; ++seed) senders.emplace_back(send_all, seed);
+  for (std::thread& sender : senders) sender.join();
+  const auto end = after(Pause{}, StopPlaying{});
+  reading = false;
+  reader.join();
+  EXPECT_EQ(end->train.state, TrainState::idle);
+  EXPECT_FALSE(end->session.playing);
+  expect_exact(end);
+}
+
+TEST_F(Engines, FlushReturnsWhileTrainingAndPlayingGoOn) {
+  open_small();
+  after(SetPrompt{"a 3 b 7"}, SetPlaySpeed{1000.0}, Train{}, Play{});
+  for (int n = 0; n < 50; ++n) {
+    const auto snapshot = after(Focus{n % 3});
+    EXPECT_EQ(snapshot->train.state, TrainState::running);
+    EXPECT_TRUE(snapshot->session.playing);
+    EXPECT_EQ(snapshot->memory ? snapshot->memory->block : 1, n % 3);
+    EXPECT_EQ(snapshot->trace->length(), static_cast<int>(snapshot->session.tokens.size()));
+  }
+}
+
+}  // namespace
+}  // namespace xlab::tests

@@ -1,0 +1,332 @@
+// Sessions: going back, branching and editing compute exactly what is needed, and give exactly what
+// a fresh computation gives.
+#include "core/session.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "core/sampler.hpp"
+#include "core/sequence.hpp"
+#include "core/task.hpp"
+#include "tests/small_models.hpp"
+
+namespace xlab::tests {
+namespace {
+
+using testing::HasSubstr;
+
+class Sessions : public testing::Test {
+ protected:
+  Sessions() { session_.set_tokens(tokens_); }
+
+  Session fresh(const std::vector<int>& tokens, std::vector<Clamp> clamps = {}) const {
+    Session session(model_);
+    session.set_tokens(tokens);
+    session.set_clamps(std::move(clamps));
+    session.compute_all();
+    return session;
+  }
+  static Clamp clamp(int begin, int end, float value = 5.0f) {
+    return {"block0/mlstm/input_gate_pre", 0, 0, begin, end, value, true};
+  }
+  /// Everything that can be seen of two sessions is the same, bit for bit.
+  static void expect_same(const Session& a, const Session& b) {
+    EXPECT_EQ(a.tokens(), b.tokens());
+    ASSERT_EQ(a.computed(), b.computed());
+    for (std::size_t t = 0; t < a.steps().size(); ++t) {
+      EXPECT_EQ(a.steps()[t].logits, b.steps()[t].logits) << t;
+      EXPECT_EQ(a.steps()[t].surprise, b.steps()[t].surprise) << t;
+      const auto& x = a.steps()[t].trace->values;
+      const auto& y = b.steps()[t].trace->values;
+      ASSERT_EQ(x.size(), y.size());
+      for (const auto& [path, value] : x) EXPECT_EQ(value.values, y.at(path).values) << path;
+    }
+  }
+
+  const std::vector<int> tokens_ = some_tokens(10, 7);
+  const Model model_ = filled_model(small_mixed(), DType::f32);
+  Session session_{model_};
+};
+
+TEST_F(Sessions, ComputeOneTokenAtATime) {
+  EXPECT_EQ(session_.length(), 10);
+  for (int t = 0; t < 10; ++t) {
+    EXPECT_EQ(session_.computed(), t);
+    EXPECT_FALSE(session_.complete());
+    EXPECT_TRUE(session_.compute_one());
+    EXPECT_EQ(session_.trace()->length(), t + 1);
+  }
+  EXPECT_TRUE(session_.complete());
+  EXPECT_FALSE(session_.compute_one());
+  EXPECT_EQ(session_.computed(), 10);
+}
+
+TEST_F(Sessions, AnEmptyOneIsCompleteAndCannotBreak) {
+  Session empty(model_);
+  EXPECT_TRUE(empty.complete());
+  EXPECT_FALSE(empty.compute_one());
+  EXPECT_EQ(empty.trace()->length(), 0);
+  EXPECT_EQ(empty.full_reason(), "");
+  empty.truncate(3);
+  empty.invalidate();
+  empty.set_clamps({clamp(0, 5)});
+  EXPECT_EQ(empty.length(), 0);
+}
+
+TEST_F(Sessions, SurpriseIsTheNegativeLogProbability) {
+  session_.compute_all();
+  EXPECT_EQ(session_.steps()[0].surprise, 0.0f);
+  for (std::size_t t = 1; t < tokens_.size(); ++t) {
+    const auto p = probabilities_of(session_.steps()[t - 1].logits);
+    EXPECT_NEAR(session_.steps()[t].surprise, -std::log(p[static_cast<std::size_t>(tokens_[t])]),
+                1e-6);
+  }
+}
+
+TEST_F(Sessions, GoingBackKeepsWhatWasComputed) {
+  session_.compute_all();
+  const Session whole = session_;
+  session_.truncate(6);
+  EXPECT_EQ(session_.length(), 6);
+  EXPECT_EQ(session_.computed(), 6);
+  EXPECT_EQ(session_.steps()[5].after, whole.steps()[5].after) << "the state is shared";
+  for (int t = 6; t < 10; ++t) session_.append(tokens_[static_cast<std::size_t>(t)]);
+  EXPECT_EQ(session_.computed(), 6);
+  session_.compute_all();
+  expect_same(session_, whole);
+  session_.truncate(-5);
+  EXPECT_EQ(session_.length(), 0);
+  session_.truncate(100);
+  EXPECT_EQ(session_.length(), 0);
+}
+
+TEST_F(Sessions, ACopyIsABranch) {
+  session_.compute_all();
+  const Session whole = session_;
+  Session branch = session_;
+  branch.truncate(4);
+  branch.append((tokens_[4] + 1) % 7);
+  branch.compute_all();
+  expect_same(session_, whole);
+  std::vector<int> expected(tokens_.begin(), tokens_.begin() + 4);
+  expected.push_back((tokens_[4] + 1) % 7);
+  expect_same(branch, fresh(expected));
+  for (std::size_t t = 0; t < 4; ++t) EXPECT_EQ(branch.steps()[t].after, whole.steps()[t].after);
+}
+
+TEST_F(Sessions, NewTokensKeepTheCommonBeginning) {
+  session_.compute_all();
+  std::vector<int> changed = tokens_;
+  changed[7] = (changed[7] + 1) % 7;
+  session_.set_tokens(changed);
+  EXPECT_EQ(session_.computed(), 7);
+  session_.compute_all();
+  expect_same(session_, fresh(changed));
+
+  session_.set_tokens({changed.begin(), changed.begin() + 3});
+  EXPECT_EQ(session_.computed(), 3);
+  session_.set_tokens(changed);
+  EXPECT_EQ(session_.computed(), 3);
+  session_.compute_all();
+  session_.set_tokens(changed);
+  EXPECT_EQ(session_.computed(), 10);
+  changed.front() = (changed.front() + 1) % 7;
+  session_.set_tokens(changed);
+  EXPECT_EQ(session_.computed(), 0);
+}
+
+TEST_F(Sessions, ClampsComputeOnlyWhatTheyChange) {
+  session_.compute_all();
+  const auto after_setting = [&](std::vector<Clamp> clamps) {
+    session_.set_clamps(clamps);
+    const int kept = session_.computed();
+    session_.compute_all();
+    expect_same(session_, fresh(tokens_, clamps));
+    return kept;
+  };
+  EXPECT_EQ(after_setting({clamp(6, 8)}), 6);
+  EXPECT_EQ(after_setting({clamp(6, 8)}), 10) << "the same again";
+  EXPECT_EQ(after_setting({clamp(6, 8, 1.0f)}), 6) << "another value";
+  EXPECT_EQ(after_setting({clamp(6, 8, 1.0f), clamp(9, 10)}), 9) << "one more";
+  EXPECT_EQ(after_setting({clamp(9, 10)}), 6) << "one less";
+  Clamp off = clamp(2, 3);
+  off.enabled = false;
+  EXPECT_EQ(after_setting({clamp(9, 10), off}), 10) << "a disabled one has no effect";
+  EXPECT_EQ(after_setting({clamp(9, 10), clamp(2, 3)}), 2) << "until it is enabled";
+  EXPECT_EQ(after_setting({clamp(9, 10), off}), 2) << "and disabled again";
+  EXPECT_EQ(after_setting({clamp(9, 10), clamp(50, 60)}), 10) << "beyond the end";
+  EXPECT_EQ(after_setting({clamp(9, 10), clamp(-5, 1)}), 0) << "from before the beginning";
+  EXPECT_EQ(after_setting({}), 0);
+}
+
+TEST_F(Sessions, RemovingClampsGivesBackTheSameBits) {
+  session_.compute_all();
+  const Session plain = session_;
+  session_.set_clamps({clamp(3, 7)});
+  session_.compute_all();
+  EXPECT_NE(session_.steps()[9].logits, plain.steps()[9].logits);
+  session_.set_clamps({});
+  session_.compute_all();
+  expect_same(session_, plain);
+}
+
+TEST_F(Sessions, OldStatesAreNeverWrittenTo) {
+  session_.compute_all();
+  const auto state = session_.steps()[4].after;
+  std::vector<Tensor> copies;
+  for (const CellState& cell : state->cells)
+    for (const auto& [name, tensor] : cell.tensors()) copies.push_back(tensor.clone());
+  session_.set_clamps({clamp(0, 10)});
+  session_.compute_all();
+  session_.truncate(5);
+  session_.append(3);
+  session_.compute_all();
+  std::size_t at = 0;
+  for (const CellState& cell : state->cells)
+    for (const auto& [name, tensor] : cell.tensors())
+      EXPECT_EQ(std::memcmp(tensor.raw(), copies[at++].raw(), tensor.bytes()), 0) << name;
+}
+
+TEST_F(Sessions, InvalidatingComputesEverythingAgain) {
+  session_.compute_all();
+  const Session before = session_;
+  session_.invalidate();
+  EXPECT_EQ(session_.computed(), 0);
+  EXPECT_EQ(session_.trace()->length(), 0);
+  session_.compute_all();
+  expect_same(session_, before);
+}
+
+TEST_F(Sessions, RefusedTokensChangeNothing) {
+  session_.compute_all();
+  const Session before = session_;
+  EXPECT_THROW(session_.set_tokens({0, 7}), Error);
+  EXPECT_THROW(session_.set_tokens({-1}), Error);
+  EXPECT_THROW(session_.append(7), Error);
+  EXPECT_THROW(session_.append(-1), Error);
+  expect_same(session_, before);
+  EXPECT_THROW(session_.set_clamps(std::vector<Clamp>(Session::kMostClamps + 1)), Error);
+  EXPECT_TRUE(session_.clamps().empty());
+}
+
+TEST_F(Sessions, FitIntoTheirMemory) {
+  // What a token keeps is at least its state, logits and recordings.
+  for (const auto& [name, spec] : small_models()) {
+    const Model model = filled_model(spec, DType::f32);
+    Session session(model);
+    session.set_tokens({0});
+    session.compute_all();
+    const SessionStep& step = session.steps().front();
+    std::size_t bytes = step.after->bytes() + step.logits.size() * sizeof(float);
+    for (const auto& [path, value] : step.trace->values)
+      bytes += path.size() + value.values.size() * sizeof(float);
+    EXPECT_LE(static_cast<double>(session.most_tokens()) * static_cast<double>(bytes),
+              static_cast<double>(Session::kMostBytes))
+        << name;
+    EXPECT_GT(session.most_tokens(), 10'000) << name;
+  }
+}
+
+TEST(SessionLimits, AFullSequenceSaysSo) {
+  // One state of this model takes 4096 x 4096 numbers.
+  ModelSpec spec = small_mlstm();
+  spec.num_blocks = 1;
+  spec.embedding_dim = 64;
+  spec.mlstm = MlstmSpec{.num_heads = 1, .proj_factor = 64, .round_proj_up_to_multiple_of = 64};
+  const Model model(spec);  // zeros will do
+  Session session(model);
+  const int most = session.most_tokens();
+  ASSERT_GE(most, 1);
+  ASSERT_LT(most, 32);
+  const auto tokens = [](int count) { return std::vector<int>(static_cast<std::size_t>(count)); };
+  session.set_tokens(tokens(most - 1));
+  EXPECT_EQ(session.full_reason(), "");
+  session.append(1);
+  EXPECT_THAT(session.full_reason(), HasSubstr("full"));
+  EXPECT_THROW(session.append(1), Error);
+  EXPECT_EQ(session.length(), most);
+  EXPECT_THROW(session.set_tokens(tokens(most + 1)), Error);
+  EXPECT_EQ(session.length(), most);
+  session.truncate(most - 1);
+  EXPECT_EQ(session.full_reason(), "");
+  session.append(2);
+}
+
+// ---- the sequence on screen: an edited session and its unclamped twin ---------------------------
+
+TEST_F(Sessions, ASequenceHasATwinWhileThereAreClamps) {
+  session_.compute_all();
+  Sequence sequence(session_);
+  const auto task = make_task("parity");
+  Snapshot snapshot;
+  sequence.describe(*task, snapshot);
+  sequence.describe_cursor(9, 0, model_, {}, snapshot);
+  EXPECT_EQ(snapshot.unclamped, nullptr);
+  EXPECT_TRUE(snapshot.next->unclamped.empty());
+  EXPECT_EQ(snapshot.next->kl_nats, 0.0);
+  const auto plain = *snapshot.next;
+
+  sequence.set_clamps({clamp(4, 10)});
+  EXPECT_FALSE(sequence.complete());
+  EXPECT_EQ(sequence.computed(), 4);
+  sequence.compute_all();
+  sequence.describe(*task, snapshot);
+  sequence.describe_cursor(9, 0, model_, {}, snapshot);
+  ASSERT_NE(snapshot.unclamped, nullptr);
+  EXPECT_EQ(snapshot.unclamped->length(), 10);
+  EXPECT_EQ(snapshot.next->unclamped, plain.probabilities);
+  EXPECT_NE(snapshot.next->probabilities, plain.probabilities);
+  double kl = 0.0;
+  for (std::size_t i = 0; i < plain.probabilities.size(); ++i)
+    kl += plain.probabilities[i] *
+          std::log(plain.probabilities[i] / static_cast<double>(snapshot.next->probabilities[i]));
+  EXPECT_NEAR(snapshot.next->kl_nats, kl, 1e-6);
+  EXPECT_GT(snapshot.next->kl_nats, 0.0);
+
+  sequence.append(2);
+  sequence.compute_all();
+  sequence.truncate(10);
+  sequence.set_clamps({});
+  EXPECT_TRUE(sequence.complete()) << "the unclamped world is known already";
+  sequence.describe(*task, snapshot);
+  sequence.describe_cursor(9, 0, model_, {}, snapshot);
+  EXPECT_EQ(snapshot.unclamped, nullptr);
+  EXPECT_EQ(snapshot.next->logits, plain.logits);
+}
+
+TEST_F(Sessions, TheMatrixMemoryIsShownWithTheOneBefore) {
+  session_.compute_all();
+  const Sequence sequence(session_);
+  const auto at = [&](int cursor, int block) {
+    Snapshot snapshot;
+    sequence.describe_cursor(cursor, block, model_, {}, snapshot);
+    return snapshot.memory;
+  };
+  const auto first = at(0, 0), fourth = at(3, 2), fifth = at(4, 2);
+  ASSERT_TRUE(first && fourth && fifth);
+  EXPECT_EQ(first->previous, std::vector<float>(first->C.size(), 0.0f));
+  EXPECT_EQ(fifth->previous, fourth->C);
+  EXPECT_EQ(fifth->C.size(),
+            static_cast<std::size_t>(fifth->heads * fifth->key_dim * fifth->value_dim));
+  EXPECT_EQ(at(4, 1), nullptr) << "an sLSTM block has none";
+  for (const int block : {-1, 3, 1 << 30}) EXPECT_EQ(at(4, block), nullptr);
+  for (const int cursor : {-1, 10, 1 << 30}) EXPECT_EQ(at(cursor, 0), nullptr);
+}
+
+TEST_F(Sessions, ExpectedAnswersStandOneAhead) {
+  const auto task = make_task("recall");
+  const Model model = filled_model(task->default_model(), DType::f32);
+  Session session(model);
+  session.set_tokens(task->encode("a 3 b 7 a ? 3 c"));
+  Snapshot snapshot;
+  Sequence(session).describe(*task, snapshot);
+  const int three = task->encode("3").front();
+  EXPECT_EQ(snapshot.session.expected, (std::vector<int>{-1, -1, -1, -1, -1, -1, three, -1, -1}));
+  EXPECT_EQ(snapshot.session.surprise.size(), snapshot.session.tokens.size());
+}
+
+}  // namespace
+}  // namespace xlab::tests
