@@ -8,7 +8,8 @@ namespace xlab::ui {
 
 /// One value of the model at one time step.
 struct ValueRef {
-  std::string path;  ///< e.g. "block0/mlstm/forget_gate"; "C" and "write" for the matrix memory
+  /// e.g. "block0/mlstm/forget_gate"; "block0/mlstm/C" and ".../write" for the matrix memory
+  std::string path;
   int step = 0;
   int head = 0;
   int unit = 0;  ///< index within the head; for a matrix key * value_dim + value

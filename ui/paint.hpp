@@ -55,6 +55,8 @@ class Painter {
   const Palette& palette() const { return palette_; }
   /// Logical pixels at 100 % in pixels of this scene.
   float px(float logical) const { return logical * scale_; }
+  /// Width of the palette's lines at this scale.
+  float line_width() const { return palette_.line_width * scale_; }
   float line_height() const;
 
   ImVec2 measure(std::string_view text, Weight weight = Weight::regular) const;

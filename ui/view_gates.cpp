@@ -362,6 +362,17 @@ class GatesView : public View {
       const float half = std::max(h / 2, painter.px(1.5f));
       return Box{{box.min.x, middle - half}, {box.max.x, middle + half}};
     };
+    // Held cells are framed: only one unit's curve shows its handles.
+    for (const Clamp& c : scene.snapshot.session.clamps) {
+      const int last = std::min(c.end, window_.first() + window_.count()) - 1;
+      const int first = std::max(c.begin, window_.first());
+      if (!c.enabled || c.path != path + "_pre" || c.head != head || last < first) continue;
+      if (c.unit < 0 || c.unit >= look.strip.units) continue;
+      const Box row = row_box(c.unit);
+      painter.outline({{window_.column(first).min.x, row.min.y - 1},
+                       {window_.column(last).max.x, row.max.y + 1}},
+                      palette.text, painter.px(1.5f));
+    }
     // mLSTM's n runs over keys, not over units, so there is no curve of the row to point at.
     const bool selects = block.kind == "slstm" || lane.curves.front().value == "output_gate";
     if (selects) {
@@ -379,7 +390,7 @@ class GatesView : public View {
       hovered_ = ValueRef{path, step, head, u};
       painter.outline({{window_.column(step).min.x, row_box(u).min.y},
                        {window_.column(step).max.x, row_box(u).max.y}},
-                      palette.text, palette.line_width);
+                      palette.text, painter.line_width());
       if (selects) next_preview_ = u;
       describe(scene, trace, *hovered_, false);
       if (mouse.pressed) {
@@ -473,8 +484,9 @@ class GatesView : public View {
     };
     for (const Series& ghost : ghosts) {
       const bool stepped = lane.curves.front().gate == 'm';
-      draw_curve(painter, box, axis, xs_of(ghost), ghost.values,
-                 {with_alpha(palette.muted_text, 0.75f), palette.line_width, Dash::solid, stepped});
+      draw_curve(
+          painter, box, axis, xs_of(ghost), ghost.values,
+          {with_alpha(palette.muted_text, 0.75f), painter.line_width(), Dash::solid, stepped});
     }
     bool any = false;
     // Faint ones first, so that the focused head is on top.
@@ -529,15 +541,15 @@ class GatesView : public View {
       if (spec.value != value) continue;
       GateStyle style = gate_style(palette, spec.gate);
       if (spec.secondary) {
-        return {palette.muted_text, palette.line_width * 0.8f, Dash::dotted, false};
+        return {palette.muted_text, painter.line_width() * 0.8f, Dash::dotted, false};
       }
       const bool strong = curve.head == focused;
       // A style's width tells gates apart; strength tells heads apart.
-      const float width = palette.line_width * style.width * (strong ? 1.6f : 0.7f);
+      const float width = painter.line_width() * style.width * (strong ? 1.6f : 0.7f);
       const float faint = palette.name == PaletteName::dark ? 0.7f : 0.45f;
       return {with_alpha(style.colour, strong ? 1.0f : faint), width, style.dash, style.stepped};
     }
-    return {palette.text, palette.line_width, Dash::solid, false};
+    return {palette.text, painter.line_width(), Dash::solid, false};
   }
 
   /// Points of the focused head, where they can be told apart: there is something to take hold of.
@@ -570,8 +582,9 @@ class GatesView : public View {
         const GateStyle style = gate_style(palette, curve.gate);
         const Stroke stroke =
             curve.secondary
-                ? Stroke{palette.muted_text, palette.line_width * 0.8f, Dash::dotted, false}
-                : Stroke{style.colour, palette.line_width * style.width * 1.4f, style.dash, false};
+                ? Stroke{palette.muted_text, painter.line_width() * 0.8f, Dash::dotted, false}
+                : Stroke{style.colour, painter.line_width() * style.width * 1.4f, style.dash,
+                         false};
         painter.line({sample.min.x, sample.centre().y},
                      {sample.max.x - painter.px(2), sample.centre().y}, stroke);
         row.cut_left(painter.px(2));
@@ -592,7 +605,7 @@ class GatesView : public View {
     if (!window_.shows(cursor)) return;
     const float x = window_.x(cursor);
     painter.line({x, box.min.y}, {x, box.max.y},
-                 {with_alpha(painter.palette().cursor, 0.8f), painter.palette().line_width});
+                 {with_alpha(painter.palette().cursor, 0.8f), painter.line_width()});
   }
 
   /// Rings where another view points at a value of this lane, and a square where one is pinned.
@@ -700,7 +713,7 @@ class GatesView : public View {
       const float y = std::clamp(axis.y(c.value, box), box.min.y, box.max.y);
       const ImU32 colour = strong ? palette.text : palette.muted_text;
       if (last > first) {
-        painter.line({window_.x(first), y}, {window_.x(last), y}, {colour, palette.line_width});
+        painter.line({window_.x(first), y}, {window_.x(last), y}, {colour, painter.line_width()});
       }
       const int stride = window_.column_width() > 3 * r ? 1 : std::max(last - first, 1);
       for (int step = first; step <= last; step += stride) {

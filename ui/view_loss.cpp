@@ -118,7 +118,7 @@ class LossView : public View {
     if (uniform > axis.low && uniform < axis.high) {
       const float y = std::floor(axis.y(uniform, rest)) + 0.5f;
       painter.line({rest.min.x, y}, {rest.max.x, y},
-                   {palette.muted_text, palette.line_width * 0.8f, Dash::dashed});
+                   {palette.muted_text, painter.line_width() * 0.8f, Dash::dashed});
       const std::string label = fmt::format("uniform guess {}", short_number(uniform));
       if (rest.width() > painter.measure(label).x + painter.px(60) && rest.height() > 4 * line) {
         const float top = y - line - 1 > rest.min.y ? y - line - 1 : y + 1;
@@ -137,8 +137,8 @@ class LossView : public View {
       smoothed.push_back(point.smoothed);
     }
     draw_curve(painter, rest, axis, xs, raw,
-               {with_alpha(palette.accent, 0.35f), std::max(1.0f, palette.line_width * 0.7f)});
-    draw_curve(painter, rest, axis, xs, smoothed, {palette.accent, palette.line_width * 1.5f});
+               {with_alpha(palette.accent, 0.35f), std::max(1.0f, painter.line_width() * 0.7f)});
+    draw_curve(painter, rest, axis, xs, smoothed, {palette.accent, painter.line_width() * 1.5f});
     current(painter, rest, axis, {xs.back(), smoothed.back()});
 
     const Touch mouse = touch("plot", rest);
@@ -195,8 +195,8 @@ class LossView : public View {
                    {sample.max.x - painter.px(4), sample.centre().y}, stroke);
       painter.text_in(text, palette.muted_text, word, Align::left);
     };
-    key("smoothed", {palette.accent, palette.line_width * 1.5f});
-    key("every step", {with_alpha(palette.accent, 0.35f), palette.line_width});
+    key("smoothed", {palette.accent, painter.line_width() * 1.5f});
+    key("every step", {with_alpha(palette.accent, 0.35f), painter.line_width()});
     painter.text_in(row, palette.muted_text, "training step");
   }
 

@@ -307,7 +307,7 @@ class MemoryView : public View {
               part(shown.cells, head, shown.keys * shown.values), shown.keys, shown.values,
               colours);
     painter.outline({{map.min.x - 1, map.min.y - 1}, {map.max.x + 1, map.max.y + 1}},
-                    chosen ? palette.accent : palette.grid, chosen ? palette.line_width : 1.0f);
+                    chosen ? palette.accent : palette.grid, chosen ? painter.line_width() : 1.0f);
     if (!shown.n.empty()) {
       draw_heat(painter, scene.images, fmt::format("memory/n{}", head), strip,
                 part(shown.n, head, shown.keys), shown.keys, 1, n_colours);
@@ -460,7 +460,7 @@ class MemoryView : public View {
       shared |= draw_heat(painter, scene.images, fmt::format("memory/c{}", head), row,
                           part(ratio, head, c->dim), 1, c->dim, colours);
       painter.outline(row, chosen ? palette.accent : palette.grid,
-                      chosen ? palette.line_width : 1.0f);
+                      chosen ? painter.line_width() : 1.0f);
       const float w = row.width() / static_cast<float>(c->dim);
       const Touch mouse = touch("strip", row);
       if ((mouse.hovered || mouse.held) && w > 0.0f) {

@@ -300,7 +300,7 @@ class NextView : public View {
     }
     const float ghost = value_of(next.unclamped, token);
     if (!next.unclamped.empty() && std::isfinite(ghost)) {
-      const float width = std::max(1.0f, palette.line_width * 0.8f);
+      const float width = std::max(1.0f, painter.line_width() * 0.8f);
       const Box outline{track.min, {std::max(end(ghost), track.min.x + 1.0f), track.max.y}};
       // Too narrow for an outline: one line at its end.
       if (outline.width() < 3 * width) {
@@ -324,7 +324,7 @@ class NextView : public View {
                               }}};
     if (ghosts) {
       keys.push_back({"without clamps", "no clamps", [&](const Box& box) {
-                        painter.outline(box, palette.text, palette.line_width * 0.8f);
+                        painter.outline(box, palette.text, painter.line_width() * 0.8f);
                       }});
     }
     if (drawn) {
@@ -333,8 +333,8 @@ class NextView : public View {
                       }});
     }
     keys.push_back({"right answer", "right", [&](const Box& box) {
-                      painter.text({box.min.x, box.centre().y - painter.line_height() / 2},
-                                   palette.text, "✓", Weight::bold);
+                      painter.text_in({{box.min.x, row.min.y}, {box.max.x, row.max.y}},
+                                      palette.text, "✓", Align::centre, Weight::bold);
                     }});
     const float swatch = painter.px(14), gap = painter.px(4), apart = painter.px(12);
     float full = 0.0f;

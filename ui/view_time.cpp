@@ -338,7 +338,7 @@ class TimeView : public View {
     if (!std::isfinite(surprise)) painter.hatch(box, IM_COL32_BLACK);
     const bool here = t == session.cursor;
     painter.outline(box, here ? palette.cursor : palette.grid,
-                    here ? 2.0f * palette.line_width : 1.0f, painter.px(3));
+                    here ? 2.0f * painter.line_width() : 1.0f, painter.px(3));
     const int token = session.tokens[static_cast<std::size_t>(t)];
     const ImU32 ink = readable_on(fill);
     painter.text_in(box.inset(painter.px(2), 0), later ? with_alpha(ink, 0.7f) : ink,
@@ -379,7 +379,7 @@ class TimeView : public View {
     if (at < 1 || at >= static_cast<int>(session.tokens.size()) || !window_.shows(at)) return;
     const float x = std::floor(window_.column(at).min.x) + 0.5f;
     painter.line({x, marks.min.y}, {x, lowest.max.y},
-                 {palette.muted_text, palette.line_width, Dash::dashed});
+                 {palette.muted_text, painter.line_width(), Dash::dashed});
     const float room = painter.px(90);
     painter.text_in(
         {{std::max(x - room, marks.min.x), marks.min.y}, {x - painter.px(4), marks.max.y}},
@@ -408,7 +408,7 @@ class TimeView : public View {
     painter.list().PopClipRect();
     const float guess = std::floor(axis.y(uniform, bars)) + 0.5f;
     painter.line({bars.min.x, guess}, {bars.max.x, guess},
-                 {palette.muted_text, palette.line_width, Dash::dashed});
+                 {palette.muted_text, painter.line_width(), Dash::dashed});
     for (int t = std::max(1, window_.first()); t < window_.first() + window_.count(); ++t) {
       if (t >= static_cast<int>(session.tokens.size())) break;
       const double surprise = shaded_at(session, t);
@@ -441,10 +441,10 @@ class TimeView : public View {
     const int last_shown = std::min(window_.first() + window_.count(), length);
     painter.outline({{x_of(static_cast<float>(window_.first())), box.min.y},
                      {x_of(static_cast<float>(last_shown)), box.max.y}},
-                    palette.text, palette.line_width, painter.px(2));
+                    palette.text, painter.line_width(), painter.px(2));
     if (session.cursor >= 0) {
       const float x = x_of(static_cast<float>(session.cursor) + 0.5f);
-      painter.line({x, box.min.y}, {x, box.max.y}, {palette.cursor, 2.0f * palette.line_width});
+      painter.line({x, box.min.y}, {x, box.max.y}, {palette.cursor, 2.0f * painter.line_width()});
     }
     const Touch mouse = touch("overview", box);
     overview_held_ = mouse.held;
