@@ -29,9 +29,7 @@ class RecallTask : public Task {
   }
   const std::vector<std::string>& vocabulary() const override { return vocabulary_; }
   int shortest() const override { return 4; }
-  std::vector<int> first_look() const override {
-    return encode("a 3 b 7 c 1 d 9 e 4 f 2 g 0 b ?");
-  }
+  std::vector<int> first_look() const override { return encode("a 3 b 7 c 1 d 9 e 4 f 2 g 0 b ?"); }
 
   void sample(std::uint64_t seed, std::uint64_t index, std::span<int> inputs,
               std::span<int> targets) const override {

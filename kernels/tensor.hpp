@@ -80,8 +80,8 @@ class Tensor {
   T* data() const {
     if (!defined() || dtype_ != dtype_of<T>) [[unlikely]] {
       check(defined(), "An undefined tensor has no data.");
-      throw Error(fmt::format("This tensor holds {}, not {}.", name_of(dtype_),
-                              name_of(dtype_of<T>)));
+      throw Error(
+          fmt::format("This tensor holds {}, not {}.", name_of(dtype_), name_of(dtype_of<T>)));
     }
     return static_cast<T*>(raw());
   }

@@ -36,7 +36,9 @@ inline CaseRun run_case(const Case& c, const std::vector<Tensor>& inputs) {
 }
 
 /// What a failed test prints of its case.
-inline void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+inline void PrintTo(const Case& c, std::ostream* out) {
+  *out << c.name;
+}
 
 /// The name of a case in letters that a test name may have.
 inline std::string test_name_of(const Case& c) {
