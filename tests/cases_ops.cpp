@@ -1,5 +1,6 @@
 // The cases of the element-wise, linear, norm, embedding, convolution and loss kernels.
 #include "cases.hpp"
+#include "kernels/concat.hpp"
 #include "kernels/conv1d.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/embed.hpp"
@@ -98,6 +99,25 @@ Case scale_columns_case(const Shape& shape) {
                 const Tensor dx = zeros_like(in[0]), dw = zeros_like(in[1]);
                 kernels::scale_columns_backward(in[0], in[1], g[0], dx, dw);
                 return Tensors{dx, dw};
+              }};
+}
+
+/// Parts of widths 3, 1 and 5 beside each other.
+Case concat_case(std::int64_t batch, std::int64_t time) {
+  const Shape a{batch, time, 3}, b{batch, time, 1}, c{batch, time, 5}, out{batch, time, 9};
+  return {.name = named("concat", out),
+          .inputs = {{"a", a}, {"b", b}, {"c", c}},
+          .forward =
+              [=](const Tensors& in) {
+                const Tensor y = Tensor::empty(out, in[0].dtype());
+                kernels::concat_forward(in, y);
+                return Tensors{y};
+              },
+          .backward =
+              [](const Tensors& in, const Tensors& g) {
+                const Tensors grads{zeros_like(in[0]), zeros_like(in[1]), zeros_like(in[2])};
+                kernels::concat_backward(g[0], grads);
+                return grads;
               }};
 }
 
@@ -381,6 +401,8 @@ std::vector<Case> op_cases() {
     cases.push_back(gated_case(Activation::sigmoid, shape));
   }
   cases.push_back(overwrite_case());
+  cases.push_back(concat_case(1, 1));
+  cases.push_back(concat_case(3, 170));
 
   for (const bool bias : {false, true}) {
     cases.push_back(linear_case({1, 1, 16}, 24, bias));
