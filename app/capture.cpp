@@ -283,14 +283,17 @@ int take_picture(MainWindow& window, const Picture& picture) {
     if (!opened) return refuse("The first scene did not come to its end.");
   } else {
     const std::uint64_t run = engine.snapshot()->run_id;
+    const std::uint64_t failure = engine.snapshot()->failure.id;
     window.open(picture.file);
     const bool answered = wait_until(
-        [&] { return engine.snapshot()->run_id != run || engine.snapshot()->failure.id != 0; },
+        [&] {
+          return engine.snapshot()->run_id != run || engine.snapshot()->failure.id != failure;
+        },
         kOpenMs);
-    if (engine.snapshot()->run_id == run) {
-      return refuse(answered ? QString::fromStdString(engine.snapshot()->failure.what)
-                             : "Opening " + picture.file + " takes too long.");
-    }
+    if (!answered) return refuse("Opening " + picture.file + " takes too long.");
+    // After a failure the window may already show another run: the failure decides.
+    if (engine.snapshot()->failure.id != failure)
+      return refuse(QString::fromStdString(engine.snapshot()->failure.what));
   }
   settle(window);
   ViewDock* view = window.view(picture.view);
