@@ -339,8 +339,9 @@ class NextView : public View {
     const float swatch = painter.px(14), gap = painter.px(4), apart = painter.px(12);
     float full = 0.0f;
     for (const Key& key : keys) full += swatch + gap + painter.measure(key.word).x + apart;
+    const bool roomy = full - apart <= row.width();
     for (const Key& key : keys) {
-      const char* word = full - apart <= row.width() ? key.word : key.shorter;
+      const char* word = roomy ? key.word : key.shorter;
       if (row.width() < swatch + gap + painter.measure(word).x) break;
       const Box box = row.cut_left(swatch);
       key.mark(box.inset(0, std::max(0.0f, (box.height() - painter.px(10)) / 2)));

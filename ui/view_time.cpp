@@ -190,7 +190,8 @@ class TimeView : public View {
     const std::string guess =
         asked(session, session.cursor)
             ? fmt::format("surprise {} nats", short_number(surprise_at(session, session.cursor)))
-            : "given, not guessed";
+        : session.cursor < session.prompt_length ? "given, not guessed"
+                                                 : "generated, no answer asked for";
     const std::string texts[] = {fmt::format("{}   token {}   {}", where, label, guess),
                                  fmt::format("{}   token {}", where, label), where};
     painter.text_in(row, painter.palette().text, painter.fit_first(texts, row.width()));
@@ -470,7 +471,7 @@ class TimeView : public View {
     if (t == 0) {
       lines.push_back({"the first token is not predicted"});
     } else if (!asked(session, t)) {
-      lines.push_back({"given: the task asks for no guess here"});
+      lines.push_back({"the task asks for no guess here"});
     } else {
       lines.push_back({fmt::format("surprise {} nats, probability {}", short_number(surprise),
                                    short_number(std::exp(-surprise)))});
