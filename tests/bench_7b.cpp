@@ -72,26 +72,36 @@ double peak_memory() {
   return 0.0;
 }
 
-/// Bytes per second that all threads together read from memory, the best of some passes.
-double read_bandwidth(std::size_t bytes) {
-  const std::vector<std::uint64_t> buffer(bytes / sizeof(std::uint64_t), 1);
-  constexpr std::int64_t kGrain = 1 << 17;
-  const auto count = static_cast<std::int64_t>(buffer.size());
-  std::vector<std::uint64_t> sums(static_cast<std::size_t>((count + kGrain - 1) / kGrain));
-  double best = 0.0;
-  for (int pass = 0; pass < 7; ++pass) {
+/// A buffer that is read from end to end, to see what this memory gives.
+class Reading {
+ public:
+  explicit Reading(std::int64_t bytes) : buffer_(Tensor::zeros({bytes / 4}, DType::i32)) {}
+
+  /// Seconds that all threads together take to read it.
+  double seconds() {
+    const auto* words = static_cast<const std::uint64_t*>(buffer_.raw());
+    const auto count = static_cast<std::int64_t>(buffer_.bytes() / sizeof(std::uint64_t));
+    constexpr std::int64_t kGrain = 1 << 15;
+    std::vector<std::uint64_t> sums(static_cast<std::size_t>((count + kGrain - 1) / kGrain));
     const auto start = Clock::now();
     parallel_ranges(count, kGrain, [&](std::int64_t begin, std::int64_t end) {
       std::uint64_t sum = 0;
-      for (std::int64_t j = begin; j < end; ++j) sum += buffer[static_cast<std::size_t>(j)];
+      for (std::int64_t j = begin; j < end; ++j) sum += words[j];
       sums[static_cast<std::size_t>(begin / kGrain)] = sum;
     });
-    best = std::max(best, static_cast<double>(bytes) / seconds_since(start));
+    const double time = seconds_since(start);
+    for (const std::uint64_t sum : sums) check(sum == 0, "The memory was not read.");
+    return time;
   }
-  std::uint64_t total = 0;
-  for (const std::uint64_t sum : sums) total += sum;
-  check(total == buffer.size(), "The memory was not read.");
-  return best;
+  double bytes() const { return static_cast<double>(buffer_.bytes()); }
+
+ private:
+  Tensor buffer_;
+};
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
 }
 
 int measure(const Options& options) {
@@ -103,30 +113,32 @@ int measure(const Options& options) {
   fmt::print("loaded {:.3f} GB in {:.1f} s; most memory {:.3f} GB, {:.3f} of the files\n",
              stored / 1e9, loading, peak / 1e9, peak / stored);
 
+  // In turns, so that both see the same machine.
   Stepper stepper(*model);
-  std::vector<double> times;
+  Reading reading(options.tiny ? 1 << 24 : 1 << 30);
+  std::vector<double> steps, readings;
   int token = 1;
   for (int t = 0; t < options.tokens + 2; ++t) {
     const auto before = Clock::now();
     const std::vector<float> logits = stepper.feed({&token, 1});
-    times.push_back(seconds_since(before));
+    const double step = seconds_since(before), read = reading.seconds();
     token = static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+    if (t < 2) continue;  // the first ones find cold memory
+    steps.push_back(step);
+    readings.push_back(read);
   }
-  times.erase(times.begin(), times.begin() + 2);
-  std::sort(times.begin(), times.end());
-  const double time = times[times.size() / 2];
 
   // Every weight but the embedding's other rows once, and the state there and back.
   double bytes = 2.0 * static_cast<double>(stepper.state().bytes());
   for (std::size_t p = 0; p < model->params().infos().size(); ++p)
     if (model->params().infos()[p].name != "backbone.embeddings.weight")
       bytes += static_cast<double>(model->params()[static_cast<int>(p)].value.bytes());
-  const double bandwidth = read_bandwidth(options.tiny ? 1 << 24 : std::size_t{1} << 31);
+  const double speed = bytes / median(steps), bandwidth = reading.bytes() / median(readings);
   fmt::print(
       "a token reads {:.3f} GB in {:.1f} ms (median of {}): {:.1f} GB/s; {} threads read "
       "{:.1f} GB/s: {:.0f} %\n",
-      bytes / 1e9, time * 1e3, times.size(), bytes / time / 1e9, threads(), bandwidth / 1e9,
-      100 * bytes / time / bandwidth);
+      bytes / 1e9, median(steps) * 1e3, steps.size(), speed / 1e9, threads(), bandwidth / 1e9,
+      100 * speed / bandwidth);
   return 0;
 }
 
