@@ -1,4 +1,5 @@
-// The command line: train, generate, signature, info. Links neither Qt nor Dear ImGui.
+// The command line: train, generate, logits, export, signature, info. Links neither Qt nor Dear
+// ImGui.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include <optional>
 
 #include "core/files.hpp"
+#include "core/folder_run.hpp"
 #include "core/run.hpp"
 #include "core/sampler.hpp"
 #include "core/stepper.hpp"
@@ -46,7 +48,7 @@ struct UsageError : Error {
 };
 
 struct TrainArguments {
-  std::string spec, task, text, tokenizer, out, resume, log;
+  std::string spec, task, text, tokenizer, out, resume, log, model;
   std::int64_t steps = 0;
   double seconds = 0.0;
   std::int64_t seed = -1;
@@ -89,6 +91,31 @@ bool same_file(const std::string& a, const std::string& b) {
   return std::filesystem::equivalent(a, b, missing) || a == b;
 }
 
+std::filesystem::path model_folder(const std::string& path) {
+  const auto folder = model_folder_of(path);
+  check(folder.has_value(), "'{}' is no model folder: give a folder with a config.json.",
+        printable(path, 512));
+  return *folder;
+}
+
+/// The run in a file, or one around the model of a folder.
+std::unique_ptr<Run> open_run(const std::string& path, std::optional<FolderUse> use = {}) {
+  if (const auto folder = model_folder_of(path)) return open_folder_run(*folder, use);
+  return load_run(path);
+}
+
+/// What --text is read by; null for its own characters.
+std::shared_ptr<const Tokenizer> tokenizer_for(const TrainArguments& args) {
+  if (!args.tokenizer.empty()) return tokenizer_named(args.tokenizer);
+  return args.model.empty() ? nullptr : tokenizer_from_folder(model_folder(args.model));
+}
+
+/// Whether two tasks have the same data, whatever its tokens are numbered.
+bool same_data(const Task& a, const Task& b) {
+  if (a.name() != b.name() || !a.text() != !b.text()) return false;
+  return !a.text() || a.decode(a.text()->ids) == b.decode(b.text()->ids);
+}
+
 std::unique_ptr<Run> start_run(const TrainArguments& args) {
   std::unique_ptr<Task> task;
   if (!args.task.empty()) {
@@ -99,13 +126,16 @@ std::unique_ptr<Run> start_run(const TrainArguments& args) {
     }
   }
   if (args.resume.empty()) {
-    if (!args.text.empty())
-      task = make_text_task(
-          read_text(args.text, args.tokenizer.empty() ? nullptr : tokenizer_named(args.tokenizer)));
+    if (!args.text.empty()) task = make_text_task(read_text(args.text, tokenizer_for(args)));
     RunSpec spec;
     if (!args.spec.empty()) spec = run_spec_from_json(read_text_file(args.spec, 1 << 20));
     if (!spec.train) spec.train = task->default_training();
     if (args.seed >= 0) spec.train->seed = static_cast<std::uint64_t>(args.seed);
+    if (!args.model.empty()) {
+      if (spec.model)
+        throw UsageError("--model brings its own model: --spec may hold \"train\" alone.");
+      return train_folder_run(std::move(task), spec.train, model_folder(args.model));
+    }
     return make_run(std::move(task), spec);
   }
   std::unique_ptr<Run> run = load_run(args.resume);
@@ -116,12 +146,8 @@ std::unique_ptr<Run> start_run(const TrainArguments& args) {
     task = make_text_task(read_text(args.text, own ? nullptr : known));
   }
   if (task) {
-    const bool same =
-        task->name() == run->task->name() &&
-        (!task->text() || (task->text()->ids == run->task->text()->ids &&
-                           task->text()->vocabulary == run->task->text()->vocabulary));
     check(
-        same,
+        same_data(*task, *run->task),
         "'{}' was trained on other data ({}); leave --task and --text away to go on with its own.",
         args.resume, run->task->title());
   }
@@ -133,10 +159,11 @@ int train(const TrainArguments& args) {
     throw UsageError("Give either --task NAME or --text FILE.");
   if (!args.task.empty() && !args.text.empty())
     throw UsageError("Give either --task NAME or --text FILE, not both.");
-  if (!args.resume.empty() && (!args.spec.empty() || args.seed >= 0 || !args.tokenizer.empty()))
+  if (!args.resume.empty() &&
+      (!args.spec.empty() || args.seed >= 0 || !args.model.empty() || !args.tokenizer.empty()))
     throw UsageError(
-        "--resume goes on with the run's own specification, tokenizer and seed: leave --spec, "
-        "--tokenizer and --seed away.");
+        "--resume goes on with the run's own specification, seed and tokenizer: leave --spec, "
+        "--seed, --model and --tokenizer away.");
   if (!args.tokenizer.empty() && args.text.empty())
     throw UsageError("--tokenizer is for a text: give one with --text FILE.");
   if (std::isnan(args.seconds)) throw UsageError("--seconds needs a number larger than 0.");
@@ -233,6 +260,7 @@ int train(const TrainArguments& args) {
 
 struct GenerateArguments {
   std::string run, prompt;
+  bool bf16 = false;
   std::int64_t tokens = 200;
   SamplerSettings sampler{.greedy = false, .temperature = 0.8};
   int threads = 1;
@@ -246,16 +274,19 @@ int generate(GenerateArguments args) {
   } catch (const Error& e) {
     throw UsageError(e.what());
   }
-  const std::unique_ptr<Run> run = load_run(args.run);
-  std::vector<int> tokens = run->task->encode(args.prompt);
+  const std::unique_ptr<Run> run =
+      open_run(args.run, args.bf16 ? FolderUse::read_halves : FolderUse::read);
+  std::vector<int> tokens = prompt_tokens(*run, args.prompt);
   check(!tokens.empty(), "The prompt is empty: give at least one token with --prompt.");
   std::signal(SIGINT, on_signal);
   const auto tokenizer = run->task->tokenizer();
   std::optional<StreamDecoder> stream;
-  if (tokenizer) stream.emplace(*tokenizer);
+  if (tokenizer) stream.emplace(*tokenizer, true);
+  const int end = tokenizer ? tokenizer->special_tokens().eos : -1;
   const auto show = [&](int token, bool first) {
     if (stream) {
-      fmt::print("{}", stream->push(token));
+      // A model may begin with a token that its tokenizer does not have.
+      if (token < tokenizer->vocab_size()) fmt::print("{}", stream->push(token));
     } else {
       fmt::print("{}{}", first ? "" : " ", run->task->decode({&token, 1}));
     }
@@ -270,6 +301,7 @@ int generate(GenerateArguments args) {
     logits.resize(known);
     const int token = draw(sampling_distribution(logits, args.sampler), args.sampler.seed,
                            static_cast<std::uint64_t>(tokens.size()));
+    if (token == end) break;
     tokens.push_back(token);
     show(token, false);
     std::fflush(stdout);
@@ -281,13 +313,80 @@ int generate(GenerateArguments args) {
   return 0;
 }
 
+struct LogitsArguments {
+  std::string model, prompt, out;
+  std::vector<int> ids;
+  bool step = false;
+};
+
+int logits(const LogitsArguments& args) {
+  if (args.ids.empty() == args.prompt.empty())
+    throw UsageError("Give either --ids NUMBERS or --prompt TEXT.");
+  const std::unique_ptr<Run> run = open_run(args.model, FolderUse::read);
+  const std::vector<int> ids = args.ids.empty() ? prompt_tokens(*run, args.prompt) : args.ids;
+  Stepper stepper(*run->model);
+  std::vector<float> rows;
+  if (args.step) {
+    for (const int id : ids) {
+      const std::vector<float> row = stepper.feed({&id, 1});
+      rows.insert(rows.end(), row.begin(), row.end());
+    }
+  } else {
+    rows = stepper.feed_for_all(ids);
+  }
+  const auto count = static_cast<std::int64_t>(ids.size());
+  const auto width = static_cast<std::int64_t>(rows.size()) / count;
+  write_safetensors(args.out, {stored("logits", {count, width}, std::move(rows)),
+                               stored("ids", {count}, std::vector<std::int32_t>(ids))});
+  return 0;
+}
+
+struct ExportArguments {
+  std::string run, folder;
+  bool bf16 = false;
+};
+
+int export_folder(const ExportArguments& args) {
+  if (same_file(args.run, args.folder))
+    throw UsageError("The folder to write must be another one than the one that is read.");
+  const std::unique_ptr<Run> run = open_run(args.run);
+  export_run(*run, args.folder, {.halves = args.bf16});
+  fmt::print(stderr, "{} parameters written to {}\n", model_card(*run)->parameters,
+             printable(args.folder, 512));
+  return 0;
+}
+
 int signature(const std::string& path) {
-  const std::unique_ptr<Run> run = load_run(path);
+  const std::unique_ptr<Run> run = open_run(path);
   fmt::print("{:016x}\n", run->model->params().signature());
   return 0;
 }
 
+void print_blocks(const std::vector<BlockCard>& blocks) {
+  for (const BlockCard& block : blocks)
+    fmt::print("          {}: {} heads of {} x {}, {} parameters\n", block.prefix, block.heads,
+               block.key_dim, block.value_dim, block.parameters);
+}
+
+/// Looks at the headers alone.
+int folder_info(const std::filesystem::path& path) {
+  const ModelFolder folder(path);
+  const ModelSpec& spec = folder.spec();
+  fmt::print("{}: a model folder\n", printable(path.string(), 512));
+  fmt::print("model     {} family, {:.0f} parameters, {} blocks, width {}, vocabulary {}\n",
+             spec.large ? "large" : "paper", parameter_count(spec), spec.num_blocks,
+             spec.embedding_dim, spec.vocab_size);
+  print_blocks(Model::cards_of(spec));
+  fmt::print("weights   {} {} in {} file{}, {:.3f} GB; {}\n", folder.tensors().entries().size(),
+             name_of(folder.main_type()), folder.tensors().files().size(),
+             folder.tensors().files().size() == 1 ? "" : "s",
+             static_cast<double>(folder.tensors().bytes()) / 1e9,
+             folder.trainable() ? "can be trained here" : "too large to be trained here");
+  return 0;
+}
+
 int info(const std::string& path) {
+  if (const auto folder = model_folder_of(path)) return folder_info(*folder);
   const SafetensorsFile file = read_safetensors(path);
   if (!file.metadata().contains("xlab")) {
     std::int64_t elements = 0;
@@ -304,9 +403,7 @@ int info(const std::string& path) {
   fmt::print("{}: a run of xLSTM Lab\n", path);
   fmt::print("model     {}, {} parameters, width {}, vocabulary {}\n", card->name, card->parameters,
              card->embedding_dim, card->vocabulary.size());
-  for (const BlockCard& block : card->blocks)
-    fmt::print("          {}: {} heads of {} x {}, {} parameters\n", block.prefix, block.heads,
-               block.key_dim, block.value_dim, block.parameters);
+  print_blocks(card->blocks);
   fmt::print("data      {}{}\n", printable(data->title),
              data->length > 0 ? fmt::format(", {} {}", data->length, data->unit) : "");
   if (const auto tokenizer = run->task->tokenizer())
@@ -333,11 +430,13 @@ int run_command_line(int argc, char** argv) {
                             fmt::format("Built-in task: {}", fmt::join(task_names(), ", ")));
   train_command->add_option("--text", t.text, "Text file to learn: UTF-8, or any file with bytes");
   train_command->add_option("--tokenizer", t.tokenizer,
-                            "What the text is read by: characters (default), bytes, a "
-                            "tokenizer.json or a folder that holds one");
+                            "What the text is read by: characters, bytes, a tokenizer.json or a "
+                            "folder that holds one (default: the model folder's, or characters)");
   train_command->add_option("--out", t.out, "File to save the run to (*.xlab)")->required();
   train_command->add_option("--spec", t.spec,
                             "JSON file with \"model\" and \"train\" specifications");
+  train_command->add_option("--model", t.model,
+                            "Model folder (config.json, *.safetensors) to start from");
   train_command->add_option("--resume", t.resume, "Run to go on with; its data comes with it");
   train_command
       ->add_option("--steps", t.steps, "Steps to train now (default: to the end of the schedule)")
@@ -354,8 +453,10 @@ int run_command_line(int argc, char** argv) {
   GenerateArguments g;
   CLI::App* generate_command =
       app.add_subcommand("generate", "Continue a prompt with a trained run");
-  generate_command->add_option("run", g.run, "Trained run (*.xlab)")->required();
+  generate_command->add_option("run", g.run, "Trained run (*.xlab) or model folder")->required();
   generate_command->add_option("--prompt", g.prompt, "Text to continue")->required();
+  generate_command->add_flag("--bf16", g.bf16,
+                             "Round the weights of a model folder to bf16: half the memory");
   generate_command->add_option("--tokens", g.tokens, "Tokens to write (default 200)")
       ->check(CLI::NonNegativeNumber);
   generate_command->add_option("--temperature", g.sampler.temperature,
@@ -369,12 +470,31 @@ int run_command_line(int argc, char** argv) {
   generate_command->add_option("--threads", g.threads, "Threads to use (default 1)")
       ->check(CLI::Range(0, 256));
 
+  LogitsArguments l;
+  CLI::App* logits_command =
+      app.add_subcommand("logits", "Write what a model expects after each token of a sequence");
+  logits_command->add_option("model", l.model, "Run (*.xlab) or model folder")->required();
+  logits_command->add_option("--ids", l.ids, "Token numbers, separated by commas")->delimiter(',');
+  logits_command->add_option("--prompt", l.prompt, "Text instead of numbers");
+  logits_command->add_flag("--step", l.step, "One token at a time instead of all in one pass");
+  logits_command
+      ->add_option("--out", l.out, "safetensors file for \"logits\" (T, vocabulary) and \"ids\"")
+      ->required();
+
+  ExportArguments e;
+  CLI::App* export_command = app.add_subcommand(
+      "export", "Write a model as a folder that the authors' programs and Hugging Face read");
+  export_command->add_option("run", e.run, "Run (*.xlab) or model folder")->required();
+  export_command->add_option("folder", e.folder, "Folder to write")->required();
+  export_command->add_flag("--bf16", e.bf16, "Round the weights to bf16 (large family)");
+
   std::string signature_path, info_path;
   CLI::App* signature_command =
       app.add_subcommand("signature", "Print the hash of a run's weights");
-  signature_command->add_option("run", signature_path, "Run (*.xlab)")->required();
-  CLI::App* info_command = app.add_subcommand("info", "Say what a run or a safetensors file holds");
-  info_command->add_option("file", info_path, "File to look into")->required();
+  signature_command->add_option("run", signature_path, "Run (*.xlab) or model folder")->required();
+  CLI::App* info_command =
+      app.add_subcommand("info", "Say what a run, a model folder or a safetensors file holds");
+  info_command->add_option("file", info_path, "File or folder to look into")->required();
 
   try {
     app.parse(argc, argv);
@@ -388,6 +508,8 @@ int run_command_line(int argc, char** argv) {
   try {
     if (*train_command) return train(t);
     if (*generate_command) return generate(g);
+    if (*logits_command) return logits(l);
+    if (*export_command) return export_folder(e);
     if (*signature_command) return signature(signature_path);
     return info(info_path);
   } catch (const UsageError& e) {

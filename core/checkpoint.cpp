@@ -15,6 +15,7 @@
 
 #include "core/files.hpp"
 #include "core/utf8.hpp"
+#include "kernels/route.hpp"
 
 namespace xlab {
 namespace {
@@ -106,8 +107,22 @@ void visit_values(const StoredTensor& tensor, Visit visit) {
   }
 }
 
+StoredType stored_type_of(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return StoredType::f32;
+    case DType::f64:
+      return StoredType::f64;
+    case DType::bf16:
+      return StoredType::bf16;
+    case DType::i32:
+      break;
+  }
+  return StoredType::i32;
+}
+
 template <typename T>
-constexpr StoredType stored_type_of = [] {
+constexpr StoredType stored_type = [] {
   if constexpr (std::is_same_v<T, std::uint8_t>) return StoredType::u8;
   if constexpr (std::is_same_v<T, std::int32_t>) return StoredType::i32;
   if constexpr (std::is_same_v<T, std::int64_t>) return StoredType::i64;
@@ -218,21 +233,22 @@ Tensor SafetensorsFile::tensor(std::string_view name, DType dtype) const {
         "Tensor '{}' in '{}' has {} axes; at most {} can be used.", printable(name),
         printable(name_, 512), source.shape.size(), Shape::kMaxRank);
   const Shape shape = source.shape.empty() ? Shape{1} : Shape(source.shape);
-  const auto make = [&]<typename T>(T) {
-    if (source.type != stored_type_of<T>) return Tensor::from<T>(shape, values_as<T>(name));
-    const Tensor same = Tensor::empty(shape, dtype);
-    std::copy(source.bytes.begin(), source.bytes.end(), static_cast<std::byte*>(same.raw()));
-    return same;
-  };
-  switch (dtype) {
-    case DType::f32:
-      return make(float{});
-    case DType::f64:
-      return make(double{});
-    case DType::i32:
-      return make(std::int32_t{});
+  const auto make = [&]<typename T>(T) { return Tensor::from<T>(shape, values_as<T>(name)); };
+  if (source.type != stored_type_of(dtype)) {
+    switch (dtype) {
+      case DType::f32:
+        return make(float{});
+      case DType::f64:
+        return make(double{});
+      case DType::i32:
+        return make(std::int32_t{});
+      case DType::bf16:
+        return make(float{}).to(DType::bf16);
+    }
   }
-  throw Error("A tensor cannot hold this type of number.");
+  const Tensor same = Tensor::empty(shape, dtype);
+  std::copy(source.bytes.begin(), source.bytes.end(), static_cast<std::byte*>(same.raw()));
+  return same;
 }
 
 SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name) {
@@ -248,33 +264,57 @@ SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::s
                          attach(std::move(header.tensors), owned));
 }
 
+void convert_numbers(StoredType type, std::span<const std::byte> bytes, const Tensor& out) {
+  check(bytes.size() == static_cast<std::size_t>(out.elements()) * size_of(type),
+        "{} bytes of {} are not the numbers of a tensor of shape {}.", bytes.size(), name_of(type),
+        out.shape());
+  if (type == stored_type_of(out.dtype())) {
+    std::copy(bytes.begin(), bytes.end(), static_cast<std::byte*>(out.raw()));
+    return;
+  }
+  const auto fill = [&]<typename T>(T* next) {
+    visit_values({.type = type, .bytes = bytes}, [&](auto value) {
+      if constexpr (std::is_same_v<T, Bf16>) {
+        *next++ = Bf16(static_cast<float>(value));
+      } else {
+        *next++ = static_cast<T>(value);
+      }
+    });
+  };
+  if (out.dtype() == DType::bf16) {
+    fill(out.data<Bf16>());
+  } else {
+    visit_float(out, [&]<typename T>(T) { fill(out.data<T>()); });
+  }
+}
+
+HeaderOfFile read_safetensors_header(const InputFile& file, const std::string& name) {
+  const Complaint complain(name);
+  // Enough to see what else the file may be; the header follows once its length has been checked.
+  std::string head(256, '\0');
+  head.resize(file.read_at(0, std::as_writable_bytes(std::span(head))));
+  const std::uint64_t length =
+      read_header_length(std::as_bytes(std::span(head)), file.size(), complain);
+  std::string text(length, '\0');
+  if (file.read_at(kHeaderLengthBytes, std::as_writable_bytes(std::span(text))) != length) {
+    complain("it became shorter while it was read");
+  }
+  const std::uint64_t begin = kHeaderLengthBytes + length;
+  return {parse_header(text, file.size() - begin, complain), begin};
+}
+
 SafetensorsFile read_safetensors(const std::filesystem::path& path) {
   const std::string name = path.string();
   const Complaint complain(name);
-  InputFile file(path);
-
-  // Enough to see what else the file may be; the header follows once its length has been checked.
-  std::string head(256, '\0');
-  head.resize(file.read(std::as_writable_bytes(std::span(head))));
-  const std::uint64_t length =
-      read_header_length(std::as_bytes(std::span(head)), file.size(), complain);
-  const std::size_t known = std::min<std::size_t>(head.size(), kHeaderLengthBytes + length);
-
-  std::string text = head.substr(kHeaderLengthBytes, known - kHeaderLengthBytes);
-  text.resize(length);
-  const auto rest = std::as_writable_bytes(std::span(text)).subspan(known - kHeaderLengthBytes);
-  if (file.read(rest) != rest.size()) complain("it became shorter while it was read");
-
-  const std::uint64_t data_bytes = file.size() - kHeaderLengthBytes - length;
-  SafetensorsHeader header = parse_header(text, data_bytes, complain);
-
+  const InputFile file(path);
+  HeaderOfFile opened = read_safetensors_header(file, name);
+  const std::uint64_t data_bytes = file.size() - opened.data_begin;
   const auto data = allocate(data_bytes, complain);
-  const std::size_t surplus = head.size() - known;  // numbers that came along with the head
-  if (surplus > data_bytes) complain("it changed while it was read");
-  std::copy_n(reinterpret_cast<const std::byte*>(head.data()) + known, surplus, data.get());
-  const std::span unread(data.get() + surplus, data_bytes - surplus);
-  if (file.read(unread) != unread.size()) complain("it became shorter while it was read");
-  return SafetensorsFile(name, std::move(header.metadata), attach(std::move(header.tensors), data));
+  if (file.read_at(opened.data_begin, {data.get(), data_bytes}) != data_bytes) {
+    complain("it became shorter while it was read");
+  }
+  return SafetensorsFile(name, std::move(opened.header.metadata),
+                         attach(std::move(opened.header.tensors), data));
 }
 
 StoredTensor stored(std::string name, const Tensor& tensor) {
@@ -286,9 +326,7 @@ StoredTensor stored(std::string name, const Tensor& tensor) {
   }
   StoredTensor result;
   result.name = std::move(name);
-  result.type = host.dtype() == DType::f32   ? StoredType::f32
-                : host.dtype() == DType::f64 ? StoredType::f64
-                                             : StoredType::i32;
+  result.type = stored_type_of(host.dtype());
   for (int axis = 0; axis < host.rank(); ++axis) result.shape.push_back(host.extent(axis));
   result.bytes = {static_cast<const std::byte*>(host.raw()), host.bytes()};
   result.owner = std::make_shared<Tensor>(host);
@@ -298,7 +336,7 @@ StoredTensor stored(std::string name, const Tensor& tensor) {
 template <typename T>
 StoredTensor stored(std::string name, std::vector<std::int64_t> shape, std::vector<T> values) {
   const auto owner = std::make_shared<const std::vector<T>>(std::move(values));
-  return {std::move(name), stored_type_of<T>, std::move(shape), std::as_bytes(std::span(*owner)),
+  return {std::move(name), stored_type<T>, std::move(shape), std::as_bytes(std::span(*owner)),
           owner};
 }
 

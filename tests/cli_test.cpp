@@ -190,8 +190,10 @@ TEST_F(CommandLine, WrongArgumentsAreAnsweredInOneLine) {
       {with({"--seed", "9007199254740993"}), "--seed"},
       {with({"--threads", "-1"}), "--threads"},
       {with({"--threads", "100000"}), "--threads"},
-      {{"train", "--resume", out, "--seed", "3", "--out", out}, "leave --spec and --seed away"},
-      {{"train", "--resume", out, "--spec", out, "--out", out}, "leave --spec and --seed away"},
+      {{"train", "--resume", out, "--seed", "3", "--out", out},
+       "leave --spec, --seed, --model and --tokenizer away"},
+      {{"train", "--resume", out, "--spec", out, "--out", out},
+       "leave --spec, --seed, --model and --tokenizer away"},
       {{"train", "--text", at("text.txt"), "--out", at("text.txt")}, "overwritten"},
       {{"train", "--text", at("text.txt"), "--out", out, "--log", at("text.txt")}, "overwritten"},
       {with({"--spec", at("small.json"), "--log", at("small.json")}), "overwritten"},
@@ -514,7 +516,7 @@ TEST_F(CommandLine, TextIsReadByOtherTokenizers) {
   expect_refusal({"train", "--task", "copy", "--tokenizer", "bytes", "--out", at("n")}, 2,
                  "--tokenizer is for a text");
   expect_refusal({"train", "--resume", at("run.xlab"), "--tokenizer", "bytes", "--out", at("n")}, 2,
-                 "leave --spec");
+                 "--tokenizer away");
 }
 
 TEST_F(CommandLine, TextThatCannotBeWrittenIsNoSuccess) {

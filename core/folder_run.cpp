@@ -1,0 +1,31 @@
+// Runs around the model of a folder.
+#include "core/folder_run.hpp"
+
+namespace xlab {
+
+void export_run(const Run& run, const std::filesystem::path& folder, const FolderOptions& options) {
+  write_model_folder(*run.model, folder, options);
+  if (const auto tokenizer = run.task->tokenizer()) write_tokenizer_files(*tokenizer, folder);
+}
+
+std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
+                                     std::optional<FolderUse> use) {
+  const ModelFolder folder(path);
+  if (!use) use = folder.trainable() ? FolderUse::train : FolderUse::read;
+  return make_run(make_tokens_task(folder.spec().vocab_size, tokenizer_from_folder(path)),
+                  folder.read(*use), TrainSpec{});
+}
+
+std::unique_ptr<Run> train_folder_run(std::unique_ptr<Task> task,
+                                      const std::optional<TrainSpec>& train,
+                                      const std::filesystem::path& path) {
+  const ModelFolder folder(path);
+  ModelSpec spec = folder.spec();
+  // Other data, other tokens.
+  if (spec.large) spec.large->force_bos_token_insert = false;
+  std::unique_ptr<Run> run = make_run(std::move(task), RunSpec{.model = spec, .train = train});
+  folder.load_into(*run->model);
+  return run;
+}
+
+}  // namespace xlab
