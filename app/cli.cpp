@@ -142,10 +142,12 @@ int train(const TrainArguments& args) {
     throw UsageError("Give either --task NAME or --text FILE.");
   if (!args.task.empty() && !args.text.empty())
     throw UsageError("Give either --task NAME or --text FILE, not both.");
-  if (!args.resume.empty() && (!args.spec.empty() || args.seed >= 0 || !args.model.empty()))
+  if (!args.resume.empty() && (!args.spec.empty() || args.seed >= 0))
     throw UsageError(
-        "--resume goes on with the run's own specification and seed: leave --spec, --seed and "
-        "--model away.");
+        "--resume goes on with the run's own specification and seed: leave --spec and "
+        "--seed away.");
+  if (!args.resume.empty() && !args.model.empty())
+    throw UsageError("--resume goes on with the run's own model: leave --model away.");
   if (std::isnan(args.seconds)) throw UsageError("--seconds needs a number larger than 0.");
   for (const std::string& written : {args.out, args.log}) {
     for (const std::string& read : {args.text, args.spec}) {
