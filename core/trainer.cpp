@@ -17,7 +17,7 @@ constexpr double kLargestGradient = 1e18;
 Trainer::Trainer(Model& model, const Task& task, const TrainSpec& spec)
     : model_(model), task_(task), spec_(spec) {
   validate(spec);
-  check(model.spec().dropout == 0.0,
+  check(model.spec().dropout == 0.0 || !task.has_data(),
         "The model asks for dropout {}, but training here applies none; set 'dropout' to 0.",
         model.spec().dropout);
   check(static_cast<int>(task.vocabulary().size()) <= model.spec().vocab_size,
