@@ -87,7 +87,7 @@ class SlstmCell : public Cell {
                            ops::headwise(tape, x, at(zgate_)), ops::headwise(tape, x, at(ogate_))});
     kernels::SlstmState initial{before.get("y"), before.get("c"), before.get("n"), before.get("m")};
     kernels::SlstmState last;
-    const Var y = ops::slstm(tape, heads_, wx, at(recurrent_), at(bias_), initial, last);
+    const Var y = ops::slstm(tape, {}, heads_, wx, at(recurrent_), at(bias_), initial, last);
     after.set("y", last.y);
     after.set("c", last.c);
     after.set("n", last.n);

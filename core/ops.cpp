@@ -219,8 +219,8 @@ Tensor slstm_clamps(const Tape& tape, int heads, const Tensor& wx) {
 
 }  // namespace
 
-Var slstm(Tape& tape, int heads, Var wx, const Param& r, const Param& b,
-          const kernels::SlstmState& initial, kernels::SlstmState& last) {
+Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, const Param& r,
+          const Param& b, const kernels::SlstmState& initial, kernels::SlstmState& last) {
   const Tensor& in = tape.value(wx);
   const std::int64_t B = in.extent(0), T = in.extent(1), H = heads, D = in.extent(-1) / 4 / H;
   const auto make = [&](const Shape& shape) {
@@ -256,7 +256,7 @@ Var slstm(Tape& tape, int heads, Var wx, const Param& r, const Param& b,
     args.record.n = make(sequence);
     args.record.m = make(sequence);
   }
-  kernels::slstm_forward(args);
+  kernels::slstm_forward(options, args);
   if (tape.observed()) {
     const Tensor pre = args.record.pre.reshape({4, H * D});
     const auto squashed = [&](int gate, kernels::Activation f) {
@@ -278,14 +278,14 @@ Var slstm(Tape& tape, int heads, Var wx, const Param& r, const Param& b,
     args.record = {};
   }
   return tape.push(args.y.reshape({B, T, H * D}),
-                   [&tape, args, wx, r, b, sequence, gates](const Tensor& dy) {
-                     kernels::slstm_backward({.forward = args,
-                                              .dy = dy.reshape(sequence),
-                                              .dlast = {},
-                                              .dwx = tape.grad(wx).reshape(gates),
-                                              .dr = r.grad,
-                                              .db = b.grad,
-                                              .dinitial = {}});
+                   [&tape, options, args, wx, r, b, sequence, gates](const Tensor& dy) {
+                     kernels::slstm_backward(options, {.forward = args,
+                                                       .dy = dy.reshape(sequence),
+                                                       .dlast = {},
+                                                       .dwx = tape.grad(wx).reshape(gates),
+                                                       .dr = r.grad,
+                                                       .db = b.grad,
+                                                       .dinitial = {}});
                    });
 }
 

@@ -263,17 +263,22 @@ struct Gates {
 
   Padded<T> input_gate, forget_gate;
   Padded<T> input_pre, log_forget;
-  Padded<T> forget_slope;   ///< d log_forget / d f = sigmoid(-f)
+  Padded<T> forget_slope;   ///< d log_forget / d f
   Padded<T> m_prev;         ///< m before every step; m itself begins at 1, whole registers too
   Padded<T> s, normalizer;  ///< <q~, n> and N
   Padded<T> read;           ///< query_scale / (N + eps)
 
   T& m(std::int64_t t) { return m_prev[t + 1]; }
 
-  void load_pre(const Track<T>& i, const Track<T>& f, std::int64_t steps) {
+  void load_pre(const MlstmOptions& options, const Track<T>& i, const Track<T>& f,
+                std::int64_t steps) {
     for (std::int64_t t = 0; t < steps; ++t) {
       input_pre[t] = *i.at(t);
       log_forget[t] = *f.at(t);
+    }
+    if (options.forget_gate == ForgetGate::exponential) {
+      forget_slope.fill(T(1));
+      return;
     }
     for (std::int64_t t = 0; t < steps; t += kLanes<T>) {
       const SigmoidLanes<T> forget(log_forget.get(t));
@@ -283,15 +288,22 @@ struct Gates {
   }
 
   /// The recurrence of m; only it needs one step after another.
-  void walk_m(std::int64_t steps) {
+  void walk_m(const MlstmOptions& options, std::int64_t steps) {
     for (std::int64_t t = 0; t < steps; ++t) {
       const T a = log_forget[t] + m_prev[t];
-      m(t) = input_pre[t] > a ? input_pre[t] : a;
+      m(t) = !options.stabilizer ? T(0) : input_pre[t] > a ? input_pre[t] : a;
     }
   }
 
   /// Both gates from m, which walk_m made or an earlier call kept.
-  void open(std::int64_t steps) {
+  void open(const MlstmOptions& options, std::int64_t steps) {
+    if (!options.stabilizer) {
+      for (std::int64_t t = 0; t < steps; ++t) {
+        input_gate[t] = std::exp(input_pre[t]);
+        forget_gate[t] = std::exp(log_forget[t] + m_prev[t]);
+      }
+      return;
+    }
     for (std::int64_t t = 0; t < steps; t += kLanes<T>) {
       const StabilisedLanes<T> gates(input_pre.get(t), log_forget.get(t), m_prev.get(t));
       input_gate.set(t, gates.input_gate);
@@ -305,6 +317,13 @@ struct Gates {
   void divide(const MlstmOptions& options, std::int64_t steps) {
     const T eps = static_cast<T>(options.eps), scale = static_cast<T>(options.query_scale);
     const Lanes<T> one = all<T>(T(1)), least = all<T>(std::numeric_limits<T>::min());
+    if (floor_is_one(options)) {
+      for (std::int64_t t = 0; t < steps; t += kLanes<T>) {
+        normalizer.set(t, larger<T>(absolute<T>(s.get(t)), one));
+        read.set(t, scale / (normalizer.get(t) + eps));
+      }
+      return;
+    }
     for (std::int64_t t = 0; t < steps; t += kLanes<T>) {
       const Lanes<T> m_t = load<kLanes<T>>(m_prev.data() + t + 1);
       const Lanes<T> e = exp_below<T>(m_t), size = absolute<T>(s.get(t));
@@ -313,6 +332,10 @@ struct Gates {
       normalizer.set(t, m_t < T(0) ? larger<T>(size, one / floor) : plain);
       read.set(t, scale * (m_t < T(0) ? e / (scaled + eps * e) : one / (plain + eps)));
     }
+  }
+
+  static bool floor_is_one(const MlstmOptions& options) {
+    return options.floor == DenominatorFloor::one || !options.stabilizer;
   }
 
   /// Whether |s| decides N, so that N moves with s.
@@ -357,9 +380,9 @@ void forward_head(const MlstmOptions& options, const MlstmForward& args, const S
 
   const T* m0 = part<T>(args.initial.m, head, 1);
   gates.m_prev[0] = m0 != nullptr ? *m0 : T(0);
-  gates.load_pre(rows(args.i, 1), rows(args.f, 1), z.T);
-  gates.walk_m(z.T);
-  gates.open(z.T);
+  gates.load_pre(options, rows(args.i, 1), rows(args.f, 1), z.T);
+  gates.walk_m(options, z.T);
+  gates.open(options, z.T);
 
   T* C = part<T>(args.last.C, head, z.K * z.V);
   T* n = part<T>(args.last.n, head, z.K);
@@ -458,14 +481,14 @@ void backward_head(const MlstmOptions& options, const MlstmBackward& args, const
 
   // What the forward pass knew.
   Gates<T>& gates = work.gates;
-  gates.load_pre(rows(fw.i, 1), rows(fw.f, 1), z.T);
+  gates.load_pre(options, rows(fw.i, 1), rows(fw.f, 1), z.T);
   for (std::int64_t t = 0; t < z.T; ++t) {
     gates.m(t) = *m.at(t);
     gates.s[t] = *s.at(t);
   }
   const T* m0 = part<T>(fw.initial.m, head, 1);
   gates.m_prev[0] = m0 != nullptr ? *m0 : T(0);
-  gates.open(z.T);
+  gates.open(options, z.T);
   gates.divide(options, z.T);
 
   // d N / d s = sign(s) where |s| decides; h = C^T q / (N + eps) gives dN = -<dh, h> / (N + eps).
@@ -514,15 +537,15 @@ void backward_head(const MlstmOptions& options, const MlstmBackward& args, const
   // dv_t = input_gate_t G_t^T k_t,   dk_t = input_gate_t (G_t v_t + dn_t)
   T* const G = work.G.data();
   T* const dn = work.dn.data();
-  double carried = 0.0;  // gradient of log_forget
+  double at_end = 0.0;  // <[C n], d[C n]> after the last step
   if (args.dlast.C.defined()) {
     const T* dC_last = part<T>(args.dlast.C, head, z.K * z.V);
     const T* dn_last = part<T>(args.dlast.n, head, z.K);
     copy(dC_last, G, z.K * z.V);
     transpose(dC_last, work.C.data(), z.K, z.V);
     copy(dn_last, dn, z.K);
-    carried = dot_in_double(part<T>(fw.last.C, head, z.K * z.V), dC_last, z.K * z.V) +
-              dot_in_double(part<T>(fw.last.n, head, z.K), dn_last, z.K);
+    at_end = dot_in_double(part<T>(fw.last.C, head, z.K * z.V), dC_last, z.K * z.V) +
+             dot_in_double(part<T>(fw.last.n, head, z.K), dn_last, z.K);
   } else {
     work.G.fill(T(0));
     work.C.fill(T(0));
@@ -560,11 +583,31 @@ void backward_head(const MlstmOptions& options, const MlstmBackward& args, const
                        .product = work.k_product.data()});
 
   // The gates. What a forget gate does to the memory, all later steps and the end state feel.
+  double carried = at_end;  // gradient of log_forget
   for (std::int64_t t = end; t >= 0; --t) {
     const T di_t = work.k_product[end - t];
     *di.at(t) += di_t;
     carried += static_cast<double>(work.q_product[t]) - static_cast<double>(di_t);
     if (t > 0) *df.at(t) += gates.forget_slope[t] * static_cast<T>(carried);
+  }
+
+  // h depends on m where a floor of 1 decides: h = exp(-m) times what m has no part in. What m_t
+  // gets belongs to the gate that made it.
+  T dm = T(0);
+  if (options.stabilizer && options.floor == DenominatorFloor::one) {
+    if (args.dlast.m.defined()) dm = *part<T>(args.dlast.m, head, 1) - static_cast<T>(at_end);
+    for (std::int64_t t = end; t >= 0; --t) {
+      if (!options.constant_denominator && !gates.sum_decides(t)) {
+        dm -= dot(dh.at(t), y.at(t), z.V);
+      }
+      if (gates.input_pre[t] > gates.log_forget[t] + gates.m_prev[t]) {
+        *di.at(t) += dm;
+        dm = T(0);
+      } else {
+        *df.at(t) += gates.forget_slope[t] * dm;
+      }
+    }
+    if (args.dinitial.m.defined()) *part<T>(args.dinitial.m, head, 1) += dm;
   }
 
   // What is left of G belongs to the state before the first step.
@@ -664,6 +707,7 @@ void mlstm_backward(const MlstmOptions& options, const MlstmBackward& args) {
   if (args.dlast.C || args.dlast.n) {
     require("the gradient of the last C", args.dlast.C, {z.B, z.H, z.K, z.V}, dtype);
     require("the gradient of the last n", args.dlast.n, {z.B, z.H, z.K}, dtype);
+    if (args.dlast.m) require("the gradient of the last m", args.dlast.m, {z.B, z.H}, dtype);
   }
   require("dq", args.dq, keys, dtype);
   require("dk", args.dk, keys, dtype);

@@ -2,8 +2,8 @@
 //
 // Per unit, with y_{t-1} of the units of the same head:
 //   (i, f, z, o)_t = wx_t + R y_{t-1} + b
-//   a_t = log sigmoid(f_t) + m_{t-1}
-//   m_t = i_t where n_{t-1} = 0 (the first step), else max(i_t, a_t)
+//   a_t = log_forget_t + m_{t-1}, log_forget = log sigmoid(f), or f itself
+//   m_t = i_t where n_{t-1} = 0 (the first step), else max(i_t, a_t); 0 without the stabilizer
 //   input_gate_t = exp(i_t - m_t)     forget_gate_t = exp(a_t - m_t), 0 where n_{t-1} = 0
 //   c_t = forget_gate_t c_{t-1} + input_gate_t tanh(z_t)
 //   n_t = forget_gate_t n_{t-1} + input_gate_t
@@ -12,6 +12,7 @@
 // Letters: B batch, T time, H heads, D units per head. Gates are in the order i, f, z, o.
 #pragma once
 
+#include "kernels/cell_options.hpp"
 #include "kernels/tensor.hpp"
 
 namespace xlab::kernels {
@@ -19,6 +20,11 @@ namespace xlab::kernels {
 /// The state of every unit, each (B, H, D). All absent together mean zeros.
 struct SlstmState {
   Tensor y, c, n, m;
+};
+
+struct SlstmOptions {
+  ForgetGate forget_gate = ForgetGate::sigmoid;
+  bool stabilizer = true;  ///< without it m_t = 0: gates are exp(i) and sigmoid(f) or exp(f)
 };
 
 /// Optional recordings; whatever is undefined is not recorded. All (B, T, H, D) unless noted.
@@ -42,7 +48,7 @@ struct SlstmForward {
   /// What the backward pass needs; absent when there will be none. pre, c, n, m as in SlstmRecord.
   SlstmRecord saved;
 };
-void slstm_forward(const SlstmForward& args);
+void slstm_forward(const SlstmOptions& options, const SlstmForward& args);
 
 /// Gradient of <y, dy> (+ optionally <last, dlast>), the stabilizer treated as a constant (exact: y
 /// does not depend on it). Clamped pre-activations get no gradient. Every gradient is *added*.
@@ -54,6 +60,6 @@ struct SlstmBackward {
   Tensor dwx, dr, db;   ///< like their inputs, all required
   SlstmState dinitial;  ///< or absent; dm0 = c0 dc0 + n0 dn0
 };
-void slstm_backward(const SlstmBackward& args);
+void slstm_backward(const SlstmOptions& options, const SlstmBackward& args);
 
 }  // namespace xlab::kernels

@@ -34,10 +34,24 @@ struct MlstmParts {
   bool last = false;     ///< the last state is an output too
 };
 
-Case mlstm_case(const MlstmSizes& z, MlstmParts parts) {
-  // At eps = 0 nothing depends on the stabilizer, so that the gradient is exact.
-  const kernels::MlstmOptions options{.query_scale = 1.0 / std::sqrt(static_cast<double>(z.K)),
-                                      .eps = 0.0};
+/// The equations that differ from the reference's, in words.
+template <typename Options>
+std::string variant_of(const Options& options) {
+  std::string name;
+  if (options.forget_gate == kernels::ForgetGate::exponential) name += " exp forget gate";
+  if (!options.stabilizer) name += " plain";
+  if constexpr (std::is_same_v<Options, kernels::MlstmOptions>) {
+    if (options.floor == kernels::DenominatorFloor::one) name += " floor 1";
+  }
+  return name;
+}
+
+Case mlstm_case(const MlstmSizes& z, MlstmParts parts, kernels::MlstmOptions options = {}) {
+  options.query_scale = 1.0 / std::sqrt(static_cast<double>(z.K));
+  // So that nothing depends on the stabilizer by accident, and the gradient is exact. Exponential
+  // gates must not let the last state grow until trying has no digits left.
+  const bool exponential = options.forget_gate == kernels::ForgetGate::exponential;
+  options.eps = 0.0;
   const auto call = [=](const Tensors& in) {
     const auto initial =
         parts.initial ? kernels::MlstmState{in[5], in[6], in[7]} : kernels::MlstmState{};
@@ -46,12 +60,13 @@ Case mlstm_case(const MlstmSizes& z, MlstmParts parts) {
     return forward;
   };
   Case c{.name = "mlstm" + Shape{z.B, z.T, z.H, z.K, z.V}.text() +
-                 (parts.initial ? " from a state" : "") + (parts.last ? " to a state" : ""),
+                 (parts.initial ? " from a state" : "") + (parts.last ? " to a state" : "") +
+                 variant_of(options),
          .inputs = {{"q", {z.B, z.T, z.H, z.K}, -2.0, 2.0},
                     {"k", {z.B, z.T, z.H, z.K}, -2.0, 2.0},
                     {"v", {z.B, z.T, z.H, z.V}},
                     {"i", {z.B, z.T, z.H}, -2.0, 3.0},
-                    {"f", {z.B, z.T, z.H}, -2.0, 4.0}}};
+                    {"f", {z.B, z.T, z.H}, -2.0, exponential ? 1.0 : 4.0}}};
   if (parts.initial) {
     c.inputs.push_back({"C0", {z.B, z.H, z.K, z.V}});
     c.inputs.push_back({"n0", {z.B, z.H, z.K}});
@@ -102,7 +117,7 @@ struct SlstmParts {
   bool clamp = false;  ///< every fifth pre-activation is a given number
 };
 
-Case slstm_case(const SlstmSizes& z, SlstmParts parts) {
+Case slstm_case(const SlstmSizes& z, SlstmParts parts, kernels::SlstmOptions options = {}) {
   const bool initial = parts.begin != Begin::nothing;
   const Shape state{z.B, z.H, z.D}, pre{z.B, z.T, 4, z.H * z.D};
   Case c{
@@ -134,14 +149,15 @@ Case slstm_case(const SlstmSizes& z, SlstmParts parts) {
   c.name += std::string(parts.begin == Begin::any                  ? " from a state"
                         : parts.begin == Begin::nothing_remembered ? " from a half empty state"
                                                                    : "") +
-            (parts.last ? " to a state" : "") + (parts.clamp ? " clamped" : "");
+            (parts.last ? " to a state" : "") + (parts.clamp ? " clamped" : "") +
+            variant_of(options);
 
   const auto call = [=](const Tensors& in) {
     const auto from =
         initial ? kernels::SlstmState{in[3], in[4], in[5], in[6]} : kernels::SlstmState{};
     const kernels::SlstmForward forward =
         slstm_call(in[0], in[1], in[2], from, parts.clamp ? in.back() : Tensor());
-    kernels::slstm_forward(forward);
+    kernels::slstm_forward(options, forward);
     return forward;
   };
   c.forward = [=](const Tensors& in) {
@@ -163,7 +179,7 @@ Case slstm_case(const SlstmSizes& z, SlstmParts parts) {
       dlast.n = unstabilised(g[3], forward.last.m);
     }
     const kernels::SlstmBackward back = slstm_way_back(forward, g[0], dlast);
-    kernels::slstm_backward(back);
+    kernels::slstm_backward(options, back);
     Tensors d{back.dwx, back.dr, back.db};
     if (parts.begin == Begin::any) {
       d.insert(d.end(), {back.dinitial.y, back.dinitial.c, back.dinitial.n, back.dinitial.m});
@@ -179,6 +195,8 @@ Case slstm_case(const SlstmSizes& z, SlstmParts parts) {
 }  // namespace
 
 std::vector<Case> cell_cases() {
+  const kernels::ForgetGate exponential = kernels::ForgetGate::exponential;
+  const kernels::DenominatorFloor one = kernels::DenominatorFloor::one;
   return {
       mlstm_case({1, 3, 1, 1, 1}, {}),
       mlstm_case({2, 1, 2, 4, 8}, {}),
@@ -190,6 +208,16 @@ std::vector<Case> cell_cases() {
       mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true}),
       mlstm_case({1, 6, 1, 37, 21}, {.initial = true, .last = true}),
       mlstm_case({1, 37, 2, 16, 32}, {}),
+      mlstm_case({2, 9, 2, 4, 4}, {}, {.forget_gate = exponential}),
+      mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true}, {.forget_gate = exponential}),
+      mlstm_case({2, 9, 2, 4, 4}, {}, {.stabilizer = false}),
+      mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true}, {.stabilizer = false}),
+      mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true},
+                 {.forget_gate = exponential, .stabilizer = false}),
+      mlstm_case({2, 9, 2, 4, 4}, {}, {.floor = one}),
+      mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true}, {.floor = one}),
+      mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true},
+                 {.forget_gate = exponential, .floor = one}),
       slstm_case({1, 1, 1, 1}, {}),
       slstm_case({2, 1, 2, 3}, {}),
       slstm_case({3, 1, 2, 5}, {.begin = Begin::any, .last = true}),
@@ -204,6 +232,12 @@ std::vector<Case> cell_cases() {
       slstm_case({72, 3, 1, 2}, {.last = true}),
       slstm_case({1, 40, 2, 2}, {.begin = Begin::any, .last = true}),
       slstm_case({8, 3, 1, 32}, {}),
+      slstm_case({2, 9, 2, 4}, {}, {.forget_gate = exponential}),
+      slstm_case({2, 6, 2, 3}, {.begin = Begin::any, .last = true}, {.forget_gate = exponential}),
+      slstm_case({2, 9, 2, 4}, {}, {.stabilizer = false}),
+      slstm_case({2, 6, 2, 3}, {.begin = Begin::any, .last = true}, {.stabilizer = false}),
+      slstm_case({2, 6, 1, 4}, {.begin = Begin::nothing_remembered, .last = true},
+                 {.forget_gate = exponential, .stabilizer = false}),
   };
 }
 

@@ -304,7 +304,7 @@ void check_slstm(const std::filesystem::path& path, DType dtype) {
   kernels::SlstmForward forward =
       slstm_call(file.tensor({B, T, 4, H * D}, wx), file.tensor({H, 4 * D, D}, file.stored("R")),
                  file.tensor({4 * H * D}, file.stored("b")), initial);
-  kernels::slstm_forward(forward);
+  kernels::slstm_forward({}, forward);
   file.compare(Kind::output, "h", swapped(numbers(forward.y), B, T, H), file.stored("h"));
 
   const auto trajectory = [&](const std::string& name, const Tensor& steps, const Tensor& last) {
@@ -323,7 +323,7 @@ void check_slstm(const std::filesystem::path& path, DType dtype) {
 
   const Tensor dh = file.tensor({B, T, H, D}, swapped(file.stored("dh"), B, H, T));
   const kernels::SlstmBackward back = slstm_way_back(forward, dh);
-  kernels::slstm_backward(back);
+  kernels::slstm_backward({}, back);
   const auto gradient = [&](const std::string& name, const Tensor& seen) {
     if (file.has(name)) file.compare(Kind::gradients, name, numbers(seen), file.stored(name));
   };
