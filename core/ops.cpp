@@ -9,6 +9,7 @@
 #include "kernels/conv1d.hpp"
 #include "kernels/embed.hpp"
 #include "kernels/linear.hpp"
+#include "kernels/mlstm_chunkwise.hpp"
 #include "kernels/route.hpp"
 
 namespace xlab::ops {
@@ -160,7 +161,13 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
     args.record.input_gate = make({B, T, H});
     args.record.forget_gate = make({B, T, H});
   }
-  kernels::mlstm_forward(options, args);
+  // One token is a step of the scan; what happens at every step only the scan can tell.
+  const std::int64_t chunk = T > 1 && !tape.observed() ? kernels::mlstm_chunk_length(K, V) : 0;
+  if (chunk > 0) {
+    kernels::mlstm_chunkwise_forward(options, args, chunk);
+  } else {
+    kernels::mlstm_forward(options, args);
+  }
   if (tape.observed()) {
     Tensor forget_sigmoid = like(args.f);
     kernels::activation_forward(kernels::Activation::sigmoid, args.f, forget_sigmoid);
@@ -174,8 +181,8 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
     args.record = {};
   }
   return tape.push(args.h.reshape({B, T, H * V}),
-                   [&tape, options, args, q, k, v, i, f, B, T, H, V](const Tensor& dh) {
-                     kernels::mlstm_backward(options, {.forward = args,
+                   [&tape, options, args, q, k, v, i, f, B, T, H, V, chunk](const Tensor& dh) {
+                     const kernels::MlstmBackward back{.forward = args,
                                                        .dh = dh.reshape({B, T, H, V}),
                                                        .dlast = {},
                                                        .dq = tape.grad(q).reshape(args.q.shape()),
@@ -183,7 +190,12 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
                                                        .dv = tape.grad(v).reshape(args.v.shape()),
                                                        .di = tape.grad(i),
                                                        .df = tape.grad(f),
-                                                       .dinitial = {}});
+                                                       .dinitial = {}};
+                     if (chunk > 0) {
+                       kernels::mlstm_chunkwise_backward(options, back, chunk);
+                     } else {
+                       kernels::mlstm_backward(options, back);
+                     }
                    });
 }
 

@@ -17,7 +17,7 @@
 
 namespace xlab::kernels {
 
-/// A chunk length that suits heads of these widths.
+/// The chunk length that suits heads of these widths, or 0 where the scan is faster.
 std::int64_t mlstm_chunk_length(std::int64_t key_width, std::int64_t value_width);
 
 /// Like mlstm_forward; `chunk` is at least 1 and need not divide the time. `record.C` and

@@ -57,23 +57,21 @@ inline void multiply_tile(const SmallProduct<T>& p, std::int64_t row, std::int64
   }
 }
 
-template <int Rows, typename T>
-inline void multiply_rows(const SmallProduct<T>& p, std::int64_t& row) {
-  constexpr int W = kLanes<T>;
-  for (; row + Rows <= p.rows; row += Rows) {
-    std::int64_t column = 0;
-    for (; column + 2 * W <= p.columns; column += 2 * W) multiply_tile<W, 2, Rows>(p, row, column);
-    for_lanes<T>(column, p.columns,
-                 [&]<int N>(std::int64_t at) { multiply_tile<N, 1, Rows>(p, row, at); });
-  }
+/// All rows of some columns: what is read of m stays in the first-level cache meanwhile.
+template <int W, int Tile, typename T>
+inline void multiply_columns(const SmallProduct<T>& p, std::int64_t column) {
+  std::int64_t row = 0;
+  for (; row + 8 <= p.rows; row += 8) multiply_tile<W, Tile, 8>(p, row, column);
+  for (; row + 4 <= p.rows; row += 4) multiply_tile<W, Tile, 4>(p, row, column);
+  for (; row < p.rows; ++row) multiply_tile<W, Tile, 1>(p, row, column);
 }
 
 template <typename T>
 inline void multiply(const SmallProduct<T>& p) {
-  std::int64_t row = 0;
-  multiply_rows<8>(p, row);
-  multiply_rows<4>(p, row);
-  multiply_rows<1>(p, row);
+  constexpr int W = kLanes<T>;
+  std::int64_t column = 0;
+  for (; column + 2 * W <= p.columns; column += 2 * W) multiply_columns<W, 2>(p, column);
+  for_lanes<T>(column, p.columns, [&]<int N>(std::int64_t at) { multiply_columns<N, 1>(p, at); });
 }
 
 }  // namespace xlab::kernels
