@@ -369,6 +369,23 @@ void transpose(const T* from, T* to, std::int64_t rows, std::int64_t columns) {
   }
 }
 
+/// m before the first step. Below all numbers, it lets the first input gate decide.
+template <typename T>
+T first_m(const MlstmOptions& options, const MlstmState& initial, const Sizes& z,
+          std::int64_t head) {
+  const T* const m = part<T>(initial.m, head, 1);
+  if (options.stabilizer && options.forget_gate == ForgetGate::exponential) {
+    const auto is_zero = [](const T* x, std::int64_t size) {
+      return x == nullptr || std::all_of(x, x + size, [](T value) { return value == T(0); });
+    };
+    if (is_zero(part<T>(initial.n, head, z.K), z.K) &&
+        is_zero(part<T>(initial.C, head, z.K * z.V), z.K * z.V)) {
+      return -std::numeric_limits<T>::infinity();
+    }
+  }
+  return m != nullptr ? *m : T(0);
+}
+
 template <typename T>
 void forward_head(const MlstmOptions& options, const MlstmForward& args, const Sizes& z,
                   std::int64_t head, Gates<T>& gates) {
@@ -378,8 +395,7 @@ void forward_head(const MlstmOptions& options, const MlstmForward& args, const S
   const Track<T> q = rows(args.q, z.K), k = rows(args.k, z.K), v = rows(args.v, z.V);
   const T scale = static_cast<T>(options.query_scale);
 
-  const T* m0 = part<T>(args.initial.m, head, 1);
-  gates.m_prev[0] = m0 != nullptr ? *m0 : T(0);
+  gates.m_prev[0] = first_m<T>(options, args.initial, z, head);
   gates.load_pre(options, rows(args.i, 1), rows(args.f, 1), z.T);
   gates.walk_m(options, z.T);
   gates.open(options, z.T);
@@ -486,8 +502,7 @@ void backward_head(const MlstmOptions& options, const MlstmBackward& args, const
     gates.m(t) = *m.at(t);
     gates.s[t] = *s.at(t);
   }
-  const T* m0 = part<T>(fw.initial.m, head, 1);
-  gates.m_prev[0] = m0 != nullptr ? *m0 : T(0);
+  gates.m_prev[0] = first_m<T>(options, fw.initial, z, head);
   gates.open(options, z.T);
   gates.divide(options, z.T);
 

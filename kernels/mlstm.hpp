@@ -8,7 +8,9 @@
 //   s_t = <q~_t, n_t>      N_t = max(|s_t|, exp(-m_t))      h_t = C_t^T q~_t / (N_t + eps)
 //
 // What m_t is makes no difference to h but for eps, as long as everything uses the same number: the
-// gates make up for its rounding, and without the stabilizer m_t is 0.
+// gates make up for its rounding, and without the stabilizer m_t is 0. The zero state has m = 0;
+// but as m could only grow from there with an exponential forget gate, away from what is written,
+// there m_1 = i_1 and forget_gate_1 = 0 where C and n are all 0.
 //
 // Letters: B batch, T time, H heads, K key width, V value width. Sequences are stored token by
 // token, (B, T, H, ...), as the projections make them; states head by head, (B, H, ...).

@@ -4,6 +4,7 @@
 
 #include "cases.hpp"
 #include "cell_calls.hpp"
+#include "kernels/mlstm_parallel.hpp"
 #include "kernels/route.hpp"
 
 namespace xlab::tests {
@@ -97,6 +98,42 @@ Case mlstm_case(const MlstmSizes& z, MlstmParts parts, kernels::MlstmOptions opt
     return d;
   };
   // Where s is small against its parts, h loses digits.
+  c.f32_tolerance = 1e-4;
+  return c;
+}
+
+/// The parallel form.
+Case mlstm_parallel_case(const MlstmSizes& z, kernels::MlstmOptions options = {}) {
+  options.query_scale = 1.0 / std::sqrt(static_cast<double>(z.K));
+  options.eps = 0.0;
+  const bool exponential = options.forget_gate == kernels::ForgetGate::exponential;
+  Case c{.name = "mlstm parallel" + Shape{z.B, z.T, z.H, z.K, z.V}.text() + variant_of(options),
+         .inputs = {{"q", {z.B, z.T, z.H, z.K}, -2.0, 2.0},
+                    {"k", {z.B, z.T, z.H, z.K}, -2.0, 2.0},
+                    {"v", {z.B, z.T, z.H, z.V}},
+                    {"i", {z.B, z.T, z.H}, -2.0, 3.0},
+                    {"f", {z.B, z.T, z.H}, -2.0, exponential ? 1.0 : 4.0}}};
+  c.forward = [=](const Tensors& in) {
+    const kernels::MlstmParallelForward forward{
+        .q = in[0], .k = in[1], .v = in[2], .i = in[3], .f = in[4], .h = zeros_like(in[2])};
+    kernels::mlstm_parallel_forward(options, forward);
+    return Tensors{forward.h};
+  };
+  c.backward = [=](const Tensors& in, const Tensors& g) {
+    const kernels::MlstmParallelBackward back{.q = in[0],
+                                              .k = in[1],
+                                              .v = in[2],
+                                              .i = in[3],
+                                              .f = in[4],
+                                              .dh = g[0],
+                                              .dq = zeros_like(in[0]),
+                                              .dk = zeros_like(in[1]),
+                                              .dv = zeros_like(in[2]),
+                                              .di = zeros_like(in[3]),
+                                              .df = zeros_like(in[4])};
+    kernels::mlstm_parallel_backward(options, back);
+    return Tensors{back.dq, back.dk, back.dv, back.di, back.df};
+  };
   c.f32_tolerance = 1e-4;
   return c;
 }
@@ -218,6 +255,12 @@ std::vector<Case> cell_cases() {
       mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true}, {.floor = one}),
       mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true},
                  {.forget_gate = exponential, .floor = one}),
+      mlstm_parallel_case({1, 1, 2, 3, 5}),
+      mlstm_parallel_case({2, 11, 3, 5, 7}),
+      mlstm_parallel_case({2, 9, 2, 4, 4}, {.forget_gate = exponential}),
+      mlstm_parallel_case({2, 9, 2, 4, 4}, {.stabilizer = false}),
+      mlstm_parallel_case({2, 9, 2, 4, 4}, {.floor = one}),
+      mlstm_parallel_case({2, 9, 2, 4, 4}, {.forget_gate = exponential, .floor = one}),
       slstm_case({1, 1, 1, 1}, {}),
       slstm_case({2, 1, 2, 3}, {}),
       slstm_case({3, 1, 2, 5}, {.begin = Begin::any, .last = true}),
