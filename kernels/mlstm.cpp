@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <type_traits>
+#include <vector>
 
 #include "kernels/lanes.hpp"
 #include "kernels/route.hpp"
@@ -462,15 +463,19 @@ struct Workspace {
         G(z.K * z.V),
         n(z.K),
         dn(z.K),
+        along(z.T),
         sum_slope(z.T),
         q_product(z.T),
-        k_product(z.T) {}
+        k_product(z.T),
+        dlog_forget(z.T) {}
 
   Gates<T> gates;
   Padded<T> C, G;  ///< the memory transposed, later its gradient transposed; its gradient
   Padded<T> n, dn;
+  Padded<T> along;                 ///< <dh, h> where |s| decides N, else 0
   Padded<T> sum_slope;             ///< query_scale times the gradient of s
   Padded<T> q_product, k_product;  ///< <q, dq> of every step; <k, dk>, from the last step on
+  Padded<T> dlog_forget;
 };
 
 template <typename T>
@@ -480,6 +485,65 @@ double dot_in_double(const T* a, const T* b, std::int64_t size) {
     total += static_cast<double>(a[j]) * static_cast<double>(b[j]);
   }
   return total;
+}
+
+/// The gradient of every log_forget but the first by its definition, <C_{t-1}, dC_t> and the same
+/// of n, times the gate. It needs memories that run forwards and gradients that run backwards at
+/// the same time: those at the beginnings of some stretches are kept, and the others made again.
+template <typename T>
+void forget_gradient(Workspace<T>& work, const Sizes& z, const Track<T>& q, const Track<T>& k,
+                     const Track<T>& v, const Track<T>& dh, const T* C0, const T* n0,
+                     const T* dC_last, const T* dn_last) {
+  const Gates<T>& gates = work.gates;
+  // C and n side by side, as one matrix with a column more.
+  const std::int64_t columns = z.V + 1, size = z.K * columns;
+  const auto stretch = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(z.T))));
+  const std::int64_t stretches = (z.T + stretch - 1) / stretch;
+  std::vector<T> begins(static_cast<std::size_t>(stretches * size)),
+      memories(static_cast<std::size_t>(stretch * size)), G(static_cast<std::size_t>(size));
+  const auto join = [&](const T* matrix, const T* column, T* to) {
+    for (std::int64_t row = 0; row < z.K; ++row) {
+      copy(matrix + row * z.V, to + row * columns, z.V);
+      to[row * columns + z.V] = column[row];
+    }
+  };
+  const auto step = [&](std::int64_t t, const T* from, T* to) {
+    for (std::int64_t row = 0; row < z.K; ++row) {
+      const T* const old = from + row * columns;
+      T* const now = to + row * columns;
+      const T written = gates.input_gate[t] * k.at(t)[row];
+      for (std::int64_t x = 0; x < z.V; ++x) {
+        now[x] = gates.forget_gate[t] * old[x] + written * v.at(t)[x];
+      }
+      now[z.V] = gates.forget_gate[t] * old[z.V] + written;
+    }
+  };
+  std::vector<T> memory(static_cast<std::size_t>(size));
+  if (C0 != nullptr) join(C0, n0, memory.data());
+  for (std::int64_t t = 0; t < z.T; ++t) {
+    if (t % stretch == 0) copy(memory.data(), begins.data() + t / stretch * size, size);
+    step(t, memory.data(), memory.data());
+  }
+  if (dC_last != nullptr) join(dC_last, dn_last, G.data());
+  for (std::int64_t begin = (stretches - 1) * stretch; begin >= 0; begin -= stretch) {
+    const std::int64_t end = std::min(begin + stretch, z.T);
+    copy(begins.data() + begin / stretch * size, memories.data(), size);
+    for (std::int64_t t = begin; t + 1 < end; ++t) {
+      T* const before = memories.data() + (t - begin) * size;
+      step(t, before, before + size);
+    }
+    for (std::int64_t t = end - 1; t >= begin; --t) {
+      for (std::int64_t row = 0; row < z.K; ++row) {
+        T* const own = G.data() + row * columns;
+        const T q_t = q.at(t)[row], asked = gates.read[t] * q_t;
+        const T decay = gates.forget_gate[t + 1];
+        for (std::int64_t x = 0; x < z.V; ++x) own[x] = decay * own[x] + asked * dh.at(t)[x];
+        own[z.V] = decay * own[z.V] + work.sum_slope[t] * q_t;
+      }
+      work.dlog_forget[t] =
+          gates.forget_gate[t] * dot(memories.data() + (t - begin) * size, G.data(), size);
+    }
+  }
 }
 
 template <typename T>
@@ -508,11 +572,12 @@ void backward_head(const MlstmOptions& options, const MlstmBackward& args, const
 
   // d N / d s = sign(s) where |s| decides; h = C^T q / (N + eps) gives dN = -<dh, h> / (N + eps).
   for (std::int64_t t = 0; t < z.T; ++t) {
-    T slope = T(0);
+    T slope = T(0), along = T(0);
     if (!options.constant_denominator && gates.sum_decides(t)) {
-      slope = gates.read[t] * dot(dh.at(t), y.at(t), z.V);
-      if (gates.s[t] > T(0)) slope = -slope;
+      along = dot(dh.at(t), y.at(t), z.V);
+      slope = gates.s[t] > T(0) ? -gates.read[t] * along : gates.read[t] * along;
     }
+    work.along[t] = along;
     work.sum_slope[t] = slope;
   }
 
@@ -598,12 +663,25 @@ void backward_head(const MlstmOptions& options, const MlstmBackward& args, const
                        .product = work.k_product.data()});
 
   // The gates. What a forget gate does to the memory, all later steps and the end state feel.
-  double carried = at_end;  // gradient of log_forget
+  double carried = at_end;
+  T largest = static_cast<T>(std::abs(at_end)), found = T(0), summed = T(0);
   for (std::int64_t t = end; t >= 0; --t) {
-    const T di_t = work.k_product[end - t];
-    *di.at(t) += di_t;
-    carried += static_cast<double>(work.q_product[t]) - static_cast<double>(di_t);
-    if (t > 0) *df.at(t) += gates.forget_slope[t] * static_cast<T>(carried);
+    const T dq_t = work.q_product[t], dk_t = work.k_product[end - t];
+    *di.at(t) += dk_t;
+    carried += static_cast<double>(dq_t) - static_cast<double>(dk_t);
+    work.dlog_forget[t] = static_cast<T>(carried);
+    largest = std::max({largest, std::abs(dq_t), std::abs(dk_t), std::abs(work.along[t])});
+    if (t == 0) break;
+    found = std::max(found, std::abs(gates.forget_slope[t] * work.dlog_forget[t]));
+    summed = std::max(summed, gates.forget_slope[t] * largest);
+  }
+  // Where hardly anything is kept, nearly all of that cancels, and its digits with it.
+  if (found < T(0.03) * summed) {
+    forget_gradient(work, z, q, k, v, dh, C0, n0, part<T>(args.dlast.C, head, z.K * z.V),
+                    part<T>(args.dlast.n, head, z.K));
+  }
+  for (std::int64_t t = 1; t < z.T; ++t) {
+    *df.at(t) += gates.forget_slope[t] * work.dlog_forget[t];
   }
 
   // h depends on m where a floor of 1 decides: h = exp(-m) times what m has no part in. What m_t
