@@ -106,8 +106,22 @@ void visit_values(const StoredTensor& tensor, Visit visit) {
   }
 }
 
+StoredType stored_type_of(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return StoredType::f32;
+    case DType::f64:
+      return StoredType::f64;
+    case DType::bf16:
+      return StoredType::bf16;
+    case DType::i32:
+      break;
+  }
+  return StoredType::i32;
+}
+
 template <typename T>
-constexpr StoredType stored_type_of = [] {
+constexpr StoredType stored_type = [] {
   if constexpr (std::is_same_v<T, std::uint8_t>) return StoredType::u8;
   if constexpr (std::is_same_v<T, std::int32_t>) return StoredType::i32;
   if constexpr (std::is_same_v<T, std::int64_t>) return StoredType::i64;
@@ -218,21 +232,22 @@ Tensor SafetensorsFile::tensor(std::string_view name, DType dtype) const {
         "Tensor '{}' in '{}' has {} axes; at most {} can be used.", printable(name),
         printable(name_, 512), source.shape.size(), Shape::kMaxRank);
   const Shape shape = source.shape.empty() ? Shape{1} : Shape(source.shape);
-  const auto make = [&]<typename T>(T) {
-    if (source.type != stored_type_of<T>) return Tensor::from<T>(shape, values_as<T>(name));
-    const Tensor same = Tensor::empty(shape, dtype);
-    std::copy(source.bytes.begin(), source.bytes.end(), static_cast<std::byte*>(same.raw()));
-    return same;
-  };
-  switch (dtype) {
-    case DType::f32:
-      return make(float{});
-    case DType::f64:
-      return make(double{});
-    case DType::i32:
-      return make(std::int32_t{});
+  const auto make = [&]<typename T>(T) { return Tensor::from<T>(shape, values_as<T>(name)); };
+  if (source.type != stored_type_of(dtype)) {
+    switch (dtype) {
+      case DType::f32:
+        return make(float{});
+      case DType::f64:
+        return make(double{});
+      case DType::i32:
+        return make(std::int32_t{});
+      case DType::bf16:
+        return make(float{}).to(DType::bf16);
+    }
   }
-  throw Error("A tensor cannot hold this type of number.");
+  const Tensor same = Tensor::empty(shape, dtype);
+  std::copy(source.bytes.begin(), source.bytes.end(), static_cast<std::byte*>(same.raw()));
+  return same;
 }
 
 SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name) {
@@ -286,9 +301,7 @@ StoredTensor stored(std::string name, const Tensor& tensor) {
   }
   StoredTensor result;
   result.name = std::move(name);
-  result.type = host.dtype() == DType::f32   ? StoredType::f32
-                : host.dtype() == DType::f64 ? StoredType::f64
-                                             : StoredType::i32;
+  result.type = stored_type_of(host.dtype());
   for (int axis = 0; axis < host.rank(); ++axis) result.shape.push_back(host.extent(axis));
   result.bytes = {static_cast<const std::byte*>(host.raw()), host.bytes()};
   result.owner = std::make_shared<Tensor>(host);
@@ -298,7 +311,7 @@ StoredTensor stored(std::string name, const Tensor& tensor) {
 template <typename T>
 StoredTensor stored(std::string name, std::vector<std::int64_t> shape, std::vector<T> values) {
   const auto owner = std::make_shared<const std::vector<T>>(std::move(values));
-  return {std::move(name), stored_type_of<T>, std::move(shape), std::as_bytes(std::span(*owner)),
+  return {std::move(name), stored_type<T>, std::move(shape), std::as_bytes(std::span(*owner)),
           owner};
 }
 

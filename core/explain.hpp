@@ -23,8 +23,7 @@ struct EquationCard {
 const EquationCard* explain(const std::string& path);
 
 /// The card's equation with the numbers of one step, head and unit put in, e.g.
-/// "f'_7 = exp(−0.049 + 1.2 − 1.151) = 1.00". `equal` says whether the right-hand side, evaluated
-/// here from the recorded inputs, agrees with the recorded value to float accuracy.
+/// "f'_7 = exp(−0.049 + 1.2 − 1.151) = 1.00".
 struct LiveEquation {
   std::string text;
   double value = 0.0;      ///< recorded

@@ -64,8 +64,8 @@ Model::Model(const ModelSpec& spec, DType dtype, WithoutMemory) : spec_(spec), p
   if (!spec.tie_weights) head_ = add("lm_head.weight", {spec.vocab_size, D}, Init::normal(std));
 }
 
-Var Model::feedforward(Tape& tape, const Block& block, Var x) const {
-  const auto at = [&](int index) { return index < 0 ? Param{} : params_[index]; };
+Var Model::feedforward(Tape& tape, const Params& params, const Block& block, Var x) const {
+  const auto at = [&](int index) { return index < 0 ? Param{} : params[index]; };
   const Param up = at(block.ffn_up), bias = at(block.ffn_up_bias);
   const std::int64_t U = up.value.extent(0) / 2;
   const Var gate = ops::linear(tape, x, up.rows(0, U), bias.rows(0, U));
@@ -75,27 +75,28 @@ Var Model::feedforward(Tape& tape, const Block& block, Var x) const {
   return ops::linear(tape, inner, at(block.ffn_down), at(block.ffn_down_bias));
 }
 
-Var Model::forward(Tape& tape, const Tensor& ids, const State& before, State& after) const {
+Var Model::forward(Tape& tape, const Params& params, const Tensor& ids, const State& before,
+                   State& after) const {
   const std::vector<CellState> fresh(before.cells.empty() ? blocks_.size() : 0);
   const std::vector<CellState>& from = before.cells.empty() ? fresh : before.cells;
   check(from.size() == blocks_.size(),
         "The state belongs to a model of {} blocks, this one has {}.", from.size(), blocks_.size());
   after.cells.assign(blocks_.size(), {});
 
-  Var x = ops::embed(tape, ids, params_[embedding_]);
+  Var x = ops::embed(tape, ids, params[embedding_]);
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
     const Block& block = blocks_[b];
     tape.set_prefix(
         fmt::format("block{}/{}", b, spec_.is_slstm(static_cast<int>(b)) ? "slstm" : "mlstm"));
-    const Var inner = ops::norm(tape, kLayerNorm, x, params_[block.norm]);
-    x = ops::add(tape, x, block.cell->forward(tape, params_, inner, from[b], after.cells[b]));
+    const Var inner = ops::norm(tape, kLayerNorm, x, params[block.norm]);
+    x = ops::add(tape, x, block.cell->forward(tape, params, inner, from[b], after.cells[b]));
     if (block.ffn_up >= 0) {
-      const Var normed = ops::norm(tape, kLayerNorm, x, params_[block.ffn_norm]);
-      x = ops::add(tape, x, feedforward(tape, block, normed));
+      const Var normed = ops::norm(tape, kLayerNorm, x, params[block.ffn_norm]);
+      x = ops::add(tape, x, feedforward(tape, params, block, normed));
     }
   }
-  if (post_norm_ >= 0) x = ops::norm(tape, kLayerNorm, x, params_[post_norm_]);
-  return ops::linear(tape, x, params_[head_ >= 0 ? head_ : embedding_]);
+  if (post_norm_ >= 0) x = ops::norm(tape, kLayerNorm, x, params[post_norm_]);
+  return ops::linear(tape, x, params[head_ >= 0 ? head_ : embedding_]);
 }
 
 std::vector<BlockCard> Model::cards() const {

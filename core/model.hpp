@@ -22,7 +22,12 @@ class Model {
 
   /// Logits (B, T, vocab) of ids i32 (B, T), from `before` (no cells: the start of a sequence) to
   /// `after`.
-  Var forward(Tape& tape, const Tensor& ids, const State& before, State& after) const;
+  Var forward(Tape& tape, const Tensor& ids, const State& before, State& after) const {
+    return forward(tape, params_, ids, before, after);
+  }
+  /// The same with other numbers or another place for gradients; `params` is of a model like this.
+  Var forward(Tape& tape, const Params& params, const Tensor& ids, const State& before,
+              State& after) const;
 
   const ModelSpec& spec() const { return spec_; }
   Params& params() { return params_; }
@@ -38,7 +43,7 @@ class Model {
   };
   struct WithoutMemory {};
   Model(const ModelSpec& spec, DType dtype, WithoutMemory);
-  Var feedforward(Tape& tape, const Block& block, Var x) const;
+  Var feedforward(Tape& tape, const Params& params, const Block& block, Var x) const;
 
   ModelSpec spec_;
   Params params_;

@@ -16,6 +16,8 @@ decltype(auto) visit_scalar(DType dtype, Body&& body) {
       return body(float{});
     case DType::f64:
       return body(double{});
+    case DType::bf16:
+      return body(Bf16{});
     case DType::i32:
       break;
   }
@@ -23,15 +25,24 @@ decltype(auto) visit_scalar(DType dtype, Body&& body) {
 }
 
 template <typename To, typename From>
-void convert(const From* from, To* to, std::int64_t count) {
-  for (std::int64_t j = 0; j < count; ++j) {
+To converted(From x) {
+  if constexpr (std::is_same_v<From, Bf16>) {
+    return converted<To>(static_cast<float>(x));
+  } else if constexpr (std::is_same_v<To, Bf16>) {
+    return Bf16(static_cast<float>(x));
+  } else {
     if constexpr (std::is_same_v<To, std::int32_t> && std::is_floating_point_v<From>) {
       // 2^31 is exact in both types, so the comparison decides without rounding.
       constexpr From limit = From(2147483648.0);
-      check(from[j] >= -limit && from[j] < limit, "The number {} does not fit into i32.", from[j]);
+      check(x >= -limit && x < limit, "The number {} does not fit into i32.", x);
     }
-    to[j] = static_cast<To>(from[j]);
+    return static_cast<To>(x);
   }
+}
+
+template <typename To, typename From>
+void convert(const From* from, To* to, std::int64_t count) {
+  for (std::int64_t j = 0; j < count; ++j) to[j] = converted<To>(from[j]);
 }
 
 }  // namespace
@@ -46,6 +57,8 @@ const char* name_of(DType dtype) {
       return "f32";
     case DType::f64:
       return "f64";
+    case DType::bf16:
+      return "bf16";
     case DType::i32:
       break;
   }

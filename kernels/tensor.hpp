@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -14,8 +15,27 @@
 
 namespace xlab {
 
+/// A number in 16 bits: the upper half of a float32. For weights that are only read; arithmetic is
+/// done in float32.
+struct Bf16 {
+  std::uint16_t bits = 0;
+
+  Bf16() = default;
+  /// The nearest one, ties to even; NaN stays NaN.
+  explicit Bf16(float value) {
+    const auto wide = std::bit_cast<std::uint32_t>(value);
+    const bool nan = (wide & 0x7fffffffu) > 0x7f800000u;
+    bits = static_cast<std::uint16_t>(nan ? (wide >> 16) | 0x40u
+                                          : (wide + 0x7fffu + ((wide >> 16) & 1u)) >> 16);
+  }
+  /// Exact.
+  explicit operator float() const {
+    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+  }
+};
+
 /// Scalar type of a tensor, a run-time property; templates stay inside the kernels.
-enum class DType : std::uint8_t { f32, f64, i32 };
+enum class DType : std::uint8_t { f32, f64, i32, bf16 };
 
 std::size_t size_of(DType dtype);
 const char* name_of(DType dtype);
@@ -23,9 +43,10 @@ const char* name_of(DType dtype);
 template <typename T>
 inline constexpr DType dtype_of = [] {
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double> ||
-                std::is_same_v<T, std::int32_t>);
+                std::is_same_v<T, std::int32_t> || std::is_same_v<T, Bf16>);
   if constexpr (std::is_same_v<T, float>) return DType::f32;
   if constexpr (std::is_same_v<T, double>) return DType::f64;
+  if constexpr (std::is_same_v<T, Bf16>) return DType::bf16;
   return DType::i32;
 }();
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -78,6 +79,27 @@ TEST(Tensor, Converts) {
   EXPECT_EQ(t.to(DType::f64).data<double>()[2], 1e10);
   EXPECT_EQ(t.slice(0, 2).to(DType::i32).data<std::int32_t>()[1], -2);
   EXPECT_THROW(t.to(DType::i32), Error);
+}
+
+TEST(Tensor, HalvesAFloatToItsUpperBits) {
+  const auto bits = [](float x) { return Bf16(x).bits; };
+  EXPECT_EQ(bits(1.0f), 0x3f80);
+  EXPECT_EQ(bits(-2.5f), 0xc020);
+  // To the nearest, ties to even; past the largest comes infinity.
+  EXPECT_EQ(bits(std::bit_cast<float>(0x3f808000u)), 0x3f80);
+  EXPECT_EQ(bits(std::bit_cast<float>(0x3f808001u)), 0x3f81);
+  EXPECT_EQ(bits(std::bit_cast<float>(0x3f818000u)), 0x3f82);
+  EXPECT_EQ(bits(std::bit_cast<float>(0x7f7fffffu)), 0x7f80);
+  EXPECT_EQ(bits(INFINITY), 0x7f80);
+  EXPECT_TRUE(std::isnan(static_cast<float>(Bf16(std::bit_cast<float>(0x7f800001u)))));
+  EXPECT_EQ(static_cast<float>(Bf16(0.15625f)), 0.15625f);
+
+  const std::vector<double> values = {0.5, -3.0, 1e30};
+  const Tensor halves = Tensor::from<double>({3}, values, DType::bf16);
+  EXPECT_EQ(halves.bytes(), 6u);
+  EXPECT_EQ(halves.to(DType::f32).span<float>()[1], -3.0f);
+  EXPECT_EQ(halves.slice(0, 2).to(DType::i32).span<std::int32_t>()[1], -3);
+  EXPECT_EQ(std::string(name_of(halves.dtype())), "bf16");
 }
 
 TEST(Tensor, RefusalsNameBothSides) {

@@ -1,0 +1,29 @@
+// What the parts of the timing program share. Every part adds its cases before the program starts.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/model.hpp"
+#include "core/task.hpp"
+
+namespace xlab::bench {
+
+void add_ops();
+void add_models();
+
+/// A configuration that is compared with other implementations.
+struct Size {
+  std::string name;
+  ModelSpec model;
+  int batch, length;
+};
+/// 71,944 parameters: width 64, one mLSTM and one sLSTM block, 16 sequences of 128 tokens.
+Size tiny();
+/// 1,806,872 parameters: width 256, three mLSTM blocks and one sLSTM block, 8 sequences of 256.
+Size small();
+
+/// Random tokens; each one's target is the next.
+Batch random_batch(int vocabulary, int batch, int length, std::uint64_t seed);
+
+}  // namespace xlab::bench

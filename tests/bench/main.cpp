@@ -1,0 +1,13 @@
+// Times the kernels and whole models; the figures people compare are in RESULTS.md.
+#include <benchmark/benchmark.h>
+
+#include "bench/bench.hpp"
+
+int main(int argc, char** argv) {
+  xlab::bench::add_ops();
+  xlab::bench::add_models();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
