@@ -61,19 +61,17 @@ struct MlstmForward {
 };
 void mlstm_forward(const MlstmOptions& options, const MlstmForward& args);
 
-/// Gradient of <h, dh> (+ optionally <last, dlast>). The stabilizer is treated as a constant, which
-/// is exact for eps = 0, unless the floor of the denominator is 1: then h does depend on m where
-/// the floor decides, and that gradient goes back along the gates that made m. Two scans, nothing
-/// stored per step but m, s and N: a forward one recomputes C and gives dq, a reverse one carries
-/// dC and gives dk and dv. di = <k, dk>; dlogf_t =
+/// Gradient of <h, dh> (+ optionally <last, dlast>). h does not depend on m but for eps, and for a
+/// floor of 1 where that decides; what m gets from there goes back along the gates that made it.
+/// Two scans, nothing stored per step but m, s and N: a forward one recomputes C and gives dq, a
+/// reverse one carries dC and gives dk and dv. di = <k, dk>; dlogf_t =
 /// <[C n]_T, d[C n]_T> + sum_{s >= t} (<q_s, dq_s> - <k_s, dk_s>), summed in double; df =
 /// dlogf, times sigmoid(-f) for the sigmoid gate; dm0 = <[C n]_0, d[C n]_0>. Every gradient is
 /// *added* to its output.
 struct MlstmBackward {
   MlstmForward forward;  ///< inputs and outputs of the forward call (recordings unused)
   Tensor dh;             ///< (B, T, H, V)
-  MlstmState dlast;      ///< gradient of the last C and n, or absent; its m may be absent, and
-                         ///< counts only where h depends on m
+  MlstmState dlast;      ///< gradient of the last C and n, or absent; its m may be absent
   // Outputs.
   Tensor dq, dk, dv, di, df;  ///< like their inputs, all required
   MlstmState dinitial;        ///< like the state, or absent

@@ -66,7 +66,7 @@ struct MlstmGates {
   Padded<T> s, normalizer;  ///< <q~, n> and N
   Padded<T> read;           ///< query_scale / (N + eps)
   Padded<T> sum_slope;      ///< query_scale times the gradient of s
-  Padded<T> along;          ///< <dh, h> where |s| decides N, else 0
+  Padded<T> along;          ///< <dh, h>, 0 where N is taken for a constant
 
   T& m(std::int64_t t) { return m_prev[t + 1]; }
 
@@ -198,11 +198,9 @@ struct MlstmGates {
     // d N / d s = sign(s) where |s| decides; h = C^T q / (N + eps) gives dN = -<dh, h> / (N + eps).
     const Track<T> dh = track<T>(args.dh, z, head, z.V), h = track<T>(fw.h, z, head, z.V);
     for (std::int64_t t = 0; t < z.T; ++t) {
-      along[t] = sum_slope[t] = T(0);
-      if (!options.constant_denominator && sum_decides(t)) {
-        along[t] = dot(dh.at(t), h.at(t), z.V);
-        sum_slope[t] = s[t] > T(0) ? -read[t] * along[t] : read[t] * along[t];
-      }
+      along[t] = options.constant_denominator ? T(0) : dot(dh.at(t), h.at(t), z.V);
+      const T slope = sum_decides(t) ? read[t] * along[t] : T(0);
+      sum_slope[t] = s[t] > T(0) ? -slope : slope;
     }
   }
 };
@@ -293,7 +291,6 @@ void add_state_gradients(const MlstmOptions& options, const MlstmBackward& args,
                          const MlstmHeadGradient<T>& found) {
   const MlstmForward& fw = args.forward;
   const Track<T> di = track<T>(args.di, z, head, 1), df = track<T>(args.df, z, head, 1);
-  const Track<T> dh = track<T>(args.dh, z, head, z.V), y = track<T>(fw.h, z, head, z.V);
   const T* C0 = part<T>(fw.initial.C, head, z.K * z.V);
   const T* n0 = part<T>(fw.initial.n, head, z.K);
   const T *const G = found.dC, *const dn = found.dn;
@@ -320,15 +317,16 @@ void add_state_gradients(const MlstmOptions& options, const MlstmBackward& args,
     *df.at(t) += gates.forget_slope[t] * dlog_forget[t];
   }
 
-  // h depends on m where a floor of 1 decides: h = exp(-m) times what m has no part in. What m_t
-  // gets belongs to the gate that made it.
-  T dm = T(0);
-  if (options.stabilizer && options.floor == DenominatorFloor::one) {
+  // What is left of m in h: eps is not stabilised, and h = exp(-m) times what m has no part in
+  // where a floor of 1 decides. What m_t gets belongs to the gate that made it.
+  if (options.stabilizer) {
+    const T eps = static_cast<T>(options.eps);
+    const bool one = options.floor == DenominatorFloor::one;
+    T dm = T(0);
     if (args.dlast.m.defined()) dm = *part<T>(args.dlast.m, head, 1) - static_cast<T>(at_end);
     for (std::int64_t t = end; t >= 0; --t) {
-      if (!options.constant_denominator && !gates.sum_decides(t)) {
-        dm -= dot(dh.at(t), y.at(t), z.V);
-      }
+      const bool whole = one && !gates.sum_decides(t);
+      dm -= gates.along[t] * (whole ? T(1) : eps / (gates.normalizer[t] + eps));
       if (gates.input_pre[t] > gates.log_forget[t] + gates.m_prev[t]) {
         *di.at(t) += dm;
         dm = T(0);

@@ -206,14 +206,14 @@ void backward_head(const MlstmOptions& options, const MlstmParallelBackward& arg
       input[at] += w;
       crossing += w;
     }
-    // Where a floor of 1 decides, h = exp(-m) times what m has no part in.
-    const bool through_m = options.stabilizer && options.floor == DenominatorFloor::one &&
-                           !options.constant_denominator && !rows.sum_decides;
-    if (through_m) {
-      if (rows.winner >= 0) input[static_cast<std::size_t>(rows.winner)] -= along;
-      for (std::int64_t x = rows.winner + 1; x <= t; ++x) {
-        log_forget[static_cast<std::size_t>(x)] -= along;
-      }
+    // What is left of m in h: eps is not stabilised, and h = exp(-m) times what m has no part in
+    // where a floor of 1 decides.
+    if (!options.stabilizer || options.constant_denominator) continue;
+    const bool whole = options.floor == DenominatorFloor::one && !rows.sum_decides;
+    const double dm = -along * (whole ? 1.0 : options.eps * static_cast<double>(rows.read));
+    if (rows.winner >= 0) input[static_cast<std::size_t>(rows.winner)] += dm;
+    for (std::int64_t x = rows.winner + 1; x <= t; ++x) {
+      log_forget[static_cast<std::size_t>(x)] += dm;
     }
   }
   for (std::int64_t t = 0; t < z.T; ++t) {

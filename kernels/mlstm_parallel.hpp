@@ -35,12 +35,12 @@ struct MlstmParallelForward {
 };
 void mlstm_parallel_forward(const MlstmOptions& options, const MlstmParallelForward& args);
 
-/// Gradient of <h, dh>, computed from the inputs alone. As in the recurrent form the stabilizer is
-/// treated as a constant, unless the floor of the denominator is 1. With u = dh / (N + eps) and
+/// Gradient of <h, dh>, computed from the inputs alone. With u = dh / (N + eps) and
 /// r = -sign(s) <u, h> where |s| decides N, else 0:
 ///   dP_tj = <u_t, v_j> + r_t     W_tj = dP_tj P_tj     dv_j = sum_t P_tj u_t
 ///   dq_t = query_scale sum_j dP_tj D_tj k_j     dk_j = query_scale sum_t dP_tj D_tj q_t
 ///   di_j = sum_t W_tj            dlog_forget_x = sum over j < x <= t of W_tj
+/// and what m_t gets (as in the recurrent form) goes to the gates along the way it came.
 /// Every gradient is *added* to its output.
 struct MlstmParallelBackward {
   Tensor q, k, v, i, f;       ///< as in the forward call

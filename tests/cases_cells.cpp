@@ -33,6 +33,7 @@ struct MlstmSizes {
 struct MlstmParts {
   bool initial = false;  ///< begin with a given state
   bool last = false;     ///< the last state is an output too
+  double eps = 0.0;      ///< in this way alone h depends on the stabilizer
 };
 
 /// The equations that differ from the reference's, in words.
@@ -49,10 +50,9 @@ std::string variant_of(const Options& options) {
 
 Case mlstm_case(const MlstmSizes& z, MlstmParts parts, kernels::MlstmOptions options = {}) {
   options.query_scale = 1.0 / std::sqrt(static_cast<double>(z.K));
-  // So that nothing depends on the stabilizer by accident, and the gradient is exact. Exponential
-  // gates must not let the last state grow until trying has no digits left.
+  options.eps = parts.eps;
+  // Exponential gates must not let the last state grow until trying has no digits left.
   const bool exponential = options.forget_gate == kernels::ForgetGate::exponential;
-  options.eps = 0.0;
   const auto call = [=](const Tensors& in) {
     const auto initial =
         parts.initial ? kernels::MlstmState{in[5], in[6], in[7]} : kernels::MlstmState{};
@@ -62,7 +62,7 @@ Case mlstm_case(const MlstmSizes& z, MlstmParts parts, kernels::MlstmOptions opt
   };
   Case c{.name = "mlstm" + Shape{z.B, z.T, z.H, z.K, z.V}.text() +
                  (parts.initial ? " from a state" : "") + (parts.last ? " to a state" : "") +
-                 variant_of(options),
+                 (parts.eps > 0.0 ? " eps" : "") + variant_of(options),
          .inputs = {{"q", {z.B, z.T, z.H, z.K}, -2.0, 2.0},
                     {"k", {z.B, z.T, z.H, z.K}, -2.0, 2.0},
                     {"v", {z.B, z.T, z.H, z.V}},
@@ -105,7 +105,6 @@ Case mlstm_case(const MlstmSizes& z, MlstmParts parts, kernels::MlstmOptions opt
 /// The parallel form.
 Case mlstm_parallel_case(const MlstmSizes& z, kernels::MlstmOptions options = {}) {
   options.query_scale = 1.0 / std::sqrt(static_cast<double>(z.K));
-  options.eps = 0.0;
   const bool exponential = options.forget_gate == kernels::ForgetGate::exponential;
   Case c{.name = "mlstm parallel" + Shape{z.B, z.T, z.H, z.K, z.V}.text() + variant_of(options),
          .inputs = {{"q", {z.B, z.T, z.H, z.K}, -2.0, 2.0},
@@ -245,6 +244,9 @@ std::vector<Case> cell_cases() {
       mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true}),
       mlstm_case({1, 6, 1, 37, 21}, {.initial = true, .last = true}),
       mlstm_case({1, 37, 2, 16, 32}, {}),
+      mlstm_case({2, 9, 2, 4, 4}, {.eps = 0.3}),
+      mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true, .eps = 0.3}),
+      mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true, .eps = 0.3}, {.floor = one}),
       mlstm_case({2, 9, 2, 4, 4}, {}, {.forget_gate = exponential}),
       mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true}, {.forget_gate = exponential}),
       mlstm_case({2, 9, 2, 4, 4}, {}, {.stabilizer = false}),
@@ -257,6 +259,7 @@ std::vector<Case> cell_cases() {
                  {.forget_gate = exponential, .floor = one}),
       mlstm_parallel_case({1, 1, 2, 3, 5}),
       mlstm_parallel_case({2, 11, 3, 5, 7}),
+      mlstm_parallel_case({2, 7, 2, 4, 4}, {.eps = 0.3}),
       mlstm_parallel_case({2, 9, 2, 4, 4}, {.forget_gate = exponential}),
       mlstm_parallel_case({2, 9, 2, 4, 4}, {.stabilizer = false}),
       mlstm_parallel_case({2, 9, 2, 4, 4}, {.floor = one}),

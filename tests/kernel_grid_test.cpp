@@ -159,15 +159,22 @@ MlstmReference mlstm_reference(const MlstmOptions& options, const MlstmInputs& i
     Numbers dlog_forget(static_cast<std::size_t>(in.T));
     for (std::int64_t t = 0; t < in.T; ++t) {
       // L_tj, from j = t downwards: forgetting adds up on the way back.
+      std::int64_t winner = -1;
       std::vector<Real> L(static_cast<std::size_t>(t) + 1), P(L.size()), D(L.size()), dP(L.size()),
           dP_terms(L.size());
       Real forgotten = 0.0L, m = -std::numeric_limits<Real>::infinity();
       for (std::int64_t j = t; j >= 0; --j) {
         L[static_cast<std::size_t>(j)] = forgotten + i[at(j, head, 1, 0)];
-        m = std::max(m, L[static_cast<std::size_t>(j)]);
+        if (L[static_cast<std::size_t>(j)] >= m) {
+          m = L[static_cast<std::size_t>(j)];
+          winner = j;
+        }
         forgotten += log_forget_of(options.forget_gate, f[at(j, head, 1, 0)]);
       }
-      if (options.forget_gate == ForgetGate::sigmoid) m = std::max(m, forgotten);
+      if (options.forget_gate == ForgetGate::sigmoid && forgotten >= m) {
+        m = forgotten;
+        winner = -1;
+      }
       Real s = 0.0L;
       for (std::size_t j = 0; j < L.size(); ++j) {
         Real score = 0.0L;
@@ -213,6 +220,17 @@ MlstmReference mlstm_reference(const MlstmOptions& options, const MlstmInputs& i
         const Real w = dP[j] * P[j], w_terms = std::abs(dP_terms[j] * P[j]);
         out.di[at(static_cast<std::int64_t>(j), head, 1, 0)].add(w, w_terms);
         for (std::size_t x = j + 1; x < L.size(); ++x) dlog_forget[x].add(w, w_terms);
+      }
+      if (options.constant_denominator) continue;
+      // m is in h by eps alone.
+      Real dm = 0.0L;
+      for (std::int64_t x = 0; x < kValues; ++x) {
+        const std::size_t value = at(t, head, kValues, x);
+        dm -= dh[value] * out.h[value].value * eps * read;
+      }
+      if (winner >= 0) out.di[at(winner, head, 1, 0)].add(dm);
+      for (std::int64_t x = winner + 1; x <= t; ++x) {
+        dlog_forget[static_cast<std::size_t>(x)].add(dm);
       }
     }
     for (std::int64_t t = 0; t < in.T; ++t) {
