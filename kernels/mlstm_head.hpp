@@ -53,9 +53,9 @@ struct MlstmGates {
         log_forget(steps),
         forget_slope(steps),
         m_prev(steps + kLanes<T>),
-        s(steps),
-        normalizer(steps),
-        read(steps),
+        s(steps + kLanes<T>),
+        normalizer(steps + kLanes<T>),
+        read(steps + kLanes<T>),
         sum_slope(steps),
         along(steps) {}
 
@@ -111,9 +111,9 @@ struct MlstmGates {
     }
   }
 
-  /// N = max(|s|, exp(-m)) and what the read-out is multiplied with, for steps [begin, end); begin
-  /// starts a register. Below m = 0 everything is taken times exp(m), so that nothing overflows: a
-  /// factor too small for a number is 0, N stays finite.
+  /// N = max(|s|, exp(-m)) and what the read-out is multiplied with, for steps [begin, end), and
+  /// for those that share a register with the last one. Below m = 0 everything is taken times
+  /// exp(m), so that nothing overflows: a factor too small for a number is 0, N stays finite.
   void divide(const MlstmOptions& options, std::int64_t begin, std::int64_t end) {
     const T eps = static_cast<T>(options.eps), scale = static_cast<T>(options.query_scale);
     const Lanes<T> one = all<T>(T(1)), least = all<T>(std::numeric_limits<T>::min());

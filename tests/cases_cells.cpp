@@ -31,9 +31,10 @@ struct MlstmSizes {
 };
 
 struct MlstmParts {
-  bool initial = false;  ///< begin with a given state
-  bool last = false;     ///< the last state is an output too
-  double eps = 0.0;      ///< in this way alone h depends on the stabilizer
+  bool initial = false;    ///< begin with a given state
+  bool last = false;       ///< the last state is an output too
+  std::int64_t chunk = 0;  ///< length of the chunks, or 0: the scan
+  double eps = 0.0;        ///< in this way alone h depends on the stabilizer
 };
 
 /// The equations that differ from the reference's, in words.
@@ -57,11 +58,12 @@ Case mlstm_case(const MlstmSizes& z, MlstmParts parts, kernels::MlstmOptions opt
     const auto initial =
         parts.initial ? kernels::MlstmState{in[5], in[6], in[7]} : kernels::MlstmState{};
     const kernels::MlstmForward forward = mlstm_call(in[0], in[1], in[2], in[3], in[4], initial);
-    kernels::mlstm_forward(options, forward);
+    run_mlstm(options, forward, parts.chunk);
     return forward;
   };
   Case c{.name = "mlstm" + Shape{z.B, z.T, z.H, z.K, z.V}.text() +
                  (parts.initial ? " from a state" : "") + (parts.last ? " to a state" : "") +
+                 (parts.chunk > 0 ? fmt::format(" in chunks of {}", parts.chunk) : "") +
                  (parts.eps > 0.0 ? " eps" : "") + variant_of(options),
          .inputs = {{"q", {z.B, z.T, z.H, z.K}, -2.0, 2.0},
                     {"k", {z.B, z.T, z.H, z.K}, -2.0, 2.0},
@@ -90,7 +92,7 @@ Case mlstm_case(const MlstmSizes& z, MlstmParts parts, kernels::MlstmOptions opt
       dlast.n = unstabilised(g[2], forward.last.m);
     }
     const kernels::MlstmBackward back = mlstm_way_back(forward, g[0], dlast);
-    kernels::mlstm_backward(options, back);
+    run_mlstm_back(options, back, parts.chunk);
     Tensors d{back.dq, back.dk, back.dv, back.di, back.df};
     if (parts.initial) {
       d.insert(d.end(), {back.dinitial.C, back.dinitial.n, back.dinitial.m});
@@ -264,6 +266,19 @@ std::vector<Case> cell_cases() {
       mlstm_parallel_case({2, 9, 2, 4, 4}, {.stabilizer = false}),
       mlstm_parallel_case({2, 9, 2, 4, 4}, {.floor = one}),
       mlstm_parallel_case({2, 9, 2, 4, 4}, {.forget_gate = exponential, .floor = one}),
+      mlstm_case({1, 3, 1, 1, 1}, {.chunk = 1}),
+      mlstm_case({2, 1, 2, 3, 5}, {.initial = true, .last = true, .chunk = 4}),
+      mlstm_case({2, 11, 3, 5, 7}, {.chunk = 4}),
+      mlstm_case({2, 8, 2, 6, 3}, {.initial = true, .chunk = 3}),
+      mlstm_case({1, 7, 3, 3, 6}, {.last = true, .chunk = 2}),
+      mlstm_case({1, 6, 1, 37, 21}, {.initial = true, .last = true, .chunk = 8}),
+      mlstm_case({1, 37, 2, 16, 32}, {.initial = true, .last = true, .chunk = 16}),
+      mlstm_case({1, 41, 1, 24, 40}, {.chunk = 32}),
+      mlstm_case({2, 9, 2, 5, 9}, {.initial = true, .last = true, .chunk = 4},
+                 {.forget_gate = exponential}),
+      mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true, .chunk = 4},
+                 {.stabilizer = false}),
+      mlstm_case({2, 9, 2, 4, 4}, {.initial = true, .last = true, .chunk = 5}, {.floor = one}),
       slstm_case({1, 1, 1, 1}, {}),
       slstm_case({2, 1, 2, 3}, {}),
       slstm_case({3, 1, 2, 5}, {.begin = Begin::any, .last = true}),
@@ -290,7 +305,13 @@ std::vector<Case> cell_cases() {
 std::vector<Case> cell_timing_cases() {
   return {
       mlstm_case({16, 128, 4, 32, 32}, {}),
+      mlstm_case({16, 128, 4, 32, 32}, {.chunk = 16}),
+      mlstm_case({16, 128, 4, 32, 32}, {.chunk = 32}),
+      mlstm_case({16, 128, 4, 32, 32}, {.chunk = 64}),
       mlstm_case({8, 256, 4, 128, 128}, {}),
+      mlstm_case({8, 256, 4, 128, 128}, {.chunk = 16}),
+      mlstm_case({8, 256, 4, 128, 128}, {.chunk = 32}),
+      mlstm_case({8, 256, 4, 128, 128}, {.chunk = 64}),
       mlstm_case({1, 1, 4, 32, 32}, {.initial = true}),
       mlstm_case({1, 1, 4, 128, 128}, {.initial = true}),
       slstm_case({16, 128, 4, 16}, {}),

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cell_calls.hpp"
+#include "kernels/mlstm_chunkwise.hpp"
 #include "kernels/mlstm_parallel.hpp"
 #include "kernels/random.hpp"
 
@@ -251,6 +252,15 @@ MlstmResults recurrent(const MlstmOptions& options, const MlstmInputs& in) {
   return {forward.h, back.dq, back.dk, back.dv, back.di, back.df};
 }
 
+template <std::int64_t Chunk>
+MlstmResults chunkwise(const MlstmOptions& options, const MlstmInputs& in) {
+  const kernels::MlstmForward forward = mlstm_call(in.q, in.k, in.v, in.i, in.f);
+  kernels::mlstm_chunkwise_forward(options, forward, Chunk);
+  const kernels::MlstmBackward back = mlstm_way_back(forward, in.dh);
+  kernels::mlstm_chunkwise_backward(options, back, Chunk);
+  return {forward.h, back.dq, back.dk, back.dv, back.di, back.df};
+}
+
 MlstmResults parallel(const MlstmOptions& options, const MlstmInputs& in) {
   MlstmResults out{zeros_like(in.v), zeros_like(in.q), zeros_like(in.k),
                    zeros_like(in.v), zeros_like(in.i), zeros_like(in.f)};
@@ -274,7 +284,10 @@ struct MlstmForm {
   const char* name;
   MlstmResults (*run)(const MlstmOptions&, const MlstmInputs&);
 };
-constexpr MlstmForm kForms[] = {{"recurrent", recurrent}, {"parallel", parallel}};
+constexpr MlstmForm kForms[] = {{"recurrent", recurrent},
+                                {"parallel", parallel},
+                                {"chunks of 5", chunkwise<5>},
+                                {"chunks of 16", chunkwise<16>}};
 
 void run_mlstm_grid(const std::string& what, const MlstmOptions& options) {
   Figures figures;
