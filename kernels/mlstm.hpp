@@ -8,7 +8,9 @@
 //   s_t = <q~_t, n_t>      N_t = max(|s_t|, exp(-m_t))      h_t = C_t^T q~_t / (N_t + eps)
 //
 // What m_t is makes no difference to h but for eps, as long as everything uses the same number: the
-// gates make up for its rounding, and without the stabilizer m_t is 0.
+// gates make up for its rounding, and without the stabilizer m_t is 0. The zero state has m = 0;
+// but as m could only grow from there with an exponential forget gate, away from what is written,
+// there m_1 = i_1 and forget_gate_1 = 0 where C and n are all 0.
 //
 // Letters: B batch, T time, H heads, K key width, V value width. Sequences are stored token by
 // token, (B, T, H, ...), as the projections make them; states head by head, (B, H, ...).
@@ -59,19 +61,17 @@ struct MlstmForward {
 };
 void mlstm_forward(const MlstmOptions& options, const MlstmForward& args);
 
-/// Gradient of <h, dh> (+ optionally <last, dlast>). The stabilizer is treated as a constant, which
-/// is exact for eps = 0, unless the floor of the denominator is 1: then h does depend on m where
-/// the floor decides, and that gradient goes back along the gates that made m. Two scans, nothing
-/// stored per step but m, s and N: a forward one recomputes C and gives dq, a reverse one carries
-/// dC and gives dk and dv. di = <k, dk>; dlogf_t =
+/// Gradient of <h, dh> (+ optionally <last, dlast>). h does not depend on m but for eps, and for a
+/// floor of 1 where that decides; what m gets from there goes back along the gates that made it.
+/// Two scans, nothing stored per step but m, s and N: a forward one recomputes C and gives dq, a
+/// reverse one carries dC and gives dk and dv. di = <k, dk>; dlogf_t =
 /// <[C n]_T, d[C n]_T> + sum_{s >= t} (<q_s, dq_s> - <k_s, dk_s>), summed in double; df =
 /// dlogf, times sigmoid(-f) for the sigmoid gate; dm0 = <[C n]_0, d[C n]_0>. Every gradient is
 /// *added* to its output.
 struct MlstmBackward {
   MlstmForward forward;  ///< inputs and outputs of the forward call (recordings unused)
   Tensor dh;             ///< (B, T, H, V)
-  MlstmState dlast;      ///< gradient of the last C and n, or absent; its m may be absent, and
-                         ///< counts only where h depends on m
+  MlstmState dlast;      ///< gradient of the last C and n, or absent; its m may be absent
   // Outputs.
   Tensor dq, dk, dv, di, df;  ///< like their inputs, all required
   MlstmState dinitial;        ///< like the state, or absent

@@ -56,7 +56,8 @@ struct MlstmGates {
         s(steps + kLanes<T>),
         normalizer(steps + kLanes<T>),
         read(steps + kLanes<T>),
-        sum_slope(steps) {}
+        sum_slope(steps),
+        along(steps) {}
 
   Padded<T> input_gate, forget_gate;
   Padded<T> input_pre, log_forget;
@@ -65,6 +66,7 @@ struct MlstmGates {
   Padded<T> s, normalizer;  ///< <q~, n> and N
   Padded<T> read;           ///< query_scale / (N + eps)
   Padded<T> sum_slope;      ///< query_scale times the gradient of s
+  Padded<T> along;          ///< <dh, h>, 0 where N is taken for a constant
 
   T& m(std::int64_t t) { return m_prev[t + 1]; }
 
@@ -139,11 +141,26 @@ struct MlstmGates {
   /// Whether |s| decides N, so that N moves with s.
   bool sum_decides(std::int64_t t) const { return std::abs(s[t]) >= normalizer[t]; }
 
+  /// m before the first step. Below all numbers, it lets the first input gate decide.
+  static T first_m(const MlstmOptions& options, const MlstmState& initial, const MlstmSizes& z,
+                   std::int64_t head) {
+    const T* const m = part<T>(initial.m, head, 1);
+    if (options.stabilizer && options.forget_gate == ForgetGate::exponential) {
+      const auto is_zero = [](const T* x, std::int64_t size) {
+        return x == nullptr || std::all_of(x, x + size, [](T value) { return value == T(0); });
+      };
+      if (is_zero(part<T>(initial.n, head, z.K), z.K) &&
+          is_zero(part<T>(initial.C, head, z.K * z.V), z.K * z.V)) {
+        return -std::numeric_limits<T>::infinity();
+      }
+    }
+    return m != nullptr ? *m : T(0);
+  }
+
   /// Everything that does not need the memory, from the inputs of a forward call.
   void begin_forward(const MlstmOptions& options, const MlstmForward& args, const MlstmSizes& z,
                      std::int64_t head) {
-    const T* m0 = part<T>(args.initial.m, head, 1);
-    m_prev[0] = m0 != nullptr ? *m0 : T(0);
+    m_prev[0] = first_m(options, args.initial, z, head);
     load_pre(options, track<T>(args.i, z, head, 1), track<T>(args.f, z, head, 1), z.T);
     walk_m(options, z.T);
     open(options, z.T);
@@ -174,20 +191,16 @@ struct MlstmGates {
       m(t) = *known_m.at(t);
       s[t] = *known_s.at(t);
     }
-    const T* m0 = part<T>(fw.initial.m, head, 1);
-    m_prev[0] = m0 != nullptr ? *m0 : T(0);
+    m_prev[0] = first_m(options, fw.initial, z, head);
     open(options, z.T);
     divide(options, 0, z.T);
 
     // d N / d s = sign(s) where |s| decides; h = C^T q / (N + eps) gives dN = -<dh, h> / (N + eps).
     const Track<T> dh = track<T>(args.dh, z, head, z.V), h = track<T>(fw.h, z, head, z.V);
     for (std::int64_t t = 0; t < z.T; ++t) {
-      T slope = T(0);
-      if (!options.constant_denominator && sum_decides(t)) {
-        slope = read[t] * dot(dh.at(t), h.at(t), z.V);
-        if (s[t] > T(0)) slope = -slope;
-      }
-      sum_slope[t] = slope;
+      along[t] = options.constant_denominator ? T(0) : dot(dh.at(t), h.at(t), z.V);
+      const T slope = sum_decides(t) ? read[t] * along[t] : T(0);
+      sum_slope[t] = s[t] > T(0) ? -slope : slope;
     }
   }
 };
@@ -210,6 +223,67 @@ struct MlstmHeadGradient {
   T decay;                              ///< ... this factor
 };
 
+/// The gradient of every log_forget by its definition, <C_{t-1}, dC_t> and the same of n, times the
+/// gate. That needs memories that run forwards and gradients that run backwards at the same time:
+/// the memories before some stretches of steps are kept, and the others made again.
+template <typename T>
+void forget_gradient(const MlstmBackward& args, const MlstmSizes& z, std::int64_t head,
+                     const MlstmGates<T>& gates, Padded<T>& dlog_forget) {
+  const MlstmForward& fw = args.forward;
+  const Track<T> q = track<T>(fw.q, z, head, z.K), k = track<T>(fw.k, z, head, z.K);
+  const Track<T> v = track<T>(fw.v, z, head, z.V), dh = track<T>(args.dh, z, head, z.V);
+  // C and n side by side, as one matrix with a column more.
+  const std::int64_t columns = z.V + 1, size = z.K * columns;
+  const auto stretch = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(z.T))));
+  const std::int64_t stretches = (z.T + stretch - 1) / stretch;
+  Padded<T> begins(stretches * size), memories(stretch * size), memory(size), G(size);
+  const auto join = [&](const MlstmState& state, T* to) {
+    if (!state.C.defined()) return;
+    const T* const matrix = part<T>(state.C, head, z.K * z.V);
+    for (std::int64_t row = 0; row < z.K; ++row) {
+      copy(matrix + row * z.V, to + row * columns, z.V);
+      to[row * columns + z.V] = part<T>(state.n, head, z.K)[row];
+    }
+  };
+  const auto step = [&](std::int64_t t, const T* from, T* to) {
+    for (std::int64_t row = 0; row < z.K; ++row) {
+      const T* const old = from + row * columns;
+      T* const now = to + row * columns;
+      const T written = gates.input_gate[t] * k.at(t)[row];
+      for (std::int64_t x = 0; x < z.V; ++x) {
+        now[x] = gates.forget_gate[t] * old[x] + written * v.at(t)[x];
+      }
+      now[z.V] = gates.forget_gate[t] * old[z.V] + written;
+    }
+  };
+
+  join(fw.initial, memory.data());
+  for (std::int64_t t = 0; t < z.T; ++t) {
+    if (t % stretch == 0) copy(memory.data(), begins.data() + t / stretch * size, size);
+    step(t, memory.data(), memory.data());
+  }
+  join(args.dlast, G.data());
+  T decay = T(1);  // nothing is forgotten between the last step and the end state
+  for (std::int64_t begin = (stretches - 1) * stretch; begin >= 0; begin -= stretch) {
+    const std::int64_t end = std::min(begin + stretch, z.T);
+    copy(begins.data() + begin / stretch * size, memories.data(), size);
+    for (std::int64_t t = begin; t + 1 < end; ++t) {
+      T* const before = memories.data() + (t - begin) * size;
+      step(t, before, before + size);
+    }
+    for (std::int64_t t = end - 1; t >= begin; --t) {
+      for (std::int64_t row = 0; row < z.K; ++row) {
+        T* const own = G.data() + row * columns;
+        const T q_t = q.at(t)[row], asked = gates.read[t] * q_t;
+        for (std::int64_t x = 0; x < z.V; ++x) own[x] = decay * own[x] + asked * dh.at(t)[x];
+        own[z.V] = decay * own[z.V] + gates.sum_slope[t] * q_t;
+      }
+      decay = gates.forget_gate[t];
+      dlog_forget[t] = decay * dot(memories.data() + (t - begin) * size, G.data(), size);
+    }
+  }
+}
+
 /// Adds the gradients of the gates and of the state before the first step.
 template <typename T>
 void add_state_gradients(const MlstmOptions& options, const MlstmBackward& args,
@@ -217,7 +291,6 @@ void add_state_gradients(const MlstmOptions& options, const MlstmBackward& args,
                          const MlstmHeadGradient<T>& found) {
   const MlstmForward& fw = args.forward;
   const Track<T> di = track<T>(args.di, z, head, 1), df = track<T>(args.df, z, head, 1);
-  const Track<T> dh = track<T>(args.dh, z, head, z.V), y = track<T>(fw.h, z, head, z.V);
   const T* C0 = part<T>(fw.initial.C, head, z.K * z.V);
   const T* n0 = part<T>(fw.initial.n, head, z.K);
   const T *const G = found.dC, *const dn = found.dn;
@@ -225,23 +298,35 @@ void add_state_gradients(const MlstmOptions& options, const MlstmBackward& args,
   const std::int64_t end = z.T - 1;
 
   // The gates. What a forget gate does to the memory, all later steps and the end state feel.
-  double carried = at_end;  // gradient of log_forget
+  Padded<T> dlog_forget(z.T);
+  double carried = at_end;
+  T largest = static_cast<T>(std::abs(at_end)), kept = T(0), summed = T(0);
   for (std::int64_t t = end; t >= 0; --t) {
-    const T di_t = *found.k_product.at(t);
-    *di.at(t) += di_t;
-    carried += static_cast<double>(*found.q_product.at(t)) - static_cast<double>(di_t);
-    if (t > 0) *df.at(t) += gates.forget_slope[t] * static_cast<T>(carried);
+    const T by_query = *found.q_product.at(t), by_key = *found.k_product.at(t);
+    *di.at(t) += by_key;
+    carried += static_cast<double>(by_query) - static_cast<double>(by_key);
+    dlog_forget[t] = static_cast<T>(carried);
+    largest = std::max({largest, std::abs(by_query), std::abs(by_key), std::abs(gates.along[t])});
+    if (t == 0) break;
+    kept = std::max(kept, std::abs(gates.forget_slope[t] * dlog_forget[t]));
+    summed = std::max(summed, gates.forget_slope[t] * largest);
+  }
+  // Where hardly anything is remembered, nearly all of that cancels, and its digits with it.
+  if (kept < T(0.03) * summed) forget_gradient(args, z, head, gates, dlog_forget);
+  for (std::int64_t t = 1; t < z.T; ++t) {
+    *df.at(t) += gates.forget_slope[t] * dlog_forget[t];
   }
 
-  // h depends on m where a floor of 1 decides: h = exp(-m) times what m has no part in. What m_t
-  // gets belongs to the gate that made it.
-  T dm = T(0);
-  if (options.stabilizer && options.floor == DenominatorFloor::one) {
+  // What is left of m in h: eps is not stabilised, and h = exp(-m) times what m has no part in
+  // where a floor of 1 decides. What m_t gets belongs to the gate that made it.
+  if (options.stabilizer) {
+    const T eps = static_cast<T>(options.eps);
+    const bool one = options.floor == DenominatorFloor::one;
+    T dm = T(0);
     if (args.dlast.m.defined()) dm = *part<T>(args.dlast.m, head, 1) - static_cast<T>(at_end);
     for (std::int64_t t = end; t >= 0; --t) {
-      if (!options.constant_denominator && !gates.sum_decides(t)) {
-        dm -= dot(dh.at(t), y.at(t), z.V);
-      }
+      const bool whole = one && !gates.sum_decides(t);
+      dm -= gates.along[t] * (whole ? T(1) : eps / (gates.normalizer[t] + eps));
       if (gates.input_pre[t] > gates.log_forget[t] + gates.m_prev[t]) {
         *di.at(t) += dm;
         dm = T(0);

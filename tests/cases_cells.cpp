@@ -4,6 +4,7 @@
 
 #include "cases.hpp"
 #include "cell_calls.hpp"
+#include "kernels/mlstm_parallel.hpp"
 #include "kernels/route.hpp"
 
 namespace xlab::tests {
@@ -33,6 +34,7 @@ struct MlstmParts {
   bool initial = false;    ///< begin with a given state
   bool last = false;       ///< the last state is an output too
   std::int64_t chunk = 0;  ///< length of the chunks, or 0: the scan
+  double eps = 0.0;        ///< in this way alone h depends on the stabilizer
 };
 
 /// The equations that differ from the reference's, in words.
@@ -49,10 +51,9 @@ std::string variant_of(const Options& options) {
 
 Case mlstm_case(const MlstmSizes& z, MlstmParts parts, kernels::MlstmOptions options = {}) {
   options.query_scale = 1.0 / std::sqrt(static_cast<double>(z.K));
-  // So that nothing depends on the stabilizer by accident, and the gradient is exact. Exponential
-  // gates must not let the last state grow until trying has no digits left.
+  options.eps = parts.eps;
+  // Exponential gates must not let the last state grow until trying has no digits left.
   const bool exponential = options.forget_gate == kernels::ForgetGate::exponential;
-  options.eps = 0.0;
   const auto call = [=](const Tensors& in) {
     const auto initial =
         parts.initial ? kernels::MlstmState{in[5], in[6], in[7]} : kernels::MlstmState{};
@@ -63,7 +64,7 @@ Case mlstm_case(const MlstmSizes& z, MlstmParts parts, kernels::MlstmOptions opt
   Case c{.name = "mlstm" + Shape{z.B, z.T, z.H, z.K, z.V}.text() +
                  (parts.initial ? " from a state" : "") + (parts.last ? " to a state" : "") +
                  (parts.chunk > 0 ? fmt::format(" in chunks of {}", parts.chunk) : "") +
-                 variant_of(options),
+                 (parts.eps > 0.0 ? " eps" : "") + variant_of(options),
          .inputs = {{"q", {z.B, z.T, z.H, z.K}, -2.0, 2.0},
                     {"k", {z.B, z.T, z.H, z.K}, -2.0, 2.0},
                     {"v", {z.B, z.T, z.H, z.V}},
@@ -99,6 +100,41 @@ Case mlstm_case(const MlstmSizes& z, MlstmParts parts, kernels::MlstmOptions opt
     return d;
   };
   // Where s is small against its parts, h loses digits.
+  c.f32_tolerance = 1e-4;
+  return c;
+}
+
+/// The parallel form.
+Case mlstm_parallel_case(const MlstmSizes& z, kernels::MlstmOptions options = {}) {
+  options.query_scale = 1.0 / std::sqrt(static_cast<double>(z.K));
+  const bool exponential = options.forget_gate == kernels::ForgetGate::exponential;
+  Case c{.name = "mlstm parallel" + Shape{z.B, z.T, z.H, z.K, z.V}.text() + variant_of(options),
+         .inputs = {{"q", {z.B, z.T, z.H, z.K}, -2.0, 2.0},
+                    {"k", {z.B, z.T, z.H, z.K}, -2.0, 2.0},
+                    {"v", {z.B, z.T, z.H, z.V}},
+                    {"i", {z.B, z.T, z.H}, -2.0, 3.0},
+                    {"f", {z.B, z.T, z.H}, -2.0, exponential ? 1.0 : 4.0}}};
+  c.forward = [=](const Tensors& in) {
+    const kernels::MlstmParallelForward forward{
+        .q = in[0], .k = in[1], .v = in[2], .i = in[3], .f = in[4], .h = zeros_like(in[2])};
+    kernels::mlstm_parallel_forward(options, forward);
+    return Tensors{forward.h};
+  };
+  c.backward = [=](const Tensors& in, const Tensors& g) {
+    const kernels::MlstmParallelBackward back{.q = in[0],
+                                              .k = in[1],
+                                              .v = in[2],
+                                              .i = in[3],
+                                              .f = in[4],
+                                              .dh = g[0],
+                                              .dq = zeros_like(in[0]),
+                                              .dk = zeros_like(in[1]),
+                                              .dv = zeros_like(in[2]),
+                                              .di = zeros_like(in[3]),
+                                              .df = zeros_like(in[4])};
+    kernels::mlstm_parallel_backward(options, back);
+    return Tensors{back.dq, back.dk, back.dv, back.di, back.df};
+  };
   c.f32_tolerance = 1e-4;
   return c;
 }
@@ -210,6 +246,9 @@ std::vector<Case> cell_cases() {
       mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true}),
       mlstm_case({1, 6, 1, 37, 21}, {.initial = true, .last = true}),
       mlstm_case({1, 37, 2, 16, 32}, {}),
+      mlstm_case({2, 9, 2, 4, 4}, {.eps = 0.3}),
+      mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true, .eps = 0.3}),
+      mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true, .eps = 0.3}, {.floor = one}),
       mlstm_case({2, 9, 2, 4, 4}, {}, {.forget_gate = exponential}),
       mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true}, {.forget_gate = exponential}),
       mlstm_case({2, 9, 2, 4, 4}, {}, {.stabilizer = false}),
@@ -220,6 +259,13 @@ std::vector<Case> cell_cases() {
       mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true}, {.floor = one}),
       mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true},
                  {.forget_gate = exponential, .floor = one}),
+      mlstm_parallel_case({1, 1, 2, 3, 5}),
+      mlstm_parallel_case({2, 11, 3, 5, 7}),
+      mlstm_parallel_case({2, 7, 2, 4, 4}, {.eps = 0.3}),
+      mlstm_parallel_case({2, 9, 2, 4, 4}, {.forget_gate = exponential}),
+      mlstm_parallel_case({2, 9, 2, 4, 4}, {.stabilizer = false}),
+      mlstm_parallel_case({2, 9, 2, 4, 4}, {.floor = one}),
+      mlstm_parallel_case({2, 9, 2, 4, 4}, {.forget_gate = exponential, .floor = one}),
       mlstm_case({1, 3, 1, 1, 1}, {.chunk = 1}),
       mlstm_case({2, 1, 2, 3, 5}, {.initial = true, .last = true, .chunk = 4}),
       mlstm_case({2, 11, 3, 5, 7}, {.chunk = 4}),
