@@ -43,11 +43,6 @@ void save_run(const Run& run, const std::filesystem::path& path);
 std::unique_ptr<Run> load_run(const std::filesystem::path& path);
 std::unique_ptr<Run> load_run(const SafetensorsFile& file);
 
-/// Loads parameters by name from a checkpoint into the model: names `prefix` + parameter name,
-/// either sLSTM recurrent-kernel layout, a tied head may be missing. Refuses unknown or missing
-/// tensors and wrong shapes with the first ten mismatches; then nothing was changed.
-void load_parameters(Model& model, const SafetensorsFile& file, const std::string& prefix);
-
 /// What people are told about the parts of a run.
 std::shared_ptr<const ModelCard> model_card(const Run& run);
 std::shared_ptr<const DataCard> data_card(const Run& run);

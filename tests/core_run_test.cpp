@@ -1,5 +1,6 @@
 // Runs and their files: everything comes back, and a file that is wrong is refused with a sentence
 // before it costs memory or harms what is open.
+#include "core/load_parameters.hpp"
 #include "core/run.hpp"
 
 #include <gmock/gmock.h>
