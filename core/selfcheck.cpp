@@ -382,10 +382,13 @@ class Selfcheck {
       compare("recurrent", by_recurrence(cell_, in, dh, 0));
       compare("chunkwise", by_recurrence(cell_, in, dh, chunk));
     }
+    const std::string count = cards.size() == 1
+                                  ? "the mLSTM block"
+                                  : fmt::format("each of {} mLSTM blocks", cards.size());
     report("Recurrent = chunkwise = parallel", outputs, 1e-5,
-           fmt::format("Outputs of {} mLSTM blocks on their own q, k, v, i and f", cards.size()));
+           fmt::format("Outputs of {} on its own q, k, v, i and f", count));
     report("Gradients of the three forms", gradients, 1e-9,
-           fmt::format("Gradients of {} mLSTM blocks in double precision", cards.size()));
+           fmt::format("Gradients of {} in double precision", count));
   }
 
   void stabilizer() {
