@@ -19,7 +19,9 @@ constexpr const char* kConfig = "config.json";
 constexpr const char* kSingle = "model.safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr std::uint64_t kMostConfigBytes = 1 << 20;
-constexpr double kShareOfMemory = 0.9;
+// Of this computer's, for weights that are read, and for values, gradients and moments.
+constexpr double kShareOfMemory = 0.9, kShareForTraining = 0.5;
+constexpr double kBytesPerTrainedParameter = 20;
 
 std::string shown(const fs::path& path) {
   return printable(path.string(), 512);
@@ -74,7 +76,8 @@ ModelFolder::ModelFolder(const fs::path& folder)
 bool ModelFolder::trainable() const {
   try {
     validate(spec_);
-    return true;
+    return parameter_count(spec_) * kBytesPerTrainedParameter <=
+           kShareForTraining * static_cast<double>(devices().front().memory_bytes);
   } catch (const Error&) {
     return false;
   }
@@ -123,7 +126,9 @@ void ModelFolder::load_into(Model& model) const {
   load_parameters(model, tensors_, "");
 }
 
-void write_model_folder(const Model& model, const fs::path& folder, std::uint64_t shard_bytes) {
+void write_model_folder(const Model& model, const fs::path& folder, const FolderOptions& options) {
+  check(!options.halves || model.spec().large,
+        "Only models of the large family are written with bf16 weights.");
   std::error_code error;
   fs::create_directories(folder, error);
   check(fs::is_directory(folder), "The folder '{}' cannot be made: {}.", shown(folder),
@@ -134,10 +139,13 @@ void write_model_folder(const Model& model, const fs::path& folder, std::uint64_
   bool halves = false;
   const Params& params = model.params();
   for (std::size_t p = 0; p < params.infos().size(); ++p) {
-    StoredTensor tensor = stored(params.infos()[p].name, params[static_cast<int>(p)].value);
+    const ParamInfo& info = params.infos()[p];
+    const Tensor& value = params[static_cast<int>(p)].value;
+    const bool round = options.halves && is_matrix(info) && value.dtype() != DType::bf16;
+    StoredTensor tensor = stored(info.name, round ? value.to(DType::bf16) : value);
     halves = halves || tensor.type == StoredType::bf16;
     const std::uint64_t bytes = tensor.bytes.size();
-    if (filled > 0 && filled + bytes > shard_bytes) {
+    if (filled > 0 && filled + bytes > options.shard_bytes) {
       shards.emplace_back();
       filled = 0;
     }

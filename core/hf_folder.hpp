@@ -52,9 +52,14 @@ class ModelFolder {
 /// The most bytes of one file; larger models are written as several with an index.
 inline constexpr std::uint64_t kShardBytes = 5'000'000'000;
 
+struct FolderOptions {
+  bool halves = false;  ///< matrices are rounded to bf16 (large family)
+  std::uint64_t shard_bytes = kShardBytes;
+};
+
 /// Writes a model as a folder, which is made where it does not exist; each file is replaced as a
 /// whole. What an earlier model left there under the same names is replaced.
 void write_model_folder(const Model& model, const std::filesystem::path& folder,
-                        std::uint64_t shard_bytes = kShardBytes);
+                        const FolderOptions& options = {});
 
 }  // namespace xlab

@@ -167,6 +167,10 @@ Var Model::forward(Tape& tape, const Params& params, const Tensor& ids, const St
   return spec_.large ? ops::soft_cap(tape, logits, spec_.large->output_logit_soft_cap) : logits;
 }
 
+std::vector<BlockCard> Model::cards_of(const ModelSpec& spec) {
+  return Model(spec, DType::f32, WithoutMemory{}).cards();
+}
+
 std::vector<BlockCard> Model::cards() const {
   std::vector<BlockCard> cards;
   for (std::size_t b = 0; b < blocks_.size(); ++b) {

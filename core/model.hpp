@@ -23,6 +23,8 @@ class Model {
   Model(const ModelSpec& spec, const std::vector<DType>& types);
   /// Names and shapes of the parameters such a model has, without their memory, however large.
   static std::vector<ParamInfo> parameters_of(const ModelSpec& spec);
+  /// Its blocks, likewise.
+  static std::vector<BlockCard> cards_of(const ModelSpec& spec);
 
   /// Logits (B, T, vocab) of ids i32 (B, T), from `before` (no cells: the start of a sequence) to
   /// `after`.

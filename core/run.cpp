@@ -26,10 +26,17 @@ constexpr std::size_t kMostLossPoints = 1 << 18;
 constexpr double kMostSteps = 1e12, kMostSeconds = 1e12, kMostScale = 1000.0;
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
-void run_parts(Run& run, const ModelSpec& model, const TrainSpec& train) {
-  run.model = std::make_unique<Model>(model);
+void run_parts(Run& run, std::unique_ptr<Model> model, const TrainSpec& train) {
+  run.model = std::move(model);
   run.trainer = std::make_unique<Trainer>(*run.model, *run.task, train);
   run.session = std::make_unique<Session>(*run.model);
+}
+
+void show_first_look(Run& run) {
+  std::vector<int> tokens = run.task->first_look();
+  tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(run.session->most_tokens())));
+  run.session->set_tokens(std::move(tokens));
+  run.prompt_length = run.session->length();
 }
 
 ModelSpec sized_for(const Task& task, ModelSpec spec) {
@@ -159,16 +166,25 @@ std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, const RunSpec& spec) {
   validate(model);
   validate(train);
   validate(model, train);
-  run_parts(*run, model, train);
+  run_parts(*run, std::make_unique<Model>(model), train);
   run->model->params().initialise(train.seed);
-  std::vector<int> tokens = run->task->first_look();
-  tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(run->session->most_tokens())));
-  run->session->set_tokens(std::move(tokens));
-  run->prompt_length = run->session->length();
+  show_first_look(*run);
+  return run;
+}
+
+std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, std::unique_ptr<Model> model,
+                              const TrainSpec& train) {
+  auto run = std::make_unique<Run>();
+  run->task = std::move(task);
+  run_parts(*run, std::move(model), train);
+  show_first_look(*run);
   return run;
 }
 
 std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed) {
+  check(run.task->has_data(),
+        "This model came with its weights and without data: untrained it would be of no use. To "
+        "have the weights again, open its folder again.");
   RunSpec spec;
   spec.model = run.model->spec();
   spec.train = run.trainer->spec();
@@ -184,6 +200,8 @@ std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed) {
 }
 
 void save_run(const Run& run, const std::filesystem::path& path) {
+  check(run.model->params().trainable(),
+        "This model is too large to be a run: it is only read, and nothing of it has changed.");
   std::vector<StoredTensor> tensors;
   const Params& params = run.model->params();
   const bool trained = run.trainer->steps_done() > 0;
@@ -262,10 +280,12 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
       const std::vector<std::uint8_t> bytes = file.values_as<std::uint8_t>("d/text");
       run->task = make_text_task(
           text_from_bytes(std::as_bytes(std::span(bytes)), meta.at("title").get<std::string>()));
+    } else if (task == "tokens") {
+      run->task = make_tokens_task(model.vocab_size);
     } else {
       run->task = make_task(task);
     }
-    run_parts(*run, model, train);
+    run_parts(*run, std::make_unique<Model>(model), train);
     load_parameters(*run->model, file, "p/");
     if (step > 0) {
       load_moments(*run->trainer, run->model->params(), file);
@@ -290,12 +310,23 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
   }
 }
 
+std::vector<int> prompt_tokens(const Run& run, const std::string& text) {
+  std::vector<int> tokens = run.task->encode(text);
+  const ModelSpec& spec = run.model->spec();
+  if (!spec.large || !spec.large->force_bos_token_insert) return tokens;
+  const int first = spec.large->bos_token_id;
+  if (first < spec.vocab_size && (tokens.empty() || tokens.front() != first))
+    tokens.insert(tokens.begin(), first);
+  return tokens;
+}
+
 std::shared_ptr<const ModelCard> model_card(const Run& run) {
   auto card = std::make_shared<ModelCard>();
   const ModelSpec& spec = run.model->spec();
-  card->name =
-      fmt::format("xLSTM [{}:{}]", spec.num_blocks - static_cast<int>(spec.slstm_at.size()),
-                  spec.slstm_at.size());
+  const auto slstm_blocks = static_cast<int>(spec.slstm_at.size());
+  card->name = spec.large
+                   ? fmt::format("xLSTM-large, {} blocks", spec.num_blocks)
+                   : fmt::format("xLSTM [{}:{}]", spec.num_blocks - slstm_blocks, slstm_blocks);
   card->spec_json = to_json(spec);
   for (const ParamInfo& info : run.model->params().infos())
     card->parameters += info.shape.elements();

@@ -1,6 +1,5 @@
 // Runs and their files: everything comes back, and a file that is wrong is refused with a sentence
 // before it costs memory or harms what is open.
-#include "core/load_parameters.hpp"
 #include "core/run.hpp"
 
 #include <gmock/gmock.h>
@@ -14,6 +13,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "core/load_parameters.hpp"
 #include "core/sampler.hpp"
 #include "core/stepper.hpp"
 #include "tests/small_models.hpp"
