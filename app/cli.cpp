@@ -13,6 +13,7 @@
 #include <fstream>
 #include <iostream>
 #include <limits>
+#include <optional>
 
 #include "core/files.hpp"
 #include "core/folder_run.hpp"
@@ -20,6 +21,7 @@
 #include "core/sampler.hpp"
 #include "core/selfcheck.hpp"
 #include "core/stepper.hpp"
+#include "core/tokenizer.hpp"
 #include "core/utf8.hpp"
 #include "kernels/config.hpp"
 #include "kernels/device.hpp"
@@ -47,7 +49,7 @@ struct UsageError : Error {
 };
 
 struct TrainArguments {
-  std::string spec, task, text, out, resume, log, model;
+  std::string spec, task, text, tokenizer, out, resume, log, model;
   std::int64_t steps = 0;
   double seconds = 0.0;
   std::int64_t seed = -1;
@@ -112,8 +114,10 @@ std::unique_ptr<Run> start_run(const TrainArguments& args) {
       throw UsageError(e.what());
     }
   }
-  if (!args.text.empty()) task = make_text_task(read_text(args.text));
   if (args.resume.empty()) {
+    if (!args.text.empty())
+      task = make_text_task(
+          read_text(args.text, args.tokenizer.empty() ? nullptr : tokenizer_named(args.tokenizer)));
     RunSpec spec;
     if (!args.spec.empty()) spec = run_spec_from_json(read_text_file(args.spec, 1 << 20));
     if (!spec.train) spec.train = task->default_training();
@@ -126,6 +130,12 @@ std::unique_ptr<Run> start_run(const TrainArguments& args) {
     return make_run(std::move(task), spec);
   }
   std::unique_ptr<Run> run = load_run(args.resume);
+  if (!args.text.empty()) {
+    const auto known = run->task->tokenizer();
+    // The characters of a text are known by the text.
+    const bool own = !known || known->kind() == "characters";
+    task = make_text_task(read_text(args.text, own ? nullptr : known));
+  }
   if (task) {
     const bool same =
         task->name() == run->task->name() &&
@@ -144,15 +154,17 @@ int train(const TrainArguments& args) {
     throw UsageError("Give either --task NAME or --text FILE.");
   if (!args.task.empty() && !args.text.empty())
     throw UsageError("Give either --task NAME or --text FILE, not both.");
-  if (!args.resume.empty() && (!args.spec.empty() || args.seed >= 0))
+  if (!args.resume.empty() && (!args.spec.empty() || args.seed >= 0 || !args.tokenizer.empty()))
     throw UsageError(
-        "--resume goes on with the run's own specification and seed: leave --spec and "
-        "--seed away.");
+        "--resume goes on with the run's own specification, tokenizer and seed: leave --spec, "
+        "--tokenizer and --seed away.");
   if (!args.resume.empty() && !args.model.empty())
     throw UsageError("--resume goes on with the run's own model: leave --model away.");
+  if (!args.tokenizer.empty() && args.text.empty())
+    throw UsageError("--tokenizer is for a text: give one with --text FILE.");
   if (std::isnan(args.seconds)) throw UsageError("--seconds needs a number larger than 0.");
   for (const std::string& written : {args.out, args.log}) {
-    for (const std::string& read : {args.text, args.spec}) {
+    for (const std::string& read : {args.text, args.spec, args.tokenizer}) {
       if (same_file(written, read))
         throw UsageError(fmt::format("'{}' would be overwritten: choose another file.", read));
     }
@@ -263,8 +275,17 @@ int generate(GenerateArguments args) {
   std::vector<int> tokens = prompt_tokens(*run, args.prompt);
   check(!tokens.empty(), "The prompt is empty: give at least one token with --prompt.");
   std::signal(SIGINT, on_signal);
-  const bool spaced = run->task->text() == nullptr;
-  fmt::print("{}", run->task->decode(tokens));
+  const auto tokenizer = run->task->tokenizer();
+  std::optional<StreamDecoder> stream;
+  if (tokenizer) stream.emplace(*tokenizer);
+  const auto show = [&](int token, bool first) {
+    if (stream) {
+      fmt::print("{}", stream->push(token));
+    } else {
+      fmt::print("{}{}", first ? "" : " ", run->task->decode({&token, 1}));
+    }
+  };
+  for (std::size_t t = 0; t < tokens.size(); ++t) show(tokens[t], t == 0);
   std::fflush(stdout);
   Stepper stepper(*run->model);
   std::vector<float> logits = stepper.feed(tokens);
@@ -275,11 +296,11 @@ int generate(GenerateArguments args) {
     const int token = draw(sampling_distribution(logits, args.sampler), args.sampler.seed,
                            static_cast<std::uint64_t>(tokens.size()));
     tokens.push_back(token);
-    fmt::print("{}{}", spaced ? " " : "", run->task->decode({&token, 1}));
+    show(token, false);
     std::fflush(stdout);
     logits = stepper.feed({&token, 1});
   }
-  fmt::print("\n");
+  fmt::print("{}\n", stream ? stream->finish() : "");
   check(std::fflush(stdout) == 0 && std::ferror(stdout) == 0,
         "Writing the text failed: is the disk full?");
   return 0;
@@ -381,7 +402,9 @@ int info(const std::string& path) {
              card->embedding_dim, card->vocabulary.size());
   print_blocks(card->blocks);
   fmt::print("data      {}{}\n", printable(data->title),
-             data->characters > 0 ? fmt::format(", {} characters", data->characters) : "");
+             data->length > 0 ? fmt::format(", {} {}", data->length, data->unit) : "");
+  if (const auto tokenizer = run->task->tokenizer())
+    fmt::print("tokens    {}\n", tokenizer->title());
   fmt::print("training  {} steps of {} x {} tokens, {:.1f} s, seed {}", run->trainer->steps_done(),
              run->trainer->spec().batch_size, run->trainer->spec().sequence_length, run->seconds,
              run->trainer->spec().seed);
@@ -403,7 +426,10 @@ int run_command_line(int argc, char** argv) {
       app.add_subcommand("train", "Train a model on a task or on a text file");
   train_command->add_option("--task", t.task,
                             fmt::format("Built-in task: {}", fmt::join(task_names(), ", ")));
-  train_command->add_option("--text", t.text, "UTF-8 text file: learn its characters");
+  train_command->add_option("--text", t.text, "Text file to learn: UTF-8, or any file with bytes");
+  train_command->add_option("--tokenizer", t.tokenizer,
+                            "What the text is read by: characters (default), bytes, a "
+                            "tokenizer.json or a folder that holds one");
   train_command->add_option("--out", t.out, "File to save the run to (*.xlab)")->required();
   train_command->add_option("--spec", t.spec,
                             "JSON file with \"model\" and \"train\" specifications");

@@ -10,7 +10,7 @@
 #include <limits>
 
 #include "core/checkpoint.hpp"
-#include "core/run.hpp"
+#include "core/load_parameters.hpp"
 #include "kernels/mlstm_chunkwise.hpp"
 #include "kernels/mlstm_parallel.hpp"
 #include "kernels/random.hpp"

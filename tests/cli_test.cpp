@@ -500,6 +500,36 @@ TEST_F(CommandLine, PromptsTheModelCannotReadAreRefused) {
   expect_refusal({"generate", at("task.xlab"), "--prompt", "  "}, 1, "empty");
 }
 
+TEST_F(CommandLine, TextIsReadByOtherTokenizers) {
+  const std::string bpe = XLAB_TOKENIZERS "/neox.json";
+  for (const auto& [tokenizer, said] : {std::pair<std::string, std::string>{"bytes", "256 bytes"},
+                                        {"characters", "characters"},
+                                        {bpe, "byte-level BPE, 4023 tokens"}}) {
+    const Answer answer =
+        train("run.xlab", {"--text", at("text.txt"), "--tokenizer", tokenizer, "--steps", "3"});
+    EXPECT_EQ(answer.code, 0) << answer.err;
+    EXPECT_THAT(run({"info", at("run.xlab")}).out, HasSubstr(said));
+    const Answer resumed =
+        train("run.xlab", {"--resume", at("run.xlab"), "--text", at("text.txt"), "--steps", "1"});
+    EXPECT_EQ(resumed.code, 0) << resumed.err;
+    const Answer written = run({"generate", at("run.xlab"), "--prompt", "to be", "--tokens", "20"});
+    EXPECT_THAT(written.out, StartsWith("to be"));
+    if (tokenizer == "characters") continue;
+    const Answer other = run({"generate", at("run.xlab"), "--prompt", "日本 ë", "--tokens", "0"});
+    EXPECT_EQ(other.out, "日本 ë\n") << "any prompt can be read";
+  }
+  const auto with = [&](const std::string& tokenizer) {
+    return Arguments{"train", "--text", at("text.txt"), "--tokenizer", tokenizer, "--out", at("n")};
+  };
+  expect_refusal(with("words"), 1, "'words'");
+  expect_refusal(with(at("small.json")), 1, "has no 'vocab'");
+  expect_refusal(with(folder_.path()), 1, "has no tokenizer.json");
+  expect_refusal({"train", "--task", "copy", "--tokenizer", "bytes", "--out", at("n")}, 2,
+                 "--tokenizer is for a text");
+  expect_refusal({"train", "--resume", at("run.xlab"), "--tokenizer", "bytes", "--out", at("n")}, 2,
+                 "leave --spec");
+}
+
 TEST_F(CommandLine, TextThatCannotBeWrittenIsNoSuccess) {
   train("run.xlab", {"--text", at("text.txt"), "--steps", "2"});
   const Answer answer = run({"generate", at("run.xlab"), "--prompt", "to be"}, "/dev/full");
