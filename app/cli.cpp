@@ -1,4 +1,5 @@
-// The command line: train, generate, selfcheck, signature, info. Links neither Qt nor Dear ImGui.
+// The command line: train, generate, selfcheck, export, signature, info. Links neither Qt nor Dear
+// ImGui.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include <limits>
 
 #include "core/files.hpp"
+#include "core/folder_run.hpp"
 #include "core/run.hpp"
 #include "core/sampler.hpp"
 #include "core/selfcheck.hpp"
@@ -45,7 +47,7 @@ struct UsageError : Error {
 };
 
 struct TrainArguments {
-  std::string spec, task, text, out, resume, log;
+  std::string spec, task, text, out, resume, log, model;
   std::int64_t steps = 0;
   double seconds = 0.0;
   std::int64_t seed = -1;
@@ -88,6 +90,19 @@ bool same_file(const std::string& a, const std::string& b) {
   return std::filesystem::equivalent(a, b, missing) || a == b;
 }
 
+std::filesystem::path model_folder(const std::string& path) {
+  const auto folder = model_folder_of(path);
+  check(folder.has_value(), "'{}' is no model folder: give a folder with a config.json.",
+        printable(path, 512));
+  return *folder;
+}
+
+/// The run in a file, or one around the model of a folder.
+std::unique_ptr<Run> open_run(const std::string& path, std::optional<FolderUse> use = {}) {
+  if (const auto folder = model_folder_of(path)) return open_folder_run(*folder, use);
+  return load_run(path);
+}
+
 std::unique_ptr<Run> start_run(const TrainArguments& args) {
   std::unique_ptr<Task> task;
   if (!args.task.empty()) {
@@ -103,6 +118,11 @@ std::unique_ptr<Run> start_run(const TrainArguments& args) {
     if (!args.spec.empty()) spec = run_spec_from_json(read_text_file(args.spec, 1 << 20));
     if (!spec.train) spec.train = task->default_training();
     if (args.seed >= 0) spec.train->seed = static_cast<std::uint64_t>(args.seed);
+    if (!args.model.empty()) {
+      if (spec.model)
+        throw UsageError("--model brings its own model: --spec may hold \"train\" alone.");
+      return train_folder_run(std::move(task), spec.train, model_folder(args.model));
+    }
     return make_run(std::move(task), spec);
   }
   std::unique_ptr<Run> run = load_run(args.resume);
@@ -128,6 +148,8 @@ int train(const TrainArguments& args) {
     throw UsageError(
         "--resume goes on with the run's own specification and seed: leave --spec and "
         "--seed away.");
+  if (!args.resume.empty() && !args.model.empty())
+    throw UsageError("--resume goes on with the run's own model: leave --model away.");
   if (std::isnan(args.seconds)) throw UsageError("--seconds needs a number larger than 0.");
   for (const std::string& written : {args.out, args.log}) {
     for (const std::string& read : {args.text, args.spec}) {
@@ -222,6 +244,7 @@ int train(const TrainArguments& args) {
 
 struct GenerateArguments {
   std::string run, prompt;
+  bool bf16 = false;
   std::int64_t tokens = 200;
   SamplerSettings sampler{.greedy = false, .temperature = 0.8};
   int threads = 1;
@@ -235,8 +258,9 @@ int generate(GenerateArguments args) {
   } catch (const Error& e) {
     throw UsageError(e.what());
   }
-  const std::unique_ptr<Run> run = load_run(args.run);
-  std::vector<int> tokens = run->task->encode(args.prompt);
+  const std::unique_ptr<Run> run =
+      open_run(args.run, args.bf16 ? FolderUse::read_halves : FolderUse::read);
+  std::vector<int> tokens = prompt_tokens(*run, args.prompt);
   check(!tokens.empty(), "The prompt is empty: give at least one token with --prompt.");
   std::signal(SIGINT, on_signal);
   const bool spaced = run->task->text() == nullptr;
@@ -276,7 +300,7 @@ int check_model(SelfcheckArguments& args) {
   set_threads(args.threads);
   // One core still has two threads to compare.
   if (threads() == 1) set_threads(2);
-  const std::unique_ptr<Run> run = load_run(args.run);
+  const std::unique_ptr<Run> run = open_run(args.run);
   fmt::print("{:<34} {:>10} {:>10}\n", "check", "largest", "allowed");
   bool passed = true;
   args.options.done = [&](const Check& row) {
@@ -293,13 +317,52 @@ int check_model(SelfcheckArguments& args) {
   return passed ? 0 : 1;
 }
 
+struct ExportArguments {
+  std::string run, folder;
+  bool bf16 = false;
+};
+
+int export_folder(const ExportArguments& args) {
+  if (same_file(args.run, args.folder))
+    throw UsageError("The folder to write must be another one than the one that is read.");
+  const std::unique_ptr<Run> run = open_run(args.run);
+  write_model_folder(*run->model, args.folder, {.halves = args.bf16});
+  fmt::print(stderr, "{} parameters written to {}\n", model_card(*run)->parameters,
+             printable(args.folder, 512));
+  return 0;
+}
+
 int signature(const std::string& path) {
-  const std::unique_ptr<Run> run = load_run(path);
+  const std::unique_ptr<Run> run = open_run(path);
   fmt::print("{:016x}\n", run->model->params().signature());
   return 0;
 }
 
+void print_blocks(const std::vector<BlockCard>& blocks) {
+  for (const BlockCard& block : blocks)
+    fmt::print("          {}: {} heads of {} x {}, {} parameters\n", block.prefix, block.heads,
+               block.key_dim, block.value_dim, block.parameters);
+}
+
+/// Looks at the headers alone.
+int folder_info(const std::filesystem::path& path) {
+  const ModelFolder folder(path);
+  const ModelSpec& spec = folder.spec();
+  fmt::print("{}: a model folder\n", printable(path.string(), 512));
+  fmt::print("model     {} family, {:.0f} parameters, {} blocks, width {}, vocabulary {}\n",
+             spec.large ? "large" : "paper", parameter_count(spec), spec.num_blocks,
+             spec.embedding_dim, spec.vocab_size);
+  print_blocks(Model::cards_of(spec));
+  fmt::print("weights   {} {} in {} file{}, {:.3f} GB; {}\n", folder.tensors().entries().size(),
+             name_of(folder.main_type()), folder.tensors().files().size(),
+             folder.tensors().files().size() == 1 ? "" : "s",
+             static_cast<double>(folder.tensors().bytes()) / 1e9,
+             folder.trainable() ? "can be trained here" : "too large to be trained here");
+  return 0;
+}
+
 int info(const std::string& path) {
+  if (const auto folder = model_folder_of(path)) return folder_info(*folder);
   const SafetensorsFile file = read_safetensors(path);
   if (!file.metadata().contains("xlab")) {
     std::int64_t elements = 0;
@@ -316,9 +379,7 @@ int info(const std::string& path) {
   fmt::print("{}: a run of xLSTM Lab\n", path);
   fmt::print("model     {}, {} parameters, width {}, vocabulary {}\n", card->name, card->parameters,
              card->embedding_dim, card->vocabulary.size());
-  for (const BlockCard& block : card->blocks)
-    fmt::print("          {}: {} heads of {} x {}, {} parameters\n", block.prefix, block.heads,
-               block.key_dim, block.value_dim, block.parameters);
+  print_blocks(card->blocks);
   fmt::print("data      {}{}\n", printable(data->title),
              data->characters > 0 ? fmt::format(", {} characters", data->characters) : "");
   fmt::print("training  {} steps of {} x {} tokens, {:.1f} s, seed {}", run->trainer->steps_done(),
@@ -346,6 +407,8 @@ int run_command_line(int argc, char** argv) {
   train_command->add_option("--out", t.out, "File to save the run to (*.xlab)")->required();
   train_command->add_option("--spec", t.spec,
                             "JSON file with \"model\" and \"train\" specifications");
+  train_command->add_option("--model", t.model,
+                            "Model folder (config.json, *.safetensors) to start from");
   train_command->add_option("--resume", t.resume, "Run to go on with; its data comes with it");
   train_command
       ->add_option("--steps", t.steps, "Steps to train now (default: to the end of the schedule)")
@@ -362,8 +425,10 @@ int run_command_line(int argc, char** argv) {
   GenerateArguments g;
   CLI::App* generate_command =
       app.add_subcommand("generate", "Continue a prompt with a trained run");
-  generate_command->add_option("run", g.run, "Trained run (*.xlab)")->required();
+  generate_command->add_option("run", g.run, "Trained run (*.xlab) or model folder")->required();
   generate_command->add_option("--prompt", g.prompt, "Text to continue")->required();
+  generate_command->add_flag("--bf16", g.bf16,
+                             "Round the weights of a model folder to bf16: half the memory");
   generate_command->add_option("--tokens", g.tokens, "Tokens to write (default 200)")
       ->check(CLI::NonNegativeNumber);
   generate_command->add_option("--temperature", g.sampler.temperature,
@@ -380,7 +445,7 @@ int run_command_line(int argc, char** argv) {
   SelfcheckArguments c;
   CLI::App* selfcheck_command = app.add_subcommand(
       "selfcheck", "Compare what a model computes in different ways; exit code 1 if any differs");
-  selfcheck_command->add_option("run", c.run, "Trained run (*.xlab)")->required();
+  selfcheck_command->add_option("run", c.run, "Run (*.xlab) or model folder")->required();
   selfcheck_command->add_option("--seed", c.options.seed, "Seed of the tokens it reads (default 1)")
       ->check(CLI::NonNegativeNumber);
   selfcheck_command->add_option("--threads", c.threads, "Threads to use (default: one per core)")
@@ -389,12 +454,20 @@ int run_command_line(int argc, char** argv) {
       "--damage", c.options.damage,
       "Put one number of every comparison off by this share, to see the checks fail");
 
+  ExportArguments e;
+  CLI::App* export_command = app.add_subcommand(
+      "export", "Write a model as a folder that the authors' programs and Hugging Face read");
+  export_command->add_option("run", e.run, "Run (*.xlab) or model folder")->required();
+  export_command->add_option("folder", e.folder, "Folder to write")->required();
+  export_command->add_flag("--bf16", e.bf16, "Round the weights to bf16 (large family)");
+
   std::string signature_path, info_path;
   CLI::App* signature_command =
       app.add_subcommand("signature", "Print the hash of a run's weights");
-  signature_command->add_option("run", signature_path, "Run (*.xlab)")->required();
-  CLI::App* info_command = app.add_subcommand("info", "Say what a run or a safetensors file holds");
-  info_command->add_option("file", info_path, "File to look into")->required();
+  signature_command->add_option("run", signature_path, "Run (*.xlab) or model folder")->required();
+  CLI::App* info_command =
+      app.add_subcommand("info", "Say what a run, a model folder or a safetensors file holds");
+  info_command->add_option("file", info_path, "File or folder to look into")->required();
 
   try {
     app.parse(argc, argv);
@@ -409,6 +482,7 @@ int run_command_line(int argc, char** argv) {
     if (*train_command) return train(t);
     if (*generate_command) return generate(g);
     if (*selfcheck_command) return check_model(c);
+    if (*export_command) return export_folder(e);
     if (*signature_command) return signature(signature_path);
     return info(info_path);
   } catch (const UsageError& e) {

@@ -29,8 +29,8 @@ class Cell {
   virtual BlockCard card() const = 0;
 };
 
-/// Declares the parameters of block `place` and returns its cell: mLSTM or sLSTM by
-/// `spec.slstm_at`.
+/// Declares the parameters of block `place` and returns its cell: the large family's, or mLSTM or
+/// sLSTM by `spec.slstm_at`.
 std::unique_ptr<Cell> make_cell(const ModelSpec& spec, const BlockPlace& place, Params& params);
 
 /// Whether weight decay applies: the name holds "weight" and not "norm"; the token embedding only
@@ -40,6 +40,8 @@ bool decays(const ModelSpec& spec, const std::string& name);
 std::unique_ptr<Cell> make_mlstm_cell(const ModelSpec& spec, const BlockPlace& place,
                                       Params& params);
 std::unique_ptr<Cell> make_slstm_cell(const ModelSpec& spec, const BlockPlace& place,
+                                      Params& params);
+std::unique_ptr<Cell> make_large_cell(const ModelSpec& spec, const BlockPlace& place,
                                       Params& params);
 
 }  // namespace xlab

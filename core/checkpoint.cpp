@@ -15,6 +15,7 @@
 
 #include "core/files.hpp"
 #include "core/utf8.hpp"
+#include "kernels/route.hpp"
 
 namespace xlab {
 namespace {
@@ -263,33 +264,57 @@ SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::s
                          attach(std::move(header.tensors), owned));
 }
 
+void convert_numbers(StoredType type, std::span<const std::byte> bytes, const Tensor& out) {
+  check(bytes.size() == static_cast<std::size_t>(out.elements()) * size_of(type),
+        "{} bytes of {} are not the numbers of a tensor of shape {}.", bytes.size(), name_of(type),
+        out.shape());
+  if (type == stored_type_of(out.dtype())) {
+    std::copy(bytes.begin(), bytes.end(), static_cast<std::byte*>(out.raw()));
+    return;
+  }
+  const auto fill = [&]<typename T>(T* next) {
+    visit_values({.type = type, .bytes = bytes}, [&](auto value) {
+      if constexpr (std::is_same_v<T, Bf16>) {
+        *next++ = Bf16(static_cast<float>(value));
+      } else {
+        *next++ = static_cast<T>(value);
+      }
+    });
+  };
+  if (out.dtype() == DType::bf16) {
+    fill(out.data<Bf16>());
+  } else {
+    visit_float(out, [&]<typename T>(T) { fill(out.data<T>()); });
+  }
+}
+
+HeaderOfFile read_safetensors_header(const InputFile& file, const std::string& name) {
+  const Complaint complain(name);
+  // Enough to see what else the file may be; the header follows once its length has been checked.
+  std::string head(256, '\0');
+  head.resize(file.read_at(0, std::as_writable_bytes(std::span(head))));
+  const std::uint64_t length =
+      read_header_length(std::as_bytes(std::span(head)), file.size(), complain);
+  std::string text(length, '\0');
+  if (file.read_at(kHeaderLengthBytes, std::as_writable_bytes(std::span(text))) != length) {
+    complain("it became shorter while it was read");
+  }
+  const std::uint64_t begin = kHeaderLengthBytes + length;
+  return {parse_header(text, file.size() - begin, complain), begin};
+}
+
 SafetensorsFile read_safetensors(const std::filesystem::path& path) {
   const std::string name = path.string();
   const Complaint complain(name);
-  InputFile file(path);
-
-  // Enough to see what else the file may be; the header follows once its length has been checked.
-  std::string head(256, '\0');
-  head.resize(file.read(std::as_writable_bytes(std::span(head))));
-  const std::uint64_t length =
-      read_header_length(std::as_bytes(std::span(head)), file.size(), complain);
-  const std::size_t known = std::min<std::size_t>(head.size(), kHeaderLengthBytes + length);
-
-  std::string text = head.substr(kHeaderLengthBytes, known - kHeaderLengthBytes);
-  text.resize(length);
-  const auto rest = std::as_writable_bytes(std::span(text)).subspan(known - kHeaderLengthBytes);
-  if (file.read(rest) != rest.size()) complain("it became shorter while it was read");
-
-  const std::uint64_t data_bytes = file.size() - kHeaderLengthBytes - length;
-  SafetensorsHeader header = parse_header(text, data_bytes, complain);
-
+  const InputFile file(path);
+  HeaderOfFile opened = read_safetensors_header(file, name);
+  const std::uint64_t data_bytes = file.size() - opened.data_begin;
   const auto data = allocate(data_bytes, complain);
-  const std::size_t surplus = head.size() - known;  // numbers that came along with the head
-  if (surplus > data_bytes) complain("it changed while it was read");
-  std::copy_n(reinterpret_cast<const std::byte*>(head.data()) + known, surplus, data.get());
-  const std::span unread(data.get() + surplus, data_bytes - surplus);
-  if (file.read(unread) != unread.size()) complain("it became shorter while it was read");
-  return SafetensorsFile(name, std::move(header.metadata), attach(std::move(header.tensors), data));
+  if (file.read_at(opened.data_begin, {data.get(), data_bytes}) != data_bytes) {
+    complain("it became shorter while it was read");
+  }
+  return SafetensorsFile(name, std::move(opened.header.metadata),
+                         attach(std::move(opened.header.tensors), data));
 }
 
 StoredTensor stored(std::string name, const Tensor& tensor) {

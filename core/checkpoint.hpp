@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/files.hpp"
 #include "core/safetensors_header.hpp"
 #include "kernels/tensor.hpp"
 
@@ -66,6 +67,17 @@ class SafetensorsFile {
   std::vector<StoredTensor> tensors_;
   std::vector<std::size_t> by_name_;  // indices into tensors_, sorted by name
 };
+
+/// Converts numbers as they stand in a file to `out`'s scalar type (floating-point); as many as it
+/// has elements.
+void convert_numbers(StoredType type, std::span<const std::byte> bytes, const Tensor& out);
+
+/// The header of an open file, read without its numbers, which begin at byte `data_begin`.
+struct HeaderOfFile {
+  SafetensorsHeader header;
+  std::uint64_t data_begin = 0;
+};
+HeaderOfFile read_safetensors_header(const InputFile& file, const std::string& name);
 
 /// Reads a file. Throws `Error` when it cannot be read or is no sound safetensors file. Numbers may
 /// be anything, infinite and NaN included.

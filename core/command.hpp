@@ -20,6 +20,12 @@ struct OpenRun {  ///< a run from bytes (a preset) or, when `bytes` is null, fro
 struct OpenText {  ///< a new run: a character model of this text file
   std::string path;
 };
+struct OpenFolder {  ///< the model in this folder, to look at and to generate with
+  std::string path;
+};
+struct ExportFolder {  ///< writes the model as a folder for other programs
+  std::string path;
+};
 struct NewRun {  ///< a new run on a built-in task; `spec_json` empty: the task's default model
   std::string task;
   std::string spec_json;
@@ -85,13 +91,13 @@ struct ClearClamps {};
 namespace xlab {
 
 using Command =
-    std::variant<command::OpenRun, command::OpenText, command::NewRun, command::Save,
-                 command::Train, command::Pause, command::TrainOneStep,
-                 command::SetLearningRateScale, command::SetStepLimit, command::RestartRun,
-                 command::NewSeed, command::SetPrompt, command::NewSample, command::SetCursor,
-                 command::StepForward, command::StepBack, command::Play, command::StopPlaying,
-                 command::SetPlaySpeed, command::Rewind, command::TakeToken, command::SetSampler,
-                 command::Focus, command::SetClamp, command::RemoveClamp, command::EnableClamp,
-                 command::ClearClamps>;
+    std::variant<command::OpenRun, command::OpenText, command::OpenFolder, command::ExportFolder,
+                 command::NewRun, command::Save, command::Train, command::Pause,
+                 command::TrainOneStep, command::SetLearningRateScale, command::SetStepLimit,
+                 command::RestartRun, command::NewSeed, command::SetPrompt, command::NewSample,
+                 command::SetCursor, command::StepForward, command::StepBack, command::Play,
+                 command::StopPlaying, command::SetPlaySpeed, command::Rewind, command::TakeToken,
+                 command::SetSampler, command::Focus, command::SetClamp, command::RemoveClamp,
+                 command::EnableClamp, command::ClearClamps>;
 
 }  // namespace xlab

@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/folder_run.hpp"
 #include "core/run.hpp"
 #include "core/sampler.hpp"
 #include "core/sequence.hpp"
@@ -441,7 +442,8 @@ struct Engine::Worker {
     using namespace command;
     const bool needs_run =
         !std::holds_alternative<OpenRun>(command) && !std::holds_alternative<OpenText>(command) &&
-        !std::holds_alternative<NewRun>(command) && !std::holds_alternative<SetPlaySpeed>(command);
+        !std::holds_alternative<OpenFolder>(command) && !std::holds_alternative<NewRun>(command) &&
+        !std::holds_alternative<SetPlaySpeed>(command);
     guarded("command", [&] {
       if (needs_run) need_run();
       std::visit(
@@ -452,6 +454,14 @@ struct Engine::Worker {
                 } else {
                   open(load_run(c.path), c.path);
                 }
+              },
+              [&](const OpenFolder& c) {
+                open(open_folder_run(c.path), "");
+                note(fmt::format("Opened the model in {}", c.path));
+              },
+              [&](const ExportFolder& c) {
+                write_model_folder(*run->model, c.path);
+                note(fmt::format("Exported the model to {}", c.path));
               },
               [&](const OpenText& c) { open(make_run(make_text_task(read_text(c.path))), ""); },
               [&](const NewRun& c) {
@@ -481,7 +491,7 @@ struct Engine::Worker {
               [&](const RestartRun&) { restart(run->trainer->spec().seed); },
               [&](const NewSeed&) { restart(run->trainer->spec().seed + 1); },
               [&](const SetPrompt& c) {
-                std::vector<int> tokens = run->task->encode(c.text);
+                std::vector<int> tokens = prompt_tokens(*run, c.text);
                 check(!tokens.empty(), "The prompt is empty: type at least one token.");
                 show_tokens(std::move(tokens));
               },

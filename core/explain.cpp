@@ -103,7 +103,7 @@ struct Side {
 // -- The equations --------------------------------------------------------------------------------
 
 struct Entry {
-  const char* cell;  ///< "mlstm" or "slstm"
+  const char* cell;  ///< "mlstm", "mlstm_large" or "slstm"
   const char* name;  ///< last part of the path
   EquationCard card;
   /// Evaluates the right-hand side; empty for values that come from outside the cell.
@@ -307,6 +307,30 @@ const std::vector<Entry>& entries() {
       {"mlstm", "write",
        {"i' k vᵀ", "last write", "What this token adds to one cell of the memory.",
         "i'_t k_t v_tᵀ", "divided by exp(m)", {"input_gate", "k", "v"}}, write_side},
+      // The large family's mLSTM: what differs from the one above ---------------------------------
+      {"mlstm_large", "input_gate_pre",
+       {"i", "input gate, pre-activation",
+        "How strongly this token asks to be written, as the logarithm of its weight; softly capped.",
+        "i_t = c · tanh((w · x_t + b) / c)", "log weight, −c..c, usually c = 15", {}}, from_outside},
+      {"mlstm_large", "forget_gate_pre",
+       {"f", "forget gate, pre-activation",
+        "How much of the memory is kept, before squashing: +5 keeps nearly all, −5 nearly nothing; "
+        "softly capped.",
+        "f_t = c · tanh((w · x_t + b) / c)", "−c..c, usually c = 15", {}}, from_outside},
+      {"mlstm_large", "q",
+       {"q", "query", "What the memory is asked for at this token, scaled by the key's width K.",
+        "q_t = W x_t / √K", "any number", {}}, from_outside},
+      {"mlstm_large", "k",
+       {"k", "key", "The address under which this token is written; not scaled, the query is.",
+        "k_t = W x_t", "any number", {}}, from_outside},
+      {"mlstm_large", "output_gate_pre",
+       {"o", "output gate, pre-activation",
+        "How much of the read-out leaves the block, before squashing.",
+        "o_t = W x_t", "any number", {}}, from_outside},
+      {"mlstm_large", "output_gate",
+       {"σ(o)", "output gate", "The share of the normed read-out that leaves the block.",
+        "σ(o_t) = 1 / (1 + exp(−o_t))", "0..1", {"output_gate_pre"}},
+       [](Place& p) -> std::optional<Side> { return sigmoid_side(p, "output_gate_pre"); }},
       // sLSTM -------------------------------------------------------------------------------------
       {"slstm", "input_gate_pre",
        {"i", "input gate, pre-activation",
@@ -417,6 +441,8 @@ const Entry* find_entry(const PathParts& parts) {
   for (const Entry& entry : entries()) {
     if (parts.cell == entry.cell && parts.name == entry.name) return &entry;
   }
+  // The large family's cell is the same but for what it lists itself.
+  if (parts.cell == "mlstm_large") return find_entry({parts.prefix, "mlstm", parts.name});
   return nullptr;
 }
 

@@ -214,6 +214,21 @@ std::size_t InputFile::read(std::span<std::byte> target) {
   return filled;
 }
 
+std::size_t InputFile::read_at(std::uint64_t offset, std::span<std::byte> target) const {
+  std::size_t filled = 0;
+  while (filled < target.size()) {
+    const auto part = std::min(target.size() - filled, kMostBytesPerCall);
+    const auto got = retry([&] {
+      return ::pread(descriptor_, target.data() + filled, part,
+                     static_cast<off_t>(offset + filled));
+    });
+    check(got >= 0, "Cannot read '{}': {}.", shown(path_), cause(errno));
+    if (got == 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  return filled;
+}
+
 std::string read_text_file(const fs::path& path, std::uint64_t limit) {
   InputFile file(path);
   const auto refuse_size = [&](bool fits) {

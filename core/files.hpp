@@ -25,6 +25,9 @@ class InputFile {
   /// Fills `target` with the next bytes and returns how many there were; fewer than asked means
   /// that the file ends there.
   std::size_t read(std::span<std::byte> target);
+  /// The same from byte `offset` of the file on; moves nothing, and may be called by several
+  /// threads.
+  std::size_t read_at(std::uint64_t offset, std::span<std::byte> target) const;
 
  private:
   std::filesystem::path path_;

@@ -1,4 +1,4 @@
-// The paper's language model.
+// The language model of either family.
 #include "core/model.hpp"
 
 #include <cmath>
@@ -19,13 +19,22 @@ kernels::Activation feedforward_activation(const std::string& name) {
   return Activation::gelu;
 }
 
-constexpr kernels::NormOptions kLayerNorm{
-    .kind = kernels::NormKind::layer, .groups = 1, .eps = 1e-5};
+/// The parameter of an index; absent for -1.
+Param param(const Params& params, int index) {
+  return index < 0 ? Param{} : params[index];
+}
 
 }  // namespace
 
 Model::Model(const ModelSpec& spec, DType dtype) : Model(spec, dtype, WithoutMemory{}) {
+  validate(spec);
   params_.allocate();
+}
+
+Model::Model(const ModelSpec& spec, const std::vector<DType>& types)
+    : Model(spec, DType::f32, WithoutMemory{}) {
+  check(spec.large.has_value(), "Only models of the large family can be read without gradients.");
+  params_.allocate_values(types);
 }
 
 std::vector<ParamInfo> Model::parameters_of(const ModelSpec& spec) {
@@ -33,46 +42,106 @@ std::vector<ParamInfo> Model::parameters_of(const ModelSpec& spec) {
 }
 
 Model::Model(const ModelSpec& spec, DType dtype, WithoutMemory) : spec_(spec), params_(dtype) {
-  validate(spec);
+  check_sizes(spec);
+  if (spec.large) {
+    declare_large();
+  } else {
+    declare_paper();
+  }
+}
+
+void Model::declare_paper() {
+  const ModelSpec& spec = spec_;
   const std::int64_t D = spec.embedding_dim;
   const double std = std::sqrt(2.0 / (5.0 * static_cast<double>(D)));
   const double out_std = 2.0 / spec.num_blocks / std::sqrt(static_cast<double>(D));
   const auto add = [&](const std::string& name, const Shape& shape, Init init) {
     return params_.declare(name, shape, decays(spec, name), std::move(init));
   };
+  norm_ = {.kind = kernels::NormKind::layer, .groups = 1, .eps = 1e-5, .scale_offset = 1.0};
+  if (spec.feedforward) activation_ = feedforward_activation(spec.feedforward->act_fn);
   embedding_ = add("token_embedding.weight", {spec.vocab_size, D}, Init::normal(std));
   for (int b = 0; b < spec.num_blocks; ++b) {
     Block block;
     block.parameter_prefix = fmt::format("xlstm_block_stack.blocks.{}.", b);
     const std::string& prefix = block.parameter_prefix;
-    block.norm = add(prefix + "xlstm_norm.weight", {D}, Init::constant(0));
+    block.norm.weight = add(prefix + "xlstm_norm.weight", {D}, Init::constant(0));
     block.cell = make_cell(spec, {b, prefix}, params_);
     if (spec.is_slstm(b) && spec.feedforward) {
       const FeedforwardSpec& f = *spec.feedforward;
       const std::int64_t U = rounded_width(f.proj_factor, spec.embedding_dim,
                                            f.round_proj_up_dim_up, f.round_proj_up_to_multiple_of);
-      block.ffn_norm = add(prefix + "ffn_norm.weight", {D}, Init::constant(0));
-      block.ffn_up = add(prefix + "ffn.proj_up.weight", {2 * U, D}, Init::normal(std));
-      if (f.bias) block.ffn_up_bias = add(prefix + "ffn.proj_up.bias", {2 * U}, Init::constant(0));
-      block.ffn_down = add(prefix + "ffn.proj_down.weight", {D, U}, Init::normal(out_std));
-      if (f.bias) block.ffn_down_bias = add(prefix + "ffn.proj_down.bias", {D}, Init::constant(0));
+      block.ffn_norm.weight = add(prefix + "ffn_norm.weight", {D}, Init::constant(0));
+      block.up.weight = add(prefix + "ffn.proj_up.weight", {2 * U, D}, Init::normal(std));
+      if (f.bias) block.up.bias = add(prefix + "ffn.proj_up.bias", {2 * U}, Init::constant(0));
+      block.down.weight = add(prefix + "ffn.proj_down.weight", {D, U}, Init::normal(out_std));
+      if (f.bias) block.down.bias = add(prefix + "ffn.proj_down.bias", {D}, Init::constant(0));
     }
     blocks_.push_back(std::move(block));
   }
   if (spec.add_post_blocks_norm)
-    post_norm_ = add("xlstm_block_stack.post_blocks_norm.weight", {D}, Init::constant(0));
+    last_norm_.weight = add("xlstm_block_stack.post_blocks_norm.weight", {D}, Init::constant(0));
   if (!spec.tie_weights) head_ = add("lm_head.weight", {spec.vocab_size, D}, Init::normal(std));
 }
 
+void Model::declare_large() {
+  const ModelSpec& spec = spec_;
+  const LargeSpec& large = *spec.large;
+  const std::int64_t D = spec.embedding_dim, U = large_feedforward_width(spec);
+  const double std = std::sqrt(2.0 / (5.0 * static_cast<double>(D)));
+  const double down_std = 2.0 / spec.num_blocks / std::sqrt(static_cast<double>(U));
+  const auto add = [&](const std::string& name, const Shape& shape, Init init) {
+    return params_.declare(name, shape, decays(spec, name), std::move(init));
+  };
+  const auto biased = [&](const std::string& name, const Shape& shape, Init init, bool bias) {
+    const int weight = add(name + ".weight", shape, std::move(init));
+    return Weights{weight, bias ? add(name + ".bias", {shape[0]}, Init::constant(0)) : -1};
+  };
+  norm_ = {.kind = kernels::NormKind::rms, .groups = 1, .eps = large.norm_eps, .scale_offset = 0.0};
+  activation_ = kernels::Activation::silu;
+  embedding_ = add("backbone.embeddings.weight", {spec.vocab_size, D}, Init::normal(std));
+  for (int b = 0; b < spec.num_blocks; ++b) {
+    Block block;
+    block.parameter_prefix = fmt::format("backbone.blocks.{}.", b);
+    const std::string& prefix = block.parameter_prefix;
+    const bool bias = large.use_bias;
+    block.norm = biased(prefix + "norm_mlstm", {D}, Init::constant(1), bias);
+    block.cell = make_cell(spec, {b, prefix}, params_);
+    block.ffn_norm = biased(prefix + "norm_ffn", {D}, Init::constant(1), bias);
+    // As in the official recipe, closed at first: the layer starts as nothing.
+    block.gate = biased(prefix + "ffn.proj_up_gate", {U, D}, Init::constant(0), bias);
+    block.up = biased(prefix + "ffn.proj_up", {U, D}, Init::normal(std), bias);
+    block.down = biased(prefix + "ffn.proj_down", {D, U}, Init::normal(down_std), bias);
+    blocks_.push_back(std::move(block));
+  }
+  if (large.add_out_norm)
+    last_norm_ = biased("backbone.out_norm", {D}, Init::constant(1), large.out_norm_bias);
+  if (!spec.tie_weights) head_ = add("lm_head.weight", {spec.vocab_size, D}, Init::normal(std));
+}
+
+std::string Model::path_of(int block) const {
+  const char* cell = spec_.large ? "mlstm_large" : spec_.is_slstm(block) ? "slstm" : "mlstm";
+  return fmt::format("block{}/{}", block, cell);
+}
+
+Var Model::norm(Tape& tape, const Params& params, const Weights& weights, Var x) const {
+  return ops::norm(tape, norm_, x, param(params, weights.weight), param(params, weights.bias));
+}
+
 Var Model::feedforward(Tape& tape, const Params& params, const Block& block, Var x) const {
-  const auto at = [&](int index) { return index < 0 ? Param{} : params[index]; };
-  const Param up = at(block.ffn_up), bias = at(block.ffn_up_bias);
-  const std::int64_t U = up.value.extent(0) / 2;
-  const Var gate = ops::linear(tape, x, up.rows(0, U), bias.rows(0, U));
-  const Var value = ops::linear(tape, x, up.rows(U, 2 * U), bias.rows(U, 2 * U));
-  const Var inner =
-      ops::gated(tape, feedforward_activation(spec_.feedforward->act_fn), gate, value);
-  return ops::linear(tape, inner, at(block.ffn_down), at(block.ffn_down_bias));
+  Param gate = param(params, block.gate.weight), gate_bias = param(params, block.gate.bias);
+  Param up = param(params, block.up.weight), up_bias = param(params, block.up.bias);
+  if (block.gate.weight < 0) {
+    const std::int64_t U = up.value.extent(0) / 2;
+    gate = up.rows(0, U);
+    gate_bias = up_bias.rows(0, U);
+    up = up.rows(U, 2 * U);
+    up_bias = up_bias.rows(U, 2 * U);
+  }
+  const Var open = ops::linear(tape, x, gate, gate_bias);
+  const Var value = ops::linear(tape, x, up, up_bias);
+  const Var inner = ops::gated(tape, activation_, open, value);
+  return ops::linear(tape, inner, param(params, block.down.weight), param(params, block.down.bias));
 }
 
 Var Model::forward(Tape& tape, const Params& params, const Tensor& ids, const State& before,
@@ -86,24 +155,27 @@ Var Model::forward(Tape& tape, const Params& params, const Tensor& ids, const St
   Var x = ops::embed(tape, ids, params[embedding_]);
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
     const Block& block = blocks_[b];
-    tape.set_prefix(
-        fmt::format("block{}/{}", b, spec_.is_slstm(static_cast<int>(b)) ? "slstm" : "mlstm"));
-    const Var inner = ops::norm(tape, kLayerNorm, x, params[block.norm]);
+    tape.set_prefix(path_of(static_cast<int>(b)));
+    const Var inner = norm(tape, params, block.norm, x);
     x = ops::add(tape, x, block.cell->forward(tape, params, inner, from[b], after.cells[b]));
-    if (block.ffn_up >= 0) {
-      const Var normed = ops::norm(tape, kLayerNorm, x, params[block.ffn_norm]);
-      x = ops::add(tape, x, feedforward(tape, params, block, normed));
-    }
+    if (block.down.weight >= 0)
+      x = ops::add(tape, x,
+                   feedforward(tape, params, block, norm(tape, params, block.ffn_norm, x)));
   }
-  if (post_norm_ >= 0) x = ops::norm(tape, kLayerNorm, x, params[post_norm_]);
-  return ops::linear(tape, x, params[head_ >= 0 ? head_ : embedding_]);
+  if (last_norm_.weight >= 0) x = norm(tape, params, last_norm_, x);
+  const Var logits = ops::linear(tape, x, params[head_ >= 0 ? head_ : embedding_]);
+  return spec_.large ? ops::soft_cap(tape, logits, spec_.large->output_logit_soft_cap) : logits;
+}
+
+std::vector<BlockCard> Model::cards_of(const ModelSpec& spec) {
+  return Model(spec, DType::f32, WithoutMemory{}).cards();
 }
 
 std::vector<BlockCard> Model::cards() const {
   std::vector<BlockCard> cards;
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
     BlockCard card = blocks_[b].cell->card();
-    card.prefix = fmt::format("block{}/{}", b, card.kind);
+    card.prefix = path_of(static_cast<int>(b));
     for (const ParamInfo& info : params_.infos())
       if (info.name.starts_with(blocks_[b].parameter_prefix))
         card.parameters += info.shape.elements();

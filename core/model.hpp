@@ -1,4 +1,4 @@
-// The paper's xLSTM language model: embedding, residual blocks, norm, head.
+// An xLSTM language model of either family: embedding, residual blocks, norm, head.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,8 @@
 #include "core/spec.hpp"
 #include "core/state.hpp"
 #include "core/tape.hpp"
+#include "kernels/elementwise.hpp"
+#include "kernels/norm.hpp"
 
 namespace xlab {
 
@@ -16,9 +18,13 @@ class Model {
  public:
   /// Throws when the specification is impossible. Parameters are zero until initialised or loaded.
   Model(const ModelSpec& spec, DType dtype = DType::f32);
-  /// Names and shapes of the parameters such a model has, without their memory. Throws like the
-  /// constructor.
+  /// A model of the large family that is only read: no gradients, and a type for every parameter,
+  /// halves for matrices only. Nothing is set; its size is not limited.
+  Model(const ModelSpec& spec, const std::vector<DType>& types);
+  /// Names and shapes of the parameters such a model has, without their memory, however large.
   static std::vector<ParamInfo> parameters_of(const ModelSpec& spec);
+  /// Its blocks, likewise.
+  static std::vector<BlockCard> cards_of(const ModelSpec& spec);
 
   /// Logits (B, T, vocab) of ids i32 (B, T), from `before` (no cells: the start of a sequence) to
   /// `after`.
@@ -35,20 +41,33 @@ class Model {
   std::vector<BlockCard> cards() const;
 
  private:
+  /// Indices of a matrix, or a norm's scale, and of what is added; -1: there is none.
+  struct Weights {
+    int weight = -1, bias = -1;
+  };
   struct Block {
     std::unique_ptr<Cell> cell;
-    int norm = -1;
-    int ffn_norm = -1, ffn_up = -1, ffn_up_bias = -1, ffn_down = -1, ffn_down_bias = -1;
+    Weights norm, ffn_norm;
+    /// Without a gate of its own, the first half of `up` is the gate. No `down`: no such layer.
+    Weights gate, up, down;
     std::string parameter_prefix;
   };
   struct WithoutMemory {};
   Model(const ModelSpec& spec, DType dtype, WithoutMemory);
+  void declare_paper();
+  void declare_large();
+  /// "block0/mlstm": first part of the paths of a block's values.
+  std::string path_of(int block) const;
+  Var norm(Tape& tape, const Params& params, const Weights& weights, Var x) const;
   Var feedforward(Tape& tape, const Params& params, const Block& block, Var x) const;
 
   ModelSpec spec_;
   Params params_;
   std::vector<Block> blocks_;
-  int embedding_ = -1, head_ = -1, post_norm_ = -1;
+  kernels::NormOptions norm_;
+  kernels::Activation activation_ = kernels::Activation::gelu;  // of the feed-forward layers
+  int embedding_ = -1, head_ = -1;
+  Weights last_norm_;
 };
 
 }  // namespace xlab

@@ -43,24 +43,28 @@ Var headwise(Tape& tape, Var x, const Param& w, const Param& b) {
 }
 
 Var embed(Tape& tape, const Tensor& ids, const Param& table) {
+  // Halves are only stored: what comes out is computed with.
+  const DType stored = table.value.dtype();
   Tensor out = Tensor::empty({ids.extent(0), ids.extent(1), table.value.extent(1)},
-                             table.value.dtype(), table.value.device());
+                             stored == DType::bf16 ? DType::f32 : stored, table.value.device());
   kernels::embed_forward(ids, table.value, out);
   return tape.push(
       out, [ids, table](const Tensor& dout) { kernels::embed_backward(ids, dout, table.grad); });
 }
 
-Var norm(Tape& tape, const kernels::NormOptions& options, Var x, const Param& weight) {
+Var norm(Tape& tape, const kernels::NormOptions& options, Var x, const Param& weight,
+         const Param& bias) {
   const Tensor& in = tape.value(x);
   const std::int64_t rows = in.elements() / in.extent(-1);
   Tensor y = like(in);
   Tensor mean = Tensor::empty({rows, options.groups}, in.dtype(), in.device());
   Tensor rstd = Tensor::empty({rows, options.groups}, in.dtype(), in.device());
   kernels::norm_forward(options, in, weight.value, y, mean, rstd);
-  return tape.push(y, [&tape, options, x, weight, mean, rstd](const Tensor& dy) {
+  const Var normed = tape.push(y, [&tape, options, x, weight, mean, rstd](const Tensor& dy) {
     kernels::norm_backward(options, tape.value(x), weight.value, mean, rstd, dy, tape.grad(x),
                            weight.grad);
   });
+  return bias.value.defined() ? add_columns(tape, normed, bias) : normed;
 }
 
 Var conv1d(Tape& tape, Var x, const Tensor& window, const Param& w, const Param& b,
@@ -77,6 +81,16 @@ Var activation(Tape& tape, kernels::Activation f, Var x) {
   kernels::activation_forward(f, tape.value(x), y);
   return tape.push(y, [&tape, f, x](const Tensor& dy) {
     kernels::activation_backward(f, tape.value(x), dy, tape.grad(x));
+  });
+}
+
+Var soft_cap(Tape& tape, Var x, double cap) {
+  if (cap == 0.0) return x;
+  constexpr auto f = kernels::Activation::soft_cap;
+  Tensor y = like(tape.value(x));
+  kernels::activation_forward(f, tape.value(x), y, cap);
+  return tape.push(y, [&tape, x, cap](const Tensor& dy) {
+    kernels::activation_backward(f, tape.value(x), dy, tape.grad(x), cap);
   });
 }
 
@@ -110,6 +124,14 @@ Var scale_columns(Tape& tape, Var x, const Param& w) {
   kernels::scale_columns(tape.value(x), w.value, y);
   return tape.push(y, [&tape, x, w](const Tensor& dy) {
     kernels::scale_columns_backward(tape.value(x), w.value, dy, tape.grad(x), w.grad);
+  });
+}
+
+Var add_columns(Tape& tape, Var x, const Param& b) {
+  Tensor y = like(tape.value(x));
+  kernels::add_columns(tape.value(x), b.value, y);
+  return tape.push(y, [&tape, x, b](const Tensor& dy) {
+    kernels::add_columns_backward(dy, tape.grad(x), b.grad);
   });
 }
 

@@ -18,17 +18,23 @@ Var linear(Tape& tape, Var x, const Param& w, const Param& b = {});
 Var headwise(Tape& tape, Var x, const Param& w, const Param& b = {});
 /// ids i32 (B, T) -> (B, T, D)
 Var embed(Tape& tape, const Tensor& ids, const Param& table);
-Var norm(Tape& tape, const kernels::NormOptions& options, Var x, const Param& weight);
+/// `bias` may be absent.
+Var norm(Tape& tape, const kernels::NormOptions& options, Var x, const Param& weight,
+         const Param& bias = {});
 /// Causal depthwise convolution; `window` is the carried input or absent, `window_out` receives it.
 Var conv1d(Tape& tape, Var x, const Tensor& window, const Param& w, const Param& b,
            const Tensor& window_out);
 Var activation(Tape& tape, kernels::Activation f, Var x);
+/// cap * tanh(x / cap); a cap of 0 means none.
+Var soft_cap(Tape& tape, Var x, double cap);
 /// f(gate) * value
 Var gated(Tape& tape, kernels::Activation f, Var gate, Var value);
 Var add(Tape& tape, Var a, Var b);
 Var scale(Tape& tape, Var x, double factor);
 /// x[..., j] * w[j]
 Var scale_columns(Tape& tape, Var x, const Param& w);
+/// x[..., j] + b[j]
+Var add_columns(Tape& tape, Var x, const Param& b);
 Var concat(Tape& tape, const std::vector<Var>& parts);
 Var reshape(Tape& tape, Var x, const Shape& shape);
 

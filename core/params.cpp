@@ -17,7 +17,7 @@ std::uint64_t hash_text(const std::string& text, std::uint64_t seed = kHashSeed)
 }  // namespace
 
 int Params::declare(const std::string& name, const Shape& shape, bool decays, Init init) {
-  check(!values_.defined(), "Parameter '{}' was declared after the block was allocated.", name);
+  check(views_.empty(), "Parameter '{}' was declared after the block was allocated.", name);
   check(find(name) < 0, "Two parameters are called '{}'.", name);
   infos_.push_back({name, shape, elements_, decays, std::move(init)});
   // Every parameter starts on a cache line; the few elements between them stay zero.
@@ -46,6 +46,14 @@ void Params::slice_blocks() {
     views_.push_back({values_.slice(info.offset, end).reshape(info.shape),
                       grads_.slice(info.offset, end).reshape(info.shape)});
   }
+}
+
+void Params::allocate_values(const std::vector<DType>& types) {
+  check(types.size() == infos_.size(), "{} types do not name those of {} parameters.", types.size(),
+        infos_.size());
+  views_.clear();
+  for (std::size_t p = 0; p < infos_.size(); ++p)
+    views_.push_back({Tensor::empty(infos_[p].shape, types[p]), {}});
 }
 
 void Params::initialise(std::uint64_t seed) {

@@ -23,14 +23,14 @@ struct Init {
   static Init exactly(std::vector<double> values) { return {Kind::values, 0.0, std::move(values)}; }
 };
 
-/// Views of one parameter's numbers and of its gradient's.
+/// Views of one parameter's numbers and of its gradient's, which a model for inference has not.
 struct Param {
   Tensor value, grad;
 
   /// Rows [begin, end) of the first axis. An absent parameter stays absent.
   Param rows(std::int64_t begin, std::int64_t end) const {
     if (!value.defined()) return {};
-    return {value.slice(begin, end), grad.slice(begin, end)};
+    return {value.slice(begin, end), grad.defined() ? grad.slice(begin, end) : Tensor()};
   }
 };
 
@@ -49,6 +49,10 @@ class Params {
   /// Announces a parameter and returns its index; all are announced before `allocate`.
   int declare(const std::string& name, const Shape& shape, bool decays, Init init);
   void allocate();
+  /// Values alone, one tensor each of the type given, for a model that is only read.
+  void allocate_values(const std::vector<DType>& types);
+  /// Whether there are gradients, and one block of values: what training needs.
+  bool trainable() const { return grads_.defined(); }
   /// Sets every parameter to its start; a parameter's random stream depends on its name alone.
   void initialise(std::uint64_t seed);
 
@@ -59,6 +63,7 @@ class Params {
   const std::vector<ParamInfo>& infos() const { return infos_; }
   /// Index of a name, or -1.
   int find(const std::string& name) const;
+  /// Of what is computed with them; matrices may be stored as halves.
   DType dtype() const { return dtype_; }
   std::int64_t elements() const { return elements_; }
   const Tensor& values() const { return values_; }

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/json_text.hpp"
+#include "core/load_parameters.hpp"
 #include "core/safetensors_header.hpp"
 #include "core/sampler.hpp"
 #include "kernels/adamw.hpp"
@@ -25,10 +26,17 @@ constexpr std::size_t kMostLossPoints = 1 << 18;
 constexpr double kMostSteps = 1e12, kMostSeconds = 1e12, kMostScale = 1000.0;
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
-void run_parts(Run& run, const ModelSpec& model, const TrainSpec& train) {
-  run.model = std::make_unique<Model>(model);
+void run_parts(Run& run, std::unique_ptr<Model> model, const TrainSpec& train) {
+  run.model = std::move(model);
   run.trainer = std::make_unique<Trainer>(*run.model, *run.task, train);
   run.session = std::make_unique<Session>(*run.model);
+}
+
+void show_first_look(Run& run) {
+  std::vector<int> tokens = run.task->first_look();
+  tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(run.session->most_tokens())));
+  run.session->set_tokens(std::move(tokens));
+  run.prompt_length = run.session->length();
 }
 
 ModelSpec sized_for(const Task& task, ModelSpec spec) {
@@ -105,63 +113,6 @@ void restore_session(Run& run, const json& in) {
   validate(run.sampler);
 }
 
-bool holds_floats(const StoredTensor& tensor) {
-  return tensor.type == StoredType::f64 || tensor.type == StoredType::f32 ||
-         tensor.type == StoredType::f16 || tensor.type == StoredType::bf16;
-}
-
-std::vector<std::int64_t> extents_of(const Shape& shape) {
-  std::vector<std::int64_t> extents;
-  for (int axis = 0; axis < shape.rank(); ++axis) extents.push_back(shape[axis]);
-  return extents;
-}
-
-constexpr std::string_view kRecurrentKernel = "_recurrent_kernel_";
-
-/// Whether the stored recurrent kernel is (heads, in, 4 * out) instead of ours, (heads, 4 * out,
-/// in).
-bool is_transposed_kernel(const ParamInfo& info, const StoredTensor& tensor) {
-  if (!info.name.ends_with(kRecurrentKernel)) return false;
-  std::vector<std::int64_t> swapped = extents_of(info.shape);
-  std::swap(swapped[1], swapped[2]);
-  return tensor.shape != extents_of(info.shape) && tensor.shape == swapped;
-}
-
-/// Throws unless the file's tensors `prefix` + name are exactly the parameters, in their shapes.
-/// Looks at the file's header alone.
-void check_tensors(const std::vector<ParamInfo>& infos, const SafetensorsFile& file,
-                   const std::string& prefix) {
-  constexpr std::size_t kMostNamed = 10;
-  std::vector<std::string> wrong;
-  std::set<std::string> known;
-  for (const ParamInfo& info : infos) {
-    const std::string name = prefix + info.name;
-    known.insert(name);
-    const StoredTensor* found = file.find(name);
-    if (!found) {
-      wrong.push_back(fmt::format("'{}' is missing", name));
-    } else if (!holds_floats(*found)) {
-      wrong.push_back(
-          fmt::format("'{}' holds {}, not floating-point numbers", name, name_of(found->type)));
-    } else if (found->shape != extents_of(info.shape) && !is_transposed_kernel(info, *found)) {
-      wrong.push_back(fmt::format("'{}' has shape {}, but {} is needed", name,
-                                  shape_text(found->shape), info.shape.text()));
-    }
-  }
-  const bool tied = !known.contains(prefix + "lm_head.weight");
-  for (const StoredTensor& tensor : file.tensors()) {
-    if (!tensor.name.starts_with(prefix)) continue;
-    if (tied && tensor.name == prefix + "lm_head.weight") continue;
-    if (!known.contains(tensor.name))
-      wrong.push_back(fmt::format("'{}' is unknown to this model", printable(tensor.name)));
-  }
-  if (wrong.empty()) return;
-  const std::size_t more = wrong.size() > kMostNamed ? wrong.size() - kMostNamed : 0;
-  wrong.resize(std::min(wrong.size(), kMostNamed));
-  throw Error(fmt::format("'{}' does not fit the model: {}{}.", file.name(), fmt::join(wrong, "; "),
-                          more > 0 ? fmt::format("; and {} more", more) : ""));
-}
-
 /// The optimizer's moments; they are stored in our layout only.
 void load_moments(Trainer& trainer, const Params& params, const SafetensorsFile& file) {
   for (const auto& [prefix, block] :
@@ -179,33 +130,6 @@ void load_moments(Trainer& trainer, const Params& params, const SafetensorsFile&
   const auto squares = trainer.second_moment().span<float>();
   check(std::all_of(squares.begin(), squares.end(), [](float x) { return x >= 0.0f; }),
         "'{}' holds second moments that are negative: training cannot go on from it.", file.name());
-}
-
-/// A recurrent kernel stored as (heads, in, 4 * out) turned into ours, (heads, 4 * out, in).
-Tensor transposed_layout(const Tensor& stored, const Shape& wanted) {
-  Tensor out = Tensor::empty(wanted, stored.dtype());
-  const std::int64_t H = wanted[0], out_rows = wanted[1], in = wanted[2];
-  visit_float(stored, [&]<typename T>(T) {
-    for (std::int64_t h = 0; h < H; ++h)
-      for (std::int64_t o = 0; o < out_rows; ++o)
-        for (std::int64_t i = 0; i < in; ++i)
-          out.data<T>()[(h * out_rows + o) * in + i] =
-              stored.data<T>()[(h * in + i) * out_rows + o];
-  });
-  return out;
-}
-
-/// A bias stored as [head][gate][unit] turned into ours, [gate][head][unit].
-Tensor transposed_bias(const Tensor& stored, std::int64_t heads) {
-  Tensor out = Tensor::empty(stored.shape(), stored.dtype());
-  const std::int64_t units = stored.elements() / 4 / heads;
-  visit_float(stored, [&]<typename T>(T) {
-    for (std::int64_t h = 0; h < heads; ++h)
-      for (std::int64_t g = 0; g < 4; ++g)
-        std::copy_n(stored.data<T>() + (h * 4 + g) * units, units,
-                    out.data<T>() + (g * heads + h) * units);
-  });
-  return out;
 }
 
 }  // namespace
@@ -242,16 +166,25 @@ std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, const RunSpec& spec) {
   validate(model);
   validate(train);
   validate(model, train);
-  run_parts(*run, model, train);
+  run_parts(*run, std::make_unique<Model>(model), train);
   run->model->params().initialise(train.seed);
-  std::vector<int> tokens = run->task->first_look();
-  tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(run->session->most_tokens())));
-  run->session->set_tokens(std::move(tokens));
-  run->prompt_length = run->session->length();
+  show_first_look(*run);
+  return run;
+}
+
+std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, std::unique_ptr<Model> model,
+                              const TrainSpec& train) {
+  auto run = std::make_unique<Run>();
+  run->task = std::move(task);
+  run_parts(*run, std::move(model), train);
+  show_first_look(*run);
   return run;
 }
 
 std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed) {
+  check(run.task->has_data(),
+        "This model came with its weights and without data: untrained it would be of no use. To "
+        "have the weights again, open its folder again.");
   RunSpec spec;
   spec.model = run.model->spec();
   spec.train = run.trainer->spec();
@@ -267,6 +200,8 @@ std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed) {
 }
 
 void save_run(const Run& run, const std::filesystem::path& path) {
+  check(run.model->params().trainable(),
+        "This model is too large to be a run: it is only read, and nothing of it has changed.");
   std::vector<StoredTensor> tensors;
   const Params& params = run.model->params();
   const bool trained = run.trainer->steps_done() > 0;
@@ -331,11 +266,13 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
     const TrainSpec train = train_spec_from_json(meta.at("train").dump());
     const auto step = number<std::int64_t>(meta, "step", 0, kMostSteps);
     // Before any memory is asked for: the file itself must hold the model that it describes.
+    validate(model);
     const std::vector<ParamInfo> infos = Model::parameters_of(model);
-    check_tensors(infos, file, "p/");
+    const TensorsInMemory source(file);
+    find_parameters(infos, source, "p/");
     if (step > 0) {
-      check_tensors(infos, file, "m/");
-      check_tensors(infos, file, "v/");
+      find_parameters(infos, source, "m/");
+      find_parameters(infos, source, "v/");
     }
     auto run = std::make_unique<Run>();
     const std::string task = meta.at("task").get<std::string>();
@@ -343,10 +280,12 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
       const std::vector<std::uint8_t> bytes = file.values_as<std::uint8_t>("d/text");
       run->task = make_text_task(
           text_from_bytes(std::as_bytes(std::span(bytes)), meta.at("title").get<std::string>()));
+    } else if (task == "tokens") {
+      run->task = make_tokens_task(model.vocab_size);
     } else {
       run->task = make_task(task);
     }
-    run_parts(*run, model, train);
+    run_parts(*run, std::make_unique<Model>(model), train);
     load_parameters(*run->model, file, "p/");
     if (step > 0) {
       load_moments(*run->trainer, run->model->params(), file);
@@ -371,33 +310,23 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
   }
 }
 
-void load_parameters(Model& model, const SafetensorsFile& file, const std::string& prefix) {
-  const Params& params = model.params();
-  check_tensors(params.infos(), file, prefix);
-  std::vector<Tensor> loaded(params.infos().size());
-  for (std::size_t p = 0; p < loaded.size(); ++p) {
-    if (loaded[p].defined()) continue;  // a bias that came with its recurrent kernel
-    const ParamInfo& info = params.infos()[p];
-    loaded[p] = file.tensor(prefix + info.name, params.dtype());
-    if (!is_transposed_kernel(info, file.at(prefix + info.name))) continue;
-    loaded[p] = transposed_layout(loaded[p], info.shape);
-    // The bias beside it has the matching layout.
-    const int bias =
-        params.find(info.name.substr(0, info.name.size() - kRecurrentKernel.size()) + "_bias_");
-    const std::string& bias_name = params.infos()[static_cast<std::size_t>(bias)].name;
-    loaded[static_cast<std::size_t>(bias)] =
-        transposed_bias(file.tensor(prefix + bias_name, params.dtype()), info.shape[0]);
-  }
-  for (std::size_t p = 0; p < loaded.size(); ++p)
-    params[static_cast<int>(p)].value.copy_from(loaded[p]);
+std::vector<int> prompt_tokens(const Run& run, const std::string& text) {
+  std::vector<int> tokens = run.task->encode(text);
+  const ModelSpec& spec = run.model->spec();
+  if (!spec.large || !spec.large->force_bos_token_insert) return tokens;
+  const int first = spec.large->bos_token_id;
+  if (first < spec.vocab_size && (tokens.empty() || tokens.front() != first))
+    tokens.insert(tokens.begin(), first);
+  return tokens;
 }
 
 std::shared_ptr<const ModelCard> model_card(const Run& run) {
   auto card = std::make_shared<ModelCard>();
   const ModelSpec& spec = run.model->spec();
-  card->name =
-      fmt::format("xLSTM [{}:{}]", spec.num_blocks - static_cast<int>(spec.slstm_at.size()),
-                  spec.slstm_at.size());
+  const auto slstm_blocks = static_cast<int>(spec.slstm_at.size());
+  card->name = spec.large
+                   ? fmt::format("xLSTM-large, {} blocks", spec.num_blocks)
+                   : fmt::format("xLSTM [{}:{}]", spec.num_blocks - slstm_blocks, slstm_blocks);
   card->spec_json = to_json(spec);
   for (const ParamInfo& info : run.model->params().infos())
     card->parameters += info.shape.elements();

@@ -34,19 +34,20 @@ struct Run {
 
 /// A new, untrained run. Model and training default to the task's own.
 std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, const RunSpec& spec = {});
+/// A new run around a model that has its weights.
+std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, std::unique_ptr<Model> model,
+                              const TrainSpec& train);
 /// The same run before its first step, with this seed.
 std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed);
 
-/// Atomic: the file holds the old or the new run, whole.
+/// Atomic: the file holds the old or the new run, whole. Refuses a model that is only read.
 void save_run(const Run& run, const std::filesystem::path& path);
 /// Throws a sentence when the file is no run or is damaged; nothing is half-loaded.
 std::unique_ptr<Run> load_run(const std::filesystem::path& path);
 std::unique_ptr<Run> load_run(const SafetensorsFile& file);
 
-/// Loads parameters by name from a checkpoint into the model: names `prefix` + parameter name,
-/// either sLSTM recurrent-kernel layout, a tied head may be missing. Refuses unknown or missing
-/// tensors and wrong shapes with the first ten mismatches; then nothing was changed.
-void load_parameters(Model& model, const SafetensorsFile& file, const std::string& prefix);
+/// The tokens of a prompt, after the one that the model wants every prompt to begin with.
+std::vector<int> prompt_tokens(const Run& run, const std::string& text);
 
 /// What people are told about the parts of a run.
 std::shared_ptr<const ModelCard> model_card(const Run& run);

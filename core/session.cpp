@@ -31,7 +31,8 @@ double kept_bytes(const Model& model) {
   for (const BlockCard& card : model.cards()) {
     const double H = card.heads, K = card.key_dim, V = card.value_dim;
     if (card.kind == "mlstm") {
-      state += H * (K * V + K + 1) + spec.mlstm->conv1d_kernel_size * H * V;
+      state += H * (K * V + K + 1);
+      if (spec.mlstm) state += spec.mlstm->conv1d_kernel_size * H * V;
       recorded += H * (3 * K + 4 * V + 8);
       recordings += 15;
     } else {

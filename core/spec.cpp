@@ -8,6 +8,8 @@
 #include <set>
 
 #include "core/json_text.hpp"
+#include "core/spec_large.hpp"
+#include "core/spec_reader.hpp"
 #include "kernels/check.hpp"
 #include "kernels/device.hpp"
 
@@ -15,61 +17,6 @@ namespace xlab {
 namespace {
 
 using nlohmann::json;
-
-/// Reads the members of one JSON object and refuses what it does not know.
-class Reader {
- public:
-  Reader(const json& object, std::string where) : object_(object), where_(std::move(where)) {
-    check(object.is_object(), "{} must be a JSON object.", where_);
-  }
-
-  template <typename T>
-  void number(const char* key, T& out, double low, double high) {
-    const json* value = find(key);
-    if (!value) return;
-    check(value->is_number(), "{}: '{}' must be a number.", where_, key);
-    const double x = value->get<double>();
-    if constexpr (std::is_integral_v<T>)
-      check(x == std::floor(x), "{}: '{}' must be a whole number, not {}.", where_, key, x);
-    check(x >= low && x <= high, "{}: '{}' is {}; it must lie between {} and {}.", where_, key, x,
-          low, high);
-    out = value->get<T>();
-  }
-  void boolean(const char* key, bool& out) {
-    const json* value = find(key);
-    if (!value) return;
-    check(value->is_boolean(), "{}: '{}' must be true or false.", where_, key);
-    out = value->get<bool>();
-  }
-  void choice(const char* key, std::string& out, const std::vector<std::string>& choices) {
-    const json* value = find(key);
-    if (!value) return;
-    check(value->is_string(), "{}: '{}' must be a text.", where_, key);
-    const std::string text = value->get<std::string>();
-    check(std::find(choices.begin(), choices.end(), text) != choices.end(),
-          "{}: '{}' is '{}'; use one of {}.", where_, key, text, fmt::join(choices, ", "));
-    out = text;
-  }
-  /// The member, or null when it is missing or null.
-  const json* find(const char* key) {
-    known_.insert(key);
-    const auto found = object_.find(key);
-    return found == object_.end() || found->is_null() ? nullptr : &*found;
-  }
-  /// Keys of the official files that decide nothing here.
-  void ignore(std::initializer_list<const char*> keys) { known_.insert(keys.begin(), keys.end()); }
-  void finish() const {
-    for (const auto& [key, value] : object_.items()) {
-      check(known_.count(key) != 0 || key.starts_with("_"),
-            "{}: the key '{}' is unknown. Known keys: {}.", where_, key, fmt::join(known_, ", "));
-    }
-  }
-
- private:
-  const json& object_;
-  std::string where_;
-  std::set<std::string> known_;
-};
 
 constexpr double kBig = 1e12;
 constexpr double kBytesPerParameter = 16;  // value, gradient and two moments, in float32
@@ -79,7 +26,7 @@ constexpr double kLargestSeed = 9007199254740992.0;  // 2^53: JSON numbers are e
 
 MlstmSpec read_mlstm(const json& object) {
   MlstmSpec spec;
-  Reader in(object, "mlstm_block.mlstm");
+  SpecReader in(object, "mlstm_block.mlstm");
   in.number("num_heads", spec.num_heads, 1, 256);
   in.number("conv1d_kernel_size", spec.conv1d_kernel_size, 2, 64);
   in.number("qkv_proj_blocksize", spec.qkv_proj_blocksize, 1, 8192);
@@ -93,7 +40,7 @@ MlstmSpec read_mlstm(const json& object) {
 
 SlstmSpec read_slstm(const json& object) {
   SlstmSpec spec;
-  Reader in(object, "slstm_block.slstm");
+  SpecReader in(object, "slstm_block.slstm");
   in.number("num_heads", spec.num_heads, 1, 256);
   in.number("conv1d_kernel_size", spec.conv1d_kernel_size, 0, 64);
   in.boolean("group_norm_weight", spec.group_norm_weight);
@@ -114,7 +61,7 @@ SlstmSpec read_slstm(const json& object) {
 
 FeedforwardSpec read_feedforward(const json& object) {
   FeedforwardSpec spec;
-  Reader in(object, "slstm_block.feedforward");
+  SpecReader in(object, "slstm_block.feedforward");
   in.number("proj_factor", spec.proj_factor, 0.01, 64);
   in.choice("act_fn", spec.act_fn, {"gelu", "relu", "relu^2", "sigmoid", "swish", "selu"});
   in.boolean("bias", spec.bias);
@@ -128,8 +75,9 @@ FeedforwardSpec read_feedforward(const json& object) {
 }
 
 ModelSpec read_model(const json& object) {
+  if (large::describes(object)) return large::read(object, true);
   ModelSpec spec;
-  Reader in(object, "The model specification");
+  SpecReader in(object, "The model specification");
   in.number("vocab_size", spec.vocab_size, 0, 1 << 20);
   in.number("embedding_dim", spec.embedding_dim, 1, 8192);
   in.number("num_blocks", spec.num_blocks, 1, 256);
@@ -140,13 +88,13 @@ ModelSpec read_model(const json& object) {
   in.boolean("bias", spec.bias);
   in.number("dropout", spec.dropout, 0, 0.99);
   if (const json* block = in.find("mlstm_block")) {
-    Reader inner(*block, "mlstm_block");
+    SpecReader inner(*block, "mlstm_block");
     const json* cell = inner.find("mlstm");
     spec.mlstm = cell ? read_mlstm(*cell) : MlstmSpec{};
     inner.finish();
   }
   if (const json* block = in.find("slstm_block")) {
-    Reader inner(*block, "slstm_block");
+    SpecReader inner(*block, "slstm_block");
     const json* cell = inner.find("slstm");
     spec.slstm = cell ? read_slstm(*cell) : SlstmSpec{};
     // As in the official code, a missing feed-forward layer is the default one; null means none.
@@ -183,7 +131,7 @@ ModelSpec read_model(const json& object) {
 
 TrainSpec read_train(const json& object) {
   TrainSpec spec;
-  Reader in(object, "The training specification");
+  SpecReader in(object, "The training specification");
   in.number("batch_size", spec.batch_size, 1, 65536);
   in.number("sequence_length", spec.sequence_length, 1, 1 << 20);
   in.number("learning_rate", spec.learning_rate, 0, 100);
@@ -218,6 +166,7 @@ std::int64_t feedforward_width(const ModelSpec& spec) {
 }
 
 json as_json(const ModelSpec& spec) {
+  if (spec.large) return large::as_json(spec);
   json out = {{"vocab_size", spec.vocab_size},
               {"embedding_dim", spec.embedding_dim},
               {"num_blocks", spec.num_blocks},
@@ -283,8 +232,19 @@ bool ModelSpec::is_slstm(int block) const {
 ModelSpec model_spec_from_json(const std::string& text) {
   return read_model(parse(text));
 }
+ModelSpec model_spec_from_config(const std::string& text) {
+  const json object = parse_json(text, "The model's config.json");
+  return large::describes(object) ? large::read(object, false) : read_model(object);
+}
 std::string to_json(const ModelSpec& spec) {
   return as_json(spec).dump(2);
+}
+std::string to_config_json(const ModelSpec& spec, const std::string& torch_dtype) {
+  if (spec.large) return large::as_config(spec, torch_dtype).dump(2);
+  json config = as_json(spec);
+  // The layout in which recurrent kernels are stored here.
+  if (spec.slstm) config["slstm_block"]["slstm"]["backend"] = "vanilla";
+  return config.dump(2);
 }
 TrainSpec train_spec_from_json(const std::string& text) {
   return read_train(parse(text));
@@ -301,7 +261,7 @@ RunSpec run_spec_from_json(const std::string& text) {
     spec.model = read_model(object);
     return spec;
   }
-  Reader in(object, "The specification");
+  SpecReader in(object, "The specification");
   if (const json* model = in.find("model")) spec.model = read_model(*model);
   if (const json* train = in.find("train")) spec.train = read_train(*train);
   in.finish();
@@ -314,6 +274,7 @@ std::int64_t rounded_width(double factor, int dim, bool up, int multiple) {
 }
 
 double parameter_count(const ModelSpec& spec) {
+  if (spec.large) return large::parameter_count(spec);
   const double D = spec.embedding_dim, vocabulary = spec.vocab_size;
   double count = vocabulary * D * (spec.tie_weights ? 1 : 2);
   if (spec.add_post_blocks_norm) count += D;
@@ -345,8 +306,12 @@ double parameter_count(const ModelSpec& spec) {
   return count;
 }
 
-void validate(const ModelSpec& spec) {
+void check_sizes(const ModelSpec& spec) {
   check(spec.vocab_size >= 1, "The model has no vocabulary: 'vocab_size' must be at least 1.");
+  if (spec.large) {
+    large::check_sizes(spec);
+    return;
+  }
   const bool any_slstm = !spec.slstm_at.empty();
   const bool any_mlstm = static_cast<int>(spec.slstm_at.size()) < spec.num_blocks;
   check(!any_mlstm || spec.mlstm.has_value(),
@@ -376,6 +341,10 @@ void validate(const ModelSpec& spec) {
             spec.feedforward->proj_factor);
     }
   }
+}
+
+void validate(const ModelSpec& spec) {
+  check_sizes(spec);
   const double parameters = parameter_count(spec), bytes = parameters * kBytesPerParameter;
   check(bytes <= kMostModelBytes,
         "This model would need about {:.0f} GB to train ({:.1f} million parameters); the limit is "
@@ -399,7 +368,9 @@ void validate(const ModelSpec& model, const TrainSpec& train) {
   // What the tape holds of one token: the outputs of every operation, and the gradients of a block.
   double numbers = 4.0 * model.vocab_size + 4.0 * model.embedding_dim;
   for (int b = 0; b < model.num_blocks; ++b) {
-    if (model.is_slstm(b)) {
+    if (model.large) {
+      numbers += large::numbers_per_token(model);
+    } else if (model.is_slstm(b)) {
       numbers += 40.0 * model.embedding_dim;
       if (model.feedforward) numbers += 4.0 * static_cast<double>(feedforward_width(model));
     } else {

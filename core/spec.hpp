@@ -36,7 +36,28 @@ struct FeedforwardSpec {
   int round_proj_up_to_multiple_of = 64;
 };
 
-/// The paper's language model: embedding, residual blocks, norm, head.
+/// Options of the large family (xLSTM-large, the 7B): mLSTM blocks with a feed-forward layer each,
+/// RMS norms and soft caps. Names and defaults as in its configuration files.
+struct LargeSpec {
+  int num_heads = 8;
+  bool use_bias = false;  ///< biases in the projections and the norms; the gates always have them
+  double norm_eps = 1e-6;
+  bool add_out_norm = true;
+  bool out_norm_bias = false;  ///< some checkpoints with `use_bias` have one
+  double qk_dim_factor = 0.5;  ///< width of queries and keys, as a share of the model's
+  double v_dim_factor = 1.0;   ///< width of values and output gate
+  double ffn_proj_factor = 2.667;
+  int ffn_round_up_to_multiple_of = 64;
+  double gate_soft_cap = 15.0;          ///< 0: none
+  double output_logit_soft_cap = 30.0;  ///< 0: none
+  double eps = 1e-6;                    ///< of the cell's denominator
+  int pad_token_id = 1, bos_token_id = 0, eos_token_id = 2;
+  bool force_bos_token_insert = false;  ///< prompts begin with token `bos_token_id`
+};
+
+/// A language model: embedding, residual blocks, norm, head. Of the paper's family, or, with
+/// `large`, of the large one; then `slstm_at`, `add_post_blocks_norm`, `bias`, `mlstm`, `slstm` and
+/// `feedforward` mean nothing.
 struct ModelSpec {
   int vocab_size = 0;
   int embedding_dim = 128;
@@ -51,6 +72,7 @@ struct ModelSpec {
   std::optional<MlstmSpec> mlstm;
   std::optional<SlstmSpec> slstm;
   std::optional<FeedforwardSpec> feedforward;  ///< absent: sLSTM blocks without one
+  std::optional<LargeSpec> large;              ///< the other family
 
   bool is_slstm(int block) const;
 };
@@ -70,9 +92,15 @@ struct TrainSpec {
   std::uint64_t seed = 1;
 };
 
-/// Reads the paper's configuration keys. Throws a sentence naming the key that is unknown, has the
-/// wrong type or lies outside its limits. `vocab_size` may be missing (0) and is set by the task.
+/// Reads the paper's configuration keys or, where "model_type" is "xlstm", those of the large
+/// family. Throws a sentence naming the key that is unknown, has the wrong type or lies outside its
+/// limits. `vocab_size` may be missing (0) and is set by the task.
 ModelSpec model_spec_from_json(const std::string& json);
+/// Reads the config.json of a model folder: as above, but of the large family keys that are unknown
+/// are ignored, as other programs do, and missing ones have the official defaults.
+ModelSpec model_spec_from_config(const std::string& json);
+/// The config.json of a model folder, as the authors' programs read it.
+std::string to_config_json(const ModelSpec& spec, const std::string& torch_dtype);
 std::string to_json(const ModelSpec& spec);
 TrainSpec train_spec_from_json(const std::string& json);
 std::string to_json(const TrainSpec& spec);
@@ -84,8 +112,9 @@ struct RunSpec {
 };
 RunSpec run_spec_from_json(const std::string& json);
 
-/// Throws a sentence unless the sizes are possible and values, gradients and moments fit into 16
-/// GB. Allocates nothing.
+/// Throws a sentence unless the sizes are possible. Allocates nothing.
+void check_sizes(const ModelSpec& spec);
+/// The same, and that values, gradients and moments fit into 16 GB.
 void validate(const ModelSpec& spec);
 void validate(const TrainSpec& spec);
 /// Throws a sentence unless a training step of this model would fit into this computer's memory.
@@ -97,6 +126,14 @@ double parameter_count(const ModelSpec& spec);
 /// ceil(factor * dim / multiple) * multiple (floor when not `up`), in double as the official code
 /// does.
 std::int64_t rounded_width(double factor, int dim, bool up, int multiple);
+
+/// Widths of the large family: of all heads' queries and keys, of their values, and of the
+/// feed-forward layer (its formula rounds up for whole widths only).
+std::int64_t large_key_width(const ModelSpec& spec);
+std::int64_t large_value_width(const ModelSpec& spec);
+std::int64_t large_feedforward_width(const ModelSpec& spec);
+/// Chooses factor and multiple so that the feed-forward layer has this width.
+void set_large_feedforward_width(ModelSpec& spec, std::int64_t width);
 
 /// Learning rate of update number `step` = 0, 1, ...: linear warm-up (the first update has rate 0
 /// when there is one), then cosine decay to the minimum at `decay_until_step`, then constant.

@@ -34,6 +34,8 @@ class Task {
   virtual std::vector<int> answers(std::span<const int> inputs) const {
     return std::vector<int>(inputs.size(), -1);
   }
+  /// Whether there is anything to learn from.
+  virtual bool has_data() const { return true; }
   virtual int shortest() const = 0;
   /// The sequence on screen when a run is new: short, and telling what the task is about.
   virtual std::vector<int> first_look() const;
@@ -54,6 +56,8 @@ std::vector<std::string> task_names();
 std::unique_ptr<Task> make_task(const std::string& name);
 /// Next-character prediction on a text.
 std::unique_ptr<Task> make_text_task(TextData text);
+/// No data: the tokens of a model that came with its weights, "0", "1", ...
+std::unique_ptr<Task> make_tokens_task(int vocabulary);
 
 std::unique_ptr<Task> make_recall_task();
 std::unique_ptr<Task> make_parity_task();

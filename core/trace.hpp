@@ -6,6 +6,8 @@
 //                   sigmoid(f), m, s = <q~, n>, normalizer = max(|s|, exp(-m))
 //   mlstm, dim K/V: q, k (as they enter the memory), n (dim K); v, h (dim V);
 //                   output_gate_pre = z, output_gate = SiLU(z) (dim V)
+//   mlstm_large:    the same names; the gate pre-activations are softly capped, the queries scaled
+//                   instead of the keys, output_gate_pre = o, output_gate = sigmoid(o)
 //   slstm, dim D:   input_gate_pre, forget_gate_pre, cell_input_pre, output_gate_pre, input_gate,
 //                   forget_gate, forget_gate_sigmoid, cell_input = tanh(z), output_gate =
 //                   sigmoid(o), c, n, m, h

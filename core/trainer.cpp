@@ -34,6 +34,7 @@ Trainer::Trainer(Model& model, const Task& task, const TrainSpec& spec)
   check(spec.sequence_length >= task.shortest(),
         "The task '{}' needs sequences of at least {} tokens; 'sequence_length' is {}.",
         task.name(), task.shortest(), spec.sequence_length);
+  if (!model.params().trainable()) return;
   ranges_ = model.params().decay_ranges(spec.weight_decay);
   first_moment_ = Tensor::zeros(model.params().values().shape(), model.params().dtype());
   second_moment_ = Tensor::zeros(model.params().values().shape(), model.params().dtype());
@@ -41,11 +42,17 @@ Trainer::Trainer(Model& model, const Task& task, const TrainSpec& spec)
 }
 
 StepResult Trainer::step() {
+  check(task_.has_data(),
+        "There is nothing to train on: this model came with its weights and without data. To train "
+        "it on, start from its folder with a task or a text.");
   return step(make_batch(task_, spec_, step_));
 }
 
 StepResult Trainer::step(const Batch& batch) {
   if (!fits_) {
+    check(model_.params().trainable(),
+          "This model is held to be read only, without room for gradients: it is too large to be "
+          "trained here.");
     validate(model_.spec(), spec_);
     fits_ = true;
   }

@@ -27,10 +27,12 @@ struct StepResult {
 /// Step n is a function of the weights, the moments and n alone.
 class Trainer {
  public:
-  /// Throws when the specification is impossible or asks for dropout, which is not applied here.
+  /// Throws when the specification is impossible or asks for dropout, which is not applied here. A
+  /// model that is only read has a trainer too, but steps are refused.
   Trainer(Model& model, const Task& task, const TrainSpec& spec);
 
-  /// One step on batch number `steps_done()`. Throws when it would not fit into memory, and
+  /// One step on batch number `steps_done()`. Throws when it would not fit into memory, when the
+  /// task has no data, and
   /// `Cancelled` soon after `cancel` has become true; then nothing has changed.
   StepResult step();
   /// One step on a given batch; targets below zero are ignored.

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace xlab {
 
 std::optional<Utf8Character> decode_utf8(std::string_view text, std::size_t offset) {
@@ -42,6 +44,46 @@ std::string encode_utf8(char32_t code_point) {
     return {static_cast<char>(0xe0 | (code_point >> 12)), tail(6), tail(0)};
   }
   return {static_cast<char>(0xf0 | (code_point >> 18)), tail(12), tail(6), tail(0)};
+}
+
+BrokenUtf8 broken_utf8(std::string_view text, std::size_t offset) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[offset + i]); };
+  const unsigned char lead = byte(0);
+  const std::size_t wanted = lead >= 0xc2 && lead <= 0xdf   ? 2
+                             : lead >= 0xe0 && lead <= 0xef ? 3
+                             : lead >= 0xf0 && lead <= 0xf4 ? 4
+                                                            : 1;
+  // The second byte decides against overlong forms, surrogates and values above U+10FFFF.
+  const unsigned char first = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+  const unsigned char last = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+  BrokenUtf8 broken{1, false};
+  const std::size_t left = text.size() - offset;
+  while (broken.bytes < std::min(wanted, left)) {
+    const unsigned char next = byte(broken.bytes);
+    const bool fits = broken.bytes == 1 ? next >= first && next <= last : (next & 0xc0) == 0x80;
+    if (!fits) return broken;
+    ++broken.bytes;
+  }
+  broken.cut_off = broken.bytes < wanted;
+  return broken;
+}
+
+std::string mended_utf8(std::string_view text) {
+  std::string mended;
+  mended.reserve(text.size());
+  std::size_t kept = 0;  // what lies before is in `mended`
+  for (std::size_t offset = 0; offset < text.size();) {
+    if (const auto character = decode_utf8(text, offset)) {
+      offset += character->bytes;
+      continue;
+    }
+    mended += text.substr(kept, offset - kept);
+    mended += "\xef\xbf\xbd";
+    offset += broken_utf8(text, offset).bytes;
+    kept = offset;
+  }
+  mended += text.substr(kept);
+  return mended;
 }
 
 std::optional<std::size_t> find_invalid_utf8(std::string_view text) {

@@ -22,6 +22,19 @@ std::optional<Utf8Character> decode_utf8(std::string_view text, std::size_t offs
 /// A character (a code point that is no surrogate) as UTF-8.
 std::string encode_utf8(char32_t code_point);
 
+/// Bytes at a place where no character can be read.
+struct BrokenUtf8 {
+  std::size_t bytes = 0;  ///< how many belong together: the beginning of one character, or one byte
+  bool cut_off = false;   ///< the text ends inside a character that more bytes could complete
+};
+
+/// What stands at `offset`, where decode_utf8 found no character.
+BrokenUtf8 broken_utf8(std::string_view text, std::size_t offset);
+
+/// The text with every broken place (see BrokenUtf8) replaced by U+FFFD, as Unicode recommends and
+/// as decoders elsewhere do.
+std::string mended_utf8(std::string_view text);
+
 /// Where the first byte stands that is no UTF-8, or nothing when all of `text` is valid.
 std::optional<std::size_t> find_invalid_utf8(std::string_view text);
 

@@ -1,11 +1,13 @@
 // Lists the devices, and keeps freed memory for the next request of the same size.
 #include "kernels/device.hpp"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstdint>
 #include <cstring>
 #include <mutex>
 #include <new>
@@ -99,9 +101,27 @@ Cache& cache() {
   return instance;
 }
 
+// Blocks from here on get large pages where the system has them: they are read in long runs, and
+// looking up small pages takes a fifth of the time.
+constexpr std::size_t kLargePages = std::size_t{8} << 20;
+
+/// Asks for large pages for the whole pages of a fresh block; refusal does no harm.
+void* with_large_pages(void* block, std::size_t capacity) {
+#if defined(MADV_HUGEPAGE)
+  if (capacity >= kLargePages) {
+    const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGE_SIZE));
+    const auto first = reinterpret_cast<std::uintptr_t>(block);
+    const std::uintptr_t begin = (first + page - 1) / page * page;
+    const std::uintptr_t end = (first + capacity) / page * page;
+    (void)::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  }
+#endif
+  return block;
+}
+
 void* allocate_block(std::size_t capacity) {
   try {
-    return ::operator new(capacity, kAlignment);
+    return with_large_pages(::operator new(capacity, kAlignment), capacity);
   } catch (const std::bad_alloc&) {
     release_cached_memory();
   }

@@ -241,6 +241,38 @@ void scale_columns_backward(const Tensor& x, const Tensor& w, const Tensor& dout
   });
 }
 
+void add_columns(const Tensor& x, const Tensor& b, const Tensor& out) {
+  constexpr const char* op = "add_columns";
+  const std::int64_t rows = rows_of(op, "x", x);
+  const std::int64_t width = x.extent(-1);
+  require_cpu(op, x);
+  require(op, "b", b, {width}, x.dtype());
+  require_like(op, "out", out, x);
+  visit_float(x, [&](auto zero) {
+    using T = decltype(zero);
+    const auto shift = const_piece<T>(b, 0, width);
+    for_ranges(rows, rows_per_chunk(kPlainGrain, width), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t at = begin * width; at < end * width; at += width) {
+        piece<T>(out, at, at + width) = const_piece<T>(x, at, at + width) + shift;
+      }
+    });
+  });
+}
+
+void add_columns_backward(const Tensor& dout, const Tensor& dx, const Tensor& db) {
+  constexpr const char* op = "add_columns_backward";
+  const std::int64_t rows = rows_of(op, "dout", dout);
+  require_cpu(op, dout);
+  require_if_present(op, "dx", dx, dout.shape(), dout.dtype());
+  require_if_present(op, "db", db, {dout.extent(-1)}, dout.dtype());
+  if (dx) accumulate(dx, dout);
+  if (!db) return;
+  visit_float(dout, [&](auto zero) {
+    using T = decltype(zero);
+    add_row_sums(dout.data<T>(), rows, dout.extent(-1), db.data<T>());
+  });
+}
+
 const char* name_of(Activation activation) {
   switch (activation) {
     case Activation::sigmoid:

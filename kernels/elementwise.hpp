@@ -21,6 +21,10 @@ void scale_columns(const Tensor& x, const Tensor& w, const Tensor& out);
 /// dx[n, j] += dout[n, j] * w[j] ; dw[j] += sum_n dout[n, j] * x[n, j]. Either may be absent.
 void scale_columns_backward(const Tensor& x, const Tensor& w, const Tensor& dout, const Tensor& dx,
                             const Tensor& dw);
+/// out[n, j] = x[n, j] + b[j]; x (..., D), b (D).
+void add_columns(const Tensor& x, const Tensor& b, const Tensor& out);
+/// dx += dout ; db[j] += sum_n dout[n, j]. Either may be absent.
+void add_columns_backward(const Tensor& dout, const Tensor& dx, const Tensor& db);
 
 /// Scalar functions with their derivatives. `soft_cap` is c * tanh(x / c).
 enum class Activation {

@@ -13,7 +13,8 @@ constexpr std::int64_t kColumns = 64;
 
 /// Checks shapes and every id; returns the number of ids.
 std::int64_t checked_count(const char* op, const Tensor& ids, const Tensor& table,
-                           const char* table_name, const Tensor& rows, const char* rows_name) {
+                           const char* table_name, const Tensor& rows, const char* rows_name,
+                           DType rows_type) {
   check(table.defined() && table.rank() == 2,
         "[{}] needs {} of two axes (vocabulary, width), but it has shape {}.", op, table_name,
         table.shape());
@@ -23,7 +24,7 @@ std::int64_t checked_count(const char* op, const Tensor& ids, const Tensor& tabl
   require_dtype(op, "ids", ids, DType::i32);
   check(ids.elements() == found, "[{}] ids has shape {}, but {} has shape {}: one row per id.", op,
         ids.shape(), rows_name, rows.shape());
-  require(op, rows_name, rows, with_last(rows.shape(), table.extent(1)), table.dtype());
+  require(op, rows_name, rows, with_last(rows.shape(), table.extent(1)), rows_type);
   const std::int32_t* id = ids.data<std::int32_t>();
   for (std::int64_t n = 0; n < found; ++n) {
     check(id[n] >= 0 && id[n] < table.extent(0),
@@ -36,9 +37,21 @@ std::int64_t checked_count(const char* op, const Tensor& ids, const Tensor& tabl
 }  // namespace
 
 void embed_forward(const Tensor& ids, const Tensor& table, const Tensor& out) {
-  const std::int64_t count = checked_count("embed_forward", ids, table, "table", out, "out");
+  const bool halves = table.defined() && table.dtype() == DType::bf16;
+  const std::int64_t count = checked_count("embed_forward", ids, table, "table", out, "out",
+                                           halves ? DType::f32 : table.dtype());
   const std::int64_t width = table.extent(1);
   const std::int32_t* id = ids.data<std::int32_t>();
+  if (halves) {
+    const Bf16* from = table.data<Bf16>();
+    float* to = out.data<float>();
+    for (std::int64_t n = 0; n < count; ++n) {
+      const Bf16* row = from + id[n] * width;
+      std::transform(row, row + width, to + n * width,
+                     [](Bf16 x) { return static_cast<float>(x); });
+    }
+    return;
+  }
   visit_float(table, [&](auto zero) {
     using T = decltype(zero);
     const T* from = table.data<T>();
@@ -53,7 +66,8 @@ void embed_forward(const Tensor& ids, const Tensor& table, const Tensor& out) {
 }
 
 void embed_backward(const Tensor& ids, const Tensor& dout, const Tensor& dtable) {
-  const std::int64_t count = checked_count("embed_backward", ids, dtable, "dtable", dout, "dout");
+  const std::int64_t count =
+      checked_count("embed_backward", ids, dtable, "dtable", dout, "dout", dtable.dtype());
   const std::int64_t width = dtable.extent(1);
   const std::int32_t* id = ids.data<std::int32_t>();
   visit_float(dtable, [&](auto zero) {

@@ -6,7 +6,7 @@
 namespace xlab::kernels {
 
 /// out[n] = table[ids[n]]. ids i32 (N) of any shape with N elements, table (V, D), out (..., D).
-/// Throws when an id is outside [0, V).
+/// From a table of bf16 rows come out as f32. Throws when an id is outside [0, V).
 void embed_forward(const Tensor& ids, const Tensor& table, const Tensor& out);
 /// dtable[ids[n]] += dout[n]; every row of the table is summed in the order of n by one chunk, so
 /// the result does not depend on threads.

@@ -2,6 +2,7 @@
 #include "kernels/linear.hpp"
 
 #include "kernels/gemm.hpp"
+#include "kernels/linear_bf16.hpp"
 #include "kernels/rows.hpp"
 
 namespace xlab::kernels {
@@ -13,6 +14,10 @@ constexpr std::int64_t kProductGrain = 1 << 21;
 }  // namespace
 
 void linear_forward(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& y) {
+  if (w.defined() && w.dtype() == DType::bf16) {
+    linear_forward_bf16(x, w, b, y);
+    return;
+  }
   constexpr const char* op = "linear_forward";
   const std::int64_t rows = rows_of(op, "x", x);
   require_cpu(op, x);

@@ -102,6 +102,23 @@ Case scale_columns_case(const Shape& shape) {
               }};
 }
 
+Case add_columns_case(const Shape& shape) {
+  return {.name = named("add_columns", shape),
+          .inputs = {{"x", shape}, {"b", {shape[-1]}}},
+          .forward =
+              [](const Tensors& in) {
+                const Tensor out = empty_like(in[0]);
+                kernels::add_columns(in[0], in[1], out);
+                return Tensors{out};
+              },
+          .backward =
+              [](const Tensors& in, const Tensors& g) {
+                const Tensor dx = zeros_like(in[0]), db = zeros_like(in[1]);
+                kernels::add_columns_backward(g[0], dx, db);
+                return Tensors{dx, db};
+              }};
+}
+
 /// Parts of widths 3, 1 and 5 beside each other.
 Case concat_case(std::int64_t batch, std::int64_t time) {
   const Shape a{batch, time, 3}, b{batch, time, 1}, c{batch, time, 5}, out{batch, time, 9};
@@ -395,6 +412,7 @@ std::vector<Case> op_cases() {
     cases.push_back(scale_case(shape));
     cases.push_back(multiply_case(shape));
     cases.push_back(scale_columns_case(shape));
+    cases.push_back(add_columns_case(shape));
     for (const Activation f : kActivations) cases.push_back(activation_case(f, shape));
     cases.push_back(gated_case(Activation::silu, shape));
     cases.push_back(gated_case(Activation::gelu, shape));
@@ -460,6 +478,7 @@ std::vector<Case> op_timing_cases() {
     cases.push_back(add_case(tokens));
     cases.push_back(multiply_case(wide));
     cases.push_back(scale_columns_case(wide));
+    cases.push_back(add_columns_case(wide));
     cases.push_back(activation_case(Activation::silu, wide));
     cases.push_back(gated_case(Activation::gelu, wide));
     cases.push_back(linear_case(tokens, 4 * width, false));

@@ -134,13 +134,15 @@ class CommandLine : public testing::Test {
 
 TEST_F(CommandLine, HelpNamesEveryOption) {
   const std::map<std::string, std::vector<std::string>> options = {
-      {"", {"train", "generate", "selfcheck", "signature", "info", "--help", "--version"}},
+      {"",
+       {"train", "generate", "selfcheck", "export", "signature", "info", "--help", "--version"}},
       {"train",
-       {"--task", "--text", "--out", "--spec", "--resume", "--steps", "--seconds", "--seed",
-        "--threads", "--log", "recall", "parity", "copy"}},
+       {"--task", "--text", "--out", "--spec", "--model", "--resume", "--steps", "--seconds",
+        "--seed", "--threads", "--log", "recall", "parity", "copy"}},
       {"generate",
-       {"run", "--prompt", "--tokens", "--temperature", "--top-k", "--top-p", "--seed",
-        "--threads"}},
+       {"run", "--prompt", "--tokens", "--temperature", "--top-k", "--top-p", "--seed", "--threads",
+        "--bf16"}},
+      {"export", {"run", "folder", "--bf16"}},
       {"selfcheck", {"run", "--seed", "--threads", "--damage"}},
       {"signature", {"run"}},
       {"info", {"file"}}};
@@ -193,6 +195,10 @@ TEST_F(CommandLine, WrongArgumentsAreAnsweredInOneLine) {
       {with({"--threads", "100000"}), "--threads"},
       {{"train", "--resume", out, "--seed", "3", "--out", out}, "leave --spec and --seed away"},
       {{"train", "--resume", out, "--spec", out, "--out", out}, "leave --spec and --seed away"},
+      {{"train", "--resume", out, "--model", at(""), "--out", out}, "leave --model away"},
+      {with({"--spec", at("small.json"), "--model", at("")}), "--model brings its own"},
+      {{"export", out}, "folder"},
+      {{"export", at(""), at("")}, "another one"},
       {{"train", "--text", at("text.txt"), "--out", at("text.txt")}, "overwritten"},
       {{"train", "--text", at("text.txt"), "--out", out, "--log", at("text.txt")}, "overwritten"},
       {with({"--spec", at("small.json"), "--log", at("small.json")}), "overwritten"},
@@ -259,6 +265,9 @@ TEST_F(CommandLine, FilesThatCannotBeUsedAreAnsweredInOneLine) {
       {{"signature", at("empty.xlab")}, "empty.xlab"},
       {{"info", at("garbage.xlab")}, "garbage.xlab"},
       {{"info", folder_.path()}, "folder"},
+      {{"export", folder_.path(), at("copy")}, "holds neither"},
+      {{"train", "--task", "copy", "--model", at("text.txt"), "--out", out}, "no model folder"},
+      {{"generate", folder_.path(), "--prompt", "1"}, "holds neither"},
       {{"info", "/dev/zero"}, "/dev/zero"}};
   for (const auto& [arguments, said] : wrong) expect_refusal(arguments, 1, said);
   EXPECT_FALSE(std::filesystem::exists(out));
@@ -557,6 +566,70 @@ TEST_F(CommandLine, NamesInFilesCannotCommandTheTerminal) {
   const Answer answer = run({"info", at("evil.safetensors")});
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_THAT(answer.out, AllOf(HasSubstr("?]0;owned?"), Not(HasSubstr("\x1b"))));
+}
+
+// ---- model folders ------------------------------------------------------------------------------
+
+TEST_F(CommandLine, AModelOfTheLargeFamilyGoesThereAndBack) {
+  put_file(at("large.json"), R"({"model": {"model_type": "xlstm", "hidden_size": 16,
+      "num_hidden_layers": 2, "num_heads": 2, "ffn_round_up_to_multiple_of": 8},
+      "train": {"batch_size": 4, "sequence_length": 16, "warmup_steps": 1}})");
+  const Answer trained = run({"train", "--spec", at("large.json"), "--text", at("text.txt"),
+                              "--steps", "20", "--out", at("run.xlab")});
+  EXPECT_EQ(trained.code, 0) << trained.err;
+  EXPECT_THAT(trained.err, HasSubstr("xLSTM-large, 2 blocks"));
+  EXPECT_THAT(run({"info", at("run.xlab")}).out, HasSubstr("block1/mlstm_large: 2 heads of 4 x 8"));
+
+  EXPECT_EQ(run({"export", at("run.xlab"), at("folder")}).code, 0);
+  EXPECT_EQ(signature("folder"), signature("run.xlab"));
+  const Answer info = run({"info", at("folder")});
+  EXPECT_EQ(info.code, 0) << info.err;
+  EXPECT_THAT(info.out, AllOf(HasSubstr("large family"), HasSubstr("block0/mlstm_large"),
+                              HasSubstr("F32 in 1 file"), HasSubstr("can be trained here")));
+  EXPECT_EQ(run({"info", at("folder/config.json")}).code, 0);
+
+  const Answer numbers =
+      run({"generate", at("folder"), "--prompt", "3 1 2", "--tokens", "5", "--temperature", "0"});
+  EXPECT_EQ(numbers.code, 0) << numbers.err;
+  EXPECT_THAT(numbers.out, ContainsRegex("^3 1 2( [0-9]+){5}\n$"));
+  expect_refusal({"generate", at("folder"), "--prompt", "3 x"}, 1, "no token");
+
+  // Trained on, it is the same model at first and another one later.
+  EXPECT_EQ(run({"train", "--model", at("folder"), "--text", at("text.txt"), "--steps", "1",
+                 "--out", at("on.xlab")})
+                .code,
+            0);
+  EXPECT_NE(signature("on.xlab"), signature("run.xlab"));
+  expect_refusal({"train", "--model", at("folder"), "--task", "recall", "--out", at("no.xlab")}, 1,
+                 "different tokens");
+}
+
+TEST_F(CommandLine, WeightsMayBeRoundedToHalves) {
+  put_file(at("large.json"), R"({"model_type": "xlstm", "hidden_size": 16, "num_hidden_layers": 1,
+      "num_heads": 2, "ffn_round_up_to_multiple_of": 8})");
+  EXPECT_EQ(run({"train", "--spec", at("large.json"), "--task", "copy", "--steps", "2", "--out",
+                 at("run.xlab")})
+                .code,
+            0);
+  EXPECT_EQ(run({"export", at("run.xlab"), at("full")}).code, 0);
+  EXPECT_EQ(run({"export", at("run.xlab"), at("halves"), "--bf16"}).code, 0);
+  EXPECT_THAT(run({"info", at("halves")}).out, HasSubstr("BF16"));
+  const auto written = [&](const std::string& folder, const Arguments& more) {
+    Arguments arguments = {"generate", at(folder), "--prompt",      "1 2",
+                           "--tokens", "30",       "--temperature", "0"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments).out;
+  };
+  EXPECT_EQ(written("halves", {}), written("full", {"--bf16"}));
+}
+
+TEST_F(CommandLine, AModelOfThePaperGoesThereAndBack) {
+  train("run.xlab", {"--task", "copy", "--steps", "2"});
+  EXPECT_EQ(run({"export", at("run.xlab"), at("folder")}).code, 0);
+  EXPECT_EQ(signature("folder"), signature("run.xlab"));
+  EXPECT_THAT(run({"info", at("folder")}).out,
+              AllOf(HasSubstr("paper family"), HasSubstr("block1/slstm")));
+  expect_refusal({"export", at("run.xlab"), at("folder"), "--bf16"}, 1, "large family");
 }
 
 }  // namespace

@@ -57,7 +57,12 @@ TEST(Explain, HasACardForEveryRecordedValue) {
   for (const char* path : {"C", "write", "block3/mlstm/C", "block3/mlstm/write"}) {
     EXPECT_NE(explain(path), nullptr) << path;
   }
-  for (const char* path : {"", "m", "block0/mlstm/nothing", "block1/slstm/C", "block0/gru/m"}) {
+  for (const char* name : kMlstm)
+    EXPECT_NE(explain(std::string("block0/mlstm_large/") + name), nullptr) << name;
+  EXPECT_EQ(explain("block0/mlstm_large/output_gate")->symbol, "σ(o)");
+  EXPECT_EQ(explain("block0/mlstm_large/m"), explain("block0/mlstm/m"));
+  for (const char* path : {"", "m", "block0/mlstm/nothing", "block0/mlstm_large/nothing",
+                           "block1/slstm/C", "block0/gru/m"}) {
     EXPECT_EQ(explain(path), nullptr) << path;
   }
 }

@@ -13,6 +13,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "core/load_parameters.hpp"
 #include "core/sampler.hpp"
 #include "core/stepper.hpp"
 #include "tests/small_models.hpp"

@@ -382,6 +382,109 @@ TEST(Spec, ModelsThatFitIntoNoMemoryAreRefusedWithTheirSize) {
     EXPECT_THAT(said, AllOf(HasSubstr("GB"), HasSubstr("million parameters")));
 }
 
+// ---- the large family ---------------------------------------------------------------------------
+
+json complete_large() {
+  return json::parse(to_json(small_large()));
+}
+
+TEST(LargeSpecs, EveryNumberHasItsLimits) {
+  const std::vector<Range> ranges = {{"/vocab_size", 0, 1 << 20},
+                                     {"/embedding_dim", 1, 16384},
+                                     {"/num_blocks", 1, 256},
+                                     {"/context_length", 0, 1 << 20},
+                                     {"/num_heads", 1, 256},
+                                     {"/norm_eps", 0, 1, false},
+                                     {"/qk_dim_factor", 1e-3, 64, false},
+                                     {"/v_dim_factor", 1e-3, 64, false},
+                                     {"/ffn_proj_factor", 1e-3, 64, false},
+                                     {"/ffn_round_up_to_multiple_of", 1, 8192},
+                                     {"/gate_soft_cap", 0, 1e6, false},
+                                     {"/output_logit_soft_cap", 0, 1e6, false},
+                                     {"/eps", 0, 1, false},
+                                     {"/pad_token_id", 0, 1 << 20},
+                                     {"/bos_token_id", 0, 1 << 20},
+                                     {"/eos_token_id", 0, 1 << 20}};
+  for (const Range& range : ranges)
+    check_range(complete_large(), range, [](const std::string& text) {
+      model_spec_from_json(text);
+      model_spec_from_config(text);
+    });
+}
+
+TEST(LargeSpecs, EveryKeyThatIsWrittenIsRead) {
+  const json complete = complete_large();
+  for (const auto& [key, value] : complete.items()) {
+    json changed = complete;
+    changed[key] = json::object({{"strange", 1}});
+    EXPECT_THAT(model_complaint(changed.dump()), HasSubstr("'" + key + "'"));
+    EXPECT_THAT(complaint([&] { model_spec_from_config(changed.dump()); }),
+                HasSubstr("'" + key + "'"));
+  }
+}
+
+TEST(LargeSpecs, OwnSpecificationsAreStrictAndForeignOnesAreNot) {
+  const std::string text = R"({"model_type": "xlstm", "some_new_key": 1, "vocab_size": 9})";
+  EXPECT_THAT(model_complaint(text),
+              AllOf(HasSubstr("'some_new_key' is unknown"), HasSubstr("Known keys")));
+  EXPECT_EQ(model_spec_from_config(text).vocab_size, 9);
+  EXPECT_EQ(model_complaint(R"({"model_type": "xlstm", "hidden_size": 16, "num_hidden_layers": 1,
+      "vocab_size": 9, "mode": "train", "weight_mode": "fused", "chunk_size": 8})"),
+            "nothing to complain about");
+}
+
+TEST(LargeSpecs, DefaultsAreTheOfficialOnes) {
+  const ModelSpec spec = model_spec_from_config(R"({"model_type": "xlstm"})");
+  EXPECT_EQ(spec.vocab_size, 50304);
+  EXPECT_EQ(spec.embedding_dim, 4096);
+  EXPECT_EQ(spec.num_blocks, 32);
+  EXPECT_FALSE(spec.tie_weights);
+  EXPECT_EQ(spec.large->num_heads, 8);
+  EXPECT_EQ(large_key_width(spec), 2048);
+  EXPECT_EQ(large_value_width(spec), 4096);
+  EXPECT_EQ(large_feedforward_width(spec), 10944);
+  // The published model's size.
+  EXPECT_NEAR(parameter_count(spec), 6.865e9, 0.001e9);
+  check_sizes(spec);
+  EXPECT_THAT(complaint([&] { validate(spec); }), HasSubstr("GB to train"));
+}
+
+TEST(LargeSpecs, EitherSpellingOfASizeWillDoWhenBothAgree) {
+  const ModelSpec spec = model_spec_from_json(
+      R"({"model_type": "xlstm", "hidden_size": 24, "embedding_dim": 24, "num_hidden_layers": 3})");
+  EXPECT_EQ(spec.embedding_dim, 24);
+  EXPECT_EQ(spec.num_blocks, 3);
+  EXPECT_THAT(model_complaint(R"({"model_type": "xlstm", "hidden_size": 24, "embedding_dim": 32})"),
+              AllOf(HasSubstr("'hidden_size'"), HasSubstr("'embedding_dim'"), HasSubstr("24"),
+                    HasSubstr("32")));
+}
+
+TEST(LargeSpecs, NoCapIsWrittenAsNull) {
+  const ModelSpec spec = model_spec_from_json(
+      R"({"model_type": "xlstm", "gate_soft_cap": null, "output_logit_soft_cap": 0})");
+  EXPECT_EQ(spec.large->gate_soft_cap, 0.0);
+  EXPECT_EQ(spec.large->output_logit_soft_cap, 0.0);
+  EXPECT_TRUE(json::parse(to_config_json(spec, "float32")).at("gate_soft_cap").is_null());
+}
+
+TEST(LargeSpecs, OtherModelsAreRefused) {
+  for (const char* text : {R"({"model_type": "llama"})", R"({"model_type": 7})"})
+    EXPECT_THAT(complaint([&] { model_spec_from_config(text); }), HasSubstr("'model_type'"));
+  for (const char* change :
+       {R"({"num_heads": 3})", R"({"qk_dim_factor": 0.01})", R"({"v_dim_factor": 0.4})"}) {
+    json changed = complete_large();
+    changed.update(json::parse(change));
+    EXPECT_THAT(model_complaint(changed.dump()), HasSubstr("cannot be shared")) << change;
+  }
+}
+
+TEST(LargeSpecs, WhatIsWrittenForOthersComesBack) {
+  for (const auto& [name, spec] : small_models()) {
+    const std::string config = to_config_json(spec, "float32");
+    EXPECT_EQ(to_json(model_spec_from_config(config)), to_json(spec)) << name;
+  }
+}
+
 TEST(Spec, BatchesThatFitIntoNoMemoryAreRefused) {
   EXPECT_THAT(train_complaint(R"({"batch_size": 65536, "sequence_length": 1048576})"),
               HasSubstr("too large"));

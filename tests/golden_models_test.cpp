@@ -9,10 +9,12 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files.hpp"
+#include "core/load_parameters.hpp"
 #include "core/run.hpp"
 #include "core/stepper.hpp"
 #include "kernels/loss.hpp"
 #include "tests/golden.hpp"
+#include "tests/golden_compare.hpp"
 
 namespace xlab::tests {
 namespace {
@@ -29,33 +31,6 @@ struct Limits {
 Limits limits(DType dtype) {
   return dtype == DType::f32 ? Limits{3e-5, 5e-6, 5e-4, 1e-5, 1e-5, 3e-4, 3e-5}
                              : Limits{2e-6, 1e-6, 2e-4, 2e-6, 1e-6, 1e-4, 1e-5};
-}
-
-json read_json(const fs::path& path) {
-  return json::parse(read_text_file(path, 1 << 22));
-}
-
-std::vector<double> to_doubles(const Tensor& t) {
-  const Tensor wide = t.to(DType::f64);
-  return {wide.data<double>(), wide.data<double>() + wide.elements()};
-}
-
-Tensor ids_of(const SafetensorsFile& file, const std::string& name) {
-  const StoredTensor& stored = file.at(name);
-  const std::vector<std::int32_t> values = file.values_as<std::int32_t>(name);
-  return Tensor::from<std::int32_t>({stored.shape.at(0), stored.shape.at(1)}, values);
-}
-
-/// max |t - r| / max |r|, the second maximum not below `floor`.
-double error(const std::vector<double>& t, const std::vector<double>& r, double floor = 0.0) {
-  EXPECT_EQ(t.size(), r.size());
-  double worst = 0.0, largest = floor;
-  for (std::size_t i = 0; i < std::min(t.size(), r.size()); ++i) {
-    const double e = std::abs(t[i] - r[i]);
-    if (!(e <= worst)) worst = e;
-    largest = std::max(largest, std::abs(r[i]));
-  }
-  return largest > 0.0 ? worst / largest : worst;
 }
 
 std::vector<fs::path> folders(bool with_training) {
@@ -96,27 +71,9 @@ void check_forward_and_gradients(const fs::path& folder, DType dtype) {
 
   model.params().grads().fill_zero();
   tape.backward(logits, dlogits);
-  double largest = 0.0;
-  for (const StoredTensor& tensor : golden.tensors())
-    if (tensor.name.starts_with("grad."))
-      for (const double g : golden.values_as<double>(tensor.name))
-        largest = std::max(largest, std::abs(g));
-  double worst = 0.0;
-  int compared = 0;
-  for (std::size_t p = 0; p < model.params().infos().size(); ++p) {
-    const std::string name = "grad." + model.params().infos()[p].name;
-    if (!golden.contains(name)) {
-      ADD_FAILURE() << "no " << name;
-      continue;
-    }
-    const double e = error(to_doubles(model.params()[static_cast<int>(p)].grad),
-                           golden.values_as<double>(name), 1e-3 * largest);
-    EXPECT_LE(e, limit.gradients) << name;
-    worst = std::max(worst, e);
-    ++compared;
-  }
-  std::printf("%-20s %s  logits %.1e  loss %.1e  %d gradients %.1e", folder.filename().c_str(),
-              name_of(dtype), logits_error, loss_error, compared, worst);
+  const double worst = gradient_error(model.params(), golden, limit.gradients);
+  std::printf("%-20s %s  logits %.1e  loss %.1e  %zu gradients %.1e", folder.filename().c_str(),
+              name_of(dtype), logits_error, loss_error, model.params().infos().size(), worst);
 }
 
 /// The states after the prompt, where the file has them.

@@ -69,6 +69,7 @@ TEST(Refusals, NameBothShapes) {
   expect_sentence([&] { accumulate(b, a); }, {"[accumulate]", "(3, 2)", "(2, 3)"});
   expect_sentence([&] { scale(a, 2.0, b); }, {"[scale]", "(3, 2)", "(2, 3)"});
   expect_sentence([&] { scale_columns(a, random({2}), out); }, {"[scale_columns]", "(2)", "(3)"});
+  expect_sentence([&] { add_columns(a, random({2}), out); }, {"[add_columns]", "(2)", "(3)"});
   expect_sentence([&] { activation_forward(Activation::silu, a, b); }, {"(3, 2)", "(2, 3)"});
   expect_sentence([&] { gated_forward(Activation::silu, a, b, out); }, {"(3, 2)", "(2, 3)"});
   expect_sentence(
@@ -144,6 +145,7 @@ TEST(Gradients, AreAddedToWhatIsThere) {
       {"scale_columns",
        {{6, 8}, {8}},
        [&](Into d) { scale_columns_backward(x, v, g, d[0], d[1]); }},
+      {"add_columns", {{6, 8}, {8}}, [&](Into d) { add_columns_backward(g, d[0], d[1]); }},
       {"activation", {{6, 8}}, [&](Into d) { activation_backward(Activation::gelu, x, g, d[0]); }},
       {"gated",
        {{6, 8}, {6, 8}},
@@ -202,6 +204,8 @@ TEST(Gradients, MayBeLeftOut) {
   multiply_backward(x, x, g, Tensor(), dx);
   scale_columns_backward(x, v, g, Tensor(), dv);
   scale_columns_backward(x, v, g, dx, Tensor());
+  add_columns_backward(g, Tensor(), dv);
+  add_columns_backward(g, dx, Tensor());
   const Tensor mean = Tensor::empty({4, 2}, DType::f64), rstd = Tensor::empty({4, 2}, DType::f64);
   const NormOptions options{.groups = 2};
   norm_forward(options, x, v, Tensor::empty({4, 6}, DType::f64), mean, rstd);

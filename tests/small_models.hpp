@@ -41,6 +41,17 @@ inline ModelSpec small_mixed() {
   return spec;
 }
 
+/// Two blocks of the large family, of width 8 over seven tokens.
+inline ModelSpec small_large() {
+  ModelSpec spec;
+  spec.vocab_size = 7;
+  spec.embedding_dim = 8;
+  spec.num_blocks = 2;
+  spec.context_length = 16;
+  spec.large = LargeSpec{.num_heads = 2, .ffn_round_up_to_multiple_of = 8};
+  return spec;
+}
+
 /// The above and their variants, by name.
 inline std::vector<std::pair<std::string, ModelSpec>> small_models() {
   std::vector<std::pair<std::string, ModelSpec>> list;
@@ -67,6 +78,20 @@ inline std::vector<std::pair<std::string, ModelSpec>> small_models() {
     s.mlstm->qkv_proj_blocksize = 8;
     s.slstm->conv1d_kernel_size = 3;
     s.vocab_size = 3;
+  });
+  add("large", small_large(), as_it_is);
+  add("large_bias", small_large(), [](ModelSpec& s) {
+    s.large->use_bias = s.large->out_norm_bias = true;
+    s.large->gate_soft_cap = 3.0;
+    s.large->output_logit_soft_cap = 1.0;
+    s.large->v_dim_factor = 2.0;
+  });
+  add("large_plain", small_large(), [](ModelSpec& s) {
+    s.tie_weights = true;
+    s.large->add_out_norm = false;
+    s.large->gate_soft_cap = s.large->output_logit_soft_cap = 0.0;
+    s.large->num_heads = 1;
+    s.large->eps = 1e-7;
   });
   return list;
 }

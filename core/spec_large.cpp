@@ -1,0 +1,205 @@
+// The large family's specification: its keys, its limits and its sizes.
+#include "core/spec_large.hpp"
+
+#include <cmath>
+
+#include "core/spec_reader.hpp"
+
+namespace xlab {
+namespace {
+
+std::int64_t share_of_width(const ModelSpec& spec, double factor) {
+  return static_cast<std::int64_t>(spec.embedding_dim * factor);
+}
+
+/// The official formula, in real numbers: whole multiples of (width + multiple - 1).
+std::int64_t up_width(double width, int multiple) {
+  const double raised = width + multiple - 1;
+  return static_cast<std::int64_t>(raised - std::fmod(raised, multiple));
+}
+
+}  // namespace
+
+std::int64_t large_key_width(const ModelSpec& spec) {
+  return share_of_width(spec, spec.large->qk_dim_factor);
+}
+
+std::int64_t large_value_width(const ModelSpec& spec) {
+  return share_of_width(spec, spec.large->v_dim_factor);
+}
+
+std::int64_t large_feedforward_width(const ModelSpec& spec) {
+  return up_width(spec.embedding_dim * spec.large->ffn_proj_factor,
+                  spec.large->ffn_round_up_to_multiple_of);
+}
+
+void set_large_feedforward_width(ModelSpec& spec, std::int64_t width) {
+  if (large_feedforward_width(spec) == width) return;
+  // A quarter more, so that rounding never ends one below.
+  spec.large->ffn_proj_factor = (static_cast<double>(width) + 0.25) / spec.embedding_dim;
+  spec.large->ffn_round_up_to_multiple_of = 1;
+}
+
+namespace large {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kOfficialWidth = 4096, kOfficialBlocks = 32, kOfficialVocabulary = 50304;
+
+/// A size that has two names. Both may stand there when they agree.
+void read_size(SpecReader& in, const char* name, const char* other, int& out, int most) {
+  int first = 0, second = 0;
+  in.number(name, first, 1, most);
+  in.number(other, second, 1, most);
+  check(first == 0 || second == 0 || first == second,
+        "The model specification: '{}' is {}, but '{}' is {}; they are the same thing.", name,
+        first, other, second);
+  if (first != 0 || second != 0) out = std::max(first, second);
+}
+
+/// null means none.
+void read_cap(SpecReader& in, const json& object, const char* key, double& out) {
+  in.number(key, out, 0, 1e6);
+  if (const auto found = object.find(key); found != object.end() && found->is_null()) out = 0.0;
+}
+
+json cap_json(double cap) {
+  return cap > 0.0 ? json(cap) : json(nullptr);
+}
+
+}  // namespace
+
+bool describes(const json& object) {
+  if (!object.is_object()) return false;
+  if (const auto type = object.find("model_type"); type != object.end() && !type->is_null()) {
+    check(type->is_string() && type->get<std::string>() == "xlstm",
+          "The model specification: 'model_type' is {}; this program reads models of type "
+          "\"xlstm\" only.",
+          type->dump());
+    return true;
+  }
+  return object.contains("qk_dim_factor") || object.contains("gate_soft_cap");
+}
+
+ModelSpec read(const json& object, bool strict) {
+  ModelSpec spec;
+  spec.embedding_dim = kOfficialWidth;
+  spec.num_blocks = kOfficialBlocks;
+  spec.vocab_size = strict ? 0 : kOfficialVocabulary;
+  LargeSpec& s = spec.large.emplace();
+  SpecReader in(object, "The model specification");
+  in.number("vocab_size", spec.vocab_size, 0, 1 << 20);
+  read_size(in, "embedding_dim", "hidden_size", spec.embedding_dim, 16384);
+  read_size(in, "num_blocks", "num_hidden_layers", spec.num_blocks, 256);
+  in.number("context_length", spec.context_length, 0, 1 << 20);
+  in.boolean("tie_word_embeddings", spec.tie_weights);
+  in.boolean("weight_decay_on_embedding", spec.weight_decay_on_embedding);
+  in.number("num_heads", s.num_heads, 1, 256);
+  in.boolean("use_bias", s.use_bias);
+  in.number("norm_eps", s.norm_eps, 0, 1);
+  in.boolean("add_out_norm", s.add_out_norm);
+  in.boolean("out_norm_bias", s.out_norm_bias);
+  in.number("qk_dim_factor", s.qk_dim_factor, 1e-3, 64);
+  in.number("v_dim_factor", s.v_dim_factor, 1e-3, 64);
+  in.number("ffn_proj_factor", s.ffn_proj_factor, 1e-3, 64);
+  in.number("ffn_round_up_to_multiple_of", s.ffn_round_up_to_multiple_of, 1, 8192);
+  read_cap(in, object, "gate_soft_cap", s.gate_soft_cap);
+  read_cap(in, object, "output_logit_soft_cap", s.output_logit_soft_cap);
+  in.number("eps", s.eps, 0, 1);
+  in.number("pad_token_id", s.pad_token_id, 0, 1 << 20);
+  in.number("bos_token_id", s.bos_token_id, 0, 1 << 20);
+  in.number("eos_token_id", s.eos_token_id, 0, 1 << 20);
+  in.boolean("force_bos_token_insert", s.force_bos_token_insert);
+  if (strict) {
+    // How the official programs file the weights and compute; nothing of it changes the results.
+    in.ignore({"model_type", "architectures", "torch_dtype", "transformers_version", "weight_mode",
+               "norm_reduction_force_float32", "chunkwise_kernel", "sequence_kernel", "step_kernel",
+               "mode", "chunk_size", "return_last_states", "autocast_kernel_dtype",
+               "inference_state_dtype", "max_inference_chunksize", "use_cache"});
+    in.finish();
+  }
+  return spec;
+}
+
+json as_json(const ModelSpec& spec) {
+  const LargeSpec& s = *spec.large;
+  return {{"model_type", "xlstm"},
+          {"vocab_size", spec.vocab_size},
+          {"embedding_dim", spec.embedding_dim},
+          {"num_blocks", spec.num_blocks},
+          {"context_length", spec.context_length},
+          {"tie_word_embeddings", spec.tie_weights},
+          {"weight_decay_on_embedding", spec.weight_decay_on_embedding},
+          {"num_heads", s.num_heads},
+          {"use_bias", s.use_bias},
+          {"norm_eps", s.norm_eps},
+          {"add_out_norm", s.add_out_norm},
+          {"out_norm_bias", s.out_norm_bias},
+          {"qk_dim_factor", s.qk_dim_factor},
+          {"v_dim_factor", s.v_dim_factor},
+          {"ffn_proj_factor", s.ffn_proj_factor},
+          {"ffn_round_up_to_multiple_of", s.ffn_round_up_to_multiple_of},
+          {"gate_soft_cap", cap_json(s.gate_soft_cap)},
+          {"output_logit_soft_cap", cap_json(s.output_logit_soft_cap)},
+          {"eps", s.eps},
+          {"pad_token_id", s.pad_token_id},
+          {"bos_token_id", s.bos_token_id},
+          {"eos_token_id", s.eos_token_id},
+          {"force_bos_token_insert", s.force_bos_token_insert}};
+}
+
+json as_config(const ModelSpec& spec, const std::string& torch_dtype) {
+  json config = as_json(spec);
+  config.update({{"architectures", {"xLSTMForCausalLM"}},
+                 {"torch_dtype", torch_dtype},
+                 {"hidden_size", spec.embedding_dim},
+                 {"num_hidden_layers", spec.num_blocks},
+                 {"weight_mode", "single"},
+                 {"norm_reduction_force_float32", true},
+                 // The plain kernels, which run everywhere.
+                 {"chunkwise_kernel", "chunkwise--native_autograd"},
+                 {"sequence_kernel", "native_sequence__native"},
+                 {"step_kernel", "native"},
+                 {"mode", "inference"},
+                 {"chunk_size", 64},
+                 {"return_last_states", true},
+                 {"autocast_kernel_dtype", "float32"},
+                 {"inference_state_dtype", "float32"},
+                 {"use_cache", true}});
+  return config;
+}
+
+double parameter_count(const ModelSpec& spec) {
+  const LargeSpec& s = *spec.large;
+  const double D = spec.embedding_dim, H = s.num_heads;
+  const auto K = static_cast<double>(large_key_width(spec));
+  const auto V = static_cast<double>(large_value_width(spec));
+  const auto U = static_cast<double>(large_feedforward_width(spec));
+  double block = 2 * D + (2 * K + 3 * V + 3 * U + 2 * H) * D + V + 2 * H;
+  if (s.use_bias) block += 2 * K + 3 * V + 2 * U + 4 * D;
+  double count = spec.vocab_size * D * (spec.tie_weights ? 1 : 2) + spec.num_blocks * block;
+  if (s.add_out_norm) count += D * (s.out_norm_bias ? 2 : 1);
+  return count;
+}
+
+void check_sizes(const ModelSpec& spec) {
+  const LargeSpec& s = *spec.large;
+  for (const auto& [key, width] : {std::pair{"qk_dim_factor", large_key_width(spec)},
+                                   std::pair{"v_dim_factor", large_value_width(spec)}}) {
+    check(width >= 1 && width % s.num_heads == 0,
+          "'{}' makes {} of width {}, which cannot be shared by {} heads.", key, width,
+          spec.embedding_dim, s.num_heads);
+  }
+  check(large_feedforward_width(spec) >= 1, "'ffn_proj_factor' {} of width {} rounds to 0.",
+        s.ffn_proj_factor, spec.embedding_dim);
+}
+
+double numbers_per_token(const ModelSpec& spec) {
+  return 8.0 * spec.embedding_dim + 4.0 * static_cast<double>(large_key_width(spec)) +
+         8.0 * static_cast<double>(large_value_width(spec)) +
+         6.0 * static_cast<double>(large_feedforward_width(spec));
+}
+
+}  // namespace large
+}  // namespace xlab

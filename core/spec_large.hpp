@@ -1,0 +1,21 @@
+// The large family's part of a specification; for spec.cpp only.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "core/spec.hpp"
+
+namespace xlab::large {
+
+/// Whether the JSON is of this family. Throws for a model type this program does not know.
+bool describes(const nlohmann::json& object);
+/// Strict: unknown keys are refused and a missing vocabulary is 0. Else: ignored, and the default.
+ModelSpec read(const nlohmann::json& object, bool strict);
+nlohmann::json as_json(const ModelSpec& spec);
+nlohmann::json as_config(const ModelSpec& spec, const std::string& torch_dtype);
+double parameter_count(const ModelSpec& spec);
+void check_sizes(const ModelSpec& spec);
+/// Numbers on the tape for one token of one block.
+double numbers_per_token(const ModelSpec& spec);
+
+}  // namespace xlab::large

@@ -1,0 +1,427 @@
+// The patterns by which tokenizers cut text into words, on PCRE2.
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "core/tokenizer_pattern.hpp"
+
+#include <pcre2.h>
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "core/utf8.hpp"
+#include "kernels/check.hpp"
+
+namespace xlab {
+namespace {
+
+constexpr std::size_t kMostPatternBytes = 16384;
+
+/// Steps that one match may take: this many, and some for every byte of the text. Patterns of real
+/// tokenizers take about one step a byte.
+constexpr std::size_t kFreeSteps = 100'000, kStepsPerByte = 8;
+constexpr std::uint32_t kMostHeapKibibytes = 1u << 20;
+
+constexpr std::string_view kWordClass =
+    R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";  // what \w means in Oniguruma
+
+/// Rewrites a pattern of Oniguruma (Ruby syntax) for PCRE2. Only what both read in the same way, or
+/// what can be spelled out, gets through.
+class Translation {
+ public:
+  explicit Translation(std::string_view in) : in_(in) {}
+
+  std::string run() {
+    check(!in_.empty(), "It is empty.");
+    check(in_.size() <= kMostPatternBytes, "It is longer than {} bytes.", kMostPatternBytes);
+    check(!find_invalid_utf8(in_), "It is not in UTF-8.");
+    check(in_.find('\0') == in_.npos, "It holds a zero byte.");
+    if (starts("(?i)")) take(4);
+    while (at_ < in_.size()) {
+      switch (in_[at_]) {
+        case '\\':
+          escape(false);
+          break;
+        case '[':
+          char_class();
+          break;
+        case '(':
+          group();
+          break;
+        case '{':
+          count();
+          break;
+        default:
+          take(1);
+      }
+    }
+    return std::move(out_);
+  }
+
+ private:
+  bool starts(std::string_view what) const { return in_.substr(at_).starts_with(what); }
+  void take(std::size_t bytes) {
+    out_ += in_.substr(at_, bytes);
+    at_ += bytes;
+  }
+  [[noreturn]] void refuse(std::size_t bytes) const {
+    throw Error(fmt::format("'{}' at position {} is not supported.",
+                            printable(in_.substr(at_, bytes)), at_));
+  }
+
+  void group() {
+    if (!starts("(?") && !starts("(*")) return take(1);
+    for (const std::string_view known :
+         {"(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?i:", "(?-i:"})
+      if (starts(known)) return take(known.size());
+    refuse(3);
+  }
+
+  /// {n}, {n,} or {n,m}, greedy or lazy.
+  void count() {
+    std::size_t end = at_ + 1, digits = 0, commas = 0;
+    for (; end < in_.size() && in_[end] != '}'; ++end) {
+      if (in_[end] >= '0' && in_[end] <= '9') {
+        ++digits;
+      } else if (in_[end] == ',' && digits > 0 && commas == 0) {
+        ++commas;
+      } else {
+        refuse(end + 1 - at_);
+      }
+    }
+    if (end == in_.size() || digits == 0) refuse(end + 1 - at_);
+    const std::string_view after = in_.substr(end + 1, 1);
+    if (after == "+" || (after == "?" && commas == 0)) refuse(end + 2 - at_);
+    take(end + 1 - at_);
+  }
+
+  void char_class() {
+    take(1);
+    if (starts("^")) take(1);
+    if (starts("]")) refuse(1);
+    while (at_ < in_.size() && in_[at_] != ']') {
+      if (in_[at_] == '[' || starts("&&")) refuse(2);
+      if (in_[at_] == '\\') {
+        escape(true);
+      } else {
+        take(1);
+      }
+    }
+    check(at_ < in_.size(), "A '[' is not closed.");
+    take(1);
+  }
+
+  void escape(bool in_class) {
+    check(at_ + 1 < in_.size(), "It ends in a backslash.");
+    const char c = in_[at_ + 1];
+    const auto put = [&](std::string_view text) {
+      out_ += text;
+      at_ += 2;
+    };
+    switch (c) {
+      case 's':
+        return put("\\p{White_Space}");
+      case 'S':
+        return put("\\P{White_Space}");
+      case 'd':
+        return put("\\p{Nd}");
+      case 'D':
+        return put("\\P{Nd}");
+      case 'w':
+        return in_class ? put(kWordClass) : put(fmt::format("[{}]", kWordClass));
+      case 'W':
+        if (in_class) refuse(2);
+        return put(fmt::format("[^{}]", kWordClass));
+      case 'v':
+        return put("\\x{0B}");
+      case 'r':
+      case 'n':
+      case 't':
+      case 'f':
+      case 'a':
+      case 'e':
+        return take(2);
+      case 'A':
+      case 'z':
+        if (in_class) refuse(2);
+        return take(2);
+      case 'p':
+      case 'P':
+        return property(c == 'P');
+      case 'x':
+        return starts("\\x{") ? code_point(3, "}") : code_point(2, "");
+      case 'u':
+        return code_point(2, "");
+      default:
+        break;
+    }
+    const bool letter_or_digit =
+        (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    if (letter_or_digit || static_cast<unsigned char>(c) >= 0x80) refuse(2);
+    take(2);
+  }
+
+  /// \x{HHHH}, \xHH or \uHHHH.
+  void code_point(std::size_t skip, std::string_view close) {
+    const std::size_t digits = !close.empty() ? 6 : in_[at_ + 1] == 'u' ? 4 : 2;
+    std::size_t end = at_ + skip;
+    std::uint32_t value = 0;
+    for (; end < in_.size() && end - at_ - skip < digits; ++end) {
+      const char c = in_[end];
+      const int digit = c >= '0' && c <= '9'   ? c - '0'
+                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                               : -1;
+      if (digit < 0) break;
+      value = value * 16 + static_cast<std::uint32_t>(digit);
+    }
+    const std::size_t used = end - at_ - skip;
+    const bool complete = close.empty() ? used == digits : used > 0 && end < in_.size();
+    if (!complete || !in_.substr(end).starts_with(close)) refuse(end + 1 - at_);
+    // Two digits name a byte there, which is a character only in ASCII.
+    if (close.empty() && digits == 2 && value >= 0x80) refuse(end - at_);
+    out_ += fmt::format("\\x{{{:X}}}", value);
+    at_ = end + close.size();
+  }
+
+  void property(bool negated) {
+    std::size_t end = at_ + 2;
+    if (!starts("\\p{") && !starts("\\P{")) refuse(3);
+    end = in_.find('}', at_);
+    if (end == in_.npos) refuse(12);
+    std::string_view name = in_.substr(at_ + 3, end - at_ - 3);
+    if (name.starts_with('^')) {
+      negated = !negated;
+      name.remove_prefix(1);
+    }
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kLongNames = {
+        {{"Letter", "L"},
+         {"Uppercase_Letter", "Lu"},
+         {"Lowercase_Letter", "Ll"},
+         {"Mark", "M"},
+         {"Number", "N"},
+         {"Decimal_Number", "Nd"},
+         {"Punctuation", "P"},
+         {"Symbol", "S"}}};
+    for (const auto& [full, brief] : kLongNames)
+      if (name == full) name = brief;
+    static constexpr std::string_view kCategories =
+        " L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C "
+        "Cc Cf Cs Co Cn Alphabetic White_Space Uppercase Lowercase ";
+    const bool category = kCategories.find(fmt::format(" {} ", name)) != kCategories.npos;
+    const bool plain = !name.empty() && std::ranges::all_of(name, [](char c) {
+      return c == '_' || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    });
+    if (!plain) refuse(end + 1 - at_);
+    // Everything else is the name of a script; PCRE2 would take its extensions in.
+    out_ += fmt::format("\\{}{{{}{}}}", negated ? 'P' : 'p', category ? "" : "sc:", name);
+    at_ = end + 1;
+  }
+
+  std::string_view in_;
+  std::size_t at_ = 0;
+  std::string out_;
+};
+
+std::string pcre_message(int code) {
+  std::array<PCRE2_UCHAR, 256> text{};
+  pcre2_get_error_message(code, text.data(), text.size());
+  return reinterpret_cast<const char*>(text.data());
+}
+
+template <auto Free>
+struct FreeWith {
+  template <typename T>
+  void operator()(T* pointer) const {
+    Free(pointer);
+  }
+};
+
+using Code = std::unique_ptr<pcre2_code, FreeWith<pcre2_code_free>>;
+using MatchData = std::unique_ptr<pcre2_match_data, FreeWith<pcre2_match_data_free>>;
+using CompileContext = std::unique_ptr<pcre2_compile_context, FreeWith<pcre2_compile_context_free>>;
+using MatchContext = std::unique_ptr<pcre2_match_context, FreeWith<pcre2_match_context_free>>;
+
+Code compile(const std::string& expression) {
+  const CompileContext context(pcre2_compile_context_create(nullptr));
+  check(context != nullptr, "There is not enough memory for a pattern.");
+  pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
+  int error = 0;
+  PCRE2_SIZE where = 0;
+  Code code(pcre2_compile(
+      reinterpret_cast<PCRE2_SPTR>(expression.data()), expression.size(),
+      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NO_AUTO_CAPTURE | PCRE2_NEVER_BACKSLASH_C,
+      &error, &where, context.get()));
+  check(code != nullptr, "PCRE2 does not read it: {}.", pcre_message(error));
+  return code;
+}
+
+bool is_white_space(char32_t c) {
+  return (c >= 0x09 && c <= 0x0d) || c == 0x20 || c == 0x85 || c == 0xa0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
+         c == 0x3000;
+}
+
+/// Where the last character of a text that is not empty begins.
+std::size_t last_character(std::string_view text) {
+  std::size_t at = text.size() - 1;
+  while (at > 0 && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) --at;
+  return at;
+}
+
+std::size_t character_bytes(std::string_view text, std::size_t at) {
+  const auto character = decode_utf8(text, at);
+  return character ? character->bytes : 1;
+}
+
+}  // namespace
+
+struct Pattern::Compiled {
+  Code code;
+};
+
+Pattern Pattern::regex(const std::string& expression) {
+  try {
+    auto compiled = std::make_shared<Compiled>();
+    compiled->code = compile(Translation(expression).run());
+    Pattern pattern;
+    pattern.compiled_ = std::move(compiled);
+    return pattern;
+  } catch (const Error& e) {
+    throw Error(
+        fmt::format("The pattern '{}' cannot be used: {}", printable(expression, 200), e.what()));
+  }
+}
+
+Pattern Pattern::literal(std::string text) {
+  check(!text.empty(), "The text to split at is empty.");
+  Pattern pattern;
+  pattern.literal_ = std::move(text);
+  return pattern;
+}
+
+void Pattern::each_match(std::string_view text,
+                         const std::function<void(std::size_t, std::size_t)>& found) const {
+  if (!compiled_) {
+    for (std::size_t at = text.find(literal_); at != text.npos;
+         at = text.find(literal_, at + literal_.size()))
+      found(at, at + literal_.size());
+    return;
+  }
+  const MatchData match(pcre2_match_data_create(1, nullptr));
+  const MatchContext context(pcre2_match_context_create(nullptr));
+  check(match && context, "There is not enough memory for cutting up a text.");
+  const std::size_t steps = kFreeSteps + kStepsPerByte * text.size();
+  pcre2_set_match_limit(context.get(),
+                        static_cast<std::uint32_t>(std::min<std::size_t>(steps, UINT32_MAX)));
+  pcre2_set_heap_limit(context.get(), kMostHeapKibibytes);
+
+  std::size_t from = 0;
+  std::optional<std::size_t> last_end;
+  while (from <= text.size()) {
+    const int result = pcre2_match(
+        compiled_->code.get(), reinterpret_cast<PCRE2_SPTR>(text.empty() ? "" : text.data()),
+        text.size(), from, PCRE2_NO_UTF_CHECK, match.get(), context.get());
+    if (result == PCRE2_ERROR_NOMATCH) return;
+    check(
+        result >= 0,
+        "The tokenizer's pattern gave up at byte {} of the text ({}): it is made so that it takes "
+        "too many steps here.",
+        from, pcre_message(result));
+    const PCRE2_SIZE* range = pcre2_get_ovector_pointer(match.get());
+    const std::size_t begin = range[0], end = range[1];
+    check(begin <= end, "The tokenizer's pattern ends before it begins.");
+    if (begin == end && last_end == end) {
+      // An empty match right after the last one is none.
+      from += from < text.size() ? character_bytes(text, from) : 1;
+      continue;
+    }
+    last_end = end;
+    from = end;
+    found(begin, end);
+  }
+}
+
+void SplitRule::each_piece(std::string_view text,
+                           const std::function<void(std::string_view)>& piece) const {
+  struct Segment {
+    std::size_t begin = 0, end = 0;
+  };
+  std::optional<Segment> held;  // not given out yet: it may still grow
+  bool before = false;          // whether the segment before was a match
+  const auto flush = [&] {
+    if (held && held->begin < held->end) piece(text.substr(held->begin, held->end - held->begin));
+    held.reset();
+  };
+  const auto segment = [&](std::size_t begin, std::size_t end, bool match) {
+    if (invert) match = !match;
+    bool joins = false;
+    switch (behavior) {
+      case SplitBehavior::removed:
+        if (match) return;
+        break;
+      case SplitBehavior::isolated:
+        break;
+      case SplitBehavior::merged_with_previous:
+        joins = match && !before;
+        break;
+      case SplitBehavior::merged_with_next:
+        joins = !match && before;
+        break;
+      case SplitBehavior::contiguous:
+        joins = match == before;
+        break;
+    }
+    before = match;
+    if (joins && held) {
+      held->end = end;
+      return;
+    }
+    flush();
+    held = Segment{begin, end};
+  };
+  std::size_t done = 0;
+  pattern.each_match(text, [&](std::size_t begin, std::size_t end) {
+    if (done != begin) segment(done, begin, false);
+    segment(begin, end, true);
+    done = end;
+  });
+  if (done != text.size()) segment(done, text.size(), false);
+  flush();
+}
+
+bool starts_with_word(std::string_view text) {
+  static const Code code = compile(fmt::format("[{}\\x{{200C}}\\x{{200D}}]", kWordClass));
+  if (text.empty()) return false;
+  const MatchData match(pcre2_match_data_create(1, nullptr));
+  check(match != nullptr, "There is not enough memory for cutting up a text.");
+  return pcre2_match(code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
+                     character_bytes(text, 0), 0, PCRE2_ANCHORED | PCRE2_NO_UTF_CHECK, match.get(),
+                     nullptr) >= 0;
+}
+
+bool ends_with_word(std::string_view text) {
+  return !text.empty() && starts_with_word(text.substr(last_character(text)));
+}
+
+std::size_t trailing_space(std::string_view text) {
+  std::size_t begin = text.size();
+  while (begin > 0) {
+    const std::size_t at = last_character(text.substr(0, begin));
+    const auto character = decode_utf8(text, at);
+    if (!character || !is_white_space(character->code_point)) break;
+    begin = at;
+  }
+  return begin;
+}
+
+std::size_t leading_space(std::string_view text) {
+  std::size_t end = 0;
+  while (end < text.size()) {
+    const auto character = decode_utf8(text, end);
+    if (!character || !is_white_space(character->code_point)) break;
+    end += character->bytes;
+  }
+  return end;
+}
+
+}  // namespace xlab

@@ -1,0 +1,185 @@
+// Layers of the 7B's sizes, fewer of them: writes a folder of such a model, opens it, and steps
+// through tokens. Prints the memory it took against the size of the files, and the bytes read for a
+// token against what this memory gives.
+//
+//   xlab_bench_7b FOLDER [--blocks N] [--tokens N] [--tiny]
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "core/hf_folder.hpp"
+#include "core/stepper.hpp"
+#include "kernels/random.hpp"
+#include "kernels/threads.hpp"
+
+namespace xlab::tests {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+  fs::path folder;
+  int blocks = 4, tokens = 30;
+  bool tiny = false;
+};
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+ModelSpec sizes(const Options& options) {
+  ModelSpec spec = model_spec_from_config(R"({"model_type": "xlstm"})");
+  spec.num_blocks = options.blocks;
+  if (options.tiny) {
+    spec.embedding_dim = 128;
+    spec.vocab_size = 500;
+  }
+  return spec;
+}
+
+/// Weights of a sensible size; what they are does not matter.
+void make_folder(const Options& options) {
+  const ModelSpec spec = sizes(options);
+  std::vector<DType> types;
+  for (const ParamInfo& info : Model::parameters_of(spec))
+    types.push_back(info.shape.rank() == 2 ? DType::bf16 : DType::f32);
+  const Model model(spec, types);
+  std::uint64_t stream = 0;
+  for (std::size_t p = 0; p < types.size(); ++p) {
+    const Tensor& value = model.params()[static_cast<int>(p)].value;
+    const Tensor numbers = Tensor::empty(value.shape(), DType::f32);
+    kernels::fill_uniform(numbers, -0.02, 0.02, 1, ++stream);
+    value.copy_from(numbers.to(value.dtype()));
+  }
+  write_model_folder(model, options.folder);
+}
+
+/// The most memory this process ever had, in bytes.
+double peak_memory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmHWM:")) return std::strtod(line.c_str() + 6, nullptr) * 1024;
+  return 0.0;
+}
+
+/// A buffer that is read from end to end, to see what this memory gives.
+class Reading {
+ public:
+  explicit Reading(std::int64_t bytes) : buffer_(Tensor::zeros({bytes / 4}, DType::i32)) {}
+
+  /// Seconds that all threads together take to read it.
+  double seconds() {
+    const auto* words = static_cast<const std::uint64_t*>(buffer_.raw());
+    const auto count = static_cast<std::int64_t>(buffer_.bytes() / sizeof(std::uint64_t));
+    constexpr std::int64_t kGrain = 1 << 15;
+    std::vector<std::uint64_t> sums(static_cast<std::size_t>((count + kGrain - 1) / kGrain));
+    const auto start = Clock::now();
+    parallel_ranges(count, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      std::uint64_t sum = 0;
+      for (std::int64_t j = begin; j < end; ++j) sum += words[j];
+      sums[static_cast<std::size_t>(begin / kGrain)] = sum;
+    });
+    const double time = seconds_since(start);
+    for (const std::uint64_t sum : sums) check(sum == 0, "The memory was not read.");
+    return time;
+  }
+  double bytes() const { return static_cast<double>(buffer_.bytes()); }
+
+ private:
+  Tensor buffer_;
+};
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+int measure(const Options& options) {
+  const auto start = Clock::now();
+  const ModelFolder folder(options.folder);
+  const std::unique_ptr<Model> model = folder.read(FolderUse::read);
+  const double loading = seconds_since(start), peak = peak_memory();
+  const auto stored = static_cast<double>(folder.tensors().bytes());
+  fmt::print("loaded {:.3f} GB in {:.1f} s; most memory {:.3f} GB, {:.3f} of the files\n",
+             stored / 1e9, loading, peak / 1e9, peak / stored);
+
+  // In turns, so that both see the same machine.
+  Stepper stepper(*model);
+  Reading reading(options.tiny ? 1 << 24 : 1 << 30);
+  std::vector<double> steps, readings;
+  int token = 1;
+  for (int t = 0; t < options.tokens + 2; ++t) {
+    const auto before = Clock::now();
+    const std::vector<float> logits = stepper.feed({&token, 1});
+    const double step = seconds_since(before), read = reading.seconds();
+    token = static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+    if (t < 2) continue;  // the first ones find cold memory
+    steps.push_back(step);
+    readings.push_back(read);
+  }
+
+  // Every weight but the embedding's other rows once, and the state there and back.
+  double bytes = 2.0 * static_cast<double>(stepper.state().bytes());
+  for (std::size_t p = 0; p < model->params().infos().size(); ++p)
+    if (model->params().infos()[p].name != "backbone.embeddings.weight")
+      bytes += static_cast<double>(model->params()[static_cast<int>(p)].value.bytes());
+  const double speed = bytes / median(steps), bandwidth = reading.bytes() / median(readings);
+  fmt::print(
+      "a token reads {:.3f} GB in {:.1f} ms (median of {}): {:.1f} GB/s; {} threads read "
+      "{:.1f} GB/s: {:.0f} %\n",
+      bytes / 1e9, median(steps) * 1e3, steps.size(), speed / 1e9, threads(), bandwidth / 1e9,
+      100 * speed / bandwidth);
+  return 0;
+}
+
+int run(int argc, char** argv) {
+  Options options;
+  for (int a = 1; a < argc; ++a) {
+    const std::string word = argv[a];
+    if (word == "--tiny") {
+      options.tiny = true;
+    } else if ((word == "--blocks" || word == "--tokens") && a + 1 < argc) {
+      (word == "--blocks" ? options.blocks : options.tokens) = std::atoi(argv[++a]);
+    } else {
+      options.folder = word;
+    }
+  }
+  if (options.folder.empty() || options.blocks < 1 || options.tokens < 1) {
+    fmt::print(stderr, "xlab_bench_7b FOLDER [--blocks N] [--tokens N] [--tiny]\n");
+    return 2;
+  }
+  if (!fs::exists(options.folder / "config.json")) {
+    // Elsewhere, so that this process's memory is that of loading alone.
+    const pid_t child = ::fork();
+    if (child == 0) {
+      make_folder(options);
+      std::_Exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    check(status == 0, "The model could not be written to '{}'.", options.folder.string());
+  }
+  return measure(options);
+}
+
+}  // namespace
+}  // namespace xlab::tests
+
+int main(int argc, char** argv) {
+  try {
+    return xlab::tests::run(argc, argv);
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "xlab_bench_7b: {}\n", e.what());
+    return 1;
+  }
+}
