@@ -183,8 +183,11 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
     args.record.input_gate = make({B, T, H});
     args.record.forget_gate = make({B, T, H});
   }
-  // One token is a step of the scan; what happens at every step only the scan can tell.
-  const std::int64_t chunk = T > 1 && !tape.observed() ? kernels::mlstm_chunk_length(K, V) : 0;
+  // One token is a step of the scan; what happens at every step only the scan can tell, and only it
+  // computes in formats of choice.
+  const bool in_chunks =
+      T > 1 && !tape.observed() && options.format == kernels::NumberFormat::native;
+  const std::int64_t chunk = in_chunks ? kernels::mlstm_chunk_length(K, V) : 0;
   if (chunk > 0) {
     kernels::mlstm_chunkwise_forward(options, args, chunk);
   } else {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "kernels/mlstm_formats.hpp"
 #include "kernels/mlstm_head.hpp"
 #include "kernels/route.hpp"
 #include "kernels/threads.hpp"
@@ -421,6 +422,7 @@ std::int64_t grain(const MlstmSizes& z) {
 
 void mlstm_forward(const MlstmOptions& options, const MlstmForward& args) {
   const MlstmSizes z = checked_sizes(args);
+  if (options.format != NumberFormat::native) return mlstm_forward_in_format(options, args, z);
   visit_float(args.q, [&]<typename T>(T) {
     parallel_ranges(z.B * z.H, grain(z), [&](std::int64_t begin, std::int64_t end) {
       MlstmGates<T> work(z.T);
@@ -433,6 +435,7 @@ void mlstm_forward(const MlstmOptions& options, const MlstmForward& args) {
 
 void mlstm_backward(const MlstmOptions& options, const MlstmBackward& args) {
   const MlstmSizes z = checked_sizes(args);
+  if (options.format != NumberFormat::native) return mlstm_backward_in_format(options, args, z);
   visit_float(args.forward.q, [&]<typename T>(T) {
     parallel_ranges(z.B * z.H, grain(z), [&](std::int64_t begin, std::int64_t end) {
       Workspace<T> work(z);

@@ -532,8 +532,10 @@ std::int64_t grain(const MlstmSizes& z) {
   return std::max<std::int64_t>(1, 100'000 / (z.T * z.K * z.V));
 }
 
-void require_chunk(std::int64_t chunk) {
+void require_chunk(const MlstmOptions& options, std::int64_t chunk) {
   check(chunk >= 1, "[mlstm] Chunks of {} steps are not possible: give at least 1.", chunk);
+  check(options.format == NumberFormat::native,
+        "[mlstm] Chunks compute in the numbers of their tensors: only the scan has a choice.");
 }
 
 }  // namespace
@@ -547,7 +549,7 @@ std::int64_t mlstm_chunk_length(std::int64_t key_width, std::int64_t value_width
 
 void mlstm_chunkwise_forward(const MlstmOptions& options, const MlstmForward& args,
                              std::int64_t chunk) {
-  require_chunk(chunk);
+  require_chunk(options, chunk);
   check(!args.record.C.defined() && !args.record.n.defined(),
         "[mlstm] C and n of every step come from the scan, not from chunks.");
   const MlstmSizes z = checked_sizes(args);
@@ -564,7 +566,7 @@ void mlstm_chunkwise_forward(const MlstmOptions& options, const MlstmForward& ar
 
 void mlstm_chunkwise_backward(const MlstmOptions& options, const MlstmBackward& args,
                               std::int64_t chunk) {
-  require_chunk(chunk);
+  require_chunk(options, chunk);
   const MlstmSizes z = checked_sizes(args);
   const std::int64_t length = std::min(chunk, z.T);
   visit_float(args.forward.q, [&]<typename T>(T) {

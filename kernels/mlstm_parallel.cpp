@@ -226,14 +226,16 @@ void backward_head(const MlstmOptions& options, const MlstmParallelBackward& arg
 }
 
 /// Checks what both directions read.
-Sizes sizes_of(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& i,
-               const Tensor& f) {
+Sizes sizes_of(const MlstmOptions& options, const Tensor& q, const Tensor& k, const Tensor& v,
+               const Tensor& i, const Tensor& f) {
   check(q.defined() && v.defined() && q.rank() == 4 && v.rank() == 4,
         "[{}] needs q and k of shape (batch, time, heads, width) and v with its own width.", kOp);
   const Sizes z{q.extent(0), q.extent(1), q.extent(2), q.extent(3), v.extent(3)};
   check(q.elements() > 0 && z.V > 0,
         "[{}] has nothing to do: batch {}, time {}, heads {}, key width {}, value width {}.", kOp,
         z.B, z.T, z.H, z.K, z.V);
+  check(options.format == NumberFormat::native,
+        "[{}] computes in the numbers of its tensors: only the scan has a choice of formats.", kOp);
   require_cpu(kOp, q);
   require(kOp, "k", k, q.shape(), q.dtype());
   require(kOp, "v", v, {z.B, z.T, z.H, z.V}, q.dtype());
@@ -250,7 +252,7 @@ std::int64_t grain(const Sizes& z) {
 }  // namespace
 
 void mlstm_parallel_forward(const MlstmOptions& options, const MlstmParallelForward& args) {
-  const Sizes z = sizes_of(args.q, args.k, args.v, args.i, args.f);
+  const Sizes z = sizes_of(options, args.q, args.k, args.v, args.i, args.f);
   const DType dtype = args.q.dtype();
   require(kOp, "h", args.h, args.v.shape(), dtype);
   for (const Tensor* x : {&args.m, &args.row_max, &args.s, &args.normalizer}) {
@@ -269,7 +271,7 @@ void mlstm_parallel_forward(const MlstmOptions& options, const MlstmParallelForw
 }
 
 void mlstm_parallel_backward(const MlstmOptions& options, const MlstmParallelBackward& args) {
-  const Sizes z = sizes_of(args.q, args.k, args.v, args.i, args.f);
+  const Sizes z = sizes_of(options, args.q, args.k, args.v, args.i, args.f);
   const DType dtype = args.q.dtype();
   require(kOp, "dh", args.dh, args.v.shape(), dtype);
   require(kOp, "dq", args.dq, args.q.shape(), dtype);

@@ -7,6 +7,7 @@
 
 #include "kernels/lanes.hpp"
 #include "kernels/route.hpp"
+#include "kernels/slstm_formats.hpp"
 #include "kernels/threads.hpp"
 #include "kernels/vector_gates.hpp"
 
@@ -525,6 +526,7 @@ std::int64_t grain(const Sizes& z) {
 void slstm_forward(const SlstmOptions& options, const SlstmForward& args) {
   const Sizes z = sizes_of(args);
   require_forward(args, z);
+  if (options.format != NumberFormat::native) return slstm_forward_in_format(options, args);
   visit_float(args.wx, [&]<typename T>(T) {
     parallel_ranges(z.pieces(), grain(z), [&](std::int64_t begin, std::int64_t end) {
       ForwardSpace<T> space(z);
@@ -556,6 +558,7 @@ void slstm_backward(const SlstmOptions& options, const SlstmBackward& args) {
   require("db", args.db, fw.b.shape(), dtype);
   require_state("the gradient of the initial state", args.dinitial, z, dtype);
 
+  if (options.format != NumberFormat::native) return slstm_backward_in_format(options, args);
   visit_float(fw.wx, [&]<typename T>(T) {
     // Every piece has its own share of dR and db; the shares are added up in order.
     const std::int64_t line = kGates * z.D, share = line * z.D + line;

@@ -25,6 +25,7 @@ struct SlstmState {
 struct SlstmOptions {
   ForgetGate forget_gate = ForgetGate::sigmoid;
   bool stabilizer = true;  ///< without it m_t = 0: gates are exp(i) and sigmoid(f) or exp(f)
+  NumberFormat format = NumberFormat::native;  ///< of the arithmetic
 };
 
 /// Optional recordings; whatever is undefined is not recorded. All (B, T, H, D) unless noted.

@@ -43,6 +43,7 @@ std::string variant_of(const Options& options) {
   std::string name;
   if (options.forget_gate == kernels::ForgetGate::exponential) name += " exp forget gate";
   if (!options.stabilizer) name += " plain";
+  if (options.format == kernels::NumberFormat::fp64) name += " in fp64";
   if constexpr (std::is_same_v<Options, kernels::MlstmOptions>) {
     if (options.floor == kernels::DenominatorFloor::one) name += " floor 1";
   }
@@ -266,6 +267,12 @@ std::vector<Case> cell_cases() {
       mlstm_parallel_case({2, 9, 2, 4, 4}, {.stabilizer = false}),
       mlstm_parallel_case({2, 9, 2, 4, 4}, {.floor = one}),
       mlstm_parallel_case({2, 9, 2, 4, 4}, {.forget_gate = exponential, .floor = one}),
+      mlstm_case({2, 9, 2, 4, 4}, {}, {.format = kernels::NumberFormat::fp64}),
+      mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true, .eps = 0.3},
+                 {.floor = one, .format = kernels::NumberFormat::fp64}),
+      mlstm_case(
+          {2, 6, 2, 5, 9}, {.initial = true, .last = true},
+          {.forget_gate = exponential, .stabilizer = false, .format = kernels::NumberFormat::fp64}),
       mlstm_case({1, 3, 1, 1, 1}, {.chunk = 1}),
       mlstm_case({2, 1, 2, 3, 5}, {.initial = true, .last = true, .chunk = 4}),
       mlstm_case({2, 11, 3, 5, 7}, {.chunk = 4}),
@@ -296,6 +303,11 @@ std::vector<Case> cell_cases() {
       slstm_case({2, 9, 2, 4}, {}, {.forget_gate = exponential}),
       slstm_case({2, 6, 2, 3}, {.begin = Begin::any, .last = true}, {.forget_gate = exponential}),
       slstm_case({2, 9, 2, 4}, {}, {.stabilizer = false}),
+      slstm_case({3, 4, 2, 3}, {.begin = Begin::any, .last = true, .clamp = true},
+                 {.format = kernels::NumberFormat::fp64}),
+      slstm_case(
+          {2, 6, 1, 4}, {.begin = Begin::nothing_remembered, .last = true},
+          {.forget_gate = exponential, .stabilizer = false, .format = kernels::NumberFormat::fp64}),
       slstm_case({2, 6, 2, 3}, {.begin = Begin::any, .last = true}, {.stabilizer = false}),
       slstm_case({2, 6, 1, 4}, {.begin = Begin::nothing_remembered, .last = true},
                  {.forget_gate = exponential, .stabilizer = false}),
