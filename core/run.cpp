@@ -383,9 +383,10 @@ std::shared_ptr<const ModelCard> model_card(const Run& run) {
   auto card = std::make_shared<ModelCard>();
   const ModelSpec& spec = run.model->spec();
   const auto slstm_blocks = static_cast<int>(spec.slstm_at.size());
-  card->name = spec.large
-                   ? fmt::format("xLSTM-large, {} blocks", spec.num_blocks)
-                   : fmt::format("xLSTM [{}:{}]", spec.num_blocks - slstm_blocks, slstm_blocks);
+  card->name =
+      spec.large
+          ? fmt::format("xLSTM-large, {} block{}", spec.num_blocks, spec.num_blocks == 1 ? "" : "s")
+          : fmt::format("xLSTM [{}:{}]", spec.num_blocks - slstm_blocks, slstm_blocks);
   card->spec_json = to_json(spec);
   for (const ParamInfo& info : run.model->params().infos())
     card->parameters += info.shape.elements();
@@ -410,8 +411,9 @@ std::shared_ptr<const DataCard> data_card(const Run& run) {
     card->length = static_cast<std::int64_t>(text->ids.size());
     card->unit = text->tokenizer->kind() == "bpe" ? "tokens" : text->tokenizer->kind();
   }
-  card->examples = example_rows(*run.task, run.trainer->spec(), kExamples,
-                                std::min(run.trainer->spec().sequence_length, kLongest));
+  if (run.task->has_data())
+    card->examples = example_rows(*run.task, run.trainer->spec(), kExamples,
+                                  std::min(run.trainer->spec().sequence_length, kLongest));
   return card;
 }
 
