@@ -1,5 +1,5 @@
-// The command line: train, generate, selfcheck, export, signature, info. Links neither Qt nor Dear
-// ImGui.
+// The command line: train, generate, logits, selfcheck, export, signature, info. Links neither Qt
+// nor Dear ImGui.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -105,6 +105,18 @@ std::unique_ptr<Run> open_run(const std::string& path, std::optional<FolderUse> 
   return load_run(path);
 }
 
+/// What --text is read by; null for its own characters.
+std::shared_ptr<const Tokenizer> tokenizer_for(const TrainArguments& args) {
+  if (!args.tokenizer.empty()) return tokenizer_named(args.tokenizer);
+  return args.model.empty() ? nullptr : tokenizer_from_folder(model_folder(args.model));
+}
+
+/// Whether two tasks have the same data, whatever its tokens are numbered.
+bool same_data(const Task& a, const Task& b) {
+  if (a.name() != b.name() || !a.text() != !b.text()) return false;
+  return !a.text() || a.decode(a.text()->ids) == b.decode(b.text()->ids);
+}
+
 std::unique_ptr<Run> start_run(const TrainArguments& args) {
   std::unique_ptr<Task> task;
   if (!args.task.empty()) {
@@ -115,9 +127,7 @@ std::unique_ptr<Run> start_run(const TrainArguments& args) {
     }
   }
   if (args.resume.empty()) {
-    if (!args.text.empty())
-      task = make_text_task(
-          read_text(args.text, args.tokenizer.empty() ? nullptr : tokenizer_named(args.tokenizer)));
+    if (!args.text.empty()) task = make_text_task(read_text(args.text, tokenizer_for(args)));
     RunSpec spec;
     if (!args.spec.empty()) spec = run_spec_from_json(read_text_file(args.spec, 1 << 20));
     if (!spec.train) spec.train = task->default_training();
@@ -137,12 +147,8 @@ std::unique_ptr<Run> start_run(const TrainArguments& args) {
     task = make_text_task(read_text(args.text, own ? nullptr : known));
   }
   if (task) {
-    const bool same =
-        task->name() == run->task->name() &&
-        (!task->text() || (task->text()->ids == run->task->text()->ids &&
-                           task->text()->vocabulary == run->task->text()->vocabulary));
     check(
-        same,
+        same_data(*task, *run->task),
         "'{}' was trained on other data ({}); leave --task and --text away to go on with its own.",
         args.resume, run->task->title());
   }
@@ -154,12 +160,11 @@ int train(const TrainArguments& args) {
     throw UsageError("Give either --task NAME or --text FILE.");
   if (!args.task.empty() && !args.text.empty())
     throw UsageError("Give either --task NAME or --text FILE, not both.");
-  if (!args.resume.empty() && (!args.spec.empty() || args.seed >= 0 || !args.tokenizer.empty()))
+  if (!args.resume.empty() &&
+      (!args.spec.empty() || args.seed >= 0 || !args.model.empty() || !args.tokenizer.empty()))
     throw UsageError(
-        "--resume goes on with the run's own specification, tokenizer and seed: leave --spec, "
-        "--tokenizer and --seed away.");
-  if (!args.resume.empty() && !args.model.empty())
-    throw UsageError("--resume goes on with the run's own model: leave --model away.");
+        "--resume goes on with the run's own specification, seed and tokenizer: leave --spec, "
+        "--seed, --model and --tokenizer away.");
   if (!args.tokenizer.empty() && args.text.empty())
     throw UsageError("--tokenizer is for a text: give one with --text FILE.");
   if (std::isnan(args.seconds)) throw UsageError("--seconds needs a number larger than 0.");
@@ -277,10 +282,12 @@ int generate(GenerateArguments args) {
   std::signal(SIGINT, on_signal);
   const auto tokenizer = run->task->tokenizer();
   std::optional<StreamDecoder> stream;
-  if (tokenizer) stream.emplace(*tokenizer);
+  if (tokenizer) stream.emplace(*tokenizer, true);
+  const int end = tokenizer ? tokenizer->special_tokens().eos : -1;
   const auto show = [&](int token, bool first) {
     if (stream) {
-      fmt::print("{}", stream->push(token));
+      // A model may begin with a token that its tokenizer does not have.
+      if (token < tokenizer->vocab_size()) fmt::print("{}", stream->push(token));
     } else {
       fmt::print("{}{}", first ? "" : " ", run->task->decode({&token, 1}));
     }
@@ -295,6 +302,7 @@ int generate(GenerateArguments args) {
     logits.resize(known);
     const int token = draw(sampling_distribution(logits, args.sampler), args.sampler.seed,
                            static_cast<std::uint64_t>(tokens.size()));
+    if (token == end) break;
     tokens.push_back(token);
     show(token, false);
     std::fflush(stdout);
@@ -338,6 +346,34 @@ int check_model(SelfcheckArguments& args) {
   return passed ? 0 : 1;
 }
 
+struct LogitsArguments {
+  std::string model, prompt, out;
+  std::vector<int> ids;
+  bool step = false;
+};
+
+int logits(const LogitsArguments& args) {
+  if (args.ids.empty() == args.prompt.empty())
+    throw UsageError("Give either --ids NUMBERS or --prompt TEXT.");
+  const std::unique_ptr<Run> run = open_run(args.model, FolderUse::read);
+  const std::vector<int> ids = args.ids.empty() ? prompt_tokens(*run, args.prompt) : args.ids;
+  Stepper stepper(*run->model);
+  std::vector<float> rows;
+  if (args.step) {
+    for (const int id : ids) {
+      const std::vector<float> row = stepper.feed({&id, 1});
+      rows.insert(rows.end(), row.begin(), row.end());
+    }
+  } else {
+    rows = stepper.feed_for_all(ids);
+  }
+  const auto count = static_cast<std::int64_t>(ids.size());
+  const auto width = static_cast<std::int64_t>(rows.size()) / count;
+  write_safetensors(args.out, {stored("logits", {count, width}, std::move(rows)),
+                               stored("ids", {count}, std::vector<std::int32_t>(ids))});
+  return 0;
+}
+
 struct ExportArguments {
   std::string run, folder;
   bool bf16 = false;
@@ -347,7 +383,7 @@ int export_folder(const ExportArguments& args) {
   if (same_file(args.run, args.folder))
     throw UsageError("The folder to write must be another one than the one that is read.");
   const std::unique_ptr<Run> run = open_run(args.run);
-  write_model_folder(*run->model, args.folder, {.halves = args.bf16});
+  export_run(*run, args.folder, {.halves = args.bf16});
   fmt::print(stderr, "{} parameters written to {}\n", model_card(*run)->parameters,
              printable(args.folder, 512));
   return 0;
@@ -428,8 +464,8 @@ int run_command_line(int argc, char** argv) {
                             fmt::format("Built-in task: {}", fmt::join(task_names(), ", ")));
   train_command->add_option("--text", t.text, "Text file to learn: UTF-8, or any file with bytes");
   train_command->add_option("--tokenizer", t.tokenizer,
-                            "What the text is read by: characters (default), bytes, a "
-                            "tokenizer.json or a folder that holds one");
+                            "What the text is read by: characters, bytes, a tokenizer.json or a "
+                            "folder that holds one (default: the model folder's, or characters)");
   train_command->add_option("--out", t.out, "File to save the run to (*.xlab)")->required();
   train_command->add_option("--spec", t.spec,
                             "JSON file with \"model\" and \"train\" specifications");
@@ -480,6 +516,17 @@ int run_command_line(int argc, char** argv) {
       "--damage", c.options.damage,
       "Put one number of every comparison off by this share, to see the checks fail");
 
+  LogitsArguments l;
+  CLI::App* logits_command =
+      app.add_subcommand("logits", "Write what a model expects after each token of a sequence");
+  logits_command->add_option("model", l.model, "Run (*.xlab) or model folder")->required();
+  logits_command->add_option("--ids", l.ids, "Token numbers, separated by commas")->delimiter(',');
+  logits_command->add_option("--prompt", l.prompt, "Text instead of numbers");
+  logits_command->add_flag("--step", l.step, "One token at a time instead of all in one pass");
+  logits_command
+      ->add_option("--out", l.out, "safetensors file for \"logits\" (T, vocabulary) and \"ids\"")
+      ->required();
+
   ExportArguments e;
   CLI::App* export_command = app.add_subcommand(
       "export", "Write a model as a folder that the authors' programs and Hugging Face read");
@@ -508,6 +555,7 @@ int run_command_line(int argc, char** argv) {
     if (*train_command) return train(t);
     if (*generate_command) return generate(g);
     if (*selfcheck_command) return check_model(c);
+    if (*logits_command) return logits(l);
     if (*export_command) return export_folder(e);
     if (*signature_command) return signature(signature_path);
     return info(info_path);

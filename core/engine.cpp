@@ -463,7 +463,7 @@ struct Engine::Worker {
                 note(fmt::format("Opened the model in {}", c.path));
               },
               [&](const ExportFolder& c) {
-                write_model_folder(*run->model, c.path);
+                export_run(*run, c.path);
                 note(fmt::format("Exported the model to {}", c.path));
               },
               [&](const OpenText& c) { open(make_run(make_text_task(read_text(c.path))), ""); },

@@ -10,9 +10,9 @@
 
 #include "core/json_text.hpp"
 #include "core/load_parameters.hpp"
+#include "core/run_data.hpp"
 #include "core/safetensors_header.hpp"
 #include "core/sampler.hpp"
-#include "core/utf8.hpp"
 #include "kernels/adamw.hpp"
 #include "kernels/route.hpp"
 
@@ -25,7 +25,6 @@ constexpr int kFormat = 1;
 constexpr double kSmoothing = 0.1;  // share of the newest loss in the exponential mean
 constexpr std::size_t kMostLossPoints = 1 << 18;
 constexpr double kMostSteps = 1e12, kMostSeconds = 1e12, kMostScale = 1000.0;
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 void run_parts(Run& run, std::unique_ptr<Model> model, const TrainSpec& train) {
   run.model = std::move(model);
@@ -112,71 +111,6 @@ void restore_session(Run& run, const json& in) {
                  number<int>(s, "top_k"), number<double>(s, "top_p"),
                  number<std::uint64_t>(s, "seed")};
   validate(run.sampler);
-}
-
-StoredTensor stored_bytes(const char* name, std::string_view bytes) {
-  return stored(name, {static_cast<std::int64_t>(bytes.size())},
-                std::vector<std::uint8_t>(bytes.begin(), bytes.end()));
-}
-
-std::string bytes_of(const SafetensorsFile& file, const char* name) {
-  const std::vector<std::uint8_t> bytes = file.values_as<std::uint8_t>(name);
-  return {bytes.begin(), bytes.end()};
-}
-
-/// Whether reading the text again gives these tokens again.
-bool text_tells_tokens(const TextData& text) {
-  if (text.tokenizer->kind() != "characters") return text.tokenizer->kind() == "bytes";
-  // The vocabulary is that of the text when all of it occurs.
-  std::vector<bool> occurs(text.vocabulary.size(), false);
-  for (const std::int32_t id : text.ids) occurs[static_cast<std::size_t>(id)] = true;
-  return std::find(occurs.begin(), occurs.end(), false) == occurs.end();
-}
-
-/// Stores a text, or its tokens with the tokenizer where the text would not tell them.
-void store_text(const TextData& text, std::vector<StoredTensor>& tensors) {
-  if (!text_tells_tokens(text)) {
-    tensors.push_back(stored("d/tokens", {static_cast<std::int64_t>(text.ids.size())}, text.ids));
-    tensors.push_back(stored_bytes("d/tokenizer", text.tokenizer->to_json()));
-    return;
-  }
-  std::string bytes;
-  for (const std::int32_t id : text.ids) bytes += text.tokenizer->bytes(id);
-  // Reading characters drops one byte order mark; this one belongs to the text.
-  if (text.tokenizer->kind() == "characters" && bytes.starts_with(kByteOrderMark))
-    bytes.insert(0, kByteOrderMark);
-  tensors.push_back(stored_bytes("d/text", bytes));
-}
-
-/// What the run's description says of a tokenizer, or null where there is none.
-json tokenizer_json(const Tokenizer* tokenizer) {
-  if (!tokenizer) return nullptr;
-  const SpecialTokens special = tokenizer->special_tokens();
-  return {{"kind", tokenizer->kind()},
-          {"bos", special.bos},
-          {"eos", special.eos},
-          {"unk", special.unk},
-          {"pad", special.pad}};
-}
-
-TextData stored_text(const json& meta, const SafetensorsFile& file) {
-  const std::string title = meta.at("title").get<std::string>();
-  // Runs that say nothing of a tokenizer have characters.
-  const json known = meta.value("tokenizer", json(nullptr));
-  const json in = known.is_null() ? json{{"kind", "characters"}} : known;
-  const std::string kind = in.at("kind").get<std::string>();
-  if (kind == "bpe" || file.contains("d/tokenizer")) {
-    const auto token = [&](const char* key) { return number<int>(in, key, -1, kMostTokens); };
-    auto tokenizer = tokenizer_from_json(bytes_of(file, "d/tokenizer"), file.name(),
-                                         {token("bos"), token("eos"), token("unk"), token("pad")});
-    return text_from_tokens(file.values_as<std::int32_t>("d/tokens"), title, std::move(tokenizer));
-  }
-  check(kind == "characters" || kind == "bytes",
-        "'{}' has a tokenizer of the kind '{}', which this version does not know.", file.name(),
-        printable(kind, 40));
-  const std::string text = bytes_of(file, "d/text");
-  return text_from_bytes(std::as_bytes(std::span(text)), title,
-                         kind == "bytes" ? byte_tokenizer() : nullptr);
 }
 
 /// The optimizer's moments; they are stored in our layout only.
@@ -282,7 +216,6 @@ void save_run(const Run& run, const std::filesystem::path& path) {
       tensors.push_back(stored("v/" + info.name, part(run.trainer->second_moment())));
     }
   }
-  if (const TextData* text = run.task->text()) store_text(*text, tensors);
   std::vector<std::int64_t> steps;
   std::vector<float> losses, smoothed;
   for (const LossPoint& point : run.losses) {
@@ -296,16 +229,14 @@ void save_run(const Run& run, const std::filesystem::path& path) {
     tensors.push_back(stored("c/loss", {count}, std::move(losses)));
     tensors.push_back(stored("c/smoothed", {count}, std::move(smoothed)));
   }
-  const json meta = {{"format", kFormat},
-                     {"task", run.task->name()},
-                     {"tokenizer", tokenizer_json(run.task->tokenizer().get())},
-                     {"title", run.task->title()},
-                     {"model", json::parse(to_json(run.model->spec()))},
-                     {"train", json::parse(to_json(run.trainer->spec()))},
-                     {"step", run.trainer->steps_done()},
-                     {"seconds", run.seconds},
-                     {"learning_rate_scale", run.trainer->learning_rate_scale},
-                     {"session", session_json(run)}};
+  json meta = {{"format", kFormat},
+               {"model", json::parse(to_json(run.model->spec()))},
+               {"train", json::parse(to_json(run.trainer->spec()))},
+               {"step", run.trainer->steps_done()},
+               {"seconds", run.seconds},
+               {"learning_rate_scale", run.trainer->learning_rate_scale},
+               {"session", session_json(run)}};
+  store_task(*run.task, tensors, meta);
   write_safetensors(path, std::move(tensors), {{"format", "pt"}, {"xlab", meta.dump()}});
 }
 
@@ -336,14 +267,7 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
       find_parameters(infos, source, "v/");
     }
     auto run = std::make_unique<Run>();
-    const std::string task = meta.at("task").get<std::string>();
-    if (task == "text") {
-      run->task = make_text_task(stored_text(meta, file));
-    } else if (task == "tokens") {
-      run->task = make_tokens_task(model.vocab_size);
-    } else {
-      run->task = make_task(task);
-    }
+    run->task = stored_task(meta, file, model.vocab_size);
     run_parts(*run, std::make_unique<Model>(model), train);
     load_parameters(*run->model, file, "p/");
     if (step > 0) {

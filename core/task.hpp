@@ -59,8 +59,10 @@ std::vector<std::string> task_names();
 std::unique_ptr<Task> make_task(const std::string& name);
 /// Next-token prediction on a text.
 std::unique_ptr<Task> make_text_task(TextData text);
-/// No data: the tokens of a model that came with its weights, "0", "1", ...
-std::unique_ptr<Task> make_tokens_task(int vocabulary);
+/// No data: the tokens of a model that came with its weights, as its tokenizer writes them or,
+/// where there is none, "0", "1", ...
+std::unique_ptr<Task> make_tokens_task(int vocabulary,
+                                       std::shared_ptr<const Tokenizer> tokenizer = nullptr);
 
 std::unique_ptr<Task> make_recall_task();
 std::unique_ptr<Task> make_parity_task();

@@ -193,9 +193,12 @@ TEST_F(CommandLine, WrongArgumentsAreAnsweredInOneLine) {
       {with({"--seed", "9007199254740993"}), "--seed"},
       {with({"--threads", "-1"}), "--threads"},
       {with({"--threads", "100000"}), "--threads"},
-      {{"train", "--resume", out, "--seed", "3", "--out", out}, "leave --spec and --seed away"},
-      {{"train", "--resume", out, "--spec", out, "--out", out}, "leave --spec and --seed away"},
-      {{"train", "--resume", out, "--model", at(""), "--out", out}, "leave --model away"},
+      {{"train", "--resume", out, "--seed", "3", "--out", out},
+       "leave --spec, --seed, --model and --tokenizer away"},
+      {{"train", "--resume", out, "--spec", out, "--out", out},
+       "leave --spec, --seed, --model and --tokenizer away"},
+      {{"train", "--resume", out, "--model", at(""), "--out", out},
+       "leave --spec, --seed, --model and --tokenizer away"},
       {with({"--spec", at("small.json"), "--model", at("")}), "--model brings its own"},
       {{"export", out}, "folder"},
       {{"export", at(""), at("")}, "another one"},
@@ -527,7 +530,7 @@ TEST_F(CommandLine, TextIsReadByOtherTokenizers) {
   expect_refusal({"train", "--task", "copy", "--tokenizer", "bytes", "--out", at("n")}, 2,
                  "--tokenizer is for a text");
   expect_refusal({"train", "--resume", at("run.xlab"), "--tokenizer", "bytes", "--out", at("n")}, 2,
-                 "leave --spec");
+                 "--tokenizer away");
 }
 
 TEST_F(CommandLine, TextThatCannotBeWrittenIsNoSuccess) {
@@ -625,7 +628,7 @@ TEST_F(CommandLine, AModelOfTheLargeFamilyGoesThereAndBack) {
   expect_refusal({"generate", at("folder"), "--prompt", "3 x"}, 1, "no token");
 
   // Trained on, it is the same model at first and another one later.
-  EXPECT_EQ(run({"train", "--model", at("folder"), "--text", at("text.txt"), "--steps", "1",
+  EXPECT_EQ(run({"train", "--model", at("folder"), "--text", at("text.txt"), "--steps", "3",
                  "--out", at("on.xlab")})
                 .code,
             0);
