@@ -160,11 +160,14 @@ int train(const TrainArguments& args) {
     throw UsageError("Give either --task NAME or --text FILE.");
   if (!args.task.empty() && !args.text.empty())
     throw UsageError("Give either --task NAME or --text FILE, not both.");
-  if (!args.resume.empty() &&
-      (!args.spec.empty() || args.seed >= 0 || !args.model.empty() || !args.tokenizer.empty()))
+  if (!args.resume.empty() && (!args.spec.empty() || args.seed >= 0))
     throw UsageError(
-        "--resume goes on with the run's own specification, seed and tokenizer: leave --spec, "
-        "--seed, --model and --tokenizer away.");
+        "--resume goes on with the run's own specification and seed: leave --spec and "
+        "--seed away.");
+  if (!args.resume.empty() && !args.model.empty())
+    throw UsageError("--resume goes on with the run's own model: leave --model away.");
+  if (!args.resume.empty() && !args.tokenizer.empty())
+    throw UsageError("--resume goes on with the run's own tokenizer: leave --tokenizer away.");
   if (!args.tokenizer.empty() && args.text.empty())
     throw UsageError("--tokenizer is for a text: give one with --text FILE.");
   if (std::isnan(args.seconds)) throw UsageError("--seconds needs a number larger than 0.");
