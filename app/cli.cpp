@@ -1,5 +1,5 @@
-// The command line: train, generate, selfcheck, export, signature, info. Links neither Qt nor Dear
-// ImGui.
+// The command line: train, generate, logits, selfcheck, export, signature, info. Links neither Qt
+// nor Dear ImGui.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -13,6 +13,7 @@
 #include <fstream>
 #include <iostream>
 #include <limits>
+#include <optional>
 
 #include "core/files.hpp"
 #include "core/folder_run.hpp"
@@ -20,6 +21,7 @@
 #include "core/sampler.hpp"
 #include "core/selfcheck.hpp"
 #include "core/stepper.hpp"
+#include "core/tokenizer.hpp"
 #include "core/utf8.hpp"
 #include "kernels/config.hpp"
 #include "kernels/device.hpp"
@@ -47,7 +49,7 @@ struct UsageError : Error {
 };
 
 struct TrainArguments {
-  std::string spec, task, text, out, resume, log, model;
+  std::string spec, task, text, tokenizer, out, resume, log, model;
   std::int64_t steps = 0;
   double seconds = 0.0;
   std::int64_t seed = -1;
@@ -103,6 +105,18 @@ std::unique_ptr<Run> open_run(const std::string& path, std::optional<FolderUse> 
   return load_run(path);
 }
 
+/// What --text is read by; null for its own characters.
+std::shared_ptr<const Tokenizer> tokenizer_for(const TrainArguments& args) {
+  if (!args.tokenizer.empty()) return tokenizer_named(args.tokenizer);
+  return args.model.empty() ? nullptr : tokenizer_from_folder(model_folder(args.model));
+}
+
+/// Whether two tasks have the same data, whatever its tokens are numbered.
+bool same_data(const Task& a, const Task& b) {
+  if (a.name() != b.name() || !a.text() != !b.text()) return false;
+  return !a.text() || a.decode(a.text()->ids) == b.decode(b.text()->ids);
+}
+
 std::unique_ptr<Run> start_run(const TrainArguments& args) {
   std::unique_ptr<Task> task;
   if (!args.task.empty()) {
@@ -112,8 +126,8 @@ std::unique_ptr<Run> start_run(const TrainArguments& args) {
       throw UsageError(e.what());
     }
   }
-  if (!args.text.empty()) task = make_text_task(read_text(args.text));
   if (args.resume.empty()) {
+    if (!args.text.empty()) task = make_text_task(read_text(args.text, tokenizer_for(args)));
     RunSpec spec;
     if (!args.spec.empty()) spec = run_spec_from_json(read_text_file(args.spec, 1 << 20));
     if (!spec.train) spec.train = task->default_training();
@@ -126,13 +140,15 @@ std::unique_ptr<Run> start_run(const TrainArguments& args) {
     return make_run(std::move(task), spec);
   }
   std::unique_ptr<Run> run = load_run(args.resume);
+  if (!args.text.empty()) {
+    const auto known = run->task->tokenizer();
+    // The characters of a text are known by the text.
+    const bool own = !known || known->kind() == "characters";
+    task = make_text_task(read_text(args.text, own ? nullptr : known));
+  }
   if (task) {
-    const bool same =
-        task->name() == run->task->name() &&
-        (!task->text() || (task->text()->ids == run->task->text()->ids &&
-                           task->text()->vocabulary == run->task->text()->vocabulary));
     check(
-        same,
+        same_data(*task, *run->task),
         "'{}' was trained on other data ({}); leave --task and --text away to go on with its own.",
         args.resume, run->task->title());
   }
@@ -150,9 +166,13 @@ int train(const TrainArguments& args) {
         "--seed away.");
   if (!args.resume.empty() && !args.model.empty())
     throw UsageError("--resume goes on with the run's own model: leave --model away.");
+  if (!args.resume.empty() && !args.tokenizer.empty())
+    throw UsageError("--resume goes on with the run's own tokenizer: leave --tokenizer away.");
+  if (!args.tokenizer.empty() && args.text.empty())
+    throw UsageError("--tokenizer is for a text: give one with --text FILE.");
   if (std::isnan(args.seconds)) throw UsageError("--seconds needs a number larger than 0.");
   for (const std::string& written : {args.out, args.log}) {
-    for (const std::string& read : {args.text, args.spec}) {
+    for (const std::string& read : {args.text, args.spec, args.tokenizer}) {
       if (same_file(written, read))
         throw UsageError(fmt::format("'{}' would be overwritten: choose another file.", read));
     }
@@ -263,8 +283,19 @@ int generate(GenerateArguments args) {
   std::vector<int> tokens = prompt_tokens(*run, args.prompt);
   check(!tokens.empty(), "The prompt is empty: give at least one token with --prompt.");
   std::signal(SIGINT, on_signal);
-  const bool spaced = run->task->text() == nullptr;
-  fmt::print("{}", run->task->decode(tokens));
+  const auto tokenizer = run->task->tokenizer();
+  std::optional<StreamDecoder> stream;
+  if (tokenizer) stream.emplace(*tokenizer, true);
+  const int end = tokenizer ? tokenizer->special_tokens().eos : -1;
+  const auto show = [&](int token, bool first) {
+    if (stream) {
+      // A model may begin with a token that its tokenizer does not have.
+      if (token < tokenizer->vocab_size()) fmt::print("{}", stream->push(token));
+    } else {
+      fmt::print("{}{}", first ? "" : " ", run->task->decode({&token, 1}));
+    }
+  };
+  for (std::size_t t = 0; t < tokens.size(); ++t) show(tokens[t], t == 0);
   std::fflush(stdout);
   Stepper stepper(*run->model);
   std::vector<float> logits = stepper.feed(tokens);
@@ -274,12 +305,13 @@ int generate(GenerateArguments args) {
     logits.resize(known);
     const int token = draw(sampling_distribution(logits, args.sampler), args.sampler.seed,
                            static_cast<std::uint64_t>(tokens.size()));
+    if (token == end) break;
     tokens.push_back(token);
-    fmt::print("{}{}", spaced ? " " : "", run->task->decode({&token, 1}));
+    show(token, false);
     std::fflush(stdout);
     logits = stepper.feed({&token, 1});
   }
-  fmt::print("\n");
+  fmt::print("{}\n", stream ? stream->finish() : "");
   check(std::fflush(stdout) == 0 && std::ferror(stdout) == 0,
         "Writing the text failed: is the disk full?");
   return 0;
@@ -317,6 +349,34 @@ int check_model(SelfcheckArguments& args) {
   return passed ? 0 : 1;
 }
 
+struct LogitsArguments {
+  std::string model, prompt, out;
+  std::vector<int> ids;
+  bool step = false;
+};
+
+int logits(const LogitsArguments& args) {
+  if (args.ids.empty() == args.prompt.empty())
+    throw UsageError("Give either --ids NUMBERS or --prompt TEXT.");
+  const std::unique_ptr<Run> run = open_run(args.model, FolderUse::read);
+  const std::vector<int> ids = args.ids.empty() ? prompt_tokens(*run, args.prompt) : args.ids;
+  Stepper stepper(*run->model);
+  std::vector<float> rows;
+  if (args.step) {
+    for (const int id : ids) {
+      const std::vector<float> row = stepper.feed({&id, 1});
+      rows.insert(rows.end(), row.begin(), row.end());
+    }
+  } else {
+    rows = stepper.feed_for_all(ids);
+  }
+  const auto count = static_cast<std::int64_t>(ids.size());
+  const auto width = static_cast<std::int64_t>(rows.size()) / count;
+  write_safetensors(args.out, {stored("logits", {count, width}, std::move(rows)),
+                               stored("ids", {count}, std::vector<std::int32_t>(ids))});
+  return 0;
+}
+
 struct ExportArguments {
   std::string run, folder;
   bool bf16 = false;
@@ -326,7 +386,7 @@ int export_folder(const ExportArguments& args) {
   if (same_file(args.run, args.folder))
     throw UsageError("The folder to write must be another one than the one that is read.");
   const std::unique_ptr<Run> run = open_run(args.run);
-  write_model_folder(*run->model, args.folder, {.halves = args.bf16});
+  export_run(*run, args.folder, {.halves = args.bf16});
   fmt::print(stderr, "{} parameters written to {}\n", model_card(*run)->parameters,
              printable(args.folder, 512));
   return 0;
@@ -381,7 +441,9 @@ int info(const std::string& path) {
              card->embedding_dim, card->vocabulary.size());
   print_blocks(card->blocks);
   fmt::print("data      {}{}\n", printable(data->title),
-             data->characters > 0 ? fmt::format(", {} characters", data->characters) : "");
+             data->length > 0 ? fmt::format(", {} {}", data->length, data->unit) : "");
+  if (const auto tokenizer = run->task->tokenizer())
+    fmt::print("tokens    {}\n", tokenizer->title());
   fmt::print("training  {} steps of {} x {} tokens, {:.1f} s, seed {}", run->trainer->steps_done(),
              run->trainer->spec().batch_size, run->trainer->spec().sequence_length, run->seconds,
              run->trainer->spec().seed);
@@ -403,7 +465,10 @@ int run_command_line(int argc, char** argv) {
       app.add_subcommand("train", "Train a model on a task or on a text file");
   train_command->add_option("--task", t.task,
                             fmt::format("Built-in task: {}", fmt::join(task_names(), ", ")));
-  train_command->add_option("--text", t.text, "UTF-8 text file: learn its characters");
+  train_command->add_option("--text", t.text, "Text file to learn: UTF-8, or any file with bytes");
+  train_command->add_option("--tokenizer", t.tokenizer,
+                            "What the text is read by: characters, bytes, a tokenizer.json or a "
+                            "folder that holds one (default: the model folder's, or characters)");
   train_command->add_option("--out", t.out, "File to save the run to (*.xlab)")->required();
   train_command->add_option("--spec", t.spec,
                             "JSON file with \"model\" and \"train\" specifications");
@@ -454,6 +519,17 @@ int run_command_line(int argc, char** argv) {
       "--damage", c.options.damage,
       "Put one number of every comparison off by this share, to see the checks fail");
 
+  LogitsArguments l;
+  CLI::App* logits_command =
+      app.add_subcommand("logits", "Write what a model expects after each token of a sequence");
+  logits_command->add_option("model", l.model, "Run (*.xlab) or model folder")->required();
+  logits_command->add_option("--ids", l.ids, "Token numbers, separated by commas")->delimiter(',');
+  logits_command->add_option("--prompt", l.prompt, "Text instead of numbers");
+  logits_command->add_flag("--step", l.step, "One token at a time instead of all in one pass");
+  logits_command
+      ->add_option("--out", l.out, "safetensors file for \"logits\" (T, vocabulary) and \"ids\"")
+      ->required();
+
   ExportArguments e;
   CLI::App* export_command = app.add_subcommand(
       "export", "Write a model as a folder that the authors' programs and Hugging Face read");
@@ -482,6 +558,7 @@ int run_command_line(int argc, char** argv) {
     if (*train_command) return train(t);
     if (*generate_command) return generate(g);
     if (*selfcheck_command) return check_model(c);
+    if (*logits_command) return logits(l);
     if (*export_command) return export_folder(e);
     if (*signature_command) return signature(signature_path);
     return info(info_path);

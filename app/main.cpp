@@ -40,7 +40,7 @@ int refuse(const std::string& sentence, int code) {
 std::string read(int argc, char** argv, Arguments& arguments, bool& help, std::string& help_text) {
   CLI::App cli{"Open an xLSTM, drive it by hand and see how it remembers.", "xlstm-lab"};
   Arguments& a = arguments;
-  cli.add_option("file", a.file, "a run (.xlab), or a text to train on");
+  cli.add_option("file", a.file, "a run (.xlab), a model folder, or a text to train on");
   cli.add_option("--screenshot", a.screenshot, "write a picture of the window and end");
   cli.add_option("--view", a.view, "the view to picture instead of the whole window")
       ->check(CLI::IsMember({"time", "gates", "memory", "loss", "next", "inspector", "window"}));

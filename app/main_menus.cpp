@@ -50,6 +50,7 @@ void MainWindow::make_menus() {
   add(fresh, tr("&Copy"), {}, [this] { start_task("copy"); });
   add(file, tr("Open &text…"), {}, [this] { open_dialog(false); });
   add(file, tr("&Open run…"), QKeySequence::Open, [this] { open_dialog(true); });
+  add(file, tr("Open &model folder…"), {}, [this] { open_folder_dialog(); });
   QAction* last = add(file, tr("Reopen &last session"), {}, [this] { open_last_session(); });
   connect(file, &QMenu::aboutToShow, this,
           [last] { last->setEnabled(QFile::exists(autosave_path())); });
@@ -59,6 +60,9 @@ void MainWindow::make_menus() {
   file->addSeparator();
   add(file, tr("&Export picture…"), QKeySequence("E"), [this] { export_active(true); });
   add(file, tr("Export &CSV…"), QKeySequence("Shift+E"), [this] { export_active(false); });
+  add(file, tr("Export mo&del folder…"), {}, [this] {
+    export_folder_dialog();
+  })->setStatusTip(tr("For the authors' programs and Hugging Face"));
   file->addSeparator();
   add(file, tr("&Quit"), QKeySequence("Ctrl+Q"), [this] { close(); });
 
@@ -238,10 +242,22 @@ void MainWindow::start_task(const QString& task) {
 }
 
 void MainWindow::open_dialog(bool run) {
-  const QString path = QFileDialog::getOpenFileName(
-      this, run ? tr("Open run") : tr("Open text"), {},
-      run ? tr("Runs (*.xlab);;All files (*)") : tr("Texts (*.txt *.md *.csv);;All files (*)"));
+  const QString path =
+      QFileDialog::getOpenFileName(this, run ? tr("Open run") : tr("Open text"), {},
+                                   run ? tr("Runs and models (*.xlab config.json);;All files (*)")
+                                       : tr("Texts (*.txt *.md *.csv);;All files (*)"));
   if (!path.isEmpty()) open(path);
+}
+
+void MainWindow::open_folder_dialog() {
+  const QString path = QFileDialog::getExistingDirectory(this, tr("Open model folder"));
+  if (!path.isEmpty()) open(path);
+}
+
+void MainWindow::export_folder_dialog() {
+  const QString path =
+      QFileDialog::getSaveFileName(this, tr("Export model folder"), "model", tr("Folders (*)"));
+  if (!path.isEmpty()) stage_.send(command::ExportFolder{path.toStdString()});
 }
 
 void MainWindow::open_last_session() {

@@ -161,6 +161,8 @@ void MainWindow::open(const QString& path) {
   if (!may_lose_training(tr("Open another run?"))) return;
   if (path.endsWith(".xlab")) {
     stage_.send(command::OpenRun{.path = path.toStdString(), .bytes = nullptr});
+  } else if (const QFileInfo file(path); file.isDir() || file.fileName() == "config.json") {
+    stage_.send(command::OpenFolder{path.toStdString()});
   } else {
     stage_.send(command::OpenText{path.toStdString()});
     // A text is there to be learned.

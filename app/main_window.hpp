@@ -86,6 +86,8 @@ class MainWindow : public QMainWindow {
 
   void start_task(const QString& task);
   void open_dialog(bool run);
+  void open_folder_dialog();
+  void export_folder_dialog();
   void open_last_session();
   void save(bool ask);
   void toggle_training();

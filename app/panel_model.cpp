@@ -60,7 +60,8 @@ void ModelPanel::follow_snapshot() {
   facts_->set(kName, QString::fromStdString(shown_->name));
   facts_->set(kParameters, grouped(shown_->parameters));
   facts_->set(kWidth, tr("%1 numbers a token").arg(shown_->embedding_dim));
-  facts_->set(kContext, tr("%1 tokens").arg(shown_->context_length));
+  facts_->set(kContext, shown_->context_length > 0 ? tr("%1 tokens").arg(shown_->context_length)
+                                                   : tr("any number of tokens"));
   facts_->set(kVocabulary, tr("%1 tokens").arg(shown_->vocabulary.size()));
 
   const QSignalBlocker quiet(blocks_);

@@ -19,17 +19,17 @@ namespace {
 /// The prompt as it can be typed: text of a text model, labels with spaces of a task.
 QString prompt_text(const Snapshot& snapshot) {
   const bool text = snapshot.data && snapshot.data->task == "text";
-  QStringList labels;
+  std::string bytes;  // joined before they become characters: one may need several tokens
   const auto& tokens = snapshot.session.tokens;
   const auto length =
       std::min(tokens.size(), static_cast<std::size_t>(snapshot.session.prompt_length));
   for (std::size_t i = 0; i < length; ++i) {
     const auto token = static_cast<std::size_t>(tokens[i]);
-    if (token < snapshot.model->vocabulary.size()) {
-      labels << QString::fromStdString(snapshot.model->vocabulary[token]);
-    }
+    if (token >= snapshot.model->vocabulary.size()) continue;
+    if (!text && !bytes.empty()) bytes += ' ';
+    bytes += snapshot.model->vocabulary[token];
   }
-  return labels.join(text ? "" : " ");
+  return QString::fromStdString(bytes);
 }
 
 QString sampler_text(const SamplerSettings& s) {

@@ -30,14 +30,24 @@ int counted(const ExampleRow& row) {
                                         [](int target) { return target >= 0; }));
 }
 
-/// One example as HTML. In a text the answer is the next character, which can be seen anyway.
+/// Tokens of a text as HTML. Their bytes are joined first: a character may need several tokens.
+QString text_line(const ExampleRow& row, const ModelCard& model) {
+  std::string bytes;
+  for (const int token : row.inputs) {
+    const auto index = static_cast<std::size_t>(token);
+    if (token >= 0 && index < model.vocabulary.size()) bytes += model.vocabulary[index];
+  }
+  return QString::fromStdString(bytes).replace(' ', u'␣').replace('\n', u'⏎').toHtmlEscaped();
+}
+
+/// One example as HTML. In a text the answer is the next token, which can be seen anyway.
 QString example_line(const ExampleRow& row, const ModelCard& model, const Theme& t, bool text) {
+  if (text) return text_line(row, model);
   QString line;
   int marked = 0;
   for (std::size_t i = 0; i < row.inputs.size(); ++i) {
     if (marked == kMostMarked) return line + "…";
     line += label_of(model, row.inputs[i]);
-    if (text) continue;
     if (i < row.targets.size() && row.targets[i] >= 0) {
       line += QString("&nbsp;<b style=\"color:%1\">→&nbsp;%2</b>")
                   .arg(t.accent.name(), label_of(model, row.targets[i]));
@@ -104,7 +114,8 @@ void TaskPanel::follow_snapshot() {
   const Theme t = theme(stage_.look().palette);
   chooser_->setCurrentIndex(chooser_->findData(QString::fromStdString(shown_->task)));
   QString title = QString::fromStdString(shown_->title);
-  if (shown_->characters > 0) title += tr(" (%1 characters)").arg(grouped(shown_->characters));
+  if (shown_->length > 0)
+    title += tr(" (%1 %2)").arg(grouped(shown_->length), QString::fromStdString(shown_->unit));
   title_->setText(title);
   description_->setText(QString::fromStdString(shown_->description));
   remember_->setText(
@@ -114,7 +125,7 @@ void TaskPanel::follow_snapshot() {
   for (const ExampleRow& example : shown_->examples) {
     const int answers = counted(example);
     html += QString("<p style=\"margin:0 0 5px 0\">%1 <span style=\"color:%2\">(%3)</span></p>")
-                .arg(example_line(example, *now.model, t, shown_->characters > 0), t.muted.name(),
+                .arg(example_line(example, *now.model, t, shown_->length > 0), t.muted.name(),
                      answers == 1 ? tr("1 answer counts") : tr("%1 answers count").arg(answers));
   }
   examples_->setHtml(html);

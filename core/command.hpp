@@ -20,7 +20,7 @@ struct OpenRun {  ///< a run from bytes (a preset) or, when `bytes` is null, fro
 struct OpenText {  ///< a new run: a character model of this text file
   std::string path;
 };
-struct OpenFolder {  ///< the model in this folder, to look at and to generate with
+struct OpenFolder {  ///< the model in this folder, or beside this config.json
   std::string path;
 };
 struct ExportFolder {  ///< writes the model as a folder for other programs

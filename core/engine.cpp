@@ -456,11 +456,14 @@ struct Engine::Worker {
                 }
               },
               [&](const OpenFolder& c) {
-                open(open_folder_run(c.path), "");
+                const auto folder = model_folder_of(c.path);
+                check(folder.has_value(),
+                      "'{}' is no model folder: it has no config.json and no weights.", c.path);
+                open(open_folder_run(*folder), "");
                 note(fmt::format("Opened the model in {}", c.path));
               },
               [&](const ExportFolder& c) {
-                write_model_folder(*run->model, c.path);
+                export_run(*run, c.path);
                 note(fmt::format("Exported the model to {}", c.path));
               },
               [&](const OpenText& c) { open(make_run(make_text_task(read_text(c.path))), ""); },

@@ -3,15 +3,17 @@
 
 namespace xlab {
 
-std::unique_ptr<Task> folder_task(const ModelFolder& folder) {
-  return make_tokens_task(folder.spec().vocab_size);
+void export_run(const Run& run, const std::filesystem::path& folder, const FolderOptions& options) {
+  write_model_folder(*run.model, folder, options);
+  if (const auto tokenizer = run.task->tokenizer()) write_tokenizer_files(*tokenizer, folder);
 }
 
 std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
                                      std::optional<FolderUse> use) {
   const ModelFolder folder(path);
   if (!use) use = folder.trainable() ? FolderUse::train : FolderUse::read;
-  return make_run(folder_task(folder), folder.read(*use), TrainSpec{});
+  return make_run(make_tokens_task(folder.spec().vocab_size, tokenizer_from_folder(path)),
+                  folder.read(*use), TrainSpec{});
 }
 
 std::unique_ptr<Run> train_folder_run(std::unique_ptr<Task> task,

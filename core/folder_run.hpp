@@ -9,8 +9,9 @@
 
 namespace xlab {
 
-/// How the tokens of a folder's model are written: as plain numbers.
-std::unique_ptr<Task> folder_task(const ModelFolder& folder);
+/// Writes the run's model as a folder, and its tokenizer where it has one.
+void export_run(const Run& run, const std::filesystem::path& folder,
+                const FolderOptions& options = {});
 
 /// A run to look at a model and let it write. Left to itself it is held for training where it is
 /// small enough, so that it can be saved, and else only read, as it is stored.

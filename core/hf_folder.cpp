@@ -43,7 +43,10 @@ ModelSpec spec_of(const fs::path& folder, const TensorSource& tensors) {
   };
   std::int64_t width = rows("proj_up");
   if (width == 0) width = rows("proj_up_gate_z") / 2;
-  if (width > 0) set_large_feedforward_width(spec, width);
+  // Wider than any factor makes it is no width: then the tensors will not fit.
+  constexpr std::int64_t kMostFactor = 63;
+  if (width > 0 && width <= kMostFactor * spec.embedding_dim)
+    set_large_feedforward_width(spec, width);
   spec.large->out_norm_bias = tensors.find("backbone.out_norm.bias") != nullptr;
   return spec;
 }

@@ -10,6 +10,7 @@
 
 #include "core/json_text.hpp"
 #include "core/load_parameters.hpp"
+#include "core/run_data.hpp"
 #include "core/safetensors_header.hpp"
 #include "core/sampler.hpp"
 #include "kernels/adamw.hpp"
@@ -24,7 +25,6 @@ constexpr int kFormat = 1;
 constexpr double kSmoothing = 0.1;  // share of the newest loss in the exponential mean
 constexpr std::size_t kMostLossPoints = 1 << 18;
 constexpr double kMostSteps = 1e12, kMostSeconds = 1e12, kMostScale = 1000.0;
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 void run_parts(Run& run, std::unique_ptr<Model> model, const TrainSpec& train) {
   run.model = std::move(model);
@@ -216,13 +216,6 @@ void save_run(const Run& run, const std::filesystem::path& path) {
       tensors.push_back(stored("v/" + info.name, part(run.trainer->second_moment())));
     }
   }
-  if (const TextData* text = run.task->text()) {
-    std::string bytes = decode_text(text->vocabulary, text->ids);
-    // Reading drops one byte order mark; this one belongs to the text.
-    if (bytes.starts_with(kByteOrderMark)) bytes.insert(0, kByteOrderMark);
-    tensors.push_back(stored("d/text", {static_cast<std::int64_t>(bytes.size())},
-                             std::vector<std::uint8_t>(bytes.begin(), bytes.end())));
-  }
   std::vector<std::int64_t> steps;
   std::vector<float> losses, smoothed;
   for (const LossPoint& point : run.losses) {
@@ -236,15 +229,14 @@ void save_run(const Run& run, const std::filesystem::path& path) {
     tensors.push_back(stored("c/loss", {count}, std::move(losses)));
     tensors.push_back(stored("c/smoothed", {count}, std::move(smoothed)));
   }
-  const json meta = {{"format", kFormat},
-                     {"task", run.task->name()},
-                     {"title", run.task->title()},
-                     {"model", json::parse(to_json(run.model->spec()))},
-                     {"train", json::parse(to_json(run.trainer->spec()))},
-                     {"step", run.trainer->steps_done()},
-                     {"seconds", run.seconds},
-                     {"learning_rate_scale", run.trainer->learning_rate_scale},
-                     {"session", session_json(run)}};
+  json meta = {{"format", kFormat},
+               {"model", json::parse(to_json(run.model->spec()))},
+               {"train", json::parse(to_json(run.trainer->spec()))},
+               {"step", run.trainer->steps_done()},
+               {"seconds", run.seconds},
+               {"learning_rate_scale", run.trainer->learning_rate_scale},
+               {"session", session_json(run)}};
+  store_task(*run.task, tensors, meta);
   write_safetensors(path, std::move(tensors), {{"format", "pt"}, {"xlab", meta.dump()}});
 }
 
@@ -275,16 +267,7 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
       find_parameters(infos, source, "v/");
     }
     auto run = std::make_unique<Run>();
-    const std::string task = meta.at("task").get<std::string>();
-    if (task == "text") {
-      const std::vector<std::uint8_t> bytes = file.values_as<std::uint8_t>("d/text");
-      run->task = make_text_task(
-          text_from_bytes(std::as_bytes(std::span(bytes)), meta.at("title").get<std::string>()));
-    } else if (task == "tokens") {
-      run->task = make_tokens_task(model.vocab_size);
-    } else {
-      run->task = make_task(task);
-    }
+    run->task = stored_task(meta, file, model.vocab_size);
     run_parts(*run, std::make_unique<Model>(model), train);
     load_parameters(*run->model, file, "p/");
     if (step > 0) {
@@ -324,9 +307,10 @@ std::shared_ptr<const ModelCard> model_card(const Run& run) {
   auto card = std::make_shared<ModelCard>();
   const ModelSpec& spec = run.model->spec();
   const auto slstm_blocks = static_cast<int>(spec.slstm_at.size());
-  card->name = spec.large
-                   ? fmt::format("xLSTM-large, {} blocks", spec.num_blocks)
-                   : fmt::format("xLSTM [{}:{}]", spec.num_blocks - slstm_blocks, slstm_blocks);
+  card->name =
+      spec.large
+          ? fmt::format("xLSTM-large, {} block{}", spec.num_blocks, spec.num_blocks == 1 ? "" : "s")
+          : fmt::format("xLSTM [{}:{}]", spec.num_blocks - slstm_blocks, slstm_blocks);
   card->spec_json = to_json(spec);
   for (const ParamInfo& info : run.model->params().infos())
     card->parameters += info.shape.elements();
@@ -347,10 +331,13 @@ std::shared_ptr<const DataCard> data_card(const Run& run) {
   card->title = run.task->title();
   card->description = run.task->description();
   card->must_remember = run.task->must_remember();
-  if (const TextData* text = run.task->text())
-    card->characters = static_cast<std::int64_t>(text->ids.size());
-  card->examples = example_rows(*run.task, run.trainer->spec(), kExamples,
-                                std::min(run.trainer->spec().sequence_length, kLongest));
+  if (const TextData* text = run.task->text()) {
+    card->length = static_cast<std::int64_t>(text->ids.size());
+    card->unit = text->tokenizer->kind() == "bpe" ? "tokens" : text->tokenizer->kind();
+  }
+  if (run.task->has_data())
+    card->examples = example_rows(*run.task, run.trainer->spec(), kExamples,
+                                  std::min(run.trainer->spec().sequence_length, kLongest));
   return card;
 }
 

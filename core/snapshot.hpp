@@ -33,7 +33,8 @@ struct ModelCard {
   int embedding_dim = 0;
   int context_length = 0;
   std::vector<BlockCard> blocks;
-  std::vector<std::string> vocabulary;  ///< label of every token, UTF-8
+  /// Label of every token: UTF-8, but for tokens of a text that are no whole characters.
+  std::vector<std::string> vocabulary;
 };
 
 /// One row of training data: what goes in, and which answers count.
@@ -44,11 +45,12 @@ struct ExampleRow {
 
 /// The task: what the model is trained on.
 struct DataCard {
-  std::string task;             ///< "recall", "parity", "copy" or "text"
-  std::string title;            ///< e.g. the file's name
-  std::string description;      ///< what is asked, in a sentence
-  std::string must_remember;    ///< what a perfect solver has to remember, in a sentence
-  std::int64_t characters = 0;  ///< length of the text, 0 for tasks that make their own data
+  std::string task;           ///< "recall", "parity", "copy" or "text"
+  std::string title;          ///< e.g. the file's name
+  std::string description;    ///< what is asked, in a sentence
+  std::string must_remember;  ///< what a perfect solver has to remember, in a sentence
+  std::int64_t length = 0;    ///< tokens of the text, 0 for tasks that make their own data
+  std::string unit;           ///< what these are: "characters", "bytes" or "tokens"
   std::vector<ExampleRow> examples;
 };
 

@@ -59,6 +59,7 @@ SlstmSpec read_slstm(const json& object) {
              "hidden_size", "num_states", "num_gates", "batch_size",
              "enable_automatic_mixed_precision", "forward_clipval", "initial_val", "dtype_b",
              "dtype_r", "dtype_w", "dtype_g", "dtype_s", "dtype_a"});
+  in.ignore({"constants", "input_shape", "internal_input_shape", "output_shape"});
   in.finish();
   return spec;
 }

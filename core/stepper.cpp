@@ -7,19 +7,37 @@
 
 namespace xlab {
 
-std::vector<float> Stepper::feed(std::span<const int> tokens) {
+Tensor Stepper::logits_of(std::span<const int> tokens) {
   check(!tokens.empty(), "There are no tokens to feed to the model.");
+  const int known = model_->spec().vocab_size;
+  for (const int token : tokens)
+    check(token >= 0 && token < known, "Token {} is outside the model's vocabulary of {}.", token,
+          known);
   const auto count = static_cast<std::int64_t>(tokens.size());
   const Tensor ids = Tensor::from<std::int32_t>({1, count}, tokens);
   Tape tape(Tape::Mode::inference);
   State after;
-  const Tensor logits = tape.value(model_->forward(tape, ids, state_, after));
+  Tensor logits = tape.value(model_->forward(tape, ids, state_, after));
   state_ = std::move(after);
+  return logits;
+}
 
+std::vector<float> Stepper::feed_for_all(std::span<const int> tokens) {
+  const Tensor logits = logits_of(tokens);
+  std::vector<float> out(static_cast<std::size_t>(logits.elements()));
+  visit_float(logits, [&]<typename T>(T) {
+    std::transform(logits.data<T>(), logits.data<T>() + logits.elements(), out.begin(),
+                   [](T x) { return static_cast<float>(x); });
+  });
+  return out;
+}
+
+std::vector<float> Stepper::feed(std::span<const int> tokens) {
+  const Tensor logits = logits_of(tokens);
   const std::int64_t vocabulary = logits.extent(-1);
   std::vector<float> out(static_cast<std::size_t>(vocabulary));
   visit_float(logits, [&]<typename T>(T) {
-    const T* last = logits.data<T>() + (count - 1) * vocabulary;
+    const T* last = logits.data<T>() + logits.elements() - vocabulary;
     std::transform(last, last + vocabulary, out.begin(), [](T x) { return static_cast<float>(x); });
   });
   return out;

@@ -14,10 +14,15 @@ class Stepper {
 
   /// Feeds the tokens after those fed before, in one pass, and returns the logits for the next one.
   std::vector<float> feed(std::span<const int> tokens);
+  /// The same, but returns the logits after each of the tokens, one row of the vocabulary's size
+  /// after the other.
+  std::vector<float> feed_for_all(std::span<const int> tokens);
   /// The carried state after everything fed so far.
   const State& state() const { return state_; }
 
  private:
+  Tensor logits_of(std::span<const int> tokens);
+
   const Model* model_;
   State state_;
 };

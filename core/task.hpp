@@ -24,7 +24,8 @@ class Task {
   virtual std::string title() const = 0;
   virtual std::string description() const = 0;
   virtual std::string must_remember() const = 0;
-  /// Label of every token.
+  /// Label of every token. Tokens of a text are labelled by their bytes, which need not be whole
+  /// characters.
   virtual const std::vector<std::string>& vocabulary() const = 0;
   /// Fills one sequence: `targets[t]` is the token that should follow inputs[0..t], or -1 where no
   /// answer is asked for. Both have one length, at least `shortest()`.
@@ -44,8 +45,10 @@ class Task {
   virtual TrainSpec default_training() const = 0;
   /// Tokens of a prompt; throws a sentence naming what the vocabulary lacks.
   virtual std::vector<int> encode(const std::string& prompt) const;
-  /// Tokens as text; task tokens are separated by spaces, characters are not.
+  /// Tokens as text; task tokens are separated by spaces, those of a text are not.
   virtual std::string decode(std::span<const int> tokens) const;
+  /// How text becomes tokens, for tasks whose tokens are text.
+  virtual std::shared_ptr<const Tokenizer> tokenizer() const { return nullptr; }
   /// The text itself, for the task that has one.
   virtual const TextData* text() const { return nullptr; }
 };
@@ -54,10 +57,12 @@ class Task {
 std::vector<std::string> task_names();
 /// Throws a sentence listing the names when there is no such task.
 std::unique_ptr<Task> make_task(const std::string& name);
-/// Next-character prediction on a text.
+/// Next-token prediction on a text.
 std::unique_ptr<Task> make_text_task(TextData text);
-/// No data: the tokens of a model that came with its weights, "0", "1", ...
-std::unique_ptr<Task> make_tokens_task(int vocabulary);
+/// No data: the tokens of a model that came with its weights, as its tokenizer writes them or,
+/// where there is none, "0", "1", ...
+std::unique_ptr<Task> make_tokens_task(int vocabulary,
+                                       std::shared_ptr<const Tokenizer> tokenizer = nullptr);
 
 std::unique_ptr<Task> make_recall_task();
 std::unique_ptr<Task> make_parity_task();

@@ -1,4 +1,4 @@
-// Characters of a text that the user picks: every next character is a question.
+// Tokens of a text that the user picks: every next token is a question.
 #include <algorithm>
 
 #include "core/task.hpp"
@@ -9,26 +9,33 @@ namespace {
 
 class TextTask : public Task {
  public:
-  explicit TextTask(TextData text) : text_(std::move(text)) {}
+  explicit TextTask(TextData text) : text_(std::move(text)) {
+    const std::string kind = text_.tokenizer->kind();
+    const char* unit = kind == "characters" ? "character" : kind == "bytes" ? "byte" : "token";
+    description_ =
+        fmt::format("{} of a text arrive{}; after each one the next {} must be guessed.",
+                    kind == "characters" ? "Characters"
+                    : kind == "bytes"    ? "Bytes"
+                                         : "Tokens",
+                    kind == "bpe" ? fmt::format(" ({})", text_.tokenizer->title()) : "", unit);
+  }
 
   std::string name() const override { return "text"; }
   std::string title() const override { return text_.name; }
-  std::string description() const override {
-    return "Characters of a text arrive; after each one the next character must be guessed.";
-  }
+  std::string description() const override { return description_; }
   std::string must_remember() const override {
     return "What tells the next character: the word so far, the phrase, the topic.";
   }
   const std::vector<std::string>& vocabulary() const override { return text_.vocabulary; }
   int shortest() const override { return 1; }
   std::vector<int> first_look() const override {
-    constexpr std::ptrdiff_t kCharacters = 48;
+    constexpr std::ptrdiff_t kTokens = 48;
     // Blank space before the first word tells nothing.
     const auto first = std::ranges::find_if(text_.ids, [&](std::int32_t id) {
       return text_.vocabulary[static_cast<std::size_t>(id)] > " ";
     });
     const auto begin = first == text_.ids.end() ? text_.ids.begin() : first;
-    return {begin, begin + std::min(kCharacters, text_.ids.end() - begin)};
+    return {begin, begin + std::min(kTokens, text_.ids.end() - begin)};
   }
 
   void sample(std::uint64_t seed, std::uint64_t index, std::span<int> inputs,
@@ -66,21 +73,23 @@ class TextTask : public Task {
             .weight_decay = 0.01};
   }
   std::vector<int> encode(const std::string& prompt) const override {
-    return encode_text(text_.vocabulary, prompt);
+    return text_.tokenizer->encode(prompt);
   }
   std::string decode(std::span<const int> tokens) const override {
-    return decode_text(text_.vocabulary, tokens);
+    return text_.tokenizer->decode(tokens);
   }
+  std::shared_ptr<const Tokenizer> tokenizer() const override { return text_.tokenizer; }
   const TextData* text() const override { return &text_; }
 
  private:
   TextData text_;
+  std::string description_;
 };
 
 }  // namespace
 
 std::unique_ptr<Task> make_text_task(TextData text) {
-  check(text.ids.size() >= 2, "The text has {} characters; at least 2 are needed to learn from it.",
+  check(text.ids.size() >= 2, "The text has {} tokens; at least 2 are needed to learn from it.",
         text.ids.size());
   return std::make_unique<TextTask>(std::move(text));
 }

@@ -1,4 +1,6 @@
-// Plain token numbers: how a model's tokens are written when nobody knows what they stand for.
+// The tokens of a model that came with its weights: text through its tokenizer, or plain numbers
+// when nobody knows what they stand for.
+#include <algorithm>
 #include <charconv>
 #include <sstream>
 
@@ -11,13 +13,18 @@ namespace {
 
 class TokensTask : public Task {
  public:
-  explicit TokensTask(int vocabulary) {
-    for (int token = 0; token < vocabulary; ++token) labels_.push_back(std::to_string(token));
+  TokensTask(int vocabulary, std::shared_ptr<const Tokenizer> tokenizer)
+      : tokenizer_(std::move(tokenizer)) {
+    const int known = tokenizer_ ? std::min(vocabulary, tokenizer_->vocab_size()) : vocabulary;
+    for (int token = 0; token < known; ++token)
+      labels_.push_back(tokenizer_ ? std::string(tokenizer_->bytes(token)) : std::to_string(token));
   }
   std::string name() const override { return "tokens"; }
-  std::string title() const override { return "Tokens"; }
+  std::string title() const override { return tokenizer_ ? "Text" : "Tokens"; }
   std::string description() const override {
-    return "A model that came with its weights; its tokens are plain numbers.";
+    return fmt::format("A model that came with its weights; {}.",
+                       tokenizer_ ? "its tokens are text (" + tokenizer_->title() + ")"
+                                  : "its tokens are plain numbers");
   }
   std::string must_remember() const override {
     return "Nothing is asked: there is no data to learn from.";
@@ -45,6 +52,15 @@ class TokensTask : public Task {
 
   std::vector<int> encode(const std::string& prompt) const override {
     std::vector<int> tokens;
+    if (tokenizer_) {
+      tokens = tokenizer_->encode(prompt, true);
+      for (const int token : tokens)
+        check(token < static_cast<int>(labels_.size()),
+              "The prompt needs token {}, '{}', but the model knows only {} tokens: the folder's "
+              "tokenizer is not the model's.",
+              token, printable(tokenizer_->bytes(token), 40), labels_.size());
+      return tokens;
+    }
     std::istringstream words(prompt);
     for (std::string word; words >> word;) {
       int token = -1;
@@ -59,6 +75,11 @@ class TokensTask : public Task {
     return tokens;
   }
 
+  std::string decode(std::span<const int> tokens) const override {
+    return tokenizer_ ? tokenizer_->decode(tokens) : Task::decode(tokens);
+  }
+  std::shared_ptr<const Tokenizer> tokenizer() const override { return tokenizer_; }
+
   ModelSpec default_model() const override {
     ModelSpec spec;
     spec.vocab_size = static_cast<int>(labels_.size());
@@ -68,13 +89,14 @@ class TokensTask : public Task {
   TrainSpec default_training() const override { return {}; }
 
  private:
+  std::shared_ptr<const Tokenizer> tokenizer_;  ///< or null
   std::vector<std::string> labels_;
 };
 
 }  // namespace
 
-std::unique_ptr<Task> make_tokens_task(int vocabulary) {
-  return std::make_unique<TokensTask>(vocabulary);
+std::unique_ptr<Task> make_tokens_task(int vocabulary, std::shared_ptr<const Tokenizer> tokenizer) {
+  return std::make_unique<TokensTask>(vocabulary, std::move(tokenizer));
 }
 
 }  // namespace xlab

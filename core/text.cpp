@@ -1,4 +1,4 @@
-// Text for character models: a file of any script becomes numbers, one per character, and back.
+// Text to train on: a file of any script becomes the numbers of its tokens.
 #include "core/text.hpp"
 
 #include <algorithm>
@@ -11,11 +11,32 @@ namespace xlab {
 namespace {
 
 constexpr char32_t kCodePoints = 0x110000;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+[[noreturn]] void refuse_zero(const std::string& shown, std::size_t offset) {
+  throw Error(fmt::format("'{}' holds binary data, not text: there is a zero byte at position {}.",
+                          shown, offset));
+}
+
+[[noreturn]] void refuse_byte(const std::string& shown, std::size_t offset, unsigned byte) {
+  throw Error(fmt::format(
+      "'{}' is not a text in UTF-8: the byte at position {} (0x{:02X}) fits nowhere. Save it "
+      "as UTF-8, or choose a plain text file.",
+      shown, offset, byte));
+}
+
+/// Throws for what is no text.
+void check_text(std::string_view text, const std::string& shown) {
+  const std::size_t zero = text.find('\0');
+  const auto invalid = find_invalid_utf8(text.substr(0, zero));
+  if (invalid) refuse_byte(shown, *invalid, static_cast<unsigned char>(text[*invalid]));
+  if (zero != text.npos) refuse_zero(shown, zero);
+}
 
 TextData parse_text(std::string_view text, const std::string& name) {
   const std::string shown = printable(name, 512);
   check(!text.empty(), "'{}' is empty. Choose a text with at least two characters.", shown);
-  const std::size_t bom = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
+  const std::size_t bom = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
 
   TextData data;
   data.name = shown;
@@ -25,16 +46,10 @@ TextData parse_text(std::string_view text, const std::string& name) {
   for (std::size_t offset = bom; offset < text.size();) {
     const auto lead = static_cast<unsigned char>(text[offset]);
     Utf8Character character{lead, 1};
-    if (lead == 0) {
-      throw Error(fmt::format(
-          "'{}' holds binary data, not text: there is a zero byte at position {}.", shown, offset));
-    }
+    if (lead == 0) refuse_zero(shown, offset);
     if (lead >= 0x80) {
       const auto decoded = decode_utf8(text, offset);
-      check(decoded.has_value(),
-            "'{}' is not a text in UTF-8: the byte at position {} (0x{:02X}) fits nowhere. Save it "
-            "as UTF-8, or choose a plain text file.",
-            shown, offset, lead);
+      if (!decoded) refuse_byte(shown, offset, lead);
       character = *decoded;
     }
     data.ids.push_back(static_cast<std::int32_t>(character.code_point));
@@ -51,17 +66,56 @@ TextData parse_text(std::string_view text, const std::string& name) {
     data.vocabulary.push_back(encode_utf8(code_point));
   }
   for (std::int32_t& id : data.ids) id = rank[static_cast<std::size_t>(id)];
+  data.tokenizer = character_tokenizer(data.vocabulary);
   return data;
+}
+
+TextData parse_text(std::string_view text, const std::string& name,
+                    std::shared_ptr<const Tokenizer> tokenizer) {
+  if (!tokenizer) return parse_text(text, name);
+  if (tokenizer->kind() != "bytes") {
+    check_text(text, printable(name, 512));
+    if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  }
+  std::vector<std::int32_t> tokens = tokenizer->encode(text);
+  return text_from_tokens(std::move(tokens), name, std::move(tokenizer));
 }
 
 }  // namespace
 
-TextData read_text(const std::filesystem::path& path) {
-  return parse_text(read_text_file(path, kMostTextBytes), path.filename().string());
+TextData read_text(const std::filesystem::path& path, std::shared_ptr<const Tokenizer> tokenizer) {
+  return parse_text(read_text_file(path, kMostTextBytes), path.filename().string(),
+                    std::move(tokenizer));
 }
 
-TextData text_from_bytes(std::span<const std::byte> bytes, const std::string& name) {
-  return parse_text({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, name);
+TextData text_from_bytes(std::span<const std::byte> bytes, const std::string& name,
+                         std::shared_ptr<const Tokenizer> tokenizer) {
+  return parse_text({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, name,
+                    std::move(tokenizer));
+}
+
+TextData text_from_tokens(std::vector<std::int32_t> tokens, const std::string& name,
+                          std::shared_ptr<const Tokenizer> tokenizer) {
+  TextData data;
+  data.name = printable(name, 512);
+  check(tokens.size() >= 2, "'{}' has {} token{}, too few to learn from: at least two are needed.",
+        data.name, tokens.size(), tokens.size() == 1 ? "" : "s");
+  for (const std::int32_t token : tokens)
+    check(token >= 0 && token < tokenizer->vocab_size(),
+          "'{}' holds the token {}, but its vocabulary has {}.", data.name, token,
+          tokenizer->vocab_size());
+  data.vocabulary = vocabulary_of(*tokenizer);
+  data.tokenizer = std::move(tokenizer);
+  data.ids = std::move(tokens);
+  return data;
+}
+
+std::vector<std::string> vocabulary_of(const Tokenizer& tokenizer) {
+  std::vector<std::string> vocabulary;
+  vocabulary.reserve(static_cast<std::size_t>(tokenizer.vocab_size()));
+  for (int token = 0; token < tokenizer.vocab_size(); ++token)
+    vocabulary.emplace_back(tokenizer.bytes(token));
+  return vocabulary;
 }
 
 std::vector<std::int32_t> encode_text(std::span<const std::string> vocabulary,

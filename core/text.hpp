@@ -1,33 +1,52 @@
-// Text for character models: a file of any script becomes numbers, one per character, and back.
+// Text to train on: a file of any script becomes the numbers of its tokens. Without another
+// tokenizer every character is one.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "core/tokenizer.hpp"
 
 namespace xlab {
 
 /// The largest text a model can be trained on here, in bytes.
 inline constexpr std::uint64_t kMostTextBytes = std::uint64_t{256} << 20;
 
-/// A text as a character model sees it. A character is one Unicode code point.
+/// A text as a model sees it.
 struct TextData {
-  std::string name;                     ///< for people: the name of the file
-  std::vector<std::int32_t> ids;        ///< one per character: its index in `vocabulary`
-  std::vector<std::string> vocabulary;  ///< every character that occurs, as UTF-8, by code point
+  std::string name;                            ///< for people: the name of the file
+  std::shared_ptr<const Tokenizer> tokenizer;  ///< never null
+  std::vector<std::int32_t> ids;               ///< one per token: its index in `vocabulary`
+  /// The bytes of every token. Where characters are the tokens, a character being one Unicode code
+  /// point, these are the characters that occur, by code point.
+  std::vector<std::string> vocabulary;
 };
 
-/// Reads a UTF-8 text file. A byte order mark at the start is dropped; everything else is kept as
-/// it is, line ends included. Throws `Error` for a file that cannot be read, is larger than
-/// `kMostTextBytes`, holds binary data or fewer than two characters.
-TextData read_text(const std::filesystem::path& path);
+/// Reads a text file. Without a tokenizer its characters become the vocabulary. It must be UTF-8,
+/// but for the tokenizer of bytes, which keeps every byte of any file; otherwise a byte order mark
+/// at the start is dropped, and everything else is kept as it is, line ends included. Throws
+/// `Error` for a file that cannot be read, is larger than `kMostTextBytes`, holds binary data or
+/// fewer than two tokens.
+TextData read_text(const std::filesystem::path& path,
+                   std::shared_ptr<const Tokenizer> tokenizer = nullptr);
 
 /// The same for bytes in memory; `name` is for messages and becomes TextData::name.
-TextData text_from_bytes(std::span<const std::byte> bytes, const std::string& name);
+TextData text_from_bytes(std::span<const std::byte> bytes, const std::string& name,
+                         std::shared_ptr<const Tokenizer> tokenizer = nullptr);
+
+/// The same for a text that has been encoded already. Throws `Error` for tokens outside the
+/// vocabulary.
+TextData text_from_tokens(std::vector<std::int32_t> tokens, const std::string& name,
+                          std::shared_ptr<const Tokenizer> tokenizer);
+
+/// The bytes of every token, by number.
+std::vector<std::string> vocabulary_of(const Tokenizer& tokenizer);
 
 /// The index of every character of `text` in `vocabulary`, which must be sorted by code point (see
 /// check_vocabulary). Throws `Error` naming the first character that is not in it, or the byte that

@@ -25,7 +25,7 @@ constexpr std::int64_t kMostGradients = 64'000'000;  // numbers in the gradients
 Trainer::Trainer(Model& model, const Task& task, const TrainSpec& spec)
     : model_(model), task_(task), spec_(spec) {
   validate(spec);
-  check(model.spec().dropout == 0.0,
+  check(model.spec().dropout == 0.0 || !task.has_data(),
         "The model asks for dropout {}, but training here applies none; set 'dropout' to 0.",
         model.spec().dropout);
   check(static_cast<int>(task.vocabulary().size()) <= model.spec().vocab_size,

@@ -13,6 +13,7 @@
 #include "app/clamp_history.hpp"
 #include "app/files.hpp"
 #include "app_window.hpp"
+#include "core/hf_folder.hpp"
 
 namespace xlab::tests {
 namespace {
@@ -242,6 +243,33 @@ TEST_F(WindowTest, ADroppedTextBecomesARun) {
       << qPrintable(window_->banner().sentence());
   EXPECT_EQ(now().data->task, "text");
   EXPECT_TRUE(window_->stage().focus().hint.empty());
+}
+
+TEST_F(WindowTest, AModelFolderIsOpenedAndWritten) {
+  const QTemporaryDir folder;
+  ModelSpec spec;
+  spec.vocab_size = 12;
+  spec.embedding_dim = 16;
+  spec.large = LargeSpec{.num_heads = 2, .ffn_round_up_to_multiple_of = 8};
+  Model model(spec);
+  model.params().initialise(1);
+  const QString path = folder.filePath("model");
+  write_model_folder(model, path.toStdString());
+  for (const QString& named : {path, path + "/config.json"}) {
+    const auto run = now().run_id;
+    window_->open(named);
+    EXPECT_TRUE(QTest::qWaitFor([&] { return now().run_id != run; }, 10000))
+        << qPrintable(window_->banner().sentence());
+    EXPECT_EQ(now().data->task, "tokens");
+    EXPECT_EQ(now().model->name, "xLSTM-large, 1 block");
+  }
+  window_->stage().send(command::ExportFolder{folder.filePath("copy").toStdString()});
+  EXPECT_TRUE(
+      QTest::qWaitFor([&] { return QFile::exists(folder.filePath("copy/config.json")); }, 10000));
+  const auto run = now().run_id;
+  window_->open(folder.path());
+  EXPECT_TRUE(QTest::qWaitFor([&] { return !window_->banner().sentence().isEmpty(); }, 5000));
+  EXPECT_EQ(now().run_id, run);
 }
 
 TEST_F(WindowTest, AFileThatCannotBeOpenedIsToldInTheBanner) {

@@ -199,6 +199,8 @@ TEST_F(CommandLine, WrongArgumentsAreAnsweredInOneLine) {
       {with({"--spec", at("small.json"), "--model", at("")}), "--model brings its own"},
       {{"export", out}, "folder"},
       {{"export", at(""), at("")}, "another one"},
+      {{"train", "--resume", out, "--tokenizer", "bytes", "--out", out}, "leave --tokenizer away"},
+      {with({"--tokenizer", "bytes"}), "--tokenizer is for a text"},
       {{"train", "--text", at("text.txt"), "--out", at("text.txt")}, "overwritten"},
       {{"train", "--text", at("text.txt"), "--out", out, "--log", at("text.txt")}, "overwritten"},
       {with({"--spec", at("small.json"), "--log", at("small.json")}), "overwritten"},
@@ -500,6 +502,32 @@ TEST_F(CommandLine, PromptsTheModelCannotReadAreRefused) {
   expect_refusal({"generate", at("task.xlab"), "--prompt", "  "}, 1, "empty");
 }
 
+TEST_F(CommandLine, TextIsReadByOtherTokenizers) {
+  const std::string bpe = XLAB_TOKENIZERS "/neox.json";
+  for (const auto& [tokenizer, said] : {std::pair<std::string, std::string>{"bytes", "256 bytes"},
+                                        {"characters", "characters"},
+                                        {bpe, "byte-level BPE, 4023 tokens"}}) {
+    const Answer answer =
+        train("run.xlab", {"--text", at("text.txt"), "--tokenizer", tokenizer, "--steps", "3"});
+    EXPECT_EQ(answer.code, 0) << answer.err;
+    EXPECT_THAT(run({"info", at("run.xlab")}).out, HasSubstr(said));
+    const Answer resumed =
+        train("run.xlab", {"--resume", at("run.xlab"), "--text", at("text.txt"), "--steps", "1"});
+    EXPECT_EQ(resumed.code, 0) << resumed.err;
+    const Answer written = run({"generate", at("run.xlab"), "--prompt", "to be", "--tokens", "20"});
+    EXPECT_THAT(written.out, StartsWith("to be"));
+    if (tokenizer == "characters") continue;
+    const Answer other = run({"generate", at("run.xlab"), "--prompt", "日本 ë", "--tokens", "0"});
+    EXPECT_EQ(other.out, "日本 ë\n") << "any prompt can be read";
+  }
+  const auto with = [&](const std::string& tokenizer) {
+    return Arguments{"train", "--text", at("text.txt"), "--tokenizer", tokenizer, "--out", at("n")};
+  };
+  expect_refusal(with("words"), 1, "'words'");
+  expect_refusal(with(at("small.json")), 1, "has no 'vocab'");
+  expect_refusal(with(folder_.path()), 1, "has no tokenizer.json");
+}
+
 TEST_F(CommandLine, TextThatCannotBeWrittenIsNoSuccess) {
   train("run.xlab", {"--text", at("text.txt"), "--steps", "2"});
   const Answer answer = run({"generate", at("run.xlab"), "--prompt", "to be"}, "/dev/full");
@@ -595,7 +623,7 @@ TEST_F(CommandLine, AModelOfTheLargeFamilyGoesThereAndBack) {
   expect_refusal({"generate", at("folder"), "--prompt", "3 x"}, 1, "no token");
 
   // Trained on, it is the same model at first and another one later.
-  EXPECT_EQ(run({"train", "--model", at("folder"), "--text", at("text.txt"), "--steps", "1",
+  EXPECT_EQ(run({"train", "--model", at("folder"), "--text", at("text.txt"), "--steps", "3",
                  "--out", at("on.xlab")})
                 .code,
             0);

@@ -166,7 +166,7 @@ TEST_F(Engines, OpenATextAFileAndBytes) {
   put_file(folder_ / "text.txt", "to be or not to be, that is the question");
   const auto text = after(OpenText{folder_ / "text.txt"});
   EXPECT_EQ(text->data->title, "text.txt");
-  EXPECT_EQ(text->data->characters, 40);
+  EXPECT_EQ(text->data->length, 40);
   EXPECT_EQ(text->session.tokens.size(), 40u);
   EXPECT_TRUE(text->session.expected.empty());
 

@@ -368,6 +368,13 @@ TEST_F(ModelFolders, LayersThatDisagreeWithTheFirstOneAreRefused) {
   EXPECT_THAT(answer(), HasSubstr("'backbone.blocks.1.ffn.proj_up.weight' has shape (32, 8)"));
 }
 
+TEST_F(ModelFolders, AWidthBeyondReasonIsAMismatch) {
+  rewrite([](auto& tensors) {
+    tensors["backbone.blocks.0.ffn.proj_up.weight"] = Tensor::zeros({8000, 8}, DType::f32);
+  });
+  EXPECT_THAT(answer(), HasSubstr("'backbone.blocks.0.ffn.proj_up.weight' has shape (8000, 8)"));
+}
+
 TEST_F(ModelFolders, BrokenConfigurationsAreRefused) {
   for (const char* text : {"", "{", "[]", "7", R"({"model_type": "llama"})",
                            R"({"model_type": {}})", R"({"model_type": "xlstm", "num_heads": -1})",
@@ -464,6 +471,17 @@ TEST_F(ModelFolders, ASmallModelIsARun) {
   const auto back = load_run(temporary_ / "run.xlab");
   EXPECT_EQ(back->model->params().signature(), model_.params().signature());
   EXPECT_EQ(back->task->vocabulary(), run->task->vocabulary());
+}
+
+TEST(ModelFolder, DropoutOfAnEarlierTrainingDoesNotKeepItFromBeingRead) {
+  const TemporaryFolder temporary;
+  ModelSpec spec = small_mixed();
+  spec.dropout = 0.1;
+  write_model_folder(filled_model(spec, DType::f32), temporary.path());
+  EXPECT_EQ(open_folder_run(temporary.path())->model->spec().dropout, 0.1);
+  EXPECT_THAT(
+      complaint([&] { train_folder_run(make_task("parity"), std::nullopt, temporary.path()); }),
+      HasSubstr("dropout"));
 }
 
 TEST_F(ModelFolders, SomeModelsWantEveryPromptToBeginWithAToken) {

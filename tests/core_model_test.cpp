@@ -235,6 +235,50 @@ TEST(Model, RefusesTokensOutsideTheVocabulary) {
   EXPECT_THROW(logits_of(model, ids_of({-1}), {}, after), Error);
 }
 
+TEST(LargeModel, StartsByTheOfficialRecipe) {
+  ModelSpec spec = small_large();
+  spec.embedding_dim = 64;
+  spec.vocab_size = 100;
+  spec.large->num_heads = 4;
+  spec.large->use_bias = true;
+  Model model(spec);
+  model.params().initialise(1);
+  const double in = std::sqrt(2.0 / (5.0 * 64)), out = 2.0 / 2 / std::sqrt(64.0);
+  const auto U = static_cast<double>(large_feedforward_width(spec));
+  const std::map<std::string, double> spread = {
+      {"backbone.embeddings.weight", in},
+      {"lm_head.weight", in},
+      {"backbone.blocks.1.mlstm_layer.q.weight", in},
+      {"backbone.blocks.1.mlstm_layer.k.weight", in},
+      {"backbone.blocks.1.mlstm_layer.v.weight", in},
+      {"backbone.blocks.1.mlstm_layer.out_proj.weight", out},
+      {"backbone.blocks.1.ffn.proj_up.weight", in},
+      {"backbone.blocks.1.ffn.proj_down.weight", 2.0 / 2 / std::sqrt(U)}};
+  for (const ParamInfo& info : model.params().infos()) {
+    const std::vector<double> values =
+        to_doubles(model.params()[model.params().find(info.name)].value);
+    const double size = static_cast<double>(values.size());
+    if (const auto found = spread.find(info.name); found != spread.end()) {
+      double squares = 0.0;
+      for (const double x : values) squares += x * x;
+      EXPECT_NEAR(std::sqrt(squares / size), found->second, 0.1 * found->second) << info.name;
+    } else if (info.name.ends_with("igate_preact.bias")) {
+      EXPECT_EQ(values, std::vector<double>(4, -10.0));
+    } else if (info.name.ends_with("fgate_preact.bias")) {
+      EXPECT_EQ(values, (std::vector<double>{3, 4, 5, 6}));
+    } else if (info.name.find("blocks.0") == std::string::npos) {
+      const bool norm = info.name.find("norm") != std::string::npos;
+      EXPECT_EQ(values,
+                std::vector<double>(
+                    values.size(),
+                    norm && info.shape.rank() == 1 && info.name.ends_with("weight") ? 1.0 : 0.0))
+          << info.name;
+    }
+    const bool decays = info.shape.rank() == 2 && info.name != "backbone.embeddings.weight";
+    EXPECT_EQ(info.decays, decays) << info.name;
+  }
+}
+
 // ---- recordings ---------------------------------------------------------------------------------
 
 /// The paths that core/trace.hpp lists for a block, with the width of each value.

@@ -39,9 +39,17 @@ std::string complaint(Body&& body) {
   return "nothing to complain about";
 }
 
+const std::filesystem::path kTokenizers = XLAB_TOKENIZER_GOLDEN_DEFAULT;
+
 std::unique_ptr<Task> task_of(const std::string& name, const std::string& text = "hello world") {
-  if (name != "text") return make_task(name);
-  return make_text_task(text_from_bytes(std::as_bytes(std::span(text)), "some text.txt"));
+  std::shared_ptr<const Tokenizer> tokenizer;  // of a text: none for its own characters
+  if (name == "bytes") tokenizer = byte_tokenizer();
+  if (name == "bpe") tokenizer = tokenizer_named(kTokenizers / "neox.json");
+  if (name == "characters")
+    tokenizer = character_tokenizer({" ", "d", "e", "h", "l", "o", "r", "w", "z"});
+  if (name != "text" && !tokenizer) return make_task(name);
+  return make_text_task(
+      text_from_bytes(std::as_bytes(std::span(text)), "some text.txt", tokenizer));
 }
 
 /// A small run that has been trained and edited, so that nothing in it is as it is by default.
@@ -77,6 +85,7 @@ void expect_same(const Run& a, const Run& b) {
   ASSERT_EQ(a.task->text() != nullptr, b.task->text() != nullptr);
   if (a.task->text()) {
     EXPECT_EQ(a.task->text()->ids, b.task->text()->ids);
+    EXPECT_EQ(a.task->tokenizer()->to_json(), b.task->tokenizer()->to_json());
   }
   EXPECT_EQ(a.session->tokens(), b.session->tokens());
   EXPECT_EQ(a.session->clamps(), b.session->clamps());
@@ -98,7 +107,7 @@ class Runs : public testing::Test {
 };
 
 TEST_F(Runs, EverythingComesBack) {
-  for (const char* task : {"recall", "parity", "copy", "text"}) {
+  for (const char* task : {"recall", "parity", "copy", "text", "bytes", "bpe", "characters"}) {
     SCOPED_TRACE(task);
     const auto run = used_run(task);
     save_run(*run, path_);
@@ -138,6 +147,61 @@ TEST_F(Runs, TextsOfEveryKindComeBack) {
   }
 }
 
+TEST_F(Runs, TokenizersComeWithTheRun) {
+  const std::string binary("\0\xff\xfe no text \xc3", 13);
+  const auto bytes = make_run(task_of("bytes", binary));
+  save_run(*bytes, path_);
+  const auto loaded = load_run(path_);
+  expect_same(*bytes, *loaded);
+  EXPECT_EQ(data_card(*loaded)->unit, "bytes");
+  EXPECT_EQ(model_card(*loaded)->vocabulary[0xff], "\xff");
+
+  const auto run = make_run(task_of("bpe"));
+  const SpecialTokens special = {.bos = 0, .eos = 0, .pad = 1};
+  run->task = make_text_task(text_from_tokens(
+      {5, 6, 7}, "t",
+      tokenizer_from_json(bytes_of_file(kTokenizers / "neox.json"), "neox.json", special)));
+  save_run(*run, path_);
+  const auto again = load_run(path_);
+  EXPECT_EQ(again->task->tokenizer()->special_tokens().bos, 0);
+  EXPECT_EQ(again->task->tokenizer()->special_tokens().unk, -1);
+  EXPECT_EQ(again->task->tokenizer()->special_tokens().pad, 1);
+  EXPECT_EQ(data_card(*again)->unit, "tokens");
+  const std::string prompt = "hello wörld 日";
+  EXPECT_EQ(again->task->decode(again->task->encode(prompt)), prompt);
+}
+
+TEST_F(Runs, DamagedTokenizersAreRefused) {
+  const auto run = make_run(task_of("bpe"));
+  save_run(*run, path_);
+  const SafetensorsFile file = read_safetensors(path_);
+  const auto without = [&](const std::string& name) {
+    std::vector<StoredTensor> tensors;
+    for (const StoredTensor& tensor : file.tensors())
+      if (tensor.name != name) tensors.push_back(tensor);
+    return tensors;
+  };
+  const auto said = [&](std::vector<StoredTensor> tensors, const Metadata& metadata) {
+    write_safetensors(folder_ / "wrong.xlab", std::move(tensors), metadata);
+    return complaint([&] { load_run(folder_ / "wrong.xlab"); });
+  };
+  EXPECT_EQ(said(without(""), file.metadata()), "nothing to complain about");
+  EXPECT_THAT(said(without("d/tokenizer"), file.metadata()), HasSubstr("d/tokenizer"));
+  EXPECT_THAT(said(without("d/tokens"), file.metadata()), HasSubstr("d/tokens"));
+  auto tensors = without("d/tokens");
+  tensors.push_back(stored<std::int32_t>("d/tokens", {2}, {0, 4023}));
+  EXPECT_THAT(said(tensors, file.metadata()), HasSubstr("holds the token 4023"));
+  tensors = without("d/tokenizer");
+  tensors.push_back(stored<std::uint8_t>("d/tokenizer", {2}, {'{', '}'}));
+  EXPECT_THAT(said(tensors, file.metadata()), HasSubstr("the file has no 'model'"));
+  json description = json::parse(file.metadata().at("xlab"));
+  description["tokenizer"]["bos"] = 9999;
+  EXPECT_THAT(said(without(""), {{"xlab", description.dump()}}), HasSubstr("special token 9999"));
+  description["tokenizer"] = {{"kind", "words"}};
+  EXPECT_THAT(said(without("d/tokenizer"), {{"xlab", description.dump()}}),
+              HasSubstr("of the kind 'words'"));
+}
+
 TEST_F(Runs, NamesThatAreNoUtf8ComeBackReadable) {
   const std::string text = "hello";
   const auto run = make_run(
@@ -171,7 +235,7 @@ TEST_F(Runs, CardsSayWhatARunIs) {
   const auto data = data_card(*run);
   EXPECT_EQ(data->task, "text");
   EXPECT_EQ(data->title, "some text.txt");
-  EXPECT_EQ(data->characters, 11);
+  EXPECT_EQ(data->length, 11);
   EXPECT_EQ(data->examples.size(), 10u);
 }
 

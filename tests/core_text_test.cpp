@@ -134,6 +134,31 @@ TEST(Text, FilesAreRead) {
   refuses(path, "it is larger than 256 MiB");
 }
 
+TEST(Text, AnotherTokenizerMayReadIt) {
+  const std::string binary = "\xef\xbb\xbf\0\xff"s;
+  const TextData bytes =
+      text_from_bytes(std::as_bytes(std::span(binary)), "data.bin", byte_tokenizer());
+  EXPECT_THAT(bytes.ids, ElementsAre(0xef, 0xbb, 0xbf, 0, 0xff)) << "every byte of any file";
+  EXPECT_EQ(bytes.vocabulary.size(), 256u);
+  EXPECT_EQ(bytes.vocabulary['a'], "a");
+
+  const auto bpe =
+      tokenizer_named(std::filesystem::path(XLAB_TOKENIZER_GOLDEN_DEFAULT) / "neox.json");
+  const std::string story = "\xef\xbb\xbfOnce upon a time — 日本\n";
+  const TextData tokens = text_from_bytes(std::as_bytes(std::span(story)), "story.txt", bpe);
+  EXPECT_EQ(bpe->decode(tokens.ids), story.substr(3)) << "without the byte order mark";
+  EXPECT_EQ(tokens.vocabulary[static_cast<std::size_t>(tokens.ids[0])], bpe->bytes(tokens.ids[0]));
+  const auto refuses = [&](const std::string& text, const std::string& why) {
+    EXPECT_THAT(
+        message_of([&] { text_from_bytes(std::as_bytes(std::span(text)), "notes.txt", bpe); }),
+        AllOf(HasSubstr("'notes.txt'"), HasSubstr(why)));
+  };
+  refuses("caf\xe9 au lait", "position 3 (0xE9)");
+  refuses("abc\0def"s, "zero byte at position 3");
+  refuses("", "has 0 tokens, too few");
+  refuses("a", "has 1 token, too few");
+}
+
 TEST(Text, UnknownCharactersAreNamed) {
   const TextData data = text_of("hello");
   const auto encode = [&](const std::string& text) {

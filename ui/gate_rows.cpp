@@ -55,6 +55,20 @@ std::vector<GateRow> mlstm_rows() {
   };
 }
 
+/// The large family's mLSTM: another output gate.
+std::vector<GateRow> large_rows() {
+  std::vector<GateRow> rows = mlstm_rows();
+  for (GateRow& row : rows) {
+    if (row.gate != 'o') continue;
+    row.titles = {"output gate: σ(o) of all units, pre-activation o and σ(o) of one",
+                  "output gate: pre-activation o, σ(o)", "output gate: o, σ(o)", "output gate"};
+    row.lanes = {strip_of("output_gate", 'o', "units", LaneRange::unit, MapName::unit),
+                 draggable("output_gate_pre", 'o', "o", true),
+                 curve_of("output_gate", 'o', "σ(o)", LaneRange::unit, true)};
+  }
+  return rows;
+}
+
 std::vector<GateRow> slstm_rows() {
   return {
       {'i',
@@ -102,9 +116,12 @@ std::vector<GateRow> slstm_rows() {
 
 }  // namespace
 
-const std::vector<GateRow>& gate_rows(const std::string& kind) {
-  static const std::vector<GateRow> mlstm = mlstm_rows(), slstm = slstm_rows(), none;
-  return kind == "mlstm" ? mlstm : kind == "slstm" ? slstm : none;
+const std::vector<GateRow>& gate_rows(const BlockCard& block) {
+  static const std::vector<GateRow> mlstm = mlstm_rows(), large = large_rows(),
+                                    slstm = slstm_rows(), none;
+  if (block.kind == "slstm") return slstm;
+  if (block.kind != "mlstm") return none;
+  return block.prefix.ends_with("mlstm_large") ? large : mlstm;
 }
 
 }  // namespace xlab::ui

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/snapshot.hpp"
 #include "ui/colour.hpp"
 
 namespace xlab::ui {
@@ -42,7 +43,7 @@ struct GateRow {
   std::vector<Lane> lanes;
 };
 
-/// The rows of a cell, "mlstm" or "slstm"; empty for anything else.
-const std::vector<GateRow>& gate_rows(const std::string& kind);
+/// The rows of a block's cell; empty for a kind that is not known.
+const std::vector<GateRow>& gate_rows(const BlockCard& block);
 
 }  // namespace xlab::ui

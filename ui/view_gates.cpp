@@ -98,7 +98,7 @@ class GatesView : public View {
     header(scene, painter, rest.cut_top(painter.line_height() + painter.px(4)));
     rest.cut_top(painter.px(4));
     block = focused_block(scene.snapshot, scene.focus);
-    const std::vector<GateRow>& rows = gate_rows(block->kind);
+    const std::vector<GateRow>& rows = gate_rows(*block);
     const Trace* trace = scene.snapshot.trace.get();
     if (!trace || trace->length() == 0) {
       say(painter, rest,
@@ -993,7 +993,7 @@ Table GatesView::table(const Scene& scene) const {
   table.columns = {"step", "token", "head", "unit"};
   if (!block || !trace) return table;
   std::vector<std::string> names;
-  for (const GateRow& row : gate_rows(block->kind)) {
+  for (const GateRow& row : gate_rows(*block)) {
     for (const Lane& lane : row.lanes) {
       for (const LaneCurve& curve : lane.curves) {
         if (std::find(names.begin(), names.end(), curve.value) == names.end()) {
