@@ -24,6 +24,19 @@ Tensor like(const Tensor& x) {
   return Tensor::empty(x.shape(), x.dtype(), x.device());
 }
 
+/// The forget gate before stabilisation.
+Tensor plain_forget_gate(kernels::ForgetGate gate, const Tensor& f) {
+  const Tensor out = like(f);
+  if (gate == kernels::ForgetGate::sigmoid) {
+    kernels::activation_forward(kernels::Activation::sigmoid, f, out);
+  } else {
+    visit_float(f, [&]<typename T>(T) {
+      for (std::int64_t j = 0; j < f.elements(); ++j) out.data<T>()[j] = std::exp(f.data<T>()[j]);
+    });
+  }
+  return out;
+}
+
 }  // namespace
 
 Var linear(Tape& tape, Var x, const Param& w, const Param& b) {
@@ -194,8 +207,7 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
     kernels::mlstm_forward(options, args);
   }
   if (tape.observed()) {
-    Tensor forget_sigmoid = like(args.f);
-    kernels::activation_forward(kernels::Activation::sigmoid, args.f, forget_sigmoid);
+    const Tensor forget_sigmoid = plain_forget_gate(options.forget_gate, args.f);
     tape.record("input_gate", args.record.input_gate, heads);
     tape.record("forget_gate", args.record.forget_gate, heads);
     tape.record("forget_gate_sigmoid", forget_sigmoid, heads);
@@ -305,7 +317,8 @@ Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, c
       tape.record(kSlstmPre[static_cast<std::size_t>(gate)], pre.slice(gate, gate + 1), heads);
     tape.record("input_gate", args.record.input_gate, heads);
     tape.record("forget_gate", args.record.forget_gate, heads);
-    tape.record("forget_gate_sigmoid", squashed(1, kernels::Activation::sigmoid), heads);
+    tape.record("forget_gate_sigmoid", plain_forget_gate(options.forget_gate, pre.slice(1, 2)),
+                heads);
     tape.record("cell_input", squashed(2, kernels::Activation::tanh), heads);
     tape.record("output_gate", squashed(3, kernels::Activation::sigmoid), heads);
     tape.record("c", args.record.c, heads);

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "core/cell.hpp"
 #include "core/checkpoint.hpp"
 #include "core/load_parameters.hpp"
 #include "kernels/mlstm_chunkwise.hpp"
@@ -346,24 +347,27 @@ class Selfcheck {
     Difference outputs, gradients;
     for (const BlockCard& card : cards) {
       stop_if_cancelled();
+      // Only the scan computes in other number formats.
+      kernels::MlstmOptions cell = mlstm_options(card.variant);
+      cell.format = kernels::NumberFormat::native;
       const std::int64_t own = kernels::mlstm_chunk_length(card.key_dim, card.value_dim);
       const std::int64_t chunk = own > 0 && own < T ? own : kChunk;
       {
         const MlstmInputs in(trace_, card.prefix, DType::f32);
         const Tensor attention = Tensor::zeros({1, card.heads, T, T}, DType::f32);
-        const Tensor h = by_attention(cell_, in, {}, attention).h;
+        const Tensor h = by_attention(cell, in, {}, attention).h;
         const Tensor parts = parts_of(attention, in.v);
         const auto compare = [&](const char* form, const Tensor& other) {
           outputs.take(difference(fmt::format("{}, {} form", card.prefix, form), other, h, parts,
                                   options_.damage));
         };
-        compare("recurrent", by_recurrence(cell_, in, {}, 0).h);
-        compare("chunkwise", by_recurrence(cell_, in, {}, chunk).h);
+        compare("recurrent", by_recurrence(cell, in, {}, 0).h);
+        compare("chunkwise", by_recurrence(cell, in, {}, chunk).h);
       }
       const MlstmInputs in(trace_, card.prefix, DType::f64);
       const Tensor dh = Tensor::empty(in.v.shape(), DType::f64);
       kernels::fill_uniform(dh, -1.0, 1.0, options_.seed, 0xd);
-      const MlstmResults wanted = by_attention(cell_, in, dh, {});
+      const MlstmResults wanted = by_attention(cell, in, dh, {});
       const auto compare = [&](const char* form, const MlstmResults& seen) {
         const std::pair<const char*, std::pair<Tensor, Tensor>> pairs[] = {
             {"dq", {seen.dq, wanted.dq}},
@@ -379,8 +383,8 @@ class Selfcheck {
               largest(pair.second) > largest(measure) ? pair.second : measure, options_.damage));
         }
       };
-      compare("recurrent", by_recurrence(cell_, in, dh, 0));
-      compare("chunkwise", by_recurrence(cell_, in, dh, chunk));
+      compare("recurrent", by_recurrence(cell, in, dh, 0));
+      compare("chunkwise", by_recurrence(cell, in, dh, chunk));
     }
     const std::string count = cards.size() == 1
                                   ? "the mLSTM block"
@@ -393,20 +397,22 @@ class Selfcheck {
 
   void stabilizer() {
     Difference found;
-    kernels::MlstmOptions exact = cell_, plain;
-    // eps is added after stabilisation: without it h does not depend on the stabilizer.
-    exact.eps = 0.0;
-    plain = exact;
-    plain.stabilizer = false;
     for (const BlockCard& card : blocks("mlstm")) {
+      // Neither eps, which is added after stabilisation, nor a floor that forgets the stabilizer:
+      // then h does not depend on it.
+      const kernels::ForgetGate gate = mlstm_options(card.variant).forget_gate;
+      const kernels::MlstmOptions exact{.eps = 0.0, .forget_gate = gate},
+          plain{.eps = 0.0, .forget_gate = gate, .stabilizer = false};
       const MlstmInputs in(trace_, card.prefix, DType::f64);
       const Tensor h = by_recurrence(exact, in, {}, 0).h;
       found.take(difference(card.prefix, by_recurrence(plain, in, {}, 0).h, h, h, options_.damage));
     }
     for (const BlockCard& card : blocks("slstm")) {
-      const Tensor y = slstm_output({}, trace_, card.prefix);
-      found.take(difference(card.prefix, slstm_output({.stabilizer = false}, trace_, card.prefix),
-                            y, y, options_.damage));
+      const kernels::ForgetGate gate = slstm_options(card.variant).forget_gate;
+      const Tensor y = slstm_output({.forget_gate = gate}, trace_, card.prefix);
+      const kernels::SlstmOptions plain{.forget_gate = gate, .stabilizer = false};
+      found.take(
+          difference(card.prefix, slstm_output(plain, trace_, card.prefix), y, y, options_.damage));
     }
     report(
         "Stabilised = plain", found, 1e-9,
@@ -442,13 +448,18 @@ class Selfcheck {
 
   void weights() {
     const Params& params = model_.params();
-    if (static_cast<double>(params.values().bytes()) > kMostBytesWritten) return;
+    if (static_cast<double>(params.elements()) * size_of(params.dtype()) > kMostBytesWritten)
+      return;
     const TemporaryFolder folder;
     std::vector<StoredTensor> tensors;
     for (const ParamInfo& info : params.infos())
       tensors.push_back(stored(info.name, params[params.find(info.name)].value));
     write_safetensors(folder / "weights.safetensors", std::move(tensors));
-    Model copy(model_.spec(), params.dtype());
+    std::vector<DType> types;
+    for (std::size_t p = 0; p < params.infos().size(); ++p)
+      types.push_back(params[static_cast<int>(p)].value.dtype());
+    Model copy =
+        params.trainable() ? Model(model_.spec(), params.dtype()) : Model(model_.spec(), types);
     load_parameters(copy, read_safetensors(folder / "weights.safetensors"), "");
     State ignored;
     report("Weights saved and read back",
@@ -457,8 +468,12 @@ class Selfcheck {
            0.0, "Logits of this model and of one made from a file of its weights");
   }
 
-  /// Logits and the gradients of all weights.
+  /// Logits and the gradients of all weights; logits alone of a model that is only read.
   std::vector<Tensor> pass(const Tensor& dlogits) const {
+    if (!model_.params().trainable()) {
+      const Tensor logits = whole();
+      return {logits, logits};
+    }
     const Params params = model_.params().with_own_gradients();
     Tape tape(Tape::Mode::gradient, nullptr, options_.cancel);
     State after;
@@ -479,8 +494,10 @@ class Selfcheck {
     });
     Difference found = difference("the logits", one[0], many[0], many[0], options_.damage);
     found.take(difference("the gradients", one[1], many[1], many[1], options_.damage));
-    report("One thread = all threads", found, 0.0,
-           fmt::format("Logits and gradients of all weights, on one thread and on {}", threads()));
+    report(
+        "One thread = all threads", found, 0.0,
+        fmt::format("Logits{}, on one thread and on {}",
+                    model_.params().trainable() ? " and gradients of all weights" : "", threads()));
   }
 
   static double largest(const Tensor& x) {
@@ -497,7 +514,6 @@ class Selfcheck {
   const Model& model_;
   const SelfcheckOptions& options_;
   std::vector<int> tokens_;
-  kernels::MlstmOptions cell_;
   Tensor logits_, watched_;
   std::vector<TokenTrace> trace_;
   std::vector<Check> checks_;

@@ -208,8 +208,8 @@ struct ForwardSpace {
 /// Pre-activations of one step: wx + R y + b. Short calls read R as it lies; for long ones it pays
 /// to turn it once, so that all outputs of an input are side by side.
 template <typename T>
-void mix(const SlstmForward& args, const Sizes& z, const Piece& p, std::int64_t t, bool turned,
-         ForwardSpace<T>& space) {
+void mix(const SlstmOptions& options, const SlstmForward& args, const Sizes& z, const Piece& p,
+         std::int64_t t, bool turned, ForwardSpace<T>& space) {
   const T* r = args.r.data<T>() + p.head * kGates * z.D * z.D;
   for (int gate = 0; gate < kGates; ++gate) {
     const Lines<T> wx = units<T>(args.wx, z, p, t, gate);
@@ -236,6 +236,12 @@ void mix(const SlstmForward& args, const Sizes& z, const Piece& p, std::int64_t 
           const T mixed = dot(r + (gate * z.D + d) * z.D, y + row * z.D, z.D);
           out[row * z.D + d] = wx.at(row)[d] + (b[d] + mixed);
         }
+      }
+    }
+    if (options.gate_soft_cap > 0.0 && gate < 2) {
+      const T cap = static_cast<T>(options.gate_soft_cap);
+      for (std::int64_t at = 0; at < p.rows * z.D; at += kLanes<T>) {
+        space.pre[gate].set(at, cap * tanh_of<T>(space.pre[gate].get(at) / cap));
       }
     }
     const Lines<T> clamp = units<T>(args.clamp, z, p, t, gate);
@@ -272,7 +278,7 @@ void forward_piece(const SlstmOptions& options, const SlstmForward& args, const 
   }
 
   for (std::int64_t t = 0; t < z.T; ++t) {
-    mix(args, z, p, t, turned, space);
+    mix(options, args, z, p, t, turned, space);
     for (std::int64_t at = 0; at < p.rows * z.D; at += kLanes<T>) {
       const OpenGates<T> gates(options, space.pre[0].get(at), space.pre[1].get(at), space.m.get(at),
                                space.n.get(at));
@@ -346,6 +352,9 @@ void backward_piece(const SlstmOptions& options, const SlstmBackward& args, cons
   space.c_prev.read(units<T>(saved.c, z, p, z.T - 1), p.rows);
   space.n_prev.read(units<T>(saved.n, z, p, z.T - 1), p.rows);
 
+  // The slope of cap * tanh(x / cap) is 1 - (its value / cap)^2.
+  const double cap = options.gate_soft_cap;
+  const T inverse_cap = cap > 0.0 ? static_cast<T>(1.0 / cap) : T(0);
   std::int64_t kept = 0;  // lines in space.dpre
   for (std::int64_t t = z.T - 1; t >= 0; --t) {
     space.c.swap(space.c_prev);
@@ -379,8 +388,10 @@ void backward_piece(const SlstmOptions& options, const SlstmBackward& args, cons
       const Lanes<T> dy_total = space.dy.get(at);
       const Lanes<T> dc = space.dc.get(at) + dy_total * read;
       const Lanes<T> dn = space.dn.get(at) - dy_total * y * inverse;
-      space.pre[0].set(at, gates.input_gate * (dc * value + dn));
-      space.pre[1].set(at, gates.forget_gate * (dc * c_prev + dn * n_prev) * gates.forget_slope);
+      const Lanes<T> i = space.pre[0].get(at) * inverse_cap, f = space.pre[1].get(at) * inverse_cap;
+      space.pre[0].set(at, gates.input_gate * (dc * value + dn) * (T(1) - i * i));
+      space.pre[1].set(at, gates.forget_gate * (dc * c_prev + dn * n_prev) *
+                               (gates.forget_slope * (T(1) - f * f)));
       space.pre[2].set(at, dc * gates.input_gate * (T(1) - value * value));
       space.pre[3].set(at, dy_total * y * output.complement());
       space.dc.set(at, gates.forget_gate * dc);

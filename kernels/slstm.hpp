@@ -1,7 +1,7 @@
 // sLSTM: scalar memory with memory mixing, as a scan (Beck et al. 2024, eqs. 8-18).
 //
 // Per unit, with y_{t-1} of the units of the same head:
-//   (i, f, z, o)_t = wx_t + R y_{t-1} + b
+//   (i, f, z, o)_t = wx_t + R y_{t-1} + b, i and f softly capped if wanted
 //   a_t = log_forget_t + m_{t-1}, log_forget = log sigmoid(f), or f itself
 //   m_t = i_t where n_{t-1} = 0 (the first step), else max(i_t, a_t); 0 without the stabilizer
 //   input_gate_t = exp(i_t - m_t)     forget_gate_t = exp(a_t - m_t), 0 where n_{t-1} = 0
@@ -25,12 +25,14 @@ struct SlstmState {
 struct SlstmOptions {
   ForgetGate forget_gate = ForgetGate::sigmoid;
   bool stabilizer = true;  ///< without it m_t = 0: gates are exp(i) and sigmoid(f) or exp(f)
+  /// Input and forget gate become cap * tanh(pre / cap) before anything else; 0: as they are.
+  double gate_soft_cap = 0.0;
   NumberFormat format = NumberFormat::native;  ///< of the arithmetic
 };
 
 /// Optional recordings; whatever is undefined is not recorded. All (B, T, H, D) unless noted.
 struct SlstmRecord {
-  Tensor pre;  ///< full pre-activations wx + R y + b after clamping (B, T, 4, H*D)
+  Tensor pre;  ///< full pre-activations wx + R y + b after capping and clamping (B, T, 4, H*D)
   Tensor input_gate, forget_gate;
   Tensor c, n, m;
 };

@@ -23,6 +23,7 @@ class PlainHead {
         H_(args.y.extent(2)),
         D_(args.y.extent(3)),
         head_(head),
+        cap_(static_cast<N>(options.gate_soft_cap)),
         r_(taken<N>(args.r, head * kGates * D_ * D_, kGates * D_ * D_)) {
     for (int gate = 0; gate < kGates; ++gate) b_[at(gate)] = taken<N>(args.b, bias(gate), D_);
   }
@@ -76,6 +77,12 @@ class PlainHead {
         d[0][u] = step.input_gate[u] * (dc[u] * z + dn[u]);
         d[1][u] = step.forget_gate[u] * (dc[u] * c[at(t)][u] + dn[u] * n[at(t)][u]) *
                   forget_slope_in(options_.forget_gate, step.pre[1][u]);
+        if (cap_ > N(0)) {
+          for (const std::size_t gate : {0, 1}) {
+            const N share = step.pre[gate][u] / cap_;
+            d[gate][u] *= N(1) - share * share;
+          }
+        }
         d[2][u] = dc[u] * step.input_gate[u] * (N(1) - z * z);
         d[3][u] = dy_t * y[at(t) + 1][u] * (N(1) - o);
         dc[u] *= step.forget_gate[u];
@@ -143,6 +150,7 @@ class PlainHead {
         for (std::size_t from = 0; from < pre.size(); ++from)
           mixed += r_[(at(gate) * at(D_) + u) * at(D_) + from] * y_[from];
         pre[u] += b_[at(gate)][u] + mixed;
+        if (cap_ > N(0) && gate < 2) pre[u] = cap_ * tanh_in(pre[u] / cap_);
         if (!clamp.empty() && !Eigen::numext::isnan(clamp[u])) pre[u] = clamp[u];
       }
     }
@@ -163,6 +171,7 @@ class PlainHead {
   const SlstmOptions& options_;
   const SlstmForward& args_;
   std::int64_t T_, H_, D_, head_, sequence_ = 0;
+  N cap_;
   std::vector<N> r_;
   std::array<std::vector<N>, kGates> b_;
   std::vector<N> y_, c_, n_, m_;

@@ -44,6 +44,9 @@ std::string variant_of(const Options& options) {
   if (options.forget_gate == kernels::ForgetGate::exponential) name += " exp forget gate";
   if (!options.stabilizer) name += " plain";
   if (options.format == kernels::NumberFormat::fp64) name += " in fp64";
+  if constexpr (std::is_same_v<Options, kernels::SlstmOptions>) {
+    if (options.gate_soft_cap > 0.0) name += " capped";
+  }
   if constexpr (std::is_same_v<Options, kernels::MlstmOptions>) {
     if (options.floor == kernels::DenominatorFloor::one) name += " floor 1";
   }
@@ -302,6 +305,10 @@ std::vector<Case> cell_cases() {
       slstm_case({8, 3, 1, 32}, {}),
       slstm_case({2, 9, 2, 4}, {}, {.forget_gate = exponential}),
       slstm_case({2, 6, 2, 3}, {.begin = Begin::any, .last = true}, {.forget_gate = exponential}),
+      slstm_case({2, 9, 2, 4}, {}, {.gate_soft_cap = 1.5}),
+      slstm_case({2, 8, 2, 3}, {.last = true, .clamp = true}, {.gate_soft_cap = 1.5}),
+      slstm_case({2, 8, 2, 3}, {.last = true, .clamp = true},
+                 {.gate_soft_cap = 1.5, .format = kernels::NumberFormat::fp64}),
       slstm_case({2, 9, 2, 4}, {}, {.stabilizer = false}),
       slstm_case({3, 4, 2, 3}, {.begin = Begin::any, .last = true, .clamp = true},
                  {.format = kernels::NumberFormat::fp64}),
