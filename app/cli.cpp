@@ -1,5 +1,5 @@
-// The command line: train, generate, logits, export, signature, info. Links neither Qt nor Dear
-// ImGui.
+// The command line: train, generate, logits, selfcheck, export, signature, info. Links neither Qt
+// nor Dear ImGui.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -19,6 +19,7 @@
 #include "core/folder_run.hpp"
 #include "core/run.hpp"
 #include "core/sampler.hpp"
+#include "core/selfcheck.hpp"
 #include "core/stepper.hpp"
 #include "core/tokenizer.hpp"
 #include "core/utf8.hpp"
@@ -316,6 +317,38 @@ int generate(GenerateArguments args) {
   return 0;
 }
 
+struct SelfcheckArguments {
+  std::string run;
+  SelfcheckOptions options;
+  int threads = 0;
+};
+
+/// A relative difference in a column of a table.
+std::string difference_text(double x) {
+  return std::isnan(x) ? "no number" : x == 0.0 ? "0" : fmt::format("{:.1e}", x);
+}
+
+int check_model(SelfcheckArguments& args) {
+  set_threads(args.threads);
+  // One core still has two threads to compare.
+  if (threads() == 1) set_threads(2);
+  const std::unique_ptr<Run> run = open_run(args.run);
+  fmt::print("{:<34} {:>10} {:>10}\n", "check", "largest", "allowed");
+  bool passed = true;
+  args.options.done = [&](const Check& row) {
+    passed = passed && row.passed;
+    fmt::print("{:<34} {:>10} {:>10}  {}\n", row.name, difference_text(row.largest),
+               row.limit == 0.0 ? "same bits" : difference_text(row.limit),
+               row.passed ? "ok" : "FAILED");
+    if (!row.passed) fmt::print("  {}\n", row.sentence);
+    std::fflush(stdout);
+  };
+  const std::size_t rows = selfcheck(*run->model, args.options).size();
+  fmt::print("{}\n", passed ? fmt::format("All {} checks passed.", rows)
+                            : "The model does not agree with itself.");
+  return passed ? 0 : 1;
+}
+
 struct LogitsArguments {
   std::string model, prompt, out;
   std::vector<int> ids;
@@ -421,7 +454,8 @@ int info(const std::string& path) {
 
 int run_command_line(int argc, char** argv) {
   CLI::App app{
-      "xLSTM Lab on the command line: train a small xLSTM, let it write, look into files."};
+      "xLSTM Lab on the command line: train a small xLSTM, let it write, check it, look into "
+      "files."};
   app.name("xlstm");
   app.require_subcommand(1);
   app.set_version_flag("--version", kVersion);
@@ -473,6 +507,18 @@ int run_command_line(int argc, char** argv) {
   generate_command->add_option("--threads", g.threads, "Threads to use (default 1)")
       ->check(CLI::Range(0, 256));
 
+  SelfcheckArguments c;
+  CLI::App* selfcheck_command = app.add_subcommand(
+      "selfcheck", "Compare what a model computes in different ways; exit code 1 if any differs");
+  selfcheck_command->add_option("run", c.run, "Run (*.xlab) or model folder")->required();
+  selfcheck_command->add_option("--seed", c.options.seed, "Seed of the tokens it reads (default 1)")
+      ->check(CLI::NonNegativeNumber);
+  selfcheck_command->add_option("--threads", c.threads, "Threads to use (default: one per core)")
+      ->check(CLI::Range(0, 256));
+  selfcheck_command->add_option(
+      "--damage", c.options.damage,
+      "Put one number of every comparison off by this share, to see the checks fail");
+
   LogitsArguments l;
   CLI::App* logits_command =
       app.add_subcommand("logits", "Write what a model expects after each token of a sequence");
@@ -511,6 +557,7 @@ int run_command_line(int argc, char** argv) {
   try {
     if (*train_command) return train(t);
     if (*generate_command) return generate(g);
+    if (*selfcheck_command) return check_model(c);
     if (*logits_command) return logits(l);
     if (*export_command) return export_folder(e);
     if (*signature_command) return signature(signature_path);

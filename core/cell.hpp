@@ -9,6 +9,8 @@
 #include "core/spec.hpp"
 #include "core/state.hpp"
 #include "core/tape.hpp"
+#include "kernels/mlstm.hpp"
+#include "kernels/slstm.hpp"
 
 namespace xlab {
 
@@ -36,6 +38,10 @@ std::unique_ptr<Cell> make_cell(const ModelSpec& spec, const BlockPlace& place, 
 /// Whether weight decay applies: the name holds "weight" and not "norm"; the token embedding only
 /// when the specification says so.
 bool decays(const ModelSpec& spec, const std::string& name);
+
+/// What a variant means to the kernels. Queries and keys enter them scaled already.
+kernels::MlstmOptions mlstm_options(const CellVariant& variant);
+kernels::SlstmOptions slstm_options(const CellVariant& variant);
 
 std::unique_ptr<Cell> make_mlstm_cell(const ModelSpec& spec, const BlockPlace& place,
                                       Params& params);

@@ -54,25 +54,29 @@ class LargeCell : public Cell {
       return ops::linear(tape, in, at(l.weight), at(l.bias));
     };
     const auto gate = [&](const char* name, const Linear& l) {
-      return tape.tap(name, ops::soft_cap(tape, linear(l, x), spec_.gate_soft_cap),
+      return tape.tap(name, ops::soft_cap(tape, linear(l, x), spec_.variant.gate_soft_cap),
                       spec_.num_heads);
     };
     const int heads = spec_.num_heads;
 
-    // Keys enter the memory as they are: what is scaled is the query.
-    const double query_scale = 1.0 / std::sqrt(static_cast<double>(keys_ / heads));
-    const Var q = tape.tap("q", ops::scale(tape, linear(q_, x), query_scale), heads);
-    const Var k = tape.tap("k", linear(k_, x), heads);
+    // Usually keys enter the memory as they are: what is scaled is the query.
+    const double root = 1.0 / std::sqrt(static_cast<double>(keys_ / heads));
+    const bool keys_scaled = spec_.variant.scale == "keys";
+    const auto address = [&](const char* name, const Linear& l, bool scaled) {
+      const Var y = linear(l, x);
+      return tape.tap(name, scaled ? ops::scale(tape, y, root) : y, heads);
+    };
+    const Var q = address("q", q_, !keys_scaled);
+    const Var k = address("k", k_, keys_scaled);
     const Var v = tape.tap("v", linear(v_, x), heads);
     const Var o = tape.tap("output_gate_pre", linear(o_, x), heads);
     const Var i = gate("input_gate_pre", i_);
     const Var f = gate("forget_gate_pre", f_);
 
     kernels::MlstmState initial{before.get("C"), before.get("n"), before.get("m")}, last;
-    const Var h = tape.tap("h",
-                           ops::mlstm(tape, {.query_scale = 1.0, .eps = spec_.eps}, heads, q, k, v,
-                                      i, f, initial, last),
-                           heads);
+    const Var h = tape.tap(
+        "h", ops::mlstm(tape, mlstm_options(spec_.variant), heads, q, k, v, i, f, initial, last),
+        heads);
     after.set("C", last.C);
     after.set("n", last.n);
     after.set("m", last.m);
@@ -93,7 +97,8 @@ class LargeCell : public Cell {
     return {.kind = "mlstm",
             .heads = spec_.num_heads,
             .key_dim = static_cast<int>(keys_) / spec_.num_heads,
-            .value_dim = static_cast<int>(values_) / spec_.num_heads};
+            .value_dim = static_cast<int>(values_) / spec_.num_heads,
+            .variant = spec_.variant};
   }
 
  private:

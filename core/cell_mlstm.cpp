@@ -17,7 +17,9 @@ using kernels::Activation;
 class MlstmCell : public Cell {
  public:
   MlstmCell(const ModelSpec& spec, const BlockPlace& place, Params& params)
-      : heads_(spec.mlstm->num_heads), window_(spec.mlstm->conv1d_kernel_size) {
+      : heads_(spec.mlstm->num_heads),
+        window_(spec.mlstm->conv1d_kernel_size),
+        variant_(spec.mlstm->variant) {
     const MlstmSpec& s = *spec.mlstm;
     const int D = spec.embedding_dim;
     inner_ = static_cast<int>(
@@ -79,16 +81,22 @@ class MlstmCell : public Cell {
     const Var k = ops::headwise(tape, xc, at(k_), at(k_bias_));
     const Var v = tape.tap("v", ops::headwise(tape, xm, at(v_), at(v_bias_)), heads_);
     const Var qkv = ops::concat(tape, {q, k, v});
-    const Var i = tape.tap("input_gate_pre", ops::linear(tape, qkv, at(i_), at(i_bias_)), heads_);
-    const Var f = tape.tap("forget_gate_pre", ops::linear(tape, qkv, at(f_), at(f_bias_)), heads_);
+    const auto gate = [&](const char* name, int weight, int bias) {
+      const Var pre = ops::linear(tape, qkv, at(weight), at(bias));
+      return tape.tap(name, ops::soft_cap(tape, pre, variant_.gate_soft_cap), heads_);
+    };
+    const Var i = gate("input_gate_pre", i_, i_bias_);
+    const Var f = gate("forget_gate_pre", f_, f_bias_);
 
-    // The paper model keeps the scaled keys in its memory, so queries enter as they are.
-    const double key_scale = 1.0 / std::sqrt(static_cast<double>(inner_ / heads_));
-    const Var queries = tape.tap("q", q, heads_);
-    const Var keys = tape.tap("k", ops::scale(tape, k, key_scale), heads_);
+    // Usually the memory holds the scaled keys, and queries enter as they are.
+    const double scale = 1.0 / std::sqrt(static_cast<double>(inner_ / heads_));
+    const bool keys_scaled = variant_.scale == "keys";
+    const Var queries = tape.tap("q", keys_scaled ? q : ops::scale(tape, q, scale), heads_);
+    const Var keys = tape.tap("k", keys_scaled ? ops::scale(tape, k, scale) : k, heads_);
     kernels::MlstmState initial{before.get("C"), before.get("n"), before.get("m")}, last;
     const Var h = tape.tap(
-        "h", ops::mlstm(tape, {.query_scale = 1.0}, heads_, queries, keys, v, i, f, initial, last),
+        "h",
+        ops::mlstm(tape, mlstm_options(variant_), heads_, queries, keys, v, i, f, initial, last),
         heads_);
     after.set("C", last.C);
     after.set("n", last.n);
@@ -106,12 +114,16 @@ class MlstmCell : public Cell {
   }
 
   BlockCard card() const override {
-    return {
-        .kind = "mlstm", .heads = heads_, .key_dim = inner_ / heads_, .value_dim = inner_ / heads_};
+    return {.kind = "mlstm",
+            .heads = heads_,
+            .key_dim = inner_ / heads_,
+            .value_dim = inner_ / heads_,
+            .variant = variant_};
   }
 
  private:
   int heads_, window_, inner_ = 0;
+  CellVariant variant_;
   int up_, up_bias_, q_, q_bias_, k_, k_bias_, v_, v_bias_, conv_, conv_bias_;
   int i_, i_bias_, f_, f_bias_, outnorm_, skip_, down_, down_bias_;
 };

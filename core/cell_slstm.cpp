@@ -36,7 +36,8 @@ class SlstmCell : public Cell {
   SlstmCell(const ModelSpec& spec, const BlockPlace& place, Params& params)
       : heads_(spec.slstm->num_heads),
         window_(spec.slstm->conv1d_kernel_size),
-        units_(spec.embedding_dim / heads_) {
+        units_(spec.embedding_dim / heads_),
+        variant_(spec.slstm->variant) {
     const std::int64_t D = spec.embedding_dim, DH = units_, H = heads_;
     const double std = std::sqrt(2.0 / (5.0 * static_cast<double>(D)));
     const double wide = 1.0 / std::sqrt(static_cast<double>(D));
@@ -87,7 +88,8 @@ class SlstmCell : public Cell {
                            ops::headwise(tape, x, at(zgate_)), ops::headwise(tape, x, at(ogate_))});
     kernels::SlstmState initial{before.get("y"), before.get("c"), before.get("n"), before.get("m")};
     kernels::SlstmState last;
-    const Var y = ops::slstm(tape, heads_, wx, at(recurrent_), at(bias_), initial, last);
+    const Var y = ops::slstm(tape, slstm_options(variant_), heads_, wx, at(recurrent_), at(bias_),
+                             initial, last);
     after.set("y", last.y);
     after.set("c", last.c);
     after.set("n", last.n);
@@ -96,11 +98,16 @@ class SlstmCell : public Cell {
   }
 
   BlockCard card() const override {
-    return {.kind = "slstm", .heads = heads_, .key_dim = units_, .value_dim = units_};
+    return {.kind = "slstm",
+            .heads = heads_,
+            .key_dim = units_,
+            .value_dim = units_,
+            .variant = variant_};
   }
 
  private:
   int heads_, window_, units_;
+  CellVariant variant_;
   int conv_ = -1, conv_bias_ = -1, fgate_, igate_, zgate_, ogate_, recurrent_, bias_, norm_ = -1;
 };
 

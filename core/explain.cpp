@@ -13,9 +13,6 @@
 namespace xlab {
 namespace {
 
-// Added to the denominator of the read-out after stabilisation.
-constexpr double kReadEps = 1e-6;
-
 // -- Numbers as text ------------------------------------------------------------------------------
 
 std::string number(double value) {
@@ -52,8 +49,16 @@ double log_sigmoid(double x) {
 /// One step, head and unit of one block's recordings. Remembers whether anything was missing.
 class Place {
  public:
-  Place(const Trace& trace, std::string prefix, int step, int head, int unit)
-      : trace_(trace), prefix_(std::move(prefix)), step_(step), head_(head), unit_(unit) {}
+  Place(const Trace& trace, std::string prefix, int step, int head, int unit,
+        const CellVariant& variant)
+      : trace_(trace),
+        prefix_(std::move(prefix)),
+        step_(step),
+        head_(head),
+        unit_(unit),
+        variant_(variant) {}
+
+  const CellVariant& variant() const { return variant_; }
 
   int step() const { return step_; }
   int unit() const { return unit_; }
@@ -91,6 +96,7 @@ class Place {
   const Trace& trace_;
   std::string prefix_;
   int step_, head_, unit_;
+  const CellVariant& variant_;
   bool complete_ = true;
 };
 
@@ -108,7 +114,30 @@ struct Entry {
   EquationCard card;
   /// Evaluates the right-hand side; empty for values that come from outside the cell.
   std::function<std::optional<Side>(Place&)> side;
+  bool (*when)(const CellVariant&) = nullptr;  ///< of which variants; null: of all that are left
 };
+
+bool is_exponential(const CellVariant& v) {
+  return v.forget_gate == "exponential";
+}
+bool is_plain(const CellVariant& v) {
+  return !v.stabilizer;
+}
+bool is_plain_exponential(const CellVariant& v) {
+  return is_plain(v) && is_exponential(v);
+}
+bool has_floor_one(const CellVariant& v) {
+  return is_plain(v) || v.denominator_floor == "one";
+}
+bool has_other_eps(const CellVariant& v) {
+  return v.eps != CellVariant{}.eps;
+}
+bool is_capped(const CellVariant& v) {
+  return v.gate_soft_cap > 0.0;
+}
+bool scales_queries(const CellVariant& v) {
+  return v.scale == "queries";
+}
 
 std::optional<Side> from_outside(Place&) {
   return std::nullopt;
@@ -119,9 +148,15 @@ Side input_gate_side(Place& p) {
   return {"exp(" + number(i) + " − " + term(m) + ")", std::exp(i - m)};
 }
 
+/// The logarithm of the forget gate before stabilisation.
+double log_forget(Place& p) {
+  const double f = p.now("forget_gate_pre");
+  return is_exponential(p.variant()) ? f : log_sigmoid(f);
+}
+
 Side forget_gate_side(Place& p) {
-  const double f = p.now("forget_gate_pre"), m = p.now("m"), before = p.before("m");
-  const double decay = log_sigmoid(f);
+  const double m = p.now("m"), before = p.before("m");
+  const double decay = log_forget(p);
   return {"exp(" + number(decay) + " + " + term(before) + " − " + term(m) + ")",
           std::exp(decay + before - m)};
 }
@@ -129,6 +164,17 @@ Side forget_gate_side(Place& p) {
 /// Whether the cell's normalizer was still zero: there is nothing yet to forget.
 bool first_write(Place& p) {
   return p.before("n") == 0.0;
+}
+
+Side exponential_side(Place& p, const char* pre) {
+  const double x = p.now(pre);
+  return {"exp(" + number(x) + ")", std::exp(x)};
+}
+
+Side stabilizer_side(Place& p) {
+  const double decay = log_forget(p), before = p.before("m"), i = p.now("input_gate_pre");
+  return {"max(" + number(decay) + " + " + term(before) + ", " + number(i) + ")",
+          std::max(decay + before, i)};
 }
 
 Side sigmoid_side(Place& p, const char* pre) {
@@ -212,13 +258,138 @@ std::optional<Side> read_side(Place& p) {
   if (!q || static_cast<int>(column.size()) != keys) return std::nullopt;
   double sum = 0.0;
   for (int key = 0; key < keys; ++key) sum += column[static_cast<std::size_t>(key)] * q[key];
-  const double N = p.now("normalizer");
-  return Side{number(sum) + " / (" + number(N) + " + 1e−6)", sum / (N + kReadEps)};
+  const double N = p.now("normalizer"), eps = p.variant().eps;
+  return Side{number(sum) + " / (" + number(N) + " + " + number(eps) + ")", sum / (N + eps)};
 }
 
 // clang-format off
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> list = {
+      // What other equations change; whatever is not here is as below. -----------------------------
+      {"mlstm", "input_gate_pre",
+       {"i", "input gate, pre-activation",
+        "How strongly this token asks to be written, as the logarithm of its weight; softly capped.",
+        "i_t = c · tanh((w · x_t + b) / c)", "log weight, −c..c", {}}, from_outside, is_capped},
+      {"mlstm", "forget_gate_pre",
+       {"f", "forget gate, pre-activation",
+        "How much of the memory is kept, before squashing: +5 keeps nearly all, −5 nearly nothing; "
+        "softly capped.",
+        "f_t = c · tanh((w · x_t + b) / c)", "−c..c", {}}, from_outside, is_capped},
+      {"slstm", "input_gate_pre",
+       {"i", "input gate, pre-activation",
+        "How strongly this token asks to be written, as the logarithm of its weight; softly capped.",
+        "i_t = c · tanh((w · x_t + R h_{t−1} + b) / c)", "log weight, −c..c", {}}, from_outside,
+       is_capped},
+      {"slstm", "forget_gate_pre",
+       {"f", "forget gate, pre-activation",
+        "How much of the cell is kept, before squashing; softly capped.",
+        "f_t = c · tanh((w · x_t + R h_{t−1} + b) / c)", "−c..c", {}}, from_outside, is_capped},
+      {"mlstm", "forget_gate_sigmoid",
+       {"exp(f)", "forget gate, exponential",
+        "What the memory is multiplied with from one token to the next; above 1 it grows.",
+        "exp(f_t)", "above 0", {"forget_gate_pre"}},
+       [](Place& p) -> std::optional<Side> { return exponential_side(p, "forget_gate_pre"); },
+       is_exponential},
+      {"slstm", "forget_gate_sigmoid",
+       {"exp(f)", "forget gate, exponential",
+        "What the cell is multiplied with from one token to the next; above 1 it grows.",
+        "exp(f_t)", "above 0", {"forget_gate_pre"}},
+       [](Place& p) -> std::optional<Side> { return exponential_side(p, "forget_gate_pre"); },
+       is_exponential},
+      {"mlstm", "m",
+       {"m", "stabilizer", "Switched off: the memory is stored as it is.", "m_t = 0", "0", {}},
+       from_outside, is_plain},
+      {"slstm", "m",
+       {"m", "stabilizer", "Switched off: the cell is stored as it is.", "m_t = 0", "0", {}},
+       from_outside, is_plain},
+      {"mlstm", "m",
+       {"m", "stabilizer",
+        "The scale of the memory, as a logarithm: everything is stored divided by exp(m). At the "
+        "first write it is i itself.",
+        "m_t = max(f_t + m_{t−1}, i_t), m_1 = i_1", "logarithm, any number",
+        {"forget_gate_pre", "m@-1", "input_gate_pre"}},
+       [](Place& p) -> std::optional<Side> {
+         if (p.step() == 0) return Side{"i, the first write", p.now("input_gate_pre")};
+         return stabilizer_side(p);
+       }, is_exponential},
+      {"slstm", "m",
+       {"m", "stabilizer",
+        "The scale of the cell, as a logarithm: everything is stored divided by exp(m). At the first "
+        "write it is i itself.",
+        "m_t = max(f_t + m_{t−1}, i_t), m_t = i_t where n_{t−1} = 0", "logarithm, any number",
+        {"forget_gate_pre", "m@-1", "input_gate_pre", "n@-1"}},
+       [](Place& p) -> std::optional<Side> {
+         if (first_write(p)) return Side{"i, the first write", p.now("input_gate_pre")};
+         return stabilizer_side(p);
+       }, is_exponential},
+      {"mlstm", "input_gate",
+       {"i'", "input gate", "The weight with which this token is written; large ones overflow.",
+        "i'_t = exp(i_t)", "above 0", {"input_gate_pre"}},
+       [](Place& p) -> std::optional<Side> { return exponential_side(p, "input_gate_pre"); },
+       is_plain},
+      {"slstm", "input_gate",
+       {"i'", "input gate", "The weight with which this token is written; large ones overflow.",
+        "i'_t = exp(i_t)", "above 0", {"input_gate_pre"}},
+       [](Place& p) -> std::optional<Side> { return exponential_side(p, "input_gate_pre"); },
+       is_plain},
+      {"mlstm", "forget_gate",
+       {"f'", "forget gate", "What the old memory is multiplied with; above 1 it grows.",
+        "f'_t = exp(f_t)", "above 0", {"forget_gate_pre"}},
+       [](Place& p) -> std::optional<Side> { return exponential_side(p, "forget_gate_pre"); },
+       is_plain_exponential},
+      {"mlstm", "forget_gate",
+       {"f'", "forget gate", "What the old memory is multiplied with.",
+        "f'_t = σ(f_t)", "0..1", {"forget_gate_pre"}},
+       [](Place& p) -> std::optional<Side> { return sigmoid_side(p, "forget_gate_pre"); }, is_plain},
+      {"mlstm", "forget_gate",
+       {"f'", "forget gate, stabilised",
+        "What the old memory is multiplied with: what is kept, moved to the new scale.",
+        "f'_t = exp(f_t + m_{t−1} − m_t), f'_1 = 0", "0..1", {"forget_gate_pre", "m@-1", "m"}},
+       [](Place& p) -> std::optional<Side> {
+         if (p.step() == 0) return Side{"nothing to keep yet", 0.0};
+         return forget_gate_side(p);
+       }, is_exponential},
+      {"slstm", "forget_gate",
+       {"f'", "forget gate", "What the old cell is multiplied with; above 1 it grows.",
+        "f'_t = exp(f_t), 0 where n_{t−1} = 0", "above 0", {"forget_gate_pre", "n@-1"}},
+       [](Place& p) -> std::optional<Side> {
+         if (first_write(p)) return Side{"nothing to keep yet", 0.0};
+         return exponential_side(p, "forget_gate_pre");
+       }, is_plain_exponential},
+      {"slstm", "forget_gate",
+       {"f'", "forget gate", "What the old cell is multiplied with.",
+        "f'_t = σ(f_t), 0 where n_{t−1} = 0", "0..1", {"forget_gate_pre", "n@-1"}},
+       [](Place& p) -> std::optional<Side> {
+         if (first_write(p)) return Side{"nothing to keep yet", 0.0};
+         return sigmoid_side(p, "forget_gate_pre");
+       }, is_plain},
+      {"slstm", "forget_gate",
+       {"f'", "forget gate, stabilised",
+        "What the old cell is multiplied with: what is kept, moved to the new scale.",
+        "f'_t = exp(f_t + m_{t−1} − m_t), 0 where n_{t−1} = 0", "0..1",
+        {"forget_gate_pre", "m@-1", "m", "n@-1"}},
+       [](Place& p) -> std::optional<Side> {
+         if (first_write(p)) return Side{"nothing to keep yet", 0.0};
+         return forget_gate_side(p);
+       }, is_exponential},
+      {"mlstm", "normalizer",
+       {"N", "normalizer", "What the read-out is divided by; at least 1.",
+        "N_t = max(|s_t|, 1)", "1 or more", {"s"}},
+       [](Place& p) -> std::optional<Side> {
+         const double s = p.now("s");
+         return Side{"max(|" + number(s) + "|, 1)", std::max(std::abs(s), 1.0)};
+       }, has_floor_one},
+      {"mlstm", "h",
+       {"h", "read-out", "What the memory answers to the query.",
+        "h_t = C_tᵀ q_t / (N_t + ε)", "any number", {"C", "q", "normalizer"}}, read_side,
+       has_other_eps},
+      {"mlstm", "q",
+       {"q", "query",
+        "What the memory is asked for at this token, scaled by the root of its width K.",
+        "q_t = W x_t / √K", "any number", {}}, from_outside, scales_queries},
+      {"mlstm", "k",
+       {"k", "key", "The address under which this token is written; not scaled, the query is.",
+        "k_t = W x_t", "any number", {}}, from_outside, scales_queries},
       // mLSTM -------------------------------------------------------------------------------------
       {"mlstm", "input_gate_pre",
        {"i", "input gate, pre-activation",
@@ -239,12 +410,7 @@ const std::vector<Entry>& entries() {
         "exponential overflows.",
         "m_t = max(log σ(f_t) + m_{t−1}, i_t)", "logarithm, any number",
         {"forget_gate_pre", "m@-1", "input_gate_pre"}},
-       [](Place& p) -> std::optional<Side> {
-         const double decay = log_sigmoid(p.now("forget_gate_pre")), before = p.before("m");
-         const double i = p.now("input_gate_pre");
-         return Side{"max(" + number(decay) + " + " + term(before) + ", " + number(i) + ")",
-                     std::max(decay + before, i)};
-       }},
+       [](Place& p) -> std::optional<Side> { return stabilizer_side(p); }},
       {"mlstm", "input_gate",
        {"i'", "input gate, stabilised",
         "The weight with which this token is written, relative to the scale of the memory.",
@@ -257,10 +423,11 @@ const std::vector<Entry>& entries() {
        [](Place& p) -> std::optional<Side> { return forget_gate_side(p); }},
       {"mlstm", "q",
        {"q", "query", "What the memory is asked for at this token.",
-        "q_t = W x_t, as it reads the memory", "any number", {}}, from_outside},
+        "q_t = W x_t", "any number", {}}, from_outside},
       {"mlstm", "k",
-       {"k", "key", "The address under which this token is written.",
-        "k_t = W x_t, as it enters the memory", "any number", {}}, from_outside},
+       {"k", "key",
+        "The address under which this token is written, scaled by the root of its width K.",
+        "k_t = W x_t / √K", "any number", {}}, from_outside},
       {"mlstm", "v",
        {"v", "value", "What is written at this token.", "v_t = W x_t", "any number", {}},
        from_outside},
@@ -308,21 +475,6 @@ const std::vector<Entry>& entries() {
        {"i' k vᵀ", "last write", "What this token adds to one cell of the memory.",
         "i'_t k_t v_tᵀ", "divided by exp(m)", {"input_gate", "k", "v"}}, write_side},
       // The large family's mLSTM: what differs from the one above ---------------------------------
-      {"mlstm_large", "input_gate_pre",
-       {"i", "input gate, pre-activation",
-        "How strongly this token asks to be written, as the logarithm of its weight; softly capped.",
-        "i_t = c · tanh((w · x_t + b) / c)", "log weight, −c..c, usually c = 15", {}}, from_outside},
-      {"mlstm_large", "forget_gate_pre",
-       {"f", "forget gate, pre-activation",
-        "How much of the memory is kept, before squashing: +5 keeps nearly all, −5 nearly nothing; "
-        "softly capped.",
-        "f_t = c · tanh((w · x_t + b) / c)", "−c..c, usually c = 15", {}}, from_outside},
-      {"mlstm_large", "q",
-       {"q", "query", "What the memory is asked for at this token, scaled by the key's width K.",
-        "q_t = W x_t / √K", "any number", {}}, from_outside},
-      {"mlstm_large", "k",
-       {"k", "key", "The address under which this token is written; not scaled, the query is.",
-        "k_t = W x_t", "any number", {}}, from_outside},
       {"mlstm_large", "output_gate_pre",
        {"o", "output gate, pre-activation",
         "How much of the read-out leaves the block, before squashing.",
@@ -368,11 +520,8 @@ const std::vector<Entry>& entries() {
         "m_t = max(log σ(f_t) + m_{t−1}, i_t), m_t = i_t where n_{t−1} = 0",
         "logarithm, any number", {"forget_gate_pre", "m@-1", "input_gate_pre", "n@-1"}},
        [](Place& p) -> std::optional<Side> {
-         const double i = p.now("input_gate_pre");
-         if (first_write(p)) return Side{"i, the first write", i};
-         const double decay = log_sigmoid(p.now("forget_gate_pre")), before = p.before("m");
-         return Side{"max(" + number(decay) + " + " + term(before) + ", " + number(i) + ")",
-                     std::max(decay + before, i)};
+         if (first_write(p)) return Side{"i, the first write", p.now("input_gate_pre")};
+         return stabilizer_side(p);
        }},
       {"slstm", "input_gate",
        {"i'", "input gate, stabilised",
@@ -437,12 +586,15 @@ PathParts split(const std::string& path) {
   return parts;
 }
 
-const Entry* find_entry(const PathParts& parts) {
+const Entry* find_entry(const PathParts& parts, const CellVariant& variant) {
   for (const Entry& entry : entries()) {
-    if (parts.cell == entry.cell && parts.name == entry.name) return &entry;
+    if (parts.cell == entry.cell && parts.name == entry.name &&
+        (entry.when == nullptr || entry.when(variant))) {
+      return &entry;
+    }
   }
   // The large family's cell is the same but for what it lists itself.
-  if (parts.cell == "mlstm_large") return find_entry({parts.prefix, "mlstm", parts.name});
+  if (parts.cell == "mlstm_large") return find_entry({parts.prefix, "mlstm", parts.name}, variant);
   return nullptr;
 }
 
@@ -456,18 +608,18 @@ std::string symbol_at(const std::string& symbol, int step) {
 
 }  // namespace
 
-const EquationCard* explain(const std::string& path) {
-  const Entry* entry = find_entry(split(path));
+const EquationCard* explain(const std::string& path, const CellVariant& variant) {
+  const Entry* entry = find_entry(split(path), variant);
   return entry ? &entry->card : nullptr;
 }
 
 LiveEquation live_equation(const Trace& trace, const std::string& path, int step, int head,
-                           int unit) {
+                           int unit, const CellVariant& variant) {
   LiveEquation live;
   const PathParts parts = split(path);
-  const Entry* entry = find_entry(parts);
+  const Entry* entry = find_entry(parts, variant);
   if (!entry) return live;
-  Place place(trace, parts.prefix, step, head, unit);
+  Place place(trace, parts.prefix, step, head, unit, variant);
   const bool recorded = parts.name != "C" && parts.name != "write";
   live.value = recorded ? place.now(parts.name) : 0.0;
   const bool has_value = place.complete();

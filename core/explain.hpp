@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/trace.hpp"
+#include "core/variant.hpp"
 
 namespace xlab {
 
@@ -19,12 +20,12 @@ struct EquationCard {
   std::vector<std::string> inputs;
 };
 
-/// The card of a path ("block0/mlstm/forget_gate"), or null when the path is not known.
-const EquationCard* explain(const std::string& path);
+/// The card of a path ("block0/mlstm/forget_gate") of a cell with these equations, or null when the
+/// path is not known.
+const EquationCard* explain(const std::string& path, const CellVariant& variant = {});
 
 /// The card's equation with the numbers of one step, head and unit put in, e.g.
-/// "f'_7 = exp(−0.049 + 1.2 − 1.151) = 1.00". `equal` says whether the right-hand side, evaluated
-/// here from the recorded inputs, agrees with the recorded value to float accuracy.
+/// "f'_7 = exp(−0.049 + 1.2 − 1.151) = 1.00".
 struct LiveEquation {
   std::string text;
   double value = 0.0;      ///< recorded
@@ -32,6 +33,6 @@ struct LiveEquation {
   bool complete = false;   ///< false when an input was not recorded (then only `value` holds)
 };
 LiveEquation live_equation(const Trace& trace, const std::string& path, int step, int head,
-                           int unit);
+                           int unit, const CellVariant& variant = {});
 
 }  // namespace xlab

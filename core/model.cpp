@@ -19,6 +19,11 @@ kernels::Activation feedforward_activation(const std::string& name) {
   return Activation::gelu;
 }
 
+/// The parameter of an index; absent for -1.
+Param param(const Params& params, int index) {
+  return index < 0 ? Param{} : params[index];
+}
+
 }  // namespace
 
 Model::Model(const ModelSpec& spec, DType dtype) : Model(spec, dtype, WithoutMemory{}) {
@@ -119,13 +124,13 @@ std::string Model::path_of(int block) const {
   return fmt::format("block{}/{}", block, cell);
 }
 
-Var Model::norm(Tape& tape, const Weights& weights, Var x) const {
-  return ops::norm(tape, norm_, x, param(weights.weight), param(weights.bias));
+Var Model::norm(Tape& tape, const Params& params, const Weights& weights, Var x) const {
+  return ops::norm(tape, norm_, x, param(params, weights.weight), param(params, weights.bias));
 }
 
-Var Model::feedforward(Tape& tape, const Block& block, Var x) const {
-  Param gate = param(block.gate.weight), gate_bias = param(block.gate.bias);
-  Param up = param(block.up.weight), up_bias = param(block.up.bias);
+Var Model::feedforward(Tape& tape, const Params& params, const Block& block, Var x) const {
+  Param gate = param(params, block.gate.weight), gate_bias = param(params, block.gate.bias);
+  Param up = param(params, block.up.weight), up_bias = param(params, block.up.bias);
   if (block.gate.weight < 0) {
     const std::int64_t U = up.value.extent(0) / 2;
     gate = up.rows(0, U);
@@ -136,27 +141,29 @@ Var Model::feedforward(Tape& tape, const Block& block, Var x) const {
   const Var open = ops::linear(tape, x, gate, gate_bias);
   const Var value = ops::linear(tape, x, up, up_bias);
   const Var inner = ops::gated(tape, activation_, open, value);
-  return ops::linear(tape, inner, param(block.down.weight), param(block.down.bias));
+  return ops::linear(tape, inner, param(params, block.down.weight), param(params, block.down.bias));
 }
 
-Var Model::forward(Tape& tape, const Tensor& ids, const State& before, State& after) const {
+Var Model::forward(Tape& tape, const Params& params, const Tensor& ids, const State& before,
+                   State& after) const {
   const std::vector<CellState> fresh(before.cells.empty() ? blocks_.size() : 0);
   const std::vector<CellState>& from = before.cells.empty() ? fresh : before.cells;
   check(from.size() == blocks_.size(),
         "The state belongs to a model of {} blocks, this one has {}.", from.size(), blocks_.size());
   after.cells.assign(blocks_.size(), {});
 
-  Var x = ops::embed(tape, ids, params_[embedding_]);
+  Var x = ops::embed(tape, ids, params[embedding_]);
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
     const Block& block = blocks_[b];
-    tape.set_prefix(path_of(static_cast<int>(b)));
-    const Var inner = norm(tape, block.norm, x);
-    x = ops::add(tape, x, block.cell->forward(tape, params_, inner, from[b], after.cells[b]));
+    if (tape.observed()) tape.set_prefix(path_of(static_cast<int>(b)));
+    const Var inner = norm(tape, params, block.norm, x);
+    x = ops::add(tape, x, block.cell->forward(tape, params, inner, from[b], after.cells[b]));
     if (block.down.weight >= 0)
-      x = ops::add(tape, x, feedforward(tape, block, norm(tape, block.ffn_norm, x)));
+      x = ops::add(tape, x,
+                   feedforward(tape, params, block, norm(tape, params, block.ffn_norm, x)));
   }
-  if (last_norm_.weight >= 0) x = norm(tape, last_norm_, x);
-  const Var logits = ops::linear(tape, x, params_[head_ >= 0 ? head_ : embedding_]);
+  if (last_norm_.weight >= 0) x = norm(tape, params, last_norm_, x);
+  const Var logits = ops::linear(tape, x, params[head_ >= 0 ? head_ : embedding_]);
   return spec_.large ? ops::soft_cap(tape, logits, spec_.large->output_logit_soft_cap) : logits;
 }
 

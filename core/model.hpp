@@ -28,7 +28,12 @@ class Model {
 
   /// Logits (B, T, vocab) of ids i32 (B, T), from `before` (no cells: the start of a sequence) to
   /// `after`.
-  Var forward(Tape& tape, const Tensor& ids, const State& before, State& after) const;
+  Var forward(Tape& tape, const Tensor& ids, const State& before, State& after) const {
+    return forward(tape, params_, ids, before, after);
+  }
+  /// The same with other numbers or another place for gradients; `params` is of a model like this.
+  Var forward(Tape& tape, const Params& params, const Tensor& ids, const State& before,
+              State& after) const;
 
   const ModelSpec& spec() const { return spec_; }
   Params& params() { return params_; }
@@ -53,9 +58,8 @@ class Model {
   void declare_large();
   /// "block0/mlstm": first part of the paths of a block's values.
   std::string path_of(int block) const;
-  Param param(int index) const { return index < 0 ? Param{} : params_[index]; }
-  Var norm(Tape& tape, const Weights& weights, Var x) const;
-  Var feedforward(Tape& tape, const Block& block, Var x) const;
+  Var norm(Tape& tape, const Params& params, const Weights& weights, Var x) const;
+  Var feedforward(Tape& tape, const Params& params, const Block& block, Var x) const;
 
   ModelSpec spec_;
   Params params_;

@@ -9,6 +9,7 @@
 #include "kernels/conv1d.hpp"
 #include "kernels/embed.hpp"
 #include "kernels/linear.hpp"
+#include "kernels/mlstm_chunkwise.hpp"
 #include "kernels/route.hpp"
 
 namespace xlab::ops {
@@ -23,11 +24,25 @@ Tensor like(const Tensor& x) {
   return Tensor::empty(x.shape(), x.dtype(), x.device());
 }
 
+/// The forget gate before stabilisation.
+Tensor plain_forget_gate(kernels::ForgetGate gate, const Tensor& f) {
+  const Tensor out = like(f);
+  if (gate == kernels::ForgetGate::sigmoid) {
+    kernels::activation_forward(kernels::Activation::sigmoid, f, out);
+  } else {
+    visit_float(f, [&]<typename T>(T) {
+      for (std::int64_t j = 0; j < f.elements(); ++j) out.data<T>()[j] = std::exp(f.data<T>()[j]);
+    });
+  }
+  return out;
+}
+
 }  // namespace
 
 Var linear(Tape& tape, Var x, const Param& w, const Param& b) {
   Tensor y = widened(tape.value(x), w.value.extent(0));
   kernels::linear_forward(tape.value(x), w.value, b.value, y);
+  if (!tape.needs_gradients()) return tape.push(y);
   return tape.push(y, [&tape, x, w, b](const Tensor& dy) {
     kernels::linear_backward(tape.value(x), w.value, dy, tape.grad(x), w.grad, b.grad);
   });
@@ -36,6 +51,7 @@ Var linear(Tape& tape, Var x, const Param& w, const Param& b) {
 Var headwise(Tape& tape, Var x, const Param& w, const Param& b) {
   Tensor y = widened(tape.value(x), w.value.extent(0) * w.value.extent(1));
   kernels::headwise_forward(tape.value(x), w.value, b.value, y);
+  if (!tape.needs_gradients()) return tape.push(y);
   return tape.push(y, [&tape, x, w, b](const Tensor& dy) {
     kernels::headwise_backward(tape.value(x), w.value, dy, tape.grad(x), w.grad, b.grad);
   });
@@ -70,6 +86,7 @@ Var conv1d(Tape& tape, Var x, const Tensor& window, const Param& w, const Param&
            const Tensor& window_out) {
   Tensor y = like(tape.value(x));
   kernels::conv1d_forward(tape.value(x), window, w.value, b.value, y, window_out);
+  if (!tape.needs_gradients()) return tape.push(y);
   return tape.push(y, [&tape, x, window, w, b](const Tensor& dy) {
     kernels::conv1d_backward(tape.value(x), window, w.value, dy, tape.grad(x), w.grad, b.grad, {});
   });
@@ -78,6 +95,7 @@ Var conv1d(Tape& tape, Var x, const Tensor& window, const Param& w, const Param&
 Var activation(Tape& tape, kernels::Activation f, Var x) {
   Tensor y = like(tape.value(x));
   kernels::activation_forward(f, tape.value(x), y);
+  if (!tape.needs_gradients()) return tape.push(y);
   return tape.push(y, [&tape, f, x](const Tensor& dy) {
     kernels::activation_backward(f, tape.value(x), dy, tape.grad(x));
   });
@@ -88,6 +106,7 @@ Var soft_cap(Tape& tape, Var x, double cap) {
   constexpr auto f = kernels::Activation::soft_cap;
   Tensor y = like(tape.value(x));
   kernels::activation_forward(f, tape.value(x), y, cap);
+  if (!tape.needs_gradients()) return tape.push(y);
   return tape.push(y, [&tape, x, cap](const Tensor& dy) {
     kernels::activation_backward(f, tape.value(x), dy, tape.grad(x), cap);
   });
@@ -96,6 +115,7 @@ Var soft_cap(Tape& tape, Var x, double cap) {
 Var gated(Tape& tape, kernels::Activation f, Var gate, Var value) {
   Tensor y = like(tape.value(value));
   kernels::gated_forward(f, tape.value(gate), tape.value(value), y);
+  if (!tape.needs_gradients()) return tape.push(y);
   return tape.push(y, [&tape, f, gate, value](const Tensor& dy) {
     kernels::gated_backward(f, tape.value(gate), tape.value(value), dy, tape.grad(gate),
                             tape.grad(value));
@@ -105,6 +125,7 @@ Var gated(Tape& tape, kernels::Activation f, Var gate, Var value) {
 Var add(Tape& tape, Var a, Var b) {
   Tensor y = like(tape.value(a));
   kernels::add(tape.value(a), tape.value(b), y);
+  if (!tape.needs_gradients()) return tape.push(y);
   return tape.push(y, [&tape, a, b](const Tensor& dy) {
     kernels::accumulate(tape.grad(a), dy);
     kernels::accumulate(tape.grad(b), dy);
@@ -121,6 +142,7 @@ Var scale(Tape& tape, Var x, double factor) {
 Var scale_columns(Tape& tape, Var x, const Param& w) {
   Tensor y = like(tape.value(x));
   kernels::scale_columns(tape.value(x), w.value, y);
+  if (!tape.needs_gradients()) return tape.push(y);
   return tape.push(y, [&tape, x, w](const Tensor& dy) {
     kernels::scale_columns_backward(tape.value(x), w.value, dy, tape.grad(x), w.grad);
   });
@@ -129,6 +151,7 @@ Var scale_columns(Tape& tape, Var x, const Param& w) {
 Var add_columns(Tape& tape, Var x, const Param& b) {
   Tensor y = like(tape.value(x));
   kernels::add_columns(tape.value(x), b.value, y);
+  if (!tape.needs_gradients()) return tape.push(y);
   return tape.push(y, [&tape, x, b](const Tensor& dy) {
     kernels::add_columns_backward(dy, tape.grad(x), b.grad);
   });
@@ -143,6 +166,7 @@ Var concat(Tape& tape, const std::vector<Var>& parts) {
   }
   Tensor out = widened(values.front(), width);
   kernels::concat_forward(values, out);
+  if (!tape.needs_gradients()) return tape.push(out);
   return tape.push(out, [&tape, parts](const Tensor& dout) {
     std::vector<Tensor> grads;
     for (const Var part : parts) grads.push_back(tape.grad(part));
@@ -182,10 +206,18 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
     args.record.input_gate = make({B, T, H});
     args.record.forget_gate = make({B, T, H});
   }
-  kernels::mlstm_forward(options, args);
+  // One token is a step of the scan; what happens at every step only the scan can tell, and only it
+  // computes in formats of choice.
+  const bool in_chunks =
+      T > 1 && !tape.observed() && options.format == kernels::NumberFormat::native;
+  const std::int64_t chunk = in_chunks ? kernels::mlstm_chunk_length(K, V) : 0;
+  if (chunk > 0) {
+    kernels::mlstm_chunkwise_forward(options, args, chunk);
+  } else {
+    kernels::mlstm_forward(options, args);
+  }
   if (tape.observed()) {
-    Tensor forget_sigmoid = like(args.f);
-    kernels::activation_forward(kernels::Activation::sigmoid, args.f, forget_sigmoid);
+    const Tensor forget_sigmoid = plain_forget_gate(options.forget_gate, args.f);
     tape.record("input_gate", args.record.input_gate, heads);
     tape.record("forget_gate", args.record.forget_gate, heads);
     tape.record("forget_gate_sigmoid", forget_sigmoid, heads);
@@ -195,9 +227,10 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
     tape.record("n", last.n, heads);
     args.record = {};
   }
+  if (!tape.needs_gradients()) return tape.push(args.h.reshape({B, T, H * V}));
   return tape.push(args.h.reshape({B, T, H * V}),
-                   [&tape, options, args, q, k, v, i, f, B, T, H, V](const Tensor& dh) {
-                     kernels::mlstm_backward(options, {.forward = args,
+                   [&tape, options, args, q, k, v, i, f, B, T, H, V, chunk](const Tensor& dh) {
+                     const kernels::MlstmBackward back{.forward = args,
                                                        .dh = dh.reshape({B, T, H, V}),
                                                        .dlast = {},
                                                        .dq = tape.grad(q).reshape(args.q.shape()),
@@ -205,7 +238,12 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
                                                        .dv = tape.grad(v).reshape(args.v.shape()),
                                                        .di = tape.grad(i),
                                                        .df = tape.grad(f),
-                                                       .dinitial = {}});
+                                                       .dinitial = {}};
+                     if (chunk > 0) {
+                       kernels::mlstm_chunkwise_backward(options, back, chunk);
+                     } else {
+                       kernels::mlstm_backward(options, back);
+                     }
                    });
 }
 
@@ -241,8 +279,8 @@ Tensor slstm_clamps(const Tape& tape, int heads, const Tensor& wx) {
 
 }  // namespace
 
-Var slstm(Tape& tape, int heads, Var wx, const Param& r, const Param& b,
-          const kernels::SlstmState& initial, kernels::SlstmState& last) {
+Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, const Param& r,
+          const Param& b, const kernels::SlstmState& initial, kernels::SlstmState& last) {
   const Tensor& in = tape.value(wx);
   const std::int64_t B = in.extent(0), T = in.extent(1), H = heads, D = in.extent(-1) / 4 / H;
   const auto make = [&](const Shape& shape) {
@@ -278,7 +316,7 @@ Var slstm(Tape& tape, int heads, Var wx, const Param& r, const Param& b,
     args.record.n = make(sequence);
     args.record.m = make(sequence);
   }
-  kernels::slstm_forward(args);
+  kernels::slstm_forward(options, args);
   if (tape.observed()) {
     const Tensor pre = args.record.pre.reshape({4, H * D});
     const auto squashed = [&](int gate, kernels::Activation f) {
@@ -290,7 +328,8 @@ Var slstm(Tape& tape, int heads, Var wx, const Param& r, const Param& b,
       tape.record(kSlstmPre[static_cast<std::size_t>(gate)], pre.slice(gate, gate + 1), heads);
     tape.record("input_gate", args.record.input_gate, heads);
     tape.record("forget_gate", args.record.forget_gate, heads);
-    tape.record("forget_gate_sigmoid", squashed(1, kernels::Activation::sigmoid), heads);
+    tape.record("forget_gate_sigmoid", plain_forget_gate(options.forget_gate, pre.slice(1, 2)),
+                heads);
     tape.record("cell_input", squashed(2, kernels::Activation::tanh), heads);
     tape.record("output_gate", squashed(3, kernels::Activation::sigmoid), heads);
     tape.record("c", args.record.c, heads);
@@ -299,15 +338,16 @@ Var slstm(Tape& tape, int heads, Var wx, const Param& r, const Param& b,
     tape.record("h", args.y, heads);
     args.record = {};
   }
+  if (!tape.needs_gradients()) return tape.push(args.y.reshape({B, T, H * D}));
   return tape.push(args.y.reshape({B, T, H * D}),
-                   [&tape, args, wx, r, b, sequence, gates](const Tensor& dy) {
-                     kernels::slstm_backward({.forward = args,
-                                              .dy = dy.reshape(sequence),
-                                              .dlast = {},
-                                              .dwx = tape.grad(wx).reshape(gates),
-                                              .dr = r.grad,
-                                              .db = b.grad,
-                                              .dinitial = {}});
+                   [&tape, options, args, wx, r, b, sequence, gates](const Tensor& dy) {
+                     kernels::slstm_backward(options, {.forward = args,
+                                                       .dy = dy.reshape(sequence),
+                                                       .dlast = {},
+                                                       .dwx = tape.grad(wx).reshape(gates),
+                                                       .dr = r.grad,
+                                                       .db = b.grad,
+                                                       .dinitial = {}});
                    });
 }
 

@@ -47,7 +47,7 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
 /// The sLSTM scan over wx (B, T, 4*H*D), from `initial` (absent: zeros); returns y (B, T, H*D) and
 /// fills `last`. Records its inner values, and applies clamps on its pre-activations, when
 /// observed.
-Var slstm(Tape& tape, int heads, Var wx, const Param& r, const Param& b,
-          const kernels::SlstmState& initial, kernels::SlstmState& last);
+Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, const Param& r,
+          const Param& b, const kernels::SlstmState& initial, kernels::SlstmState& last);
 
 }  // namespace xlab::ops

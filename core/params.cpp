@@ -29,6 +29,17 @@ int Params::declare(const std::string& name, const Shape& shape, bool decays, In
 void Params::allocate() {
   values_ = Tensor::zeros({elements_}, dtype_);
   grads_ = Tensor::zeros({elements_}, dtype_);
+  slice_blocks();
+}
+
+Params Params::with_own_gradients() const {
+  Params own = *this;
+  own.grads_ = Tensor::zeros({elements_}, dtype_);
+  own.slice_blocks();
+  return own;
+}
+
+void Params::slice_blocks() {
   views_.clear();
   for (const ParamInfo& info : infos_) {
     const std::int64_t end = info.offset + info.shape.elements();

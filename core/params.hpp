@@ -56,6 +56,9 @@ class Params {
   /// Sets every parameter to its start; a parameter's random stream depends on its name alone.
   void initialise(std::uint64_t seed);
 
+  /// The same parameters with gradients of their own, at first zero. For passes side by side.
+  Params with_own_gradients() const;
+
   const Param& operator[](int index) const { return views_[static_cast<std::size_t>(index)]; }
   const std::vector<ParamInfo>& infos() const { return infos_; }
   /// Index of a name, or -1.
@@ -71,6 +74,8 @@ class Params {
   std::uint64_t signature() const;
 
  private:
+  void slice_blocks();
+
   DType dtype_;
   std::int64_t elements_ = 0;
   std::vector<ParamInfo> infos_;

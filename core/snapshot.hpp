@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/trace.hpp"
+#include "core/variant.hpp"
 
 namespace xlab {
 
@@ -21,6 +22,7 @@ struct BlockCard {
 
   /// First part of the paths of this block's values, e.g. "block0/mlstm".
   std::string prefix;
+  CellVariant variant;  ///< which of its equations are not the usual ones
 };
 
 /// The model: its shape, and how its tokens are written.

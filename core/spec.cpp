@@ -33,6 +33,8 @@ MlstmSpec read_mlstm(const json& object) {
   in.number("proj_factor", spec.proj_factor, 0.01, 64);
   in.boolean("round_proj_up_dim_up", spec.round_proj_up_dim_up);
   in.number("round_proj_up_to_multiple_of", spec.round_proj_up_to_multiple_of, 1, 8192);
+  read_mlstm_variant(in, spec.variant);
+  in.number("gate_soft_cap", spec.variant.gate_soft_cap, 0, 1e6);
   in.ignore({"bias", "dropout", "embedding_dim", "context_length"});
   in.finish();
   return spec;
@@ -46,6 +48,8 @@ SlstmSpec read_slstm(const json& object) {
   in.boolean("group_norm_weight", spec.group_norm_weight);
   in.choice("bias_init", spec.bias_init, {"powerlaw_blockdependent", "small_init", "standard"});
   in.choice("recurrent_weight_init", spec.recurrent_weight_init, {"zeros", "standard"});
+  read_variant(in, spec.variant);
+  in.number("gate_soft_cap", spec.variant.gate_soft_cap, 0, 1e6);
   bool cut = false;
   in.boolean("gradient_recurrent_cut", cut);
   check(!cut && !in.find("gradient_recurrent_clipval"),
@@ -187,6 +191,7 @@ json as_json(const ModelSpec& spec) {
         {"proj_factor", s.proj_factor},
         {"round_proj_up_dim_up", s.round_proj_up_dim_up},
         {"round_proj_up_to_multiple_of", s.round_proj_up_to_multiple_of}};
+    write_variant(s.variant, {}, out["mlstm_block"]["mlstm"]);
   }
   if (spec.slstm) {
     const SlstmSpec& s = *spec.slstm;
@@ -195,6 +200,7 @@ json as_json(const ModelSpec& spec) {
                                    {"group_norm_weight", s.group_norm_weight},
                                    {"bias_init", s.bias_init},
                                    {"recurrent_weight_init", s.recurrent_weight_init}};
+    write_variant(s.variant, {}, out["slstm_block"]["slstm"]);
     out["slstm_block"]["feedforward"] = nullptr;
     if (spec.feedforward) {
       const FeedforwardSpec& f = *spec.feedforward;

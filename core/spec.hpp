@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "core/variant.hpp"
+
 namespace xlab {
 
 /// Options of the mLSTM blocks; names and defaults as in the paper's configuration files.
@@ -16,6 +18,7 @@ struct MlstmSpec {
   double proj_factor = 2.0;
   bool round_proj_up_dim_up = true;
   int round_proj_up_to_multiple_of = 64;
+  CellVariant variant;
 };
 
 /// Options of the sLSTM blocks.
@@ -25,6 +28,7 @@ struct SlstmSpec {
   bool group_norm_weight = true;
   std::string bias_init = "powerlaw_blockdependent";  ///< or small_init, standard
   std::string recurrent_weight_init = "zeros";        ///< or standard
+  CellVariant variant;
 };
 
 /// The gated feed-forward layer of the sLSTM blocks.
@@ -39,6 +43,8 @@ struct FeedforwardSpec {
 /// Options of the large family (xLSTM-large, the 7B): mLSTM blocks with a feed-forward layer each,
 /// RMS norms and soft caps. Names and defaults as in its configuration files.
 struct LargeSpec {
+  static CellVariant reference_variant() { return {.scale = "queries", .gate_soft_cap = 15.0}; }
+
   int num_heads = 8;
   bool use_bias = false;  ///< biases in the projections and the norms; the gates always have them
   double norm_eps = 1e-6;
@@ -48,9 +54,8 @@ struct LargeSpec {
   double v_dim_factor = 1.0;   ///< width of values and output gate
   double ffn_proj_factor = 2.667;
   int ffn_round_up_to_multiple_of = 64;
-  double gate_soft_cap = 15.0;          ///< 0: none
   double output_logit_soft_cap = 30.0;  ///< 0: none
-  double eps = 1e-6;                    ///< of the cell's denominator
+  CellVariant variant = reference_variant();
   int pad_token_id = 1, bos_token_id = 0, eos_token_id = 2;
   bool force_bos_token_insert = false;  ///< prompts begin with token `bos_token_id`
 };

@@ -104,9 +104,9 @@ ModelSpec read(const json& object, bool strict) {
   in.number("v_dim_factor", s.v_dim_factor, 1e-3, 64);
   in.number("ffn_proj_factor", s.ffn_proj_factor, 1e-3, 64);
   in.number("ffn_round_up_to_multiple_of", s.ffn_round_up_to_multiple_of, 1, 8192);
-  read_cap(in, object, "gate_soft_cap", s.gate_soft_cap);
+  read_cap(in, object, "gate_soft_cap", s.variant.gate_soft_cap);
   read_cap(in, object, "output_logit_soft_cap", s.output_logit_soft_cap);
-  in.number("eps", s.eps, 0, 1);
+  read_mlstm_variant(in, s.variant);
   in.number("pad_token_id", s.pad_token_id, 0, 1 << 20);
   in.number("bos_token_id", s.bos_token_id, 0, 1 << 20);
   in.number("eos_token_id", s.eos_token_id, 0, 1 << 20);
@@ -124,29 +124,35 @@ ModelSpec read(const json& object, bool strict) {
 
 json as_json(const ModelSpec& spec) {
   const LargeSpec& s = *spec.large;
-  return {{"model_type", "xlstm"},
-          {"vocab_size", spec.vocab_size},
-          {"embedding_dim", spec.embedding_dim},
-          {"num_blocks", spec.num_blocks},
-          {"context_length", spec.context_length},
-          {"tie_word_embeddings", spec.tie_weights},
-          {"weight_decay_on_embedding", spec.weight_decay_on_embedding},
-          {"num_heads", s.num_heads},
-          {"use_bias", s.use_bias},
-          {"norm_eps", s.norm_eps},
-          {"add_out_norm", s.add_out_norm},
-          {"out_norm_bias", s.out_norm_bias},
-          {"qk_dim_factor", s.qk_dim_factor},
-          {"v_dim_factor", s.v_dim_factor},
-          {"ffn_proj_factor", s.ffn_proj_factor},
-          {"ffn_round_up_to_multiple_of", s.ffn_round_up_to_multiple_of},
-          {"gate_soft_cap", cap_json(s.gate_soft_cap)},
-          {"output_logit_soft_cap", cap_json(s.output_logit_soft_cap)},
-          {"eps", s.eps},
-          {"pad_token_id", s.pad_token_id},
-          {"bos_token_id", s.bos_token_id},
-          {"eos_token_id", s.eos_token_id},
-          {"force_bos_token_insert", s.force_bos_token_insert}};
+  json out = {{"model_type", "xlstm"},
+              {"vocab_size", spec.vocab_size},
+              {"embedding_dim", spec.embedding_dim},
+              {"num_blocks", spec.num_blocks},
+              {"context_length", spec.context_length},
+              {"tie_word_embeddings", spec.tie_weights},
+              {"weight_decay_on_embedding", spec.weight_decay_on_embedding},
+              {"num_heads", s.num_heads},
+              {"use_bias", s.use_bias},
+              {"norm_eps", s.norm_eps},
+              {"add_out_norm", s.add_out_norm},
+              {"out_norm_bias", s.out_norm_bias},
+              {"qk_dim_factor", s.qk_dim_factor},
+              {"v_dim_factor", s.v_dim_factor},
+              {"ffn_proj_factor", s.ffn_proj_factor},
+              {"ffn_round_up_to_multiple_of", s.ffn_round_up_to_multiple_of},
+              {"gate_soft_cap", cap_json(s.variant.gate_soft_cap)},
+              {"output_logit_soft_cap", cap_json(s.output_logit_soft_cap)},
+              {"eps", s.variant.eps},
+              {"pad_token_id", s.pad_token_id},
+              {"bos_token_id", s.bos_token_id},
+              {"eos_token_id", s.eos_token_id},
+              {"force_bos_token_insert", s.force_bos_token_insert}};
+  // Cap and eps stand there already.
+  CellVariant usual = LargeSpec::reference_variant();
+  usual.gate_soft_cap = s.variant.gate_soft_cap;
+  usual.eps = s.variant.eps;
+  write_variant(s.variant, usual, out);
+  return out;
 }
 
 json as_config(const ModelSpec& spec, const std::string& torch_dtype) {

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/variant.hpp"
 #include "kernels/check.hpp"
 
 namespace xlab {
@@ -69,5 +70,32 @@ class SpecReader {
   std::string where_;
   std::set<std::string> known_;
 };
+
+/// What every cell has a choice of, but for the cap of the gates.
+inline void read_variant(SpecReader& in, CellVariant& variant) {
+  in.choice("forget_gate", variant.forget_gate, {"sigmoid", "exponential"});
+  in.boolean("stabilizer", variant.stabilizer);
+  in.choice("number_format", variant.number_format, {"native", "fp64", "fp32", "bf16", "fp16"});
+}
+inline void read_mlstm_variant(SpecReader& in, CellVariant& variant) {
+  read_variant(in, variant);
+  in.choice("denominator_floor", variant.denominator_floor, {"stabilizer", "one"});
+  in.choice("scale", variant.scale, {"keys", "queries"});
+  in.number("eps", variant.eps, 0, 1);
+}
+/// Adds what differs from the reference, so that other programs can read what does not.
+inline void write_variant(const CellVariant& variant, const CellVariant& reference,
+                          nlohmann::json& out) {
+  const auto add = [&](const char* key, const auto& value, const auto& usual) {
+    if (value != usual) out[key] = value;
+  };
+  add("forget_gate", variant.forget_gate, reference.forget_gate);
+  add("stabilizer", variant.stabilizer, reference.stabilizer);
+  add("denominator_floor", variant.denominator_floor, reference.denominator_floor);
+  add("scale", variant.scale, reference.scale);
+  add("eps", variant.eps, reference.eps);
+  add("gate_soft_cap", variant.gate_soft_cap, reference.gate_soft_cap);
+  add("number_format", variant.number_format, reference.number_format);
+}
 
 }  // namespace xlab

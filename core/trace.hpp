@@ -3,7 +3,7 @@
 // A path names a value: "block<b>/<cell>/<value>". Every value of one token is (heads, dim).
 //   mlstm, dim 1:   input_gate_pre, forget_gate_pre (pre-activations), input_gate = exp(i - m),
 //                   forget_gate = exp(log sigmoid(f) + m_prev - m), forget_gate_sigmoid =
-//                   sigmoid(f), m, s = <q~, n>, normalizer = max(|s|, exp(-m))
+//                   sigmoid(f) or exp(f), m, s = <q~, n>, normalizer = max(|s|, exp(-m))
 //   mlstm, dim K/V: q, k (as they enter the memory), n (dim K); v, h (dim V);
 //                   output_gate_pre = z, output_gate = SiLU(z) (dim V)
 //   mlstm_large:    the same names; the gate pre-activations are softly capped, the queries scaled

@@ -4,13 +4,21 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/elementwise.hpp"
 #include "kernels/loss.hpp"
+#include "kernels/threads.hpp"
 
 namespace xlab {
 namespace {
 
 // The square of a larger gradient does not fit into the second moment.
 constexpr double kLargestGradient = 1e18;
+
+// A batch is cut into parts that need nothing of each other, so that every thread has work without
+// waiting. The cut depends on sizes alone: results are the same on any number of threads.
+constexpr std::int64_t kMostParts = 4;
+constexpr std::int64_t kLeastTokens = 256;           // in a part
+constexpr std::int64_t kMostGradients = 64'000'000;  // numbers in the gradients of all parts
 
 }  // namespace
 
@@ -53,28 +61,73 @@ StepResult Trainer::step(const Batch& batch) {
   result.tokens = batch.inputs.elements();
   result.learning_rate = learning_rate_at(spec_, step_) * learning_rate_scale;
 
-  Params& params = model_.params();
-  params.grads().fill_zero();
-  Tape tape(Tape::Mode::gradient, nullptr, cancel);
-  State after;
-  const Var logits = model_.forward(tape, batch.inputs, {}, after);
-  Tensor dlogits = Tensor::empty(tape.value(logits).shape(), params.dtype());
-  const kernels::CrossEntropy loss =
-      kernels::cross_entropy(tape.value(logits), batch.targets, dlogits, {});
-  result.loss = loss.loss;
-  result.accuracy = loss.counted == 0
-                        ? 0.0
-                        : static_cast<double>(loss.correct) / static_cast<double>(loss.counted);
-  result.finite = std::isfinite(loss.loss);
+  cut(batch);
+  std::int64_t counted = 0;
+  for (Part& part : parts_) {
+    const std::int32_t* targets = batch.targets.data<std::int32_t>();
+    const std::int64_t length = batch.targets.extent(1);
+    part.counted = std::count_if(targets + part.begin * length, targets + part.end * length,
+                                 [](std::int32_t target) { return target >= 0; });
+    counted += part.counted;
+  }
+  parallel_for(static_cast<std::int64_t>(parts_.size()), [&](std::int64_t index) {
+    run(batch, counted, parts_[static_cast<std::size_t>(index)]);
+  });
+
+  // Added up in order, whoever computed them.
+  const Tensor& gradients = model_.params().grads();
+  std::int64_t correct = 0;
+  for (const Part& part : parts_) {
+    if (counted > 0)
+      result.loss += part.loss * static_cast<double>(part.counted) / static_cast<double>(counted);
+    correct += part.correct;
+    if (&part != &parts_.front()) kernels::accumulate(gradients, part.params.grads());
+  }
+  result.accuracy =
+      counted == 0 ? 0.0 : static_cast<double>(correct) / static_cast<double>(counted);
+  result.finite = std::isfinite(result.loss);
   if (result.finite) {
-    tape.backward(logits, dlogits);
-    result.gradient_norm = kernels::gradient_norm(params.grads());
+    result.gradient_norm = kernels::gradient_norm(gradients);
     const double clip = spec_.gradient_clip;
     const double scale = clip > 0 ? std::min(1.0, clip / (result.gradient_norm + 1e-6)) : 1.0;
     result.finite = result.gradient_norm * scale <= kLargestGradient && update(result, scale);
   }
   ++step_;
   return result;
+}
+
+void Trainer::cut(const Batch& batch) {
+  const std::int64_t rows = batch.inputs.extent(0), tokens = batch.inputs.elements();
+  const Params& params = model_.params();
+  const std::int64_t pieces = std::clamp<std::int64_t>(
+      std::min({rows, tokens / kLeastTokens,
+                kMostGradients / std::max<std::int64_t>(1, params.elements())}),
+      1, kMostParts);
+  if (!parts_.empty() && parts_.back().end == rows &&
+      static_cast<std::int64_t>(parts_.size()) == pieces) {
+    return;
+  }
+  parts_.clear();
+  for (std::int64_t p = 0; p < pieces; ++p) {
+    parts_.push_back({rows * p / pieces, rows * (p + 1) / pieces,
+                      p == 0 ? params : params.with_own_gradients()});
+  }
+}
+
+void Trainer::run(const Batch& batch, std::int64_t counted, Part& part) const {
+  part.params.grads().fill_zero();
+  Tape tape(Tape::Mode::gradient, nullptr, cancel);
+  State after;
+  const Var logits =
+      model_.forward(tape, part.params, batch.inputs.slice(part.begin, part.end), {}, after);
+  const Tensor dlogits = Tensor::empty(tape.value(logits).shape(), part.params.dtype());
+  const double share =
+      static_cast<double>(part.counted) / static_cast<double>(std::max<std::int64_t>(1, counted));
+  const kernels::CrossEntropy loss = kernels::cross_entropy(
+      tape.value(logits), batch.targets.slice(part.begin, part.end), dlogits, {}, share);
+  part.loss = loss.loss;
+  part.correct = loss.correct;
+  if (std::isfinite(loss.loss)) tape.backward(logits, dlogits);
 }
 
 bool Trainer::update(const StepResult& result, double gradient_scale) {

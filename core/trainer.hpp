@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
 #include "core/model.hpp"
 #include "core/task.hpp"
@@ -50,6 +51,15 @@ class Trainer {
   void resume_at(std::int64_t step) { step_ = step; }
 
  private:
+  /// Sequences [begin, end) of a batch, computed on one thread with gradients of its own.
+  struct Part {
+    std::int64_t begin, end;
+    Params params;
+    std::int64_t counted = 0, correct = 0;  // targets asked for and met
+    double loss = 0.0;                      // mean over the counted ones
+  };
+  void cut(const Batch& batch);
+  void run(const Batch& batch, std::int64_t counted, Part& part) const;
   /// AdamW with the gradients at hand. Returns false when it would not leave finite weights.
   bool update(const StepResult& result, double gradient_scale);
 
@@ -60,7 +70,8 @@ class Trainer {
   Tensor first_moment_, second_moment_;
   Tensor previous_;  // the weights before the update
   std::int64_t step_ = 0;
-  bool fits_ = false;  // whether a step is known to fit into memory
+  std::vector<Part> parts_;  // of a batch
+  bool fits_ = false;        // whether a step is known to fit into memory
 };
 
 }  // namespace xlab

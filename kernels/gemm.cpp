@@ -34,6 +34,8 @@ constexpr std::int64_t kPackSteps = 32;
 constexpr std::int64_t kLeastRows = 32, kLeastColumns = 16, kLeastSteps = 12;
 // So few rows or columns are multiplied one by one.
 constexpr std::int64_t kThin = 4;
+// How many numbers before their use a line of a row is asked for.
+constexpr std::int64_t kFarAhead = 256;
 
 std::int64_t round_up(std::int64_t x, std::int64_t step) {
   return (x + step - 1) / step * step;
@@ -239,6 +241,64 @@ void visit(const Factor<T>& x, std::int64_t rows, std::int64_t cols, Body&& body
   }
 }
 
+/// `kCount` rows of b at once against one row of a: out[j] = start[j] + <a, row j of b>.
+template <int kCount, typename T>
+void row_dots(const T* a, const T* b, std::int64_t stride, std::int64_t k, const T* start, T* out) {
+  Register<T> sums[kCount][2] = {};
+  std::int64_t p = 0;
+  for (; p + 2 * kWidth<T> <= k; p += 2 * kWidth<T>) {
+    Register<T> low, high;
+    load(a + p, low);
+    load(a + p + kWidth<T>, high);
+#pragma GCC unroll 4
+    for (int j = 0; j < kCount; ++j) {
+      const T* row = b + j * stride + p;
+      __builtin_prefetch(row + kFarAhead);
+      __builtin_prefetch(row + kFarAhead + kWidth<T>);
+      Register<T> x, y;
+      load(row, x);
+      load(row + kWidth<T>, y);
+      sums[j][0] += low * x;
+      sums[j][1] += high * y;
+    }
+  }
+  for (int j = 0; j < kCount; ++j) {
+    T rest = T(0);
+    for (std::int64_t q = p; q < k; ++q) rest += a[q] * b[j * stride + q];
+    const T sum = lane_sum<T>(sums[j][0] + sums[j][1]) + rest;
+    out[j] = start == nullptr ? sum : start[j] + sum;
+  }
+}
+
+/// Products of so few rows, or columns, that every number of b^T, or of a, is used only once or
+/// twice: memory sets the pace.
+template <typename T>
+void thin(const Product<T>& x) {
+  const auto part = [&](std::int64_t i0, std::int64_t i1, std::int64_t j0, std::int64_t j1) {
+    for (std::int64_t j = j0; j < j1; j += 4) {
+      const T* b = x.b.data + j * x.b.stride;
+      for (std::int64_t i = i0; i < i1; ++i) {
+        const T* a = x.a.data + i * x.a.stride;
+        T* c = x.c + i * x.c_stride + j;
+        const T* start = x.accumulate ? c : x.bias != nullptr ? x.bias + j : nullptr;
+        if (j + 4 <= j1) {
+          row_dots<4>(a, b, x.b.stride, x.k, start, c);
+        } else {
+          for (std::int64_t r = 0; r < j1 - j; ++r) {
+            row_dots<1>(a, b + r * x.b.stride, x.b.stride, x.k,
+                        start == nullptr ? nullptr : start + r, c + r);
+          }
+        }
+      }
+    }
+  };
+  const std::int64_t longer = std::max(x.m, x.n), shorter = std::min(x.m, x.n);
+  for_ranges(longer, round_up(rows_per_chunk(kChunkWork / 4, shorter * x.k), 4),
+             [&](std::int64_t begin, std::int64_t end) {
+               x.m > x.n ? part(begin, end, 0, x.n) : part(0, x.m, begin, end);
+             });
+}
+
 /// Products that are small in some direction, by Eigen, cut along the longer side.
 template <typename T>
 void small(const Product<T>& x) {
@@ -280,6 +340,10 @@ void small(const Product<T>& x) {
 template <typename T>
 void gemm(const Product<T>& x) {
   if (x.m == 0 || x.n == 0) return;
+  if (std::min(x.m, x.n) <= kThin && !x.a.transposed && x.b.transposed) {
+    thin(x);
+    return;
+  }
   if (x.m < kLeastRows || x.n < kLeastColumns || x.k < kLeastSteps) {
     small(x);
     return;

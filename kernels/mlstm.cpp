@@ -2,46 +2,15 @@
 #include "kernels/mlstm.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <type_traits>
 
-#include "kernels/lanes.hpp"
+#include "kernels/mlstm_formats.hpp"
+#include "kernels/mlstm_head.hpp"
 #include "kernels/route.hpp"
 #include "kernels/threads.hpp"
-#include "kernels/vector_gates.hpp"
 
 namespace xlab::kernels {
 namespace {
-
-constexpr const char* kOp = "mlstm";
-
-struct Sizes {
-  std::int64_t B, T, H, K, V;
-};
-
-/// One row of numbers per time step, `step` apart.
-template <typename T>
-struct Track {
-  T* first = nullptr;
-  std::int64_t step = 0;
-  T* at(std::int64_t t) const { return first + t * step; }
-};
-
-/// The rows of `width` numbers that belong to one head of one sequence, of a (B, T, H, width)
-/// tensor; `head` counts through both. Rows of an absent tensor are null.
-template <typename T>
-Track<T> track(const Tensor& x, const Sizes& z, std::int64_t head, std::int64_t width) {
-  if (!x.defined()) return {};
-  const std::int64_t b = head / z.H, h = head % z.H;
-  return {x.data<T>() + (b * z.T * z.H + h) * width, z.H * width};
-}
-
-/// The block of `size` numbers that belongs to a head in a (B, H, ...) tensor, or null.
-template <typename T>
-T* part(const Tensor& x, std::int64_t head, std::int64_t size) {
-  return x.defined() ? x.data<T>() + head * size : nullptr;
-}
 
 /// A matrix X (rows x columns) that lives through time:
 ///   X <- decay_t X + write_t a_t b_t^T,   out_t = read_t X^T c_t
@@ -247,81 +216,9 @@ struct AddWithState {
   }
 };
 
-/// The gates and denominators of one head over time.
-template <typename T>
-struct Gates {
-  explicit Gates(std::int64_t steps)
-      : input_gate(steps),
-        forget_gate(steps + 1),
-        input_pre(steps),
-        log_forget(steps),
-        forget_slope(steps),
-        m_prev(steps + kLanes<T>),
-        s(steps),
-        normalizer(steps),
-        read(steps) {}
-
-  Padded<T> input_gate, forget_gate;
-  Padded<T> input_pre, log_forget;
-  Padded<T> forget_slope;   ///< d log_forget / d f = sigmoid(-f)
-  Padded<T> m_prev;         ///< m before every step; m itself begins at 1, whole registers too
-  Padded<T> s, normalizer;  ///< <q~, n> and N
-  Padded<T> read;           ///< query_scale / (N + eps)
-
-  T& m(std::int64_t t) { return m_prev[t + 1]; }
-
-  void load_pre(const Track<T>& i, const Track<T>& f, std::int64_t steps) {
-    for (std::int64_t t = 0; t < steps; ++t) {
-      input_pre[t] = *i.at(t);
-      log_forget[t] = *f.at(t);
-    }
-    for (std::int64_t t = 0; t < steps; t += kLanes<T>) {
-      const SigmoidLanes<T> forget(log_forget.get(t));
-      log_forget.set(t, forget.log());
-      forget_slope.set(t, forget.complement());
-    }
-  }
-
-  /// The recurrence of m; only it needs one step after another.
-  void walk_m(std::int64_t steps) {
-    for (std::int64_t t = 0; t < steps; ++t) {
-      const T a = log_forget[t] + m_prev[t];
-      m(t) = input_pre[t] > a ? input_pre[t] : a;
-    }
-  }
-
-  /// Both gates from m, which walk_m made or an earlier call kept.
-  void open(std::int64_t steps) {
-    for (std::int64_t t = 0; t < steps; t += kLanes<T>) {
-      const StabilisedLanes<T> gates(input_pre.get(t), log_forget.get(t), m_prev.get(t));
-      input_gate.set(t, gates.input_gate);
-      forget_gate.set(t, gates.forget_gate);
-    }
-  }
-
-  /// N = max(|s|, exp(-m)) and what the read-out is multiplied with. Below m = 0 everything is
-  /// taken times exp(m), so that nothing overflows: a factor too small for a number is 0, N stays
-  /// finite.
-  void divide(const MlstmOptions& options, std::int64_t steps) {
-    const T eps = static_cast<T>(options.eps), scale = static_cast<T>(options.query_scale);
-    const Lanes<T> one = all<T>(T(1)), least = all<T>(std::numeric_limits<T>::min());
-    for (std::int64_t t = 0; t < steps; t += kLanes<T>) {
-      const Lanes<T> m_t = load<kLanes<T>>(m_prev.data() + t + 1);
-      const Lanes<T> e = exp_below<T>(m_t), size = absolute<T>(s.get(t));
-      const Lanes<T> floor = larger<T>(e, least);
-      const Lanes<T> plain = larger<T>(size, floor), scaled = larger<T>(e * size, one);
-      normalizer.set(t, m_t < T(0) ? larger<T>(size, one / floor) : plain);
-      read.set(t, scale * (m_t < T(0) ? e / (scaled + eps * e) : one / (plain + eps)));
-    }
-  }
-
-  /// Whether |s| decides N, so that N moves with s.
-  bool sum_decides(std::int64_t t) const { return std::abs(s[t]) >= normalizer[t]; }
-};
-
 /// n through `Steps` steps from t0, and s.
 template <int Steps, typename T>
-void walk_n(Gates<T>& gates, const Track<T>& q, const Track<T>& k, T scale, std::int64_t t0,
+void walk_n(MlstmGates<T>& gates, const Track<T>& q, const Track<T>& k, T scale, std::int64_t t0,
             std::int64_t size, const T* from, T* n, const Track<T>& record) {
   Products<T> products;
   for_lanes<T>(0, size, [&]<int W>(std::int64_t at) {
@@ -347,19 +244,15 @@ void transpose(const T* from, T* to, std::int64_t rows, std::int64_t columns) {
 }
 
 template <typename T>
-void forward_head(const MlstmOptions& options, const MlstmForward& args, const Sizes& z,
-                  std::int64_t head, Gates<T>& gates) {
+void forward_head(const MlstmOptions& options, const MlstmForward& args, const MlstmSizes& z,
+                  std::int64_t head, MlstmGates<T>& gates) {
   const auto rows = [&](const Tensor& x, std::int64_t width) {
     return track<T>(x, z, head, width);
   };
   const Track<T> q = rows(args.q, z.K), k = rows(args.k, z.K), v = rows(args.v, z.V);
   const T scale = static_cast<T>(options.query_scale);
 
-  const T* m0 = part<T>(args.initial.m, head, 1);
-  gates.m_prev[0] = m0 != nullptr ? *m0 : T(0);
-  gates.load_pre(rows(args.i, 1), rows(args.f, 1), z.T);
-  gates.walk_m(z.T);
-  gates.open(z.T);
+  gates.begin_forward(options, args, z, head);
 
   T* C = part<T>(args.last.C, head, z.K * z.V);
   T* n = part<T>(args.last.n, head, z.K);
@@ -382,7 +275,7 @@ void forward_head(const MlstmOptions& options, const MlstmForward& args, const S
       t += 1;
     }
   }
-  gates.divide(options, z.T);
+  gates.divide(options, 0, z.T);
 
   const Track<T> C_record = rows(args.record.C, z.K * z.V);
   Scan<T> memory{.rows = z.K,
@@ -401,82 +294,34 @@ void forward_head(const MlstmOptions& options, const MlstmForward& args, const S
     scan(memory, z.T, KeepAndRecord<T>{{rows(args.h, z.V)}, C, C_record, z.K * z.V});
   }
 
-  *part<T>(args.last.m, head, 1) = gates.m(z.T - 1);
-  const auto keep = [&](const T* from, const Tensor& to) {
-    const Track<T> out = rows(to, 1);
-    if (out.first == nullptr) return;
-    for (std::int64_t t = 0; t < z.T; ++t) *out.at(t) = from[t];
-  };
-  keep(gates.m_prev.data() + 1, args.m);
-  keep(gates.s.data(), args.s);
-  keep(gates.normalizer.data(), args.normalizer);
-  keep(gates.input_gate.data(), args.record.input_gate);
-  keep(gates.forget_gate.data(), args.record.forget_gate);
+  gates.end_forward(args, z, head);
 }
 
 /// Memory of one head for the backward pass.
 template <typename T>
 struct Workspace {
-  explicit Workspace(const Sizes& z)
-      : gates(z.T),
-        C(z.K * z.V),
-        G(z.K * z.V),
-        n(z.K),
-        dn(z.K),
-        sum_slope(z.T),
-        q_product(z.T),
-        k_product(z.T) {}
+  explicit Workspace(const MlstmSizes& z)
+      : gates(z.T), C(z.K * z.V), G(z.K * z.V), n(z.K), dn(z.K), q_product(z.T), k_product(z.T) {}
 
-  Gates<T> gates;
+  MlstmGates<T> gates;
   Padded<T> C, G;  ///< the memory transposed, later its gradient transposed; its gradient
   Padded<T> n, dn;
-  Padded<T> sum_slope;             ///< query_scale times the gradient of s
   Padded<T> q_product, k_product;  ///< <q, dq> of every step; <k, dk>, from the last step on
 };
 
 template <typename T>
-double dot_in_double(const T* a, const T* b, std::int64_t size) {
-  double total = 0.0;
-  for (std::int64_t j = 0; j < size; ++j) {
-    total += static_cast<double>(a[j]) * static_cast<double>(b[j]);
-  }
-  return total;
-}
-
-template <typename T>
-void backward_head(const MlstmOptions& options, const MlstmBackward& args, const Sizes& z,
+void backward_head(const MlstmOptions& options, const MlstmBackward& args, const MlstmSizes& z,
                    std::int64_t head, Workspace<T>& work) {
   const MlstmForward& fw = args.forward;
   const auto rows = [&](const Tensor& x, std::int64_t width) {
     return track<T>(x, z, head, width);
   };
   const Track<T> q = rows(fw.q, z.K), k = rows(fw.k, z.K), v = rows(fw.v, z.V);
-  const Track<T> m = rows(fw.m, 1), s = rows(fw.s, 1), y = rows(fw.h, z.V);
   const Track<T> dh = rows(args.dh, z.V), dq = rows(args.dq, z.K), dk = rows(args.dk, z.K),
                  dv = rows(args.dv, z.V);
-  const Track<T> di = rows(args.di, 1), df = rows(args.df, 1);
 
-  // What the forward pass knew.
-  Gates<T>& gates = work.gates;
-  gates.load_pre(rows(fw.i, 1), rows(fw.f, 1), z.T);
-  for (std::int64_t t = 0; t < z.T; ++t) {
-    gates.m(t) = *m.at(t);
-    gates.s[t] = *s.at(t);
-  }
-  const T* m0 = part<T>(fw.initial.m, head, 1);
-  gates.m_prev[0] = m0 != nullptr ? *m0 : T(0);
-  gates.open(z.T);
-  gates.divide(options, z.T);
-
-  // d N / d s = sign(s) where |s| decides; h = C^T q / (N + eps) gives dN = -<dh, h> / (N + eps).
-  for (std::int64_t t = 0; t < z.T; ++t) {
-    T slope = T(0);
-    if (!options.constant_denominator && gates.sum_decides(t)) {
-      slope = gates.read[t] * dot(dh.at(t), y.at(t), z.V);
-      if (gates.s[t] > T(0)) slope = -slope;
-    }
-    work.sum_slope[t] = slope;
-  }
+  MlstmGates<T>& gates = work.gates;
+  gates.begin_backward(options, args, z, head);
 
   // Forwards, with C transposed so that its rows are summed up at once:
   // dq_t = read_t C_t dh_t + query_scale ds_t n_t
@@ -505,7 +350,7 @@ void backward_head(const MlstmOptions& options, const MlstmBackward& args, const
                        .with = {q.first, q.step},
                        .decay = recall.decay,
                        .write = recall.write,
-                       .mix = {work.sum_slope.data(), 1},
+                       .mix = {gates.sum_slope.data(), 1},
                        .to = dq,
                        .product = work.q_product.data()});
 
@@ -514,15 +359,15 @@ void backward_head(const MlstmOptions& options, const MlstmBackward& args, const
   // dv_t = input_gate_t G_t^T k_t,   dk_t = input_gate_t (G_t v_t + dn_t)
   T* const G = work.G.data();
   T* const dn = work.dn.data();
-  double carried = 0.0;  // gradient of log_forget
+  double at_end = 0.0;  // <[C n], d[C n]> after the last step
   if (args.dlast.C.defined()) {
     const T* dC_last = part<T>(args.dlast.C, head, z.K * z.V);
     const T* dn_last = part<T>(args.dlast.n, head, z.K);
     copy(dC_last, G, z.K * z.V);
     transpose(dC_last, work.C.data(), z.K, z.V);
     copy(dn_last, dn, z.K);
-    carried = dot_in_double(part<T>(fw.last.C, head, z.K * z.V), dC_last, z.K * z.V) +
-              dot_in_double(part<T>(fw.last.n, head, z.K), dn_last, z.K);
+    at_end = dot_in_double(part<T>(fw.last.C, head, z.K * z.V), dC_last, z.K * z.V) +
+             dot_in_double(part<T>(fw.last.n, head, z.K), dn_last, z.K);
   } else {
     work.G.fill(T(0));
     work.C.fill(T(0));
@@ -554,100 +399,33 @@ void backward_head(const MlstmOptions& options, const MlstmBackward& args, const
                        .x = back(q),
                        .with = back(k),
                        .decay = to_keys.decay,
-                       .write = {work.sum_slope.data() + end, -1},
+                       .write = {gates.sum_slope.data() + end, -1},
                        .mix = to_keys.read,
                        .to = {dk.at(end), -dk.step},
                        .product = work.k_product.data()});
 
-  // The gates. What a forget gate does to the memory, all later steps and the end state feel.
-  for (std::int64_t t = end; t >= 0; --t) {
-    const T di_t = work.k_product[end - t];
-    *di.at(t) += di_t;
-    carried += static_cast<double>(work.q_product[t]) - static_cast<double>(di_t);
-    if (t > 0) *df.at(t) += gates.forget_slope[t] * static_cast<T>(carried);
-  }
-
-  // What is left of G belongs to the state before the first step.
-  const T decay = gates.forget_gate[0];
-  if (C0 != nullptr) {
-    const T dm0 =
-        decay * static_cast<T>(dot_in_double(C0, G, z.K * z.V) + dot_in_double(n0, dn, z.K));
-    *df.at(0) += gates.forget_slope[0] * dm0;
-    if (args.dinitial.m.defined()) *part<T>(args.dinitial.m, head, 1) += dm0;
-  }
-  if (args.dinitial.C.defined()) {
-    add(G, part<T>(args.dinitial.C, head, z.K * z.V), z.K * z.V, decay);
-    add(dn, part<T>(args.dinitial.n, head, z.K), z.K, decay);
-  }
-}
-
-Sizes sizes_of(const MlstmForward& args) {
-  check(args.q.defined() && args.v.defined() && args.q.rank() == 4 && args.v.rank() == 4,
-        "[mlstm] needs q and k of shape (batch, time, heads, width) and v with its own width.");
-  const Sizes z{args.q.extent(0), args.q.extent(1), args.q.extent(2), args.q.extent(3),
-                args.v.extent(3)};
-  check(args.q.elements() > 0 && z.V > 0,
-        "[mlstm] has nothing to do: batch {}, time {}, heads {}, key width {}, value width {}.",
-        z.B, z.T, z.H, z.K, z.V);
-  return z;
-}
-
-void require(const char* what, const Tensor& x, const Shape& shape, DType dtype) {
-  require_shape(kOp, what, x, shape);
-  require_dtype(kOp, what, x, dtype);
-}
-
-/// Either all of a state or nothing.
-void require_state(const char* what, const MlstmState& state, const Sizes& z, DType dtype) {
-  if (!state.C.defined() && !state.n.defined() && !state.m.defined()) return;
-  require(what, state.C, {z.B, z.H, z.K, z.V}, dtype);
-  require(what, state.n, {z.B, z.H, z.K}, dtype);
-  require(what, state.m, {z.B, z.H}, dtype);
-}
-
-void require_forward(const MlstmForward& args, const Sizes& z) {
-  const DType dtype = args.q.dtype();
-  const Shape keys{z.B, z.T, z.H, z.K}, values{z.B, z.T, z.H, z.V}, gates{z.B, z.T, z.H};
-  require_cpu(kOp, args.q);
-  require("k", args.k, keys, dtype);
-  require("v", args.v, values, dtype);
-  require("i", args.i, gates, dtype);
-  require("f", args.f, gates, dtype);
-  require_state("the initial state", args.initial, z, dtype);
-  require("h", args.h, values, dtype);
-  require("m", args.m, gates, dtype);
-  require("s", args.s, gates, dtype);
-  require("the normalizer", args.normalizer, gates, dtype);
-  check(args.last.C.defined(), "[mlstm] needs room for the last state.");
-  require_state("the last state", args.last, z, dtype);
-  if (args.initial.C.defined()) {
-    check(args.initial.C.raw() != args.last.C.raw() && args.initial.n.raw() != args.last.n.raw() &&
-              args.initial.m.raw() != args.last.m.raw(),
-          "[mlstm] The last state cannot overwrite the initial one.");
-  }
+  add_state_gradients<T>(options, args, z, head, gates,
+                         {.at_end = at_end,
+                          .q_product = {work.q_product.data(), 1},
+                          .k_product = {work.k_product.data() + end, -1},
+                          .dC = G,
+                          .dn = dn,
+                          .decay = gates.forget_gate[0]});
 }
 
 /// How many heads make one piece of work: enough that handing it to another thread pays.
-std::int64_t grain(const Sizes& z) {
+std::int64_t grain(const MlstmSizes& z) {
   return std::max<std::int64_t>(1, 100'000 / (z.T * z.K * z.V));
 }
 
 }  // namespace
 
 void mlstm_forward(const MlstmOptions& options, const MlstmForward& args) {
-  const Sizes z = sizes_of(args);
-  require_forward(args, z);
-  const DType dtype = args.q.dtype();
-  const MlstmRecord& record = args.record;
-  const Shape gates{z.B, z.T, z.H};
-  if (record.input_gate) require("the recorded input gate", record.input_gate, gates, dtype);
-  if (record.forget_gate) require("the recorded forget gate", record.forget_gate, gates, dtype);
-  if (record.C) require("the recorded C", record.C, {z.B, z.T, z.H, z.K * z.V}, dtype);
-  if (record.n) require("the recorded n", record.n, {z.B, z.T, z.H, z.K}, dtype);
-
+  const MlstmSizes z = checked_sizes(args);
+  if (options.format != NumberFormat::native) return mlstm_forward_in_format(options, args, z);
   visit_float(args.q, [&]<typename T>(T) {
     parallel_ranges(z.B * z.H, grain(z), [&](std::int64_t begin, std::int64_t end) {
-      Gates<T> work(z.T);
+      MlstmGates<T> work(z.T);
       for (std::int64_t head = begin; head < end; ++head) {
         forward_head<T>(options, args, z, head, work);
       }
@@ -656,22 +434,8 @@ void mlstm_forward(const MlstmOptions& options, const MlstmForward& args) {
 }
 
 void mlstm_backward(const MlstmOptions& options, const MlstmBackward& args) {
-  const Sizes z = sizes_of(args.forward);
-  require_forward(args.forward, z);
-  const DType dtype = args.forward.q.dtype();
-  const Shape keys{z.B, z.T, z.H, z.K}, values{z.B, z.T, z.H, z.V}, gates{z.B, z.T, z.H};
-  require("dh", args.dh, values, dtype);
-  if (args.dlast.C || args.dlast.n) {
-    require("the gradient of the last C", args.dlast.C, {z.B, z.H, z.K, z.V}, dtype);
-    require("the gradient of the last n", args.dlast.n, {z.B, z.H, z.K}, dtype);
-  }
-  require("dq", args.dq, keys, dtype);
-  require("dk", args.dk, keys, dtype);
-  require("dv", args.dv, values, dtype);
-  require("di", args.di, gates, dtype);
-  require("df", args.df, gates, dtype);
-  require_state("the gradient of the initial state", args.dinitial, z, dtype);
-
+  const MlstmSizes z = checked_sizes(args);
+  if (options.format != NumberFormat::native) return mlstm_backward_in_format(options, args, z);
   visit_float(args.forward.q, [&]<typename T>(T) {
     parallel_ranges(z.B * z.H, grain(z), [&](std::int64_t begin, std::int64_t end) {
       Workspace<T> work(z);

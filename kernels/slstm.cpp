@@ -7,6 +7,7 @@
 
 #include "kernels/lanes.hpp"
 #include "kernels/route.hpp"
+#include "kernels/slstm_formats.hpp"
 #include "kernels/threads.hpp"
 #include "kernels/vector_gates.hpp"
 
@@ -158,15 +159,34 @@ struct Units : Padded<T> {
   std::int64_t D;
 };
 
-/// stabilise() with the rule of the first step: where n is 0 there is nothing to forget.
+/// The gates of a register of units, and d log_forget / d f.
 template <typename T>
-StabilisedLanes<T> open_gates(Lanes<T> i, Lanes<T> log_forget, Lanes<T> m_prev, Lanes<T> n_prev) {
-  StabilisedLanes<T> gates(i, log_forget, m_prev);
-  gates.m = n_prev == T(0) ? i : gates.m;
-  gates.input_gate = n_prev == T(0) ? all<T>(T(1)) : gates.input_gate;
-  gates.forget_gate = n_prev == T(0) ? Lanes<T>{} : gates.forget_gate;
-  return gates;
-}
+struct OpenGates {
+  Lanes<T> m, input_gate, forget_gate, forget_slope;
+
+  /// stabilise() with the rule of the first step: where n is 0 there is nothing to forget.
+  OpenGates(const SlstmOptions& options, Lanes<T> i, Lanes<T> f, Lanes<T> m_prev, Lanes<T> n_prev) {
+    Lanes<T> log_forget = f;
+    forget_slope = all<T>(T(1));
+    if (options.forget_gate == ForgetGate::sigmoid) {
+      const SigmoidLanes<T> forget(f);
+      log_forget = forget.log();
+      forget_slope = forget.complement();
+    }
+    if (options.stabilizer) {
+      const StabilisedLanes<T> gates(i, log_forget, m_prev);
+      m = n_prev == T(0) ? i : gates.m;
+      input_gate = n_prev == T(0) ? all<T>(T(1)) : gates.input_gate;
+      forget_gate = n_prev == T(0) ? Lanes<T>{} : gates.forget_gate;
+    } else {
+      m = Lanes<T>{};
+      for (int lane = 0; lane < kLanes<T>; ++lane) {
+        input_gate[lane] = std::exp(i[lane]);
+        forget_gate[lane] = n_prev[lane] == T(0) ? T(0) : std::exp(log_forget[lane] + m_prev[lane]);
+      }
+    }
+  }
+};
 
 template <typename T>
 struct ForwardSpace {
@@ -188,8 +208,8 @@ struct ForwardSpace {
 /// Pre-activations of one step: wx + R y + b. Short calls read R as it lies; for long ones it pays
 /// to turn it once, so that all outputs of an input are side by side.
 template <typename T>
-void mix(const SlstmForward& args, const Sizes& z, const Piece& p, std::int64_t t, bool turned,
-         ForwardSpace<T>& space) {
+void mix(const SlstmOptions& options, const SlstmForward& args, const Sizes& z, const Piece& p,
+         std::int64_t t, bool turned, ForwardSpace<T>& space) {
   const T* r = args.r.data<T>() + p.head * kGates * z.D * z.D;
   for (int gate = 0; gate < kGates; ++gate) {
     const Lines<T> wx = units<T>(args.wx, z, p, t, gate);
@@ -218,6 +238,12 @@ void mix(const SlstmForward& args, const Sizes& z, const Piece& p, std::int64_t 
         }
       }
     }
+    if (options.gate_soft_cap > 0.0 && gate < 2) {
+      const T cap = static_cast<T>(options.gate_soft_cap);
+      for (std::int64_t at = 0; at < p.rows * z.D; at += kLanes<T>) {
+        space.pre[gate].set(at, cap * tanh_of<T>(space.pre[gate].get(at) / cap));
+      }
+    }
     const Lines<T> clamp = units<T>(args.clamp, z, p, t, gate);
     if (clamp.first == nullptr) continue;
     for (std::int64_t row = 0; row < p.rows; ++row) {
@@ -229,8 +255,8 @@ void mix(const SlstmForward& args, const Sizes& z, const Piece& p, std::int64_t 
 }
 
 template <typename T>
-void forward_piece(const SlstmForward& args, const Sizes& z, const Piece& p,
-                   ForwardSpace<T>& space) {
+void forward_piece(const SlstmOptions& options, const SlstmForward& args, const Sizes& z,
+                   const Piece& p, ForwardSpace<T>& space) {
   const auto begin = [&](Units<T>& units, const Tensor& from) {
     units.fill(T(0));
     if (from) units.read(state_units<T>(from, z, p), p.rows);
@@ -252,11 +278,10 @@ void forward_piece(const SlstmForward& args, const Sizes& z, const Piece& p,
   }
 
   for (std::int64_t t = 0; t < z.T; ++t) {
-    mix(args, z, p, t, turned, space);
+    mix(options, args, z, p, t, turned, space);
     for (std::int64_t at = 0; at < p.rows * z.D; at += kLanes<T>) {
-      const SigmoidLanes<T> forget(space.pre[1].get(at));
-      const StabilisedLanes<T> gates =
-          open_gates<T>(space.pre[0].get(at), forget.log(), space.m.get(at), space.n.get(at));
+      const OpenGates<T> gates(options, space.pre[0].get(at), space.pre[1].get(at), space.m.get(at),
+                               space.n.get(at));
       const Lanes<T> c =
           gates.forget_gate * space.c.get(at) + gates.input_gate * tanh_of<T>(space.pre[2].get(at));
       const Lanes<T> n = gates.forget_gate * space.n.get(at) + gates.input_gate;
@@ -312,8 +337,8 @@ struct BackwardSpace {
 
 /// Adds the gradients of one piece; `dr` (4*D, D) and `db` (4*D) are its own.
 template <typename T>
-void backward_piece(const SlstmBackward& args, const Sizes& z, const Piece& p,
-                    BackwardSpace<T>& space, T* dr, T* db) {
+void backward_piece(const SlstmOptions& options, const SlstmBackward& args, const Sizes& z,
+                    const Piece& p, BackwardSpace<T>& space, T* dr, T* db) {
   const SlstmForward& fw = args.forward;
   const SlstmRecord& saved = fw.saved;
   const std::int64_t line = kGates * z.D;
@@ -327,6 +352,9 @@ void backward_piece(const SlstmBackward& args, const Sizes& z, const Piece& p,
   space.c_prev.read(units<T>(saved.c, z, p, z.T - 1), p.rows);
   space.n_prev.read(units<T>(saved.n, z, p, z.T - 1), p.rows);
 
+  // The slope of cap * tanh(x / cap) is 1 - (its value / cap)^2.
+  const double cap = options.gate_soft_cap;
+  const T inverse_cap = cap > 0.0 ? static_cast<T>(1.0 / cap) : T(0);
   std::int64_t kept = 0;  // lines in space.dpre
   for (std::int64_t t = z.T - 1; t >= 0; --t) {
     space.c.swap(space.c_prev);
@@ -349,10 +377,10 @@ void backward_piece(const SlstmBackward& args, const Sizes& z, const Piece& p,
     }
 
     for (std::int64_t at = 0; at < p.rows * z.D; at += kLanes<T>) {
-      const SigmoidLanes<T> forget(space.pre[1].get(at)), output(space.pre[3].get(at));
+      const SigmoidLanes<T> output(space.pre[3].get(at));
       const Lanes<T> c_prev = space.c_prev.get(at), n_prev = space.n_prev.get(at);
-      const StabilisedLanes<T> gates =
-          open_gates<T>(space.pre[0].get(at), forget.log(), space.m_prev.get(at), n_prev);
+      const OpenGates<T> gates(options, space.pre[0].get(at), space.pre[1].get(at),
+                               space.m_prev.get(at), n_prev);
       const Lanes<T> value = tanh_of<T>(space.pre[2].get(at));
       const Lanes<T> inverse = T(1) / space.n.get(at);
       const Lanes<T> read = output.value() * inverse;  // y = read c
@@ -360,8 +388,10 @@ void backward_piece(const SlstmBackward& args, const Sizes& z, const Piece& p,
       const Lanes<T> dy_total = space.dy.get(at);
       const Lanes<T> dc = space.dc.get(at) + dy_total * read;
       const Lanes<T> dn = space.dn.get(at) - dy_total * y * inverse;
-      space.pre[0].set(at, gates.input_gate * (dc * value + dn));
-      space.pre[1].set(at, gates.forget_gate * (dc * c_prev + dn * n_prev) * forget.complement());
+      const Lanes<T> i = space.pre[0].get(at) * inverse_cap, f = space.pre[1].get(at) * inverse_cap;
+      space.pre[0].set(at, gates.input_gate * (dc * value + dn) * (T(1) - i * i));
+      space.pre[1].set(at, gates.forget_gate * (dc * c_prev + dn * n_prev) *
+                               (gates.forget_slope * (T(1) - f * f)));
       space.pre[2].set(at, dc * gates.input_gate * (T(1) - value * value));
       space.pre[3].set(at, dy_total * y * output.complement());
       space.dc.set(at, gates.forget_gate * dc);
@@ -504,20 +534,21 @@ std::int64_t grain(const Sizes& z) {
 
 }  // namespace
 
-void slstm_forward(const SlstmForward& args) {
+void slstm_forward(const SlstmOptions& options, const SlstmForward& args) {
   const Sizes z = sizes_of(args);
   require_forward(args, z);
+  if (options.format != NumberFormat::native) return slstm_forward_in_format(options, args);
   visit_float(args.wx, [&]<typename T>(T) {
     parallel_ranges(z.pieces(), grain(z), [&](std::int64_t begin, std::int64_t end) {
       ForwardSpace<T> space(z);
       for (std::int64_t index = begin; index < end; ++index) {
-        forward_piece<T>(args, z, Piece(z, index), space);
+        forward_piece<T>(options, args, z, Piece(z, index), space);
       }
     });
   });
 }
 
-void slstm_backward(const SlstmBackward& args) {
+void slstm_backward(const SlstmOptions& options, const SlstmBackward& args) {
   const SlstmForward& fw = args.forward;
   const Sizes z = sizes_of(fw);
   require_forward(fw, z);
@@ -538,6 +569,7 @@ void slstm_backward(const SlstmBackward& args) {
   require("db", args.db, fw.b.shape(), dtype);
   require_state("the gradient of the initial state", args.dinitial, z, dtype);
 
+  if (options.format != NumberFormat::native) return slstm_backward_in_format(options, args);
   visit_float(fw.wx, [&]<typename T>(T) {
     // Every piece has its own share of dR and db; the shares are added up in order.
     const std::int64_t line = kGates * z.D, share = line * z.D + line;
@@ -546,7 +578,7 @@ void slstm_backward(const SlstmBackward& args) {
       BackwardSpace<T> space(z);
       for (std::int64_t index = begin; index < end; ++index) {
         T* const dr = shares.data<T>() + index * share;
-        backward_piece<T>(args, z, Piece(z, index), space, dr, dr + line * z.D);
+        backward_piece<T>(options, args, z, Piece(z, index), space, dr, dr + line * z.D);
       }
     });
     for (std::int64_t index = 0; index < z.pieces(); ++index) {

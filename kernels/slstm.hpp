@@ -1,9 +1,9 @@
 // sLSTM: scalar memory with memory mixing, as a scan (Beck et al. 2024, eqs. 8-18).
 //
 // Per unit, with y_{t-1} of the units of the same head:
-//   (i, f, z, o)_t = wx_t + R y_{t-1} + b
-//   a_t = log sigmoid(f_t) + m_{t-1}
-//   m_t = i_t where n_{t-1} = 0 (the first step), else max(i_t, a_t)
+//   (i, f, z, o)_t = wx_t + R y_{t-1} + b, i and f softly capped if wanted
+//   a_t = log_forget_t + m_{t-1}, log_forget = log sigmoid(f), or f itself
+//   m_t = i_t where n_{t-1} = 0 (the first step), else max(i_t, a_t); 0 without the stabilizer
 //   input_gate_t = exp(i_t - m_t)     forget_gate_t = exp(a_t - m_t), 0 where n_{t-1} = 0
 //   c_t = forget_gate_t c_{t-1} + input_gate_t tanh(z_t)
 //   n_t = forget_gate_t n_{t-1} + input_gate_t
@@ -12,6 +12,7 @@
 // Letters: B batch, T time, H heads, D units per head. Gates are in the order i, f, z, o.
 #pragma once
 
+#include "kernels/cell_options.hpp"
 #include "kernels/tensor.hpp"
 
 namespace xlab::kernels {
@@ -21,9 +22,17 @@ struct SlstmState {
   Tensor y, c, n, m;
 };
 
+struct SlstmOptions {
+  ForgetGate forget_gate = ForgetGate::sigmoid;
+  bool stabilizer = true;  ///< without it m_t = 0: gates are exp(i) and sigmoid(f) or exp(f)
+  /// Input and forget gate become cap * tanh(pre / cap) before anything else; 0: as they are.
+  double gate_soft_cap = 0.0;
+  NumberFormat format = NumberFormat::native;  ///< of the arithmetic
+};
+
 /// Optional recordings; whatever is undefined is not recorded. All (B, T, H, D) unless noted.
 struct SlstmRecord {
-  Tensor pre;  ///< full pre-activations wx + R y + b after clamping (B, T, 4, H*D)
+  Tensor pre;  ///< full pre-activations wx + R y + b after capping and clamping (B, T, 4, H*D)
   Tensor input_gate, forget_gate;
   Tensor c, n, m;
 };
@@ -42,7 +51,7 @@ struct SlstmForward {
   /// What the backward pass needs; absent when there will be none. pre, c, n, m as in SlstmRecord.
   SlstmRecord saved;
 };
-void slstm_forward(const SlstmForward& args);
+void slstm_forward(const SlstmOptions& options, const SlstmForward& args);
 
 /// Gradient of <y, dy> (+ optionally <last, dlast>), the stabilizer treated as a constant (exact: y
 /// does not depend on it). Clamped pre-activations get no gradient. Every gradient is *added*.
@@ -54,6 +63,6 @@ struct SlstmBackward {
   Tensor dwx, dr, db;   ///< like their inputs, all required
   SlstmState dinitial;  ///< or absent; dm0 = c0 dc0 + n0 dn0
 };
-void slstm_backward(const SlstmBackward& args);
+void slstm_backward(const SlstmOptions& options, const SlstmBackward& args);
 
 }  // namespace xlab::kernels

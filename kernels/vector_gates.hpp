@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "kernels/gates.hpp"
 #include "kernels/lanes.hpp"
 
 namespace xlab {
@@ -129,17 +130,24 @@ struct SigmoidLanes {
   Lanes<T> x, e, r;
 };
 
-/// stabilise() of gates.hpp. One of the two gates is always 1, so one exponential is enough.
+/// stabilise() of gates.hpp. One of the two gates is 1, but for what rounding took from m, so one
+/// exponential is enough.
 template <typename T>
 struct StabilisedLanes {
   Lanes<T> m, input_gate, forget_gate;
 
   StabilisedLanes(Lanes<T> input_gate_pre, Lanes<T> log_forget, Lanes<T> m_prev) {
     const Lanes<T> a = log_forget + m_prev;
-    const Lanes<T> e = exp_below<T>(input_gate_pre - a);
+    // Small as long as a has digits behind the point, and then a short series is its exponential.
+    Lanes<T> lost = sum_error(m_prev, log_forget, a);
+    lost = absolute<T>(lost) <= T(0.5) ? lost : Lanes<T>{};
+    const Lanes<T> kept =
+        T(1) + lost * (T(1) + lost * (T(1) / 2 + lost * (T(1) / 6 + lost * (T(1) / 24))));
+    const Lanes<T> apart = input_gate_pre - a;
+    const Lanes<T> e = exp_below<T>(apart > T(0) ? apart - lost : apart);
     m = larger<T>(input_gate_pre, a);
-    input_gate = input_gate_pre > a ? all<T>(T(1)) : e;
-    forget_gate = input_gate_pre > a ? e : all<T>(T(1));
+    input_gate = apart > T(0) ? all<T>(T(1)) : e;
+    forget_gate = apart > T(0) ? e : kept;
   }
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/mlstm.hpp"
+#include "kernels/mlstm_chunkwise.hpp"
 #include "kernels/slstm.hpp"
 
 namespace xlab::tests {
@@ -35,6 +36,24 @@ inline kernels::MlstmForward mlstm_call(const Tensor& q, const Tensor& k, const 
           .normalizer = zeros_like(i),
           .last = {Tensor::zeros({B, H, K, V}, q.dtype()), Tensor::zeros({B, H, K}, q.dtype()),
                    Tensor::zeros({B, H}, q.dtype())}};
+}
+
+/// Either form: the scan with 0, or chunks of this many steps.
+inline void run_mlstm(const kernels::MlstmOptions& options, const kernels::MlstmForward& args,
+                      std::int64_t chunk) {
+  if (chunk == 0) {
+    kernels::mlstm_forward(options, args);
+  } else {
+    kernels::mlstm_chunkwise_forward(options, args, chunk);
+  }
+}
+inline void run_mlstm_back(const kernels::MlstmOptions& options, const kernels::MlstmBackward& args,
+                           std::int64_t chunk) {
+  if (chunk == 0) {
+    kernels::mlstm_backward(options, args);
+  } else {
+    kernels::mlstm_chunkwise_backward(options, args, chunk);
+  }
 }
 
 /// The way back of a call that has been made; gradients start at zero.

@@ -134,7 +134,8 @@ class CommandLine : public testing::Test {
 
 TEST_F(CommandLine, HelpNamesEveryOption) {
   const std::map<std::string, std::vector<std::string>> options = {
-      {"", {"train", "generate", "export", "signature", "info", "--help", "--version"}},
+      {"",
+       {"train", "generate", "selfcheck", "export", "signature", "info", "--help", "--version"}},
       {"train",
        {"--task", "--text", "--out", "--spec", "--model", "--resume", "--steps", "--seconds",
         "--seed", "--threads", "--log", "recall", "parity", "copy"}},
@@ -142,6 +143,7 @@ TEST_F(CommandLine, HelpNamesEveryOption) {
        {"run", "--prompt", "--tokens", "--temperature", "--top-k", "--top-p", "--seed", "--threads",
         "--bf16"}},
       {"export", {"run", "folder", "--bf16"}},
+      {"selfcheck", {"run", "--seed", "--threads", "--damage"}},
       {"signature", {"run"}},
       {"info", {"file"}}};
   for (const auto& [command, names] : options) {
@@ -213,6 +215,8 @@ TEST_F(CommandLine, WrongArgumentsAreAnsweredInOneLine) {
       {{"generate", out, "--prompt", "a", "--top-p", "0"}, "top-p"},
       {{"generate", out, "--prompt", "a", "--top-p", "1.1"}, "top-p"},
       {{"generate", out, "--prompt", "a", "--seed", "-1"}, "--seed"},
+      {{"selfcheck"}, "run"},
+      {{"selfcheck", out, "--damage", "much"}, "--damage"},
       {{"signature"}, "run"},
       {{"signature", out, out}, ""},
       {{"info"}, "file"}};
@@ -259,6 +263,7 @@ TEST_F(CommandLine, FilesThatCannotBeUsedAreAnsweredInOneLine) {
       {{"train", "--resume", at("garbage.xlab"), "--out", out}, "garbage.xlab"},
       {{"generate", at("missing.xlab"), "--prompt", "a"}, "missing.xlab"},
       {{"generate", at("garbage.xlab"), "--prompt", "a"}, "garbage.xlab"},
+      {{"selfcheck", at("garbage.xlab")}, "garbage.xlab"},
       {{"signature", at("empty.xlab")}, "empty.xlab"},
       {{"info", at("garbage.xlab")}, "garbage.xlab"},
       {{"info", folder_.path()}, "folder"},
@@ -528,6 +533,26 @@ TEST_F(CommandLine, TextThatCannotBeWrittenIsNoSuccess) {
   const Answer answer = run({"generate", at("run.xlab"), "--prompt", "to be"}, "/dev/full");
   EXPECT_EQ(answer.code, 1);
   EXPECT_THAT(answer.err, HasSubstr("Writing the text failed"));
+}
+
+// ---- checking a model ---------------------------------------------------------------------------
+
+TEST_F(CommandLine, SelfcheckPrintsATableAndFailsWhereAModelDisagrees) {
+  train("run.xlab", {"--task", "copy", "--steps", "3"});
+  const Answer sound = run({"selfcheck", at("run.xlab")});
+  EXPECT_EQ(sound.code, 0) << sound.out << sound.err;
+  for (const char* said : {"check", "largest", "allowed", "Recurrent = chunkwise = parallel",
+                           "Step by step = whole sequence", "One thread = all threads", "same bits",
+                           "All 8 checks passed."})
+    EXPECT_THAT(sound.out, HasSubstr(said));
+  EXPECT_THAT(sound.out, Not(HasSubstr("FAILED")));
+
+  const Answer damaged = run({"selfcheck", at("run.xlab"), "--damage", "0.01"});
+  EXPECT_EQ(damaged.code, 1);
+  EXPECT_THAT(damaged.out, HasSubstr("FAILED"));
+  EXPECT_THAT(damaged.out, HasSubstr("differ most in"));
+  EXPECT_THAT(damaged.out, HasSubstr("does not agree with itself"));
+  EXPECT_EQ(damaged.err, "");
 }
 
 // ---- looking into files -------------------------------------------------------------------------

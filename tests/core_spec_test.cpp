@@ -462,7 +462,7 @@ TEST(LargeSpecs, EitherSpellingOfASizeWillDoWhenBothAgree) {
 TEST(LargeSpecs, NoCapIsWrittenAsNull) {
   const ModelSpec spec = model_spec_from_json(
       R"({"model_type": "xlstm", "gate_soft_cap": null, "output_logit_soft_cap": 0})");
-  EXPECT_EQ(spec.large->gate_soft_cap, 0.0);
+  EXPECT_EQ(spec.large->variant.gate_soft_cap, 0.0);
   EXPECT_EQ(spec.large->output_logit_soft_cap, 0.0);
   EXPECT_TRUE(json::parse(to_config_json(spec, "float32")).at("gate_soft_cap").is_null());
 }
@@ -526,6 +526,68 @@ TEST(Spec, TheLearningRateWarmsUpThenDecays) {
   EXPECT_DOUBLE_EQ(learning_rate_at(spec, 4), 0.1);
   spec.warmup_steps = spec.decay_until_step = 0;
   EXPECT_DOUBLE_EQ(learning_rate_at(spec, 0), 0.1);
+}
+
+// ---- other equations ----------------------------------------------------------------------------
+
+/// Every choice away from what is usual.
+CellVariant other_variant() {
+  return {.forget_gate = "exponential",
+          .stabilizer = false,
+          .denominator_floor = "one",
+          .scale = "queries",
+          .eps = 1e-4,
+          .gate_soft_cap = 9.0,
+          .number_format = "bf16"};
+}
+
+TEST(SpecVariants, SurviveTheirJson) {
+  ModelSpec spec = small_mixed();
+  spec.mlstm->variant = other_variant();
+  // The sLSTM has no floor, scale and eps.
+  spec.slstm->variant = {.forget_gate = "exponential",
+                         .stabilizer = false,
+                         .gate_soft_cap = 3.0,
+                         .number_format = "fp16"};
+  const ModelSpec read = model_spec_from_json(to_json(spec));
+  EXPECT_TRUE(read.mlstm->variant == spec.mlstm->variant);
+  EXPECT_TRUE(read.slstm->variant == spec.slstm->variant);
+
+  for (auto& [name, large] : small_models()) {
+    if (!large.large) continue;
+    large.large->variant = other_variant();
+    large.large->variant.scale = "keys";
+    EXPECT_TRUE(model_spec_from_json(to_json(large)).large->variant == large.large->variant);
+    EXPECT_TRUE(model_spec_from_config(to_config_json(large, "float32")).large->variant ==
+                large.large->variant);
+  }
+}
+
+TEST(SpecVariants, TheUsualOnesLeaveNoTrace) {
+  const std::string text = to_json(small_mixed());
+  for (const char* key : {"forget_gate", "stabilizer", "denominator_floor", "number_format",
+                          "\"eps\"", "\"scale\"", "gate_soft_cap"})
+    EXPECT_EQ(text.find(key), std::string::npos) << key;
+}
+
+TEST(SpecVariants, RefuseWhatDoesNotExist) {
+  const auto refusal = [](const std::string& block, const std::string& keys) -> std::string {
+    try {
+      model_spec_from_json("{\"vocab_size\": 5, \"" + block + "_block\": {\"" + block + "\": {" +
+                           keys + "}}}");
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "";
+  };
+  EXPECT_NE(refusal("mlstm", R"("forget_gate": "relu")").find("forget_gate"), std::string::npos);
+  EXPECT_NE(refusal("mlstm", R"("stabilizer": "no")").find("true or false"), std::string::npos);
+  EXPECT_NE(refusal("mlstm", R"("number_format": "fp8")").find("fp16"), std::string::npos);
+  EXPECT_NE(refusal("mlstm", R"("scale": "both")").find("queries"), std::string::npos);
+  EXPECT_NE(refusal("mlstm", R"("eps": -1)").find("eps"), std::string::npos);
+  EXPECT_NE(refusal("slstm", R"("eps": 1e-6)").find("unknown"), std::string::npos);
+  EXPECT_NE(refusal("slstm", R"("denominator_floor": "one")").find("unknown"), std::string::npos);
+  EXPECT_EQ(refusal("slstm", R"("forget_gate": "exponential", "stabilizer": false)"), "");
 }
 
 }  // namespace

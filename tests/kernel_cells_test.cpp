@@ -227,11 +227,12 @@ TEST_P(MlstmTest, StabilizerIsFreeToChoose) {
 }
 
 TEST_P(MlstmTest, QueriesAndKeysBalance) {
+  const MlstmOptions options{.eps = 0.0};
   const MlstmForward forward = inputs(13);
-  kernels::mlstm_forward({}, forward);
+  kernels::mlstm_forward(options, forward);
   const MlstmBackward back =
       mlstm_way_back(forward, uniform(forward.h.shape(), dtype(), -1.0, 1.0, 30));
-  kernels::mlstm_backward({}, back);
+  kernels::mlstm_backward(options, back);
   const auto product = [](const Tensor& a, const Tensor& b) {
     double sum = 0.0;
     const std::vector<double> x = numbers(a), y = numbers(b);
@@ -470,11 +471,11 @@ class SlstmTest : public CellTest {
 TEST_P(SlstmTest, CutSequencesCarryOn) {
   constexpr std::int64_t T = 23, cut = 9;
   const SlstmForward whole = inputs(T);
-  kernels::slstm_forward(whole);
+  kernels::slstm_forward({}, whole);
   const SlstmForward first = part(whole, 0, cut, {});
-  kernels::slstm_forward(first);
+  kernels::slstm_forward({}, first);
   const SlstmForward second = part(whole, cut, T, first.last);
-  kernels::slstm_forward(second);
+  kernels::slstm_forward({}, second);
   expect_same_bits(first.y, steps(whole.y, 0, cut), "y of the first part");
   expect_same_bits(second.y, steps(whole.y, cut, T), "y of the second part");
   expect_same_bits(second.last.y, whole.last.y, "y");
@@ -485,7 +486,7 @@ TEST_P(SlstmTest, CutSequencesCarryOn) {
   SlstmState carried;
   for (std::int64_t t = 0; t < T; ++t) {
     const SlstmForward step = part(whole, t, t + 1, carried);
-    kernels::slstm_forward(step);
+    kernels::slstm_forward({}, step);
     expect_near(step.y, steps(whole.y, t, t + 1), rounding(), "y of step " + std::to_string(t));
     carried = step.last;
   }
@@ -494,22 +495,22 @@ TEST_P(SlstmTest, CutSequencesCarryOn) {
 TEST_P(SlstmTest, GradientsPassThroughACut) {
   constexpr std::int64_t T = 11, cut = 6;
   const SlstmForward whole = inputs(T, state(20));
-  kernels::slstm_forward(whole);
+  kernels::slstm_forward({}, whole);
   const Tensor dy = uniform(whole.y.shape(), dtype(), -1.0, 1.0, 30);
   const SlstmBackward expected = slstm_way_back(whole, dy);
-  kernels::slstm_backward(expected);
+  kernels::slstm_backward({}, expected);
 
   const SlstmForward first = part(whole, 0, cut, whole.initial);
-  kernels::slstm_forward(first);
+  kernels::slstm_forward({}, first);
   const SlstmForward second = part(whole, cut, T, first.last);
-  kernels::slstm_forward(second);
+  kernels::slstm_forward({}, second);
   const SlstmBackward late = slstm_way_back(second, steps(dy, cut, T));
-  kernels::slstm_backward(late);
+  kernels::slstm_backward({}, late);
   SlstmBackward early = slstm_way_back(first, steps(dy, 0, cut), late.dinitial);
   // Weights collect what both parts say about them.
   early.dr = late.dr;
   early.db = late.db;
-  kernels::slstm_backward(early);
+  kernels::slstm_backward({}, early);
   const double tolerance = rounding();
   expect_near(early.dwx, steps(expected.dwx, 0, cut), tolerance, "dwx");
   expect_near(late.dwx, steps(expected.dwx, cut, T), tolerance, "dwx, late");
@@ -523,12 +524,12 @@ TEST_P(SlstmTest, GradientsPassThroughACut) {
 
 TEST_P(SlstmTest, GradientsAreAdded) {
   const SlstmForward forward = inputs(5, state(20));
-  kernels::slstm_forward(forward);
+  kernels::slstm_forward({}, forward);
   const Tensor dy = uniform(forward.y.shape(), dtype(), -1.0, 1.0, 30);
   const SlstmBackward once = slstm_way_back(forward, dy), twice = slstm_way_back(forward, dy);
-  kernels::slstm_backward(once);
-  kernels::slstm_backward(twice);
-  kernels::slstm_backward(twice);
+  kernels::slstm_backward({}, once);
+  kernels::slstm_backward({}, twice);
+  kernels::slstm_backward({}, twice);
   const std::vector<Tensor> single{once.dwx,        once.dr,         once.db,
                                    once.dinitial.y, once.dinitial.c, once.dinitial.n,
                                    once.dinitial.m};
@@ -544,7 +545,7 @@ TEST_P(SlstmTest, GradientsAreAdded) {
 TEST_P(SlstmTest, ShiftedInputGatesChangeNothing) {
   constexpr std::int64_t T = 12;
   const SlstmForward expected = inputs(T);
-  kernels::slstm_forward(expected);
+  kernels::slstm_forward({}, expected);
   for (const double shift : {-7.0, 3.5, 40.0}) {
     const SlstmForward shifted = inputs(T);
     const Tensor wide = shifted.wx.to(DType::f64);
@@ -554,14 +555,14 @@ TEST_P(SlstmTest, ShiftedInputGatesChangeNothing) {
       }
     }
     shifted.wx.copy_from(wide.to(dtype()));
-    kernels::slstm_forward(shifted);
+    kernels::slstm_forward({}, shifted);
     expect_near(shifted.y, expected.y, 10 * rounding(), "y");
   }
 }
 
 TEST_P(SlstmTest, NormalizerAndOutputStayInBounds) {
   const SlstmForward call = inputs(50, {}, {}, 8.0);
-  kernels::slstm_forward(call);
+  kernels::slstm_forward({}, call);
   // One of both gates is 1, and n was 1 after the first step.
   for (const double n : numbers(call.saved.n)) EXPECT_GE(n, 1.0);
   for (const double y : numbers(call.y)) EXPECT_LT(std::abs(y), 1.0);
@@ -574,7 +575,7 @@ TEST_P(SlstmTest, RecordingsAreTheDefinitions) {
   set(call.initial.n, 4, 0.0);
   call.record = {zeros_like(call.wx), zeros_like(call.y), zeros_like(call.y),
                  zeros_like(call.y),  zeros_like(call.y), zeros_like(call.y)};
-  kernels::slstm_forward(call);
+  kernels::slstm_forward({}, call);
   expect_same_bits(call.record.pre, call.saved.pre, "pre");
   expect_same_bits(call.record.m, call.saved.m, "m");
 
@@ -629,20 +630,20 @@ TEST_P(SlstmTest, RecordingsAreTheDefinitions) {
 TEST_P(SlstmTest, ClampReplacesAPreactivation) {
   constexpr std::int64_t T = 6;
   const SlstmForward free = inputs(T), unbound = inputs(T, {}, no_clamp(T));
-  kernels::slstm_forward(free);
-  kernels::slstm_forward(unbound);
+  kernels::slstm_forward({}, free);
+  kernels::slstm_forward({}, unbound);
   expect_same_bits(unbound.y, free.y, "y without a number in the clamp");
 
   // Step 2, forget gate, unit 1 of sequence 3.
   const std::int64_t place = ((3 * T + 2) * 4 + 1) * H * D + 1;
   const SlstmForward same = inputs(T, {}, no_clamp(T));
   set(same.clamp, place, numbers(free.saved.pre)[static_cast<std::size_t>(place)]);
-  kernels::slstm_forward(same);
+  kernels::slstm_forward({}, same);
   expect_same_bits(same.y, free.y, "y clamped to what it would have been");
 
   const SlstmForward clamped = inputs(T, {}, no_clamp(T));
   set(clamped.clamp, place, -6.0);
-  kernels::slstm_forward(clamped);
+  kernels::slstm_forward({}, clamped);
   EXPECT_EQ(numbers(clamped.saved.pre)[static_cast<std::size_t>(place)], -6.0);
   EXPECT_GT(std::abs(numbers(clamped.y)[static_cast<std::size_t>((3 * T + 2) * H * D + 1)] -
                      numbers(free.y)[static_cast<std::size_t>((3 * T + 2) * H * D + 1)]),
@@ -652,7 +653,7 @@ TEST_P(SlstmTest, ClampReplacesAPreactivation) {
 
   const SlstmBackward back =
       slstm_way_back(clamped, uniform(clamped.y.shape(), dtype(), -1.0, 1.0, 30));
-  kernels::slstm_backward(back);
+  kernels::slstm_backward({}, back);
   const std::vector<double> dwx = numbers(back.dwx);
   EXPECT_EQ(dwx[static_cast<std::size_t>(place)], 0.0);
   EXPECT_NE(dwx[static_cast<std::size_t>(place) + 1], 0.0);
@@ -664,7 +665,7 @@ TEST_P(SlstmTest, ExtremeGatesStayFinite) {
     for (const bool given : {false, true}) {
       SlstmForward forward = call;
       if (given) forward.initial = state(20);
-      kernels::slstm_forward(forward);
+      kernels::slstm_forward({}, forward);
       expect_finite(
           {forward.y, forward.saved.pre, forward.saved.c, forward.saved.n, forward.saved.m,
            forward.last.y, forward.last.c, forward.last.n, forward.last.m},
@@ -672,7 +673,7 @@ TEST_P(SlstmTest, ExtremeGatesStayFinite) {
       const SlstmBackward back =
           slstm_way_back(forward, uniform(forward.y.shape(), dtype(), -1.0, 1.0, 30),
                          given ? state(40) : SlstmState{});
-      kernels::slstm_backward(back);
+      kernels::slstm_backward({}, back);
       expect_finite({back.dwx, back.dr, back.db, back.dinitial.y, back.dinitial.c, back.dinitial.n,
                      back.dinitial.m},
                     what);
@@ -720,7 +721,7 @@ TEST_P(SlstmTest, LimitsOfTheGates) {
     }
   }
   call.clamp.copy_from(clamp.to(dtype()));
-  kernels::slstm_forward(call);
+  kernels::slstm_forward({}, call);
   const std::vector<double> pre = numbers(call.saved.pre), y = numbers(call.y);
   for (std::int64_t row = 0; row < B * T; ++row) {
     for (std::int64_t unit = 0; unit < H * D; ++unit) {
@@ -735,7 +736,7 @@ TEST_P(SlstmTest, NoNumberIsNotHidden) {
   for (const std::int64_t gate : {0, 1, 2, 3}) {
     const SlstmForward call = inputs(4);
     set(call.wx, (4 + gate) * H * D, std::numeric_limits<double>::quiet_NaN());
-    kernels::slstm_forward(call);
+    kernels::slstm_forward({}, call);
     EXPECT_TRUE(std::isnan(numbers(call.y)[H * D])) << gate;
   }
 }
@@ -744,7 +745,7 @@ TEST_P(SlstmTest, RefusesWhatDoesNotFit) {
   const auto refusal = [&](auto&& change) {
     SlstmForward call = inputs(3, state(20));
     change(call);
-    return error_of([&] { kernels::slstm_forward(call); });
+    return error_of([&] { kernels::slstm_forward({}, call); });
   };
   EXPECT_EQ(refusal([](SlstmForward&) {}), "");
   expect_refusal(refusal([](SlstmForward& c) { c.wx = {}; }), "[slstm]");
@@ -761,11 +762,11 @@ TEST_P(SlstmTest, RefusesWhatDoesNotFit) {
   expect_refusal(refusal([](SlstmForward& c) { c.record.n = zeros_like(c.b); }), "recorded");
 
   const SlstmForward forward = inputs(3);
-  kernels::slstm_forward(forward);
+  kernels::slstm_forward({}, forward);
   const auto back_refusal = [&](auto&& change) {
     SlstmBackward back = slstm_way_back(forward, zeros_like(forward.y));
     change(back);
-    return error_of([&] { kernels::slstm_backward(back); });
+    return error_of([&] { kernels::slstm_backward({}, back); });
   };
   EXPECT_EQ(back_refusal([](SlstmBackward&) {}), "");
   expect_refusal(back_refusal([](SlstmBackward& b) { b.forward.saved = {}; }), "saved");

@@ -26,7 +26,7 @@ const fs::path kSource = XLAB_SOURCE_DIR;
 /// Headers of core that drawing may see: standard types and names, no tensors.
 const std::set<std::string> kCoreForUi = {
     "core/snapshot.hpp", "core/trace.hpp", "core/command.hpp", "core/analysis.hpp",
-    "core/explain.hpp",  "core/utf8.hpp",  "core/hash.hpp"};
+    "core/explain.hpp",  "core/utf8.hpp",  "core/hash.hpp",    "core/variant.hpp"};
 /// Headers of kernels that the levels above core may see: the error type, and for programs
 /// the version, the threads and the list of devices.
 const std::set<std::string> kKernelsForUi = {"kernels/check.hpp"};

@@ -73,6 +73,19 @@ inline std::vector<std::pair<std::string, ModelSpec>> small_models() {
     s.slstm->group_norm_weight = false;
   });
   add("one_head", small_mixed(), [](ModelSpec& s) { s.mlstm->num_heads = s.slstm->num_heads = 1; });
+  add("exponential", small_mixed(), [](ModelSpec& s) {
+    s.mlstm->variant.forget_gate = s.slstm->variant.forget_gate = "exponential";
+    s.mlstm->variant.gate_soft_cap = s.slstm->variant.gate_soft_cap = 2.0;
+  });
+  add("unstabilised", small_mixed(), [](ModelSpec& s) {
+    s.mlstm->variant.stabilizer = s.slstm->variant.stabilizer = false;
+    s.mlstm->variant.scale = "queries";
+    s.mlstm->variant.number_format = s.slstm->variant.number_format = "fp64";
+  });
+  add("floor_one", small_mlstm(), [](ModelSpec& s) {
+    s.mlstm->variant.denominator_floor = "one";
+    s.mlstm->variant.eps = 0.1;
+  });
   add("windows", small_mixed(), [](ModelSpec& s) {
     s.mlstm->conv1d_kernel_size = 2;
     s.mlstm->qkv_proj_blocksize = 8;
@@ -82,16 +95,16 @@ inline std::vector<std::pair<std::string, ModelSpec>> small_models() {
   add("large", small_large(), as_it_is);
   add("large_bias", small_large(), [](ModelSpec& s) {
     s.large->use_bias = s.large->out_norm_bias = true;
-    s.large->gate_soft_cap = 3.0;
+    s.large->variant.gate_soft_cap = 3.0;
     s.large->output_logit_soft_cap = 1.0;
     s.large->v_dim_factor = 2.0;
   });
   add("large_plain", small_large(), [](ModelSpec& s) {
     s.tie_weights = true;
     s.large->add_out_norm = false;
-    s.large->gate_soft_cap = s.large->output_logit_soft_cap = 0.0;
+    s.large->variant.gate_soft_cap = s.large->output_logit_soft_cap = 0.0;
     s.large->num_heads = 1;
-    s.large->eps = 1e-7;
+    s.large->variant.eps = 1e-7;
   });
   return list;
 }

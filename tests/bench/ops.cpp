@@ -1,11 +1,14 @@
 // Times every operation at the sizes of a small model, forward and backward, on 1 and 2 threads.
 #include <benchmark/benchmark.h>
 
+#include "bench/bench.hpp"
 #include "case_runs.hpp"
 #include "kernels/threads.hpp"
 
-namespace xlab::tests {
+namespace xlab::bench {
 namespace {
+
+using namespace tests;
 
 void time_forward(benchmark::State& state, const Case& c, int thread_count) {
   set_threads(thread_count);
@@ -31,14 +34,11 @@ void add_case(const Case& c, int thread_count) {
 }
 
 }  // namespace
-}  // namespace xlab::tests
 
-int main(int argc, char** argv) {
-  for (const xlab::tests::Case& c : xlab::tests::timing_cases()) {
-    for (const int thread_count : {1, 2}) xlab::tests::add_case(c, thread_count);
+void add_ops() {
+  for (const Case& c : timing_cases()) {
+    for (const int thread_count : {1, 2}) add_case(c, thread_count);
   }
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
 }
+
+}  // namespace xlab::bench

@@ -1,0 +1,528 @@
+// The comparisons a model is held against: every row is two ways to the same numbers.
+#include "core/selfcheck.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+
+#include "core/cell.hpp"
+#include "core/checkpoint.hpp"
+#include "core/load_parameters.hpp"
+#include "kernels/mlstm_chunkwise.hpp"
+#include "kernels/mlstm_parallel.hpp"
+#include "kernels/random.hpp"
+#include "kernels/slstm.hpp"
+#include "kernels/threads.hpp"
+
+namespace xlab {
+namespace {
+
+constexpr int kTokens = 48;
+/// Weights beyond this are not written to a file for a check.
+constexpr double kMostBytesWritten = 2e9;
+/// Steps per chunk where a block would choose none: some chunks, the last one cut short.
+constexpr std::int64_t kChunk = 20;
+
+/// What one comparison of tensors found.
+struct Difference {
+  double largest = 0.0;   ///< relative to `size`
+  bool same_bits = true;  ///< of all tensors
+  std::string where;      ///< what differs most, empty when nothing does
+
+  void take(const Difference& other) {
+    same_bits = same_bits && other.same_bits;
+    if (other.largest > largest || std::isnan(other.largest)) {
+      largest = other.largest;
+      where = other.where;
+    }
+  }
+};
+
+/// `wanted` against `seen`, relative to the largest number of `terms`.
+Difference difference(const std::string& where, const Tensor& seen, const Tensor& wanted,
+                      const Tensor& terms, double damage) {
+  check(seen.shape() == wanted.shape() && seen.dtype() == wanted.dtype(),
+        "Two ways to {} give tensors of different shapes.", where);
+  const Tensor a = seen.to(DType::f64).clone(), b = wanted.to(DType::f64), c = terms.to(DType::f64);
+  double size = 0.0, apart = 0.0;
+  for (const double x : c.span<double>()) size = std::max(size, std::abs(x));
+  if (damage != 0.0) a.data<double>()[a.elements() / 2] += damage * size;
+  for (std::int64_t j = 0; j < a.elements(); ++j) {
+    const double x = a.data<double>()[j], y = b.data<double>()[j];
+    if (!std::isfinite(x) || !std::isfinite(y)) {
+      return {std::numeric_limits<double>::quiet_NaN(), false, where};
+    }
+    apart = std::max(apart, std::abs(x - y));
+  }
+  const bool same = damage == 0.0 && std::memcmp(seen.raw(), wanted.raw(), seen.bytes()) == 0;
+  if (apart == 0.0) return {0.0, same, {}};
+  return {apart / size, same, where};
+}
+
+/// Values of one recorded name as one tensor (1, T, heads, dim).
+Tensor recorded(const std::vector<TokenTrace>& trace, const std::string& path, DType dtype) {
+  std::vector<float> values;
+  const Recorded* first = trace.front().find(path);
+  check(first != nullptr, "The model records no {}.", path);
+  for (const TokenTrace& step : trace) {
+    const Recorded* one = step.find(path);
+    values.insert(values.end(), one->values.begin(), one->values.end());
+  }
+  return Tensor::from<float>({1, static_cast<std::int64_t>(trace.size()), first->heads, first->dim},
+                             values, dtype);
+}
+
+Tensor zeros_like(const Tensor& x) {
+  return Tensor::zeros(x.shape(), x.dtype());
+}
+
+/// What one mLSTM block was given.
+struct MlstmInputs {
+  Tensor q, k, v, i, f;
+
+  MlstmInputs(const std::vector<TokenTrace>& trace, const std::string& prefix, DType dtype)
+      : q(recorded(trace, prefix + "/q", dtype)),
+        k(recorded(trace, prefix + "/k", dtype)),
+        v(recorded(trace, prefix + "/v", dtype)),
+        i(gate(recorded(trace, prefix + "/input_gate_pre", dtype))),
+        f(gate(recorded(trace, prefix + "/forget_gate_pre", dtype))) {}
+
+  static Tensor gate(const Tensor& x) { return x.reshape({x.extent(0), x.extent(1), x.extent(2)}); }
+};
+
+/// Output and gradients by one way.
+struct MlstmResults {
+  Tensor h, dq, dk, dv, di, df;
+
+  explicit MlstmResults(const MlstmInputs& in)
+      : h(zeros_like(in.v)),
+        dq(zeros_like(in.q)),
+        dk(zeros_like(in.k)),
+        dv(zeros_like(in.v)),
+        di(zeros_like(in.i)),
+        df(zeros_like(in.f)) {}
+};
+
+/// The scan (chunk 0) or the chunkwise form.
+MlstmResults by_recurrence(const kernels::MlstmOptions& options, const MlstmInputs& in,
+                           const Tensor& dh, std::int64_t chunk) {
+  MlstmResults out(in);
+  const std::int64_t H = in.q.extent(2), K = in.q.extent(3), V = in.v.extent(3);
+  const DType dtype = in.q.dtype();
+  const kernels::MlstmForward forward{
+      .q = in.q,
+      .k = in.k,
+      .v = in.v,
+      .i = in.i,
+      .f = in.f,
+      .initial = {},
+      .h = out.h,
+      .m = zeros_like(in.i),
+      .s = zeros_like(in.i),
+      .normalizer = zeros_like(in.i),
+      .last = {Tensor::zeros({1, H, K, V}, dtype), Tensor::zeros({1, H, K}, dtype),
+               Tensor::zeros({1, H}, dtype)},
+      .record = {}};
+  const kernels::MlstmBackward back{.forward = forward,
+                                    .dh = dh,
+                                    .dlast = {},
+                                    .dq = out.dq,
+                                    .dk = out.dk,
+                                    .dv = out.dv,
+                                    .di = out.di,
+                                    .df = out.df,
+                                    .dinitial = {}};
+  if (chunk > 0) {
+    kernels::mlstm_chunkwise_forward(options, forward, chunk);
+    if (dh) kernels::mlstm_chunkwise_backward(options, back, chunk);
+  } else {
+    kernels::mlstm_forward(options, forward);
+    if (dh) kernels::mlstm_backward(options, back);
+  }
+  return out;
+}
+
+/// The parallel form; `attention` receives the implied attention where it is defined.
+MlstmResults by_attention(const kernels::MlstmOptions& options, const MlstmInputs& in,
+                          const Tensor& dh, const Tensor& attention) {
+  MlstmResults out(in);
+  kernels::mlstm_parallel_forward(options, {.q = in.q,
+                                            .k = in.k,
+                                            .v = in.v,
+                                            .i = in.i,
+                                            .f = in.f,
+                                            .h = out.h,
+                                            .m = {},
+                                            .row_max = {},
+                                            .s = {},
+                                            .normalizer = {},
+                                            .log_decay = {},
+                                            .decay = {},
+                                            .scores = {},
+                                            .attention = attention});
+  if (dh) {
+    kernels::mlstm_parallel_backward(options, {.q = in.q,
+                                               .k = in.k,
+                                               .v = in.v,
+                                               .i = in.i,
+                                               .f = in.f,
+                                               .dh = dh,
+                                               .dq = out.dq,
+                                               .dk = out.dk,
+                                               .dv = out.dv,
+                                               .di = out.di,
+                                               .df = out.df});
+  }
+  return out;
+}
+
+/// sum_j |A_tj v_j|, like h: what h is made of. Where the parts cancel, h itself is small by
+/// accident, and no way to it can have more digits than its parts leave.
+Tensor parts_of(const Tensor& attention, const Tensor& v) {
+  const Tensor A = attention.to(DType::f64), values = v.to(DType::f64);
+  const std::int64_t T = v.extent(1), H = v.extent(2), V = v.extent(3);
+  const Tensor out = Tensor::zeros(v.shape(), DType::f64);
+  for (std::int64_t h = 0; h < H; ++h) {
+    for (std::int64_t t = 0; t < T; ++t) {
+      for (std::int64_t j = 0; j <= t; ++j) {
+        const double weight = std::abs(A.data<double>()[(h * T + t) * T + j]);
+        for (std::int64_t x = 0; x < V; ++x) {
+          out.data<double>()[(t * H + h) * V + x] +=
+              weight * std::abs(values.data<double>()[(j * H + h) * V + x]);
+        }
+      }
+    }
+  }
+  return out;
+}
+
+/// y of an sLSTM that was given these pre-activations, without mixing.
+Tensor slstm_output(const kernels::SlstmOptions& options, const std::vector<TokenTrace>& trace,
+                    const std::string& prefix) {
+  constexpr const char* kPre[] = {"/input_gate_pre", "/forget_gate_pre", "/cell_input_pre",
+                                  "/output_gate_pre"};
+  Tensor parts[4];
+  for (std::size_t gate = 0; gate < 4; ++gate)
+    parts[gate] = recorded(trace, prefix + kPre[gate], DType::f64);
+  const std::int64_t T = parts[0].extent(1), H = parts[0].extent(2), D = parts[0].extent(3);
+  const Tensor wx = Tensor::zeros({1, T, 4, H * D}, DType::f64);
+  for (std::int64_t t = 0; t < T; ++t) {
+    for (std::int64_t gate = 0; gate < 4; ++gate) {
+      std::copy_n(parts[gate].data<double>() + t * H * D, H * D,
+                  wx.data<double>() + (t * 4 + gate) * H * D);
+    }
+  }
+  const Tensor y = Tensor::zeros({1, T, H, D}, DType::f64),
+               state = zeros_like(parts[0].slice(0, 1));
+  const auto room = [&] { return Tensor::zeros({1, H, D}, DType::f64); };
+  kernels::slstm_forward(options, {.wx = wx,
+                                   .r = Tensor::zeros({H, 4 * D, D}, DType::f64),
+                                   .b = Tensor::zeros({4 * H * D}, DType::f64),
+                                   .clamp = {},
+                                   .initial = {},
+                                   .y = y,
+                                   .last = {room(), room(), room(), room()},
+                                   .record = {},
+                                   .saved = {}});
+  return y;
+}
+
+/// A folder that is gone with this object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "xlstm-XXXXXX").string();
+    check(::mkdtemp(name.data()) != nullptr, "No folder can be made beside '{}'.", name);
+    path_ = name;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  std::filesystem::path operator/(const char* name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+class Selfcheck {
+ public:
+  Selfcheck(const Model& model, const SelfcheckOptions& options)
+      : model_(model), options_(options), tokens_(options.tokens) {
+    const auto vocabulary = static_cast<std::uint64_t>(model.spec().vocab_size);
+    Random random(options.seed, 0x5e1f);
+    if (tokens_.empty()) {
+      for (int t = 0; t < kTokens; ++t)
+        tokens_.push_back(static_cast<int>(random.below(vocabulary)));
+    }
+    for (const int token : tokens_) {
+      check(token >= 0 && static_cast<std::uint64_t>(token) < vocabulary,
+            "Token {} is outside the model's vocabulary of {}.", token, vocabulary);
+    }
+  }
+
+  std::vector<Check> run() {
+    logits_ = whole();
+    watched_ = token_by_token(true);
+    forms();
+    stabilizer();
+    report("Step by step = whole sequence",
+           difference("the logits", watched_, logits_, logits_, options_.damage), 1e-4,
+           fmt::format("Logits of {} tokens, fed one by one and all at once", tokens_.size()));
+    carried_state();
+    weights();
+    threads_agree();
+    report("Watched = unwatched",
+           difference("the logits", token_by_token(false), watched_, watched_, options_.damage),
+           0.0, "Logits of every token, with and without recording every inner value");
+    return std::move(checks_);
+  }
+
+ private:
+  void report(const std::string& name, const Difference& found, double limit,
+              const std::string& what) {
+    Check row{.name = name, .largest = found.largest, .limit = limit, .sentence = what};
+    row.passed = limit == 0.0 ? found.same_bits : found.largest <= limit;
+    if (std::isnan(found.largest)) {
+      row.sentence += fmt::format(": {} holds what is no finite number.", found.where);
+    } else if (found.where.empty()) {
+      row.sentence += found.same_bits ? ": every bit is the same." : ": the same numbers.";
+    } else {
+      row.sentence += fmt::format("; they differ most in {}.", found.where);
+    }
+    if (options_.done) options_.done(row);
+    checks_.push_back(std::move(row));
+  }
+
+  Tensor ids(std::size_t begin, std::size_t end) const {
+    return Tensor::from<std::int32_t>({1, static_cast<std::int64_t>(end - begin)},
+                                      std::span(tokens_).subspan(begin, end - begin));
+  }
+
+  /// Logits (tokens, vocabulary) of tokens [begin, end) from a state.
+  Tensor logits_of(const Model& model, std::size_t begin, std::size_t end, const State& before,
+                   State& after, const Observer* observer = nullptr) const {
+    Tape tape(Tape::Mode::inference, observer, options_.cancel);
+    const Tensor out = tape.value(model.forward(tape, ids(begin, end), before, after));
+    return out.reshape({out.extent(1), out.extent(2)});
+  }
+
+  Tensor whole() const {
+    State after;
+    return logits_of(model_, 0, tokens_.size(), {}, after);
+  }
+
+  Tensor token_by_token(bool watch) {
+    const Tensor out = zeros_like(logits_);
+    State state;
+    if (watch) trace_.resize(tokens_.size());
+    for (std::size_t t = 0; t < tokens_.size(); ++t) {
+      const Observer observer{watch ? &trace_[t] : nullptr, {}, static_cast<int>(t)};
+      State after;
+      const Tensor row = logits_of(model_, t, t + 1, state, after, watch ? &observer : nullptr);
+      const auto at = static_cast<std::int64_t>(t);
+      out.slice(at, at + 1).copy_from(row);
+      state = std::move(after);
+    }
+    return out;
+  }
+
+  std::vector<BlockCard> blocks(const std::string& kind) const {
+    std::vector<BlockCard> found;
+    for (const BlockCard& card : model_.cards())
+      if (card.kind == kind) found.push_back(card);
+    return found;
+  }
+
+  void forms() {
+    const std::vector<BlockCard> cards = blocks("mlstm");
+    if (cards.empty()) return;
+    const auto T = static_cast<std::int64_t>(tokens_.size());
+    Difference outputs, gradients;
+    for (const BlockCard& card : cards) {
+      stop_if_cancelled();
+      // Only the scan computes in other number formats.
+      kernels::MlstmOptions cell = mlstm_options(card.variant);
+      cell.format = kernels::NumberFormat::native;
+      const std::int64_t own = kernels::mlstm_chunk_length(card.key_dim, card.value_dim);
+      const std::int64_t chunk = own > 0 && own < T ? own : kChunk;
+      {
+        const MlstmInputs in(trace_, card.prefix, DType::f32);
+        const Tensor attention = Tensor::zeros({1, card.heads, T, T}, DType::f32);
+        const Tensor h = by_attention(cell, in, {}, attention).h;
+        const Tensor parts = parts_of(attention, in.v);
+        const auto compare = [&](const char* form, const Tensor& other) {
+          outputs.take(difference(fmt::format("{}, {} form", card.prefix, form), other, h, parts,
+                                  options_.damage));
+        };
+        compare("recurrent", by_recurrence(cell, in, {}, 0).h);
+        compare("chunkwise", by_recurrence(cell, in, {}, chunk).h);
+      }
+      const MlstmInputs in(trace_, card.prefix, DType::f64);
+      const Tensor dh = Tensor::empty(in.v.shape(), DType::f64);
+      kernels::fill_uniform(dh, -1.0, 1.0, options_.seed, 0xd);
+      const MlstmResults wanted = by_attention(cell, in, dh, {});
+      const auto compare = [&](const char* form, const MlstmResults& seen) {
+        const std::pair<const char*, std::pair<Tensor, Tensor>> pairs[] = {
+            {"dq", {seen.dq, wanted.dq}},
+            {"dk", {seen.dk, wanted.dk}},
+            {"dv", {seen.dv, wanted.dv}},
+            {"di", {seen.di, wanted.di}},
+            {"df", {seen.df, wanted.df}}};
+        // All gradients by one measure: one that is 0 by nature has none of its own.
+        const Tensor& measure = wanted.dv;
+        for (const auto& [name, pair] : pairs) {
+          gradients.take(difference(
+              fmt::format("{} of {}, {} form", name, card.prefix, form), pair.first, pair.second,
+              largest(pair.second) > largest(measure) ? pair.second : measure, options_.damage));
+        }
+      };
+      compare("recurrent", by_recurrence(cell, in, dh, 0));
+      compare("chunkwise", by_recurrence(cell, in, dh, chunk));
+    }
+    const std::string count = cards.size() == 1
+                                  ? "the mLSTM block"
+                                  : fmt::format("each of {} mLSTM blocks", cards.size());
+    report("Recurrent = chunkwise = parallel", outputs, 1e-5,
+           fmt::format("Outputs of {} on its own q, k, v, i and f", count));
+    report("Gradients of the three forms", gradients, 1e-9,
+           fmt::format("Gradients of {} in double precision", count));
+  }
+
+  void stabilizer() {
+    Difference found;
+    for (const BlockCard& card : blocks("mlstm")) {
+      // Neither eps, which is added after stabilisation, nor a floor that forgets the stabilizer:
+      // then h does not depend on it.
+      const kernels::ForgetGate gate = mlstm_options(card.variant).forget_gate;
+      const kernels::MlstmOptions exact{.eps = 0.0, .forget_gate = gate},
+          plain{.eps = 0.0, .forget_gate = gate, .stabilizer = false};
+      const MlstmInputs in(trace_, card.prefix, DType::f64);
+      const Tensor h = by_recurrence(exact, in, {}, 0).h;
+      found.take(difference(card.prefix, by_recurrence(plain, in, {}, 0).h, h, h, options_.damage));
+    }
+    for (const BlockCard& card : blocks("slstm")) {
+      const kernels::ForgetGate gate = slstm_options(card.variant).forget_gate;
+      const Tensor y = slstm_output({.forget_gate = gate}, trace_, card.prefix);
+      const kernels::SlstmOptions plain{.forget_gate = gate, .stabilizer = false};
+      found.take(
+          difference(card.prefix, slstm_output(plain, trace_, card.prefix), y, y, options_.damage));
+    }
+    report(
+        "Stabilised = plain", found, 1e-9,
+        "Outputs of all cells in double precision, with the stabilizer and with raw exponentials");
+  }
+
+  void carried_state() {
+    const std::size_t half = tokens_.size() / 2;
+    if (half == 0) return;
+    State middle, ignored;
+    logits_of(model_, 0, half, {}, middle);
+    const Tensor wanted = logits_of(model_, half, tokens_.size(), middle, ignored);
+
+    const TemporaryFolder folder;
+    std::vector<StoredTensor> tensors;
+    for (std::size_t b = 0; b < middle.cells.size(); ++b) {
+      for (const auto& [name, tensor] : middle.cells[b].tensors())
+        tensors.push_back(stored(fmt::format("{}/{}", b, name), tensor));
+    }
+    write_safetensors(folder / "state.safetensors", std::move(tensors));
+    const SafetensorsFile file = read_safetensors(folder / "state.safetensors");
+    State read;
+    read.cells.resize(middle.cells.size());
+    for (std::size_t b = 0; b < middle.cells.size(); ++b) {
+      for (const auto& [name, tensor] : middle.cells[b].tensors())
+        read.cells[b].set(name, file.tensor(fmt::format("{}/{}", b, name), tensor.dtype()));
+    }
+    report("State saved and read back",
+           difference("the logits", logits_of(model_, half, tokens_.size(), read, ignored), wanted,
+                      wanted, options_.damage),
+           0.0, fmt::format("Logits after token {}, going on from memory and from a file", half));
+  }
+
+  void weights() {
+    const Params& params = model_.params();
+    if (static_cast<double>(params.elements()) * size_of(params.dtype()) > kMostBytesWritten)
+      return;
+    const TemporaryFolder folder;
+    std::vector<StoredTensor> tensors;
+    for (const ParamInfo& info : params.infos())
+      tensors.push_back(stored(info.name, params[params.find(info.name)].value));
+    write_safetensors(folder / "weights.safetensors", std::move(tensors));
+    std::vector<DType> types;
+    for (std::size_t p = 0; p < params.infos().size(); ++p)
+      types.push_back(params[static_cast<int>(p)].value.dtype());
+    Model copy =
+        params.trainable() ? Model(model_.spec(), params.dtype()) : Model(model_.spec(), types);
+    load_parameters(copy, read_safetensors(folder / "weights.safetensors"), "");
+    State ignored;
+    report("Weights saved and read back",
+           difference("the logits", logits_of(copy, 0, tokens_.size(), {}, ignored), logits_,
+                      logits_, options_.damage),
+           0.0, "Logits of this model and of one made from a file of its weights");
+  }
+
+  /// Logits and the gradients of all weights; logits alone of a model that is only read.
+  std::vector<Tensor> pass(const Tensor& dlogits) const {
+    if (!model_.params().trainable()) {
+      const Tensor logits = whole();
+      return {logits, logits};
+    }
+    const Params params = model_.params().with_own_gradients();
+    Tape tape(Tape::Mode::gradient, nullptr, options_.cancel);
+    State after;
+    const Var logits = model_.forward(tape, params, ids(0, tokens_.size()), {}, after);
+    tape.backward(logits, dlogits);
+    return {tape.value(logits).clone(), params.grads()};
+  }
+
+  void threads_agree() {
+    const Tensor dlogits =
+        Tensor::empty({1, logits_.extent(0), logits_.extent(1)}, logits_.dtype());
+    kernels::fill_uniform(dlogits, -1.0, 1.0, options_.seed, 0xe);
+    const std::vector<Tensor> many = pass(dlogits);
+    std::vector<Tensor> one;
+    // Inside parallel work everything runs where it is.
+    parallel_for(2, [&](std::int64_t chunk) {
+      if (chunk == 0) one = pass(dlogits);
+    });
+    Difference found = difference("the logits", one[0], many[0], many[0], options_.damage);
+    found.take(difference("the gradients", one[1], many[1], many[1], options_.damage));
+    report(
+        "One thread = all threads", found, 0.0,
+        fmt::format("Logits{}, on one thread and on {}",
+                    model_.params().trainable() ? " and gradients of all weights" : "", threads()));
+  }
+
+  static double largest(const Tensor& x) {
+    double most = 0.0;
+    for (const double value : x.to(DType::f64).span<double>())
+      most = std::max(most, std::abs(value));
+    return most;
+  }
+
+  void stop_if_cancelled() const {
+    if (options_.cancel && options_.cancel->load()) throw Cancelled();
+  }
+
+  const Model& model_;
+  const SelfcheckOptions& options_;
+  std::vector<int> tokens_;
+  Tensor logits_, watched_;
+  std::vector<TokenTrace> trace_;
+  std::vector<Check> checks_;
+};
+
+}  // namespace
+
+std::vector<Check> selfcheck(const Model& model, const SelfcheckOptions& options) {
+  return Selfcheck(model, options).run();
+}
+
+}  // namespace xlab

@@ -1,0 +1,46 @@
+// What a model says about itself: the same answer by different ways, compared.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/model.hpp"
+
+namespace xlab {
+
+/// One comparison of two ways to the same numbers.
+struct Check {
+  std::string name;      ///< a few words, e.g. "Step by step = whole sequence"
+  double largest = 0.0;  ///< largest difference, relative to the largest number; NaN: not a number
+  double limit = 0.0;    ///< largest difference allowed; 0: every bit must be the same
+  bool passed = false;
+  std::string sentence;  ///< what was compared, and where it differs most
+};
+
+struct SelfcheckOptions {
+  /// What the model reads; empty: tokens drawn from its vocabulary.
+  std::vector<int> tokens;
+  std::uint64_t seed = 1;
+  /// Added to one number on one side of every comparison, times the largest number there: shows
+  /// that a comparison can fail.
+  double damage = 0.0;
+  /// Called with every check as it is done.
+  std::function<void(const Check&)> done;
+  const std::atomic<bool>* cancel = nullptr;  ///< gives up with `Cancelled` once true
+};
+
+/// Compares, on these tokens:
+/// - the recurrent, chunkwise and parallel form of every mLSTM block, on its own q, k, v, i and f,
+///   and their gradients;
+/// - the cells with their stabilizer and without, in double;
+/// - the model token by token with the whole sequence at once;
+/// - going on from a state, and from weights, that were written to a file and read again;
+/// - one thread with all of them, gradients included;
+/// - watching every value with not watching.
+/// Checks that a model has no part in are left out. Takes some milliseconds for a small model.
+std::vector<Check> selfcheck(const Model& model, const SelfcheckOptions& options = {});
+
+}  // namespace xlab

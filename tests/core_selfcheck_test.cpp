@@ -1,0 +1,87 @@
+// What a model says about itself, and that it would say so if it were wrong.
+#include "core/selfcheck.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/run.hpp"
+#include "small_models.hpp"
+
+namespace xlab::tests {
+namespace {
+
+bool has(const std::vector<Check>& checks, const std::string& name) {
+  return std::any_of(checks.begin(), checks.end(),
+                     [&](const Check& row) { return row.name == name; });
+}
+
+TEST(Selfcheck, EveryModelAgreesWithItself) {
+  for (const auto& [name, spec] : small_models()) {
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      const Model model = filled_model(spec, dtype);
+      const std::vector<Check> checks = selfcheck(model);
+      EXPECT_EQ(has(checks, "Recurrent = chunkwise = parallel"),
+                spec.mlstm.has_value() || spec.large.has_value())
+          << name;
+      for (const Check& row : checks) {
+        EXPECT_TRUE(row.passed) << name << ", " << name_of(dtype) << ": " << row.name << ", "
+                                << row.largest << " of " << row.limit << ". " << row.sentence;
+        EXPECT_FALSE(row.sentence.empty());
+      }
+    }
+  }
+}
+
+TEST(Selfcheck, DamageIsFoundByEveryComparison) {
+  const Model model = filled_model(small_mixed(), DType::f32);
+  const std::vector<Check> sound = selfcheck(model);
+  const std::vector<Check> damaged = selfcheck(model, {.damage = 1e-3});
+  ASSERT_EQ(sound.size(), damaged.size());
+  EXPECT_EQ(sound.size(), 8U);
+  for (std::size_t row = 0; row < damaged.size(); ++row) {
+    EXPECT_TRUE(sound[row].passed) << sound[row].name;
+    EXPECT_FALSE(damaged[row].passed) << damaged[row].name;
+    EXPECT_GT(damaged[row].largest, 1e-4) << damaged[row].name;
+    EXPECT_NE(damaged[row].sentence.find("differ most in"), std::string::npos)
+        << damaged[row].sentence;
+  }
+}
+
+TEST(Selfcheck, NoNumberIsNoAgreement) {
+  const Model model = filled_model(small_mlstm(), DType::f32);
+  model.params().values().span<float>()[3] = std::nanf("");
+  std::vector<int> tokens(6, 0);
+  const std::vector<Check> checks = selfcheck(model, {.tokens = tokens});
+  for (const Check& row : checks) {
+    EXPECT_FALSE(row.passed) << row.name;
+    EXPECT_TRUE(std::isnan(row.largest)) << row.name;
+    EXPECT_NE(row.sentence.find("no finite number"), std::string::npos) << row.sentence;
+  }
+}
+
+TEST(Selfcheck, TellsEveryRowAndStopsWhenAsked) {
+  const Model model = filled_model(small_mixed(), DType::f32);
+  std::atomic<bool> cancel = false;
+  std::vector<std::string> names;
+  EXPECT_THROW(selfcheck(model, {.done =
+                                     [&](const Check& row) {
+                                       names.push_back(row.name);
+                                       cancel = true;
+                                     },
+                                 .cancel = &cancel}),
+               Cancelled);
+  EXPECT_GE(names.size(), 1U);
+  EXPECT_LT(names.size(), 8U);
+}
+
+TEST(Selfcheck, RefusesTokensTheModelDoesNotKnow) {
+  const Model model = filled_model(small_mlstm(), DType::f32);
+  EXPECT_THROW(selfcheck(model, {.tokens = {1, 7}}), Error);
+  EXPECT_THROW(selfcheck(model, {.tokens = {-1}}), Error);
+  // A single token leaves nothing to carry.
+  EXPECT_FALSE(has(selfcheck(model, {.tokens = {1}}), "State saved and read back"));
+}
+
+}  // namespace
+}  // namespace xlab::tests
