@@ -443,6 +443,10 @@ TEST_F(CommandLine, AKilledTrainingLeavesTheLastSave) {
   program.send(SIGKILL);
   EXPECT_EQ(program.wait(), 128 + SIGKILL);
   EXPECT_EQ(signature("run.xlab"), before);
+  // What is trained again is what would have been.
+  EXPECT_EQ(train("again.xlab", {"--resume", at("run.xlab"), "--steps", "3"}).code, 0);
+  EXPECT_EQ(train("whole.xlab", {"--task", "recall", "--steps", "6"}).code, 0);
+  EXPECT_EQ(signature("again.xlab"), signature("whole.xlab"));
 }
 
 TEST_F(CommandLine, TrainingThatDivergesSavesAndSaysSo) {
