@@ -43,7 +43,7 @@ std::string read(int argc, char** argv, Arguments& arguments, bool& help, std::s
   cli.add_option("file", a.file, "a run (.xlab), a model folder, or a text to train on");
   cli.add_option("--screenshot", a.screenshot, "write a picture of the window and end");
   cli.add_option("--view", a.view, "the view to picture instead of the whole window")
-      ->check(CLI::IsMember({"time", "gates", "memory", "loss", "next", "inspector", "window"}));
+      ->check(CLI::IsMember({"time", "gates", "memory", "loss", "next", "inspector", "health", "window"}));
   cli.add_option("--size", a.size_text, "size of the window or picture, e.g. 1280x800");
   cli.add_option("--scale", a.scale, "size of text and lines, 1 to 2.5")
       ->check(CLI::Range(1.0, 2.5));

@@ -81,7 +81,8 @@ void MainWindow::default_layout(Room room) {
     removeDockWidget(dock);
   }
   ViewDock *time = view("time"), *gates = view("gates"), *memory = view("memory"),
-           *loss = view("loss"), *next = view("next"), *inspector = view("inspector");
+           *loss = view("loss"), *next = view("next"), *inspector = view("inspector"),
+           *health = view("health");
   QList<QDockWidget*> visible;
   // All docks are placed, so that one shown later appears where it belongs.
   switch (room) {
@@ -92,11 +93,12 @@ void MainWindow::default_layout(Room room) {
       splitDockWidget(memory, next, Qt::Horizontal);
       splitDockWidget(memory, inspector, Qt::Vertical);
       splitDockWidget(next, prompt_, Qt::Vertical);
-      tabifyDockWidget(inspector, loss);
+      tabifyDockWidget(inspector, health);
+      tabifyDockWidget(health, loss);
       tabifyDockWidget(prompt_, model_);
       tabifyDockWidget(model_, task_);
       tabifyDockWidget(task_, trainer_);
-      visible = {time, gates, memory, next, inspector, prompt_, model_};
+      visible = {time, gates, memory, next, inspector, health, prompt_, model_};
       break;
     case Room::train:
       addDockWidget(Qt::LeftDockWidgetArea, trainer_);
@@ -109,6 +111,7 @@ void MainWindow::default_layout(Room room) {
       tabifyDockWidget(task_, model_);
       tabifyDockWidget(model_, prompt_);
       tabifyDockWidget(memory, inspector);
+      tabifyDockWidget(inspector, health);
       visible = {trainer_, time, loss, gates, memory, next, task_, model_};
       break;
     case Room::generate:
@@ -122,6 +125,7 @@ void MainWindow::default_layout(Room room) {
       tabifyDockWidget(task_, trainer_);
       tabifyDockWidget(memory, gates);
       tabifyDockWidget(inspector, loss);
+      tabifyDockWidget(loss, health);
       visible = {prompt_, time, next, memory, inspector, model_};
       break;
   }
@@ -140,6 +144,7 @@ void MainWindow::default_layout(Room room) {
       sizes({memory, inspector}, {rest * 53 / 100, rest * 47 / 100}, Qt::Vertical);
       sizes({next, prompt_}, {rest * 53 / 100, rest * 47 / 100}, Qt::Vertical);
       prompt_->raise();
+      inspector->raise();
       break;
     case Room::train:
       sizes({trainer_, time}, {w * 26 / 100, w * 74 / 100}, Qt::Horizontal);

@@ -80,6 +80,8 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
   qApp->installEventFilter(this);
 
   connect(&stage_.engine(), &EngineLink::changed, this, &MainWindow::follow_snapshot);
+  connect(&stage_.engine(), &EngineLink::run_changed, this,
+          [this] { stage_.engine().send(command::Selfcheck{}); });
   connect(&stage_.engine(), &EngineLink::failed, this, [this](const QString& sentence) {
     banner_->tell(sentence);
     // A file that cannot be opened does not leave an empty window.

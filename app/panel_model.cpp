@@ -11,6 +11,7 @@
 #include <QTreeWidget>
 
 #include "app/facts.hpp"
+#include "app/panel_equation.hpp"
 #include "app/theme.hpp"
 
 namespace xlab::app {
@@ -36,12 +37,14 @@ ModelPanel::ModelPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(
   blocks_->header()->setSectionResizeMode(QHeaderView::ResizeToContents);
   blocks_->header()->setStretchLastSection(true);
   blocks_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-  blocks_->setMinimumHeight(60);
+  blocks_->setMinimumHeight(96);
   column->addWidget(blocks_, 1);
 
   auto* specification = new QPushButton(tr("Specification…"));
   specification->setToolTip(tr("The complete model specification as JSON"));
   column->addWidget(specification, 0, Qt::AlignLeft);
+
+  column->addWidget(new EquationGroup(stage));
 
   connect(specification, &QPushButton::clicked, this, &ModelPanel::show_specification);
   connect(blocks_, &QTreeWidget::currentItemChanged, this, [this](QTreeWidgetItem* item) {

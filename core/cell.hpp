@@ -27,6 +27,8 @@ class Cell {
   /// x (B, T, D) -> (B, T, D), from `before` (empty: the start) to `after`. T = 1 is stepping.
   virtual Var forward(Tape& tape, const Params& params, Var x, const CellState& before,
                       CellState& after) const = 0;
+  /// Other equations from now on; the parameters stay what they are.
+  virtual void set_variant(const CellVariant& variant) = 0;
   /// Kind, heads and sizes; `parameters` and `prefix` are filled in by the model.
   virtual BlockCard card() const = 0;
 };

@@ -93,12 +93,15 @@ class LargeCell : public Cell {
     return linear(out_, out);
   }
 
+  void set_variant(const CellVariant& variant) override { spec_.variant = variant; }
+
   BlockCard card() const override {
     return {.kind = "mlstm",
             .heads = spec_.num_heads,
             .key_dim = static_cast<int>(keys_) / spec_.num_heads,
             .value_dim = static_cast<int>(values_) / spec_.num_heads,
-            .variant = spec_.variant};
+            .variant = spec_.variant,
+            .usual = LargeSpec::reference_variant()};
   }
 
  private:

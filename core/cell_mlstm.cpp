@@ -113,6 +113,8 @@ class MlstmCell : public Cell {
     return ops::linear(tape, out, at(down_), at(down_bias_));
   }
 
+  void set_variant(const CellVariant& variant) override { variant_ = variant; }
+
   BlockCard card() const override {
     return {.kind = "mlstm",
             .heads = heads_,

@@ -97,6 +97,8 @@ class SlstmCell : public Cell {
     return ops::norm(tape, {.groups = heads_, .eps = 1e-5}, y, at(norm_));
   }
 
+  void set_variant(const CellVariant& variant) override { variant_ = variant; }
+
   BlockCard card() const override {
     return {.kind = "slstm",
             .heads = heads_,

@@ -69,7 +69,12 @@ struct TakeToken {  ///< branch: drop what follows the cursor and go on with thi
 struct SetSampler {
   SamplerSettings settings;
 };
-struct Focus {  ///< which block the matrix memory is shown of
+struct SetVariant {  ///< other equations for all blocks of one kind; the weights stay as they are
+  std::string kind;  ///< "mlstm" or "slstm"
+  CellVariant variant;
+};
+struct Selfcheck {};  ///< compares what the model computes in different ways
+struct Focus {        ///< which block the matrix memory is shown of
   int block = 0;
 };
 
@@ -97,7 +102,8 @@ using Command =
                  command::RestartRun, command::NewSeed, command::SetPrompt, command::NewSample,
                  command::SetCursor, command::StepForward, command::StepBack, command::Play,
                  command::StopPlaying, command::SetPlaySpeed, command::Rewind, command::TakeToken,
-                 command::SetSampler, command::Focus, command::SetClamp, command::RemoveClamp,
-                 command::EnableClamp, command::ClearClamps>;
+                 command::SetSampler, command::SetVariant, command::Selfcheck, command::Focus,
+                 command::SetClamp, command::RemoveClamp, command::EnableClamp,
+                 command::ClearClamps>;
 
 }  // namespace xlab

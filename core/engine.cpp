@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/background_check.hpp"
 #include "core/folder_run.hpp"
 #include "core/run.hpp"
 #include "core/sampler.hpp"
@@ -84,6 +85,7 @@ struct Engine::Worker {
   std::string final_path;
   std::string final_error;
   std::shared_ptr<const Snapshot> newest;
+  bool check_news = false;               // the self-check has found something out
   std::uint64_t accepted = 0, done = 0;  // commands sent; commands whose effect was published
   bool ended = false;
 
@@ -107,6 +109,13 @@ struct Engine::Worker {
   Clock::time_point next_play{};
   int cursor = -1;
   int focus_block = 0;
+  BackgroundCheck checks{[this] {
+    {
+      const std::lock_guard lock(mutex);
+      check_news = true;
+    }
+    wake.notify_all();
+  }};
   Snapshot draft;  // what the next snapshot starts from
   bool dirty = true, urgent = true;
   Clock::time_point published{}, losses_published{};
@@ -151,7 +160,7 @@ struct Engine::Worker {
   /// Moves what was sent to `pending`; waits for it when there is nothing to do. False: stop.
   bool take_commands() {
     std::unique_lock lock(mutex);
-    const auto wanted = [&] { return stop || !queue.empty(); };
+    const auto wanted = [&] { return stop || !queue.empty() || check_news; };
     if (!busy()) {
       if (playing) {
         wake.wait_until(lock, next_play, wanted);
@@ -161,6 +170,10 @@ struct Engine::Worker {
     }
     std::move(queue.begin(), queue.end(), std::back_inserter(pending));
     queue.clear();
+    if (std::exchange(check_news, false)) {
+      draft.health = checks.report();
+      urgent = dirty = true;
+    }
     return !stop;
   }
 
@@ -399,6 +412,8 @@ struct Engine::Worker {
     draft.run_path = path;
     draft.unsaved = false;
     ++draft.run_id;
+    checks.stop();
+    draft.health = nullptr;
     draft.model = model_card(*run);
     draft.data = data_card(*run);
     draft.train = {};
@@ -541,6 +556,17 @@ struct Engine::Worker {
                 run->sampler = c.settings;
                 draft.unsaved = true;
               },
+              [&](const SetVariant& c) {
+                run->model->set_variant(c.kind, c.variant);
+                draft.model = model_card(*run);
+                refreshed.reset();
+                sequence->invalidate();
+                sequence_step = run->trainer->steps_done();
+                draft.unsaved = true;
+                new_trace();
+                start_check();
+              },
+              [&](const Selfcheck&) { start_check(); },
               [&](const Focus& c) { focus_block = c.block; },
               [&](const SetClamp& c) { replace_clamp(c.clamp); },
               [&](const RemoveClamp& c) {
@@ -568,6 +594,10 @@ struct Engine::Worker {
     const std::string path = draft.run_path;
     open(restart_run(*run, seed), path);
     draft.unsaved = true;
+  }
+
+  void start_check() {
+    checks.start(*run->model, run->trainer->steps_done(), sequence->edited().tokens());
   }
 
   void show_tokens(std::vector<int> tokens) {

@@ -171,6 +171,28 @@ std::vector<BlockCard> Model::cards_of(const ModelSpec& spec) {
   return Model(spec, DType::f32, WithoutMemory{}).cards();
 }
 
+void Model::set_variant(const std::string& kind, const CellVariant& variant) {
+  ModelSpec changed = spec_;
+  bool known = false;
+  if (kind == "mlstm" && changed.large) {
+    changed.large->variant = variant;
+    known = true;
+  } else if (kind == "mlstm" && changed.mlstm) {
+    changed.mlstm->variant = variant;
+    known = true;
+  } else if (kind == "slstm" && changed.slstm) {
+    changed.slstm->variant = variant;
+    known = true;
+  }
+  check(known, "This model has no blocks of kind '{}'.", kind);
+  // Reading it back refuses what does not exist, with the sentence of a wrong file.
+  changed = model_spec_from_json(to_json(changed));
+  spec_ = changed;
+  for (Block& block : blocks_) {
+    if (block.cell->card().kind == kind) block.cell->set_variant(variant);
+  }
+}
+
 std::vector<BlockCard> Model::cards() const {
   std::vector<BlockCard> cards;
   for (std::size_t b = 0; b < blocks_.size(); ++b) {

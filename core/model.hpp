@@ -35,6 +35,10 @@ class Model {
   Var forward(Tape& tape, const Params& params, const Tensor& ids, const State& before,
               State& after) const;
 
+  /// Other equations for all blocks of a kind, "mlstm" or "slstm"; the weights stay. Throws a
+  /// sentence, and changes nothing, when there is no such block or choice.
+  void set_variant(const std::string& kind, const CellVariant& variant);
+
   const ModelSpec& spec() const { return spec_; }
   Params& params() { return params_; }
   const Params& params() const { return params_; }

@@ -8,17 +8,9 @@
 #include <vector>
 
 #include "core/model.hpp"
+#include "core/snapshot.hpp"
 
 namespace xlab {
-
-/// One comparison of two ways to the same numbers.
-struct Check {
-  std::string name;      ///< a few words, e.g. "Step by step = whole sequence"
-  double largest = 0.0;  ///< largest difference, relative to the largest number; NaN: not a number
-  double limit = 0.0;    ///< largest difference allowed; 0: every bit must be the same
-  bool passed = false;
-  std::string sentence;  ///< what was compared, and where it differs most
-};
 
 struct SelfcheckOptions {
   /// What the model reads; empty: tokens drawn from its vocabulary.

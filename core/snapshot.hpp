@@ -23,6 +23,7 @@ struct BlockCard {
   /// First part of the paths of this block's values, e.g. "block0/mlstm".
   std::string prefix;
   CellVariant variant;  ///< which of its equations are not the usual ones
+  CellVariant usual;    ///< what the reference of this family has
 };
 
 /// The model: its shape, and how its tokens are written.
@@ -140,6 +141,23 @@ struct MemoryImage {
       previous;  ///< C one step earlier, in its own stabilised units; zeros at step 0
 };
 
+/// One comparison of two ways to the same numbers.
+struct Check {
+  std::string name;      ///< a few words, e.g. "Step by step = whole sequence"
+  double largest = 0.0;  ///< largest difference, relative to the largest number; NaN: not a number
+  double limit = 0.0;    ///< largest difference allowed; 0: every bit must be the same
+  bool passed = false;
+  std::string sentence;  ///< what was compared, and where it differs most
+};
+
+/// What a model's comparisons with itself came to.
+struct HealthReport {
+  std::int64_t step = 0;  ///< training step of the weights that were checked
+  bool running = false;   ///< more checks are to come
+  std::vector<Check> checks;
+  std::string failure;  ///< why there are no more; empty when nothing went wrong
+};
+
 /// A command or a step that failed; the engine goes on.
 struct Failure {
   std::uint64_t id = 0;  ///< counts up, so that a repeated message is seen as new
@@ -162,8 +180,9 @@ struct Snapshot {
   std::shared_ptr<const Trace> trace;
   std::shared_ptr<const Trace> unclamped;  ///< the same tokens without clamps; null without clamps
   std::shared_ptr<const NextToken> next;
-  std::shared_ptr<const MemoryImage> memory;  ///< of the focused block; null for sLSTM blocks
-  Failure failure;                            ///< the last one; id 0 when there was none
+  std::shared_ptr<const MemoryImage> memory;   ///< of the focused block; null for sLSTM blocks
+  std::shared_ptr<const HealthReport> health;  ///< null before the first check
+  Failure failure;                             ///< the last one; id 0 when there was none
   std::string notice;  ///< last completed action worth telling, e.g. the file just saved
   std::uint64_t notice_id = 0;
 };

@@ -54,7 +54,7 @@ const std::vector<NamedScene>& scenes() {
   return list;
 }
 
-const char* kNames[] = {"time", "gates", "memory", "loss", "next", "inspector"};
+const char* kNames[] = {"time", "gates", "memory", "loss", "next", "inspector", "health"};
 
 std::unique_ptr<View> view_named(const std::string& name) {
   for (auto& view : make_views()) {

@@ -144,4 +144,13 @@ void Hover::set(Focus& focus, const std::optional<ValueRef>& now) {
   mine_ = now;
 }
 
+const CellVariant& variant_of(const Snapshot& snapshot, const std::string& path) {
+  static const CellVariant usual;
+  if (!snapshot.model) return usual;
+  for (const BlockCard& block : snapshot.model->blocks) {
+    if (path.starts_with(block.prefix + "/")) return block.variant;
+  }
+  return usual;
+}
+
 }  // namespace xlab::ui

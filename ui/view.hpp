@@ -46,7 +46,8 @@ class View {
   virtual bool animating(const Scene&) const { return false; }
 };
 
-/// Every view, in the order of the Window menu: time, gates, memory, loss, next, inspector.
+/// Every view, in the order of the Window menu: time, gates, memory, loss, next, inspector,
+/// health.
 std::vector<std::unique_ptr<View>> make_views();
 
 }  // namespace xlab::ui

@@ -803,7 +803,7 @@ class GatesView : public View {
     const float* number = number_at(&trace, ref);
     if (!number) return;
     const double value = *number;
-    const EquationCard* card = explain(ref.path);
+    const EquationCard* card = explain(ref.path, variant_of(scene.snapshot, ref.path));
     const std::string name = value_name(ref.path);
     const std::string symbol = card ? card->symbol : name;
     card_.push_back({fmt::format("{} = {}", symbol, short_number(value)), true});

@@ -45,7 +45,7 @@ Input input_of(const Snapshot& snapshot, const ValueRef& subject, std::string na
   if (before) name.resize(name.size() - 3);
   if (before) --input.ref.step;
   input.ref.path = prefix + "/" + name;
-  const EquationCard* card = explain(input.ref.path);
+  const EquationCard* card = explain(input.ref.path, variant_of(snapshot, input.ref.path));
   input.symbol = card ? card->symbol : name;
   input.title = card ? card->title : "";
   if (before) input.title += ", one step before";
@@ -64,8 +64,8 @@ Input input_of(const Snapshot& snapshot, const ValueRef& subject, std::string na
   if (is_matrix(name)) {
     // h reads a whole column of C; only the cell of C itself is one number.
     if (of == "h") return input;
-    const LiveEquation live =
-        live_equation(*trace, input.ref.path, input.ref.step, input.ref.head, input.ref.unit);
+    const LiveEquation live = live_equation(*trace, input.ref.path, input.ref.step, input.ref.head,
+                                            input.ref.unit, variant_of(snapshot, input.ref.path));
     input.recorded = live.complete;
     if (live.complete) input.numbers = {static_cast<float>(live.value)};
     return input;
@@ -185,8 +185,8 @@ class InspectorView : public View {
                               static_cast<std::size_t>(ref.unit);
         if (i < image->C.size()) return image->C[i];
       }
-      const LiveEquation live =
-          live_equation(*snapshot.trace, ref.path, ref.step, ref.head, ref.unit);
+      const LiveEquation live = live_equation(*snapshot.trace, ref.path, ref.step, ref.head,
+                                              ref.unit, variant_of(snapshot, ref.path));
       return live.complete ? std::optional(static_cast<float>(live.value)) : std::nullopt;
     }
     const float* number = number_at(snapshot.trace.get(), ref);
@@ -197,7 +197,7 @@ class InspectorView : public View {
             std::optional<ValueRef>& hovered) {
     const Palette& palette = painter.palette();
     const Snapshot& snapshot = scene.snapshot;
-    const EquationCard* card = explain(ref.path);
+    const EquationCard* card = explain(ref.path, variant_of(snapshot, ref.path));
     const float line = painter.line_height();
     const bool pinned = scene.focus.pinned == ref;
 
@@ -222,9 +222,10 @@ class InspectorView : public View {
     plate(painter, column, typeset_equation(card->equation), false);
 
     const std::optional<float> value = value_of(snapshot, ref);
-    const LiveEquation live =
-        snapshot.trace ? live_equation(*snapshot.trace, ref.path, ref.step, ref.head, ref.unit)
-                       : LiveEquation{};
+    const LiveEquation live = snapshot.trace
+                                  ? live_equation(*snapshot.trace, ref.path, ref.step, ref.head,
+                                                  ref.unit, variant_of(snapshot, ref.path))
+                                  : LiveEquation{};
     if (!live.text.empty()) plate(painter, column, typeset_equation(live.text), true);
     if (!value) {
       paragraph(painter, column, palette.warning,
@@ -333,7 +334,7 @@ Table InspectorView::table(const Scene& scene) const {
   const auto ref = subject(scene);
   if (!ref) return table;
   const Snapshot& snapshot = scene.snapshot;
-  const EquationCard* card = explain(ref->path);
+  const EquationCard* card = explain(ref->path, variant_of(snapshot, ref->path));
   const auto add = [&](std::string what, std::string value) {
     table.rows.push_back({std::move(what), std::move(value)});
   };
@@ -346,8 +347,8 @@ Table InspectorView::table(const Scene& scene) const {
   add("meaning", card->words);
   add("equation", card->equation);
   if (snapshot.trace) {
-    const LiveEquation live =
-        live_equation(*snapshot.trace, ref->path, ref->step, ref->head, ref->unit);
+    const LiveEquation live = live_equation(*snapshot.trace, ref->path, ref->step, ref->head,
+                                            ref->unit, variant_of(snapshot, ref->path));
     if (!live.text.empty()) add("with numbers", live.text);
     if (live.complete) add("evaluated", full_number(live.evaluated));
   }

@@ -13,5 +13,6 @@ std::unique_ptr<View> make_memory_view();
 std::unique_ptr<View> make_loss_view();
 std::unique_ptr<View> make_next_view();
 std::unique_ptr<View> make_inspector_view();
+std::unique_ptr<View> make_health_view();
 
 }  // namespace xlab::ui

@@ -11,6 +11,7 @@ std::vector<std::unique_ptr<View>> make_views() {
   views.push_back(make_loss_view());
   views.push_back(make_next_view());
   views.push_back(make_inspector_view());
+  views.push_back(make_health_view());
   return views;
 }
 

@@ -1,0 +1,174 @@
+// Every choice is a list of named changes of a variant: the chosen one is that which changes
+// nothing, the reference's that which changes nothing of the usual variant.
+#include "app/panel_equation.hpp"
+
+#include <QBoxLayout>
+#include <QComboBox>
+#include <QGridLayout>
+#include <QLabel>
+#include <QPushButton>
+#include <QSignalBlocker>
+
+#include "app/facts.hpp"
+#include "core/explain.hpp"
+
+namespace xlab::app {
+namespace {
+
+bool is_done(const std::function<void(CellVariant&)>& apply, CellVariant variant) {
+  const CellVariant before = variant;
+  apply(variant);
+  return variant == before;
+}
+
+QString formula_of(const BlockCard& block) {
+  QStringList lines;
+  const auto add = [&](const char* value) {
+    const EquationCard* card = explain(block.prefix + "/" + value, block.variant);
+    if (card) lines.append(QString::fromStdString(card->equation));
+  };
+  for (const char* value : {"m", "input_gate", "forget_gate"}) add(value);
+  if (block.kind == "mlstm") add("normalizer");
+  add("h");
+  return lines.join('\n');
+}
+
+}  // namespace
+
+EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage) {
+  auto* column = new QVBoxLayout(this);
+  column->setContentsMargins(0, 6, 0, 0);
+  title_ = new QLabel;
+  title_->setObjectName("figure");
+  column->addWidget(title_);
+  auto* grid = new QGridLayout;
+  grid->setColumnStretch(1, 1);
+  grid->setVerticalSpacing(3);
+  column->addLayout(grid);
+
+  add_row(tr("Forget gate"), tr("What keeps the memory from one token to the next"), false,
+          {{"σ(f)", [](CellVariant& v) { v.forget_gate = "sigmoid"; }},
+           {"exp(f)", [](CellVariant& v) { v.forget_gate = "exponential"; }}});
+  add_row(tr("Stabilizer"), tr("Everything is stored divided by exp(m), or as it is"), false,
+          {{tr("on"), [](CellVariant& v) { v.stabilizer = true; }},
+           {tr("off, raw exponentials"), [](CellVariant& v) { v.stabilizer = false; }}});
+  add_row(tr("Divisor at least"), tr("The floor of the normalizer"), true,
+          {{"exp(−m)", [](CellVariant& v) { v.denominator_floor = "stabilizer"; }},
+           {"1", [](CellVariant& v) { v.denominator_floor = "one"; }}});
+  add_row(tr("1/√K goes to"), tr("What is scaled before it meets the memory"), true,
+          {{tr("keys"), [](CellVariant& v) { v.scale = "keys"; }},
+           {tr("queries"), [](CellVariant& v) { v.scale = "queries"; }}});
+  const auto numbers = [](double CellVariant::*field, const QList<double>& values,
+                          const QString& none) {
+    std::vector<Option> options;
+    for (const double value : values) {
+      options.push_back({value == 0.0 ? none : three_digits(value),
+                         [field, value](CellVariant& v) { v.*field = value; }});
+    }
+    return options;
+  };
+  add_row(tr("ε"), tr("Added to the divisor after stabilisation"), true,
+          numbers(&CellVariant::eps, {0.0, 1e-8, 1e-6, 1e-4, 1e-2}, "0"));
+  add_row(tr("Gates capped at"), tr("Soft cap c · tanh(x / c) of input and forget gate"), false,
+          numbers(&CellVariant::gate_soft_cap, {0.0, 5.0, 10.0, 15.0, 30.0}, tr("no cap")));
+  const auto format = [](const char* name) {
+    return [name](CellVariant& v) { v.number_format = name; };
+  };
+  add_row(tr("Numbers"), tr("Every operation of the cell rounds to this format"), false,
+          {{tr("native"), format("native")},
+           {"fp64", format("fp64")},
+           {"fp32", format("fp32")},
+           {"bf16", format("bf16")},
+           {"fp16", format("fp16")}});
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    grid->addWidget(rows_[row].caption, static_cast<int>(row), 0);
+    grid->addWidget(rows_[row].box, static_cast<int>(row), 1);
+    connect(rows_[row].box, &QComboBox::activated, this,
+            [this, row](int option) { choose(row, option); });
+  }
+
+  formula_ = new QLabel;
+  formula_->setObjectName("caption");
+  formula_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  formula_->setWordWrap(true);
+  formula_->setAccessibleName(tr("The equations as they are now"));
+  column->addWidget(formula_);
+  usual_ = new QPushButton(tr("Back to the reference"));
+  usual_->setToolTip(tr("The equations of the official program; the weights stay"));
+  connect(usual_, &QPushButton::clicked, this, [this] {
+    if (const BlockCard* now = block())
+      stage_.engine().send(command::SetVariant{now->kind, now->usual});
+  });
+  column->addWidget(usual_, 0, Qt::AlignLeft);
+
+  connect(&stage.engine(), &EngineLink::changed, this, &EquationGroup::follow);
+  connect(&stage, &Stage::focus_changed, this, &EquationGroup::follow);
+  follow();
+}
+
+void EquationGroup::add_row(const QString& caption, const QString& hint, bool of_mlstm_only,
+                            std::vector<Option> options) {
+  auto* label = new QLabel(caption);
+  label->setObjectName("caption");
+  auto* box = new QComboBox;
+  box->setAccessibleName(caption);
+  box->setToolTip(hint);
+  box->setFocusPolicy(Qt::TabFocus);
+  rows_.push_back({label, box, std::move(options), of_mlstm_only});
+}
+
+const BlockCard* EquationGroup::block() const {
+  const int at = stage_.focus().block;
+  if (!shown_ || at < 0 || at >= static_cast<int>(shown_->blocks.size())) return nullptr;
+  return &shown_->blocks[static_cast<std::size_t>(at)];
+}
+
+void EquationGroup::follow() {
+  const Snapshot& now = stage_.snapshot();
+  if (now.model == shown_ && stage_.focus().block == shown_block_) return;
+  shown_ = now.model;
+  shown_block_ = stage_.focus().block;
+  const BlockCard* focused = block();
+  setVisible(focused != nullptr);
+  if (!focused) return;
+  title_->setText(focused->kind == "mlstm" ? tr("Equation of the mLSTM blocks")
+                                           : tr("Equation of the sLSTM blocks"));
+  for (Row& row : rows_) show_row(row, *focused);
+  formula_->setText(formula_of(*focused));
+  usual_->setEnabled(!(focused->variant == focused->usual));
+}
+
+void EquationGroup::show_row(Row& row, const BlockCard& block) {
+  const bool used = !row.of_mlstm_only || block.kind == "mlstm";
+  row.caption->setVisible(used);
+  row.box->setVisible(used);
+  const QSignalBlocker quiet(row.box);
+  row.box->clear();
+  int chosen = -1;
+  bool reference = false;
+  for (std::size_t option = 0; option < row.options.size(); ++option) {
+    const bool usual = is_done(row.options[option].apply, block.usual);
+    row.box->addItem(row.options[option].label + (usual ? tr("  · reference") : QString()));
+    if (is_done(row.options[option].apply, block.variant)) {
+      chosen = static_cast<int>(option);
+      reference = usual;
+    }
+  }
+  row.box->setCurrentIndex(chosen);
+  // A value that only a file can name is none of the list.
+  if (chosen < 0) row.box->setPlaceholderText(tr("as in the file"));
+  // What is not the reference's stands out.
+  QFont font = row.caption->font();
+  font.setBold(!reference);
+  row.caption->setFont(font);
+}
+
+void EquationGroup::choose(std::size_t row, int option) {
+  const BlockCard* now = block();
+  if (!now || option < 0) return;
+  CellVariant variant = now->variant;
+  rows_[row].options[static_cast<std::size_t>(option)].apply(variant);
+  stage_.engine().send(command::SetVariant{now->kind, variant});
+}
+
+}  // namespace xlab::app

@@ -1,0 +1,51 @@
+// The choices in the equations of the focused block's kind, with the reference's marked.
+#pragma once
+
+#include <QWidget>
+#include <functional>
+#include <vector>
+
+#include "app/stage.hpp"
+
+class QComboBox;
+class QLabel;
+class QPushButton;
+
+namespace xlab::app {
+
+class EquationGroup : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit EquationGroup(Stage& stage, QWidget* parent = nullptr);
+
+ private:
+  /// One value of a choice: what it is called, and what it makes of a variant.
+  struct Option {
+    QString label;
+    std::function<void(CellVariant&)> apply;
+  };
+  struct Row {
+    QLabel* caption;
+    QComboBox* box;
+    std::vector<Option> options;
+    bool of_mlstm_only;
+  };
+
+  void add_row(const QString& caption, const QString& hint, bool of_mlstm_only,
+               std::vector<Option> options);
+  void follow();
+  void show_row(Row& row, const BlockCard& block);
+  void choose(std::size_t row, int option);
+  const BlockCard* block() const;
+
+  Stage& stage_;
+  QLabel* title_;
+  QLabel* formula_;
+  QPushButton* usual_;
+  std::vector<Row> rows_;
+  std::shared_ptr<const ModelCard> shown_;
+  int shown_block_ = -1;
+};
+
+}  // namespace xlab::app
