@@ -2,6 +2,7 @@
 #include "core/hf_folder.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -27,6 +28,28 @@ std::string shown(const fs::path& path) {
   return printable(path.string(), 512);
 }
 
+constexpr const char* kEmbeddings = "backbone.embeddings.weight";
+constexpr const char* kHead = "lm_head.weight";
+
+/// Whether two stored tensors hold the same numbers.
+bool same_numbers(const TensorSource& tensors, const TensorSource::Entry& a,
+                  const TensorSource::Entry& b) {
+  constexpr std::int64_t kAtATime = 1 << 20;
+  const bool floats = a.type == StoredType::f64 || a.type == StoredType::f32 ||
+                      a.type == StoredType::f16 || a.type == StoredType::bf16;
+  if (!floats || a.type != b.type || a.shape != b.shape) return false;
+  std::int64_t count = 1;
+  for (const std::int64_t extent : a.shape) count *= extent;
+  for (std::int64_t first = 0; first < count; first += kAtATime) {
+    const Shape part{std::min(kAtATime, count - first)};
+    const Tensor x = Tensor::empty(part, DType::f32), y = Tensor::empty(part, DType::f32);
+    tensors.read(a, first, x);
+    tensors.read(b, first, y);
+    if (std::memcmp(x.raw(), y.raw(), x.bytes()) != 0) return false;
+  }
+  return true;
+}
+
 ModelSpec spec_of(const fs::path& folder, const TensorSource& tensors) {
   ModelSpec spec;
   try {
@@ -47,6 +70,11 @@ ModelSpec spec_of(const fs::path& folder, const TensorSource& tensors) {
   constexpr std::int64_t kMostFactor = 63;
   if (width > 0 && width <= kMostFactor * spec.embedding_dim)
     set_large_feedforward_width(spec, width);
+  // transformers keeps a head of its own for this family, whatever the configuration says of tying.
+  const TensorSource::Entry* embeddings = tensors.find(kEmbeddings);
+  const TensorSource::Entry* head = tensors.find(kHead);
+  if (spec.tie_weights && embeddings && head && !same_numbers(tensors, *embeddings, *head))
+    spec.tie_weights = false;
   spec.large->out_norm_bias = tensors.find("backbone.out_norm.bias") != nullptr;
   return spec;
 }
@@ -155,6 +183,14 @@ void write_model_folder(const Model& model, const fs::path& folder, const Folder
     filled += bytes;
     total += bytes;
     shards.back().push_back(std::move(tensor));
+    if (model.spec().large && model.spec().tie_weights && info.name == kEmbeddings) {
+      // Once more as the head: transformers does not tie this family's.
+      StoredTensor head = shards.back().back();
+      head.name = kHead;
+      filled += bytes;
+      total += bytes;
+      shards.back().push_back(std::move(head));
+    }
   }
 
   const Metadata metadata = {{"format", "pt"}};

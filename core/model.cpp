@@ -155,7 +155,7 @@ Var Model::forward(Tape& tape, const Params& params, const Tensor& ids, const St
   Var x = ops::embed(tape, ids, params[embedding_]);
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
     const Block& block = blocks_[b];
-    tape.set_prefix(path_of(static_cast<int>(b)));
+    if (tape.observed()) tape.set_prefix(path_of(static_cast<int>(b)));
     const Var inner = norm(tape, params, block.norm, x);
     x = ops::add(tape, x, block.cell->forward(tape, params, inner, from[b], after.cells[b]));
     if (block.down.weight >= 0)

@@ -42,6 +42,7 @@ Tensor plain_forget_gate(kernels::ForgetGate gate, const Tensor& f) {
 Var linear(Tape& tape, Var x, const Param& w, const Param& b) {
   Tensor y = widened(tape.value(x), w.value.extent(0));
   kernels::linear_forward(tape.value(x), w.value, b.value, y);
+  if (!tape.needs_gradients()) return tape.push(y);
   return tape.push(y, [&tape, x, w, b](const Tensor& dy) {
     kernels::linear_backward(tape.value(x), w.value, dy, tape.grad(x), w.grad, b.grad);
   });
@@ -50,6 +51,7 @@ Var linear(Tape& tape, Var x, const Param& w, const Param& b) {
 Var headwise(Tape& tape, Var x, const Param& w, const Param& b) {
   Tensor y = widened(tape.value(x), w.value.extent(0) * w.value.extent(1));
   kernels::headwise_forward(tape.value(x), w.value, b.value, y);
+  if (!tape.needs_gradients()) return tape.push(y);
   return tape.push(y, [&tape, x, w, b](const Tensor& dy) {
     kernels::headwise_backward(tape.value(x), w.value, dy, tape.grad(x), w.grad, b.grad);
   });
@@ -84,6 +86,7 @@ Var conv1d(Tape& tape, Var x, const Tensor& window, const Param& w, const Param&
            const Tensor& window_out) {
   Tensor y = like(tape.value(x));
   kernels::conv1d_forward(tape.value(x), window, w.value, b.value, y, window_out);
+  if (!tape.needs_gradients()) return tape.push(y);
   return tape.push(y, [&tape, x, window, w, b](const Tensor& dy) {
     kernels::conv1d_backward(tape.value(x), window, w.value, dy, tape.grad(x), w.grad, b.grad, {});
   });
@@ -92,6 +95,7 @@ Var conv1d(Tape& tape, Var x, const Tensor& window, const Param& w, const Param&
 Var activation(Tape& tape, kernels::Activation f, Var x) {
   Tensor y = like(tape.value(x));
   kernels::activation_forward(f, tape.value(x), y);
+  if (!tape.needs_gradients()) return tape.push(y);
   return tape.push(y, [&tape, f, x](const Tensor& dy) {
     kernels::activation_backward(f, tape.value(x), dy, tape.grad(x));
   });
@@ -102,6 +106,7 @@ Var soft_cap(Tape& tape, Var x, double cap) {
   constexpr auto f = kernels::Activation::soft_cap;
   Tensor y = like(tape.value(x));
   kernels::activation_forward(f, tape.value(x), y, cap);
+  if (!tape.needs_gradients()) return tape.push(y);
   return tape.push(y, [&tape, x, cap](const Tensor& dy) {
     kernels::activation_backward(f, tape.value(x), dy, tape.grad(x), cap);
   });
@@ -110,6 +115,7 @@ Var soft_cap(Tape& tape, Var x, double cap) {
 Var gated(Tape& tape, kernels::Activation f, Var gate, Var value) {
   Tensor y = like(tape.value(value));
   kernels::gated_forward(f, tape.value(gate), tape.value(value), y);
+  if (!tape.needs_gradients()) return tape.push(y);
   return tape.push(y, [&tape, f, gate, value](const Tensor& dy) {
     kernels::gated_backward(f, tape.value(gate), tape.value(value), dy, tape.grad(gate),
                             tape.grad(value));
@@ -119,6 +125,7 @@ Var gated(Tape& tape, kernels::Activation f, Var gate, Var value) {
 Var add(Tape& tape, Var a, Var b) {
   Tensor y = like(tape.value(a));
   kernels::add(tape.value(a), tape.value(b), y);
+  if (!tape.needs_gradients()) return tape.push(y);
   return tape.push(y, [&tape, a, b](const Tensor& dy) {
     kernels::accumulate(tape.grad(a), dy);
     kernels::accumulate(tape.grad(b), dy);
@@ -135,6 +142,7 @@ Var scale(Tape& tape, Var x, double factor) {
 Var scale_columns(Tape& tape, Var x, const Param& w) {
   Tensor y = like(tape.value(x));
   kernels::scale_columns(tape.value(x), w.value, y);
+  if (!tape.needs_gradients()) return tape.push(y);
   return tape.push(y, [&tape, x, w](const Tensor& dy) {
     kernels::scale_columns_backward(tape.value(x), w.value, dy, tape.grad(x), w.grad);
   });
@@ -143,6 +151,7 @@ Var scale_columns(Tape& tape, Var x, const Param& w) {
 Var add_columns(Tape& tape, Var x, const Param& b) {
   Tensor y = like(tape.value(x));
   kernels::add_columns(tape.value(x), b.value, y);
+  if (!tape.needs_gradients()) return tape.push(y);
   return tape.push(y, [&tape, x, b](const Tensor& dy) {
     kernels::add_columns_backward(dy, tape.grad(x), b.grad);
   });
@@ -157,6 +166,7 @@ Var concat(Tape& tape, const std::vector<Var>& parts) {
   }
   Tensor out = widened(values.front(), width);
   kernels::concat_forward(values, out);
+  if (!tape.needs_gradients()) return tape.push(out);
   return tape.push(out, [&tape, parts](const Tensor& dout) {
     std::vector<Tensor> grads;
     for (const Var part : parts) grads.push_back(tape.grad(part));
@@ -217,6 +227,7 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
     tape.record("n", last.n, heads);
     args.record = {};
   }
+  if (!tape.needs_gradients()) return tape.push(args.h.reshape({B, T, H * V}));
   return tape.push(args.h.reshape({B, T, H * V}),
                    [&tape, options, args, q, k, v, i, f, B, T, H, V, chunk](const Tensor& dh) {
                      const kernels::MlstmBackward back{.forward = args,
@@ -327,6 +338,7 @@ Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, c
     tape.record("h", args.y, heads);
     args.record = {};
   }
+  if (!tape.needs_gradients()) return tape.push(args.y.reshape({B, T, H * D}));
   return tape.push(args.y.reshape({B, T, H * D}),
                    [&tape, options, args, wx, r, b, sequence, gates](const Tensor& dy) {
                      kernels::slstm_backward(options, {.forward = args,

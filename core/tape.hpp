@@ -59,6 +59,11 @@ class Tape {
     nodes_.push_back(std::move(node));
     return {static_cast<int>(nodes_.size()) - 1};
   }
+  /// The same for a tape that needs no gradients: a closure with tensors in it has its price.
+  Var push(Tensor value) {
+    stop_if_cancelled();
+    return constant(std::move(value));
+  }
   /// A value whose gradient nobody asks for.
   Var constant(Tensor value) {
     nodes_.push_back({std::move(value), {}, {}});

@@ -32,7 +32,8 @@ class TextTask : public Task {
     constexpr std::ptrdiff_t kTokens = 48;
     // Blank space before the first word tells nothing.
     const auto first = std::ranges::find_if(text_.ids, [&](std::int32_t id) {
-      return text_.vocabulary[static_cast<std::size_t>(id)] > " ";
+      return text_.vocabulary[static_cast<std::size_t>(id)].find_first_not_of(" \t\r\n") !=
+             std::string::npos;
     });
     const auto begin = first == text_.ids.end() ? text_.ids.begin() : first;
     return {begin, begin + std::min(kTokens, text_.ids.end() - begin)};

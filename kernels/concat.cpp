@@ -19,8 +19,8 @@ std::int64_t check_parts(const char* op, const std::vector<Tensor>& parts, const
   for (const Tensor& part : parts) {
     require_dtype(op, "a part", part, whole.dtype());
     check(part.extent(-1) * rows == part.elements(),
-          "[{}] a part has shape {}, which does not fit {} rows of {}.", op, part.shape().text(),
-          rows, whole.shape().text());
+          "[{}] a part has shape {}, which does not fit {} rows of {}.", op, part.shape(),
+          rows, whole.shape());
     width += part.extent(-1);
   }
   check(width == whole.extent(-1), "[{}] the parts are {} wide together, but {} is needed.", op,

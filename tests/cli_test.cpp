@@ -443,6 +443,10 @@ TEST_F(CommandLine, AKilledTrainingLeavesTheLastSave) {
   program.send(SIGKILL);
   EXPECT_EQ(program.wait(), 128 + SIGKILL);
   EXPECT_EQ(signature("run.xlab"), before);
+  // What is trained again is what would have been.
+  EXPECT_EQ(train("again.xlab", {"--resume", at("run.xlab"), "--steps", "3"}).code, 0);
+  EXPECT_EQ(train("whole.xlab", {"--task", "recall", "--steps", "6"}).code, 0);
+  EXPECT_EQ(signature("again.xlab"), signature("whole.xlab"));
 }
 
 TEST_F(CommandLine, TrainingThatDivergesSavesAndSaysSo) {
@@ -616,6 +620,23 @@ TEST_F(CommandLine, AModelOfTheLargeFamilyGoesThereAndBack) {
                               HasSubstr("F32 in 1 file"), HasSubstr("can be trained here")));
   EXPECT_EQ(run({"info", at("folder/config.json")}).code, 0);
 
+  const Arguments same = {"--prompt", "to be", "--tokens", "30", "--seed", "3"};
+  const auto written = [&](const std::string& model) {
+    Arguments arguments = {"generate", at(model)};
+    arguments.insert(arguments.end(), same.begin(), same.end());
+    return run(arguments).out;
+  };
+  EXPECT_THAT(written("folder"), StartsWith("to be"));
+  EXPECT_EQ(written("folder"), written("run.xlab")) << "the tokenizer goes along";
+  EXPECT_EQ(run({"logits", at("folder"), "--ids", "3,1,2", "--out", at("a")}).code, 0);
+  EXPECT_EQ(run({"logits", at("run.xlab"), "--ids", "3,1,2", "--out", at("b")}).code, 0);
+  EXPECT_EQ(bytes_of_file(at("a")), bytes_of_file(at("b")));
+  EXPECT_THAT(run({"info", at("a")}).out, HasSubstr("(3, 16)  logits"));
+  expect_refusal({"logits", at("folder"), "--ids", "99", "--out", at("a")}, 1, "outside");
+  expect_refusal({"logits", at("folder"), "--out", at("a")}, 2, "--ids NUMBERS or --prompt TEXT");
+
+  // Without its tokenizer a model takes plain numbers.
+  std::filesystem::remove(at("folder/tokenizer.json"));
   const Answer numbers =
       run({"generate", at("folder"), "--prompt", "3 1 2", "--tokens", "5", "--temperature", "0"});
   EXPECT_EQ(numbers.code, 0) << numbers.err;
@@ -623,7 +644,7 @@ TEST_F(CommandLine, AModelOfTheLargeFamilyGoesThereAndBack) {
   expect_refusal({"generate", at("folder"), "--prompt", "3 x"}, 1, "no token");
 
   // Trained on, it is the same model at first and another one later.
-  EXPECT_EQ(run({"train", "--model", at("folder"), "--text", at("text.txt"), "--steps", "3",
+  EXPECT_EQ(run({"train", "--model", at("folder"), "--text", at("text.txt"), "--steps", "2",
                  "--out", at("on.xlab")})
                 .code,
             0);

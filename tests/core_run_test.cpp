@@ -162,6 +162,9 @@ TEST_F(Runs, TokenizersComeWithTheRun) {
       {5, 6, 7}, "t",
       tokenizer_from_json(bytes_of_file(kTokenizers / "neox.json"), "neox.json", special)));
   save_run(*run, path_);
+  EXPECT_EQ(make_run(task_of("bpe", "     \n\n      Now it begins"))->session->tokens().size(),
+            run->task->encode(" Now it begins").size())
+      << "what is shown first begins with a word";
   const auto again = load_run(path_);
   EXPECT_EQ(again->task->tokenizer()->special_tokens().bos, 0);
   EXPECT_EQ(again->task->tokenizer()->special_tokens().unk, -1);

@@ -1,16 +1,22 @@
 // What the parts of the timing program share. Every part adds its cases before the program starts.
 #pragma once
 
+#include <benchmark/benchmark.h>
+
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/model.hpp"
 #include "core/task.hpp"
 
 namespace xlab::bench {
 
+void add_ceilings();
 void add_ops();
 void add_models();
+void add_growth();
+void add_recording();
 
 /// A configuration that is compared with other implementations.
 struct Size {
@@ -22,6 +28,14 @@ struct Size {
 Size tiny();
 /// 1,806,872 parameters: width 256, three mLSTM blocks and one sLSTM block, 8 sequences of 256.
 Size small();
+
+/// A model of the paper's family with the authors' default options.
+ModelSpec paper_model(int vocabulary, int width, int blocks, std::vector<int> slstm_at,
+                      int context);
+
+/// Times training steps on random tokens; counts tokens per second.
+void time_training(benchmark::State& state, const ModelSpec& model, int batch, int length,
+                   int thread_count);
 
 /// Random tokens; each one's target is the next.
 Batch random_batch(int vocabulary, int batch, int length, std::uint64_t seed);

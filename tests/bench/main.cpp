@@ -4,8 +4,11 @@
 #include "bench/bench.hpp"
 
 int main(int argc, char** argv) {
-  xlab::bench::add_ops();
+  xlab::bench::add_ceilings();
   xlab::bench::add_models();
+  xlab::bench::add_recording();
+  xlab::bench::add_growth();
+  xlab::bench::add_ops();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::RunSpecifiedBenchmarks();

@@ -390,7 +390,9 @@ def large_in_xlstm(xlstm):
 
     def make(options):
         return xLSTMLarge(xLSTMLargeConfig(
-            **{own.get(k, k): v for k, v in options.items()}, **KERNELS, return_last_states=True)).eval()
+            # It knows no tying.
+            **{own.get(k, k): v for k, v in options.items() if k != "tie_word_embeddings"}, **KERNELS,
+            return_last_states=True)).eval()
 
     def logits(model, ids):
         with torch.no_grad():
