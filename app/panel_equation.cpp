@@ -7,9 +7,9 @@
 #include <QGridLayout>
 #include <QLabel>
 #include <QPushButton>
+#include <QRegularExpression>
 #include <QSignalBlocker>
 
-#include "app/facts.hpp"
 #include "core/explain.hpp"
 
 namespace xlab::app {
@@ -30,7 +30,10 @@ QString formula_of(const BlockCard& block) {
   for (const char* value : {"m", "input_gate", "forget_gate"}) add(value);
   if (block.kind == "mlstm") add("normalizer");
   add("h");
-  return lines.join('\n');
+  QString text = lines.join("<br>");
+  // m_{t−1} and m_t as subscripts.
+  text.replace(QRegularExpression("_(?:\\{([^}]*)\\}|(\\w))"), "<sub>\\1\\2</sub>");
+  return text;
 }
 
 }  // namespace
@@ -58,19 +61,19 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
   add_row(tr("1/√K goes to"), tr("What is scaled before it meets the memory"), true,
           {{tr("keys"), [](CellVariant& v) { v.scale = "keys"; }},
            {tr("queries"), [](CellVariant& v) { v.scale = "queries"; }}});
-  const auto numbers = [](double CellVariant::*field, const QList<double>& values,
-                          const QString& none) {
+  const auto numbers = [](double CellVariant::*field,
+                          const QList<std::pair<QString, double>>& values) {
     std::vector<Option> options;
-    for (const double value : values) {
-      options.push_back({value == 0.0 ? none : three_digits(value),
-                         [field, value](CellVariant& v) { v.*field = value; }});
-    }
+    for (const auto& [label, value] : values)
+      options.push_back({label, [field, value = value](CellVariant& v) { v.*field = value; }});
     return options;
   };
   add_row(tr("ε"), tr("Added to the divisor after stabilisation"), true,
-          numbers(&CellVariant::eps, {0.0, 1e-8, 1e-6, 1e-4, 1e-2}, "0"));
+          numbers(&CellVariant::eps,
+                  {{"0", 0.0}, {"1e−8", 1e-8}, {"1e−6", 1e-6}, {"1e−4", 1e-4}, {"0.01", 1e-2}}));
   add_row(tr("Gates capped at"), tr("Soft cap c · tanh(x / c) of input and forget gate"), false,
-          numbers(&CellVariant::gate_soft_cap, {0.0, 5.0, 10.0, 15.0, 30.0}, tr("no cap")));
+          numbers(&CellVariant::gate_soft_cap,
+                  {{tr("no cap"), 0.0}, {"5", 5.0}, {"10", 10.0}, {"15", 15.0}, {"30", 30.0}}));
   const auto format = [](const char* name) {
     return [name](CellVariant& v) { v.number_format = name; };
   };
@@ -89,6 +92,7 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
 
   formula_ = new QLabel;
   formula_->setObjectName("caption");
+  formula_->setTextFormat(Qt::RichText);
   formula_->setTextInteractionFlags(Qt::TextSelectableByMouse);
   formula_->setWordWrap(true);
   formula_->setAccessibleName(tr("The equations as they are now"));
@@ -96,12 +100,15 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
   usual_ = new QPushButton(tr("Back to the reference"));
   usual_->setToolTip(tr("The equations of the official program; the weights stay"));
   connect(usual_, &QPushButton::clicked, this, [this] {
+    wanted_.reset();
     if (const BlockCard* now = block())
       stage_.engine().send(command::SetVariant{now->kind, now->usual});
   });
   column->addWidget(usual_, 0, Qt::AlignLeft);
 
   connect(&stage.engine(), &EngineLink::changed, this, &EquationGroup::follow);
+  connect(&stage.engine(), &EngineLink::run_changed, this, [this] { wanted_.reset(); });
+  connect(&stage.engine(), &EngineLink::failed, this, [this] { wanted_.reset(); });
   connect(&stage, &Stage::focus_changed, this, &EquationGroup::follow);
   follow();
 }
@@ -126,11 +133,13 @@ const BlockCard* EquationGroup::block() const {
 void EquationGroup::follow() {
   const Snapshot& now = stage_.snapshot();
   if (now.model == shown_ && stage_.focus().block == shown_block_) return;
+  if (stage_.focus().block != shown_block_) wanted_.reset();
   shown_ = now.model;
   shown_block_ = stage_.focus().block;
   const BlockCard* focused = block();
   setVisible(focused != nullptr);
   if (!focused) return;
+  if (wanted_ && focused->variant == *wanted_) wanted_.reset();
   title_->setText(focused->kind == "mlstm" ? tr("Equation of the mLSTM blocks")
                                            : tr("Equation of the sLSTM blocks"));
   for (Row& row : rows_) show_row(row, *focused);
@@ -166,9 +175,10 @@ void EquationGroup::show_row(Row& row, const BlockCard& block) {
 void EquationGroup::choose(std::size_t row, int option) {
   const BlockCard* now = block();
   if (!now || option < 0) return;
-  CellVariant variant = now->variant;
-  rows_[row].options[static_cast<std::size_t>(option)].apply(variant);
-  stage_.engine().send(command::SetVariant{now->kind, variant});
+  // What was chosen a moment ago may still be on its way.
+  if (!wanted_) wanted_ = now->variant;
+  rows_[row].options[static_cast<std::size_t>(option)].apply(*wanted_);
+  stage_.engine().send(command::SetVariant{now->kind, *wanted_});
 }
 
 }  // namespace xlab::app

@@ -3,6 +3,7 @@
 
 #include <QWidget>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "app/stage.hpp"
@@ -46,6 +47,7 @@ class EquationGroup : public QWidget {
   std::vector<Row> rows_;
   std::shared_ptr<const ModelCard> shown_;
   int shown_block_ = -1;
+  std::optional<CellVariant> wanted_;  ///< sent, not yet seen
 };
 
 }  // namespace xlab::app

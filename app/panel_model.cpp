@@ -9,6 +9,7 @@
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QTreeWidget>
+#include <algorithm>
 
 #include "app/facts.hpp"
 #include "app/panel_equation.hpp"
@@ -37,14 +38,13 @@ ModelPanel::ModelPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(
   blocks_->header()->setSectionResizeMode(QHeaderView::ResizeToContents);
   blocks_->header()->setStretchLastSection(true);
   blocks_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-  blocks_->setMinimumHeight(96);
-  column->addWidget(blocks_, 1);
+  column->addWidget(blocks_);
 
   auto* specification = new QPushButton(tr("Specification…"));
   specification->setToolTip(tr("The complete model specification as JSON"));
-  column->addWidget(specification, 0, Qt::AlignLeft);
-
   column->addWidget(new EquationGroup(stage));
+  column->addWidget(specification, 0, Qt::AlignLeft);
+  column->addStretch(1);
 
   connect(specification, &QPushButton::clicked, this, &ModelPanel::show_specification);
   connect(blocks_, &QTreeWidget::currentItemChanged, this, [this](QTreeWidgetItem* item) {
@@ -83,6 +83,10 @@ void ModelPanel::follow_snapshot() {
     item->setTextAlignment(1, Qt::AlignRight);
     item->setTextAlignment(3, Qt::AlignRight);
   }
+  // As tall as its rows, but for deep models.
+  const int rows = std::clamp(static_cast<int>(shown_->blocks.size()), 2, 8);
+  blocks_->setFixedHeight(blocks_->header()->sizeHint().height() +
+                          rows * blocks_->sizeHintForRow(0) + 2 * blocks_->frameWidth() + 4);
   follow_focus();
 }
 

@@ -1,4 +1,5 @@
 // The window as people use it: mouse, keys, rooms, files, and closing at any moment.
+#include <QComboBox>
 #include <QDropEvent>
 #include <QElapsedTimer>
 #include <QFile>
@@ -141,6 +142,54 @@ TEST_F(WindowTest, ThePlayButtonPlays) {
                     play->mapTo(window_.get(), play->rect().center()));
   EXPECT_TRUE(now().session.playing);
   EXPECT_EQ(play->text(), "Stop");
+}
+
+TEST_F(WindowTest, OtherEquationsTakeEffectAtOnce) {
+  window_->set_room(app::Room::generate);
+  window_->stage().set_block(0);
+  settle();
+  const auto box = [&](const QString& name) {
+    for (QComboBox* candidate : window_->findChildren<QComboBox*>())
+      if (candidate->accessibleName() == name) return candidate;
+    return static_cast<QComboBox*>(nullptr);
+  };
+  const auto choose = [&](const QString& name, int option) {
+    ASSERT_NE(box(name), nullptr) << name.toStdString();
+    box(name)->setCurrentIndex(option);
+    QMetaObject::invokeMethod(box(name), "activated", Q_ARG(int, option));
+  };
+  const std::vector<float> usual = now().next->logits;
+  QElapsedTimer clock;
+  clock.start();
+  choose("Forget gate", 1);
+  ASSERT_TRUE(QTest::qWaitFor(
+      [&] {
+        const Snapshot& seen = window_->stage().snapshot();
+        return seen.model->blocks[0].variant.forget_gate == "exponential" && seen.next &&
+               seen.next->logits != usual;
+      },
+      5000));
+  fmt::print("another equation is on the screen after {} ms\n", clock.elapsed());
+  choose("Stabilizer", 1);
+  choose("Numbers", 4);
+  EXPECT_FALSE(now().model->blocks[0].variant.stabilizer);
+  EXPECT_EQ(now().model->blocks[0].variant.number_format, "fp16");
+  EXPECT_TRUE(box("Forget gate")->currentText().startsWith("exp(f)"));
+  EXPECT_TRUE(box("Forget gate")->itemText(0).contains("reference"));
+  for (QPushButton* button : window_->findChildren<QPushButton*>())
+    if (button->text() == "Back to the reference") button->click();
+  EXPECT_TRUE(now().model->blocks[0].variant == CellVariant{});
+  EXPECT_EQ(now().next->logits, usual);
+}
+
+TEST_F(WindowTest, AnOpenedModelIsChecked) {
+  ASSERT_TRUE(QTest::qWaitFor(
+      [&] {
+        const auto& health = window_->stage().snapshot().health;
+        return health && !health->running;
+      },
+      10000));
+  EXPECT_EQ(now().health->checks.size(), 8U);
 }
 
 TEST_F(WindowTest, MaximisesAndReturns) {

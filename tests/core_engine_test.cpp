@@ -956,5 +956,65 @@ TEST_F(Engines, FlushReturnsWhileTrainingAndPlayingGoOn) {
   }
 }
 
+// ---- other equations, and the self-check --------------------------------------------------------
+
+TEST_F(Engines, OtherEquationsKeepTheWeights) {
+  const auto before = open_small();
+  const auto hash = [&](const std::string& name) {
+    after(Save{folder_ / name});
+    return load_run(folder_ / name)->model->params().signature();
+  };
+  const std::uint64_t weights = hash("before.xlab");
+  CellVariant variant;
+  variant.forget_gate = "exponential";
+  variant.stabilizer = false;
+  const auto changed = after(SetVariant{"mlstm", variant});
+  EXPECT_EQ(changed->failure.what, "");
+  EXPECT_TRUE(changed->model->blocks[0].variant == variant);
+  EXPECT_TRUE(changed->model->blocks[1].variant == CellVariant{});
+  EXPECT_TRUE(changed->unsaved);
+  EXPECT_NE(changed->trace_id, before->trace_id);
+  EXPECT_EQ(changed->session.tokens, before->session.tokens);
+  EXPECT_NE(changed->next->logits, before->next->logits);
+  EXPECT_EQ(hash("changed.xlab"), weights);
+  EXPECT_TRUE(load_run(folder_ / "changed.xlab")->model->spec().mlstm->variant == variant);
+  expect_exact(engine_.snapshot());
+
+  const auto back = after(SetVariant{"mlstm", {}});
+  EXPECT_EQ(back->next->logits, before->next->logits);
+
+  CellVariant wrong;
+  wrong.number_format = "fp7";
+  EXPECT_THAT(after(SetVariant{"mlstm", wrong})->failure.what, HasSubstr("fp7"));
+  EXPECT_THAT(after(SetVariant{"lstm", {}})->failure.what, HasSubstr("lstm"));
+  EXPECT_EQ(engine_.snapshot()->next->logits, before->next->logits);
+}
+
+TEST_F(Engines, OtherEquationsCanBeTrained) {
+  open_small();
+  CellVariant variant;
+  variant.denominator_floor = "one";
+  variant.gate_soft_cap = 5.0;
+  const auto snapshot = after(SetVariant{"mlstm", variant}, TrainOneStep{}, TrainOneStep{});
+  EXPECT_EQ(snapshot->failure.what, "");
+  EXPECT_EQ(snapshot->train.step, 2);
+}
+
+TEST_F(Engines, TheSelfcheckRunsBesideEverythingElse) {
+  EXPECT_EQ(open_small()->health, nullptr);
+  after(Selfcheck{});
+  const auto checked =
+      wait_for([](const Snapshot& s) { return s.health != nullptr && !s.health->running; });
+  EXPECT_EQ(checked->health->failure, "");
+  EXPECT_EQ(checked->health->checks.size(), 8U);
+  for (const Check& row : checked->health->checks) EXPECT_TRUE(row.passed) << row.sentence;
+
+  // While training, of the weights of that moment; another run has a report of its own.
+  after(Train{}, Selfcheck{});
+  wait_for([](const Snapshot& s) { return !s.health->running && s.train.step > 3; });
+  EXPECT_EQ(open_small()->health, nullptr);
+  after(Selfcheck{}, Selfcheck{}, NewRun{"recall", small_spec()});
+}
+
 }  // namespace
 }  // namespace xlab::tests

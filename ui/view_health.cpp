@@ -51,16 +51,16 @@ class HealthView : public View {
       say(painter, rest, report->failure);
       return;
     }
-    const Box scale = rest.height() > 8 * line ? rest.cut_bottom(line) : Box{};
+    const bool scaled = rest.height() > 8 * line && !report->checks.empty();
     const auto count = static_cast<float>(std::max<std::size_t>(report->checks.size(), 8));
-    const float height =
-        std::clamp(rest.height() / count, line + painter.px(2), line + painter.px(14));
+    const float height = std::clamp((rest.height() - (scaled ? line : 0.0f)) / count,
+                                    line + painter.px(2), line + painter.px(12));
     for (std::size_t j = 0; j < report->checks.size(); ++j) {
       const Box row = rest.cut_top(height);
       if (row.height() < line) break;
       draw_row(scene, painter, row, report->checks[j], j);
     }
-    if (!scale.empty() && !report->checks.empty()) draw_scale(painter, scale);
+    if (scaled) draw_scale(painter, rest.cut_top(line + painter.px(4)));
   }
 
   Table table(const Scene& scene) const override {
@@ -86,7 +86,7 @@ class HealthView : public View {
     columns.number = row.cut_right(painter.measure("1.00e−16").x);
     row.cut_right(painter.px(12));
     const float names = painter.measure("Recurrent = chunkwise = parallel").x + painter.px(14);
-    columns.name = row.cut_left(std::min(names, row.width() * 0.62f));
+    columns.name = row.cut_left(std::min(names, row.width() * 0.68f));
     columns.track = row;
     return columns;
   }
@@ -187,6 +187,15 @@ class HealthView : public View {
     const float tall = painter.px(6);
     painter.line({limit, y - tall}, {limit, y + tall}, {palette.muted_text, painter.px(1.5f)});
     const ImU32 colour = check.passed ? palette.accent : palette.warning;
+    if (check.limit == 0.0 && check.passed) {
+      Box words = box;
+      words.cut_left(painter.px(14));
+      const std::string texts[] = {"every bit the same", "same bits", ""};
+      const std::string text = painter.fit_first(texts, words.width());
+      words.max.x = words.min.x + painter.measure(text).x + painter.px(8);
+      painter.fill(words, palette.panel);
+      painter.text_in(words, palette.muted_text, text);
+    }
     painter.list().AddCircleFilled({x_of(check.largest), y}, painter.px(4), colour, 16);
   }
 
@@ -194,12 +203,17 @@ class HealthView : public View {
   static void draw_scale(Painter& painter, const Box& row) {
     const Palette& palette = painter.palette();
     const Columns columns = columns_of(painter, row);
-    painter.text_in(columns.name, palette.muted_text, "largest difference, relative");
-    for (const int power : {-16, -12, -8, -4, 0}) {
-      const std::string label = power == 0 ? "1" : fmt::format("1e−{}", -power);
+    const std::string texts[] = {"largest difference, | allowed", "difference, | allowed", ""};
+    painter.text_in(columns.name, palette.muted_text,
+                    painter.fit_first(texts, columns.name.width() - painter.px(12)));
+    for (const int power : {-17, -12, -8, -4, 0}) {
+      // The scale begins where nothing can be told from 0.
+      const std::string label = power == 0     ? "1"
+                                : power == -17 ? "0"
+                                               : fmt::format("1e−{}", -power);
       const float x = columns.track.min.x + columns.track.width() * place(std::pow(10.0, power));
       const float half = painter.measure(label).x / 2 + 1;
-      if (columns.track.width() < painter.px(170) && power % 8 != 0) continue;
+      if (columns.track.width() < painter.px(170) && power % 8 == -4) continue;
       painter.text_in({{x - half, row.min.y}, {x + half, row.max.y}}, palette.muted_text, label,
                       Align::centre);
     }

@@ -258,10 +258,15 @@ class InspectorView : public View {
     if (live.complete && std::isfinite(live.evaluated)) {
       const double off = std::abs(live.evaluated - static_cast<double>(value));
       const bool agrees = off <= 1e-4 * std::max(1.0, std::abs(live.evaluated));
+      // In a format of choice the cell rounds what is evaluated here in double.
+      const std::string& format = variant_of(snapshot, ref.path).number_format;
+      const bool rounded = format != "native";
       row(painter, column, "evaluated",
           fmt::format("{} {}", short_number(live.evaluated),
-                      agrees ? "✓ agrees" : "✗ differs from the recorded one"),
-          agrees ? palette.text : palette.warning);
+                      agrees    ? "✓ agrees"
+                      : rounded ? fmt::format("before the cell's rounding to {}", format)
+                                : "✗ differs from the recorded one"),
+          agrees || rounded ? palette.text : palette.warning);
     }
     if (const float* free = number_at(snapshot.unclamped.get(), ref)) {
       row(painter, column, "without clamps", full_number(*free), palette.text);
