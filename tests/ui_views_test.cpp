@@ -724,5 +724,43 @@ TEST(InspectorView, TheTableShowsTheRecordedNumberInFull) {
   }
 }
 
+// -- Proof
+// ------------------------------------------------------------------------------
+
+TEST(HealthView, ShowsWhatAgreesAndWhatDoesNotAndChecksAgain) {
+  Snapshot s = recall_scene();
+  auto report = std::make_shared<HealthReport>();
+  report->step = s.train.step;
+  const double none = std::nan("");
+  report->checks = {{"Step by step = whole sequence", 3e-7, 1e-4, true, "Logits of 48 tokens."},
+                    {"Stabilised = plain", 0.2, 1e-9, false, "Outputs of all cells."},
+                    {"Watched = unwatched", none, 0.0, false, "No number."},
+                    {"One thread = all threads", 0.0, 0.0, true, "The same."}};
+  for (const bool running : {false, true}) {
+    report->running = running;
+    s.health = report;
+    Stage stage(s);
+    stage.size = {480, 260};
+    const auto view = view_named("health");
+    stage.frame(*view);
+    const Table table = view->table(stage.scene());
+    ASSERT_EQ(table.rows.size(), 4U);
+    EXPECT_EQ(table.rows[1][3], "no");
+    EXPECT_EQ(table.rows[2][1], "nan");
+    EXPECT_EQ(table.rows[3][2], "same bits");
+    stage.click(*view, stage.size.x - 40, 18);
+    EXPECT_EQ(stage.sent.size(), running ? 0U : 1U) << "a running check is not started again";
+    for (const ImVec2 size : {ImVec2{60, 40}, ImVec2{200, 90}, ImVec2{1600, 900}}) {
+      stage.size = size;
+      stage.frame(*view);
+    }
+  }
+  auto failed = std::make_shared<HealthReport>();
+  failed->failure = "This model is too large.";
+  s.health = failed;
+  Stage stage(s);
+  stage.frame(*view_named("health"));
+}
+
 }  // namespace
 }  // namespace xlab::tests
