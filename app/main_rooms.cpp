@@ -14,8 +14,6 @@
 namespace xlab::app {
 namespace {
 
-/// Saved layouts of another number are forgotten.
-constexpr int kLayoutVersion = 1;
 /// The time bar with all its rows, in pixels at 100 %.
 constexpr int kTimeHeight = 158;
 constexpr const char* kRoomNames[] = {"explore", "train", "generate"};
@@ -48,7 +46,8 @@ void MainWindow::set_room(Room room) {
   if (room == room_ && shown_) return;
   restore_others();
   hide_panels(false);
-  if (shown_) layouts_[static_cast<int>(room_)] = {saveState(kLayoutVersion), stage_.look().scale};
+  if (shown_)
+    layouts_[static_cast<int>(room_)] = {saveState(layout_version()), stage_.look().scale};
   room_ = room;
   rooms_->actions()[static_cast<int>(room)]->setChecked(true);
   if (shown_) show_room();
@@ -57,7 +56,7 @@ void MainWindow::set_room(Room room) {
 void MainWindow::show_room() {
   const Layout kept = layouts_.value(static_cast<int>(room_));
   const bool message = !banner_->isHidden();
-  if (kept.state.isEmpty() || !restoreState(kept.state, kLayoutVersion)) {
+  if (kept.state.isEmpty() || !restoreState(kept.state, layout_version())) {
     default_layout(room_);
   } else if (kept.scale != stage_.look().scale) {
     fit_time_bar();
@@ -72,6 +71,14 @@ void MainWindow::reset_layout() {
   hide_panels(false);
   layouts_.remove(static_cast<int>(room_));
   default_layout(room_);
+}
+
+int MainWindow::layout_version() const {
+  QStringList names;
+  for (const QDockWidget* dock : findChildren<QDockWidget*>(Qt::FindDirectChildrenOnly))
+    names.append(dock->objectName());
+  names.sort();
+  return qChecksum(names.join(' ').toUtf8());
 }
 
 void MainWindow::default_layout(Room room) {
@@ -174,7 +181,7 @@ void MainWindow::maximise(QDockWidget* dock) {
     return;
   }
   if (!dock || dock->isFloating()) return;
-  before_maximise_ = saveState(kLayoutVersion);
+  before_maximise_ = saveState(layout_version());
   alone_ = dock;
   for (QDockWidget* other : findChildren<QDockWidget*>(Qt::FindDirectChildrenOnly)) {
     if (other != dock && !other->isFloating()) other->hide();
@@ -188,7 +195,7 @@ void MainWindow::restore_others() {
   if (!alone_) return;
   alone_ = nullptr;
   const bool message = !banner_->isHidden();
-  restoreState(before_maximise_, kLayoutVersion);
+  restoreState(before_maximise_, layout_version());
   banner_->setVisible(message);
 }
 
@@ -232,7 +239,7 @@ void MainWindow::restore_settings() {
 void MainWindow::save_settings() {
   restore_others();
   hide_panels(false);
-  layouts_[static_cast<int>(room_)] = {saveState(kLayoutVersion), stage_.look().scale};
+  layouts_[static_cast<int>(room_)] = {saveState(layout_version()), stage_.look().scale};
   QSettings kept = settings();
   kept.setValue("palette", palette_text(stage_.look().palette));
   kept.setValue("scale", stage_.look().scale);

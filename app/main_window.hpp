@@ -80,6 +80,8 @@ class MainWindow : public QMainWindow {
   void fit_time_bar();
   void restore_settings();
   void save_settings();
+  /// A layout that was kept by a program with other docks would leave some of them without a place.
+  int layout_version() const;
   void restore_others();
   void hide_panels(bool hidden);
   Dock* active_dock() const;
