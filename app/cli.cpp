@@ -73,6 +73,8 @@ class ProgressLine {
         now - shown_ < (terminal_ ? std::chrono::milliseconds(100) : std::chrono::seconds(5)))
       return;
     shown_ = now;
+    if (text == text_ && !terminal_) return;
+    text_ = text;
     if (terminal_) {
       fmt::print(stderr, "\r\033[K{}{}", text, last ? "\n" : "");
     } else {
@@ -84,12 +86,28 @@ class ProgressLine {
  private:
   bool terminal_ = isatty(STDERR_FILENO) != 0;
   Clock::time_point shown_{};
+  std::string text_;
 };
 
 bool same_file(const std::string& a, const std::string& b) {
   if (a.empty() || b.empty()) return false;
   std::error_code missing;
   return std::filesystem::equivalent(a, b, missing) || a == b;
+}
+
+/// Refuses to write a file over one that is read, those of a folder included.
+void refuse_overwriting(const std::string& written, const std::vector<std::string>& all_read) {
+  if (written.empty()) return;
+  const std::string beside = std::filesystem::absolute(written).parent_path().string();
+  for (const std::string& read : all_read) {
+    if (read.empty()) continue;
+    const auto folder = model_folder_of(read);
+    const bool like_its_files = written.ends_with(".json") || written.ends_with(".safetensors");
+    if (same_file(written, read) ||
+        (folder && like_its_files && same_file(beside, folder->string())))
+      throw UsageError(fmt::format("'{}' would be overwritten: choose another place for '{}'.",
+                                   printable(read, 512), printable(written, 512)));
+  }
 }
 
 std::filesystem::path model_folder(const std::string& path) {
@@ -171,12 +189,8 @@ int train(const TrainArguments& args) {
   if (!args.tokenizer.empty() && args.text.empty())
     throw UsageError("--tokenizer is for a text: give one with --text FILE.");
   if (std::isnan(args.seconds)) throw UsageError("--seconds needs a number larger than 0.");
-  for (const std::string& written : {args.out, args.log}) {
-    for (const std::string& read : {args.text, args.spec, args.tokenizer}) {
-      if (same_file(written, read))
-        throw UsageError(fmt::format("'{}' would be overwritten: choose another file.", read));
-    }
-  }
+  for (const std::string& written : {args.out, args.log})
+    refuse_overwriting(written, {args.text, args.spec, args.tokenizer, args.model});
   if (same_file(args.log, args.out) || same_file(args.log, args.resume))
     throw UsageError("--log needs a file of its own.");
   set_threads(args.threads);
@@ -185,11 +199,6 @@ int train(const TrainArguments& args) {
   check(std::filesystem::is_directory(folder) && access(folder.c_str(), W_OK) == 0,
         "The folder '{}' for --out does not exist or cannot be written to.", folder.string());
 
-  std::ofstream log;
-  if (!args.log.empty()) {
-    log.open(args.log, args.resume.empty() ? std::ios::trunc : std::ios::app);
-    check(log.is_open(), "The log file '{}' cannot be written.", args.log);
-  }
   const std::int64_t first = run->trainer->steps_done();
   std::int64_t last = first + args.steps;
   if (args.steps == 0) {
@@ -199,6 +208,11 @@ int train(const TrainArguments& args) {
           "The run has finished its schedule of {} steps; say how much further with --steps or "
           "--seconds.",
           run->trainer->spec().decay_until_step);
+  }
+  std::ofstream log;
+  if (!args.log.empty()) {
+    log.open(args.log, args.resume.empty() ? std::ios::trunc : std::ios::app);
+    check(log.is_open(), "The log file '{}' cannot be written.", args.log);
   }
   const auto card = model_card(*run);
   fmt::print(stderr, "{}, {} parameters, on {}; {}\n", card->name, card->parameters,
@@ -217,10 +231,11 @@ int train(const TrainArguments& args) {
     if (args.seconds > 0.0) left = args.seconds - used;
     if (last != std::numeric_limits<std::int64_t>::max() && done > 0)
       left = std::min(left, used / done * static_cast<double>(last - run->trainer->steps_done()));
-    return fmt::format("step {}  loss {:.3f} nats/token  {:.0f} tokens/s  {} left",
-                       run->trainer->steps_done(),
-                       run->losses.empty() ? 0.0 : run->losses.back().smoothed, rate,
-                       minutes(std::max(left, 0.0)));
+    return fmt::format("step {}  loss {}  {:.0f} tokens/s  {} left", run->trainer->steps_done(),
+                       run->losses.empty()
+                           ? "not known"
+                           : fmt::format("{:.3f} nats/token", run->losses.back().smoothed),
+                       rate, minutes(std::max(left, 0.0)));
   };
   int bad_steps = 0;
   while (!interrupted && run->trainer->steps_done() < last &&
@@ -232,10 +247,13 @@ int train(const TrainArguments& args) {
     bad_steps = step.finite ? 0 : bad_steps + 1;
     if (bad_steps >= 3) {
       save_run(*run, args.out);
-      throw Error(
-          fmt::format("Training stopped at step {}: three steps in a row gave numbers that are "
-                      "not finite. The weights before them are saved; lower the learning rate.",
-                      step.step));
+      throw Error(fmt::format(
+          "Training stopped at step {}: three steps in a row gave numbers that are not finite. The "
+          "weights before them are saved; {}.",
+          step.step,
+          run->losses.empty() ? "the equations overflow from the start: they want the stabilizer, "
+                                "a cap on the gates or another number format"
+                              : "lower the learning rate"));
     }
     if (log.is_open() && step.finite) {
       log << fmt::format(
@@ -280,6 +298,8 @@ int generate(GenerateArguments args) {
   }
   const std::unique_ptr<Run> run =
       open_run(args.run, args.bf16 ? FolderUse::read_halves : FolderUse::read);
+  if (args.bf16 && !(model_folder_of(args.run) && run->model->spec().large))
+    throw UsageError("--bf16 is for model folders of the large family.");
   std::vector<int> tokens = prompt_tokens(*run, args.prompt);
   check(!tokens.empty(), "The prompt is empty: give at least one token with --prompt.");
   std::signal(SIGINT, on_signal);
@@ -312,8 +332,6 @@ int generate(GenerateArguments args) {
     logits = stepper.feed({&token, 1});
   }
   fmt::print("{}\n", stream ? stream->finish() : "");
-  check(std::fflush(stdout) == 0 && std::ferror(stdout) == 0,
-        "Writing the text failed: is the disk full?");
   return 0;
 }
 
@@ -334,9 +352,10 @@ int check_model(SelfcheckArguments& args) {
   if (threads() == 1) set_threads(2);
   const std::unique_ptr<Run> run = open_run(args.run);
   fmt::print("{:<34} {:>10} {:>10}\n", "check", "largest", "allowed");
-  bool passed = true;
+  bool passed = true, numbers = false;
   args.options.done = [&](const Check& row) {
     passed = passed && row.passed;
+    numbers = numbers || (!row.passed && !std::isnan(row.largest));
     fmt::print("{:<34} {:>10} {:>10}  {}\n", row.name, difference_text(row.largest),
                row.limit == 0.0 ? "same bits" : difference_text(row.limit),
                row.passed ? "ok" : "FAILED");
@@ -345,7 +364,9 @@ int check_model(SelfcheckArguments& args) {
   };
   const std::size_t rows = selfcheck(*run->model, args.options).size();
   fmt::print("{}\n", passed ? fmt::format("All {} checks passed.", rows)
-                            : "The model does not agree with itself.");
+                     : numbers
+                         ? "The model does not agree with itself."
+                         : "The model's numbers are not finite: there is nothing to compare.");
   return passed ? 0 : 1;
 }
 
@@ -358,6 +379,7 @@ struct LogitsArguments {
 int logits(const LogitsArguments& args) {
   if (args.ids.empty() == args.prompt.empty())
     throw UsageError("Give either --ids NUMBERS or --prompt TEXT.");
+  refuse_overwriting(args.out, {args.model});
   const std::unique_ptr<Run> run = open_run(args.model, FolderUse::read);
   const std::vector<int> ids = args.ids.empty() ? prompt_tokens(*run, args.prompt) : args.ids;
   Stepper stepper(*run->model);
@@ -383,10 +405,16 @@ struct ExportArguments {
 };
 
 int export_folder(const ExportArguments& args) {
-  if (same_file(args.run, args.folder))
+  const auto from = model_folder_of(args.run);
+  if (same_file(from ? from->string() : args.run, args.folder))
     throw UsageError("The folder to write must be another one than the one that is read.");
   const std::unique_ptr<Run> run = open_run(args.run);
   export_run(*run, args.folder, {.halves = args.bf16});
+  if (const auto own = keys_of_our_own(run->model->spec()); !own.empty())
+    fmt::print(stderr,
+               "Other programs do not know this model's {}: they will compute other numbers or "
+               "refuse it.\n",
+               fmt::join(own, ", "));
   fmt::print(stderr, "{} parameters written to {}\n", model_card(*run)->parameters,
              printable(args.folder, 512));
   return 0;
@@ -436,7 +464,7 @@ int info(const std::string& path) {
   const std::unique_ptr<Run> run = load_run(file);
   const auto card = model_card(*run);
   const auto data = data_card(*run);
-  fmt::print("{}: a run of xLSTM Lab\n", path);
+  fmt::print("{}: a run of xLSTM Lab\n", printable(path, 512));
   fmt::print("model     {}, {} parameters, width {}, vocabulary {}\n", card->name, card->parameters,
              card->embedding_dim, card->vocabulary.size());
   print_blocks(card->blocks);
@@ -554,7 +582,7 @@ int run_command_line(int argc, char** argv) {
     fmt::print(stderr, "xlstm: {}{} Try 'xlstm --help'.\n", what, what.ends_with('.') ? "" : ".");
     return kWrongArguments;
   }
-  try {
+  const auto chosen = [&] {
     if (*train_command) return train(t);
     if (*generate_command) return generate(g);
     if (*selfcheck_command) return check_model(c);
@@ -562,10 +590,21 @@ int run_command_line(int argc, char** argv) {
     if (*export_command) return export_folder(e);
     if (*signature_command) return signature(signature_path);
     return info(info_path);
+  };
+  try {
+    const int code = chosen();
+    check(std::fflush(stdout) == 0 && std::ferror(stdout) == 0,
+          "Writing the text failed: is the disk full?");
+    return code;
   } catch (const UsageError& e) {
     fmt::print(stderr, "xlstm: {} Try 'xlstm {} --help'.\n", e.what(),
                app.get_subcommands().front()->get_name());
     return kWrongArguments;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr,
+               "xlstm: There is not enough memory. Use a smaller model, smaller batches or shorter "
+               "sequences.\n");
+    return 1;
   } catch (const std::exception& e) {
     fmt::print(stderr, "xlstm: {}\n", e.what());
     return 1;

@@ -5,7 +5,14 @@ namespace xlab {
 
 void export_run(const Run& run, const std::filesystem::path& folder, const FolderOptions& options) {
   write_model_folder(*run.model, folder, options);
-  if (const auto tokenizer = run.task->tokenizer()) write_tokenizer_files(*tokenizer, folder);
+  if (const auto tokenizer = run.task->tokenizer()) {
+    write_tokenizer_files(*tokenizer, folder);
+  } else {
+    // One that an earlier model left there would read this one's numbers wrongly.
+    std::error_code ignored;
+    for (const char* name : {"tokenizer.json", "tokenizer_config.json"})
+      std::filesystem::remove(folder / name, ignored);
+  }
 }
 
 std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,

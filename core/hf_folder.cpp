@@ -57,7 +57,16 @@ ModelSpec spec_of(const fs::path& folder, const TensorSource& tensors) {
   } catch (const Error& e) {
     throw Error(fmt::format("The folder '{}' cannot be opened: {}", shown(folder), e.what()));
   }
-  if (!spec.large) return spec;
+  if (!spec.large) {
+    const TensorSource::Entry* embeddings = tensors.find("token_embedding.weight");
+    const TensorSource::Entry* head = tensors.find(kHead);
+    check(
+        !spec.tie_weights || !embeddings || !head || same_numbers(tensors, *embeddings, *head),
+        "The folder '{}' cannot be opened: its '{}' and its '{}' differ, although its config.json "
+        "says \"tie_weights\": true. Say false there to read both.",
+        shown(folder), "token_embedding.weight", kHead);
+    return spec;
+  }
   // Programs round the feed-forward layer's width in different ways: the tensors know it.
   const std::string layer = "backbone.blocks.0.ffn.";
   const auto rows = [&](const std::string& name) {

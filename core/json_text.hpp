@@ -20,8 +20,11 @@ inline nlohmann::json parse_json(const std::string& text, const std::string& wha
   };
   try {
     return nlohmann::json::parse(text, shallow);
-  } catch (const nlohmann::json::exception& e) {
-    throw Error(fmt::format("{} is not valid JSON: {}.", what, e.what()));
+  } catch (const nlohmann::json::parse_error& e) {
+    throw Error(
+        fmt::format("{} is not valid JSON: what stands at byte {} fits nowhere.", what, e.byte));
+  } catch (const nlohmann::json::exception&) {
+    throw Error(fmt::format("{} is not valid JSON: a number in it is too large.", what));
   }
 }
 

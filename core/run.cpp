@@ -89,7 +89,8 @@ std::vector<int> tokens_of(const json& in) {
   for (const json& token : in) {
     check(token.is_number_integer() && token.get<double>() >= 0 &&
               token.get<double>() <= std::numeric_limits<int>::max(),
-          "The run description's 'tokens' holds {}, which is no token.", token.dump());
+          "The run description's 'tokens' holds {}, which is no token.",
+          printable(token.dump(), 40));
     tokens.push_back(token.get<int>());
   }
   return tokens;
@@ -288,8 +289,10 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
     restore_session(*run, meta.at("session"));
     return run;
   } catch (const json::exception& e) {
+    // The library's words after its own "[json.exception...] ".
+    const std::string_view what = e.what();
     throw Error(fmt::format("'{}' holds a run description that cannot be read: {}.", file.name(),
-                            e.what()));
+                            printable(what.substr(what.find("] ") + 2), 200)));
   }
 }
 

@@ -46,7 +46,8 @@ std::shared_ptr<const Tokenizer> stored_tokenizer(const json& in, const Safetens
     const json& value = in.at(key);
     check(
         value.is_number_integer() && value.get<double>() >= -1 && value.get<double>() < kMostTokens,
-        "The run description's '{}' of the tokenizer is {}, which is no token.", key, value.dump());
+        "The run description's '{}' of the tokenizer is {}, which is no token.", key,
+        printable(value.dump(), 40));
     return value.get<int>();
   };
   return tokenizer_from_json(bytes_of(file, "d/tokenizer"), file.name(),

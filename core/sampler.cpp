@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "kernels/check.hpp"
@@ -11,6 +12,7 @@
 namespace xlab {
 namespace {
 
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr std::uint64_t kSamplerStream = 0x73616d706c657200;  // "sampler"
 
 std::vector<double> softmax(std::span<const float> logits, double temperature) {
@@ -35,6 +37,13 @@ std::vector<float> sampling_distribution(std::span<const float> logits,
                                          const SamplerSettings& settings) {
   std::vector<float> out(logits.size(), 0.0f);
   if (logits.empty()) return out;
+  // Without numbers to choose by there is nothing to choose; `draw` says so.
+  const auto is_number = [](float x) { return x < kInfinity; };
+  if (!std::all_of(logits.begin(), logits.end(), is_number) ||
+      *std::max_element(logits.begin(), logits.end()) == -kInfinity) {
+    std::fill(out.begin(), out.end(), std::numeric_limits<float>::quiet_NaN());
+    return out;
+  }
   if (settings.greedy || settings.temperature <= 0.0) {
     out[static_cast<std::size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin())] =
         1;
@@ -62,6 +71,9 @@ std::vector<float> sampling_distribution(std::span<const float> logits,
 }
 
 int draw(std::span<const float> distribution, std::uint64_t seed, std::uint64_t position) {
+  check(distribution.empty() || !std::isnan(distribution.front()),
+        "The model's numbers for the next token are not finite: its weights are damaged, or its "
+        "equations overflow.");
   Random random(seed, kSamplerStream, position);
   double left = random.uniform();
   int last = 0;

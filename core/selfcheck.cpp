@@ -235,8 +235,14 @@ Tensor slstm_output(const kernels::SlstmOptions& options, const std::vector<Toke
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "xlstm-XXXXXX").string();
-    check(::mkdtemp(name.data()) != nullptr, "No folder can be made beside '{}'.", name);
+    std::error_code missing;
+    const std::filesystem::path folder = std::filesystem::temp_directory_path(missing);
+    check(!missing,
+          "There is no folder for temporary files: point the environment's TMPDIR to one.");
+    std::string name = (folder / "xlstm-XXXXXX").string();
+    check(::mkdtemp(name.data()) != nullptr,
+          "No folder can be made in '{}': point the environment's TMPDIR to one that takes it.",
+          folder.string());
     path_ = name;
   }
   ~TemporaryFolder() {

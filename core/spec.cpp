@@ -117,7 +117,7 @@ ModelSpec read_model(const json& object) {
       for (const json& b : *at) {
         check(b.is_number_integer() && b.get<std::int64_t>() >= 0 &&
                   b.get<std::int64_t>() < spec.num_blocks,
-              "'slstm_at' names block {}, but the blocks are 0 to {}.", b.dump(),
+              "'slstm_at' names block {}, but the blocks are 0 to {}.", printable(b.dump(), 40),
               spec.num_blocks - 1);
         spec.slstm_at.push_back(b.get<int>());
       }
@@ -246,6 +246,21 @@ ModelSpec model_spec_from_config(const std::string& text) {
 std::string to_json(const ModelSpec& spec) {
   return as_json(spec).dump(2);
 }
+std::vector<std::string> keys_of_our_own(const ModelSpec& spec) {
+  json keys = json::object();
+  if (spec.mlstm) write_variant(spec.mlstm->variant, {}, keys);
+  if (spec.slstm) write_variant(spec.slstm->variant, {}, keys);
+  if (spec.large) {
+    CellVariant known = LargeSpec::reference_variant();
+    known.gate_soft_cap = spec.large->variant.gate_soft_cap;
+    known.eps = spec.large->variant.eps;
+    write_variant(spec.large->variant, known, keys);
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, value] : keys.items()) names.push_back(name);
+  return names;
+}
+
 std::string to_config_json(const ModelSpec& spec, const std::string& torch_dtype) {
   if (spec.large) return large::as_config(spec, torch_dtype).dump(2);
   json config = as_json(spec);
@@ -385,8 +400,17 @@ void validate(const ModelSpec& model, const TrainSpec& train) {
     }
   }
   const double tokens = static_cast<double>(train.batch_size) * train.sequence_length;
-  const double bytes =
-      parameter_count(model) * kBytesPerParameter + tokens * numbers * sizeof(float);
+  double bytes = parameter_count(model) * kBytesPerParameter + tokens * numbers * sizeof(float);
+  // In a number format of choice the memory of every step is kept for the way back, of one head
+  // for each part of a batch.
+  constexpr double kHeadsAtOnce = 4.0;
+  double memory = 0.0;
+  if (model.mlstm && model.mlstm->variant.number_format != "native")
+    memory = std::pow(static_cast<double>(inner_width(model)) / model.mlstm->num_heads, 2);
+  if (model.large && model.large->variant.number_format != "native")
+    memory = static_cast<double>(large_key_width(model)) / model.large->num_heads *
+             static_cast<double>(large_value_width(model)) / model.large->num_heads;
+  bytes += train.sequence_length * memory * kHeadsAtOnce * sizeof(double);
   const double most = kShareOfMemory * static_cast<double>(devices().front().memory_bytes);
   check(bytes <= most,
         "Training this model on batches of {} sequences of {} tokens would need about {:.1f} GB; "

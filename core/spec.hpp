@@ -106,6 +106,8 @@ ModelSpec model_spec_from_json(const std::string& json);
 ModelSpec model_spec_from_config(const std::string& json);
 /// The config.json of a model folder, as the authors' programs read it.
 std::string to_config_json(const ModelSpec& spec, const std::string& torch_dtype);
+/// Keys in it that those programs do not know: without them they compute other numbers.
+std::vector<std::string> keys_of_our_own(const ModelSpec& spec);
 std::string to_json(const ModelSpec& spec);
 TrainSpec train_spec_from_json(const std::string& json);
 std::string to_json(const TrainSpec& spec);

@@ -76,7 +76,7 @@ bool describes(const json& object) {
     check(type->is_string() && type->get<std::string>() == "xlstm",
           "The model specification: 'model_type' is {}; this program reads models of type "
           "\"xlstm\" only.",
-          type->dump());
+          printable(type->dump(), 60));
     return true;
   }
   return object.contains("qk_dim_factor") || object.contains("gate_soft_cap");
@@ -157,22 +157,24 @@ json as_json(const ModelSpec& spec) {
 
 json as_config(const ModelSpec& spec, const std::string& torch_dtype) {
   json config = as_json(spec);
-  config.update({{"architectures", {"xLSTMForCausalLM"}},
-                 {"torch_dtype", torch_dtype},
-                 {"hidden_size", spec.embedding_dim},
-                 {"num_hidden_layers", spec.num_blocks},
-                 {"weight_mode", "single"},
-                 {"norm_reduction_force_float32", true},
-                 // The plain kernels, which run everywhere.
-                 {"chunkwise_kernel", "chunkwise--native_autograd"},
-                 {"sequence_kernel", "native_sequence__native"},
-                 {"step_kernel", "native"},
-                 {"mode", "inference"},
-                 {"chunk_size", 64},
-                 {"return_last_states", true},
-                 {"autocast_kernel_dtype", "float32"},
-                 {"inference_state_dtype", "float32"},
-                 {"use_cache", true}});
+  config.update(
+      {{"architectures", {"xLSTMForCausalLM"}},
+       {"torch_dtype", torch_dtype},
+       {"hidden_size", spec.embedding_dim},
+       {"num_hidden_layers", spec.num_blocks},
+       {"weight_mode", "single"},
+       {"norm_reduction_force_float32", true},
+       // The plain kernels, which run everywhere.
+       {"chunkwise_kernel", "chunkwise--native_autograd"},
+       {"sequence_kernel", "native_sequence__native"},
+       {"step_kernel", "native"},
+       {"mode", "inference"},
+       {"chunk_size", 64},
+       {"return_last_states", true},
+       {"autocast_kernel_dtype", "float32"},
+       {"inference_state_dtype", "float32"},
+       // That cache rounds the widths of keys and values up to multiples of 64.
+       {"use_cache", large_key_width(spec) % 64 == 0 && large_value_width(spec) % 64 == 0}});
   return config;
 }
 

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/utf8.hpp"
 #include "core/variant.hpp"
 #include "kernels/check.hpp"
 
@@ -47,7 +48,8 @@ class SpecReader {
     check(value->is_string(), "{}: '{}' must be a text.", where_, key);
     const std::string text = value->get<std::string>();
     check(std::find(choices.begin(), choices.end(), text) != choices.end(),
-          "{}: '{}' is '{}'; use one of {}.", where_, key, text, fmt::join(choices, ", "));
+          "{}: '{}' is '{}'; use one of {}.", where_, key, printable(text, 40),
+          fmt::join(choices, ", "));
     out = text;
   }
   /// The member, or null when it is missing or null.
@@ -61,7 +63,8 @@ class SpecReader {
   void finish() const {
     for (const auto& [key, value] : object_.items()) {
       check(known_.count(key) != 0 || key.starts_with("_"),
-            "{}: the key '{}' is unknown. Known keys: {}.", where_, key, fmt::join(known_, ", "));
+            "{}: the key '{}' is unknown. Known keys: {}.", where_, printable(key, 60),
+            fmt::join(known_, ", "));
     }
   }
 

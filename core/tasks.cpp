@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "core/task.hpp"
+#include "core/utf8.hpp"
 
 namespace xlab {
 namespace {
@@ -20,7 +21,7 @@ std::unique_ptr<Task> make_task(const std::string& name) {
   if (name == "recall") return make_recall_task();
   if (name == "parity") return make_parity_task();
   if (name == "copy") return make_copy_task();
-  throw Error(fmt::format("There is no task called '{}'; choose one of {}.", name,
+  throw Error(fmt::format("There is no task called '{}'; choose one of {}.", printable(name, 60),
                           fmt::join(task_names(), ", ")));
 }
 

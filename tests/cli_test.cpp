@@ -653,6 +653,40 @@ TEST_F(CommandLine, AModelOfTheLargeFamilyGoesThereAndBack) {
                  "different tokens");
 }
 
+TEST_F(CommandLine, NothingThatIsReadIsOverwritten) {
+  train("run.xlab", {"--text", at("text.txt"), "--steps", "2"});
+  const std::string before = signature("run.xlab");
+  expect_refusal({"logits", at("run.xlab"), "--ids", "1", "--out", at("run.xlab")}, 2,
+                 "would be overwritten");
+  EXPECT_EQ(run({"export", at("run.xlab"), at("folder")}).code, 0);
+  for (const char* written : {"folder/model.safetensors", "folder/config.json"}) {
+    expect_refusal({"logits", at("folder"), "--ids", "1", "--out", at(written)}, 2,
+                   "would be overwritten");
+    expect_refusal(
+        {"train", "--model", at("folder"), "--text", at("text.txt"), "--out", at(written)}, 2,
+        "would be overwritten");
+  }
+  expect_refusal({"export", at("folder/config.json"), at("folder")}, 2, "another one");
+  EXPECT_EQ(signature("run.xlab"), before);
+  EXPECT_EQ(signature("folder"), before);
+}
+
+TEST_F(CommandLine, AnExportedFolderIsWholeAndSaysWhatOthersDoNotKnow) {
+  train("text.xlab", {"--text", at("text.txt"), "--steps", "1"});
+  train("task.xlab", {"--task", "copy", "--steps", "1"});
+  EXPECT_EQ(run({"export", at("text.xlab"), at("folder")}).err.find("do not know"),
+            std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(at("folder/tokenizer.json")));
+  EXPECT_EQ(run({"export", at("task.xlab"), at("folder")}).code, 0);
+  EXPECT_FALSE(std::filesystem::exists(at("folder/tokenizer.json"))) << "that of another model";
+
+  put_file(at("other.json"), R"({"model": {"embedding_dim": 8, "mlstm_block": {"mlstm":
+    {"num_heads": 2, "round_proj_up_to_multiple_of": 8, "forget_gate": "exponential"}}}})");
+  train("other.xlab", {"--task", "copy", "--spec", at("other.json"), "--steps", "1"});
+  EXPECT_THAT(run({"export", at("other.xlab"), at("other")}).err,
+              HasSubstr("do not know this model's forget_gate"));
+}
+
 TEST_F(CommandLine, WeightsMayBeRoundedToHalves) {
   put_file(at("large.json"), R"({"model_type": "xlstm", "hidden_size": 16, "num_hidden_layers": 1,
       "num_heads": 2, "ffn_round_up_to_multiple_of": 8})");
