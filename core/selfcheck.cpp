@@ -507,9 +507,9 @@ class Selfcheck {
   }
 
   static double largest(const Tensor& x) {
+    const Tensor wide = x.to(DType::f64);
     double most = 0.0;
-    for (const double value : x.to(DType::f64).span<double>())
-      most = std::max(most, std::abs(value));
+    for (const double value : wide.span<double>()) most = std::max(most, std::abs(value));
     return most;
   }
 
