@@ -268,9 +268,10 @@ Code compile(const std::string& expression, std::uint32_t options = 0) {
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
   int error = 0;
   PCRE2_SIZE where = 0;
+  // Without PCRE2_NO_DOTSTAR_ANCHOR, some patterns that begin with .* match only where lines begin.
   Code code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expression.data()), expression.size(),
                           PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NO_AUTO_CAPTURE |
-                              PCRE2_NEVER_BACKSLASH_C | options,
+                              PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_DOTSTAR_ANCHOR | options,
                           &error, &where, context.get()));
   check(code != nullptr, "PCRE2 does not read it: {}.", pcre_message(error));
   return code;
@@ -374,18 +375,15 @@ void Pattern::each_match(std::string_view text, PatternSteps& steps,
     return;
   }
   const MatchData match(pcre2_match_data_create(1, nullptr));
-  const MatchContext quick(pcre2_match_context_create(nullptr));
-  const MatchContext counting(pcre2_match_context_create(nullptr));
-  check(match && quick && counting, "There is not enough memory for cutting up a text.");
+  const MatchContext context(pcre2_match_context_create(nullptr));
+  check(match && context, "There is not enough memory for cutting up a text.");
   Counter counter{&steps};
-  pcre2_set_match_limit(quick.get(), kWindowSteps);
-  pcre2_set_match_limit(
-      counting.get(), static_cast<std::uint32_t>(std::min<std::size_t>(steps.left(), UINT32_MAX)));
-  pcre2_set_callout(counting.get(), &Counter::count, &counter);
-  for (const auto& context : {&quick, &counting})
-    pcre2_set_heap_limit(context->get(), kMostHeapKibibytes);
+  pcre2_set_callout(context.get(), &Counter::count, &counter);
+  pcre2_set_heap_limit(context.get(), kMostHeapKibibytes);
   const auto search = [&](const Code& code, std::size_t from, std::size_t end,
-                          std::uint32_t options, const MatchContext& context) {
+                          std::uint32_t options, std::size_t limit) {
+    pcre2_set_match_limit(context.get(),
+                          static_cast<std::uint32_t>(std::min<std::size_t>(limit, UINT32_MAX)));
     return pcre2_match(code.get(), reinterpret_cast<PCRE2_SPTR>(text.empty() ? "" : text.data()),
                        end, from, PCRE2_NO_UTF_CHECK | options, match.get(), context.get());
   };
@@ -399,9 +397,9 @@ void Pattern::each_match(std::string_view text, PatternSteps& steps,
                                    ? character_end(text, from + kWindowBytes)
                                    : text.size();
     const bool whole = window == text.size();
-    int result = !whole || text.size() - from <= kWindowBytes
-                     ? search(compiled_->code, from, window, whole ? 0 : PCRE2_PARTIAL_HARD, quick)
-                     : PCRE2_ERROR_MATCHLIMIT;
+    int result = PCRE2_ERROR_MATCHLIMIT;
+    if (window - from < kWindowBytes + 4)
+      result = search(compiled_->code, from, window, whole ? 0 : PCRE2_PARTIAL_HARD, kWindowSteps);
     if (result == PCRE2_ERROR_NOMATCH && !whole) {
       from = window;
       continue;
@@ -409,14 +407,15 @@ void Pattern::each_match(std::string_view text, PatternSteps& steps,
     if (result == PCRE2_ERROR_PARTIAL || result == PCRE2_ERROR_MATCHLIMIT) {
       if (result == PCRE2_ERROR_PARTIAL) from = pcre2_get_ovector_pointer(match.get())[0];
       counter.at = from;
-      result = search(compiled_->counted, from, text.size(), 0, counting);
+      result = search(compiled_->counted, from, text.size(), 0, steps.left());
     }
     if (result == PCRE2_ERROR_NOMATCH) return;
-    check(result >= 0,
+    if (result < 0)
+      throw Error(fmt::format(
           "The tokenizer's pattern '{}' takes too many steps at byte {} of the text ({}): it reads "
           "far ahead, or tries the same place in many ways. Use a tokenizer whose pattern looks at "
           "one word at a time.",
-          printable(compiled_->expression, 200), from, pcre_message(result));
+          printable(compiled_->expression, 200), from, pcre_message(result)));
     const PCRE2_SIZE* range = pcre2_get_ovector_pointer(match.get());
     const std::size_t begin = range[0], end = range[1];
     check(begin <= end, "The tokenizer's pattern ends before it begins.");
