@@ -194,6 +194,7 @@ class BpeTokenizer : public Tokenizer {
     std::vector<std::int32_t> out;
     if (framed) out.insert(out.end(), spec_.frame_begin.begin(), spec_.frame_begin.end());
     Remembered remembered;
+    PatternSteps steps(text.size());
     plain_added_->each_part(text, [&](std::string_view part, int id) {
       if (id >= 0) {
         out.push_back(id);
@@ -204,7 +205,7 @@ class BpeTokenizer : public Tokenizer {
         if (found >= 0) {
           out.push_back(found);
         } else {
-          cut(between, 0, remembered, out);
+          cut(between, 0, steps, remembered, out);
         }
       });
     });
@@ -230,12 +231,13 @@ class BpeTokenizer : public Tokenizer {
   }
 
   /// Cuts by the rules from `rule` on, then encodes each piece.
-  void cut(std::string_view text, std::size_t rule, Remembered& remembered,
+  void cut(std::string_view text, std::size_t rule, PatternSteps& steps, Remembered& remembered,
            std::vector<std::int32_t>& out) const {
     if (text.empty()) return;
     if (rule < spec_.splits.size()) {
-      spec_.splits[rule].each_piece(
-          text, [&](std::string_view piece) { cut(piece, rule + 1, remembered, out); });
+      spec_.splits[rule].each_piece(text, steps, [&](std::string_view piece) {
+        cut(piece, rule + 1, steps, remembered, out);
+      });
       return;
     }
     std::string prefixed;
@@ -245,7 +247,7 @@ class BpeTokenizer : public Tokenizer {
     }
     const auto encode_piece = [&](std::string_view piece) { encode_one(piece, remembered, out); };
     if (words_) {
-      words_->each_piece(text, encode_piece);
+      words_->each_piece(text, steps, encode_piece);
     } else {
       encode_piece(text);
     }

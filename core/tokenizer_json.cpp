@@ -75,18 +75,24 @@ struct Field {
 };
 
 void read_normalizer(const Field& in, std::vector<NormalForm>& forms) {
+  constexpr std::size_t kMostNormalizers = 32;
   const std::string type = in.type();
+  const auto add = [&](NormalForm form) {
+    check(forms.size() < kMostNormalizers, "{}: there are more than {} normalizers.", in.name(),
+          kMostNormalizers);
+    forms.push_back(form);
+  };
   if (type == "Sequence") {
     const Field list = in.at("normalizers");
     for (std::size_t i = 0; i < list.length(); ++i) read_normalizer(list.item(i), forms);
   } else if (type == "NFC") {
-    forms.push_back({.composed = true, .compatible = false});
+    add({.composed = true, .compatible = false});
   } else if (type == "NFD") {
-    forms.push_back({.composed = false, .compatible = false});
+    add({.composed = false, .compatible = false});
   } else if (type == "NFKC") {
-    forms.push_back({.composed = true, .compatible = true});
+    add({.composed = true, .compatible = true});
   } else if (type == "NFKD") {
-    forms.push_back({.composed = false, .compatible = true});
+    add({.composed = false, .compatible = true});
   } else {
     in.refuse_type("NFC, NFD, NFKC, NFKD and Sequence");
   }
@@ -234,6 +240,7 @@ void read_added(const Field& in, BpeSpec& spec, Numbers& numbers) {
         kMostTokens);
   std::unordered_map<int, std::string> names;
   std::unordered_set<std::string> seen;
+  std::size_t bytes = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const Field entry = in.item(i);
     AddedToken token;
@@ -247,6 +254,9 @@ void read_added(const Field& in, BpeSpec& spec, Numbers& numbers) {
     check(!token.content.empty() && token.content.size() <= kMostAddedTokenBytes,
           "{} has {} bytes; it must have from 1 to {}.", entry.at("content").name(),
           token.content.size(), kMostAddedTokenBytes);
+    bytes += token.content.size();
+    check(bytes <= kMostAddedBytes, "{} holds more than {} MiB of text.", in.name(),
+          kMostAddedBytes >> 20);
     check(seen.insert(token.content).second, "{}: the token '{}' is listed twice.", entry.name(),
           printable(token.content, 60));
     const auto known = numbers.try_emplace(token.content, token.id).first;
@@ -386,9 +396,14 @@ std::shared_ptr<const Tokenizer> read_tokenizer(const std::string& text, const s
   const std::string shown = printable(name, 512);
   check(text.size() <= kMostTokenizerBytes, "The tokenizer '{}' is larger than {} MiB.", shown,
         kMostTokenizerBytes >> 20);
+  // Before anything is built of it: a list of numbers takes many times its size.
+  const std::size_t first =
+      text.find_first_not_of(" \t\r\n", text.starts_with("\xef\xbb\xbf") ? 3 : 0);
+  check(first == text.npos || text[first] == '{',
+        "The tokenizer '{}' cannot be used: the file must be an object, which begins with '{{'.",
+        shown);
   const json file = parse_json(text, fmt::format("The tokenizer '{}'", shown));
   try {
-    check(file.is_object(), "the file must be an object.");
     if (file == json::parse(byte_tokenizer()->to_json())) return byte_tokenizer();
     if (auto characters = read_characters(file)) return characters;
     BpeSpec spec = read_bpe({file, ""}, text);

@@ -16,13 +16,20 @@ namespace {
 
 constexpr std::size_t kMostPatternBytes = 16384;
 
-/// Steps that one match may take: this many, and some for every byte of the text. Patterns of real
-/// tokenizers take about one step a byte.
-constexpr std::size_t kFreeSteps = 100'000, kStepsPerByte = 8;
+/// Every match is first tried in this many bytes and steps: ordinary patterns need no more for
+/// ordinary words. What needs more is done again with its steps counted.
+constexpr std::size_t kWindowBytes = 256;
+constexpr std::uint32_t kWindowSteps = 64;
+/// Counted steps that all matches in one text may take together. Reading on by one byte is a step.
+constexpr std::size_t kFreeSteps = 4'000'000, kStepsPerByte = 64;
 constexpr std::uint32_t kMostHeapKibibytes = 1u << 20;
+/// {n} reads n characters at once, so a step stays a step only for small n.
+constexpr int kMostCount = 256;
 
 constexpr std::string_view kWordClass =
-    R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";  // what \w means in Oniguruma
+    R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";  // what \w means in Oniguruma, in brackets
+constexpr std::string_view kWordsAlone =
+    R"(\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE})";  // what it means besides, alone
 
 /// Rewrites a pattern of Oniguruma (Ruby syntax) for PCRE2. Only what both read in the same way, or
 /// what can be spelled out, gets through.
@@ -50,12 +57,19 @@ class Translation {
         case '{':
           count();
           break;
+        case '^':
+          knows_lines_ = true;
+          take(1);
+          break;
         default:
           take(1);
       }
     }
     return std::move(out_);
   }
+
+  /// Whether '^' stands in the pattern, outside of brackets.
+  bool knows_lines() const { return knows_lines_; }
 
  private:
   bool starts(std::string_view what) const { return in_.substr(at_).starts_with(what); }
@@ -79,11 +93,17 @@ class Translation {
   /// {n}, {n,} or {n,m}, greedy or lazy.
   void count() {
     std::size_t end = at_ + 1, digits = 0, commas = 0;
+    int number = 0;
     for (; end < in_.size() && in_[end] != '}'; ++end) {
       if (in_[end] >= '0' && in_[end] <= '9') {
         ++digits;
+        number = number * 10 + (in_[end] - '0');
+        if (number > kMostCount)
+          throw Error(fmt::format("'{}' at position {} repeats more than {} times.",
+                                  printable(in_.substr(at_, end + 1 - at_), 20), at_, kMostCount));
       } else if (in_[end] == ',' && digits > 0 && commas == 0) {
         ++commas;
+        number = 0;
       } else {
         refuse(end + 1 - at_);
       }
@@ -127,10 +147,10 @@ class Translation {
       case 'D':
         return put("\\P{Nd}");
       case 'w':
-        return in_class ? put(kWordClass) : put(fmt::format("[{}]", kWordClass));
+        return in_class ? put(kWordClass) : put(fmt::format("[{}{}]", kWordClass, kWordsAlone));
       case 'W':
         if (in_class) refuse(2);
-        return put(fmt::format("[^{}]", kWordClass));
+        return put(fmt::format("[^{}{}]", kWordClass, kWordsAlone));
       case 'v':
         return put("\\x{0B}");
       case 'r':
@@ -220,6 +240,7 @@ class Translation {
   std::string_view in_;
   std::size_t at_ = 0;
   std::string out_;
+  bool knows_lines_ = false;
 };
 
 std::string pcre_message(int code) {
@@ -241,16 +262,17 @@ using MatchData = std::unique_ptr<pcre2_match_data, FreeWith<pcre2_match_data_fr
 using CompileContext = std::unique_ptr<pcre2_compile_context, FreeWith<pcre2_compile_context_free>>;
 using MatchContext = std::unique_ptr<pcre2_match_context, FreeWith<pcre2_match_context_free>>;
 
-Code compile(const std::string& expression) {
+Code compile(const std::string& expression, std::uint32_t options = 0) {
   const CompileContext context(pcre2_compile_context_create(nullptr));
   check(context != nullptr, "There is not enough memory for a pattern.");
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
   int error = 0;
   PCRE2_SIZE where = 0;
-  Code code(pcre2_compile(
-      reinterpret_cast<PCRE2_SPTR>(expression.data()), expression.size(),
-      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NO_AUTO_CAPTURE | PCRE2_NEVER_BACKSLASH_C,
-      &error, &where, context.get()));
+  // Without PCRE2_NO_DOTSTAR_ANCHOR, some patterns that begin with .* match only where lines begin.
+  Code code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expression.data()), expression.size(),
+                          PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NO_AUTO_CAPTURE |
+                              PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_DOTSTAR_ANCHOR | options,
+                          &error, &where, context.get()));
   check(code != nullptr, "PCRE2 does not read it: {}.", pcre_message(error));
   return code;
 }
@@ -275,14 +297,57 @@ std::size_t character_bytes(std::string_view text, std::size_t at) {
 
 }  // namespace
 
+PatternSteps::PatternSteps(std::size_t text_bytes)
+    : left_(kFreeSteps + kStepsPerByte * text_bytes) {}
+
+bool PatternSteps::take(std::size_t steps) {
+  const bool enough = steps <= left_;
+  left_ -= std::min(steps, left_);
+  return enough;
+}
+
 struct Pattern::Compiled {
   Code code;
+  Code counted;  ///< the same, calling `Counter::count` before every item
+  std::string expression;
+  bool windows = true;  ///< whether parts of a text can be searched
 };
+
+namespace {
+
+/// Counts what PCRE2 does: every item that it tries, and every byte it goes on or back between
+/// them.
+struct Counter {
+  PatternSteps* steps;
+  std::size_t at = 0;
+
+  static int count(pcre2_callout_block* now, void* self) {
+    auto& counter = *static_cast<Counter*>(self);
+    const std::size_t at = now->current_position;
+    const std::size_t taken = 1 + (at > counter.at ? at - counter.at : counter.at - at);
+    counter.at = at;
+    return counter.steps->take(taken) ? 0 : PCRE2_ERROR_MATCHLIMIT;
+  }
+};
+
+/// The first end of a character at or after `at`.
+std::size_t character_end(std::string_view text, std::size_t at) {
+  while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) ++at;
+  return std::min(at, text.size());
+}
+
+}  // namespace
 
 Pattern Pattern::regex(const std::string& expression) {
   try {
     auto compiled = std::make_shared<Compiled>();
-    compiled->code = compile(Translation(expression).run());
+    Translation translation(expression);
+    const std::string rewritten = translation.run();
+    compiled->code = compile(rewritten);
+    compiled->counted = compile(rewritten, PCRE2_AUTO_CALLOUT | PCRE2_NO_START_OPTIMIZE);
+    compiled->expression = expression;
+    // PCRE2 sees no beginning of a line where a text ends, so it must see where this one does.
+    compiled->windows = !translation.knows_lines();
     Pattern pattern;
     pattern.compiled_ = std::move(compiled);
     return pattern;
@@ -294,12 +359,14 @@ Pattern Pattern::regex(const std::string& expression) {
 
 Pattern Pattern::literal(std::string text) {
   check(!text.empty(), "The text to split at is empty.");
+  check(text.size() <= kMostPatternBytes, "The text to split at is longer than {} bytes.",
+        kMostPatternBytes);
   Pattern pattern;
   pattern.literal_ = std::move(text);
   return pattern;
 }
 
-void Pattern::each_match(std::string_view text,
+void Pattern::each_match(std::string_view text, PatternSteps& steps,
                          const std::function<void(std::size_t, std::size_t)>& found) const {
   if (!compiled_) {
     for (std::size_t at = text.find(literal_); at != text.npos;
@@ -310,23 +377,45 @@ void Pattern::each_match(std::string_view text,
   const MatchData match(pcre2_match_data_create(1, nullptr));
   const MatchContext context(pcre2_match_context_create(nullptr));
   check(match && context, "There is not enough memory for cutting up a text.");
-  const std::size_t steps = kFreeSteps + kStepsPerByte * text.size();
-  pcre2_set_match_limit(context.get(),
-                        static_cast<std::uint32_t>(std::min<std::size_t>(steps, UINT32_MAX)));
+  Counter counter{&steps};
+  pcre2_set_callout(context.get(), &Counter::count, &counter);
   pcre2_set_heap_limit(context.get(), kMostHeapKibibytes);
+  const auto search = [&](const Code& code, std::size_t from, std::size_t end,
+                          std::uint32_t options, std::size_t limit) {
+    pcre2_set_match_limit(context.get(),
+                          static_cast<std::uint32_t>(std::min<std::size_t>(limit, UINT32_MAX)));
+    return pcre2_match(code.get(), reinterpret_cast<PCRE2_SPTR>(text.empty() ? "" : text.data()),
+                       end, from, PCRE2_NO_UTF_CHECK | options, match.get(), context.get());
+  };
 
   std::size_t from = 0;
   std::optional<std::size_t> last_end;
   while (from <= text.size()) {
-    const int result = pcre2_match(
-        compiled_->code.get(), reinterpret_cast<PCRE2_SPTR>(text.empty() ? "" : text.data()),
-        text.size(), from, PCRE2_NO_UTF_CHECK, match.get(), context.get());
+    // A partial match is one that asks for what lies behind the window. Without one, what was found
+    // in the window, or not found, holds for the whole text.
+    const std::size_t window = compiled_->windows && text.size() - from > kWindowBytes
+                                   ? character_end(text, from + kWindowBytes)
+                                   : text.size();
+    const bool whole = window == text.size();
+    int result = PCRE2_ERROR_MATCHLIMIT;
+    if (window - from < kWindowBytes + 4)
+      result = search(compiled_->code, from, window, whole ? 0 : PCRE2_PARTIAL_HARD, kWindowSteps);
+    if (result == PCRE2_ERROR_NOMATCH && !whole) {
+      from = window;
+      continue;
+    }
+    if (result == PCRE2_ERROR_PARTIAL || result == PCRE2_ERROR_MATCHLIMIT) {
+      if (result == PCRE2_ERROR_PARTIAL) from = pcre2_get_ovector_pointer(match.get())[0];
+      counter.at = from;
+      result = search(compiled_->counted, from, text.size(), 0, steps.left());
+    }
     if (result == PCRE2_ERROR_NOMATCH) return;
-    check(
-        result >= 0,
-        "The tokenizer's pattern gave up at byte {} of the text ({}): it is made so that it takes "
-        "too many steps here.",
-        from, pcre_message(result));
+    if (result < 0)
+      throw Error(fmt::format(
+          "The tokenizer's pattern '{}' takes too many steps at byte {} of the text ({}): it reads "
+          "far ahead, or tries the same place in many ways. Use a tokenizer whose pattern looks at "
+          "one word at a time.",
+          printable(compiled_->expression, 200), from, pcre_message(result)));
     const PCRE2_SIZE* range = pcre2_get_ovector_pointer(match.get());
     const std::size_t begin = range[0], end = range[1];
     check(begin <= end, "The tokenizer's pattern ends before it begins.");
@@ -341,7 +430,7 @@ void Pattern::each_match(std::string_view text,
   }
 }
 
-void SplitRule::each_piece(std::string_view text,
+void SplitRule::each_piece(std::string_view text, PatternSteps& steps,
                            const std::function<void(std::string_view)>& piece) const {
   struct Segment {
     std::size_t begin = 0, end = 0;
@@ -380,7 +469,7 @@ void SplitRule::each_piece(std::string_view text,
     held = Segment{begin, end};
   };
   std::size_t done = 0;
-  pattern.each_match(text, [&](std::size_t begin, std::size_t end) {
+  pattern.each_match(text, steps, [&](std::size_t begin, std::size_t end) {
     if (done != begin) segment(done, begin, false);
     segment(begin, end, true);
     done = end;

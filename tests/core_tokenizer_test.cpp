@@ -12,6 +12,7 @@
 #include <set>
 
 #include "core/hash.hpp"
+#include "core/tokenizer_added.hpp"
 #include "core/tokenizer_bpe.hpp"
 #include "core/tokenizer_normal.hpp"
 #include "core/tokenizer_pattern.hpp"
@@ -181,7 +182,8 @@ TEST(TokenizerGolden, PatternsCutTheSamePieces) {
                          behaviors.at(row[1].get<std::string>()), row[2].get<bool>()};
     const std::string text = row[3].get<std::string>();
     std::vector<std::string> pieces;
-    rule.each_piece(text, [&](std::string_view piece) { pieces.emplace_back(piece); });
+    PatternSteps steps(text.size());
+    rule.each_piece(text, steps, [&](std::string_view piece) { pieces.emplace_back(piece); });
     EXPECT_EQ(pieces, row[4].get<std::vector<std::string>>()) << row;
   }
 }
@@ -393,6 +395,9 @@ TEST(Tokenizer, WhatIsNotReadHereIsRefusedByName) {
           "'<end>' is listed twice");
   set("/normalizer", {{"type", "Lowercase"}}, "'normalizer' is of type 'Lowercase'");
   set("/normalizer", "NFC", "'normalizer' must be an object");
+  set("/normalizer",
+      {{"type", "Sequence"}, {"normalizers", std::vector<json>(100'000, {{"type", "NFC"}})}},
+      "'normalizer.normalizers[32]': there are more than 32 normalizers");
   set("/pre_tokenizer", {{"type", "Metaspace"}}, "'pre_tokenizer' is of type 'Metaspace'");
   set("/pre_tokenizer", {{"type", "Sequence"}}, "'pre_tokenizer' has no 'pretokenizers'");
   const json byte_level = {{"type", "ByteLevel"}};
@@ -440,7 +445,9 @@ TEST(Tokenizer, WhatIsNotReadHereIsRefusedByName) {
   garbage("{\"model\": \"\xff\"}", "not valid JSON");
   garbage("[]", "must be an object");
   garbage("null", "must be an object");
-  garbage(std::string(100'000, '['), "nested deeper");
+  garbage(" [0]", "must be an object");
+  garbage("{\"a\": " + std::string(100'000, '['), "nested deeper");
+  garbage("[0" + std::string(60 << 20, ','), "must be an object");
   EXPECT_THAT(message_of([&] { tokenizer_from_json(small_file().dump(), "t", {.bos = 7}); }),
               HasSubstr("the special token 7 is outside the vocabulary"));
 }
@@ -504,6 +511,8 @@ TEST(Tokenizer, PatternsThatMeanSomethingElseElsewhereAreRefused) {
                               "a{2}?",
                               "a{2,3}+",
                               "a{x}",
+                              "a{257}",
+                              "a{1,99999999999}",
                               "a{",
                               "{",
                               "[a&&b]",
@@ -542,13 +551,73 @@ TEST(Tokenizer, PatternsThatMeanSomethingElseElsewhereAreRefused) {
 }
 
 TEST(Tokenizer, PatternsThatRunWildAreStopped) {
-  const std::string text(3'000, 'a');
-  for (const char* pattern : {"(?:a+)+[bc]", "(?:a|a)*[bc]", "(?:aa?)*[bc]", "a*a*a*a*[bc]"}) {
+  const auto stopped = [](const char* pattern, const std::string& text) {
     const Pattern wild = Pattern::regex(pattern);
-    EXPECT_THAT(message_of([&] { wild.each_match(text, [](std::size_t, std::size_t) {}); }),
-                HasSubstr("takes too many steps"))
-        << pattern;
+    EXPECT_THAT(message_of([&] {
+                  PatternSteps steps(text.size());
+                  wild.each_match(text, steps, [](std::size_t, std::size_t) {});
+                }),
+                AllOf(HasSubstr("takes too many steps"), HasSubstr(fmt::format("'{}'", pattern))));
+  };
+  for (const char* pattern : {"(?:a+)+[bc]", "(?:a|a)*[bc]", "(?:aa?)*[bc]", "a*a*a*a*[bc]"})
+    stopped(pattern, std::string(3'000, 'a'));
+  // Cheap at every place, but only so many places are.
+  const auto start = std::chrono::steady_clock::now();
+  for (const char* pattern :
+       {"\\S(?=[\\s\\S]*)", "\\w(?![\\s\\S]*Q)", "[\\s\\S]*Q|x", "[\\s\\S]*Q", "x(?=.*\\z)",
+        "(?:x(?=[\\s\\S]*))*", "x(?=(?:xx)*y?)", "(?=x*)x", "x(?=[^Q]{200}[^Q]*)", "^x|x(?!.*Q)"})
+    stopped(pattern, std::string(200'000, 'x'));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
+}
+
+TEST(Tokenizer, LongMatchesAreWhole) {
+  // Longer than what is searched at once, with what decides them far behind.
+  const auto matches = [](const char* pattern, const std::string& text) {
+    std::vector<std::pair<std::size_t, std::size_t>> found;
+    PatternSteps steps(text.size());
+    Pattern::regex(pattern).each_match(
+        text, steps, [&](std::size_t begin, std::size_t end) { found.emplace_back(begin, end); });
+    return found;
+  };
+  using Found = std::vector<std::pair<std::size_t, std::size_t>>;
+  for (const std::size_t n : {100u, 255u, 256u, 257u, 1000u}) {
+    const std::string as(n, 'a'), es = [n] {
+      std::string text;
+      for (std::size_t i = 0; i < n; ++i) text += "é";
+      return text;
+    }();
+    EXPECT_EQ(matches("a+b", as + "b-" + as), (Found{{0, n + 1}})) << n;
+    EXPECT_EQ(matches("é+|b", es + "b"), (Found{{0, 2 * n}, {2 * n, 2 * n + 1}})) << n;
+    EXPECT_EQ(matches("\\z", as), (Found{{n, n}})) << n;
+    EXPECT_EQ(matches("(?<=a)b", as + "b"), (Found{{n, n + 1}})) << n;
+    EXPECT_EQ(matches("^b", as + "\nb"), (Found{{n + 1, n + 2}})) << n;
+    EXPECT_EQ(matches("a$", as + "\nb"), (Found{{n - 1, n}})) << n;
+    EXPECT_EQ(matches("b*?(?!a)", as), (Found{{n, n}})) << n;
+    EXPECT_EQ(matches("\\s+(?!\\S)|\\s", std::string(n, ' ') + "a"),
+              (Found{{0, n - 1}, {n - 1, n}}))
+        << n;
+    EXPECT_EQ(matches("a(?=a{200}b)|c", as + "b"), n < 201 ? Found{} : (Found{{n - 201, n - 200}}))
+        << n;
   }
+}
+
+TEST(Tokenizer, WordCharactersAreThoseOfOniguruma) {
+  const auto is = [](const char* pattern, const char* text) {
+    bool found = false;
+    PatternSteps steps(3);
+    Pattern::regex(pattern).each_match(text, steps,
+                                       [&](std::size_t, std::size_t) { found = true; });
+    return found;
+  };
+  for (const char* text : {"²", "³", "¹", "¼", "½", "¾"}) {
+    EXPECT_TRUE(is("\\w", text)) << text;
+    EXPECT_FALSE(is("\\W", text)) << text;
+    EXPECT_FALSE(is("[\\w]", text)) << text;
+    EXPECT_TRUE(is("[^\\w]", text)) << text;
+  }
+  for (const char* text : {"a", "é", "日", "٣", "_"}) EXPECT_TRUE(is("\\w", text)) << text;
+  for (const char* text : {"º", "ª"}) EXPECT_TRUE(is("[\\w]", text)) << text;
+  for (const char* text : {"-", "⁴", "⅓", "»"}) EXPECT_TRUE(is("\\W", text)) << text;
 }
 
 TEST(Tokenizer, LongTextsTakeTimeInProportion) {
@@ -565,6 +634,121 @@ TEST(Tokenizer, LongTextsTakeTimeInProportion) {
   }
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(120))
       << "words of 1 MiB and other texts of a quarter";
+}
+
+/// The small tokenizer, which knows "-" and line ends too, with added tokens from number 10 on.
+std::shared_ptr<const Tokenizer> with_added(const json& tokens) {
+  json file = small_file();
+  file["model"]["vocab"]["-"] = 7;
+  file["model"]["vocab"]["Ċ"] = 8;
+  file["model"]["vocab"]["x"] = 9;
+  file["pre_tokenizer"]["use_regex"] = false;
+  file["normalizer"] = {{"type", "NFC"}};
+  int id = 10;
+  for (json token : tokens) {
+    token["id"] = id++;
+    file["added_tokens"].push_back(token);
+  }
+  return tokenizer_of(file);
+}
+
+TEST(Tokenizer, WhiteSpaceIsTakenAlongOnce) {
+  const auto numbers = [](bool lstrip, bool rstrip, const std::string& text) {
+    return with_added({{{"content", "hello"}, {"rstrip", true}},
+                       {{"content", "\n"}, {"lstrip", lstrip}, {"rstrip", rstrip}}})
+        ->encode(text);
+  };
+  EXPECT_THAT(numbers(true, false, "hello \n-"), ElementsAre(10, 7));
+  EXPECT_THAT(numbers(true, false, "hello\n-"), ElementsAre(10, 7));
+  EXPECT_THAT(numbers(true, false, "hello \n"), ElementsAre(10));
+  EXPECT_THAT(numbers(true, false, "hello  \n\n-"), ElementsAre(10, 7));
+  EXPECT_THAT(numbers(true, false, "a \n-"), ElementsAre(0, 11, 7));
+  EXPECT_THAT(numbers(true, true, "hello  \n\n-"), ElementsAre(10, 7));
+  EXPECT_THAT(numbers(true, true, "hello \nhello \n x"), ElementsAre(10, 10, 9));
+  EXPECT_THAT(numbers(true, true, "a \n\n\nb"), ElementsAre(0, 11, 1));
+  EXPECT_THAT(numbers(false, false, "hello  \n\n-"), ElementsAre(10, 11, 11, 7));
+  EXPECT_THAT(numbers(false, false, "hello \n x"), ElementsAre(10, 11, 2, 9));
+  EXPECT_THAT(numbers(false, true, "hello \n\n x\n"), ElementsAre(10, 11, 11, 9, 11));
+  const auto dash = with_added(
+      {{{"content", "hello"}, {"rstrip", true}}, {{"content", "\n-"}, {"lstrip", true}}});
+  EXPECT_THAT(dash->encode("hello \n-x"), ElementsAre(10, 11, 9));
+  EXPECT_THAT(dash->encode("hello  \n\n-"), ElementsAre(10, 11));
+}
+
+TEST(Tokenizer, OfAddedTokensThatLookTheSameTheFirstIsFound) {
+  for (const auto& [first, second] : {std::pair{"ṽ", "v\u0303"}, {"v\u0303", "ṽ"}}) {
+    const auto tokenizer = with_added(
+        {{{"content", first}, {"normalized", true}}, {{"content", second}, {"normalized", true}}});
+    EXPECT_THAT(tokenizer->encode("aṽb"), ElementsAre(0, 10, 1));
+    EXPECT_THAT(tokenizer->encode("av\u0303b"), ElementsAre(0, 10, 1));
+  }
+}
+
+TEST(Tokenizer, AddedTokensAreFoundWhereverTheyStand) {
+  // Against asking every token at every place, with texts longer than what is looked through once.
+  const std::vector<std::string> contents = {"a",    "ab",  "abab",     "ba",     "bab", "bbb",
+                                             "xa-x", "-a-", "\xc3\xa9", "aaaaab", "b-",  "--x"};
+  std::vector<AddedToken> tokens;
+  for (std::size_t i = 0; i < contents.size(); ++i)
+    tokens.push_back({.id = static_cast<int>(i), .content = contents[i]});
+  const AddedTokenSearch search(tokens, contents);
+  std::uint32_t state = 1;
+  for (const std::size_t size : {1u, 7u, 500u, 65'535u, 65'536u, 65'537u, 200'000u}) {
+    std::string text;
+    while (text.size() < size) {
+      state = state * 1664525u + 1013904223u;
+      text += "ab-x"[state >> 30];
+    }
+    std::vector<std::pair<std::string, int>> wanted, got;
+    std::string between;
+    for (std::size_t at = 0; at < text.size();) {
+      int best = -1;
+      for (const AddedToken& token : tokens)
+        if (text.compare(at, token.content.size(), token.content) == 0 &&
+            (best < 0 || token.content.size() > contents[static_cast<std::size_t>(best)].size()))
+          best = token.id;
+      if (best >= 0) {
+        if (!between.empty()) wanted.emplace_back(between, -1);
+        between.clear();
+        wanted.emplace_back(contents[static_cast<std::size_t>(best)], best);
+        at += wanted.back().first.size();
+      } else {
+        between += text[at++];
+      }
+    }
+    if (!between.empty()) wanted.emplace_back(between, -1);
+    search.each_part(text, [&](std::string_view part, int id) { got.emplace_back(part, id); });
+    EXPECT_TRUE(got == wanted) << size;
+  }
+}
+
+TEST(Tokenizer, ManyAndLongAddedTokensTakeLittleTime) {
+  const auto seconds = [](const std::function<void()>& action) {
+    const auto start = std::chrono::steady_clock::now();
+    action();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  json many = json::array(), large = json::array();
+  for (int i = 0; i < 20'000; ++i) {
+    many.push_back({{"content", fmt::format("<|token_{}|>", i)}, {"special", true}});
+    large.push_back({{"content", fmt::format("{:05}{}", i, std::string(490, 'a'))}});
+  }
+  std::shared_ptr<const Tokenizer> tokenizer;
+  const double load = seconds([&] { tokenizer = with_added(many); });
+  EXPECT_THAT(tokenizer->encode("a<|token_17|>b<|token_19999|>"), ElementsAre(0, 27, 1, 20009));
+  EXPECT_THAT(message_of([&] { with_added(large); }), HasSubstr("more than 4 MiB"));
+  large.erase(large.begin() + 8'000, large.end());
+  const double load_large = seconds([&] { with_added(large); });
+  const json long_one = {{{"content", std::string(511, 'a') + "b"}}, {{"content", "aa"}}};
+  const double find = seconds([&] {
+    const std::string text(2 << 20, 'a');
+    EXPECT_EQ(with_added(long_one)->encode(text).size(), text.size() / 2);
+  });
+  std::printf("[ added    ] 20000 in %.2f s, 4 MB in %.2f s, 2 MiB searched in %.2f s\n", load,
+              load_large, find);
+  EXPECT_LT(load, 5);
+  EXPECT_LT(load_large, 10);
+  EXPECT_LT(find, 10);
 }
 
 TEST(Tokenizer, AddedTokensOfSpaceAreNoTrap) {
