@@ -160,6 +160,8 @@ struct ChunkSpace {
                                .m_row = width,
                                .out = out + t * width,
                                .out_row = width,
+                               .start = out + t * width,
+                               .start_row = width,
                                .keep = keep});
     }
   }
@@ -179,6 +181,8 @@ struct ChunkSpace {
                                .m_row = width,
                                .out = out + j * width,
                                .out_row = width,
+                               .start = out + j * width,
+                               .start_row = width,
                                .keep = keep});
     }
   }
@@ -209,6 +213,8 @@ void write_memory(const Rows<T>& k, const Rows<T>& v, const Chunk& c, const Mlst
                            .m_row = z.V,
                            .out = C,
                            .out_row = z.V,
+                           .start = C,
+                           .start_row = z.V,
                            .keep = keep});
   multiply(SmallProduct<T>{.rows = 1,
                            .inner = c.size,
@@ -220,6 +226,8 @@ void write_memory(const Rows<T>& k, const Rows<T>& v, const Chunk& c, const Mlst
                            .m_row = z.K,
                            .out = n,
                            .out_row = z.K,
+                           .start = n,
+                           .start_row = z.K,
                            .keep = keep});
 }
 
@@ -505,6 +513,8 @@ void backward_head(const MlstmOptions& options, const MlstmBackward& args, const
                              .m_row = z.V,
                              .out = G,
                              .out_row = z.V,
+                             .start = G,
+                             .start_row = z.V,
                              .keep = keep});
     multiply(SmallProduct<T>{.rows = 1,
                              .inner = c.size,
@@ -516,6 +526,8 @@ void backward_head(const MlstmOptions& options, const MlstmBackward& args, const
                              .m_row = z.K,
                              .out = dn,
                              .out_row = z.K,
+                             .start = dn,
+                             .start_row = z.K,
                              .keep = keep});
   }
   add_state_gradients<T>(options, args, z, head, gates,

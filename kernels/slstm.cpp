@@ -8,6 +8,7 @@
 #include "kernels/lanes.hpp"
 #include "kernels/route.hpp"
 #include "kernels/slstm_formats.hpp"
+#include "kernels/small_product.hpp"
 #include "kernels/threads.hpp"
 #include "kernels/vector_gates.hpp"
 
@@ -16,80 +17,6 @@ namespace {
 
 constexpr const char* kOp = "slstm";
 constexpr int kGates = 4;
-
-/// out (rows x columns) = start + bias + x (rows x inner) m (inner x columns). `start` and `bias`
-/// may be null; `start` may be `out`.
-template <typename T>
-struct Product {
-  std::int64_t rows, inner, columns;
-  const T* x;
-  std::int64_t x_row, x_inner;  ///< distance between rows, and between the numbers of a row
-  const T* m;
-  std::int64_t m_row;
-  const T* start;
-  std::int64_t start_row;
-  const T* bias;
-  T* out;
-  std::int64_t out_row;
-};
-
-/// Rows x (W * Tile) results stay in registers while the inner index runs.
-template <typename T, int W, int Tile, int Rows>
-void multiply_tile(const Product<T>& p, std::int64_t row, std::int64_t column) {
-  using X = Lanes<T, W>;
-  X acc[Rows][Tile];
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 4
-    for (int l = 0; l < Tile; ++l) acc[r][l] = X{};
-  }
-  const T* m = p.m + column;
-  const T* x = p.x + row * p.x_row;
-  const std::int64_t inner = p.inner, x_row = p.x_row, x_inner = p.x_inner, m_row = p.m_row;
-  for (std::int64_t j = 0; j < inner; ++j, m += m_row, x += x_inner) {
-    X line[Tile];
-#pragma GCC unroll 4
-    for (int l = 0; l < Tile; ++l) line[l] = load<W>(m + l * W);
-#pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 4
-      for (int l = 0; l < Tile; ++l) acc[r][l] += x[r * x_row] * line[l];
-    }
-  }
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 4
-    for (int l = 0; l < Tile; ++l) {
-      // The largest terms come last: a far-out gate keeps the digits of what is added to it.
-      const std::int64_t at = column + l * W;
-      if (p.bias != nullptr) acc[r][l] += load<W>(p.bias + at);
-      if (p.start != nullptr) acc[r][l] += load<W>(p.start + (row + r) * p.start_row + at);
-      store<W>(p.out + (row + r) * p.out_row + at, acc[r][l]);
-    }
-  }
-}
-
-template <typename T, int Rows>
-void multiply_rows(const Product<T>& p, std::int64_t& row) {
-  constexpr int W = kLanes<T>;
-  constexpr int Tile = Rows == 8 ? 2 : 4;
-  for (; row + Rows <= p.rows; row += Rows) {
-    std::int64_t column = 0;
-    for (; column + Tile * W <= p.columns; column += Tile * W) {
-      multiply_tile<T, W, Tile, Rows>(p, row, column);
-    }
-    for_lanes<T>(column, p.columns,
-                 [&]<int N>(std::int64_t at) { multiply_tile<T, N, 1, Rows>(p, row, at); });
-  }
-}
-
-template <typename T>
-void multiply(const Product<T>& p) {
-  std::int64_t row = 0;
-  multiply_rows<T, 8>(p, row);
-  multiply_rows<T, 4>(p, row);
-  multiply_rows<T, 1>(p, row);
-}
 
 struct Sizes {
   std::int64_t B, T, H, D;
@@ -217,19 +144,19 @@ void mix(const SlstmOptions& options, const SlstmForward& args, const Sizes& z, 
     T* out = space.pre[gate].data();
     const T* y = space.y.data();
     if (turned) {
-      multiply(Product<T>{.rows = p.rows,
-                          .inner = z.D,
-                          .columns = z.D,
-                          .x = y,
-                          .x_row = z.D,
-                          .x_inner = 1,
-                          .m = space.mixing.data() + gate * z.D,
-                          .m_row = kGates * z.D,
-                          .start = wx.first,
-                          .start_row = wx.row,
-                          .bias = b,
-                          .out = out,
-                          .out_row = z.D});
+      multiply(SmallProduct<T>{.rows = p.rows,
+                               .inner = z.D,
+                               .columns = z.D,
+                               .x = y,
+                               .x_row = z.D,
+                               .x_inner = 1,
+                               .m = space.mixing.data() + gate * z.D,
+                               .m_row = kGates * z.D,
+                               .out = out,
+                               .out_row = z.D,
+                               .start = wx.first,
+                               .start_row = wx.row,
+                               .bias = b});
     } else {
       for (std::int64_t row = 0; row < p.rows; ++row) {
         for (std::int64_t d = 0; d < z.D; ++d) {
@@ -422,35 +349,31 @@ void backward_piece(const SlstmOptions& options, const SlstmBackward& args, cons
       space.pre[gate].add_to(units<T>(args.dwx, z, p, t, gate), p.rows);
       space.pre[gate].write({dpre + gate * z.D, line}, p.rows);
     }
-    multiply(Product<T>{.rows = p.rows,
-                        .inner = line,
-                        .columns = z.D,
-                        .x = dpre,
-                        .x_row = line,
-                        .x_inner = 1,
-                        .m = fw.r.data<T>() + p.head * line * z.D,
-                        .m_row = z.D,
-                        .start = nullptr,
-                        .start_row = 0,
-                        .bias = nullptr,
-                        .out = space.dy.data(),
-                        .out_row = z.D});
+    multiply(SmallProduct<T>{.rows = p.rows,
+                             .inner = line,
+                             .columns = z.D,
+                             .x = dpre,
+                             .x_row = line,
+                             .x_inner = 1,
+                             .m = fw.r.data<T>() + p.head * line * z.D,
+                             .m_row = z.D,
+                             .out = space.dy.data(),
+                             .out_row = z.D});
 
     kept += p.rows;
     if (kept >= kStretch || t == 0) {
-      multiply(Product<T>{.rows = line,
-                          .inner = kept,
-                          .columns = z.D,
-                          .x = space.dpre.data(),
-                          .x_row = 1,
-                          .x_inner = line,
-                          .m = space.y_prev.data(),
-                          .m_row = z.D,
-                          .start = dr,
-                          .start_row = z.D,
-                          .bias = nullptr,
-                          .out = dr,
-                          .out_row = z.D});
+      multiply(SmallProduct<T>{.rows = line,
+                               .inner = kept,
+                               .columns = z.D,
+                               .x = space.dpre.data(),
+                               .x_row = 1,
+                               .x_inner = line,
+                               .m = space.y_prev.data(),
+                               .m_row = z.D,
+                               .out = dr,
+                               .out_row = z.D,
+                               .start = dr,
+                               .start_row = z.D});
       for (std::int64_t r = 0; r < kept; ++r) add(space.dpre.data() + r * line, db, line);
       kept = 0;
     }

@@ -19,7 +19,10 @@ struct SmallProduct {
   std::int64_t m_row;
   T* out;
   std::int64_t out_row;
-  T keep = T(0);
+  const T* start = nullptr;
+  std::int64_t start_row = 0;
+  T keep = T(1);
+  const T* bias = nullptr;
 };
 
 /// Rows x (W * Tile) results stay in registers while the inner index runs.
@@ -41,18 +44,22 @@ inline void multiply_tile(const SmallProduct<T>& p, std::int64_t row, std::int64
     for (int l = 0; l < Tile; ++l) line[l] = load<W>(m + l * W);
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
-      const X factor = all<T, W>(x[r * x_row]);
 #pragma GCC unroll 4
-      for (int l = 0; l < Tile; ++l) acc[r][l] = fused<T, W>(factor, line[l], acc[r][l]);
+      for (int l = 0; l < Tile; ++l) acc[r][l] += x[r * x_row] * line[l];
     }
   }
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 4
     for (int l = 0; l < Tile; ++l) {
-      T* const to = p.out + (row + r) * p.out_row + column + l * W;
-      if (p.keep != T(0)) acc[r][l] = fused<T, W>(all<T, W>(p.keep), load<W>(to), acc[r][l]);
-      store<W>(to, acc[r][l]);
+      // The largest terms come last: a far-out number keeps the digits of what is added to it.
+      const std::int64_t at = column + l * W;
+      if (p.bias != nullptr) acc[r][l] += load<W>(p.bias + at);
+      if (p.start != nullptr && p.keep != T(0)) {
+        const X before = load<W>(p.start + (row + r) * p.start_row + at);
+        acc[r][l] = fused<T, W>(all<T, W>(p.keep), before, acc[r][l]);
+      }
+      store<W>(p.out + (row + r) * p.out_row + at, acc[r][l]);
     }
   }
 }
@@ -61,7 +68,9 @@ inline void multiply_tile(const SmallProduct<T>& p, std::int64_t row, std::int64
 template <int W, int Tile, typename T>
 inline void multiply_columns(const SmallProduct<T>& p, std::int64_t column) {
   std::int64_t row = 0;
-  for (; row + 8 <= p.rows; row += 8) multiply_tile<W, Tile, 8>(p, row, column);
+  if constexpr (Tile <= 2) {
+    for (; row + 8 <= p.rows; row += 8) multiply_tile<W, Tile, 8>(p, row, column);
+  }
   for (; row + 4 <= p.rows; row += 4) multiply_tile<W, Tile, 4>(p, row, column);
   for (; row < p.rows; ++row) multiply_tile<W, Tile, 1>(p, row, column);
 }
@@ -70,6 +79,10 @@ template <typename T>
 inline void multiply(const SmallProduct<T>& p) {
   constexpr int W = kLanes<T>;
   std::int64_t column = 0;
+  // Few rows need more columns at once to keep the multipliers busy.
+  if (p.rows < 8) {
+    for (; column + 4 * W <= p.columns; column += 4 * W) multiply_columns<W, 4>(p, column);
+  }
   for (; column + 2 * W <= p.columns; column += 2 * W) multiply_columns<W, 2>(p, column);
   for_lanes<T>(column, p.columns, [&]<int N>(std::int64_t at) { multiply_columns<N, 1>(p, at); });
 }
