@@ -4,6 +4,7 @@
 #include <QDialog>
 #include <QFile>
 #include <QFileDialog>
+#include <QFileInfo>
 #include <QHeaderView>
 #include <QLabel>
 #include <QMenuBar>
@@ -238,6 +239,20 @@ void MainWindow::start_task(const QString& task) {
     open_dialog(false);
   } else if (may_lose_training(tr("Start a new run?"))) {
     stage_.send(command::NewRun{.task = task.toStdString(), .spec_json = {}});
+  }
+}
+
+void MainWindow::read_text_again(QString tokens) {
+  if (tokens == "file") {
+    tokens = QFileDialog::getOpenFileName(
+        this, tr("Open tokenizer"), {}, tr("Tokenizers and model folders (*.json);;All files (*)"));
+    if (tokens.isEmpty()) return;
+    // Stands for the folder, as it does where models are opened.
+    const QFileInfo file(tokens);
+    if (file.fileName() == "config.json") tokens = file.path();
+  }
+  if (may_lose_training(tr("Read the text again for a new run?"))) {
+    stage_.send(command::OpenText{.path = {}, .tokenizer = tokens.toStdString()});
   }
 }
 

@@ -128,6 +128,7 @@ void MainWindow::make_docks() {
   model_ = panel("panel_model", tr("Model"), new ModelPanel(stage_));
   auto* task = new TaskPanel(stage_);
   connect(task, &TaskPanel::task_wanted, this, &MainWindow::start_task);
+  connect(task, &TaskPanel::tokens_wanted, this, &MainWindow::read_text_again);
   task_ = panel("panel_task", tr("Task and data"), task);
   trainer_ = panel("panel_trainer", tr("Trainer"), new TrainerPanel(stage_));
   prompt_ = panel("panel_prompt", tr("Prompt and edits"), new PromptPanel(stage_));
@@ -166,7 +167,7 @@ void MainWindow::open(const QString& path) {
   } else if (const QFileInfo file(path); file.isDir() || file.fileName() == "config.json") {
     stage_.send(command::OpenFolder{path.toStdString()});
   } else {
-    stage_.send(command::OpenText{path.toStdString()});
+    stage_.send(command::OpenText{.path = path.toStdString()});
     // A text is there to be learned.
     set_room(Room::train);
   }

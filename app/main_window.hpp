@@ -87,6 +87,7 @@ class MainWindow : public QMainWindow {
   Dock* active_dock() const;
 
   void start_task(const QString& task);
+  void read_text_again(QString tokens);
   void open_dialog(bool run);
   void open_folder_dialog();
   void export_folder_dialog();

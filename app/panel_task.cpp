@@ -82,10 +82,24 @@ TaskPanel::TaskPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(st
   title_->setObjectName("figure");
   description_ = new QLabel;
   remember_ = new QLabel;
+  tokens_caption_ = new QLabel(tr("Tokens"));
+  tokens_caption_->setObjectName("caption");
+  tokens_ = new QComboBox;
+  tokens_->setAccessibleName(tr("Tokens"));
+  tokens_->setToolTip(tr("How the text becomes tokens: another choice starts a new run on it"));
+  tokens_->setFocusPolicy(Qt::TabFocus);
+  // The name of a file does not widen the panel.
+  tokens_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+  tokens_caption_->hide();
+  tokens_->hide();
+  auto* tokens_row = new QHBoxLayout;
+  tokens_row->addWidget(tokens_caption_);
+  tokens_row->addWidget(tokens_, 1);
   for (QLabel* label : {title_, description_, remember_}) {
     label->setWordWrap(true);
     label->setTextInteractionFlags(Qt::TextSelectableByMouse);
     column->addWidget(label);
+    if (label == title_) column->addLayout(tokens_row);
   }
   examples_ = new QTextBrowser;
   examples_->setAccessibleName(tr("Examples of the task"));
@@ -97,6 +111,12 @@ TaskPanel::TaskPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(st
     // The box shows the task that is open, not the one asked for.
     shown_.reset();
     follow_snapshot();
+  });
+  connect(tokens_, &QComboBox::activated, this, [this](int index) {
+    const QString tokens = tokens_->itemData(index).toString();
+    if (tokens != QString::fromStdString(shown_->tokenizer)) emit tokens_wanted(tokens);
+    // As above.
+    tokens_->setCurrentIndex(tokens_->findData(QString::fromStdString(shown_->tokenizer)));
   });
   connect(another, &QPushButton::clicked, this, [this] { stage_.send(command::NewSample{}); });
   connect(&stage.engine(), &EngineLink::changed, this, &TaskPanel::follow_snapshot);
@@ -117,6 +137,7 @@ void TaskPanel::follow_snapshot() {
   if (shown_->length > 0)
     title += tr(" (%1 %2)").arg(grouped(shown_->length), QString::fromStdString(shown_->unit));
   title_->setText(title);
+  show_tokens();
   description_->setText(QString::fromStdString(shown_->description));
   remember_->setText(
       tr("<span style=\"color:%1\">A perfect solver remembers:</span> %2")
@@ -129,6 +150,18 @@ void TaskPanel::follow_snapshot() {
                      answers == 1 ? tr("1 answer counts") : tr("%1 answers count").arg(answers));
   }
   examples_->setHtml(html);
+}
+
+void TaskPanel::show_tokens() {
+  const QString tokenizer = QString::fromStdString(shown_->tokenizer);
+  tokens_caption_->setVisible(!tokenizer.isEmpty());
+  tokens_->setVisible(!tokenizer.isEmpty());
+  tokens_->clear();
+  tokens_->addItem(tr("Characters"), "characters");
+  tokens_->addItem(tr("Bytes"), "bytes");
+  if (tokens_->findData(tokenizer) < 0) tokens_->addItem(tokenizer, tokenizer);
+  tokens_->addItem(tr("From a tokenizer file…"), "file");
+  tokens_->setCurrentIndex(tokens_->findData(tokenizer));
 }
 
 }  // namespace xlab::app

@@ -20,13 +20,18 @@ class TaskPanel : public QWidget {
  signals:
   /// Another task was chosen: "recall", "parity", "copy" or "text".
   void task_wanted(const QString& task);
+  /// The open text is to be read by "characters", "bytes" or what a "file" says.
+  void tokens_wanted(const QString& tokens);
 
  private:
   void follow_snapshot();
+  void show_tokens();
 
   Stage& stage_;
   QComboBox* chooser_;
   QLabel* title_;
+  QLabel* tokens_caption_;
+  QComboBox* tokens_;
   QLabel* description_;
   QLabel* remember_;
   QTextBrowser* examples_;

@@ -17,8 +17,10 @@ struct OpenRun {  ///< a run from bytes (a preset) or, when `bytes` is null, fro
   std::string path;
   std::shared_ptr<const std::vector<std::byte>> bytes;
 };
-struct OpenText {  ///< a new run: a character model of this text file
+/// A new run: a model of this text file or, when `path` is empty, of the text that is open.
+struct OpenText {
   std::string path;
+  std::string tokenizer = "characters";  ///< "bytes", a tokenizer.json or a folder with one
 };
 struct OpenFolder {  ///< the model in this folder, or beside this config.json
   std::string path;

@@ -481,7 +481,7 @@ struct Engine::Worker {
                 export_run(*run, c.path);
                 note(fmt::format("Exported the model to {}", c.path));
               },
-              [&](const OpenText& c) { open(make_run(make_text_task(read_text(c.path))), ""); },
+              [&](const OpenText& c) { open(make_run(make_text_task(text_of(c))), ""); },
               [&](const NewRun& c) {
                 RunSpec spec;
                 if (!c.spec_json.empty()) spec = run_spec_from_json(c.spec_json);
@@ -587,6 +587,16 @@ struct Engine::Worker {
           },
           command);
     });
+  }
+
+  TextData text_of(const command::OpenText& c) const {
+    const TextData* shown = run ? run->task->text() : nullptr;
+    check(!c.path.empty() || shown, "There is no text to read again: open one first.");
+    auto tokenizer = tokenizer_named(c.tokenizer);
+    TextData text = c.path.empty() ? read_again(*shown, std::move(tokenizer))
+                                   : read_text(c.path, std::move(tokenizer));
+    text.tokenizer_name = c.tokenizer;
+    return text;
   }
 
   void restart(std::uint64_t seed) {

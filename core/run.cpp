@@ -337,6 +337,7 @@ std::shared_ptr<const DataCard> data_card(const Run& run) {
   if (const TextData* text = run.task->text()) {
     card->length = static_cast<std::int64_t>(text->ids.size());
     card->unit = text->tokenizer->kind() == "bpe" ? "tokens" : text->tokenizer->kind();
+    card->tokenizer = tokenizer_label(*text);
   }
   if (run.task->has_data())
     card->examples = example_rows(*run.task, run.trainer->spec(), kExamples,

@@ -64,8 +64,7 @@ void store_task(const Task& task, std::vector<StoredTensor>& tensors, json& desc
   description["tokenizer"] = tokenizer_description(*tokenizer);
   const TextData* text = task.text();
   if (text && text_tells_tokens(*text)) {
-    std::string bytes;
-    for (const std::int32_t id : text->ids) bytes += tokenizer->bytes(id);
+    std::string bytes = bytes_of(*text);
     // Reading characters drops one byte order mark; this one belongs to the text.
     if (tokenizer->kind() == "characters" && bytes.starts_with(kByteOrderMark))
       bytes.insert(0, kByteOrderMark);

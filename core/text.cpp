@@ -84,14 +84,41 @@ TextData parse_text(std::string_view text, const std::string& name,
 }  // namespace
 
 TextData read_text(const std::filesystem::path& path, std::shared_ptr<const Tokenizer> tokenizer) {
-  return parse_text(read_text_file(path, kMostTextBytes), path.filename().string(),
-                    std::move(tokenizer));
+  TextData data = parse_text(read_text_file(path, kMostTextBytes), path.filename().string(),
+                             std::move(tokenizer));
+  data.path = path.string();
+  return data;
 }
 
 TextData text_from_bytes(std::span<const std::byte> bytes, const std::string& name,
                          std::shared_ptr<const Tokenizer> tokenizer) {
   return parse_text({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, name,
                     std::move(tokenizer));
+}
+
+TextData read_again(const TextData& text, std::shared_ptr<const Tokenizer> tokenizer) {
+  if (!text.path.empty()) return read_text(text.path, std::move(tokenizer));
+  return parse_text(bytes_of(text), text.name, std::move(tokenizer));
+}
+
+std::string bytes_of(const TextData& text) {
+  std::string bytes;
+  for (const std::int32_t id : text.ids) bytes += text.tokenizer->bytes(id);
+  return bytes;
+}
+
+std::string tokenizer_label(const TextData& text) {
+  const std::string& name = text.tokenizer_name;
+  if (name.empty() || name == "characters" || name == "bytes")
+    return text.tokenizer->kind() == "bpe" ? text.tokenizer->title() : text.tokenizer->kind();
+  // Every model's tokenizer.json has the same name: its folder tells more.
+  std::filesystem::path file = std::filesystem::path(name).lexically_normal();
+  if (file.filename().empty() || file.filename() == "tokenizer.json") {
+    const std::filesystem::path folder = file.parent_path();
+    if (!folder.filename().empty()) file = folder;
+  }
+  return fmt::format("{}, {} tokens", printable(file.filename().string(), 60),
+                     text.tokenizer->vocab_size());
 }
 
 TextData text_from_tokens(std::vector<std::int32_t> tokens, const std::string& name,

@@ -26,6 +26,9 @@ struct TextData {
   /// The bytes of every token. Where characters are the tokens, a character being one Unicode code
   /// point, these are the characters that occur, by code point.
   std::vector<std::string> vocabulary;
+  std::string path;  ///< the file it was read from; empty: it came from elsewhere
+  /// What named the tokenizer, as for `tokenizer_named`; empty where nobody did.
+  std::string tokenizer_name;
 };
 
 /// Reads a text file. Without a tokenizer its characters become the vocabulary. It must be UTF-8,
@@ -40,7 +43,18 @@ TextData read_text(const std::filesystem::path& path,
 TextData text_from_bytes(std::span<const std::byte> bytes, const std::string& name,
                          std::shared_ptr<const Tokenizer> tokenizer = nullptr);
 
-/// The same for a text that has been encoded already. Throws `Error` for tokens outside the
+/// Reads a text again with another tokenizer (see `tokenizer_named`): its file, or what its tokens
+/// stand for when it came from elsewhere. Throws `Error` as `read_text` does.
+TextData read_again(const TextData& text, std::shared_ptr<const Tokenizer> tokenizer);
+
+/// The bytes that the tokens of a text stand for, joined.
+std::string bytes_of(const TextData& text);
+
+/// What reads a text, for people: "characters", "bytes", or the kind or the file of another
+/// tokenizer with the size of its vocabulary.
+std::string tokenizer_label(const TextData& text);
+
+/// A text that has been encoded already. Throws `Error` for tokens outside the
 /// vocabulary.
 TextData text_from_tokens(std::vector<std::int32_t> tokens, const std::string& name,
                           std::shared_ptr<const Tokenizer> tokenizer);

@@ -3,12 +3,16 @@
 #include <QDropEvent>
 #include <QElapsedTimer>
 #include <QFile>
+#include <QFileDialog>
 #include <QLabel>
+#include <QLineEdit>
 #include <QMenuBar>
+#include <QMessageBox>
 #include <QMimeData>
 #include <QPushButton>
 #include <QStackedWidget>
 #include <QTableView>
+#include <QTimer>
 #include <random>
 
 #include "app/clamp_history.hpp"
@@ -292,6 +296,85 @@ TEST_F(WindowTest, ADroppedTextBecomesARun) {
       << qPrintable(window_->banner().sentence());
   EXPECT_EQ(now().data->task, "text");
   EXPECT_TRUE(window_->stage().focus().hint.empty());
+}
+
+/// Answers the next dialog of a kind with `answer`, as soon as it is open.
+template <typename Dialog>
+void answer_next(const std::function<void(Dialog&)>& answer) {
+  auto* timer = new QTimer(qApp);
+  QObject::connect(timer, &QTimer::timeout, timer, [timer, answer] {
+    auto* dialog = qobject_cast<Dialog*>(QApplication::activeModalWidget());
+    if (!dialog) return;
+    timer->deleteLater();
+    timer->stop();
+    answer(*dialog);
+  });
+  timer->start(20);
+}
+
+TEST_F(WindowTest, ATextIsReadAgainByOtherTokens) {
+  QComboBox* tokens = nullptr;
+  for (QComboBox* box : window_->findChildren<QComboBox*>())
+    if (box->accessibleName() == "Tokens") tokens = box;
+  ASSERT_NE(tokens, nullptr);
+  EXPECT_TRUE(tokens->isHidden()) << "recall makes its own tokens";
+  EXPECT_FALSE(tokens->toolTip().isEmpty());
+
+  const QTemporaryDir folder;
+  const QString path = folder.filePath("words.txt");
+  QFile file(path);
+  ASSERT_TRUE(file.open(QIODevice::WriteOnly));
+  file.write("the quick brown fox jumps over the lazy dog. thé end");
+  file.close();
+  window_->open(path);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().data->task == "text"; }, 10000));
+  ASSERT_TRUE(tokens->isVisible());
+  EXPECT_EQ(tokens->currentText(), "Characters");
+
+  // One down is bytes.
+  auto run = now().run_id;
+  tokens->setFocus();
+  QTest::keyClick(tokens, Qt::Key_Down);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().run_id != run; }, 10000));
+  EXPECT_EQ(now().data->unit, "bytes");
+  EXPECT_EQ(tokens->currentText(), "Bytes");
+
+  // Another one asks for a file.
+  const auto choose_file = [&](const QString& name) {
+    answer_next<QFileDialog>([name](QFileDialog& dialog) {
+      dialog.findChild<QLineEdit*>("fileNameEdit")->setText(name);
+      QTest::keyClick(dialog.findChild<QLineEdit*>("fileNameEdit"), Qt::Key_Return);
+    });
+    tokens->setFocus();
+    QTest::keyClick(tokens, Qt::Key_End);
+  };
+  run = now().run_id;
+  choose_file(XLAB_TOKENIZERS "/neox.json");
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().run_id != run; }, 10000))
+      << qPrintable(window_->banner().sentence());
+  EXPECT_EQ(tokens->currentText(),
+            QString("neox.json, %1 tokens").arg(now().model->vocabulary.size()));
+
+  // What is no tokenizer is refused, and the box shows what is open.
+  run = now().run_id;
+  choose_file(path);
+  EXPECT_TRUE(QTest::qWaitFor([&] { return !window_->banner().sentence().isEmpty(); }, 5000));
+  EXPECT_TRUE(window_->banner().sentence().contains("words.txt"));
+  EXPECT_EQ(now().run_id, run);
+  EXPECT_TRUE(tokens->currentText().startsWith("neox.json"));
+
+  // Unsaved training is not thrown away unasked.
+  window_->stage().send(command::TrainOneStep{});
+  ASSERT_EQ(now().train.step, 1);
+  answer_next<QMessageBox>([](QMessageBox& box) { box.button(QMessageBox::Cancel)->click(); });
+  QTest::keyClick(tokens, Qt::Key_Home);
+  EXPECT_EQ(now().run_id, run);
+  EXPECT_TRUE(tokens->currentText().startsWith("neox.json"));
+  answer_next<QMessageBox>([](QMessageBox& box) { box.button(QMessageBox::Discard)->click(); });
+  QTest::keyClick(tokens, Qt::Key_Home);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().run_id != run; }, 10000));
+  EXPECT_EQ(tokens->currentText(), "Characters");
+  EXPECT_EQ(now().data->length, 52);
 }
 
 TEST_F(WindowTest, AModelFolderIsOpenedAndWritten) {

@@ -23,8 +23,10 @@ namespace {
 
 using namespace command;
 using testing::HasSubstr;
+using testing::StartsWith;
 using SnapshotPtr = std::shared_ptr<const Snapshot>;
 
+const std::filesystem::path kTokenizers = XLAB_TOKENIZER_GOLDEN_DEFAULT;
 constexpr auto kPatience = std::chrono::seconds(120);  // for what happens in a moment or never
 
 /// A small run's specification: a training step takes less than a millisecond.
@@ -189,6 +191,75 @@ TEST_F(Engines, OpenATextAFileAndBytes) {
   EXPECT_EQ(preset->session.tokens, saved->session.tokens);
   const auto nameless = after(Save{});
   EXPECT_THAT(nameless->failure.what, HasSubstr("no file yet"));
+}
+
+TEST_F(Engines, ATextIsOpenedAndReadAgainByAnyTokenizer) {
+  put_file(folder_ / "text.txt", "to be or not to be, that is the quéstion");
+  const std::string neox = kTokenizers / "neox.json";
+  const auto bytes = after(OpenText{folder_ / "text.txt", "bytes"});
+  EXPECT_EQ(bytes->failure.what, "");
+  EXPECT_EQ(bytes->data->tokenizer, "bytes");
+  EXPECT_EQ(bytes->data->length, 41);
+  EXPECT_EQ(bytes->model->vocabulary.size(), 256u);
+
+  const auto tokens = after(TrainOneStep{}, OpenText{"", neox});
+  EXPECT_EQ(tokens->failure.what, "");
+  EXPECT_EQ(tokens->run_id, bytes->run_id + 1);
+  EXPECT_EQ(tokens->data->title, "text.txt");
+  EXPECT_EQ(tokens->data->tokenizer,
+            fmt::format("neox.json, {} tokens", tokens->model->vocabulary.size()));
+  EXPECT_EQ(tokens->data->unit, "tokens");
+  EXPECT_LT(tokens->data->length, 40);
+  EXPECT_EQ(tokens->train.step, 0);
+  EXPECT_EQ(after(RestartRun{})->data->tokenizer, tokens->data->tokenizer);
+  expect_exact(engine_.snapshot());
+
+  // A run's file holds the text, but not where it and its tokenizer came from.
+  const auto opened = after(Save{folder_ / "run.xlab"}, OpenRun{folder_ / "run.xlab", nullptr});
+  EXPECT_THAT(opened->data->tokenizer, HasSubstr("byte-level BPE"));
+  const auto characters = after(OpenText{"", "characters"});
+  EXPECT_EQ(characters->failure.what, "");
+  EXPECT_EQ(characters->data->tokenizer, "characters");
+  EXPECT_EQ(characters->data->title, "text.txt");
+  EXPECT_EQ(characters->data->length, 40);
+  EXPECT_EQ(characters->run_path, "") << "the file keeps the run it has";
+}
+
+TEST_F(Engines, ATokenizersFolderNamesIt) {
+  put_file(folder_ / "text.txt", "to be or not to be");
+  std::filesystem::create_directory(folder_ / "fox");
+  write_tokenizer_files(*tokenizer_named(kTokenizers / "gpt2.json"), folder_ / "fox");
+  for (const char* name : {"fox", "fox/", "fox/tokenizer.json"}) {
+    const auto snapshot = after(OpenText{folder_ / "text.txt", folder_ / name});
+    EXPECT_EQ(snapshot->failure.what, "");
+    EXPECT_THAT(snapshot->data->tokenizer, StartsWith("fox, "));
+  }
+}
+
+TEST_F(Engines, ABadTokenizerIsRefusedAndTheRunStays) {
+  EXPECT_THAT(after(OpenText{"", "bytes"})->failure.what, HasSubstr("no text"));
+  const auto small = after(NewRun{"recall", small_spec()}, OpenText{"", "bytes"});
+  EXPECT_EQ(small->failure.id, 2u) << "recall has no text either";
+  put_file(folder_ / "text.txt", "to be or not to be");
+  put_file(folder_ / "binary.bin", std::string("a\0b\xff", 4));
+  put_file(folder_ / "tokenizer.json", "{}");
+  after(OpenText{folder_ / "binary.bin", "bytes"});
+  EXPECT_THAT(after(OpenText{"", "characters"})->failure.what, HasSubstr("binary.bin"));
+  const auto before = after(OpenText{folder_ / "text.txt"}, TrainOneStep{});
+  for (const std::string& name :
+       {std::string(), std::string("letters"), std::string(folder_ / "tokenizer.json"),
+        std::string(folder_ / "text.txt"), std::string(kTokenizers / "..")}) {
+    const auto snapshot = after(OpenText{"", name});
+    EXPECT_THAT(snapshot->failure.what, HasSubstr("okenizer")) << name;
+    EXPECT_GT(snapshot->failure.id, before->failure.id);
+    EXPECT_EQ(snapshot->run_id, before->run_id);
+    EXPECT_EQ(snapshot->data, before->data);
+    EXPECT_EQ(snapshot->train.step, 1);
+  }
+  std::filesystem::remove(folder_ / "text.txt");
+  EXPECT_THAT(after(OpenText{"", "bytes"})->failure.what, HasSubstr("text.txt"));
+  EXPECT_EQ(engine_.snapshot()->run_id, before->run_id);
+  expect_exact(engine_.snapshot());
 }
 
 TEST_F(Engines, AFailedOpeningLeavesTheRunUntouched) {
