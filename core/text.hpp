@@ -54,8 +54,7 @@ std::string bytes_of(const TextData& text);
 /// tokenizer with the size of its vocabulary.
 std::string tokenizer_label(const TextData& text);
 
-/// A text that has been encoded already. Throws `Error` for tokens outside the
-/// vocabulary.
+/// A text that has been encoded already. Throws `Error` for tokens outside the vocabulary.
 TextData text_from_tokens(std::vector<std::int32_t> tokens, const std::string& name,
                           std::shared_ptr<const Tokenizer> tokenizer);
 
