@@ -331,6 +331,13 @@ bool MainWindow::eventFilter(QObject* object, QEvent* event) {
       return true;
     }
   }
+  // A wheel that scrolls a panel does not change the choices that pass under it.
+  if (event->type() == QEvent::Wheel &&
+      (qobject_cast<QComboBox*>(object) || qobject_cast<QAbstractSpinBox*>(object)) &&
+      !static_cast<QWidget*>(object)->hasFocus()) {
+    event->ignore();
+    return true;
+  }
   if (event->type() == QEvent::KeyPress && qobject_cast<Canvas*>(object)) {
     const auto* key = static_cast<QKeyEvent*>(event);
     if (key->key() == Qt::Key_Tab && key->modifiers() == Qt::NoModifier) {

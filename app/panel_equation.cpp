@@ -55,7 +55,7 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
   add_row(tr("Stabilizer"), tr("Everything is stored divided by exp(m), or as it is"), false,
           {{tr("on"), [](CellVariant& v) { v.stabilizer = true; }},
            {tr("off, raw exponentials"), [](CellVariant& v) { v.stabilizer = false; }}});
-  add_row(tr("Divisor at least"), tr("The floor of the normalizer"), true,
+  add_row(tr("Floor of N"), tr("The floor of the normalizer"), true,
           {{"exp(−m)", [](CellVariant& v) { v.denominator_floor = "stabilizer"; }},
            {"1", [](CellVariant& v) { v.denominator_floor = "one"; }}});
   add_row(tr("1/√K goes to"), tr("What is scaled before it meets the memory"), true,

@@ -1,6 +1,8 @@
 // Which values of a cell are shown over time, in which rows and lanes.
 #include "ui/gate_rows.hpp"
 
+#include <array>
+
 namespace xlab::ui {
 namespace {
 
@@ -114,14 +116,54 @@ std::vector<GateRow> slstm_rows() {
   };
 }
 
+void replace(std::string& text, const std::string& from, const std::string& to) {
+  if (const std::size_t at = text.find(from); at != std::string::npos)
+    text.replace(at, from.size(), to);
+}
+
+/// The rows in the words of other equations.
+std::vector<GateRow> in_words_of(std::vector<GateRow> rows, bool exponential, bool plain,
+                                 bool floor_is_one) {
+  const auto adapt = [&](std::string& text) {
+    if (exponential) {
+      replace(text, "log σ(f)", "f");
+      replace(text, "σ(f)", "exp(f)");
+    }
+    if (plain) {
+      replace(text, "exp(i − m)", "exp(i)");
+      replace(text, " + m₋₁ − m", "");
+    }
+    if (floor_is_one || plain) replace(text, "exp(−m)", "1");
+  };
+  for (GateRow& row : rows) {
+    if (plain && row.gate == 'm') row.titles = {"stabilizer m: off, always 0", "stabilizer: off"};
+    for (std::string& title : row.titles) adapt(title);
+    for (Lane& lane : row.lanes)
+      for (LaneCurve& curve : lane.curves) adapt(curve.label);
+  }
+  return rows;
+}
+
 }  // namespace
 
 const std::vector<GateRow>& gate_rows(const BlockCard& block) {
-  static const std::vector<GateRow> mlstm = mlstm_rows(), large = large_rows(),
-                                    slstm = slstm_rows(), none;
-  if (block.kind == "slstm") return slstm;
+  // All of them made once: a row is asked for in every frame.
+  using Variants = std::array<std::vector<GateRow>, 8>;
+  const auto variants = [](const std::vector<GateRow>& rows) {
+    Variants all;
+    for (unsigned v = 0; v < all.size(); ++v)
+      all[v] = in_words_of(rows, (v & 1) != 0, (v & 2) != 0, (v & 4) != 0);
+    return all;
+  };
+  static const Variants mlstm = variants(mlstm_rows()), large = variants(large_rows()),
+                        slstm = variants(slstm_rows());
+  static const std::vector<GateRow> none;
+  const std::size_t variant = (block.variant.forget_gate == "exponential" ? 1U : 0U) +
+                              (block.variant.stabilizer ? 0U : 2U) +
+                              (block.variant.denominator_floor == "one" ? 4U : 0U);
+  if (block.kind == "slstm") return slstm[variant];
   if (block.kind != "mlstm") return none;
-  return block.prefix.ends_with("mlstm_large") ? large : mlstm;
+  return (block.prefix.ends_with("mlstm_large") ? large : mlstm)[variant];
 }
 
 }  // namespace xlab::ui
