@@ -97,7 +97,7 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
   formula_->setWordWrap(true);
   formula_->setAccessibleName(tr("The equations as they are now"));
   column->addWidget(formula_);
-  usual_ = new QPushButton(tr("Back to the reference"));
+  usual_ = new QPushButton(tr("Back to the usual"));
   usual_->setToolTip(tr("The equations of the official program; the weights stay"));
   connect(usual_, &QPushButton::clicked, this, [this] {
     wanted_.reset();
@@ -157,7 +157,7 @@ void EquationGroup::show_row(Row& row, const BlockCard& block) {
   bool reference = false;
   for (std::size_t option = 0; option < row.options.size(); ++option) {
     const bool usual = is_done(row.options[option].apply, block.usual);
-    row.box->addItem(row.options[option].label + (usual ? tr("  · reference") : QString()));
+    row.box->addItem(row.options[option].label + (usual ? tr("  · usual") : QString()));
     if (is_done(row.options[option].apply, block.variant)) {
       chosen = static_cast<int>(option);
       reference = usual;

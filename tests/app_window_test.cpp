@@ -179,9 +179,9 @@ TEST_F(WindowTest, OtherEquationsTakeEffectAtOnce) {
   EXPECT_FALSE(now().model->blocks[0].variant.stabilizer);
   EXPECT_EQ(now().model->blocks[0].variant.number_format, "fp16");
   EXPECT_TRUE(box("Forget gate")->currentText().startsWith("exp(f)"));
-  EXPECT_TRUE(box("Forget gate")->itemText(0).contains("reference"));
+  EXPECT_TRUE(box("Forget gate")->itemText(0).contains("usual"));
   for (QPushButton* button : window_->findChildren<QPushButton*>())
-    if (button->text() == "Back to the reference") button->click();
+    if (button->text() == "Back to the usual") button->click();
   EXPECT_TRUE(now().model->blocks[0].variant == CellVariant{});
   EXPECT_EQ(now().next->logits, usual);
 }
