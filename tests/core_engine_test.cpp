@@ -769,13 +769,15 @@ TEST_F(Engines, ClosingWhileTrainingSavesInTime) {
 }
 
 TEST_F(Engines, ClosingDoesNotWaitForALongStep) {
-  // One step takes seconds: eight thousand tokens one after the other, in a wide model.
+  // One step takes ten seconds and more, so that none can end before the closing is asked for,
+  // however busy the machine is: sixteen thousand tokens one after the other, in a wide model.
   open_small("parity", [](RunSpec& spec) {
-    spec.model->embedding_dim = 128;
+    spec.model->embedding_dim = 256;
     spec.model->num_blocks = 6;
     spec.model->slstm_at = {0, 1, 2, 3, 4, 5};
-    spec.train->batch_size = 1;
-    spec.train->sequence_length = 1 << 13;
+    spec.model->slstm->num_heads = 1;
+    spec.train->batch_size = 2;
+    spec.train->sequence_length = 1 << 14;
   });
   after(SetPrompt{"1 0 1"}, Train{});
   const auto start = std::chrono::steady_clock::now();
