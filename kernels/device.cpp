@@ -9,12 +9,13 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <new>
 
 #include "kernels/check.hpp"
 #include "kernels/config.hpp"
-#include "kernels/device_cuda.hpp"
+#include "kernels/cuda.hpp"
 #include "kernels/threads.hpp"
 
 namespace xlab {
@@ -50,9 +51,20 @@ std::size_t class_of(std::size_t capacity) {
   return power * kStepsPerPower + within;
 }
 
-/// Freed blocks by size class. Any thread may call any member at any time.
+/// Gives a block of a device back to the system.
+void release_block(void* block, Device device) {
+  if (device.kind == Device::Kind::cpu) {
+    ::operator delete(block, kAlignment);
+    return;
+  }
+  if constexpr (kHasCuda) cuda::release(block);
+}
+
+/// Freed blocks of one device by size class. Any thread may call any member at any time.
 class Cache {
  public:
+  explicit Cache(Device device) : device_(device) {}
+
   /// A block of `capacity` bytes, or null when none is at hand.
   void* take(std::size_t capacity) {
     const std::lock_guard lock(mutex_);
@@ -66,12 +78,12 @@ class Cache {
 
   void put(void* block, std::size_t capacity) {
     if (capacity > kCacheLimit) {
-      ::operator delete(block, kAlignment);
+      release_block(block, device_);
       return;
     }
     const std::lock_guard lock(mutex_);
     // Past the bound everything goes back: what lies here then are sizes of work long finished.
-    if (held_ + capacity > kCacheLimit) release_locked();
+    if (held_ + capacity > limit()) release_locked();
     free_[class_of(capacity)].push_back(block);
     held_ += capacity;
   }
@@ -82,23 +94,33 @@ class Cache {
   }
 
  private:
+  // A card has nothing else to do with its memory, and giving it back waits for the device.
+  std::size_t limit() const {
+    return device_.kind == Device::Kind::cpu ? kCacheLimit : 8 * kCacheLimit;
+  }
+
   void release_locked() {
     for (auto& blocks : free_) {
-      for (void* block : blocks) ::operator delete(block, kAlignment);
+      for (void* block : blocks) release_block(block, device_);
       blocks.clear();
     }
     held_ = 0;
   }
 
+  const Device device_;
   std::mutex mutex_;
   std::array<std::vector<void*>, kClasses> free_;
   std::size_t held_ = 0;
 };
 
-Cache& cache() {
+Cache& cache(Device device) {
   // Never destroyed: tensors in static objects give their memory back after main has ended.
-  static Cache& instance = *new Cache;
-  return instance;
+  static Cache& host = *new Cache(Device::cpu());
+  if (device.kind == Device::Kind::cpu) return host;
+  static std::mutex& mutex = *new std::mutex;
+  static auto& cards = *new std::map<int, Cache>;
+  const std::lock_guard lock(mutex);
+  return cards.try_emplace(device.index, device).first->second;
 }
 
 // Blocks from here on get large pages where the system has them: they are read in long runs, and
@@ -119,18 +141,63 @@ void* with_large_pages(void* block, std::size_t capacity) {
   return block;
 }
 
-void* allocate_block(std::size_t capacity) {
+double mebibytes(std::size_t bytes) {
+  return static_cast<double>(bytes) / (1 << 20);
+}
+
+void* allocate_on_host(std::size_t capacity) {
   try {
     return with_large_pages(::operator new(capacity, kAlignment), capacity);
   } catch (const std::bad_alloc&) {
-    release_cached_memory();
+    cache(Device::cpu()).release();
   }
   void* block = ::operator new(capacity, kAlignment, std::nothrow);
   check(block != nullptr,
         "The computer has no {:.0f} MiB of free memory left: use a smaller model, batch or "
         "sequence.",
-        static_cast<double>(capacity) / (1 << 20));
+        mebibytes(capacity));
   return block;
+}
+
+void* allocate_on_card(std::size_t capacity, Device device) {
+  if constexpr (kHasCuda) {
+    void* block = cuda::allocate(capacity);
+    if (block == nullptr) {
+      cache(device).release();
+      block = cuda::allocate(capacity);
+    }
+    if (block != nullptr) return block;
+    const cuda::MemoryLeft left = cuda::memory_left();
+    throw Error(
+        fmt::format("The device {} has no {:.1f} MiB left: {:.1f} of its {:.0f} MiB are "
+                    "free. Use a smaller model, batch or sequence, or the CPU.",
+                    name_of(device), mebibytes(capacity), mebibytes(left.free_bytes),
+                    mebibytes(left.total_bytes)));
+  }
+  throw Error("This program was built without CUDA: choose the CPU.");
+}
+
+/// A block from the cache of the device, or a fresh one.
+void* obtain(std::size_t capacity, Device device) {
+  if constexpr (kHasCuda) {
+    if (device.kind == Device::Kind::cuda) cuda::use(device.index);
+  }
+  void* block = kRecycle ? cache(device).take(capacity) : nullptr;
+  if (block != nullptr) return block;
+  return device.kind == Device::Kind::cpu ? allocate_on_host(capacity)
+                                          : allocate_on_card(capacity, device);
+}
+
+void give_back(void* block, std::size_t capacity, Device device) {
+  if (kRecycle) {
+    cache(device).put(block, capacity);
+  } else {
+    release_block(block, device);
+  }
+}
+
+std::size_t capacity_for(std::size_t bytes) {
+  return kRecycle ? rounded_capacity(bytes) : std::max<std::size_t>(bytes, 1);
 }
 
 }  // namespace
@@ -144,33 +211,79 @@ std::vector<DeviceInfo> devices() {
                    pages * page_bytes});
   if constexpr (kHasCuda) {
     int index = 0;
-    for (const CudaDeviceInfo& card : cuda_devices()) {
+    for (const cuda::DeviceDescription& card : cuda::devices()) {
       found.push_back({Device::cuda(index++), card.name, card.memory_bytes});
     }
   }
   return found;
 }
 
+std::string why_no_cuda() {
+  if constexpr (kHasCuda) return cuda::why_no_devices();
+  return "This program was built without CUDA.";
+}
+
+Device device_named(const std::string& name) {
+  const std::vector<DeviceInfo> known = devices();
+  if (name == "auto")
+    return known.back().device.kind == Device::Kind::cuda ? known[1].device : Device::cpu();
+  const std::string wanted = name == "cuda" ? "cuda:0" : name;
+  std::string names;
+  for (const DeviceInfo& info : known) {
+    if (name_of(info.device) == wanted) return info.device;
+    names += (names.empty() ? "" : ", ") + name_of(info.device);
+  }
+  const std::string reason =
+      known.size() == 1 && wanted.starts_with("cuda") ? " " + why_no_cuda() : "";
+  throw Error(
+      fmt::format("There is no device '{}' here.{} Choose one of: auto, {}.", name, reason, names));
+}
+
+std::string name_of(Device device) {
+  return device.kind == Device::Kind::cpu ? "cpu" : fmt::format("cuda:{}", device.index);
+}
+
+void synchronise(Device device) {
+  if (device.kind == Device::Kind::cpu) return;
+  if constexpr (kHasCuda) {
+    cuda::use(device.index);
+    cuda::synchronise();
+  }
+}
+
 std::shared_ptr<Buffer> Buffer::allocate(std::size_t bytes, Device device) {
-  check(device.kind == Device::Kind::cpu,
-        "This build keeps no tensors on CUDA devices: choose the CPU.");
-  const std::size_t capacity = kRecycle ? rounded_capacity(bytes) : std::max<std::size_t>(bytes, 1);
-  void* data = kRecycle ? cache().take(capacity) : nullptr;
-  if (data == nullptr) data = allocate_block(capacity);
-  if (!kRecycle) std::memset(data, 0xff, capacity);
+  const std::size_t capacity = capacity_for(bytes);
+  void* data = obtain(capacity, device);
+  if (!kRecycle && device.kind == Device::Kind::cpu) std::memset(data, 0xff, capacity);
   return std::shared_ptr<Buffer>(new Buffer(data, bytes, capacity, device));
 }
 
 Buffer::~Buffer() {
-  if (kRecycle) {
-    cache().put(data_, capacity_);
-  } else {
-    ::operator delete(data_, kAlignment);
-  }
+  give_back(data_, capacity_, device_);
 }
 
 void release_cached_memory() {
-  cache().release();
+  for (const DeviceInfo& info : devices()) cache(info.device).release();
 }
 
+namespace cuda {
+
+void fail(const char* what, const char* reason, bool lost) {
+  if (lost) {
+    throw DeviceLost(fmt::format("The graphics card stopped answering ({}: {}).", what, reason));
+  }
+  throw Error(fmt::format("The graphics card refused [{}]: {}.", what, reason));
+}
+
+#if XLAB_HAS_CUDA
+Scratch::Scratch(std::size_t bytes) : capacity_(capacity_for(bytes)), device_(current_device()) {
+  data_ = obtain(capacity_, Device::cuda(device_));
+}
+
+Scratch::~Scratch() {
+  give_back(data_, capacity_, Device::cuda(device_));
+}
+#endif
+
+}  // namespace cuda
 }  // namespace xlab

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "kernels/check.hpp"
+
 namespace xlab {
 
 /// Where a tensor lives.
@@ -28,9 +30,28 @@ struct DeviceInfo {
 
 /// The devices this process can use; the CPU is always first.
 std::vector<DeviceInfo> devices();
+/// Why there is no CUDA device among them, as a sentence; empty when there is one.
+std::string why_no_cuda();
 
-/// A block of memory on one device, returned to the device's cache when it is destroyed, so that a
-/// training step, which asks for the same sizes every time, causes no fresh page faults.
+/// The device that "cpu", "cuda" (the first card), "cuda:1" or "auto" (the first card, or the CPU)
+/// stands for. Throws when this process cannot use it, with the reason.
+Device device_named(const std::string& name);
+/// "cpu", "cuda:0": what `device_named` takes.
+std::string name_of(Device device);
+
+/// A device answers no longer: whatever it held is gone, and this process cannot use it again.
+class DeviceLost : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Waits until the device has done everything asked of it. Nothing to wait for on the CPU.
+void synchronise(Device device);
+
+/// A block of memory on one device. `allocate` throws when there is not that much left, and says
+/// how much was asked for and is free. It is returned to the device's cache when it is destroyed,
+/// so that a training step, which asks for the same sizes every time, causes no fresh page faults
+/// and no calls that wait for the device.
 class Buffer {
  public:
   static std::shared_ptr<Buffer> allocate(std::size_t bytes, Device device);

@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "kernels/arrays.hpp"
+#include "kernels/elementwise_cuda.hpp"
 #include "kernels/rows.hpp"
 
 namespace xlab::kernels {
@@ -25,12 +26,7 @@ void require_like(const char* op, const char* what, const Tensor& t, const Tenso
 
 void require_main(const char* op, const char* what, const Tensor& t) {
   check(t.defined(), "[{}] needs {}, but it is missing.", op, what);
-  require_cpu(op, t);
 }
-
-// Constants of SELU (Klambauer et al. 2017).
-constexpr double kSeluScale = 1.0507009873554804934193349852946;
-constexpr double kSeluAlpha = 1.6732632423543772848170429916717;
 
 // Both keep a NaN, which max(x, 0) on registers may drop. Neither is vectorised together with an
 // exponential, so that one is evaluated on its own first.
@@ -139,6 +135,10 @@ void add(const Tensor& a, const Tensor& b, const Tensor& out) {
   require_like("add", "out", out, a);
   visit_float(a, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda("add", a, b, out))
+        return cuda::add<T>(a.elements(), a.data<T>(), b.data<T>(), out.data<T>());
+    }
     for_ranges(a.elements(), kPlainGrain, [&](std::int64_t begin, std::int64_t end) {
       piece<T>(out, begin, end) = const_piece<T>(a, begin, end) + const_piece<T>(b, begin, end);
     });
@@ -150,6 +150,10 @@ void accumulate(const Tensor& acc, const Tensor& x, double scale) {
   require_like("accumulate", "acc", acc, x);
   visit_float(x, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda("accumulate", x, acc))
+        return cuda::accumulate<T>(x.elements(), acc.data<T>(), x.data<T>(), scale);
+    }
     const T factor = static_cast<T>(scale);
     for_ranges(x.elements(), kPlainGrain, [&](std::int64_t begin, std::int64_t end) {
       piece<T>(acc, begin, end) += factor * const_piece<T>(x, begin, end);
@@ -163,6 +167,10 @@ void multiply(const Tensor& a, const Tensor& b, const Tensor& out) {
   require_like("multiply", "out", out, a);
   visit_float(a, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda("multiply", a, b, out))
+        return cuda::multiply<T>(a.elements(), a.data<T>(), b.data<T>(), out.data<T>());
+    }
     for_ranges(a.elements(), kPlainGrain, [&](std::int64_t begin, std::int64_t end) {
       piece<T>(out, begin, end) = const_piece<T>(a, begin, end) * const_piece<T>(b, begin, end);
     });
@@ -179,6 +187,11 @@ void multiply_backward(const Tensor& a, const Tensor& b, const Tensor& dout, con
   require_if_present(op, "db", db, a.shape(), a.dtype());
   visit_float(a, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, a, b, dout, da, db))
+        return cuda::multiply_backward<T>(a.elements(), a.data<T>(), b.data<T>(), dout.data<T>(),
+                                          data_or_null<T>(da), data_or_null<T>(db));
+    }
     for_ranges(a.elements(), kPlainGrain, [&](std::int64_t begin, std::int64_t end) {
       const auto g = const_piece<T>(dout, begin, end);
       if (da) piece<T>(da, begin, end) += g * const_piece<T>(b, begin, end);
@@ -192,6 +205,10 @@ void scale(const Tensor& x, double scale, const Tensor& out) {
   require_like("scale", "out", out, x);
   visit_float(x, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda("scale", x, out))
+        return cuda::scale<T>(x.elements(), x.data<T>(), scale, out.data<T>());
+    }
     const T factor = static_cast<T>(scale);
     for_ranges(x.elements(), kPlainGrain, [&](std::int64_t begin, std::int64_t end) {
       piece<T>(out, begin, end) = factor * const_piece<T>(x, begin, end);
@@ -203,11 +220,14 @@ void scale_columns(const Tensor& x, const Tensor& w, const Tensor& out) {
   constexpr const char* op = "scale_columns";
   const std::int64_t rows = rows_of(op, "x", x);
   const std::int64_t width = x.extent(-1);
-  require_cpu(op, x);
   require(op, "w", w, {width}, x.dtype());
   require_like(op, "out", out, x);
   visit_float(x, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, x, w, out))
+        return cuda::scale_columns<T>(rows, width, x.data<T>(), w.data<T>(), out.data<T>());
+    }
     const auto factor = const_piece<T>(w, 0, width);
     for_ranges(rows, rows_per_chunk(kPlainGrain, width), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t at = begin * width; at < end * width; at += width) {
@@ -222,13 +242,18 @@ void scale_columns_backward(const Tensor& x, const Tensor& w, const Tensor& dout
   constexpr const char* op = "scale_columns_backward";
   const std::int64_t rows = rows_of(op, "x", x);
   const std::int64_t width = x.extent(-1);
-  require_cpu(op, x);
   require(op, "w", w, {width}, x.dtype());
   require_like(op, "dout", dout, x);
   require_if_present(op, "dx", dx, x.shape(), x.dtype());
   require_if_present(op, "dw", dw, {width}, x.dtype());
   visit_float(x, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, x, w, dout, dx, dw))
+        return cuda::scale_columns_backward<T>(rows, width, x.data<T>(), w.data<T>(),
+                                               dout.data<T>(), data_or_null<T>(dx),
+                                               data_or_null<T>(dw));
+    }
     const auto factor = const_piece<T>(w, 0, width);
     sum_over_rows(rows, rows_per_chunk(kPlainGrain, width), dw ? width : 0, data_or_null<T>(dw),
                   [&](std::int64_t begin, std::int64_t end, T* sums) {
@@ -245,11 +270,14 @@ void add_columns(const Tensor& x, const Tensor& b, const Tensor& out) {
   constexpr const char* op = "add_columns";
   const std::int64_t rows = rows_of(op, "x", x);
   const std::int64_t width = x.extent(-1);
-  require_cpu(op, x);
   require(op, "b", b, {width}, x.dtype());
   require_like(op, "out", out, x);
   visit_float(x, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, x, b, out))
+        return cuda::add_columns<T>(rows, width, x.data<T>(), b.data<T>(), out.data<T>());
+    }
     const auto shift = const_piece<T>(b, 0, width);
     for_ranges(rows, rows_per_chunk(kPlainGrain, width), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t at = begin * width; at < end * width; at += width) {
@@ -262,13 +290,16 @@ void add_columns(const Tensor& x, const Tensor& b, const Tensor& out) {
 void add_columns_backward(const Tensor& dout, const Tensor& dx, const Tensor& db) {
   constexpr const char* op = "add_columns_backward";
   const std::int64_t rows = rows_of(op, "dout", dout);
-  require_cpu(op, dout);
   require_if_present(op, "dx", dx, dout.shape(), dout.dtype());
   require_if_present(op, "db", db, {dout.extent(-1)}, dout.dtype());
   if (dx) accumulate(dx, dout);
   if (!db) return;
   visit_float(dout, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, dout, dx, db))
+        return cuda::add_row_sums<T>(rows, dout.extent(-1), dout.data<T>(), db.data<T>());
+    }
     add_row_sums(dout.data<T>(), rows, dout.extent(-1), db.data<T>());
   });
 }
@@ -303,6 +334,10 @@ void activation_forward(Activation f, const Tensor& x, const Tensor& y, double c
   require_cap("activation_forward", f, cap);
   visit_float(x, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda("activation_forward", x, y))
+        return cuda::activation_forward<T>(f, x.elements(), x.data<T>(), y.data<T>(), cap);
+    }
     for_ranges(x.elements(), kExpGrain, [&](std::int64_t begin, std::int64_t end) {
       Block<T> value, slope;
       for_blocks(begin, end, [&](std::int64_t at, std::int64_t length) {
@@ -322,6 +357,11 @@ void activation_backward(Activation f, const Tensor& x, const Tensor& dy, const 
   require_cap(op, f, cap);
   visit_float(x, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, x, dy, dx))
+        return cuda::activation_backward<T>(f, x.elements(), x.data<T>(), dy.data<T>(),
+                                            dx.data<T>(), cap);
+    }
     for_ranges(x.elements(), kExpGrain, [&](std::int64_t begin, std::int64_t end) {
       Block<T> value, slope;
       for_blocks(begin, end, [&](std::int64_t at, std::int64_t length) {
@@ -340,6 +380,11 @@ void gated_forward(Activation f, const Tensor& gate, const Tensor& value, const 
   check(f != Activation::soft_cap, "[{}] A gate cannot be a soft cap: choose an activation.", op);
   visit_float(gate, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, gate, value, y))
+        return cuda::gated_forward<T>(f, gate.elements(), gate.data<T>(), value.data<T>(),
+                                      y.data<T>());
+    }
     for_ranges(gate.elements(), kExpGrain, [&](std::int64_t begin, std::int64_t end) {
       Block<T> open, slope;
       for_blocks(begin, end, [&](std::int64_t at, std::int64_t length) {
@@ -361,6 +406,11 @@ void gated_backward(Activation f, const Tensor& gate, const Tensor& value, const
   check(f != Activation::soft_cap, "[{}] A gate cannot be a soft cap: choose an activation.", op);
   visit_float(gate, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, gate, value, dy, dgate, dvalue))
+        return cuda::gated_backward<T>(f, gate.elements(), gate.data<T>(), value.data<T>(),
+                                       dy.data<T>(), dgate.data<T>(), dvalue.data<T>());
+    }
     for_ranges(gate.elements(), kExpGrain, [&](std::int64_t begin, std::int64_t end) {
       Block<T> open, slope;
       for_blocks(begin, end, [&](std::int64_t at, std::int64_t length) {
@@ -383,6 +433,10 @@ void overwrite(const Tensor& x, std::int64_t t0, std::int64_t t1, std::int64_t d
         d1, x.shape());
   visit_float(x, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda("overwrite", x))
+        return cuda::overwrite<T>(x.data<T>(), batch, time, dim, t0, t1, d0, d1, value);
+    }
     for (std::int64_t b = 0; b < batch; ++b) {
       for (std::int64_t t = t0; t < t1; ++t) {
         T* row = x.data<T>() + (b * time + t) * dim;

@@ -1,6 +1,7 @@
 // Element-wise operations. Every backward *adds* into its gradient outputs.
 #pragma once
 
+#include "kernels/activation.hpp"
 #include "kernels/tensor.hpp"
 
 namespace xlab::kernels {
@@ -26,18 +27,6 @@ void add_columns(const Tensor& x, const Tensor& b, const Tensor& out);
 /// dx += dout ; db[j] += sum_n dout[n, j]. Either may be absent.
 void add_columns_backward(const Tensor& dout, const Tensor& dx, const Tensor& db);
 
-/// Scalar functions with their derivatives. `soft_cap` is c * tanh(x / c).
-enum class Activation {
-  sigmoid,
-  silu,
-  gelu,
-  tanh,
-  log_sigmoid,
-  relu,
-  relu_squared,
-  selu,
-  soft_cap
-};
 const char* name_of(Activation activation);
 
 /// y = f(x); `cap` is c of soft_cap and unused otherwise. GELU is the exact erf form. y may be x.

@@ -1,6 +1,8 @@
 // The only switches on scalar type and device.
 #pragma once
 
+#include "kernels/config.hpp"
+#include "kernels/cuda.hpp"
 #include "kernels/tensor.hpp"
 
 namespace xlab {
@@ -19,11 +21,31 @@ decltype(auto) visit_float(const Tensor& t, Body&& body) {
   }
 }
 
-/// Refuses a device this build has no kernels for. Each operation calls it once, on its main input;
-/// its CUDA branch goes here too.
+/// Throws unless every tensor that is there lies on the device of `main`.
+template <typename... Others>
+void require_same_device(const char* op, const Tensor& main, const Others&... others) {
+  [[maybe_unused]] const auto look = [&](const Tensor& t) {
+    check(!t.defined() || t.device() == main.device(),
+          "[{}] got numbers on {} and on {}: move them to one device first.", op,
+          name_of(main.device()), name_of(t.device()));
+  };
+  (look(others), ...);
+}
+
+/// Whether an operation has to run on a card. If so, the calling thread works with that card from
+/// now on. `main` is the main input; all others that are there have to lie where it does. Asked
+/// inside `if constexpr (kHasCuda)`.
+template <typename... Others>
+bool on_cuda(const char* op, const Tensor& main, const Others&... others) {
+  require_same_device(op, main, others...);
+  if (main.device().kind != Device::Kind::cuda) return false;
+  if constexpr (kHasCuda) cuda::use(main.device().index);
+  return true;
+}
+
+/// Refuses numbers that are not in host memory.
 inline void require_cpu(const char* op, const Tensor& t) {
-  check(t.device() == Device::cpu(),
-        "[{}] has no CUDA kernel in this build: move the model to the CPU.", op);
+  check(t.device() == Device::cpu(), "[{}] has no CUDA kernel: move the numbers to the CPU.", op);
 }
 
 /// Refuses a tensor whose shape is not the one the operation needs; prints both.

@@ -5,6 +5,9 @@
 #include <cmath>
 #include <cstring>
 
+#include "kernels/config.hpp"
+#include "kernels/cuda.hpp"
+
 namespace xlab {
 namespace {
 
@@ -177,6 +180,21 @@ Tensor Tensor::to(DType dtype) const {
   if (dtype == dtype_) return clone();
   check(defined(), "An undefined tensor cannot be converted.");
   Tensor converted = empty(shape_, dtype, device());
+  if (device().kind == Device::Kind::cuda) {
+    if constexpr (kHasCuda) {
+      if (dtype_ == DType::f32 && dtype == DType::f64) {
+        cuda::use(device().index);
+        cuda::convert(data<float>(), converted.data<double>(), elements());
+        return converted;
+      }
+      if (dtype_ == DType::f64 && dtype == DType::f32) {
+        cuda::use(device().index);
+        cuda::convert(data<double>(), converted.data<float>(), elements());
+        return converted;
+      }
+    }
+    return to(Device::cpu()).to(dtype).to(device());  // only where weights are loaded
+  }
   visit_scalar(dtype_, [&](auto from) {
     visit_scalar(dtype, [&](auto to) {
       convert(data<decltype(from)>(), converted.data<decltype(to)>(), elements());
@@ -191,10 +209,43 @@ void Tensor::copy_from(const Tensor& source) const {
         "A tensor of shape {} cannot be copied into one of shape {}.", source.shape(), shape_);
   check(source.dtype() == dtype_, "A tensor of {} cannot be copied into one of {}.",
         name_of(source.dtype()), name_of(dtype_));
-  std::memmove(raw(), source.raw(), bytes());
+  const bool from_card = source.device().kind == Device::Kind::cuda;
+  const bool to_card = device().kind == Device::Kind::cuda;
+  if (!from_card && !to_card) {
+    std::memmove(raw(), source.raw(), bytes());
+    return;
+  }
+  if constexpr (kHasCuda) {
+    if (from_card && to_card && source.device() != device()) {
+      copy_from(source.to(Device::cpu()));  // from card to card by way of the host
+      return;
+    }
+    cuda::use((to_card ? device() : source.device()).index);
+    if (!from_card) {
+      cuda::copy_to_device(raw(), source.raw(), bytes());
+    } else if (!to_card) {
+      cuda::copy_to_host(raw(), source.raw(), bytes());
+    } else {
+      cuda::copy_on_device(raw(), source.raw(), bytes());
+    }
+  }
+}
+
+Tensor Tensor::to(Device device) const {
+  if (!defined() || device == this->device()) return *this;
+  Tensor copy = empty(shape_, dtype_, device);
+  copy.copy_from(*this);
+  return copy;
 }
 
 void Tensor::fill_zero() const {
+  if constexpr (kHasCuda) {
+    if (device().kind == Device::Kind::cuda) {
+      cuda::use(device().index);
+      cuda::fill_zero(raw(), bytes());
+      return;
+    }
+  }
   std::memset(raw(), 0, bytes());
 }
 

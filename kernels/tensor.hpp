@@ -96,7 +96,8 @@ class Tensor {
   std::int64_t elements() const { return shape_.elements(); }
   std::size_t bytes() const { return static_cast<std::size_t>(elements()) * size_of(dtype_); }
 
-  /// The numbers themselves. Throws when T is not the tensor's scalar type.
+  /// The numbers themselves, where they lie: in host memory only if that is the tensor's device.
+  /// Throws when T is not the tensor's scalar type.
   template <typename T>
   T* data() const {
     if (!defined() || dtype_ != dtype_of<T>) [[unlikely]] {
@@ -107,9 +108,11 @@ class Tensor {
     return static_cast<T*>(raw());
   }
   void* raw() const;
-  /// The numbers as a span (host tensors).
+  /// The numbers as a span. Throws when they are not in host memory.
   template <typename T>
   std::span<T> span() const {
+    check(device() == Device::cpu(), "These numbers lie on {}: bring them to the CPU to read them.",
+          name_of(device()));
     return {data<T>(), static_cast<std::size_t>(elements())};
   }
 
@@ -121,7 +124,11 @@ class Tensor {
   Tensor clone() const;
   /// A new tensor with the numbers converted to another scalar type.
   Tensor to(DType dtype) const;
-  /// Overwrites the numbers with those of `source` (same number of elements and scalar type).
+  /// The same numbers on another device: this tensor itself where they already are. An absent
+  /// tensor stays absent.
+  Tensor to(Device device) const;
+  /// Overwrites the numbers with those of `source` (same number of elements and scalar type), from
+  /// whatever device.
   void copy_from(const Tensor& source) const;
   void fill_zero() const;
 

@@ -22,8 +22,9 @@ struct CaseRun {
 inline std::vector<Tensor> upstream_of(const std::vector<Tensor>& outputs) {
   std::vector<Tensor> upstream;
   for (const Tensor& output : outputs) {
-    upstream.push_back(Tensor::empty(output.shape(), output.dtype()));
-    kernels::fill_uniform(upstream.back(), -1.0, 1.0, 77, upstream.size());
+    const Tensor gradient = Tensor::empty(output.shape(), output.dtype());
+    kernels::fill_uniform(gradient, -1.0, 1.0, 77, upstream.size() + 1);
+    upstream.push_back(gradient.to(output.device()));
   }
   return upstream;
 }

@@ -16,14 +16,14 @@ using Tensors = std::vector<Tensor>;
 /// depend on the stabilizer only in this form, so only in this form can it be differentiated by
 /// trying.
 Tensor unstabilised(const Tensor& x, const Tensor& m) {
-  const Tensor out = x.clone();
+  const Tensor out = x.clone().to(Device::cpu()), exponent = m.to(Device::cpu());
   visit_float(out, [&]<typename T>(T) {
     const std::size_t width = static_cast<std::size_t>(x.elements() / m.elements());
     for (std::size_t j = 0; j < out.span<T>().size(); ++j) {
-      out.span<T>()[j] *= std::exp(m.span<T>()[j / width]);
+      out.span<T>()[j] *= std::exp(exponent.span<T>()[j / width]);
     }
   });
-  return out;
+  return out.to(x.device());
 }
 
 struct MlstmSizes {

@@ -15,11 +15,11 @@ using kernels::Activation;
 using Tensors = std::vector<Tensor>;
 
 Tensor zeros_like(const Tensor& t) {
-  return Tensor::zeros(t.shape(), t.dtype());
+  return Tensor::zeros(t.shape(), t.dtype(), t.device());
 }
 
 Tensor empty_like(const Tensor& t) {
-  return Tensor::empty(t.shape(), t.dtype());
+  return Tensor::empty(t.shape(), t.dtype(), t.device());
 }
 
 Shape with_last(const Shape& shape, std::int64_t last) {
@@ -126,7 +126,7 @@ Case concat_case(std::int64_t batch, std::int64_t time) {
           .inputs = {{"a", a}, {"b", b}, {"c", c}},
           .forward =
               [=](const Tensors& in) {
-                const Tensor y = Tensor::empty(out, in[0].dtype());
+                const Tensor y = Tensor::empty(out, in[0].dtype(), in[0].device());
                 kernels::concat_forward(in, y);
                 return Tensors{y};
               },
@@ -207,7 +207,7 @@ Case linear_case(const Shape& x, std::int64_t out, bool bias) {
          .inputs = {{"x", x}, {"w", {out, in_width}}}};
   if (bias) c.inputs.push_back({"b", {out}});
   c.forward = [=](const Tensors& in) {
-    const Tensor y = Tensor::empty(with_last(x, out), in[0].dtype());
+    const Tensor y = Tensor::empty(with_last(x, out), in[0].dtype(), in[0].device());
     kernels::linear_forward(in[0], in[1], bias ? in[2] : Tensor(), y);
     return Tensors{y};
   };
@@ -228,7 +228,7 @@ Case headwise_case(const Shape& leading, std::int64_t blocks, std::int64_t out,
          .inputs = {{"x", x}, {"w", w}}};
   if (bias) c.inputs.push_back({"b", {blocks * out}});
   c.forward = [=](const Tensors& in) {
-    const Tensor y = Tensor::empty(with_last(x, blocks * out), in[0].dtype());
+    const Tensor y = Tensor::empty(with_last(x, blocks * out), in[0].dtype(), in[0].device());
     kernels::headwise_forward(in[0], in[1], bias ? in[2] : Tensor(), y);
     return Tensors{y};
   };
@@ -250,7 +250,7 @@ Case matmul_case(std::int64_t count, std::int64_t m, std::int64_t k, std::int64_
           .inputs = {{"a", a}, {"b", b}},
           .forward =
               [=](const Tensors& in) {
-                const Tensor out = Tensor::empty({count, m, p}, in[0].dtype());
+                const Tensor out = Tensor::empty({count, m, p}, in[0].dtype(), in[0].device());
                 kernels::matmul(in[0], in[1], out, {.transpose_a = ta, .transpose_b = tb});
                 return Tensors{out};
               },
@@ -288,11 +288,12 @@ Case norm_case(kernels::NormKind kind, const Shape& x, std::int64_t groups, bool
   };
   const Shape statistics{x.elements() / x[-1], groups};
   c.forward = [=](const Tensors& in) {
-    const Tensor mean = Tensor::empty(statistics, in[0].dtype());
+    const Tensor mean = Tensor::empty(statistics, in[0].dtype(), in[0].device());
     return Tensors{run(in, mean, empty_like(mean))};
   };
   c.backward = [=](const Tensors& in, const Tensors& g) {
-    const Tensor mean = Tensor::empty(statistics, in[0].dtype()), rstd = empty_like(mean);
+    const Tensor mean = Tensor::empty(statistics, in[0].dtype(), in[0].device()),
+                 rstd = empty_like(mean);
     run(in, mean, rstd);
     Tensors d{zeros_like(in[0])};
     if (weight) d.push_back(zeros_like(in[1]));
@@ -309,7 +310,8 @@ Case embed_case(const Shape& ids, std::int64_t vocabulary, std::int64_t width) {
                      {"table", {vocabulary, width}}},
           .forward =
               [=](const Tensors& in) {
-                const Tensor out = Tensor::empty({ids.elements(), width}, in[1].dtype());
+                const Tensor out =
+                    Tensor::empty({ids.elements(), width}, in[1].dtype(), in[1].device());
                 kernels::embed_forward(in[0], in[1], out);
                 return Tensors{out};
               },
@@ -355,12 +357,13 @@ Case cross_entropy_case(const Shape& logits) {
           .forward =
               [](const Tensors& in) {
                 const double loss = kernels::cross_entropy(in[0], in[1], Tensor(), Tensor()).loss;
-                return Tensors{Tensor::from<double>({1}, std::vector<double>{loss}, in[0].dtype())};
+                const std::vector<double> values = {loss};
+                return Tensors{Tensor::from<double>({1}, values, in[0].dtype()).to(in[0].device())};
               },
           .backward =
               [](const Tensors& in, const Tensors& g) {
                 const Tensor dlogits = empty_like(in[0]);
-                const double upstream = g[0].to(DType::f64).data<double>()[0];
+                const double upstream = g[0].to(DType::f64).to(Device::cpu()).data<double>()[0];
                 kernels::cross_entropy(in[0], in[1], dlogits, Tensor(), upstream);
                 return Tensors{dlogits, Tensor()};
               }};
@@ -380,7 +383,8 @@ Case softmax_case(const Shape& logits, double temperature) {
               [=](const Tensors& in, const Tensors& g) {
                 const Tensor p = empty_like(in[0]);
                 kernels::softmax(in[0], p, temperature);
-                const Tensor exact = p.to(DType::f64), upstream = g[0].to(DType::f64);
+                const Tensor exact = p.to(DType::f64).to(Device::cpu());
+                const Tensor upstream = g[0].to(DType::f64).to(Device::cpu());
                 const Tensor d = zeros_like(exact);
                 const std::int64_t width = logits[-1];
                 for (std::int64_t at = 0; at < logits.elements(); at += width) {
@@ -393,7 +397,7 @@ Case softmax_case(const Shape& logits, double temperature) {
                         exact.data<double>()[j] * (upstream.data<double>()[j] - dot) / temperature;
                   }
                 }
-                return Tensors{d.to(in[0].dtype())};
+                return Tensors{d.to(in[0].dtype()).to(in[0].device())};
               }};
 }
 

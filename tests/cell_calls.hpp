@@ -8,7 +8,7 @@
 namespace xlab::tests {
 
 inline Tensor zeros_like(const Tensor& t) {
-  return t.defined() ? Tensor::zeros(t.shape(), t.dtype()) : Tensor();
+  return t.defined() ? Tensor::zeros(t.shape(), t.dtype(), t.device()) : Tensor();
 }
 
 inline kernels::MlstmState zeros_like(const kernels::MlstmState& state) {
@@ -34,8 +34,9 @@ inline kernels::MlstmForward mlstm_call(const Tensor& q, const Tensor& k, const 
           .m = zeros_like(i),
           .s = zeros_like(i),
           .normalizer = zeros_like(i),
-          .last = {Tensor::zeros({B, H, K, V}, q.dtype()), Tensor::zeros({B, H, K}, q.dtype()),
-                   Tensor::zeros({B, H}, q.dtype())}};
+          .last = {Tensor::zeros({B, H, K, V}, q.dtype(), q.device()),
+                   Tensor::zeros({B, H, K}, q.dtype(), q.device()),
+                   Tensor::zeros({B, H}, q.dtype(), q.device())}};
 }
 
 /// Either form: the scan with 0, or chunks of this many steps.
@@ -75,8 +76,8 @@ inline kernels::SlstmForward slstm_call(const Tensor& wx, const Tensor& r, const
                                         const kernels::SlstmState& initial = {},
                                         const Tensor& clamp = {}) {
   const std::int64_t B = wx.extent(0), T = wx.extent(1), H = r.extent(0), D = r.extent(2);
-  const Tensor y = Tensor::zeros({B, T, H, D}, wx.dtype());
-  const Tensor state = Tensor::zeros({B, H, D}, wx.dtype());
+  const Tensor y = Tensor::zeros({B, T, H, D}, wx.dtype(), wx.device());
+  const Tensor state = Tensor::zeros({B, H, D}, wx.dtype(), wx.device());
   return {
       .wx = wx,
       .r = r,
