@@ -130,7 +130,7 @@ class Tour {
     }
     settle(window_);
     const Snapshot& s = now();
-    say(QString("Device: %1\n").arg(QString::fromStdString(s.device)));
+    say(QString("Device: %1\n").arg(QString::fromStdString(s.device.name)));
     if (s.model && s.data) {
       say(QString("Model: %1, %2 parameters. Task: %3.\n")
               .arg(QString::fromStdString(s.model->name), grouped(s.model->parameters),

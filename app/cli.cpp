@@ -17,6 +17,7 @@
 
 #include "core/files.hpp"
 #include "core/folder_run.hpp"
+#include "core/last_copy.hpp"
 #include "core/run.hpp"
 #include "core/sampler.hpp"
 #include "core/selfcheck.hpp"
@@ -49,12 +50,28 @@ struct UsageError : Error {
 };
 
 struct TrainArguments {
-  std::string spec, task, text, tokenizer, out, resume, log, model;
+  std::string spec, task, text, tokenizer, out, resume, log, model, device = "auto";
   std::int64_t steps = 0;
   double seconds = 0.0;
   std::int64_t seed = -1;
   int threads = 0;
 };
+
+/// The device of that name. One that is not there is a wrong argument.
+Device device_for(const std::string& name) {
+  try {
+    return device_named(name);
+  } catch (const Error& e) {
+    throw UsageError(e.what());
+  }
+}
+
+std::string title_of(Device device) {
+  for (const DeviceInfo& info : devices()) {
+    if (info.device == device) return info.name;
+  }
+  return name_of(device);
+}
 
 std::string minutes(double seconds) {
   constexpr double kYear = 365.0 * 24 * 3600;
@@ -194,7 +211,8 @@ int train(const TrainArguments& args) {
   if (same_file(args.log, args.out) || same_file(args.log, args.resume))
     throw UsageError("--log needs a file of its own.");
   set_threads(args.threads);
-  const std::unique_ptr<Run> run = start_run(args);
+  const Device device = device_for(args.device);
+  std::unique_ptr<Run> run = start_run(args);
   const std::filesystem::path folder = std::filesystem::absolute(args.out).parent_path();
   check(std::filesystem::is_directory(folder) && access(folder.c_str(), W_OK) == 0,
         "The folder '{}' for --out does not exist or cannot be written to.", folder.string());
@@ -216,7 +234,12 @@ int train(const TrainArguments& args) {
   }
   const auto card = model_card(*run);
   fmt::print(stderr, "{}, {} parameters, on {}; {}\n", card->name, card->parameters,
-             printable(run->task->title()), devices().front().name);
+             printable(run->task->title()), title_of(device));
+  LastCopy copy;
+  if (device != Device::cpu()) {
+    copy.take(*run);
+    move_run(*run, device);
+  }
 
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, on_signal);
   ProgressLine progress;
@@ -241,7 +264,15 @@ int train(const TrainArguments& args) {
   while (!interrupted && run->trainer->steps_done() < last &&
          (args.seconds <= 0.0 || elapsed() < args.seconds)) {
     const double before = run->seconds;
-    const StepResult step = run->train_step();
+    StepResult step;
+    try {
+      step = run->train_step();
+      if (run->model->device() != Device::cpu() && copy.due(*run)) copy.take(*run);
+    } catch (const DeviceLost& e) {
+      fmt::print(stderr, "\n{} Training goes on on the CPU from step {}.\n", e.what(), copy.step());
+      run = copy.revive(*run);
+      continue;
+    }
     const double now = static_cast<double>(step.tokens) / std::max(run->seconds - before, 1e-9);
     rate = rate == 0.0 ? now : 0.95 * rate + 0.05 * now;
     bad_steps = step.finite ? 0 : bad_steps + 1;
@@ -281,7 +312,7 @@ int train(const TrainArguments& args) {
 }
 
 struct GenerateArguments {
-  std::string run, prompt;
+  std::string run, prompt, device = "auto";
   bool bf16 = false;
   std::int64_t tokens = 200;
   SamplerSettings sampler{.greedy = false, .temperature = 0.8};
@@ -290,6 +321,7 @@ struct GenerateArguments {
 
 int generate(GenerateArguments args) {
   set_threads(args.threads);
+  const Device device = device_for(args.device);
   args.sampler.greedy = args.sampler.temperature == 0.0;
   try {
     validate(args.sampler);
@@ -302,6 +334,7 @@ int generate(GenerateArguments args) {
     throw UsageError("--bf16 is for model folders of the large family.");
   std::vector<int> tokens = prompt_tokens(*run, args.prompt);
   check(!tokens.empty(), "The prompt is empty: give at least one token with --prompt.");
+  move_run(*run, device);
   std::signal(SIGINT, on_signal);
   const auto tokenizer = run->task->tokenizer();
   std::optional<StreamDecoder> stream;
@@ -336,7 +369,7 @@ int generate(GenerateArguments args) {
 }
 
 struct SelfcheckArguments {
-  std::string run;
+  std::string run, device = "auto";
   SelfcheckOptions options;
   int threads = 0;
 };
@@ -350,7 +383,9 @@ int check_model(SelfcheckArguments& args) {
   set_threads(args.threads);
   // One core still has two threads to compare.
   if (threads() == 1) set_threads(2);
+  const Device device = device_for(args.device);
   const std::unique_ptr<Run> run = open_run(args.run);
+  move_run(*run, device);
   fmt::print("{:<34} {:>10} {:>10}\n", "check", "largest", "allowed");
   bool passed = true, numbers = false;
   args.options.done = [&](const Check& row) {
@@ -371,7 +406,7 @@ int check_model(SelfcheckArguments& args) {
 }
 
 struct LogitsArguments {
-  std::string model, prompt, out;
+  std::string model, prompt, out, device = "auto";
   std::vector<int> ids;
   bool step = false;
 };
@@ -380,7 +415,9 @@ int logits(const LogitsArguments& args) {
   if (args.ids.empty() == args.prompt.empty())
     throw UsageError("Give either --ids NUMBERS or --prompt TEXT.");
   refuse_overwriting(args.out, {args.model});
+  const Device device = device_for(args.device);
   const std::unique_ptr<Run> run = open_run(args.model, FolderUse::read);
+  move_run(*run, device);
   const std::vector<int> ids = args.ids.empty() ? prompt_tokens(*run, args.prompt) : args.ids;
   Stepper stepper(*run->model);
   std::vector<float> rows;
@@ -488,6 +525,8 @@ int run_command_line(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", kVersion);
 
+  constexpr const char* kDeviceHelp =
+      "Where to compute: auto (a graphics card if there is one), cpu, cuda or cuda:N";
   TrainArguments t;
   CLI::App* train_command =
       app.add_subcommand("train", "Train a model on a task or on a text file");
@@ -514,6 +553,7 @@ int run_command_line(int argc, char** argv) {
       ->check(CLI::Range(0, 256));
   train_command->add_option(
       "--log", t.log, "File for one JSON object a step: step, loss, tokens_per_second, seconds");
+  train_command->add_option("--device", t.device, kDeviceHelp);
 
   GenerateArguments g;
   CLI::App* generate_command =
@@ -534,6 +574,7 @@ int run_command_line(int argc, char** argv) {
       ->check(CLI::NonNegativeNumber);
   generate_command->add_option("--threads", g.threads, "Threads to use (default 1)")
       ->check(CLI::Range(0, 256));
+  generate_command->add_option("--device", g.device, kDeviceHelp);
 
   SelfcheckArguments c;
   CLI::App* selfcheck_command = app.add_subcommand(
@@ -546,6 +587,7 @@ int run_command_line(int argc, char** argv) {
   selfcheck_command->add_option(
       "--damage", c.options.damage,
       "Put one number of every comparison off by this share, to see the checks fail");
+  selfcheck_command->add_option("--device", c.device, kDeviceHelp);
 
   LogitsArguments l;
   CLI::App* logits_command =
@@ -557,6 +599,7 @@ int run_command_line(int argc, char** argv) {
   logits_command
       ->add_option("--out", l.out, "safetensors file for \"logits\" (T, vocabulary) and \"ids\"")
       ->required();
+  logits_command->add_option("--device", l.device, kDeviceHelp);
 
   ExportArguments e;
   CLI::App* export_command = app.add_subcommand(

@@ -6,13 +6,13 @@
 
 namespace xlab::app {
 
-EngineLink::EngineLink(int interval_ms, QObject* parent)
+EngineLink::EngineLink(int interval_ms, const std::string& device, QObject* parent)
     : QObject(parent), interval_ms_(interval_ms) {
   later_.setSingleShot(true);
   later_.setTimerType(Qt::PreciseTimer);
   connect(&later_, &QTimer::timeout, this, &EngineLink::take_over);
   since_last_.start();
-  engine_ = std::make_unique<Engine>([this] {
+  const auto on_publish = [this] {
     if (posted_.exchange(true)) return;
     QMetaObject::invokeMethod(
         this,
@@ -26,7 +26,8 @@ EngineLink::EngineLink(int interval_ms, QObject* parent)
           }
         },
         Qt::QueuedConnection);
-  });
+  };
+  engine_ = std::make_unique<Engine>(on_publish, device);
   snapshot_ = engine_->snapshot();
 }
 

@@ -19,8 +19,9 @@ class EngineLink : public QObject {
   Q_OBJECT
 
  public:
-  /// `interval_ms`: the shortest time between two `changed` signals.
-  explicit EngineLink(int interval_ms, QObject* parent = nullptr);
+  /// `interval_ms`: the shortest time between two `changed` signals. `device`: where runs compute,
+  /// as the engine takes it.
+  EngineLink(int interval_ms, const std::string& device, QObject* parent = nullptr);
   ~EngineLink() override;
 
   void send(Command command);

@@ -15,6 +15,7 @@
 #include "app/main_window.hpp"
 #include "app/unix_signals.hpp"
 #include "kernels/config.hpp"
+#include "kernels/device.hpp"
 #include "kernels/threads.hpp"
 
 namespace {
@@ -28,6 +29,7 @@ struct Arguments {
   int width = 0, height = 0;
   float scale = 0.0f;
   int threads = 0;
+  std::string device = "auto";
   bool version = false;
 };
 
@@ -53,6 +55,7 @@ std::string read(int argc, char** argv, Arguments& arguments, bool& help, std::s
       ->check(CLI::IsMember({"gl", "software"}));
   cli.add_option("--threads", a.threads, "threads to compute with, 0 for one per core")
       ->check(CLI::Range(0, 1024));
+  cli.add_option("--device", a.device, "where models compute: auto, cpu, cuda or cuda:N");
   cli.add_option("--tour", a.tour, "play the first scene, write pictures and a report here, end");
   cli.add_flag("--version", a.version, "print the version and end");
   try {
@@ -102,6 +105,13 @@ int main(int argc, char** argv) {
     return 0;
   }
   set_threads(arguments.threads);
+  if (arguments.device != "auto") {
+    try {
+      (void)device_named(arguments.device);
+    } catch (const Error& e) {
+      return refuse(e.what(), kBadArguments);
+    }
+  }
 
   const bool unattended = !arguments.screenshot.empty() || !arguments.tour.empty();
   if (!has_display() || (unattended && arguments.canvas != "gl")) {
@@ -132,7 +142,7 @@ int main(int argc, char** argv) {
   QApplication application(qt_argc, argv);
   QApplication::setStyle(QStyleFactory::create("Fusion"));
 
-  app::WindowOptions options{.remember = !unattended};
+  app::WindowOptions options{.remember = !unattended, .device = arguments.device};
   if (arguments.canvas != "software") {
     const app::GlProbe probe = app::probe_gl();
     const bool forced = arguments.canvas == "gl";

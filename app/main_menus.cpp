@@ -387,7 +387,7 @@ void MainWindow::show_about() {
       tr("<h3>xLSTM Lab %1</h3><p>Open an xLSTM, drive it by hand and see how it remembers.</p>"
          "<p>Device: %2<br>Drawing: %3<br>Qt %4, Dear ImGui %5</p><p>Apache License 2.0</p>")
           .arg(QString::fromLatin1(kVersion),
-               QString::fromStdString(stage_.snapshot().device).toHtmlEscaped(),
+               QString::fromStdString(stage_.snapshot().device.name).toHtmlEscaped(),
                stage_.canvas_kind() == CanvasKind::gl ? tr("OpenGL") : tr("CPU"),
                QString::fromLatin1(qVersion()), QString::fromLatin1(IMGUI_VERSION)),
       QMessageBox::Close, this);

@@ -27,6 +27,7 @@
 
 #include "app/banner.hpp"
 #include "app/clamp_history.hpp"
+#include "app/device_chip.hpp"
 #include "app/facts.hpp"
 #include "app/files.hpp"
 #include "app/first_run.hpp"
@@ -60,7 +61,7 @@ bool control_needs(const QWidget* widget, int key) {
 MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
     : QMainWindow(parent),
       options_(options),
-      stage_(options.canvas),
+      stage_(options.canvas, options.device),
       first_run_(new FirstRun(stage_, this)),
       history_(new ClampHistory(stage_, this)) {
   setWindowTitle("xLSTM Lab[*]");
@@ -135,17 +136,14 @@ void MainWindow::make_docks() {
 }
 
 void MainWindow::make_status_bar() {
-  chip_ = new QLabel;
-  chip_->setObjectName("chip");
-  chip_->setAccessibleName(tr("Device"));
-  chip_->setToolTip(tr("Where the model computes"));
   steps_ = new QLabel;
   steps_->setToolTip(tr("Training steps in a second"));
   tokens_ = new QLabel;
   tokens_->setToolTip(tr("Tokens trained on in a second"));
   frames_ = new QLabel;
   frames_->setToolTip(tr("Time to draw the slowest visible view"));
-  for (QLabel* label : {steps_, tokens_, frames_, chip_}) statusBar()->addPermanentWidget(label);
+  for (QLabel* label : {steps_, tokens_, frames_}) statusBar()->addPermanentWidget(label);
+  statusBar()->addPermanentWidget(new DeviceChip(stage_));
   statusBar()->setSizeGripEnabled(false);
 }
 
@@ -222,8 +220,6 @@ void MainWindow::follow_snapshot() {
                                        : QString();
   setWindowTitle(name.isEmpty() ? "xLSTM Lab[*]" : name + "[*] – xLSTM Lab");
   setWindowModified(now.unsaved);
-  chip_->setText(QString::fromStdString(now.device));
-  chip_->setVisible(!now.device.empty());
   save_->setEnabled(now.model != nullptr);
 }
 

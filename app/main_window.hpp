@@ -26,6 +26,7 @@ struct WindowOptions {
   /// Layout, look and autosave of this person are read and written. Pictures and tests do without.
   bool remember = true;
   CanvasLook look;  ///< used when nothing is remembered
+  std::string device = "auto";  ///< where runs compute, as the engine takes it
 };
 
 class MainWindow : public QMainWindow {
@@ -133,7 +134,7 @@ class MainWindow : public QMainWindow {
   QAction *play_ = nullptr, *train_ = nullptr, *save_ = nullptr, *undo_ = nullptr, *redo_ = nullptr,
           *panels_ = nullptr;
   QList<QPair<QAction*, Shape>> icons_;
-  QLabel *chip_ = nullptr, *steps_ = nullptr, *tokens_ = nullptr, *frames_ = nullptr,
+  QLabel *steps_ = nullptr, *tokens_ = nullptr, *frames_ = nullptr,
          *speed_ = nullptr;
   QTimer measure_timer_;
   QElapsedTimer since_measure_;

@@ -57,7 +57,7 @@ ModelPanel::ModelPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(
 
 void ModelPanel::follow_snapshot() {
   const Snapshot& now = stage_.snapshot();
-  facts_->set(kDevice, QString::fromStdString(now.device));
+  facts_->set(kDevice, QString::fromStdString(now.device.name));
   if (now.model == shown_ || !now.model) return;
   shown_ = now.model;
   facts_->set(kName, QString::fromStdString(shown_->name));

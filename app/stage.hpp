@@ -14,7 +14,8 @@ class Stage : public QObject {
   Q_OBJECT
 
  public:
-  Stage(CanvasKind kind, QObject* parent = nullptr);
+  /// `device`: where runs compute, as the engine takes it.
+  Stage(CanvasKind kind, const std::string& device, QObject* parent = nullptr);
 
   EngineLink& engine() { return engine_; }
   const Snapshot& snapshot() const { return *engine_.snapshot(); }

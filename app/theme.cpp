@@ -51,7 +51,9 @@ QToolBar QToolButton:focus { border: 1px solid @accent; }
 QStatusBar { background: @window; color: @muted; }
 QStatusBar::item { border: none; }
 QStatusBar QLabel { color: @muted; padding: 0 @gap; }
-QLabel#chip { color: @text; background: @panel; border: 1px solid @line; border-radius: @round; padding: 1px @gap; }
+QToolButton#chip { color: @text; background: @panel; border: 1px solid @line; border-radius: @round; padding: 1px @gap; }
+QToolButton#chip:hover, QToolButton#chip:focus { border-color: @accent; }
+QToolButton#chip::menu-indicator { image: none; width: 0px; }
 QDockWidget { titlebar-close-icon: none; }
 QWidget#dock_body { background: @panel; border: 1px solid @line; border-top: none; border-bottom-left-radius: 6px; border-bottom-right-radius: 6px; }
 QWidget#dock_title { background: @panel; border: 1px solid @line; border-bottom: none; border-top-left-radius: 6px; border-top-right-radius: 6px; }

@@ -32,6 +32,11 @@ struct NewRun {  ///< a new run on a built-in task; `spec_json` empty: the task'
   std::string task;
   std::string spec_json;
 };
+/// Moves the run, with its optimizer and its sequence, to another device; runs opened later go there
+/// too.
+struct UseDevice {
+  std::string id;  ///< "cpu", "cuda:0", or "auto": the first graphics card there is
+};
 struct Save {  ///< empty path: the file the run came from
   std::string path;
 };
@@ -99,7 +104,7 @@ namespace xlab {
 
 using Command =
     std::variant<command::OpenRun, command::OpenText, command::OpenFolder, command::ExportFolder,
-                 command::NewRun, command::Save, command::Train, command::Pause,
+                 command::NewRun, command::UseDevice, command::Save, command::Train, command::Pause,
                  command::TrainOneStep, command::SetLearningRateScale, command::SetStepLimit,
                  command::RestartRun, command::NewSeed, command::SetPrompt, command::NewSample,
                  command::SetCursor, command::StepForward, command::StepBack, command::Play,

@@ -15,6 +15,7 @@
 
 #include "core/background_check.hpp"
 #include "core/folder_run.hpp"
+#include "core/last_copy.hpp"
 #include "core/run.hpp"
 #include "core/sampler.hpp"
 #include "core/sequence.hpp"
@@ -44,8 +45,9 @@ struct Overloaded : Handlers... {
 /// Threads: `mutex` guards what is shared; `stop` is also read without it, to give up a training
 /// step. Everything else belongs to the engine's thread.
 struct Engine::Worker {
-  explicit Worker(std::function<void()> on_publish) : on_publish(std::move(on_publish)) {
-    draft.device = devices().front().name;
+  Worker(std::function<void()> on_publish, std::string first_device)
+      : on_publish(std::move(on_publish)), first_device(std::move(first_device)) {
+    draft.device = card_of(host_device());
     newest = std::make_shared<const Snapshot>(draft);
     thread = std::thread([this] { work(); });
   }
@@ -90,6 +92,9 @@ struct Engine::Worker {
   bool ended = false;
 
   // The engine's own.
+  const std::string first_device;
+  Device device = Device::cpu();  // where runs are put
+  LastCopy copy;                  // of a run on a card
   std::unique_ptr<Run> run;
   std::unique_ptr<Sequence> sequence;
   std::unique_ptr<Sequence> refreshed;  // being computed with newer weights, shown when complete
@@ -126,6 +131,9 @@ struct Engine::Worker {
   // -----------------------------------------------------------------------------------
 
   void work() {
+    // Asking the driver takes a while, so the window does not wait for it.
+    list_devices();
+    guarded("device", [&] { device = device_named(first_device); });
     while (take_commands()) {
       while (!pending.empty() && !must_wait(pending.front())) {
         std::optional<Command> command = std::move(pending.front());
@@ -249,6 +257,7 @@ struct Engine::Worker {
     last_step = result;
     dirty = true;
     draft.unsaved = true;
+    if (run->model->device() != Device::cpu() && copy.due(*run)) copy.take(*run);
     bad_steps = result.finite ? 0 : bad_steps + 1;
     if (bad_steps >= kBadStepsAllowed) {
       const int bad = std::exchange(bad_steps, 0);
@@ -279,7 +288,7 @@ struct Engine::Worker {
           }
         },
         [&] { refreshed->truncate(refreshed->computed()); });
-    if (!refreshed->complete()) return;
+    if (!refreshed || !refreshed->complete()) return;  // none is left when a card was lost
     sequence = std::move(refreshed);
     cursor = std::min(cursor, last_position());
     sequence_step = run->trainer->steps_done();
@@ -376,6 +385,8 @@ struct Engine::Worker {
   void guarded(const char* where, Body&& body, CleanUp&& clean_up) {
     try {
       body();
+    } catch (const DeviceLost& e) {
+      guarded("device", [&, reason = std::string(e.what())] { leave_lost_device(reason); });
     } catch (const std::exception& e) {
       clean_up();
       fail(where, e.what());
@@ -399,6 +410,7 @@ struct Engine::Worker {
   void open(std::unique_ptr<Run> fresh, const std::string& path) {
     run = std::move(fresh);
     run->trainer->cancel = &stop;
+    copy.drop();
     training = playing = false;
     bad_steps = 0;
     tokens_per_second = 0.0;
@@ -420,6 +432,80 @@ struct Engine::Worker {
     draft.train.seconds = run->seconds;
     losses_shown = static_cast<std::size_t>(-1);
     new_trace();
+    guarded("device", [&] { move_to(device); });
+    draft.device = card_of(run->model->device());
+  }
+
+  // ---- devices
+  // -----------------------------------------------------------------------------------
+
+  static DeviceCard card_of(const DeviceInfo& info) {
+    return {name_of(info.device), info.name, info.memory_bytes};
+  }
+
+  DeviceCard card_of(Device wanted) const {
+    for (const DeviceCard& card : *draft.devices) {
+      if (card.id == name_of(wanted)) return card;
+    }
+    return {name_of(wanted), name_of(wanted), 0};
+  }
+
+  void list_devices() {
+    std::vector<DeviceCard> cards;
+    for (const DeviceInfo& info : devices()) cards.push_back(card_of(info));
+    draft.no_cuda = cards.size() > 1 ? "" : why_no_cuda();
+    draft.devices = std::make_shared<const std::vector<DeviceCard>>(std::move(cards));
+  }
+
+  /// Moves the run; when that fails it stays where it was.
+  void move_to(Device wanted) {
+    if (run->model->device() == wanted) return;
+    refreshed.reset();
+    copy.take(*run);
+    move_run(*run, wanted);
+    if (wanted == Device::cpu()) copy.drop();
+    // Recordings of another device may differ in their last digits.
+    sequence->invalidate();
+    sequence_step = run->trainer->steps_done();
+    new_trace();
+  }
+
+  void use_device(const std::string& name) {
+    const Device wanted = device_named(name);
+    if (run) move_to(wanted);
+    device = wanted;
+    draft.device = card_of(wanted);
+    note(fmt::format("Computing on: {}", draft.device.name));
+  }
+
+  /// Goes on on the CPU with what was copied last.
+  void leave_lost_device(const std::string& reason) {
+    device = Device::cpu();
+    list_devices();
+    draft.device = card_of(device);
+    if (!run || run->model->device() == Device::cpu()) {
+      fail("device", reason);
+      return;
+    }
+    const std::int64_t reached = run->trainer->steps_done();
+    refreshed.reset();
+    sequence->store_into(*run->session);
+    run = copy.revive(*run);
+    run->trainer->cancel = &stop;
+    copy.drop();
+    sequence = std::make_unique<Sequence>(*run->session);
+    sequence_step = run->trainer->steps_done();
+    cursor = std::min(cursor, last_position());
+    losses_shown = static_cast<std::size_t>(-1);
+    new_trace();
+    const std::int64_t steps = reached - run->trainer->steps_done();
+    fail("device",
+         fmt::format("{} The run goes on on the CPU{}", reason,
+                     steps == 0 ? "; nothing is lost."
+                                : fmt::format(" from step {}: {} step{} of training "
+                                              "{} lost.",
+                                              run->trainer->steps_done(), steps,
+                                              steps == 1 ? "" : "s", steps == 1 ? "is" : "are")));
   }
 
   void need_run() const { check(run != nullptr, "There is no run: open a file or a task first."); }
@@ -441,7 +527,12 @@ struct Engine::Worker {
 
   void store(const std::string& path) {
     sequence->store_into(*run->session);
-    save_run(*run, path);
+    try {
+      save_run(*run, path);
+    } catch (const DeviceLost& e) {
+      leave_lost_device(e.what());
+      save_run(*run, path);
+    }
   }
 
   void save_to(const std::string& path) {
@@ -458,6 +549,7 @@ struct Engine::Worker {
     const bool needs_run =
         !std::holds_alternative<OpenRun>(command) && !std::holds_alternative<OpenText>(command) &&
         !std::holds_alternative<OpenFolder>(command) && !std::holds_alternative<NewRun>(command) &&
+        !std::holds_alternative<UseDevice>(command) &&
         !std::holds_alternative<SetPlaySpeed>(command);
     guarded("command", [&] {
       if (needs_run) need_run();
@@ -487,6 +579,7 @@ struct Engine::Worker {
                 if (!c.spec_json.empty()) spec = run_spec_from_json(c.spec_json);
                 open(make_run(make_task(c.task), spec), "");
               },
+              [&](const UseDevice& c) { use_device(c.id); },
               [&](const Save& c) { save_to(c.path); },
               [&](const Train&) {
                 training = true;
@@ -682,8 +775,8 @@ struct Engine::Worker {
   }
 };
 
-Engine::Engine(std::function<void()> on_publish)
-    : worker_(std::make_unique<Worker>(std::move(on_publish))) {}
+Engine::Engine(std::function<void()> on_publish, std::string device)
+    : worker_(std::make_unique<Worker>(std::move(on_publish), std::move(device))) {}
 
 Engine::~Engine() = default;
 

@@ -12,11 +12,14 @@ namespace xlab {
 
 /// Owns everything that computes. Thread rules: `send`, `snapshot` and `flush` may be called from
 /// any thread; `on_publish` is called on the engine's thread, must return at once and must not call
-/// back. Commands take effect between units of work (one training step or one token), in order. A
+/// back. A run on a graphics card that is lost goes on on the CPU from a copy at most
+/// `LastCopy::kMostSteps` steps old. Commands take effect between units of work (one training step or one token), in order. A
 /// command that fails leaves the run as it was and is reported in the snapshot.
 class Engine {
  public:
-  explicit Engine(std::function<void()> on_publish);
+  /// `device` is where runs are to compute: "auto" (the first graphics card there is), "cpu",
+  /// "cuda:0". One that is not there is reported like a command that failed, and the CPU taken.
+  explicit Engine(std::function<void()> on_publish, std::string device = "auto");
   /// Gives up the training step at hand and stops; pending commands are dropped.
   ~Engine();
   Engine(const Engine&) = delete;

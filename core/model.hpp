@@ -40,6 +40,8 @@ class Model {
   void set_variant(const std::string& kind, const CellVariant& variant);
 
   const ModelSpec& spec() const { return spec_; }
+  /// Where its parameters lie.
+  Device device() const { return params_[0].value.device(); }
   Params& params() { return params_; }
   const Params& params() const { return params_; }
   std::vector<BlockCard> cards() const;

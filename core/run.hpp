@@ -40,6 +40,10 @@ std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, std::unique_ptr<Model>
 /// The same run before its first step, with this seed.
 std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed);
 
+/// Moves everything a run computes with to another device, whole or not at all: when that throws, for
+/// want of memory, the run is where it was.
+void move_run(Run& run, Device device);
+
 /// Atomic: the file holds the old or the new run, whole. Refuses a model that is only read.
 void save_run(const Run& run, const std::filesystem::path& path);
 /// Throws a sentence when the file is no run or is damaged; nothing is half-loaded.

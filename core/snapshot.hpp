@@ -2,6 +2,7 @@
 // Standard types only; parts that did not change are shared with the snapshot before.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -167,12 +168,21 @@ struct Failure {
   std::string what;
 };
 
+/// Something that can compute.
+struct DeviceCard {
+  std::string id;    ///< "cpu", "cuda:0"
+  std::string name;  ///< e.g. "NVIDIA H100 80GB HBM3"
+  std::size_t memory_bytes = 0;
+};
+
 struct Snapshot {
   std::uint64_t id = 0;      ///< counts up; use it as a cache key
   std::uint64_t run_id = 0;  ///< changes when another run is opened
   std::string run_path;      ///< file of the run; empty when it has none
   bool unsaved = false;      ///< training or edits since the last save
-  std::string device;        ///< e.g. "CPU (Eigen), 2 threads"
+  DeviceCard device;         ///< where the run computes
+  std::shared_ptr<const std::vector<DeviceCard>> devices;  ///< where it could; null at first
+  std::string no_cuda;  ///< why no graphics card is among them, as a sentence; empty when one is
   std::shared_ptr<const ModelCard> model;
   std::shared_ptr<const DataCard> data;
   TrainStatus train;

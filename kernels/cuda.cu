@@ -58,6 +58,20 @@ void check_call(const char* what, cudaError_t result) {
   fail(what, cudaGetErrorString(result), is_lost(result));
 }
 
+namespace {
+
+/// Whether a device that was in use still answers.
+bool answers(int device) {
+  const cudaStream_t own = opened[static_cast<std::size_t>(device)].stream;
+  if (own == nullptr) return true;
+  const cudaError_t result = cudaStreamQuery(own);
+  if (result == cudaSuccess || result == cudaErrorNotReady) return true;
+  cudaGetLastError();
+  return false;
+}
+
+}  // namespace
+
 std::vector<DeviceDescription> devices() {
   int count = 0;
   if (cudaGetDeviceCount(&count) != cudaSuccess) {
@@ -69,9 +83,9 @@ std::vector<DeviceDescription> devices() {
     cudaDeviceProp properties{};
     if (cudaGetDeviceProperties(&properties, index) != cudaSuccess) {
       cudaGetLastError();
-      break;  // an index has to stay the index of its device
+      continue;
     }
-    found.push_back({properties.name, properties.totalGlobalMem});
+    if (answers(index)) found.push_back({index, properties.name, properties.totalGlobalMem});
   }
   return found;
 }
@@ -79,7 +93,10 @@ std::vector<DeviceDescription> devices() {
 std::string why_no_devices() {
   int count = 0;
   const cudaError_t result = cudaGetDeviceCount(&count);
-  if (result == cudaSuccess) return count > 0 ? "" : "This computer has no NVIDIA card.";
+  if (result == cudaSuccess && count > 0) {
+    return devices().empty() ? "The graphics card stopped answering: start the program again." : "";
+  }
+  if (result == cudaSuccess) return "This computer has no NVIDIA card.";
   cudaGetLastError();
   if (result == cudaErrorInsufficientDriver) {
     int driver = 0;

@@ -9,11 +9,13 @@
 namespace xlab::cuda {
 
 struct DeviceDescription {
+  int index = 0;
   std::string name;
   std::size_t memory_bytes = 0;
 };
 
-/// The devices in the order of their index; none when there is no driver or no card.
+/// The devices in the order of their index; none when there is no driver or no card. One that was
+/// lost is not among them.
 std::vector<DeviceDescription> devices();
 /// Why `devices` is empty, as a sentence; empty when it is not.
 std::string why_no_devices();

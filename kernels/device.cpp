@@ -202,17 +202,19 @@ std::size_t capacity_for(std::size_t bytes) {
 
 }  // namespace
 
-std::vector<DeviceInfo> devices() {
+DeviceInfo host_device() {
   const auto pages = static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES));
   const auto page_bytes = static_cast<std::size_t>(sysconf(_SC_PAGE_SIZE));
-  std::vector<DeviceInfo> found;
-  found.push_back({Device::cpu(),
-                   fmt::format("CPU (Eigen, {} thread{})", threads(), threads() == 1 ? "" : "s"),
-                   pages * page_bytes});
+  return {Device::cpu(),
+          fmt::format("CPU (Eigen, {} thread{})", threads(), threads() == 1 ? "" : "s"),
+          pages * page_bytes};
+}
+
+std::vector<DeviceInfo> devices() {
+  std::vector<DeviceInfo> found = {host_device()};
   if constexpr (kHasCuda) {
-    int index = 0;
     for (const cuda::DeviceDescription& card : cuda::devices()) {
-      found.push_back({Device::cuda(index++), card.name, card.memory_bytes});
+      found.push_back({Device::cuda(card.index), card.name, card.memory_bytes});
     }
   }
   return found;
@@ -225,8 +227,7 @@ std::string why_no_cuda() {
 
 Device device_named(const std::string& name) {
   const std::vector<DeviceInfo> known = devices();
-  if (name == "auto")
-    return known.back().device.kind == Device::Kind::cuda ? known[1].device : Device::cpu();
+  if (name == "auto") return known.size() > 1 ? known[1].device : Device::cpu();
   const std::string wanted = name == "cuda" ? "cuda:0" : name;
   std::string names;
   for (const DeviceInfo& info : known) {

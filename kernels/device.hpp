@@ -28,7 +28,10 @@ struct DeviceInfo {
   std::size_t memory_bytes = 0;
 };
 
-/// The devices this process can use; the CPU is always first.
+/// The CPU.
+DeviceInfo host_device();
+/// The devices this process can use; the CPU is always first. The first call asks the driver, which
+/// may take a while.
 std::vector<DeviceInfo> devices();
 /// Why there is no CUDA device among them, as a sentence; empty when there is one.
 std::string why_no_cuda();

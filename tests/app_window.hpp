@@ -41,7 +41,9 @@ class WindowTest : public testing::Test {
 
   void open_window(const app::WindowOptions& options) {
     if (has_screen()) QCursor::setPos(0, 0);
-    window_ = std::make_unique<app::MainWindow>(options);
+    app::WindowOptions on_cpu = options;
+    on_cpu.device = "cpu";
+    window_ = std::make_unique<app::MainWindow>(on_cpu);
     window_->resize(1280, 800);
     window_->show();
     ASSERT_TRUE(QTest::qWaitForWindowExposed(window_.get()));

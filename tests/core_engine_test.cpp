@@ -42,11 +42,13 @@ std::string small_spec(const std::function<void(RunSpec&)>& change = {}) {
 class Engines : public testing::Test {
  protected:
   Engines()
-      : engine_([this] {
-          const std::lock_guard lock(mutex_);
-          ++published_;
-          changed_.notify_all();
-        }) {}
+      : engine_(
+            [this] {
+              const std::lock_guard lock(mutex_);
+              ++published_;
+              changed_.notify_all();
+            },
+            "cpu") {}
 
   template <typename... Commands>
   SnapshotPtr after(Commands... commands) {
@@ -821,7 +823,7 @@ TEST_F(Engines, ClosingSaysWhatWentWrong) {
 TEST(EngineLife, MayEndAtAnyMoment) {
   for (int n = 0; n < 30; ++n) {
     std::atomic<int> published = 0;
-    Engine engine([&] { ++published; });
+    Engine engine([&] { ++published; }, "cpu");
     if (n % 3 != 0) engine.send(NewRun{"recall", small_spec()});
     if (n % 3 == 2) engine.send(Train{});
     for (int m = 0; m < n % 7; ++m) engine.send(StepForward{});
@@ -837,7 +839,7 @@ TEST(EngineLife, ClosingAtAnyMomentSavesInTime) {
   };
   for (int n = 0; n < 40; ++n) {
     const auto path = folder / ("closed" + std::to_string(n));
-    Engine engine([] {});
+    Engine engine([] {}, "cpu");
     engine.send(NewRun{"recall", below(2) ? "" : small_spec()});
     engine.send(SetPrompt{"a 3 b 7 a ?"});
     if (below(2)) engine.send(Train{});

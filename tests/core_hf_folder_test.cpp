@@ -504,7 +504,7 @@ TEST_F(ModelFolders, AModelIsTrainedOnWithOtherData) {
 }
 
 TEST_F(ModelFolders, TheEngineOpensAndWritesThem) {
-  Engine engine([] {});
+  Engine engine([] {}, "cpu");
   engine.send(command::OpenFolder{folder().string()});
   engine.send(command::SetPrompt{"1 2 3"});
   engine.send(command::StepForward{});

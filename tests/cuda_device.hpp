@@ -6,6 +6,8 @@
 #include "kernels/device.hpp"
 
 #if __has_include(<emulation.hpp>)
+#include <cuda_runtime.h>
+
 #include <emulation.hpp>
 #endif
 

@@ -84,7 +84,7 @@ class SceneBuilder {
     Snapshot s;
     s.id = 1;
     s.trace_id = 1;
-    s.device = "CPU (Eigen), 2 threads";
+    s.device = {"cpu", "CPU (Eigen, 2 threads)", std::size_t{16} << 30};
     auto model = std::make_shared<ModelCard>();
     model->name = "recall";
     model->vocabulary = vocabulary_;
