@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "kernels/column_sums.cuh"
+#include "kernels/cublas.hpp"
 #include "kernels/gemm_cuda.hpp"
 
 namespace xlab::cuda {
@@ -410,6 +411,7 @@ void run_column_sums(const Task<T, T>& task) {
 template <typename T>
 void gemm(const kernels::Product<T>& x, const Batch& batch) {
   if (x.m <= 0 || x.n <= 0 || batch.count <= 0) return;
+  if (cublas_gemm(x, batch)) return;
   products::Task<T, T> task{};
   task.m = x.m;
   task.n = x.n;
