@@ -59,9 +59,14 @@ std::string text_of(const Sizes& s) {
          std::to_string(s.k);
 }
 
+/// By kernels of our own, whatever the size.
 class CudaProduct : public testing::TestWithParam<Sizes> {
  protected:
-  void SetUp() override { SKIP_WITHOUT_CUDA(); }
+  void SetUp() override {
+    SKIP_WITHOUT_CUDA();
+    cuda::allow_cublas(false);
+  }
+  void TearDown() override { cuda::allow_cublas(true); }
 };
 
 Tensor product(const Sizes& s, MatmulOptions options, DType dtype, Device device) {
@@ -107,8 +112,21 @@ INSTANTIATE_TEST_SUITE_P(
                     Sizes{1, 8, 31, 700}, Sizes{1, 40, 1, 50}, Sizes{3, 9, 4, 37},
                     Sizes{1, 70, 6, 40}, Sizes{1, 63, 65, 17}, Sizes{1, 64, 64, 16},
                     Sizes{1, 65, 130, 33}, Sizes{2, 20, 36, 40}, Sizes{1, 10, 70, 1100},
-                    Sizes{1, 70, 33, 3}, Sizes{5, 12, 12, 30}, Sizes{2, 66, 16, 0}),
+                    Sizes{1, 70, 33, 3}, Sizes{5, 12, 12, 30}, Sizes{2, 66, 16, 0},
+                    Sizes{1, 2, 5, 1100}, Sizes{1, 7, 3, 1027}),
     [](const auto& info) { return text_of(info.param); });
+
+TEST(CudaProducts, OfManyTilesAreTheCpus) {
+  SKIP_WITHOUT_CUDA();
+  cuda::allow_cublas(false);
+  const Sizes s{256, 65, 66, 17};
+  const Tensor wanted = product(s, {}, DType::f64, Device::cpu());
+  expect_near(product(s, {}, DType::f32, Device::cuda()), wanted, 1e-5, "f32");
+  expect_near(product(s, {.transpose_a = true, .transpose_b = true}, DType::f32, Device::cuda()),
+              product(s, {.transpose_a = true, .transpose_b = true}, DType::f64, Device::cpu()),
+              1e-5, "f32, transposed");
+  cuda::allow_cublas(true);
+}
 
 class CudaLinear : public testing::TestWithParam<Sizes> {
  protected:
@@ -191,7 +209,8 @@ INSTANTIATE_TEST_SUITE_P(Sizes, CudaHalfWeights,
                          testing::Values(HalfSizes{0, 5, 3}, HalfSizes{1, 1, 1},
                                          HalfSizes{1, 1032, 30}, HalfSizes{2, 77, 9},
                                          HalfSizes{3, 64, 65}, HalfSizes{8, 520, 7},
-                                         HalfSizes{9, 37, 11}, HalfSizes{70, 40, 66}),
+                                         HalfSizes{9, 37, 11}, HalfSizes{70, 40, 66},
+                                         HalfSizes{260, 24, 67}),
                          [](const auto& info) {
                            return std::to_string(info.param.rows) + "_" +
                                   std::to_string(info.param.in) + "_" +
