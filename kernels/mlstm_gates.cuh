@@ -301,8 +301,8 @@ struct MlstmRecall {
   std::int64_t stretch, stretches;  ///< steps between two memories that are kept, and these
   std::int64_t slices;              ///< blocks per head
   int threads;                      ///< of a block
-  std::int64_t warps() const { return threads / kWarp; }
-  std::int64_t memories() const { return stretch + stretches; }
+  XLAB_HD std::int64_t warps() const { return threads / kWarp; }
+  XLAB_HD std::int64_t memories() const { return stretch + stretches; }
 };
 
 inline MlstmRecall mlstm_recall(const MlstmRules& r) {
