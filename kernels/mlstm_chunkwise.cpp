@@ -2,6 +2,8 @@
 // the memory before it.
 #include "kernels/mlstm_chunkwise.hpp"
 
+#include "kernels/mlstm_calls.hpp"
+#include "kernels/mlstm_chunkwise_cuda.hpp"
 #include "kernels/mlstm_head.hpp"
 #include "kernels/route.hpp"
 #include "kernels/small_product.hpp"
@@ -552,7 +554,8 @@ void require_chunk(const MlstmOptions& options, std::int64_t chunk) {
 
 }  // namespace
 
-std::int64_t mlstm_chunk_length(std::int64_t key_width, std::int64_t value_width) {
+std::int64_t mlstm_chunk_length(std::int64_t key_width, std::int64_t value_width, Device device) {
+  if (device.kind == Device::Kind::cuda) return 64;
   // Measured: the scan of a memory that fits into the first-level cache is hard to beat.
   const std::int64_t size = key_width * value_width;
   if (size < 128 * 128) return 0;
@@ -567,6 +570,12 @@ void mlstm_chunkwise_forward(const MlstmOptions& options, const MlstmForward& ar
   const MlstmSizes z = checked_sizes(args);
   const std::int64_t length = std::min(chunk, z.T);
   visit_float(args.q, [&]<typename T>(T) {
+    if constexpr (kHasCuda) {
+      if (is_on_cuda(args)) {
+        return cuda::mlstm_chunkwise_forward<T>(rules_of(options, z), call_of<T>(args), length,
+                                                matrix_precision());
+      }
+    }
     parallel_ranges(z.B * z.H, grain(z), [&](std::int64_t begin, std::int64_t end) {
       ForwardSpace<T> space(args, z, length);
       for (std::int64_t head = begin; head < end; ++head) {
@@ -582,6 +591,12 @@ void mlstm_chunkwise_backward(const MlstmOptions& options, const MlstmBackward& 
   const MlstmSizes z = checked_sizes(args);
   const std::int64_t length = std::min(chunk, z.T);
   visit_float(args.forward.q, [&]<typename T>(T) {
+    if constexpr (kHasCuda) {
+      if (is_on_cuda(args)) {
+        return cuda::mlstm_chunkwise_backward<T>(rules_of(options, z), call_of<T>(args), length,
+                                                 matrix_precision());
+      }
+    }
     parallel_ranges(z.B * z.H, grain(z), [&](std::int64_t begin, std::int64_t end) {
       BackwardSpace<T> space(args, z, length);
       for (std::int64_t head = begin; head < end; ++head) {
