@@ -34,7 +34,6 @@ void require_state(const char* what, const MlstmState& state, const MlstmSizes& 
 void require_forward(const MlstmForward& args, const MlstmSizes& z) {
   const DType dtype = args.q.dtype();
   const Shape keys{z.B, z.T, z.H, z.K}, values{z.B, z.T, z.H, z.V}, gates{z.B, z.T, z.H};
-  require_cpu(kOp, args.q);
   require("k", args.k, keys, dtype);
   require("v", args.v, values, dtype);
   require("i", args.i, gates, dtype);
@@ -77,8 +76,8 @@ MlstmSizes checked_sizes(const MlstmBackward& args) {
   if (args.dlast.C || args.dlast.n) {
     require("the gradient of the last C", args.dlast.C, {z.B, z.H, z.K, z.V}, dtype);
     require("the gradient of the last n", args.dlast.n, {z.B, z.H, z.K}, dtype);
-    if (args.dlast.m) require("the gradient of the last m", args.dlast.m, {z.B, z.H}, dtype);
   }
+  if (args.dlast.m) require("the gradient of the last m", args.dlast.m, {z.B, z.H}, dtype);
   require("dq", args.dq, keys, dtype);
   require("dk", args.dk, keys, dtype);
   require("dv", args.dv, values, dtype);
