@@ -30,6 +30,7 @@ DeviceStep::DeviceStep(const Model& model, kernels::GuardedUpdate update, const 
     : model_(model),
       update_(std::move(update)),
       revision_(model.revision()),
+      precision_(matrix_precision()),
       tokens_(Tensor::empty({2, batch[0], batch[1]}, DType::i32, model.device())),
       numbers_(Tensor::zeros({kAll}, DType::f64, model.device())),
       factor_(numbers_.slice(kFactor, kFactor + 1)),
@@ -42,7 +43,7 @@ DeviceStep::DeviceStep(const Model& model, kernels::GuardedUpdate update, const 
 
 bool DeviceStep::fits(const Batch& batch) const {
   return batch.inputs.shape() == Shape{tokens_.extent(1), tokens_.extent(2)} &&
-         revision_ == model_.revision() &&
+         revision_ == model_.revision() && precision_ == matrix_precision() &&
          update_.parameters.raw() == model_.params().values().raw();
 }
 

@@ -10,6 +10,7 @@
 #include "kernels/adamw.hpp"
 #include "kernels/device_graph.hpp"
 #include "kernels/pinned.hpp"
+#include "kernels/precision.hpp"
 
 namespace xlab {
 
@@ -45,10 +46,11 @@ class DeviceStep {
   const Model& model_;
   kernels::GuardedUpdate update_;
   std::int64_t revision_;  // of the model's equations
-  Tensor tokens_;          // i32 (2, B, T): inputs and targets
-  Tensor numbers_;         // f64, see device_step.cpp
-  Tensor factor_;          // of the gradient of a row's loss
-  Pinned landed_;          // numbers_ on the host, and then the tokens
+  MatrixPrecision precision_;
+  Tensor tokens_;   // i32 (2, B, T): inputs and targets
+  Tensor numbers_;  // f64, see device_step.cpp
+  Tensor factor_;   // of the gradient of a row's loss
+  Pinned landed_;   // numbers_ on the host, and then the tokens
   std::unique_ptr<DeviceGraph> graph_;
   bool warm_ = false;  // whether a step was done
   bool recordable_ = true;
