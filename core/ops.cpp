@@ -206,7 +206,7 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
   // computes in formats of choice.
   const bool in_chunks =
       T > 1 && !tape.observed() && options.format == kernels::NumberFormat::native;
-  const std::int64_t chunk = in_chunks ? kernels::mlstm_chunk_length(K, V) : 0;
+  const std::int64_t chunk = in_chunks ? kernels::mlstm_chunk_length(K, V, device) : 0;
   if (chunk > 0) {
     kernels::mlstm_chunkwise_forward(options, args, chunk);
   } else {

@@ -369,7 +369,7 @@ class Selfcheck {
       // Only the scan computes in other number formats.
       kernels::MlstmOptions cell = mlstm_options(card.variant);
       cell.format = kernels::NumberFormat::native;
-      const std::int64_t own = kernels::mlstm_chunk_length(card.key_dim, card.value_dim);
+      const std::int64_t own = kernels::mlstm_chunk_length(card.key_dim, card.value_dim, device_);
       const std::int64_t chunk = own > 0 && own < T ? own : kChunk;
       {
         const MlstmInputs in(trace_, card.prefix, DType::f32, Device::cpu()),
