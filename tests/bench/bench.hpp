@@ -17,6 +17,8 @@ void add_ops();
 void add_models();
 void add_growth();
 void add_recording();
+/// Everything on the first card; in builds with CUDA.
+void add_cuda();
 
 /// A configuration that is compared with other implementations.
 struct Size {
