@@ -1,4 +1,5 @@
-// The matrix product every other kernel is made of; for .cpp files of this folder only.
+// The matrix product every other kernel is made of; for this folder only. C++17
+// only, because nvcc reads it too.
 #pragma once
 
 #include <cstdint>

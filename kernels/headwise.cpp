@@ -1,7 +1,9 @@
 // Block-diagonal matrix products: small blocks inside one register, large ones as matrix products.
 #include <utility>
 
+#include "kernels/elementwise_cuda.hpp"
 #include "kernels/gemm.hpp"
+#include "kernels/gemm_cuda.hpp"
 #include "kernels/linear.hpp"
 #include "kernels/registers.hpp"
 #include "kernels/rows.hpp"
@@ -21,7 +23,6 @@ struct Sizes {
 
 Sizes checked_sizes(const char* op, const Tensor& x, const Tensor& w) {
   const std::int64_t rows = rows_of(op, "x", x);
-  require_cpu(op, x);
   check(w.defined() && w.rank() == 3,
         "[{}] needs w of three axes (blocks, out, in), but it has shape {}.", op, w.shape());
   const Sizes s{rows, w.extent(0), w.extent(1), w.extent(2)};
@@ -143,37 +144,65 @@ void visit_block_size(const Sizes& s, Body&& body) {
 
 // --- Any other blocks: one matrix product each. ---
 
+/// What block h does to rows [begin, end).
 template <typename T>
-void large_forward(const Sizes& s, const T* x, const T* w, const T* bias, T* y) {
+Product<T> forward_product(const Sizes& s, const T* x, const T* w, const T* bias, T* y,
+                           std::int64_t h, std::int64_t begin, std::int64_t end) {
+  return {.m = end - begin,
+          .n = s.out,
+          .k = s.in,
+          .a = {x + begin * s.x_width() + h * s.in, s.x_width()},
+          .b = {w + h * s.out * s.in, s.in, true},
+          .c = y + begin * s.y_width() + h * s.out,
+          .c_stride = s.y_width(),
+          .bias = bias == nullptr ? nullptr : bias + h * s.out};
+}
+
+template <typename T>
+Product<T> input_gradient_product(const Sizes& s, const T* w, const T* dy, T* dx, std::int64_t h,
+                                  std::int64_t begin, std::int64_t end) {
+  return {.m = end - begin,
+          .n = s.in,
+          .k = s.out,
+          .a = {dy + begin * s.y_width() + h * s.out, s.y_width()},
+          .b = {w + h * s.out * s.in, s.in},
+          .c = dx + begin * s.x_width() + h * s.in,
+          .c_stride = s.x_width(),
+          .accumulate = true};
+}
+
+template <typename T>
+Product<T> weight_gradient_product(const Sizes& s, const T* x, const T* dy, T* dw, std::int64_t h) {
+  return {.m = s.out,
+          .n = s.in,
+          .k = s.rows,
+          .a = {dy + h * s.out, s.y_width(), true},
+          .b = {x + h * s.in, s.x_width()},
+          .c = dw + h * s.out * s.in,
+          .c_stride = s.in,
+          .accumulate = true};
+}
+
+/// Calls `body(h, begin, end)` for every block and ranges of rows, on all threads.
+template <typename Body>
+void for_blocks(const Sizes& s, Body&& body) {
   const std::int64_t grain = rows_per_chunk(kProductGrain, s.y_width() * s.in);
   for_ranges(s.rows, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t h = 0; h < s.blocks; ++h) {
-      gemm<T>({.m = end - begin,
-               .n = s.out,
-               .k = s.in,
-               .a = {x + begin * s.x_width() + h * s.in, s.x_width()},
-               .b = {w + h * s.out * s.in, s.in, true},
-               .c = y + begin * s.y_width() + h * s.out,
-               .c_stride = s.y_width(),
-               .bias = bias == nullptr ? nullptr : bias + h * s.out});
-    }
+    for (std::int64_t h = 0; h < s.blocks; ++h) body(h, begin, end);
+  });
+}
+
+template <typename T>
+void large_forward(const Sizes& s, const T* x, const T* w, const T* bias, T* y) {
+  for_blocks(s, [&](std::int64_t h, std::int64_t begin, std::int64_t end) {
+    gemm<T>(forward_product(s, x, w, bias, y, h, begin, end));
   });
 }
 
 template <typename T>
 void large_input_gradient(const Sizes& s, const T* w, const T* dy, T* dx) {
-  const std::int64_t grain = rows_per_chunk(kProductGrain, s.y_width() * s.in);
-  for_ranges(s.rows, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t h = 0; h < s.blocks; ++h) {
-      gemm<T>({.m = end - begin,
-               .n = s.in,
-               .k = s.out,
-               .a = {dy + begin * s.y_width() + h * s.out, s.y_width()},
-               .b = {w + h * s.out * s.in, s.in},
-               .c = dx + begin * s.x_width() + h * s.in,
-               .c_stride = s.x_width(),
-               .accumulate = true});
-    }
+  for_blocks(s, [&](std::int64_t h, std::int64_t begin, std::int64_t end) {
+    gemm<T>(input_gradient_product(s, w, dy, dx, h, begin, end));
   });
 }
 
@@ -181,16 +210,7 @@ template <typename T>
 void large_weight_gradient(const Sizes& s, const T* x, const T* dy, T* dw) {
   const std::int64_t grain = rows_per_chunk(kProductGrain, s.rows * s.out * s.in);
   for_ranges(s.blocks, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t h = begin; h < end; ++h) {
-      gemm<T>({.m = s.out,
-               .n = s.in,
-               .k = s.rows,
-               .a = {dy + h * s.out, s.y_width(), true},
-               .b = {x + h * s.in, s.x_width()},
-               .c = dw + h * s.out * s.in,
-               .c_stride = s.in,
-               .accumulate = true});
-    }
+    for (std::int64_t h = begin; h < end; ++h) gemm<T>(weight_gradient_product(s, x, dy, dw, h));
   });
 }
 
@@ -203,6 +223,14 @@ void headwise_forward(const Tensor& x, const Tensor& w, const Tensor& b, const T
   require(op, "y", y, with_last(x.shape(), s.y_width()), x.dtype());
   visit_float(x, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, x, w, b, y)) {
+        return cuda::gemm<T>(
+            forward_product<T>(s, x.data<T>(), w.data<T>(), data_or_null<T>(b), y.data<T>(), 0, 0,
+                               s.rows),
+            {.count = s.blocks, .a = s.in, .b = s.out * s.in, .c = s.out, .bias = s.out});
+      }
+    }
     if (fits_registers<T>(s)) {
       const Tensor columns = weight_columns(s, w.data<T>(), false);
       visit_block_size<T>(s, [&](auto size) {
@@ -226,6 +254,20 @@ void headwise_backward(const Tensor& x, const Tensor& w, const Tensor& dy, const
   visit_float(x, [&](auto zero) {
     using T = decltype(zero);
     const T *xs = x.data<T>(), *ws = w.data<T>(), *dys = dy.data<T>();
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, x, w, dy, dx, dw, db)) {
+        if (dx) {
+          cuda::gemm<T>(input_gradient_product<T>(s, ws, dys, dx.data<T>(), 0, 0, s.rows),
+                        {.count = s.blocks, .a = s.out, .b = s.out * s.in, .c = s.in});
+        }
+        if (dw) {
+          cuda::gemm<T>(weight_gradient_product<T>(s, xs, dys, dw.data<T>(), 0),
+                        {.count = s.blocks, .a = s.out, .b = s.in, .c = s.out * s.in});
+        }
+        if (db) cuda::add_row_sums(s.rows, s.y_width(), dys, db.data<T>());
+        return;
+      }
+    }
     if (fits_registers<T>(s)) {
       const Tensor rows = weight_columns(s, ws, true);
       visit_block_size<T>(s, [&](auto size) {

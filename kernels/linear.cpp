@@ -1,7 +1,9 @@
 // Dense and batched matrix products.
 #include "kernels/linear.hpp"
 
+#include "kernels/elementwise_cuda.hpp"
 #include "kernels/gemm.hpp"
+#include "kernels/gemm_cuda.hpp"
 #include "kernels/linear_bf16.hpp"
 #include "kernels/rows.hpp"
 
@@ -20,7 +22,6 @@ void linear_forward(const Tensor& x, const Tensor& w, const Tensor& b, const Ten
   }
   constexpr const char* op = "linear_forward";
   const std::int64_t rows = rows_of(op, "x", x);
-  require_cpu(op, x);
   const std::int64_t in = x.extent(-1);
   check(w.defined() && w.rank() == 2, "[{}] needs w of two axes (out, in), but it has shape {}.",
         op, w.shape());
@@ -30,14 +31,18 @@ void linear_forward(const Tensor& x, const Tensor& w, const Tensor& b, const Ten
   require(op, "y", y, with_last(x.shape(), out), x.dtype());
   visit_float(x, [&](auto zero) {
     using T = decltype(zero);
-    gemm<T>({.m = rows,
-             .n = out,
-             .k = in,
-             .a = {x.data<T>(), in},
-             .b = {w.data<T>(), in, true},
-             .c = y.data<T>(),
-             .c_stride = out,
-             .bias = data_or_null<T>(b)});
+    const Product<T> product{.m = rows,
+                             .n = out,
+                             .k = in,
+                             .a = {x.data<T>(), in},
+                             .b = {w.data<T>(), in, true},
+                             .c = y.data<T>(),
+                             .c_stride = out,
+                             .bias = data_or_null<T>(b)};
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, x, w, b, y)) return cuda::gemm<T>(product);
+    }
+    gemm<T>(product);
   });
 }
 
@@ -45,7 +50,6 @@ void linear_backward(const Tensor& x, const Tensor& w, const Tensor& dy, const T
                      const Tensor& dw, const Tensor& db) {
   constexpr const char* op = "linear_backward";
   const std::int64_t rows = rows_of(op, "x", x);
-  require_cpu(op, x);
   const std::int64_t in = x.extent(-1);
   check(w.defined() && w.rank() == 2, "[{}] needs w of two axes (out, in), but it has shape {}.",
         op, w.shape());
@@ -58,27 +62,39 @@ void linear_backward(const Tensor& x, const Tensor& w, const Tensor& dy, const T
   visit_float(x, [&](auto zero) {
     using T = decltype(zero);
     const T *xs = x.data<T>(), *ws = w.data<T>(), *dys = dy.data<T>();
+    bool card = false;
+    if constexpr (kHasCuda) card = on_cuda(op, x, w, dy, dx, dw, db);
+    const auto add_product = [&](const Product<T>& product) {
+      if constexpr (kHasCuda) {
+        if (card) return cuda::gemm<T>(product);
+      }
+      gemm<T>(product);
+    };
     if (dx) {
-      gemm<T>({.m = rows,
-               .n = in,
-               .k = out,
-               .a = {dys, out},
-               .b = {ws, in},
-               .c = dx.data<T>(),
-               .c_stride = in,
-               .accumulate = true});
+      add_product({.m = rows,
+                   .n = in,
+                   .k = out,
+                   .a = {dys, out},
+                   .b = {ws, in},
+                   .c = dx.data<T>(),
+                   .c_stride = in,
+                   .accumulate = true});
     }
     if (dw) {
-      gemm<T>({.m = out,
-               .n = in,
-               .k = rows,
-               .a = {dys, out, true},
-               .b = {xs, in},
-               .c = dw.data<T>(),
-               .c_stride = in,
-               .accumulate = true});
+      add_product({.m = out,
+                   .n = in,
+                   .k = rows,
+                   .a = {dys, out, true},
+                   .b = {xs, in},
+                   .c = dw.data<T>(),
+                   .c_stride = in,
+                   .accumulate = true});
     }
-    if (db) add_row_sums(dys, rows, out, db.data<T>());
+    if (!db) return;
+    if constexpr (kHasCuda) {
+      if (card) return cuda::add_row_sums(rows, out, dys, db.data<T>());
+    }
+    add_row_sums(dys, rows, out, db.data<T>());
   });
 }
 
@@ -88,7 +104,6 @@ void matmul(const Tensor& a, const Tensor& b, const Tensor& out, MatmulOptions o
         a.shape());
   check(b.defined() && b.rank() == 3, "[{}] needs b of three axes, but it has shape {}.", op,
         b.shape());
-  require_cpu(op, a);
   const std::int64_t count = a.extent(0);
   const std::int64_t m = a.extent(options.transpose_a ? 2 : 1);
   const std::int64_t k = a.extent(options.transpose_a ? 1 : 2);
@@ -99,19 +114,25 @@ void matmul(const Tensor& a, const Tensor& b, const Tensor& out, MatmulOptions o
     using T = decltype(zero);
     const T *as = a.data<T>(), *bs = b.data<T>();
     T* outs = out.data<T>();
-    const auto products = [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t index = begin; index < end; ++index) {
-        gemm<T>({.m = m,
-                 .n = p,
-                 .k = k,
-                 .a = {as + index * m * k, options.transpose_a ? m : k, options.transpose_a},
-                 .b = {bs + index * k * p, options.transpose_b ? k : p, options.transpose_b},
-                 .c = outs + index * m * p,
-                 .c_stride = p,
-                 .accumulate = options.accumulate});
-      }
+    const auto product = [&](std::int64_t index) {
+      return Product<T>{.m = m,
+                        .n = p,
+                        .k = k,
+                        .a = {as + index * m * k, options.transpose_a ? m : k, options.transpose_a},
+                        .b = {bs + index * k * p, options.transpose_b ? k : p, options.transpose_b},
+                        .c = outs + index * m * p,
+                        .c_stride = p,
+                        .accumulate = options.accumulate};
     };
-    for_ranges(count, rows_per_chunk(kProductGrain, m * k * p), products);
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, a, b, out)) {
+        return cuda::gemm<T>(product(0), {.count = count, .a = m * k, .b = k * p, .c = m * p});
+      }
+    }
+    for_ranges(count, rows_per_chunk(kProductGrain, m * k * p),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t index = begin; index < end; ++index) gemm<T>(product(index));
+               });
   });
 }
 

@@ -4,6 +4,7 @@
 #include "kernels/linear_bf16.hpp"
 
 #include "kernels/gemm.hpp"
+#include "kernels/gemm_cuda.hpp"
 #include "kernels/registers.hpp"
 #include "kernels/rows.hpp"
 
@@ -97,7 +98,6 @@ void stream_rows(std::int64_t rows, const Bf16* w, const float* x, const float* 
 void linear_forward_bf16(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& y) {
   constexpr const char* op = "linear_forward";
   const std::int64_t rows = rows_of(op, "x", x);
-  require_cpu(op, x);
   require_dtype(op, "x, beside weights of bf16,", x, DType::f32);
   const std::int64_t in = x.extent(-1);
   check(w.rank() == 2, "[{}] needs w of two axes (out, in), but it has shape {}.", op, w.shape());
@@ -109,6 +109,13 @@ void linear_forward_bf16(const Tensor& x, const Tensor& w, const Tensor& b, cons
   const float *from = x.data<float>(), *bias = data_or_null<float>(b);
   float* to = y.data<float>();
   if (rows == 0) return;
+  if constexpr (kHasCuda) {
+    static_assert(sizeof(Bf16) == sizeof(std::uint16_t));
+    if (on_cuda(op, x, w, b, y)) {
+      return cuda::linear_bf16(rows, in, out, from, static_cast<const std::uint16_t*>(w.raw()),
+                               bias, to);
+    }
+  }
   if (rows <= kMostStreamedRows) {
     stream_rows(rows, weights, from, bias, in, out, to);
     return;

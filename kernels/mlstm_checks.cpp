@@ -34,7 +34,6 @@ void require_state(const char* what, const MlstmState& state, const MlstmSizes& 
 void require_forward(const MlstmForward& args, const MlstmSizes& z) {
   const DType dtype = args.q.dtype();
   const Shape keys{z.B, z.T, z.H, z.K}, values{z.B, z.T, z.H, z.V}, gates{z.B, z.T, z.H};
-  require_cpu(kOp, args.q);
   require("k", args.k, keys, dtype);
   require("v", args.v, values, dtype);
   require("i", args.i, gates, dtype);

@@ -1,0 +1,198 @@
+// Products of 64 x 64 tiles that a whole block makes together: what kernels of many small matrix
+// products are built of. For .cu files only.
+#pragma once
+
+#include "kernels/cuda.cuh"
+
+namespace xlab::cuda {
+
+/// Rows, and columns, of a tile.
+inline constexpr int kTile = 64;
+/// Threads of a block that makes one: 8 warps, each with 16 rows and 32 columns.
+inline constexpr int kTileThreads = 256;
+/// From one row of a tile in shared memory to the next: no two threads meet in one bank, and four
+/// numbers can be read at once.
+inline constexpr int kTileLine = kTile + 4;
+/// How deep the pieces of both factors are that lie in shared memory at a time.
+template <typename T>
+inline constexpr int kTileDepth = sizeof(T) == 4 ? 32 : 16;
+
+/// Numbers of shared memory that a product needs, and one whose result is laid out there.
+template <typename T>
+inline constexpr int kFactorNumbers = 2 * kTileDepth<T>* kTileLine;
+template <typename T>
+inline constexpr int kProductNumbers =
+    kFactorNumbers<T> > kTile* kTileLine ? kFactorNumbers<T> : kTile* kTileLine;
+
+/// One factor of a product sum_i a[i, row] b[i, column], in global memory. Numbers outside of it
+/// are zeros.
+template <typename T>
+struct Factor {
+  const T* first = nullptr;
+  std::int64_t inner_step = 0, outer_step = 0;  ///< one of them is 1
+  std::int64_t inner = 0, outer = 0;            ///< how many there are from the first on
+  const T* inner_weight = nullptr;              ///< what all numbers of one i are multiplied with
+  const T* outer_weight = nullptr;              ///< the same of one row or column
+};
+
+/// Where in a tile a thread works: four rows and four columns.
+struct TilePlace {
+  int row, column;
+};
+__device__ inline TilePlace tile_place() {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp,
+            warp = static_cast<int>(threadIdx.x) / kWarp;
+  return {warp / 2 * 16 + lane / 8 * 4, warp % 2 * 32 + lane % 8 * 4};
+}
+
+/// Four numbers side by side that begin where a vector may.
+__device__ inline void load_four(const float* from, float (&x)[4]) {
+  const float4 all = *reinterpret_cast<const float4*>(from);
+  x[0] = all.x, x[1] = all.y, x[2] = all.z, x[3] = all.w;
+}
+__device__ inline void load_four(const double* from, double (&x)[4]) {
+  const double2 low = *reinterpret_cast<const double2*>(from);
+  const double2 high = *reinterpret_cast<const double2*>(from + 2);
+  x[0] = low.x, x[1] = low.y, x[2] = high.x, x[3] = high.y;
+}
+__device__ inline void store_four(const float (&x)[4], float* to) {
+  float4 all;
+  all.x = x[0], all.y = x[1], all.z = x[2], all.w = x[3];
+  *reinterpret_cast<float4*>(to) = all;
+}
+__device__ inline void store_four(const double (&x)[4], double* to) {
+  double2 low, high;
+  low.x = x[0], low.y = x[1], high.x = x[2], high.y = x[3];
+  *reinterpret_cast<double2*>(to) = low;
+  *reinterpret_cast<double2*>(to + 2) = high;
+}
+
+/// The share of one thread in a piece of a factor on its way into shared memory.
+template <typename T>
+struct Piece {
+  static constexpr int kRounds = kTileDepth<T> * kTile / kTileThreads;
+  T numbers[kRounds];
+
+  /// Where the thread's n-th number lies: neighbouring threads read neighbours, and where they
+  /// write across lines, 8 x 4 of them meet no bank twice.
+  __device__ static void place(const Factor<T>& f, int n, int& i, int& outer) {
+    const int thread = static_cast<int>(threadIdx.x);
+    if (f.inner_step == 1) {
+      constexpr int kAcross = kTileDepth<T> / 8;
+      const int lane = thread % kWarp, unit = thread / kWarp + n * (kTileThreads / kWarp);
+      i = unit % kAcross * 8 + lane % 8;
+      outer = unit / kAcross * 4 + lane / 8;
+    } else {
+      const int at = thread + n * kTileThreads;
+      i = at / kTile;
+      outer = at % kTile;
+    }
+  }
+  __device__ void fetch(const Factor<T>& f, std::int64_t begin) {
+#pragma unroll
+    for (int n = 0; n < kRounds; ++n) {
+      int line, outer;
+      place(f, n, line, outer);
+      const std::int64_t i = begin + line;
+      T x = T(0);
+      if (i < f.inner && outer < f.outer) {
+        x = f.first[i * f.inner_step + outer * f.outer_step];
+        if (f.inner_weight != nullptr) x *= f.inner_weight[i];
+        if (f.outer_weight != nullptr) x *= f.outer_weight[outer];
+      }
+      numbers[n] = x;
+    }
+  }
+  template <typename Put>
+  __device__ void put(const Factor<T>& f, Put put_one) const {
+#pragma unroll
+    for (int n = 0; n < kRounds; ++n) {
+      int line, outer;
+      place(f, n, line, outer);
+      put_one(line, outer, numbers[n]);
+    }
+  }
+};
+
+/// The sum of products that a block builds up in its registers, starting with zeros.
+template <typename T>
+class ExactProduct {
+ public:
+  /// `memory` is shared memory for kFactorNumbers, or kProductNumbers where `spread` is called.
+  __device__ explicit ExactProduct(T* memory) : memory_(memory) {}
+
+  /// this += sum_i a[i, row] b[i, column]; both factors are equally deep.
+  __device__ void add(const Factor<T>& a, const Factor<T>& b) {
+    constexpr int kDepth = kTileDepth<T>;
+    T* const a_lines = memory_;
+    T* const b_lines = memory_ + kDepth * kTileLine;
+    const TilePlace own = tile_place();
+    Piece<T> next_a, next_b;
+    next_a.fetch(a, 0);
+    next_b.fetch(b, 0);
+    for (std::int64_t begin = 0; begin < a.inner; begin += kDepth) {
+      __syncthreads();  // whoever still reads what lies there
+      next_a.put(a, [=](int i, int outer, T x) { a_lines[i * kTileLine + outer] = x; });
+      next_b.put(b, [=](int i, int outer, T x) { b_lines[i * kTileLine + outer] = x; });
+      __syncthreads();
+      if (begin + kDepth < a.inner) {
+        next_a.fetch(a, begin + kDepth);
+        next_b.fetch(b, begin + kDepth);
+      }
+#pragma unroll 8
+      for (int i = 0; i < kDepth; ++i) {
+        T x[4], y[4];
+        load_four(a_lines + i * kTileLine + own.row, x);
+        load_four(b_lines + i * kTileLine + own.column, y);
+#pragma unroll
+        for (int r = 0; r < 4; ++r) {
+#pragma unroll
+          for (int c = 0; c < 4; ++c) sums_[r][c] += x[r] * y[c];
+        }
+      }
+    }
+  }
+
+  __device__ void scale(T factor) {
+#pragma unroll
+    for (int r = 0; r < 4; ++r) {
+#pragma unroll
+      for (int c = 0; c < 4; ++c) sums_[r][c] *= factor;
+    }
+  }
+
+  /// Begins with the tile that lies in the memory of this product, in lines of kTileLine.
+  __device__ void take() {
+    const TilePlace own = tile_place();
+#pragma unroll
+    for (int r = 0; r < 4; ++r)
+      load_four(memory_ + (own.row + r) * kTileLine + own.column, sums_[r]);
+  }
+
+  /// Lays the sums out in the memory of this product, in lines of kTileLine, for all threads.
+  __device__ const T* spread() {
+    __syncthreads();
+    const TilePlace own = tile_place();
+#pragma unroll
+    for (int r = 0; r < 4; ++r) {
+      store_four(sums_[r], memory_ + (own.row + r) * kTileLine + own.column);
+    }
+    __syncthreads();
+    return memory_;
+  }
+
+  /// Calls `body(r, row, column, four)` for r in [0, 4) with four sums that lie side by side; the
+  /// same places of a tile come to the same thread in every product.
+  template <typename Body>
+  __device__ void visit(Body body) {
+    const TilePlace own = tile_place();
+#pragma unroll
+    for (int r = 0; r < 4; ++r) body(r, own.row + r, own.column, sums_[r]);
+  }
+
+ private:
+  T* memory_;
+  T sums_[4][4] = {};
+};
+
+}  // namespace xlab::cuda

@@ -1,0 +1,222 @@
+// Matrix products on a card against those of the CPU.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "cuda_device.hpp"
+#include "kernels/linear.hpp"
+#include "kernels/random.hpp"
+
+namespace xlab::tests {
+namespace {
+
+using namespace kernels;
+
+Tensor random(const Shape& shape, DType dtype, std::uint64_t stream) {
+  const Tensor t = Tensor::empty(shape, DType::f64);
+  fill_uniform(t, -1.0, 1.0, 5, stream);
+  return dtype == DType::bf16 ? t.to(DType::f32).to(dtype) : t.to(dtype);
+}
+
+void expect_near(const Tensor& seen, const Tensor& wanted, double tolerance,
+                 const std::string& what) {
+  ASSERT_EQ(seen.shape().text(), wanted.shape().text()) << what;
+  const Tensor wide = seen.to(Device::cpu()).to(DType::f64), exact = wanted.to(DType::f64);
+  double largest = 0.0;
+  for (const double value : exact.span<double>()) largest = std::max(largest, std::abs(value));
+  for (std::size_t j = 0; j < exact.span<double>().size(); ++j) {
+    ASSERT_LE(std::abs(wide.span<double>()[j] - exact.span<double>()[j]), tolerance * largest)
+        << what << " [" << j << "]";
+  }
+}
+
+void expect_same_bits(const Tensor& a, const Tensor& b, const std::string& what) {
+  const Tensor x = a.to(Device::cpu()), y = b.to(Device::cpu());
+  EXPECT_EQ(std::memcmp(x.raw(), y.raw(), x.bytes()), 0) << what << " differs";
+}
+
+double tolerance_of(DType dtype) {
+  return dtype == DType::f64 ? 1e-12 : 1e-5;
+}
+
+/// A product of a batch, m x k by k x n.
+struct Sizes {
+  std::int64_t count, m, n, k;
+};
+
+std::string text_of(const Sizes& s) {
+  return std::to_string(s.count) + "_" + std::to_string(s.m) + "_" + std::to_string(s.n) + "_" +
+         std::to_string(s.k);
+}
+
+class CudaProduct : public testing::TestWithParam<Sizes> {
+ protected:
+  void SetUp() override { SKIP_WITHOUT_CUDA(); }
+};
+
+Tensor product(const Sizes& s, MatmulOptions options, DType dtype, Device device) {
+  const Tensor a =
+      random(options.transpose_a ? Shape{s.count, s.k, s.m} : Shape{s.count, s.m, s.k}, dtype, 1);
+  const Tensor b =
+      random(options.transpose_b ? Shape{s.count, s.n, s.k} : Shape{s.count, s.k, s.n}, dtype, 2);
+  const Tensor out = random({s.count, s.m, s.n}, dtype, 3).to(device);
+  matmul(a.to(device), b.to(device), out, options);
+  return out;
+}
+
+TEST_P(CudaProduct, IsTheCpusHoweverItsFactorsLie) {
+  const Sizes s = GetParam();
+  for (int which = 0; which < 8; ++which) {
+    const MatmulOptions options{.transpose_a = (which & 1) != 0,
+                                .transpose_b = (which & 2) != 0,
+                                .accumulate = (which & 4) != 0};
+    const Tensor wanted = product(s, options, DType::f64, Device::cpu());
+    for (const DType dtype : {DType::f64, DType::f32}) {
+      expect_near(product(s, options, dtype, Device::cuda()), wanted, tolerance_of(dtype),
+                  name_of(dtype) + std::string(" ") + std::to_string(which));
+    }
+  }
+}
+
+TEST_P(CudaProduct, HasTheSameBitsWhateverTheOrderOfThreads) {
+  const Sizes s = GetParam();
+  for (const MatmulOptions& options : {MatmulOptions{}, MatmulOptions{.transpose_b = true}}) {
+    const Tensor once = product(s, options, DType::f32, Device::cuda());
+    for (int other = 1; other < kOrders; ++other) {
+      const OrderOfThreads order(other);
+      expect_same_bits(product(s, options, DType::f32, Device::cuda()), once,
+                       std::to_string(other));
+    }
+  }
+}
+
+// One row and column, few of them, the edges of tiles, long sums that are cut, batches.
+INSTANTIATE_TEST_SUITE_P(
+    Sizes, CudaProduct,
+    testing::Values(Sizes{1, 1, 1, 1}, Sizes{1, 1, 40, 70}, Sizes{1, 3, 9, 33}, Sizes{2, 5, 65, 7},
+                    Sizes{1, 8, 31, 700}, Sizes{1, 40, 1, 50}, Sizes{3, 9, 4, 37},
+                    Sizes{1, 70, 6, 40}, Sizes{1, 63, 65, 17}, Sizes{1, 64, 64, 16},
+                    Sizes{1, 65, 130, 33}, Sizes{2, 20, 36, 40}, Sizes{1, 10, 70, 1100},
+                    Sizes{1, 70, 33, 3}, Sizes{5, 12, 12, 30}, Sizes{2, 66, 16, 0}),
+    [](const auto& info) { return text_of(info.param); });
+
+class CudaLinear : public testing::TestWithParam<Sizes> {
+ protected:
+  void SetUp() override { SKIP_WITHOUT_CUDA(); }
+};
+
+/// The result and the gradients, which start from something.
+std::vector<Tensor> headwise_results(const Sizes& s, DType dtype, Device device, bool biased) {
+  const auto in = [&](const Shape& shape, std::uint64_t stream) {
+    return random(shape, dtype, stream).to(device);
+  };
+  const std::int64_t blocks = s.count, x_width = blocks * s.k, y_width = blocks * s.n;
+  const Tensor x = in({s.m, x_width}, 1), w = in({blocks, s.n, s.k}, 2),
+               b = biased ? in({y_width}, 3) : Tensor();
+  const Tensor y = Tensor::empty({s.m, y_width}, dtype, device);
+  const Tensor dy = in({s.m, y_width}, 4), dx = in({s.m, x_width}, 5),
+               dw = in({blocks, s.n, s.k}, 6), db = in({y_width}, 7);
+  headwise_forward(x, w, b, y);
+  headwise_backward(x, w, dy, dx, dw, biased ? db : Tensor());
+  if (blocks > 1) return {y, dx, dw, db};
+  // One block is what linear does.
+  const Tensor y_again = Tensor::empty({s.m, y_width}, dtype, device);
+  const Tensor dx_again = in({s.m, x_width}, 5), dw_again = in({s.n, s.k}, 6),
+               db_again = in({y_width}, 7), whole = w.reshape({s.n, s.k});
+  linear_forward(x, whole, b, y_again);
+  linear_backward(x, whole, dy, dx_again, dw_again, biased ? db_again : Tensor());
+  return {y, dx, dw, db, y_again, dx_again, dw_again, db_again};
+}
+
+TEST_P(CudaLinear, AndHeadwiseAreTheCpus) {
+  const Sizes s = GetParam();
+  for (const bool biased : {false, true}) {
+    const auto wanted = headwise_results(s, DType::f64, Device::cpu(), biased);
+    for (const DType dtype : {DType::f64, DType::f32}) {
+      const auto seen = headwise_results(s, dtype, Device::cuda(), biased);
+      for (std::size_t j = 0; j < wanted.size(); ++j) {
+        expect_near(seen[j], wanted[j], tolerance_of(dtype),
+                    name_of(dtype) + std::string(" result ") + std::to_string(j));
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, CudaLinear,
+                         testing::Values(Sizes{1, 1, 17, 33}, Sizes{1, 40, 4, 70},
+                                         Sizes{1, 70, 66, 20}, Sizes{1, 9, 65, 300},
+                                         Sizes{3, 1, 8, 40}, Sizes{12, 50, 4, 4},
+                                         Sizes{4, 70, 8, 6}, Sizes{2, 33, 40, 36},
+                                         Sizes{3, 600, 5, 3}),
+                         [](const auto& info) { return text_of(info.param); });
+
+struct HalfSizes {
+  std::int64_t rows, in, out;
+};
+
+class CudaHalfWeights : public testing::TestWithParam<HalfSizes> {
+ protected:
+  void SetUp() override { SKIP_WITHOUT_CUDA(); }
+};
+
+TEST_P(CudaHalfWeights, GiveWhatWidenedOnesGive) {
+  const auto [rows, in, out] = GetParam();
+  const Tensor x = random({rows, in}, DType::f32, 1), w = random({out, in}, DType::bf16, 2);
+  for (const Tensor& b : {Tensor(), random({out}, DType::f32, 3)}) {
+    const Tensor wanted = Tensor::empty({rows, out}, DType::f64);
+    linear_forward(x.to(DType::f64), w.to(DType::f64), b ? b.to(DType::f64) : b, wanted);
+    const Tensor once = Tensor::empty({rows, out}, DType::f32, Device::cuda());
+    for (int which = 0; which < kOrders; ++which) {
+      const OrderOfThreads order(which);
+      const Tensor y = Tensor::empty({rows, out}, DType::f32, Device::cuda());
+      linear_forward(x.to(Device::cuda()), w.to(Device::cuda()), b.to(Device::cuda()), y);
+      if (which == 0) once.copy_from(y);
+      expect_near(y, wanted, 1e-5, "y");
+      expect_same_bits(y, once, "y");
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, CudaHalfWeights,
+                         testing::Values(HalfSizes{0, 5, 3}, HalfSizes{1, 1, 1},
+                                         HalfSizes{1, 1032, 30}, HalfSizes{2, 77, 9},
+                                         HalfSizes{3, 64, 65}, HalfSizes{8, 520, 7},
+                                         HalfSizes{9, 37, 11}, HalfSizes{70, 40, 66}),
+                         [](const auto& info) {
+                           return std::to_string(info.param.rows) + "_" +
+                                  std::to_string(info.param.in) + "_" +
+                                  std::to_string(info.param.out);
+                         });
+
+TEST(CudaProducts, HaveTheSameBitsWhereverTheirNumbersBegin) {
+  SKIP_WITHOUT_CUDA();
+  // Views of rows begin anywhere in memory, aligned for wide loads or not.
+  const std::int64_t in = 264, out = 9;
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    const Tensor x = random({1, in}, DType::f32, 1).to(Device::cuda()),
+                 w = random({out, in}, dtype, 2);
+    std::vector<Tensor> results;
+    for (const std::int64_t shift : {0, 1}) {
+      const Tensor all = Tensor::zeros({out * in + 8}, dtype, Device::cuda());
+      const Tensor moved = all.slice(shift, shift + out * in).reshape({out, in});
+      moved.copy_from(w);
+      results.push_back(Tensor::empty({1, out}, DType::f32, Device::cuda()));
+      linear_forward(x, moved, {}, results.back());
+    }
+    expect_same_bits(results[0], results[1], name_of(dtype));
+  }
+}
+
+TEST(CudaProducts, RefuseFactorsOnDifferentDevices) {
+  SKIP_WITHOUT_CUDA();
+  const Tensor x = random({2, 3}, DType::f32, 1), y = Tensor::empty({2, 4}, DType::f32);
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    EXPECT_THROW(linear_forward(x, random({4, 3}, dtype, 2).to(Device::cuda()), {}, y), Error);
+  }
+}
+
+}  // namespace
+}  // namespace xlab::tests
