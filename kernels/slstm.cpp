@@ -1,12 +1,14 @@
-// The scalar memory with memory mixing on the CPU. A piece of work owns one head of a few sequences
-// for all steps, so that no step waits for another thread.
+// The scalar memory with memory mixing: its checks, and the work on the CPU. A piece of work owns
+// one head of a few sequences for all steps, so that no step waits for another thread.
 #include "kernels/slstm.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "kernels/lanes.hpp"
 #include "kernels/route.hpp"
+#include "kernels/slstm_cuda.hpp"
 #include "kernels/slstm_formats.hpp"
 #include "kernels/small_product.hpp"
 #include "kernels/threads.hpp"
@@ -431,7 +433,6 @@ void require_record(const SlstmRecord& record, const Sizes& z, DType dtype) {
 void require_forward(const SlstmForward& args, const Sizes& z) {
   const DType dtype = args.wx.dtype();
   const Shape pre{z.B, z.T, kGates, z.width()};
-  require_cpu(kOp, args.wx);
   require("wx", args.wx, pre, dtype);
   require("r", args.r, {z.H, kGates * z.D, z.D}, dtype);
   require("b", args.b, {kGates * z.width()}, dtype);
@@ -448,6 +449,76 @@ void require_forward(const SlstmForward& args, const Sizes& z) {
   }
   require_record(args.record, z, dtype);
   require_record(args.saved, z, dtype);
+  require_same_device(kOp, args.wx, args.r, args.b, args.clamp, args.y);
+  for (const SlstmState* state : {&args.initial, &args.last}) {
+    require_same_device(kOp, args.wx, state->y, state->c, state->n, state->m);
+  }
+  for (const SlstmRecord* record : {&args.record, &args.saved}) {
+    require_same_device(kOp, args.wx, record->pre, record->input_gate, record->forget_gate,
+                        record->c, record->n, record->m);
+  }
+}
+
+cuda::SlstmSizes cuda_sizes(const Sizes& z) {
+  return {z.B, z.T, z.H, z.D};
+}
+
+cuda::SlstmGates cuda_gates(const SlstmOptions& options) {
+  return {options.forget_gate, options.stabilizer, options.gate_soft_cap};
+}
+
+template <typename T>
+T* place_of(const Tensor& x) {
+  return x ? x.data<std::remove_const_t<T>>() : nullptr;
+}
+
+template <typename T>
+cuda::SlstmUnits<T> cuda_units(const SlstmState& state) {
+  return {place_of<T>(state.y), place_of<T>(state.c), place_of<T>(state.n), place_of<T>(state.m)};
+}
+
+template <typename T>
+cuda::SlstmRecording<T> cuda_recording(const SlstmRecord& record) {
+  return {place_of<T>(record.pre), place_of<T>(record.input_gate), place_of<T>(record.forget_gate),
+          place_of<T>(record.c),   place_of<T>(record.n),          place_of<T>(record.m)};
+}
+
+template <typename T>
+void forward_on_cuda(const SlstmOptions& options, const SlstmForward& args, const Sizes& z) {
+  cuda::slstm_forward<T>(cuda::slstm_forward_plan<T>(cuda_sizes(z)),
+                         {.sizes = cuda_sizes(z),
+                          .gates = cuda_gates(options),
+                          .wx = args.wx.data<T>(),
+                          .r = args.r.data<T>(),
+                          .b = args.b.data<T>(),
+                          .clamp = place_of<T>(args.clamp),
+                          .initial = cuda_units<const T>(args.initial),
+                          .y = args.y.data<T>(),
+                          .last = cuda_units<T>(args.last),
+                          .record = cuda_recording<T>(args.record),
+                          .saved = cuda_recording<T>(args.saved)});
+}
+
+template <typename T>
+void backward_on_cuda(const SlstmOptions& options, const SlstmBackward& args, const Sizes& z) {
+  const SlstmForward& fw = args.forward;
+  cuda::slstm_backward<T>(cuda::slstm_backward_plan<T>(cuda_sizes(z)),
+                          {.sizes = cuda_sizes(z),
+                           .gates = cuda_gates(options),
+                           .r = fw.r.data<T>(),
+                           .clamp = place_of<T>(fw.clamp),
+                           .initial = cuda_units<const T>(fw.initial),
+                           .y = fw.y.data<T>(),
+                           .pre = fw.saved.pre.data<T>(),
+                           .c = fw.saved.c.data<T>(),
+                           .n = fw.saved.n.data<T>(),
+                           .m = fw.saved.m.data<T>(),
+                           .dy = args.dy.data<T>(),
+                           .dlast = cuda_units<const T>(args.dlast),
+                           .dwx = args.dwx.data<T>(),
+                           .dr = args.dr.data<T>(),
+                           .db = args.db.data<T>(),
+                           .dinitial = cuda_units<T>(args.dinitial)});
 }
 
 /// How many pieces go to a thread at once: enough that handing them over pays.
@@ -462,6 +533,9 @@ void slstm_forward(const SlstmOptions& options, const SlstmForward& args) {
   require_forward(args, z);
   if (options.format != NumberFormat::native) return slstm_forward_in_format(options, args);
   visit_float(args.wx, [&]<typename T>(T) {
+    if constexpr (kHasCuda) {
+      if (on_cuda(kOp, args.wx)) return forward_on_cuda<T>(options, args, z);
+    }
     parallel_ranges(z.pieces(), grain(z), [&](std::int64_t begin, std::int64_t end) {
       ForwardSpace<T> space(z);
       for (std::int64_t index = begin; index < end; ++index) {
@@ -491,9 +565,15 @@ void slstm_backward(const SlstmOptions& options, const SlstmBackward& args) {
   require("dr", args.dr, fw.r.shape(), dtype);
   require("db", args.db, fw.b.shape(), dtype);
   require_state("the gradient of the initial state", args.dinitial, z, dtype);
+  require_same_device(kOp, fw.wx, args.dy, args.dlast.y, args.dlast.c, args.dlast.n, args.dwx,
+                      args.dr, args.db, args.dinitial.y, args.dinitial.c, args.dinitial.n,
+                      args.dinitial.m);
 
   if (options.format != NumberFormat::native) return slstm_backward_in_format(options, args);
   visit_float(fw.wx, [&]<typename T>(T) {
+    if constexpr (kHasCuda) {
+      if (on_cuda(kOp, fw.wx)) return backward_on_cuda<T>(options, args, z);
+    }
     // Every piece has its own share of dR and db; the shares are added up in order.
     const std::int64_t line = kGates * z.D, share = line * z.D + line;
     const Tensor shares = Tensor::zeros({z.pieces(), share}, dtype_of<T>);

@@ -27,7 +27,9 @@ struct SlstmOptions {
   bool stabilizer = true;  ///< without it m_t = 0: gates are exp(i) and sigmoid(f) or exp(f)
   /// Input and forget gate become cap * tanh(pre / cap) before anything else; 0: as they are.
   double gate_soft_cap = 0.0;
-  NumberFormat format = NumberFormat::native;  ///< of the arithmetic
+  /// Of the arithmetic. Others than native are worked out on the CPU, also for tensors on a card:
+  /// the call then waits for the card and copies.
+  NumberFormat format = NumberFormat::native;
 };
 
 /// Optional recordings; whatever is undefined is not recorded. All (B, T, H, D) unless noted.

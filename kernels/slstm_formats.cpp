@@ -189,15 +189,78 @@ void for_heads(const SlstmOptions& options, const SlstmForward& args, Body&& bod
   });
 }
 
+SlstmState on_cpu(const SlstmState& state) {
+  const Device cpu = Device::cpu();
+  return {state.y.to(cpu), state.c.to(cpu), state.n.to(cpu), state.m.to(cpu)};
+}
+
+SlstmRecord on_cpu(const SlstmRecord& record) {
+  const Device cpu = Device::cpu();
+  return {record.pre.to(cpu), record.input_gate.to(cpu), record.forget_gate.to(cpu),
+          record.c.to(cpu),   record.n.to(cpu),          record.m.to(cpu)};
+}
+
+SlstmForward on_cpu(const SlstmForward& args) {
+  const Device cpu = Device::cpu();
+  return {.wx = args.wx.to(cpu),
+          .r = args.r.to(cpu),
+          .b = args.b.to(cpu),
+          .clamp = args.clamp.to(cpu),
+          .initial = on_cpu(args.initial),
+          .y = args.y.to(cpu),
+          .last = on_cpu(args.last),
+          .record = on_cpu(args.record),
+          .saved = on_cpu(args.saved)};
+}
+
+void bring(const Tensor& result, const Tensor& to) {
+  if (to) to.copy_from(result);
+}
+
+void bring(const SlstmState& result, const SlstmState& to) {
+  bring(result.y, to.y);
+  bring(result.c, to.c);
+  bring(result.n, to.n);
+  bring(result.m, to.m);
+}
+
+void bring(const SlstmRecord& result, const SlstmRecord& to) {
+  bring(result.pre, to.pre);
+  bring(result.input_gate, to.input_gate);
+  bring(result.forget_gate, to.forget_gate);
+  bring(result.c, to.c);
+  bring(result.n, to.n);
+  bring(result.m, to.m);
+}
+
 }  // namespace
 
 void slstm_forward_in_format(const SlstmOptions& options, const SlstmForward& args) {
-  for_heads(options, args, [](auto& head, std::int64_t sequence) { head.forward(sequence); });
+  const SlstmForward call = on_cpu(args);
+  for_heads(options, call, [](auto& head, std::int64_t sequence) { head.forward(sequence); });
+  if (args.wx.device() == Device::cpu()) return;
+  bring(call.y, args.y);
+  bring(call.last, args.last);
+  bring(call.record, args.record);
+  bring(call.saved, args.saved);
 }
 
 void slstm_backward_in_format(const SlstmOptions& options, const SlstmBackward& args) {
-  for_heads(options, args.forward,
-            [&](auto& head, std::int64_t sequence) { head.backward(sequence, args); });
+  const Device cpu = Device::cpu();
+  const SlstmBackward call{.forward = on_cpu(args.forward),
+                           .dy = args.dy.to(cpu),
+                           .dlast = on_cpu(args.dlast),
+                           .dwx = args.dwx.to(cpu),
+                           .dr = args.dr.to(cpu),
+                           .db = args.db.to(cpu),
+                           .dinitial = on_cpu(args.dinitial)};
+  for_heads(options, call.forward,
+            [&](auto& head, std::int64_t sequence) { head.backward(sequence, call); });
+  if (args.forward.wx.device() == cpu) return;
+  bring(call.dwx, args.dwx);
+  bring(call.dr, args.dr);
+  bring(call.db, args.db);
+  bring(call.dinitial, args.dinitial);
 }
 
 }  // namespace xlab::kernels
