@@ -1,6 +1,7 @@
 // Causal depthwise convolution: row by row, with the taps laid out along the features.
 #include "kernels/conv1d.hpp"
 
+#include "kernels/conv1d_cuda.hpp"
 #include "kernels/registers.hpp"
 #include "kernels/rows.hpp"
 
@@ -18,7 +19,6 @@ struct Sizes {
 Sizes checked_sizes(const char* op, const Tensor& x, const Tensor& window, const Tensor& w) {
   check(x.defined() && x.rank() == 3,
         "[{}] needs x of three axes (batch, time, features), but it has shape {}.", op, x.shape());
-  require_cpu(op, x);
   check(w.defined() && w.rank() == 2,
         "[{}] needs w of two axes (features, taps), but it has shape {}.", op, w.shape());
   const Sizes s{x.extent(0), x.extent(1), x.extent(2), w.extent(1)};
@@ -118,6 +118,12 @@ void conv1d_forward(const Tensor& x, const Tensor& window, const Tensor& w, cons
         "[{}] window_out must not be the memory of window.", op);
   visit_float(x, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, x, window, w, b, y, window_out))
+        return cuda::conv1d_forward<T>({s.batch, s.time, s.features, s.taps}, x.data<T>(),
+                                       data_or_null<T>(window), w.data<T>(), b.data<T>(),
+                                       y.data<T>(), data_or_null<T>(window_out));
+    }
     const Tensor tap_tensor = tap_rows(s, w.data<T>());
     const T* taps = tap_tensor.data<T>();
     const Input<T> input{s, x.data<T>(), data_or_null<T>(window)};
@@ -165,6 +171,13 @@ void conv1d_backward(const Tensor& x, const Tensor& window, const Tensor& w, con
   require_if_present(op, "dwindow", dwindow, {s.batch, s.taps, s.features}, x.dtype());
   visit_float(x, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, x, window, w, dy, dx, dw, db, dwindow))
+        return cuda::conv1d_backward<T>({s.batch, s.time, s.features, s.taps}, x.data<T>(),
+                                        data_or_null<T>(window), w.data<T>(), dy.data<T>(),
+                                        data_or_null<T>(dx), data_or_null<T>(dw),
+                                        data_or_null<T>(db), data_or_null<T>(dwindow));
+    }
     const Tensor tap_tensor = tap_rows(s, w.data<T>());
     const T *taps = tap_tensor.data<T>(), *dys = dy.data<T>();
     if (dx) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "kernels/embed_cuda.hpp"
 #include "kernels/rows.hpp"
 
 namespace xlab::kernels {
@@ -11,20 +12,21 @@ namespace {
 // Columns per chunk of the gradient: whole cache lines, so that chunks never share one.
 constexpr std::int64_t kColumns = 64;
 
-/// Checks shapes and every id; returns the number of ids.
+/// Checks shapes, and every id that is in host memory; returns the number of ids.
 std::int64_t checked_count(const char* op, const Tensor& ids, const Tensor& table,
                            const char* table_name, const Tensor& rows, const char* rows_name,
                            DType rows_type) {
   check(table.defined() && table.rank() == 2,
         "[{}] needs {} of two axes (vocabulary, width), but it has shape {}.", op, table_name,
         table.shape());
-  require_cpu(op, table);
   const std::int64_t found = rows_of(op, rows_name, rows);
   check(ids.defined(), "[{}] needs ids, but they are missing.", op);
   require_dtype(op, "ids", ids, DType::i32);
   check(ids.elements() == found, "[{}] ids has shape {}, but {} has shape {}: one row per id.", op,
         ids.shape(), rows_name, rows.shape());
   require(op, rows_name, rows, with_last(rows.shape(), table.extent(1)), rows_type);
+  // Reading ids that lie on a card would mean waiting for it.
+  if (ids.device() != Device::cpu()) return found;
   const std::int32_t* id = ids.data<std::int32_t>();
   for (std::int64_t n = 0; n < found; ++n) {
     check(id[n] >= 0 && id[n] < table.extent(0),
@@ -43,6 +45,12 @@ void embed_forward(const Tensor& ids, const Tensor& table, const Tensor& out) {
   const std::int64_t width = table.extent(1);
   const std::int32_t* id = ids.data<std::int32_t>();
   if (halves) {
+    if constexpr (kHasCuda) {
+      if (on_cuda("embed_forward", table, ids, out))
+        return cuda::embed_forward_bf16(count, table.extent(0), width, id,
+                                        static_cast<const std::uint16_t*>(table.raw()),
+                                        out.data<float>());
+    }
     const Bf16* from = table.data<Bf16>();
     float* to = out.data<float>();
     for (std::int64_t n = 0; n < count; ++n) {
@@ -54,6 +62,11 @@ void embed_forward(const Tensor& ids, const Tensor& table, const Tensor& out) {
   }
   visit_float(table, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda("embed_forward", table, ids, out))
+        return cuda::embed_forward<T>(count, table.extent(0), width, id, table.data<T>(),
+                                      out.data<T>());
+    }
     const T* from = table.data<T>();
     T* to = out.data<T>();
     for_ranges(count, rows_per_chunk(kPlainGrain, width),
@@ -72,6 +85,11 @@ void embed_backward(const Tensor& ids, const Tensor& dout, const Tensor& dtable)
   const std::int32_t* id = ids.data<std::int32_t>();
   visit_float(dtable, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda("embed_backward", dtable, ids, dout))
+        return cuda::embed_backward<T>(count, dtable.extent(0), width, id, dout.data<T>(),
+                                       dtable.data<T>());
+    }
     const T* from = dout.data<T>();
     T* to = dtable.data<T>();
     const std::int64_t grain = std::max(kColumns, rows_per_chunk(kPlainGrain, count));

@@ -6,10 +6,12 @@
 namespace xlab::kernels {
 
 /// out[n] = table[ids[n]]. ids i32 (N) of any shape with N elements, table (V, D), out (..., D).
-/// From a table of bf16 rows come out as f32. Throws when an id is outside [0, V).
+/// From a table of bf16 rows come out as f32. An id outside [0, V) throws in host memory; on a
+/// card, which is not waited for, its row becomes NaN.
 void embed_forward(const Tensor& ids, const Tensor& table, const Tensor& out);
 /// dtable[ids[n]] += dout[n]; every row of the table is summed in the order of n by one chunk, so
-/// the result does not depend on threads.
+/// the result does not depend on threads. An id outside [0, V) throws in host memory; on a card its
+/// row is left out.
 void embed_backward(const Tensor& ids, const Tensor& dout, const Tensor& dtable);
 
 }  // namespace xlab::kernels

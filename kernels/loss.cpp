@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "kernels/arrays.hpp"
+#include "kernels/loss_cuda.hpp"
 #include "kernels/rows.hpp"
 
 namespace xlab::kernels {
@@ -13,7 +14,6 @@ namespace {
 
 std::int64_t rows_of_classes(const char* op, const Tensor& logits) {
   const std::int64_t rows = rows_of(op, "logits", logits);
-  require_cpu(op, logits);
   check(logits.extent(-1) > 0, "[{}] logits of shape {} have no classes.", op, logits.shape());
   return rows;
 }
@@ -32,21 +32,84 @@ T sum_of_exponentials(const T* x, std::int64_t width, T largest, T sharpness, T*
   return sum;
 }
 
-/// How many targets count. Throws when one is not a class.
-std::int64_t checked_targets(const Tensor& targets, std::int64_t rows, std::int64_t classes) {
-  constexpr const char* op = "cross_entropy";
+void check_targets(const char* op, const Tensor& targets, std::int64_t rows) {
   check(targets.defined(), "[{}] needs targets, but they are missing.", op);
   require_dtype(op, "targets", targets, DType::i32);
   check(targets.elements() == rows, "[{}] targets has shape {}, but there are {} rows of logits.",
         op, targets.shape(), rows);
-  const std::int32_t* target = targets.data<std::int32_t>();
-  std::int64_t counted = 0;
-  for (std::int64_t n = 0; n < rows; ++n) {
-    check(target[n] < classes, "[{}] target {} at position {} is not one of the {} classes.", op,
-          target[n], n, classes);
-    if (target[n] >= 0) ++counted;
+}
+
+/// How many targets count. Throws when one is not a class.
+std::int64_t checked_count(const char* op, const Tensor& targets, std::int64_t classes) {
+  std::int64_t counted = 0, position = 0;
+  for (const std::int32_t target : targets.span<std::int32_t>()) {
+    check(target < classes, "[{}] target {} at position {} is not one of the {} classes.", op,
+          target, position, classes);
+    if (target >= 0) ++counted;
+    ++position;
   }
   return counted;
+}
+
+/// What the rows have to say: their cross-entropies, and whether the target has the largest logit.
+struct RowLosses {
+  Tensor exact, hit;
+
+  RowLosses(std::int64_t rows, Device device)
+      : exact(Tensor::empty({rows}, DType::f64, device)),
+        hit(Tensor::empty({rows}, DType::i32, device)) {}
+};
+
+/// Fills `out` and, where they are there, `dlogits` (times `factor`) and `row_loss`. A row whose
+/// target is not a class gives NaN.
+template <typename T>
+void losses_of_rows(const Tensor& logits, const Tensor& targets, double factor,
+                    const Tensor& dlogits, const Tensor& row_loss, const RowLosses& out) {
+  const std::int64_t width = logits.extent(-1), rows = out.exact.elements();
+  const T* xs = logits.data<T>();
+  const std::int32_t* target = targets.data<std::int32_t>();
+  double* exact = out.exact.data<double>();
+  std::int32_t* hit = out.hit.data<std::int32_t>();
+  T *gradients = data_or_null<T>(dlogits), *losses = data_or_null<T>(row_loss);
+  const T weight = static_cast<T>(factor);
+  for_ranges(rows, rows_per_chunk(kExpGrain, width), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t n = begin; n < end; ++n) {
+      const T* x = xs + n * width;
+      T* gradient = gradients == nullptr ? nullptr : gradients + n * width;
+      hit[n] = 0;
+      if (target[n] < 0 || target[n] >= width) {
+        constexpr T nan = std::numeric_limits<T>::quiet_NaN();
+        const T nothing = target[n] < 0 ? T(0) : nan;
+        exact[n] = nothing;
+        if (gradient != nullptr) std::fill_n(gradient, width, nothing);
+      } else {
+        const T largest = ConstValues<T>(x, width).maxCoeff();
+        const T sum = sum_of_exponentials(x, width, largest, T(1), gradient);
+        const T aimed = x[target[n]];
+        exact[n] = std::log(static_cast<double>(sum)) - (static_cast<double>(aimed) - largest);
+        hit[n] = aimed == largest && std::find(x, x + target[n], largest) == x + target[n];
+        if (gradient != nullptr) {
+          Values<T>(gradient, width) *= weight / sum;
+          gradient[target[n]] -= weight;
+        }
+      }
+      if (losses != nullptr) losses[n] = static_cast<T>(exact[n]);
+    }
+  });
+}
+
+/// As above on a card, and then their sums: cross-entropies, targets that count, correct ones.
+template <typename T>
+void losses_on_cuda(const Tensor& logits, const Tensor& targets, const Tensor& factor,
+                    const Tensor& dlogits, const Tensor& row_loss, const Tensor& sums) {
+  const std::int64_t width = logits.extent(-1), rows = targets.elements();
+  const RowLosses each(rows, logits.device());
+  const std::int32_t* target = targets.data<std::int32_t>();
+  cuda::cross_entropy_rows<T>(rows, width, logits.data<T>(), target, factor.data<double>(),
+                              data_or_null<T>(dlogits), data_or_null<T>(row_loss),
+                              each.exact.data<double>(), each.hit.data<std::int32_t>());
+  cuda::sum_cross_entropy(rows, width, target, each.exact.data<double>(),
+                          each.hit.data<std::int32_t>(), sums.data<double>());
 }
 
 }  // namespace
@@ -60,6 +123,10 @@ void softmax(const Tensor& logits, const Tensor& p, double temperature) {
         temperature);
   visit_float(logits, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, logits, p))
+        return cuda::softmax<T>(rows, width, logits.data<T>(), p.data<T>(), temperature);
+    }
     const T* xs = logits.data<T>();
     T* ps = p.data<T>();
     for_ranges(rows, rows_per_chunk(kExpGrain, width), [&](std::int64_t begin, std::int64_t end) {
@@ -85,48 +152,65 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& targets, const Te
           "[{}] row_loss has shape {}, but there are {} rows of logits.", op, row_loss.shape(),
           rows);
   }
-  CrossEntropy result;
-  result.counted = checked_targets(targets, rows, width);
-  const std::int32_t* target = targets.data<std::int32_t>();
-  const Tensor exact_tensor = Tensor::empty({rows}, DType::f64);
-  const Tensor hit_tensor = Tensor::empty({rows}, DType::i32);
-  double* exact = exact_tensor.data<double>();
-  std::int32_t* hit = hit_tensor.data<std::int32_t>();
+  check_targets(op, targets, rows);
+  return visit_float(logits, [&](auto zero) {
+    using T = decltype(zero);
+    CrossEntropy result;
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, logits, targets, dlogits, row_loss)) {
+        const Tensor factor = Tensor::empty({1}, DType::f64, logits.device());
+        const Tensor sums = Tensor::empty({3}, DType::f64, logits.device());
+        cuda::mean_factor(rows, targets.data<std::int32_t>(), scale, factor.data<double>());
+        losses_on_cuda<T>(logits, targets, factor, dlogits, row_loss, sums);
+        const Tensor seen = sums.to(Device::cpu());
+        if (std::isnan(seen.data<double>()[1])) checked_count(op, targets.to(Device::cpu()), width);
+        result.loss = seen.data<double>()[0];
+        result.counted = static_cast<std::int64_t>(seen.data<double>()[1]);
+        result.correct = static_cast<std::int64_t>(seen.data<double>()[2]);
+        if (result.counted > 0) result.loss /= static_cast<double>(result.counted);
+        return result;
+      }
+    }
+    result.counted = checked_count(op, targets, width);
+    const RowLosses each(rows, Device::cpu());
+    losses_of_rows<T>(logits, targets,
+                      scale / static_cast<double>(std::max<std::int64_t>(1, result.counted)),
+                      dlogits, row_loss, each);
+    for (const double loss : each.exact.span<double>()) result.loss += loss;
+    for (const std::int32_t hit : each.hit.span<std::int32_t>()) result.correct += hit;
+    if (result.counted > 0) result.loss /= static_cast<double>(result.counted);
+    return result;
+  });
+}
+
+void cross_entropy_sums(const Tensor& logits, const Tensor& targets, const Tensor& factor,
+                        const Tensor& dlogits, const Tensor& sums) {
+  constexpr const char* op = "cross_entropy_sums";
+  const std::int64_t rows = rows_of_classes(op, logits), width = logits.extent(-1);
+  check_targets(op, targets, rows);
+  require(op, "factor", factor, {1}, DType::f64);
+  require_if_present(op, "dlogits", dlogits, logits.shape(), logits.dtype());
+  require(op, "sums", sums, {3}, DType::f64);
   visit_float(logits, [&](auto zero) {
     using T = decltype(zero);
-    const T* xs = logits.data<T>();
-    T *gradients = data_or_null<T>(dlogits), *losses = data_or_null<T>(row_loss);
-    const T weight =
-        static_cast<T>(scale / static_cast<double>(std::max<std::int64_t>(1, result.counted)));
-    for_ranges(rows, rows_per_chunk(kExpGrain, width), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t n = begin; n < end; ++n) {
-        const T* x = xs + n * width;
-        T* gradient = gradients == nullptr ? nullptr : gradients + n * width;
-        exact[n] = 0.0;
-        hit[n] = 0;
-        if (target[n] < 0) {
-          if (gradient != nullptr) std::fill_n(gradient, width, T(0));
-        } else {
-          const T largest = ConstValues<T>(x, width).maxCoeff();
-          const T sum = sum_of_exponentials(x, width, largest, T(1), gradient);
-          const T aimed = x[target[n]];
-          exact[n] = std::log(static_cast<double>(sum)) - (static_cast<double>(aimed) - largest);
-          hit[n] = aimed == largest && std::find(x, x + target[n], largest) == x + target[n];
-          if (gradient != nullptr) {
-            Values<T>(gradient, width) *= weight / sum;
-            gradient[target[n]] -= weight;
-          }
-        }
-        if (losses != nullptr) losses[n] = static_cast<T>(exact[n]);
-      }
-    });
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, logits, targets, factor, dlogits, sums))
+        return losses_on_cuda<T>(logits, targets, factor, dlogits, {}, sums);
+    }
+    const RowLosses each(rows, Device::cpu());
+    losses_of_rows<T>(logits, targets, factor.data<double>()[0], dlogits, {}, each);
+    double loss = 0.0, counted = 0.0, correct = 0.0;
+    for (const double of_row : each.exact.span<double>()) loss += of_row;
+    for (const std::int32_t hit : each.hit.span<std::int32_t>()) correct += hit;
+    bool bad = false;
+    for (const std::int32_t target : targets.span<std::int32_t>()) {
+      if (target >= 0) ++counted;
+      bad = bad || target >= width;
+    }
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    const double found[] = {loss, counted, correct};
+    for (int j = 0; j < 3; ++j) sums.data<double>()[j] = bad ? nan : found[j];
   });
-  for (std::int64_t n = 0; n < rows; ++n) {
-    result.loss += exact[n];
-    result.correct += hit[n];
-  }
-  if (result.counted > 0) result.loss /= static_cast<double>(result.counted);
-  return result;
 }
 
 }  // namespace xlab::kernels

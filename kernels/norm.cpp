@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "kernels/norm_cuda.hpp"
 #include "kernels/registers.hpp"
 #include "kernels/rows.hpp"
 
@@ -34,7 +35,6 @@ void for_slices(std::int64_t begin, std::int64_t end, std::int64_t groups, std::
 std::int64_t checked_rows(const char* op, const NormOptions& options, const Tensor& x,
                           const Tensor& weight, const Tensor& mean, const Tensor& rstd) {
   const std::int64_t rows = rows_of(op, "x", x);
-  require_cpu(op, x);
   const std::int64_t width = x.extent(-1);
   check(options.groups > 0 && width % options.groups == 0 && width > 0,
         "[{}] x of shape {} cannot be cut into {} equal groups.", op, x.shape(), options.groups);
@@ -42,6 +42,11 @@ std::int64_t checked_rows(const char* op, const NormOptions& options, const Tens
   require(op, "mean", mean, {rows, options.groups}, x.dtype());
   require(op, "rstd", rstd, {rows, options.groups}, x.dtype());
   return rows;
+}
+
+cuda::NormSlices slices_of(const NormOptions& options, std::int64_t rows, std::int64_t length) {
+  return {rows,        options.groups,      length, options.kind == NormKind::layer,
+          options.eps, options.scale_offset};
 }
 
 }  // namespace
@@ -54,6 +59,12 @@ void norm_forward(const NormOptions& options, const Tensor& x, const Tensor& wei
   const std::int64_t width = x.extent(-1), length = width / options.groups;
   visit_float(x, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, x, weight, y, mean, rstd))
+        return cuda::norm_forward<T>(slices_of(options, rows, length), x.data<T>(),
+                                     data_or_null<T>(weight), y.data<T>(), mean.data<T>(),
+                                     rstd.data<T>());
+    }
     const T eps = static_cast<T>(options.eps), offset = static_cast<T>(options.scale_offset);
     const T share = T(1) / static_cast<T>(length);
     const T *xs = x.data<T>(), *ws = data_or_null<T>(weight);
@@ -96,6 +107,12 @@ void norm_backward(const NormOptions& options, const Tensor& x, const Tensor& we
   require_if_present(op, "dweight", dweight, {width}, x.dtype());
   visit_float(x, [&](auto zero) {
     using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda(op, x, weight, mean, rstd, dy, dx, dweight))
+        return cuda::norm_backward<T>(slices_of(options, rows, length), x.data<T>(),
+                                      data_or_null<T>(weight), mean.data<T>(), rstd.data<T>(),
+                                      dy.data<T>(), data_or_null<T>(dx), data_or_null<T>(dweight));
+    }
     const T offset = static_cast<T>(options.scale_offset);
     const T share = T(1) / static_cast<T>(length);
     const T *xs = x.data<T>(), *ws = data_or_null<T>(weight), *dys = dy.data<T>();

@@ -2,8 +2,9 @@
 #include "kernels/random.hpp"
 
 #include <cmath>
-#include <numbers>
 
+#include "kernels/philox.hpp"
+#include "kernels/random_cuda.hpp"
 #include "kernels/route.hpp"
 #include "kernels/threads.hpp"
 
@@ -13,25 +14,12 @@ namespace {
 // Numbers per chunk of a fill: about 20 us of normals.
 constexpr std::int64_t kFillGrain = 1024;
 
-/// The high and low half of a 32 x 32 bit product.
-struct Product {
-  std::uint32_t high, low;
-};
-
-Product product(std::uint32_t a, std::uint32_t b) {
-  const std::uint64_t both = std::uint64_t{a} * b;
-  return {static_cast<std::uint32_t>(both >> 32), static_cast<std::uint32_t>(both)};
-}
-
-template <typename Draw>
-void fill(const char* op, const Tensor& x, Draw&& draw) {
-  require_cpu(op, x);
-  visit_float(x, [&](auto zero) {
-    using T = decltype(zero);
-    T* out = x.data<T>();
-    parallel_ranges(x.elements(), kFillGrain, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t j = begin; j < end; ++j) out[j] = static_cast<T>(draw(j));
-    });
+template <typename T, typename Draw>
+void fill(std::int64_t size, T* out, Draw&& draw) {
+  parallel_ranges(size, kFillGrain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t j = begin; j < end; ++j) {
+      out[j] = static_cast<T>(draw(static_cast<std::uint64_t>(j)));
+    }
   });
 }
 
@@ -39,19 +27,8 @@ void fill(const char* op, const Tensor& x, Draw&& draw) {
 
 std::array<std::uint32_t, 4> philox(std::uint64_t seed, std::uint64_t stream,
                                     std::uint64_t counter) {
-  std::array<std::uint32_t, 4> x = {
-      static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32),
-      static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32)};
-  auto key0 = static_cast<std::uint32_t>(seed);
-  auto key1 = static_cast<std::uint32_t>(seed >> 32);
-  for (int round = 0; round < 10; ++round) {
-    const Product a = product(0xD2511F53u, x[0]);
-    const Product b = product(0xCD9E8D57u, x[2]);
-    x = {b.high ^ x[1] ^ key0, b.low, a.high ^ x[3] ^ key1, a.low};
-    key0 += 0x9E3779B9u;
-    key1 += 0xBB67AE85u;
-  }
-  return x;
+  const PhiloxWords x = philox_words(seed, stream, counter);
+  return {x.word[0], x.word[1], x.word[2], x.word[3]};
 }
 
 std::uint32_t Random::bits() {
@@ -63,16 +40,13 @@ std::uint32_t Random::bits() {
 }
 
 double Random::uniform() {
-  const std::uint64_t high = bits();
-  const std::uint64_t both = high << 32 | bits();
-  return static_cast<double>(both >> 11) * 0x1.0p-53;
+  const std::uint32_t high = bits();
+  return uniform_of(high, bits());
 }
 
 double Random::normal() {
   const double u = uniform();
-  const double v = uniform();
-  // 1 - u is in (0, 1], so the logarithm is finite.
-  return std::sqrt(-2.0 * std::log(1.0 - u)) * std::cos(2.0 * std::numbers::pi * v);
+  return normal_of(u, uniform());
 }
 
 std::uint64_t Random::below(std::uint64_t n) {
@@ -89,17 +63,29 @@ std::uint64_t Random::below(std::uint64_t n) {
 
 namespace kernels {
 
-void fill_normal(const Tensor& x, double mean, double std, std::uint64_t seed,
+void fill_normal(const Tensor& x, double mean, double deviation, std::uint64_t seed,
                  std::uint64_t stream) {
-  fill("fill_normal", x, [&](std::int64_t j) {
-    return mean + std * Random(seed, stream, static_cast<std::uint64_t>(j)).normal();
+  visit_float(x, [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda("fill_normal", x))
+        return cuda::fill_normal<T>(x.elements(), x.data<T>(), mean, deviation, seed, stream);
+    }
+    fill(x.elements(), x.data<T>(),
+         [&](std::uint64_t j) { return std::fma(deviation, normal_at(seed, stream, j), mean); });
   });
 }
 
 void fill_uniform(const Tensor& x, double low, double high, std::uint64_t seed,
                   std::uint64_t stream) {
-  fill("fill_uniform", x, [&](std::int64_t j) {
-    return low + (high - low) * Random(seed, stream, static_cast<std::uint64_t>(j)).uniform();
+  visit_float(x, [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (kHasCuda) {
+      if (on_cuda("fill_uniform", x))
+        return cuda::fill_uniform<T>(x.elements(), x.data<T>(), low, high, seed, stream);
+    }
+    fill(x.elements(), x.data<T>(),
+         [&](std::uint64_t j) { return std::fma(high - low, uniform_at(seed, stream, j), low); });
   });
 }
 

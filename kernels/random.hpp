@@ -36,11 +36,11 @@ class Random {
 
 namespace kernels {
 
-/// x[j] = mean + std * normal(seed, stream, j). Any floating-point tensor; each value depends on
-/// its index only.
-void fill_normal(const Tensor& x, double mean, double std, std::uint64_t seed,
+/// x[j] = mean + deviation * normal(seed, stream, j). Any floating-point tensor; each value depends
+/// on its index only, and has the same bits on every device.
+void fill_normal(const Tensor& x, double mean, double deviation, std::uint64_t seed,
                  std::uint64_t stream);
-/// x[j] = low + (high - low) * uniform(seed, stream, j).
+/// x[j] = low + (high - low) * uniform(seed, stream, j), with the same bits on every device.
 void fill_uniform(const Tensor& x, double low, double high, std::uint64_t seed,
                   std::uint64_t stream);
 
