@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "kernels/column_sums.cuh"
+#include "kernels/cublas.hpp"
 #include "kernels/gemm_cuda.hpp"
 
 namespace xlab::cuda {
@@ -184,22 +185,25 @@ __device__ inline void load(const X* from, std::int64_t by, T (&to)[kCount]) {
   }
 }
 
-/// For b whose columns lie in one piece each: a warp for every column. The lanes add up the same
-/// numbers in the same order whether or not these are aligned; products and sums are fused by name,
-/// because a compiler might do it in one case only.
-template <int kRows, bool kAligned, typename T, typename B>
-__global__ void product_dots(Task<T, B> whole, std::int64_t first) {
+/// For b whose columns lie in one piece each: kWarps warps for every column. The lanes add up the
+/// same numbers in the same order whether or not these are aligned; products and sums are fused by
+/// name, because a compiler might do it in one case only.
+template <int kRows, int kWarps, bool kAligned, typename T, typename B>
+__global__ void __launch_bounds__(kStreamWarps* kWarp)
+    product_dots(Task<T, B> whole, std::int64_t first) {
+  __shared__ T parts[kRows][kStreamWarps];
+  constexpr int kLanes = kWarps * kWarp, kLine = kPack<B>;
   const Task<T, B> task = piece_of(whole, first + blockIdx.z);
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const int lane = static_cast<int>(threadIdx.x) % kLanes;
   const std::int64_t column =
-      static_cast<std::int64_t>(blockIdx.x) * kStreamWarps + threadIdx.x / kWarp;
+      static_cast<std::int64_t>(blockIdx.x) * (kStreamWarps / kWarps) + threadIdx.x / kLanes;
+  // Never some warps of a column alone: those have a block to themselves.
   if (column >= task.n) return;
   const B* const b = task.b + column * task.b_column;
-  constexpr int kLine = kPack<B>;
   const std::int64_t packed = task.k / kLine * kLine;
   T sums[kRows] = {};
-#pragma unroll 4
-  for (std::int64_t p = lane * kLine; p < packed; p += kWarp * kLine) {
+#pragma unroll(kRows <= 2 ? 4 : 2)
+  for (std::int64_t p = lane * kLine; p < packed; p += kLanes * kLine) {
     T line[kLine];
     load<kAligned>(b + p, 1, line);
 #pragma unroll
@@ -221,16 +225,31 @@ __global__ void product_dots(Task<T, B> whole, std::int64_t first) {
     }
   }
 #pragma unroll
-  for (int r = 0; r < kRows; ++r) {
-    const T sum = warp_sum(sums[r]);
-    if (lane == 0 && r < task.m) finish(task, r, column, sum);
+  for (int r = 0; r < kRows; ++r) sums[r] = warp_sum(sums[r]);
+  if constexpr (kWarps == 1) {
+    if (lane != 0) return;
+#pragma unroll
+    for (int r = 0; r < kRows; ++r) {
+      if (r < task.m) finish(task, r, column, sums[r]);
+    }
+  } else {
+    if (lane % kWarp == 0) {
+#pragma unroll
+      for (int r = 0; r < kRows; ++r) parts[r][lane / kWarp] = sums[r];
+    }
+    __syncthreads();
+    if (lane >= kRows || lane >= task.m) return;
+    T sum = parts[lane][0];
+    for (int w = 1; w < kWarps; ++w) sum += parts[lane][w];
+    finish(task, lane, column, sum);
   }
 }
 
 /// For b whose rows lie in one piece each: a lane for every column, and the steps dealt out to the
 /// warps of a block.
 template <int kRows, typename T, typename B>
-__global__ void product_lines(Task<T, B> whole, std::int64_t first) {
+__global__ void __launch_bounds__(kStreamWarps* kWarp)
+    product_lines(Task<T, B> whole, std::int64_t first) {
   __shared__ T parts[kStreamWarps][kRows][kWarp];
   const Task<T, B> task = piece_of(whole, first + blockIdx.z);
   const int lane = static_cast<int>(threadIdx.x) % kWarp,
@@ -263,6 +282,8 @@ __global__ void product_lines(Task<T, B> whole, std::int64_t first) {
 constexpr std::int64_t kMostInZ = 65535;
 // A long sum is cut where the result alone would leave the device idle.
 constexpr std::int64_t kBusyBlocks = 256, kLeastSteps = 256, kMostSplits = 32;
+// Fewer columns than this, this long at least, get a block each.
+constexpr std::int64_t kFewColumns = 512, kLongColumn = 1024;
 // Up to here one thread for each number of the result is as good as any tile.
 constexpr std::int64_t kFewSteps = 4, kSmallSide = 32;
 
@@ -291,30 +312,51 @@ bool aligned(const X* x, std::int64_t by, std::int64_t next) {
 }
 
 template <int kRows, typename T, typename B>
-void run_stream(const Task<T, B>& task) {
-  const bool dots = task.b_row == 1;
-  const bool whole = task.a_column == 1 && aligned(task.a, task.a_row, task.a_next) &&
-                     aligned(task.b, task.b_column, task.b_next);
-  const std::int64_t columns = dots ? kStreamWarps : kWarp;
-  const auto blocks = static_cast<unsigned>((task.n + columns - 1) / columns);
+void run_lines(const Task<T, B>& task) {
+  const auto blocks = static_cast<unsigned>((task.n + kWarp - 1) / kWarp);
   for_layers(task.count * task.splits, [&](std::int64_t first, unsigned layers) {
-    const Layout layout{dim3(blocks, 1, layers), kStreamWarps * kWarp};
-    if (dots && whole) {
-      launch("product_dots", product_dots<kRows, true, T, B>, layout, task, first);
-    } else if (dots) {
-      launch("product_dots", product_dots<kRows, false, T, B>, layout, task, first);
-    } else {
-      launch("product_lines", product_lines<kRows, T, B>, layout, task, first);
-    }
+    launch("product_lines", product_lines<kRows, T, B>,
+           {dim3(blocks, 1, layers), kStreamWarps * kWarp}, task, first);
   });
 }
 
+template <int kRows, int kWarps, typename T, typename B>
+void run_dots_by(const Task<T, B>& task) {
+  const bool whole = task.a_column == 1 && aligned(task.a, task.a_row, task.a_next) &&
+                     aligned(task.b, task.b_column, task.b_next);
+  constexpr std::int64_t columns = kStreamWarps / kWarps;
+  const auto blocks = static_cast<unsigned>((task.n + columns - 1) / columns);
+  const auto kernel =
+      whole ? product_dots<kRows, kWarps, true, T, B> : product_dots<kRows, kWarps, false, T, B>;
+  for_layers(task.count, [&](std::int64_t first, unsigned layers) {
+    launch("product_dots", kernel, {dim3(blocks, 1, layers), kStreamWarps * kWarp}, task, first);
+  });
+}
+
+template <int kRows, typename T, typename B>
+void run_dots(const Task<T, B>& task) {
+  // Few long columns would leave most of the device idle with a warp for each.
+  if (task.n * task.count <= kFewColumns && task.k >= kLongColumn) {
+    run_dots_by<kRows, kStreamWarps>(task);
+  } else {
+    run_dots_by<kRows, 1>(task);
+  }
+}
+
 template <typename T, typename B>
-void run_few_rows(const Task<T, B>& task) {
-  if (task.m == 1) return run_stream<1>(task);
-  if (task.m == 2) return run_stream<2>(task);
-  if (task.m <= 4) return run_stream<4>(task);
-  run_stream<kMostRows>(task);
+void run_few_rows_of_lines(const Task<T, B>& task) {
+  if (task.m == 1) return run_lines<1>(task);
+  if (task.m == 2) return run_lines<2>(task);
+  if (task.m <= 4) return run_lines<4>(task);
+  run_lines<kMostRows>(task);
+}
+
+template <typename T, typename B>
+void run_few_rows_of_dots(const Task<T, B>& task) {
+  if (task.m == 1) return run_dots<1>(task);
+  if (task.m == 2) return run_dots<2>(task);
+  if (task.m <= 4) return run_dots<4>(task);
+  run_dots<kMostRows>(task);
 }
 
 /// One thread for each number of the result.
@@ -379,9 +421,10 @@ void run_busy(const Task<T, B>& task, std::int64_t blocks, void (*run)(const Tas
 template <typename T, typename B>
 void run(const Task<T, B>& task) {
   const std::int64_t tiles = (task.m + 63) / 64 * ((task.n + 63) / 64) * task.count;
-  if (task.m <= kMostRows) {
-    const std::int64_t columns = task.b_row == 1 ? kStreamWarps : kWarp;
-    run_busy(task, (task.n + columns - 1) / columns * task.count, run_few_rows<T, B>);
+  if (task.m <= kMostRows && task.b_row == 1) {
+    run_few_rows_of_dots(task);
+  } else if (task.m <= kMostRows) {
+    run_busy(task, (task.n + kWarp - 1) / kWarp * task.count, run_few_rows_of_lines<T, B>);
   } else if (task.k <= kFewSteps || (task.k <= kSmallSide && task.n <= kSmallSide)) {
     run_each(task);
   } else if (std::is_same<T, float>::value && task.m > 64 && task.n > 64 &&
@@ -405,11 +448,41 @@ void run_column_sums(const Task<T, T>& task) {
                   });
 }
 
+// With so many rows it costs little to widen the weights first, so many at a time: 64 MiB in f32.
+constexpr std::int64_t kWidenedRows = 256, kWidened = 1 << 24;
+
+/// linear_bf16 as products of f32.
+inline void widened_linear(std::int64_t rows, std::int64_t in, std::int64_t out, const float* x,
+                           const std::uint16_t* w, const float* bias, float* y) {
+  std::int64_t piece = in > 0 ? kWidened / in : out;
+  if (piece < 1) piece = 1;
+  if (piece > out) piece = out;
+  const Scratch scratch(static_cast<std::size_t>(piece * in) * sizeof(float));
+  float* const wide = scratch.as<float>();
+  for (std::int64_t begin = 0; begin < out; begin += piece) {
+    const std::int64_t count = out - begin < piece ? out - begin : piece;
+    const std::uint16_t* const from = w + begin * in;
+    for_each("widen", count * in,
+             [=] __device__(std::int64_t j) { wide[j] = widened<float>(from[j]); });
+    kernels::Product<float> product{};
+    product.m = rows;
+    product.n = count;
+    product.k = in;
+    product.a = {x, in, false};
+    product.b = {wide, in, true};
+    product.c = y + begin;
+    product.c_stride = out;
+    product.bias = bias == nullptr ? nullptr : bias + begin;
+    cuda::gemm(product);
+  }
+}
+
 }  // namespace products
 
 template <typename T>
 void gemm(const kernels::Product<T>& x, const Batch& batch) {
   if (x.m <= 0 || x.n <= 0 || batch.count <= 0) return;
+  if (cublas_gemm(x, batch)) return;
   products::Task<T, T> task{};
   task.m = x.m;
   task.n = x.n;
@@ -475,6 +548,10 @@ template void gemm(const kernels::Product<double>&, const Batch&);
 void linear_bf16(std::int64_t rows, std::int64_t in, std::int64_t out, const float* x,
                  const std::uint16_t* w, const float* bias, float* y) {
   if (rows <= 0 || out <= 0) return;
+  if (rows >= products::kWidenedRows) {
+    products::widened_linear(rows, in, out, x, w, bias, y);
+    return;
+  }
   products::Task<float, std::uint16_t> task{};
   task.m = rows;
   task.n = out;

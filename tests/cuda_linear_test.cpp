@@ -2,13 +2,20 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include "cuda_device.hpp"
+#include "kernels/cublas.hpp"
 #include "kernels/linear.hpp"
+#include "kernels/precision.hpp"
 #include "kernels/random.hpp"
+
+#ifdef XLAB_EMULATION
+#include <cuda_runtime.h>
+#endif
 
 namespace xlab::tests {
 namespace {
@@ -52,9 +59,14 @@ std::string text_of(const Sizes& s) {
          std::to_string(s.k);
 }
 
+/// By kernels of our own, whatever the size.
 class CudaProduct : public testing::TestWithParam<Sizes> {
  protected:
-  void SetUp() override { SKIP_WITHOUT_CUDA(); }
+  void SetUp() override {
+    SKIP_WITHOUT_CUDA();
+    cuda::allow_cublas(false);
+  }
+  void TearDown() override { cuda::allow_cublas(true); }
 };
 
 Tensor product(const Sizes& s, MatmulOptions options, DType dtype, Device device) {
@@ -100,8 +112,21 @@ INSTANTIATE_TEST_SUITE_P(
                     Sizes{1, 8, 31, 700}, Sizes{1, 40, 1, 50}, Sizes{3, 9, 4, 37},
                     Sizes{1, 70, 6, 40}, Sizes{1, 63, 65, 17}, Sizes{1, 64, 64, 16},
                     Sizes{1, 65, 130, 33}, Sizes{2, 20, 36, 40}, Sizes{1, 10, 70, 1100},
-                    Sizes{1, 70, 33, 3}, Sizes{5, 12, 12, 30}, Sizes{2, 66, 16, 0}),
+                    Sizes{1, 70, 33, 3}, Sizes{5, 12, 12, 30}, Sizes{2, 66, 16, 0},
+                    Sizes{1, 2, 5, 1100}, Sizes{1, 7, 3, 1027}),
     [](const auto& info) { return text_of(info.param); });
+
+TEST(CudaProducts, OfManyTilesAreTheCpus) {
+  SKIP_WITHOUT_CUDA();
+  cuda::allow_cublas(false);
+  const Sizes s{256, 65, 66, 17};
+  const Tensor wanted = product(s, {}, DType::f64, Device::cpu());
+  expect_near(product(s, {}, DType::f32, Device::cuda()), wanted, 1e-5, "f32");
+  expect_near(product(s, {.transpose_a = true, .transpose_b = true}, DType::f32, Device::cuda()),
+              product(s, {.transpose_a = true, .transpose_b = true}, DType::f64, Device::cpu()),
+              1e-5, "f32, transposed");
+  cuda::allow_cublas(true);
+}
 
 class CudaLinear : public testing::TestWithParam<Sizes> {
  protected:
@@ -184,7 +209,8 @@ INSTANTIATE_TEST_SUITE_P(Sizes, CudaHalfWeights,
                          testing::Values(HalfSizes{0, 5, 3}, HalfSizes{1, 1, 1},
                                          HalfSizes{1, 1032, 30}, HalfSizes{2, 77, 9},
                                          HalfSizes{3, 64, 65}, HalfSizes{8, 520, 7},
-                                         HalfSizes{9, 37, 11}, HalfSizes{70, 40, 66}),
+                                         HalfSizes{9, 37, 11}, HalfSizes{70, 40, 66},
+                                         HalfSizes{260, 24, 67}),
                          [](const auto& info) {
                            return std::to_string(info.param.rows) + "_" +
                                   std::to_string(info.param.in) + "_" +
@@ -217,6 +243,194 @@ TEST(CudaProducts, RefuseFactorsOnDifferentDevices) {
     EXPECT_THROW(linear_forward(x, random({4, 3}, dtype, 2).to(Device::cuda()), {}, y), Error);
   }
 }
+
+// ---- cuBLAS
+
+/// Products that are large enough for cuBLAS, by it where it is there or by kernels of our own.
+class CudaLargeProduct : public testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    SKIP_WITHOUT_CUDA();
+    cuda::allow_cublas(GetParam());
+#ifdef XLAB_EMULATION
+    before_ = emulation::cublas_products();
+#endif
+  }
+  void TearDown() override {
+    if (IsSkipped()) return;
+    cuda::allow_cublas(true);
+    set_matrix_precision(MatrixPrecision::exact);
+#ifdef XLAB_EMULATION
+    EXPECT_EQ(emulation::cublas_products() > before_, GetParam());
+#endif
+  }
+
+ private:
+  [[maybe_unused]] long before_ = 0;
+};
+
+TEST_P(CudaLargeProduct, IsTheCpusHoweverItsFactorsLie) {
+  for (const Sizes& s : {Sizes{1, 64, 128, 32}, Sizes{1, 8, 130, 257}, Sizes{2, 90, 41, 75}}) {
+    for (int which = 0; which < 8; ++which) {
+      const MatmulOptions options{.transpose_a = (which & 1) != 0,
+                                  .transpose_b = (which & 2) != 0,
+                                  .accumulate = (which & 4) != 0};
+      const Tensor wanted = product(s, options, DType::f64, Device::cpu());
+      for (const DType dtype : {DType::f64, DType::f32}) {
+        expect_near(product(s, options, dtype, Device::cuda()), wanted, tolerance_of(dtype),
+                    text_of(s) + " " + std::to_string(which));
+      }
+    }
+  }
+}
+
+TEST_P(CudaLargeProduct, WithBiasAndSideBySideIsTheCpus) {
+  for (const Sizes& s : {Sizes{1, 65, 70, 66}, Sizes{3, 80, 60, 70}}) {
+    for (const bool biased : {false, true}) {
+      const auto wanted = headwise_results(s, DType::f64, Device::cpu(), biased);
+      for (const DType dtype : {DType::f64, DType::f32}) {
+        const auto seen = headwise_results(s, dtype, Device::cuda(), biased);
+        for (std::size_t j = 0; j < wanted.size(); ++j) {
+          expect_near(seen[j], wanted[j], tolerance_of(dtype),
+                      text_of(s) + " result " + std::to_string(j));
+        }
+      }
+    }
+  }
+}
+
+TEST_P(CudaLargeProduct, HasTheSameBitsEveryTime) {
+  const Sizes s{2, 70, 66, 64};
+  const Tensor once = product(s, {}, DType::f32, Device::cuda());
+  for (int other = 1; other < kOrders; ++other) {
+    const OrderOfThreads order(other);
+    expect_same_bits(product(s, {}, DType::f32, Device::cuda()), once, std::to_string(other));
+  }
+}
+
+double largest_error(const Tensor& seen, const Tensor& wanted) {
+  const Tensor wide = seen.to(Device::cpu()).to(DType::f64);
+  double largest = 0.0, error = 0.0;
+  for (std::size_t j = 0; j < wanted.span<double>().size(); ++j) {
+    largest = std::max(largest, std::abs(wanted.span<double>()[j]));
+    error = std::max(error, std::abs(wide.span<double>()[j] - wanted.span<double>()[j]));
+  }
+  return error / largest;
+}
+
+TEST_P(CudaLargeProduct, IsAsPreciseAsWasAsked) {
+  const Sizes s{1, 64, 64, 256};
+  const Tensor wanted = product(s, {}, DType::f64, Device::cpu());
+  const auto error = [&](MatrixPrecision precision, DType dtype) {
+    set_matrix_precision(precision);
+    return largest_error(product(s, {}, dtype, Device::cuda()), wanted);
+  };
+  EXPECT_EQ(matrix_precision(), MatrixPrecision::exact);
+  EXPECT_LT(error(MatrixPrecision::exact, DType::f32), 1e-6);
+  EXPECT_LT(error(MatrixPrecision::tf32, DType::f32), 2e-3);
+  EXPECT_LT(error(MatrixPrecision::bf16, DType::f32), 2e-2);
+  EXPECT_LT(error(MatrixPrecision::bf16, DType::f64), 1e-12);
+#ifdef XLAB_EMULATION
+  // The factors are rounded by cuBLAS alone.
+  EXPECT_EQ(error(MatrixPrecision::tf32, DType::f32) > 1e-5, GetParam());
+  EXPECT_EQ(error(MatrixPrecision::bf16, DType::f32) > 1e-4, GetParam());
+#endif
+}
+
+INSTANTIATE_TEST_SUITE_P(By, CudaLargeProduct, testing::Bool(), [](const auto& info) {
+  return info.param ? std::string("Cublas") : std::string("OwnKernels");
+});
+
+#ifdef XLAB_EMULATION
+
+const Sizes kLarge{1, 64, 128, 32};
+
+Tensor large_product() {
+  return product(kLarge, {.accumulate = true}, DType::f32, Device::cuda());
+}
+
+Tensor own_large_product() {
+  cuda::allow_cublas(false);
+  const Tensor own = large_product();
+  cuda::allow_cublas(true);
+  return own;
+}
+
+TEST(Cublas, IsReplacedWhereItRefuses) {
+  const Tensor own = own_large_product();
+  emulation::set_cublas_refuses(true);
+  const Tensor seen = large_product();
+  emulation::set_cublas_refuses(false);
+  expect_same_bits(seen, own, "product");
+}
+
+TEST(Cublas, CanBeRecordedOnceItIsPrepared) {
+  const Tensor a = random({1, 64, 64}, DType::f32, 1).to(Device::cuda()),
+               b = random({1, 64, 64}, DType::f32, 2).to(Device::cuda()),
+               c = Tensor::empty({1, 64, 64}, DType::f32, Device::cuda());
+  matmul(a, b, c);
+  const Tensor wanted = c.to(Device::cpu());
+  c.fill_zero();
+  cudaStream_t stream = nullptr;
+  cudaGraph_t graph = nullptr;
+  ASSERT_EQ(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), cudaSuccess);
+  ASSERT_EQ(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), cudaSuccess);
+  const long before = emulation::cublas_products();
+  matmul(a, b, c);
+  EXPECT_EQ(emulation::cublas_products(), before + 1);
+  ASSERT_EQ(cudaStreamEndCapture(stream, &graph), cudaSuccess);
+  cudaGraphExec_t executable = nullptr;
+  ASSERT_EQ(cudaGraphInstantiate(&executable, graph, 0), cudaSuccess);
+  ASSERT_EQ(cudaGraphLaunch(executable, stream), cudaSuccess);
+  expect_same_bits(c, wanted, "product");
+  cudaGraphExecDestroy(executable);
+  cudaGraphDestroy(graph);
+}
+
+/// Calls `body` in a process of its own, where nobody has asked for cuBLAS yet. It returns whether
+/// all is as it should be.
+template <typename Body>
+void expect_in_new_process(Body&& body) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(std::_Exit(body() ? 0 : 1), testing::ExitedWithCode(0), "");
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  const Tensor x = a.to(Device::cpu()), y = b.to(Device::cpu());
+  return std::memcmp(x.raw(), y.raw(), x.bytes()) == 0;
+}
+
+TEST(CublasDeathTest, AnOlderOneIsFound) {
+  expect_in_new_process([] {
+    emulation::set_cublas_version(11);
+    large_product();
+    return emulation::cublas_products() == 1;
+  });
+}
+
+TEST(CublasDeathTest, NothingNeedsIt) {
+  expect_in_new_process([] {
+    emulation::set_cublas_version(0);
+    return same_bits(large_product(), own_large_product()) && emulation::cublas_products() == 0;
+  });
+}
+
+TEST(CublasDeathTest, WithoutMemoryForItThereIsNone) {
+  expect_in_new_process([] {
+    // The first product that cuBLAS could do is the one that finds no memory for its workspace.
+    const Tensor own = own_large_product();
+    const Tensor a = random({1, 64, 32}, DType::f32, 1).to(Device::cuda()),
+                 b = random({1, 32, 128}, DType::f32, 2).to(Device::cuda()),
+                 out = random({1, 64, 128}, DType::f32, 3).to(Device::cuda());
+    emulation::set_memory_bytes(emulation::allocated_bytes());
+    matmul(a, b, out, {.accumulate = true});
+    emulation::restore();
+    return same_bits(out, own) && same_bits(large_product(), own) &&
+           emulation::cublas_products() == 0;
+  });
+}
+
+#endif
 
 }  // namespace
 }  // namespace xlab::tests

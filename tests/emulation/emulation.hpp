@@ -24,6 +24,11 @@ void set_memory_bytes(std::size_t bytes);
 long synchronisations();
 long copies_to_host();
 long launches();
+/// Which major version of cuBLAS the computer has, asked for once; 0: none. Products it has
+/// computed, and whether it refuses them all.
+void set_cublas_version(int major);
+void set_cublas_refuses(bool refuses);
+long cublas_products();
 /// Takes the device away, and gives it back whole, as a new process would have it.
 void set_devices(int count);
 void restore();
