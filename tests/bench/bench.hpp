@@ -35,6 +35,9 @@ Size small();
 ModelSpec paper_model(int vocabulary, int width, int blocks, std::vector<int> slstm_at,
                       int context);
 
+/// Training as it is timed everywhere.
+TrainSpec train_spec(int batch, int length);
+
 /// Times training steps on random tokens; counts tokens per second.
 void time_training(benchmark::State& state, const ModelSpec& model, int batch, int length,
                    int thread_count);

@@ -1,18 +1,21 @@
 // Times the kernels on the first card. A figure is the median of batches of calls, each batch with
 // one wait at its end; beside it stands what the card could do at best, measured in the same run:
-// its memory's speed, and NVIDIA's own matrix product.
+// its memory's speed, and cuBLAS.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "bench/bench.hpp"
-#include "bench/cublas.hpp"
 #include "cell_calls.hpp"
+#include "kernels/cublas.hpp"
 #include "kernels/device.hpp"
 #include "kernels/linear.hpp"
+#include "kernels/precision.hpp"
 #include "kernels/random.hpp"
 
 namespace xlab::bench {
@@ -70,9 +73,9 @@ double time_on_card(benchmark::State& state, Body&& body) {
 
 Tensor random_on_card(const Shape& shape, std::uint64_t stream, double low = -1.0,
                       double high = 1.0) {
-  const Tensor numbers = Tensor::empty(shape, DType::f32);
+  const Tensor numbers = Tensor::empty(shape, DType::f32, kCard);
   kernels::fill_uniform(numbers, low, high, 5, stream);
-  return numbers.to(kCard);
+  return numbers;
 }
 
 /// Bytes a second, read and written ones counted, of a copy from the card's memory into itself.
@@ -110,8 +113,22 @@ struct MlstmShape {
   }
 };
 
-/// The scan with chunk 0, or chunks of that many steps.
-void mlstm(benchmark::State& state, const MlstmShape& shape, std::int64_t chunk, bool back) {
+/// A way to compute the mLSTM: the scan with chunk 0, or chunks of that many steps.
+struct MlstmForm {
+  std::string name;
+  std::int64_t chunk;
+  MatrixPrecision precision;
+};
+
+/// Holds as long as it lives.
+class Precision {
+ public:
+  explicit Precision(MatrixPrecision precision) { set_matrix_precision(precision); }
+  ~Precision() { set_matrix_precision(MatrixPrecision::exact); }
+};
+
+void mlstm(benchmark::State& state, const MlstmShape& shape, const MlstmForm& form, bool back) {
+  const Precision precision(form.precision);
   const auto [B, H, T, K, V] = shape;
   const kernels::MlstmOptions options{.query_scale = 1.0 / std::sqrt(static_cast<double>(K))};
   const kernels::MlstmForward forward =
@@ -121,8 +138,8 @@ void mlstm(benchmark::State& state, const MlstmShape& shape, std::int64_t chunk,
   kernels::MlstmBackward way_back;
   if (back) way_back = mlstm_way_back(forward, random_on_card({B, T, H, V}, 6));
   const double seconds = time_on_card(state, [&] {
-    run_mlstm(options, forward, chunk);
-    if (back) run_mlstm_back(options, way_back, chunk);
+    run_mlstm(options, forward, form.chunk);
+    if (back) run_mlstm_back(options, way_back, form.chunk);
   });
   const std::int64_t numbers = shape.forward_numbers() + (back ? shape.backward_numbers() : 0);
   const double floor = static_cast<double>(numbers) * sizeof(float) / copy_speed();
@@ -149,49 +166,70 @@ void slstm(benchmark::State& state, std::int64_t B, std::int64_t T, std::int64_t
   state.counters["x_step_floor"] = step / kStepFloor;
 }
 
-void count_products(benchmark::State& state, double seconds, double operations,
-                    double cublas_seconds) {
-  state.counters["TFLOP/s"] = operations / seconds * 1e-12;
-  if (cublas_seconds <= 0.0) return;
-  state.counters["cublas_us"] = cublas_seconds * 1e6;
-  state.counters["x_cublas"] = seconds / cublas_seconds;
-}
-
 struct LinearShape {
-  int rows, out, in;
+  std::int64_t rows, out, in;
 
   std::string text() const {
     return std::to_string(rows) + "x" + std::to_string(out) + "x" + std::to_string(in);
   }
-  double operations() const { return 2.0 * rows * out * in; }
 };
 
-void linear_forward(benchmark::State& state, const LinearShape& s) {
-  const Tensor x = random_on_card({s.rows, s.in}, 1), w = random_on_card({s.out, s.in}, 2),
-               y = Tensor::zeros({s.rows, s.out}, DType::f32, kCard);
-  // Row by row is column by column of the transpose.
-  const auto theirs = [&] {
-    return cublas_product(s.out, s.rows, s.in, {w.data<float>(), s.in, true},
-                          {x.data<float>(), s.in}, {y.data<float>(), s.out}, false);
+/// cuBLAS alone, in seconds; 0 where it is not there or leaves the product to us.
+double cublas_seconds(const std::vector<kernels::Product<float>>& products) {
+  const auto body = [&] {
+    return std::all_of(products.begin(), products.end(),
+                       [](const kernels::Product<float>& p) { return cuda::cublas_gemm(p, {}); });
   };
-  const double cublas = theirs() ? median_seconds(theirs) : 0.0;
-  const double seconds = time_on_card(state, [&] { kernels::linear_forward(x, w, Tensor(), y); });
-  count_products(state, seconds, s.operations(), cublas);
+  return body() ? median_seconds(body) : 0.0;
 }
 
-void linear_backward(benchmark::State& state, const LinearShape& s) {
+/// With our own tiles alone, or as they are used: by cuBLAS where it is.
+void linear(benchmark::State& state, const LinearShape& s, bool back, bool own) {
   const Tensor x = random_on_card({s.rows, s.in}, 1), w = random_on_card({s.out, s.in}, 2),
-               dy = random_on_card({s.rows, s.out}, 3), dx = zeros_like(x), dw = zeros_like(w);
-  const auto theirs = [&] {
-    const Columns ws{w.data<float>(), s.in}, xs{x.data<float>(), s.in};
-    const Columns dys{dy.data<float>(), s.out}, dys_transposed{dy.data<float>(), s.out, true};
-    return cublas_product(s.in, s.rows, s.out, ws, dys, {dx.data<float>(), s.in}, true) &&
-           cublas_product(s.in, s.out, s.rows, xs, dys_transposed, {dw.data<float>(), s.in}, true);
-  };
-  const double cublas = theirs() ? median_seconds(theirs) : 0.0;
-  const double seconds =
-      time_on_card(state, [&] { kernels::linear_backward(x, w, dy, dx, dw, Tensor()); });
-  count_products(state, seconds, 2.0 * s.operations(), cublas);
+               y = random_on_card({s.rows, s.out}, 3), dx = zeros_like(x), dw = zeros_like(w);
+  const float *const xs = x.data<float>(), *const ws = w.data<float>(), *const ys = y.data<float>();
+  std::vector<kernels::Product<float>> products;
+  if (back) {
+    products.push_back({.m = s.rows,
+                        .n = s.in,
+                        .k = s.out,
+                        .a = {ys, s.out},
+                        .b = {ws, s.in},
+                        .c = dx.data<float>(),
+                        .c_stride = s.in,
+                        .accumulate = true});
+    products.push_back({.m = s.out,
+                        .n = s.in,
+                        .k = s.rows,
+                        .a = {ys, s.out, true},
+                        .b = {xs, s.in},
+                        .c = dw.data<float>(),
+                        .c_stride = s.in,
+                        .accumulate = true});
+  } else {
+    products.push_back({.m = s.rows,
+                        .n = s.out,
+                        .k = s.in,
+                        .a = {xs, s.in},
+                        .b = {ws, s.in, true},
+                        .c = y.data<float>(),
+                        .c_stride = s.out});
+  }
+  const double cublas = cublas_seconds(products);
+  cuda::allow_cublas(!own);
+  const double seconds = time_on_card(state, [&] {
+    if (back) {
+      kernels::linear_backward(x, w, y, dx, dw, Tensor());
+    } else {
+      kernels::linear_forward(x, w, Tensor(), y);
+    }
+  });
+  cuda::allow_cublas(true);
+  const auto work = static_cast<double>(s.rows * s.out * s.in) * (back ? 4.0 : 2.0);
+  state.counters["TFLOP/s"] = work / seconds * 1e-12;
+  if (cublas <= 0.0) return;
+  state.counters["cublas_us"] = cublas * 1e6;
+  state.counters["x_cublas"] = seconds / cublas;
 }
 
 /// Adds a row; what it lacks, memory for instance, it says in its place.
@@ -221,11 +259,14 @@ void add_cuda() {
   add("copy", copy);
   for (const MlstmShape& shape :
        {MlstmShape{8, 8, 2048, 128, 256}, {8, 8, 2048, 256, 256}, {32, 16, 2048, 128, 256}}) {
-    for (const std::int64_t chunk : {64, 128, 0}) {
-      const std::string form = chunk == 0 ? "scan" : "chunk:" + std::to_string(chunk);
+    for (const MlstmForm& form : {MlstmForm{"chunk:64", 64, MatrixPrecision::exact},
+                                  {"chunk:32", 32, MatrixPrecision::exact},
+                                  {"chunk:64-tf32", 64, MatrixPrecision::tf32},
+                                  {"chunk:64-bf16", 64, MatrixPrecision::bf16},
+                                  {"scan", 0, MatrixPrecision::exact}}) {
       for (const bool back : {false, true}) {
-        add("mlstm/" + shape.text() + "/" + form + (back ? "/forward+backward" : "/forward"),
-            [=](benchmark::State& state) { mlstm(state, shape, chunk, back); });
+        add("mlstm/" + shape.text() + "/" + form.name + (back ? "/forward+backward" : "/forward"),
+            [=](benchmark::State& state) { mlstm(state, shape, form, back); });
       }
     }
   }
@@ -249,10 +290,12 @@ void add_cuda() {
                                    {2048, 256, 512},
                                    {8192, 4096, 4096},
                                    {1, 4096, 4096}}) {
-    add("linear/" + shape.text() + "/forward",
-        [=](benchmark::State& state) { linear_forward(state, shape); });
-    add("linear/" + shape.text() + "/backward",
-        [=](benchmark::State& state) { linear_backward(state, shape); });
+    for (const bool own : {false, true}) {
+      for (const bool back : {false, true}) {
+        add("linear/" + shape.text() + (own ? "/own" : "/any") + (back ? "/backward" : "/forward"),
+            [=](benchmark::State& state) { linear(state, shape, back, own); });
+      }
+    }
   }
 }
 
