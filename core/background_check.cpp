@@ -49,21 +49,23 @@ void BackgroundCheck::start(const Model& model, std::int64_t step, std::vector<i
   auto copy = std::make_shared<Model>(model.spec(), params.dtype());
   copy->params().values().copy_from(params.values());
   if (tokens.size() > kMostTokens) tokens.resize(kMostTokens);
-  thread_ = std::thread([this, copy, report, tokens = std::move(tokens)]() mutable {
-    try {
-      const auto done = [&](const Check& row) {
-        report.checks.push_back(row);
+  thread_ = std::thread(
+      [this, copy, report, device = model.device(), tokens = std::move(tokens)]() mutable {
+        try {
+          copy->move_to(device);
+          const auto done = [&](const Check& row) {
+            report.checks.push_back(row);
+            publish(report);
+          };
+          selfcheck(*copy, {.tokens = tokens, .done = done, .cancel = &cancel_});
+        } catch (const Cancelled&) {
+          return;
+        } catch (const std::exception& e) {
+          report.failure = e.what();
+        }
+        report.running = false;
         publish(report);
-      };
-      selfcheck(*copy, {.tokens = tokens, .done = done, .cancel = &cancel_});
-    } catch (const Cancelled&) {
-      return;
-    } catch (const std::exception& e) {
-      report.failure = e.what();
-    }
-    report.running = false;
-    publish(report);
-  });
+      });
 }
 
 }  // namespace xlab

@@ -86,7 +86,7 @@ class LargeCell : public Cell {
                   at(norm_.weight), at(norm_.bias));
     const Var out = ops::gated(tape, Activation::sigmoid, o, normed);
     if (tape.observed()) {
-      Tensor open = Tensor::empty(tape.value(o).shape(), params.dtype());
+      Tensor open = Tensor::empty(tape.value(o).shape(), params.dtype(), params.device());
       kernels::activation_forward(Activation::sigmoid, tape.value(o), open);
       tape.record("output_gate", open, heads);
     }

@@ -69,7 +69,7 @@ class MlstmCell : public Cell {
     const Var xm = ops::linear(tape, x, up.rows(0, I), up_bias.rows(0, I));
     const Var z = tape.tap("output_gate_pre",
                            ops::linear(tape, x, up.rows(I, 2 * I), up_bias.rows(I, 2 * I)), heads_);
-    Tensor window = Tensor::empty({B, window_, I}, params.dtype());
+    Tensor window = Tensor::empty({B, window_, I}, params.dtype(), params.device());
     const Param conv = at(conv_);
     const Param taps{conv.value.reshape({I, window_}), conv.grad.reshape({I, window_})};
     const Var xc =
@@ -106,7 +106,7 @@ class MlstmCell : public Cell {
     const Var sum = ops::add(tape, normed, ops::scale_columns(tape, xc, at(skip_)));
     const Var out = ops::gated(tape, Activation::silu, z, sum);
     if (tape.observed()) {
-      Tensor gate = Tensor::empty(tape.value(z).shape(), params.dtype());
+      Tensor gate = Tensor::empty(tape.value(z).shape(), params.dtype(), params.device());
       kernels::activation_forward(Activation::silu, tape.value(z), gate);
       tape.record("output_gate", gate, heads_);
     }

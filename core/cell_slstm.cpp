@@ -76,7 +76,7 @@ class SlstmCell : public Cell {
     if (window_ > 0) {
       const Tensor& in = tape.value(x);
       const std::int64_t B = in.extent(0), D = in.extent(2);
-      Tensor window = Tensor::empty({B, window_, D}, params.dtype());
+      Tensor window = Tensor::empty({B, window_, D}, params.dtype(), params.device());
       const Param conv = at(conv_);
       const Param taps{conv.value.reshape({D, window_}), conv.grad.reshape({D, window_})};
       xc = ops::activation(tape, Activation::silu,

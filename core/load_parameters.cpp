@@ -212,20 +212,23 @@ void load_parameters(Model& model, const TensorSource& source, const std::string
   std::int64_t heads = 1;  // of the recurrent kernel read last: its bias follows it
   for (std::size_t p = 0; p < places.size(); ++p) {
     const ParameterPlace& place = places[p];
-    const Tensor& out = params[static_cast<int>(p)].value;
+    const Tensor& parameter = params[static_cast<int>(p)].value;
+    const bool on_host = parameter.device() == Device::cpu();
+    const Tensor out = on_host ? parameter : Tensor::empty(parameter.shape(), parameter.dtype());
     if (!place.transposed) {
       const std::int64_t row = out.rank() > 0 ? out.elements() / out.extent(0) : 1;
       source.read(*place.entry, place.first_row * row, out);
-      continue;
-    }
-    const Tensor stored = Tensor::empty(out.shape(), out.dtype());
-    source.read(*place.entry, 0, stored);
-    if (out.rank() == 3) {
-      heads = out.extent(0);
-      turn_kernel(stored, out);
     } else {
-      turn_bias(stored, heads, out);
+      const Tensor stored = Tensor::empty(out.shape(), out.dtype());
+      source.read(*place.entry, 0, stored);
+      if (out.rank() == 3) {
+        heads = out.extent(0);
+        turn_kernel(stored, out);
+      } else {
+        turn_bias(stored, heads, out);
+      }
     }
+    if (!on_host) parameter.copy_from(out);
   }
 }
 

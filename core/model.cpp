@@ -146,13 +146,17 @@ Var Model::feedforward(Tape& tape, const Params& params, const Block& block, Var
 
 Var Model::forward(Tape& tape, const Params& params, const Tensor& ids, const State& before,
                    State& after) const {
+  const Device device = params.device();
   const std::vector<CellState> fresh(before.cells.empty() ? blocks_.size() : 0);
-  const std::vector<CellState>& from = before.cells.empty() ? fresh : before.cells;
+  const State brought = before.elsewhere(device) ? before.on(device) : State();
+  const std::vector<CellState>& from = !brought.cells.empty() ? brought.cells
+                                       : before.cells.empty() ? fresh
+                                                              : before.cells;
   check(from.size() == blocks_.size(),
         "The state belongs to a model of {} blocks, this one has {}.", from.size(), blocks_.size());
   after.cells.assign(blocks_.size(), {});
 
-  Var x = ops::embed(tape, ids, params[embedding_]);
+  Var x = ops::embed(tape, ids.to(device), params[embedding_]);
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
     const Block& block = blocks_[b];
     if (tape.observed()) tape.set_prefix(path_of(static_cast<int>(b)));
@@ -188,6 +192,7 @@ void Model::set_variant(const std::string& kind, const CellVariant& variant) {
   // Reading it back refuses what does not exist, with the sentence of a wrong file.
   changed = model_spec_from_json(to_json(changed));
   spec_ = changed;
+  ++revision_;
   for (Block& block : blocks_) {
     if (block.cell->card().kind == kind) block.cell->set_variant(variant);
   }

@@ -26,8 +26,15 @@ class Model {
   /// Its blocks, likewise.
   static std::vector<BlockCard> cards_of(const ModelSpec& spec);
 
+  /// Where its parameters lie, and everything that is computed with them.
+  Device device() const { return params_.device(); }
+  /// Brings the parameters and their gradients to a device. Throws when there is no room for them
+  /// there; then they stay where they are.
+  void move_to(Device device) { params_ = params_.on(device); }
+
   /// Logits (B, T, vocab) of ids i32 (B, T), from `before` (no cells: the start of a sequence) to
-  /// `after`.
+  /// `after`. Ids and the state may come from any device; what is made lies where the parameters
+  /// are.
   Var forward(Tape& tape, const Tensor& ids, const State& before, State& after) const {
     return forward(tape, params_, ids, before, after);
   }
@@ -40,6 +47,8 @@ class Model {
   void set_variant(const std::string& kind, const CellVariant& variant);
 
   const ModelSpec& spec() const { return spec_; }
+  /// How often the equations were changed.
+  std::int64_t revision() const { return revision_; }
   Params& params() { return params_; }
   const Params& params() const { return params_; }
   std::vector<BlockCard> cards() const;
@@ -66,6 +75,7 @@ class Model {
   Var feedforward(Tape& tape, const Params& params, const Block& block, Var x) const;
 
   ModelSpec spec_;
+  std::int64_t revision_ = 0;
   Params params_;
   std::vector<Block> blocks_;
   kernels::NormOptions norm_;

@@ -2,7 +2,6 @@
 #include "core/ops.hpp"
 
 #include <array>
-#include <cmath>
 #include <limits>
 
 #include "kernels/concat.hpp"
@@ -27,13 +26,10 @@ Tensor like(const Tensor& x) {
 /// The forget gate before stabilisation.
 Tensor plain_forget_gate(kernels::ForgetGate gate, const Tensor& f) {
   const Tensor out = like(f);
-  if (gate == kernels::ForgetGate::sigmoid) {
-    kernels::activation_forward(kernels::Activation::sigmoid, f, out);
-  } else {
-    visit_float(f, [&]<typename T>(T) {
-      for (std::int64_t j = 0; j < f.elements(); ++j) out.data<T>()[j] = std::exp(f.data<T>()[j]);
-    });
-  }
+  kernels::activation_forward(gate == kernels::ForgetGate::sigmoid
+                                  ? kernels::Activation::sigmoid
+                                  : kernels::Activation::exponential,
+                              f, out);
   return out;
 }
 
@@ -210,7 +206,7 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
   // computes in formats of choice.
   const bool in_chunks =
       T > 1 && !tape.observed() && options.format == kernels::NumberFormat::native;
-  const std::int64_t chunk = in_chunks ? kernels::mlstm_chunk_length(K, V) : 0;
+  const std::int64_t chunk = in_chunks ? kernels::mlstm_chunk_length(K, V, device) : 0;
   if (chunk > 0) {
     kernels::mlstm_chunkwise_forward(options, args, chunk);
   } else {
@@ -265,7 +261,7 @@ Tensor slstm_clamps(const Tape& tape, int heads, const Tensor& wx) {
       if (clamp.path != tape.path(kSlstmPre[gate])) continue;
       visit_float(wx, [&]<typename T>(T) {
         if (!clamps.defined()) {
-          clamps = like(wx);
+          clamps = Tensor::empty(wx.shape(), wx.dtype());
           std::fill_n(clamps.data<T>(), clamps.elements(), std::numeric_limits<T>::quiet_NaN());
         }
         const std::int64_t at =
@@ -274,7 +270,7 @@ Tensor slstm_clamps(const Tape& tape, int heads, const Tensor& wx) {
       });
     }
   }
-  return clamps;
+  return clamps.to(wx.device());
 }
 
 }  // namespace

@@ -32,9 +32,25 @@ void Params::allocate() {
   slice_blocks();
 }
 
+Device Params::device() const {
+  return views_.empty() ? Device::cpu() : views_.front().value.device();
+}
+
+Params Params::on(Device device) const {
+  Params moved = *this;
+  if (trainable()) {
+    moved.values_ = values_.to(device);
+    moved.grads_ = grads_.to(device);
+    moved.slice_blocks();
+  } else {
+    for (Param& view : moved.views_) view.value = view.value.to(device);
+  }
+  return moved;
+}
+
 Params Params::with_own_gradients() const {
   Params own = *this;
-  own.grads_ = Tensor::zeros({elements_}, dtype_);
+  own.grads_ = Tensor::zeros({elements_}, dtype_, device());
   own.slice_blocks();
   return own;
 }
@@ -59,7 +75,9 @@ void Params::allocate_values(const std::vector<DType>& types) {
 void Params::initialise(std::uint64_t seed) {
   for (std::size_t p = 0; p < infos_.size(); ++p) {
     const ParamInfo& info = infos_[p];
-    const Tensor& value = views_[p].value;
+    // Made on the host, so that one seed is one model wherever it lies.
+    const Tensor& place = views_[p].value;
+    const Tensor value = device() == Device::cpu() ? place : Tensor::empty(info.shape, dtype_);
     const std::uint64_t stream = hash_text(info.name);
     switch (info.init.kind) {
       case Init::Kind::normal:
@@ -83,6 +101,7 @@ void Params::initialise(std::uint64_t seed) {
         });
         break;
     }
+    if (device() != Device::cpu()) place.copy_from(value);
   }
 }
 
@@ -111,8 +130,8 @@ std::uint64_t Params::signature() const {
   std::uint64_t hash = kHashSeed;
   for (std::size_t p = 0; p < infos_.size(); ++p) {
     hash = hash_text(infos_[p].name, hash);
-    hash = hash_bytes(
-        {static_cast<const std::byte*>(views_[p].value.raw()), views_[p].value.bytes()}, hash);
+    const Tensor value = views_[p].value.to(Device::cpu());
+    hash = hash_bytes({static_cast<const std::byte*>(value.raw()), value.bytes()}, hash);
   }
   return hash;
 }

@@ -56,6 +56,10 @@ class Params {
   /// Sets every parameter to its start; a parameter's random stream depends on its name alone.
   void initialise(std::uint64_t seed);
 
+  /// Where the numbers lie.
+  Device device() const;
+  /// The same parameters with all their numbers, gradients included, on this device.
+  Params on(Device device) const;
   /// The same parameters with gradients of their own, at first zero. For passes side by side.
   Params with_own_gradients() const;
 

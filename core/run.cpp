@@ -128,7 +128,8 @@ void load_moments(Trainer& trainer, const Params& params, const SafetensorsFile&
           "'{}' holds optimizer moments that are not finite: training cannot go on from it.",
           file.name());
   }
-  const auto squares = trainer.second_moment().span<float>();
+  const Tensor second = trainer.second_moment().to(Device::cpu());
+  const auto squares = second.span<float>();
   check(std::all_of(squares.begin(), squares.end(), [](float x) { return x >= 0.0f; }),
         "'{}' holds second moments that are negative: training cannot go on from it.", file.name());
 }
@@ -197,7 +198,15 @@ std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed) {
   fresh->session->set_clamps(run.session->clamps());
   fresh->prompt_length = run.prompt_length;
   fresh->sampler = run.sampler;
+  move_run(*fresh, run.model->device());
   return fresh;
+}
+
+void move_run(Run& run, Device device) {
+  MovedStates moved;
+  Session session = run.session->on(device, moved);
+  run.trainer->move_to(device);
+  *run.session = std::move(session);
 }
 
 void save_run(const Run& run, const std::filesystem::path& path) {

@@ -37,8 +37,14 @@ std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, const RunSpec& spec = 
 /// A new run around a model that has its weights.
 std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, std::unique_ptr<Model> model,
                               const TrainSpec& train);
-/// The same run before its first step, with this seed.
+/// The same run before its first step, with this seed, on the same device.
 std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed);
+
+/// Brings a run to a device: parameters, gradients, the optimizer's moments and the states of the
+/// session's tokens. Throws when there is no room for all of it there; then the run is what and
+/// where it was. From then on everything is computed on that device; every number stays the same to
+/// the bit.
+void move_run(Run& run, Device device);
 
 /// Atomic: the file holds the old or the new run, whole. Refuses a model that is only read.
 void save_run(const Run& run, const std::filesystem::path& path);

@@ -42,9 +42,11 @@ struct Difference {
   }
 };
 
-/// `wanted` against `seen`, relative to the largest number of `terms`.
-Difference difference(const std::string& where, const Tensor& seen, const Tensor& wanted,
-                      const Tensor& terms, double damage) {
+/// `wanted` against `seen`, relative to the largest number of `terms`, wherever they lie.
+Difference difference(const std::string& where, const Tensor& seen_there,
+                      const Tensor& wanted_there, const Tensor& terms_there, double damage) {
+  const Tensor seen = seen_there.to(Device::cpu()), wanted = wanted_there.to(Device::cpu()),
+               terms = terms_there.to(Device::cpu());
   check(seen.shape() == wanted.shape() && seen.dtype() == wanted.dtype(),
         "Two ways to {} give tensors of different shapes.", where);
   const Tensor a = seen.to(DType::f64).clone(), b = wanted.to(DType::f64), c = terms.to(DType::f64);
@@ -77,19 +79,20 @@ Tensor recorded(const std::vector<TokenTrace>& trace, const std::string& path, D
 }
 
 Tensor zeros_like(const Tensor& x) {
-  return Tensor::zeros(x.shape(), x.dtype());
+  return Tensor::zeros(x.shape(), x.dtype(), x.device());
 }
 
-/// What one mLSTM block was given.
+/// What one mLSTM block was given, on a device.
 struct MlstmInputs {
   Tensor q, k, v, i, f;
 
-  MlstmInputs(const std::vector<TokenTrace>& trace, const std::string& prefix, DType dtype)
-      : q(recorded(trace, prefix + "/q", dtype)),
-        k(recorded(trace, prefix + "/k", dtype)),
-        v(recorded(trace, prefix + "/v", dtype)),
-        i(gate(recorded(trace, prefix + "/input_gate_pre", dtype))),
-        f(gate(recorded(trace, prefix + "/forget_gate_pre", dtype))) {}
+  MlstmInputs(const std::vector<TokenTrace>& trace, const std::string& prefix, DType dtype,
+              Device device)
+      : q(recorded(trace, prefix + "/q", dtype).to(device)),
+        k(recorded(trace, prefix + "/k", dtype).to(device)),
+        v(recorded(trace, prefix + "/v", dtype).to(device)),
+        i(gate(recorded(trace, prefix + "/input_gate_pre", dtype)).to(device)),
+        f(gate(recorded(trace, prefix + "/forget_gate_pre", dtype)).to(device)) {}
 
   static Tensor gate(const Tensor& x) { return x.reshape({x.extent(0), x.extent(1), x.extent(2)}); }
 };
@@ -113,6 +116,7 @@ MlstmResults by_recurrence(const kernels::MlstmOptions& options, const MlstmInpu
   MlstmResults out(in);
   const std::int64_t H = in.q.extent(2), K = in.q.extent(3), V = in.v.extent(3);
   const DType dtype = in.q.dtype();
+  const Device device = in.q.device();
   const kernels::MlstmForward forward{
       .q = in.q,
       .k = in.k,
@@ -124,8 +128,8 @@ MlstmResults by_recurrence(const kernels::MlstmOptions& options, const MlstmInpu
       .m = zeros_like(in.i),
       .s = zeros_like(in.i),
       .normalizer = zeros_like(in.i),
-      .last = {Tensor::zeros({1, H, K, V}, dtype), Tensor::zeros({1, H, K}, dtype),
-               Tensor::zeros({1, H}, dtype)},
+      .last = {Tensor::zeros({1, H, K, V}, dtype, device), Tensor::zeros({1, H, K}, dtype, device),
+               Tensor::zeros({1, H}, dtype, device)},
       .record = {}};
   const kernels::MlstmBackward back{.forward = forward,
                                     .dh = dh,
@@ -183,7 +187,8 @@ MlstmResults by_attention(const kernels::MlstmOptions& options, const MlstmInput
 /// sum_j |A_tj v_j|, like h: what h is made of. Where the parts cancel, h itself is small by
 /// accident, and no way to it can have more digits than its parts leave.
 Tensor parts_of(const Tensor& attention, const Tensor& v) {
-  const Tensor A = attention.to(DType::f64), values = v.to(DType::f64);
+  const Tensor A = attention.to(Device::cpu()).to(DType::f64),
+               values = v.to(Device::cpu()).to(DType::f64);
   const std::int64_t T = v.extent(1), H = v.extent(2), V = v.extent(3);
   const Tensor out = Tensor::zeros(v.shape(), DType::f64);
   for (std::int64_t h = 0; h < H; ++h) {
@@ -200,9 +205,9 @@ Tensor parts_of(const Tensor& attention, const Tensor& v) {
   return out;
 }
 
-/// y of an sLSTM that was given these pre-activations, without mixing.
+/// y of an sLSTM that was given these pre-activations, without mixing, computed on a device.
 Tensor slstm_output(const kernels::SlstmOptions& options, const std::vector<TokenTrace>& trace,
-                    const std::string& prefix) {
+                    const std::string& prefix, Device device) {
   constexpr const char* kPre[] = {"/input_gate_pre", "/forget_gate_pre", "/cell_input_pre",
                                   "/output_gate_pre"};
   Tensor parts[4];
@@ -216,12 +221,12 @@ Tensor slstm_output(const kernels::SlstmOptions& options, const std::vector<Toke
                   wx.data<double>() + (t * 4 + gate) * H * D);
     }
   }
-  const Tensor y = Tensor::zeros({1, T, H, D}, DType::f64),
-               state = zeros_like(parts[0].slice(0, 1));
-  const auto room = [&] { return Tensor::zeros({1, H, D}, DType::f64); };
-  kernels::slstm_forward(options, {.wx = wx,
-                                   .r = Tensor::zeros({H, 4 * D, D}, DType::f64),
-                                   .b = Tensor::zeros({4 * H * D}, DType::f64),
+  const auto zeros = [&](const Shape& shape) { return Tensor::zeros(shape, DType::f64, device); };
+  const auto room = [&] { return zeros({1, H, D}); };
+  const Tensor y = zeros({1, T, H, D});
+  kernels::slstm_forward(options, {.wx = wx.to(device),
+                                   .r = zeros({H, 4 * D, D}),
+                                   .b = zeros({4 * H * D}),
                                    .clamp = {},
                                    .initial = {},
                                    .y = y,
@@ -260,7 +265,7 @@ class TemporaryFolder {
 class Selfcheck {
  public:
   Selfcheck(const Model& model, const SelfcheckOptions& options)
-      : model_(model), options_(options), tokens_(options.tokens) {
+      : model_(model), device_(model.device()), options_(options), tokens_(options.tokens) {
     const auto vocabulary = static_cast<std::uint64_t>(model.spec().vocab_size);
     Random random(options.seed, 0x5e1f);
     if (tokens_.empty()) {
@@ -274,7 +279,7 @@ class Selfcheck {
   }
 
   std::vector<Check> run() {
-    logits_ = whole();
+    logits_ = whole(model_.params());
     watched_ = token_by_token(true);
     forms();
     stabilizer();
@@ -283,7 +288,12 @@ class Selfcheck {
            fmt::format("Logits of {} tokens, fed one by one and all at once", tokens_.size()));
     carried_state();
     weights();
-    threads_agree();
+    if (device_ == Device::cpu()) {
+      threads_agree();
+    } else {
+      repeats();
+      host_agrees();
+    }
     report("Watched = unwatched",
            difference("the logits", token_by_token(false), watched_, watched_, options_.damage),
            0.0, "Logits of every token, with and without recording every inner value");
@@ -311,17 +321,19 @@ class Selfcheck {
                                       std::span(tokens_).subspan(begin, end - begin));
   }
 
-  /// Logits (tokens, vocabulary) of tokens [begin, end) from a state.
-  Tensor logits_of(const Model& model, std::size_t begin, std::size_t end, const State& before,
+  /// Logits (tokens, vocabulary) of tokens [begin, end) from a state, on the host.
+  Tensor logits_of(const Params& params, std::size_t begin, std::size_t end, const State& before,
                    State& after, const Observer* observer = nullptr) const {
     Tape tape(Tape::Mode::inference, observer, options_.cancel);
-    const Tensor out = tape.value(model.forward(tape, ids(begin, end), before, after));
+    const Var logits = model_.forward(tape, params, ids(begin, end), before, after);
+    if (observer) tape.read(logits);  // what was recorded comes along
+    const Tensor out = tape.value(logits).to(Device::cpu());
     return out.reshape({out.extent(1), out.extent(2)});
   }
 
-  Tensor whole() const {
+  Tensor whole(const Params& params) const {
     State after;
-    return logits_of(model_, 0, tokens_.size(), {}, after);
+    return logits_of(params, 0, tokens_.size(), {}, after);
   }
 
   Tensor token_by_token(bool watch) {
@@ -331,7 +343,8 @@ class Selfcheck {
     for (std::size_t t = 0; t < tokens_.size(); ++t) {
       const Observer observer{watch ? &trace_[t] : nullptr, {}, static_cast<int>(t)};
       State after;
-      const Tensor row = logits_of(model_, t, t + 1, state, after, watch ? &observer : nullptr);
+      const Tensor row =
+          logits_of(model_.params(), t, t + 1, state, after, watch ? &observer : nullptr);
       const auto at = static_cast<std::int64_t>(t);
       out.slice(at, at + 1).copy_from(row);
       state = std::move(after);
@@ -356,10 +369,11 @@ class Selfcheck {
       // Only the scan computes in other number formats.
       kernels::MlstmOptions cell = mlstm_options(card.variant);
       cell.format = kernels::NumberFormat::native;
-      const std::int64_t own = kernels::mlstm_chunk_length(card.key_dim, card.value_dim);
+      const std::int64_t own = kernels::mlstm_chunk_length(card.key_dim, card.value_dim, device_);
       const std::int64_t chunk = own > 0 && own < T ? own : kChunk;
       {
-        const MlstmInputs in(trace_, card.prefix, DType::f32);
+        const MlstmInputs in(trace_, card.prefix, DType::f32, Device::cpu()),
+            there(trace_, card.prefix, DType::f32, device_);
         const Tensor attention = Tensor::zeros({1, card.heads, T, T}, DType::f32);
         const Tensor h = by_attention(cell, in, {}, attention).h;
         const Tensor parts = parts_of(attention, in.v);
@@ -367,12 +381,12 @@ class Selfcheck {
           outputs.take(difference(fmt::format("{}, {} form", card.prefix, form), other, h, parts,
                                   options_.damage));
         };
-        compare("recurrent", by_recurrence(cell, in, {}, 0).h);
-        compare("chunkwise", by_recurrence(cell, in, {}, chunk).h);
+        compare("recurrent", by_recurrence(cell, there, {}, 0).h);
+        compare("chunkwise", by_recurrence(cell, there, {}, chunk).h);
       }
-      const MlstmInputs in(trace_, card.prefix, DType::f64);
-      const Tensor dh = Tensor::empty(in.v.shape(), DType::f64);
-      kernels::fill_uniform(dh, -1.0, 1.0, options_.seed, 0xd);
+      const MlstmInputs in(trace_, card.prefix, DType::f64, Device::cpu()),
+          there(trace_, card.prefix, DType::f64, device_);
+      const Tensor dh = noise(in.v.shape(), DType::f64, 0xd), dh_there = dh.to(device_);
       const MlstmResults wanted = by_attention(cell, in, dh, {});
       const auto compare = [&](const char* form, const MlstmResults& seen) {
         const std::pair<const char*, std::pair<Tensor, Tensor>> pairs[] = {
@@ -389,8 +403,8 @@ class Selfcheck {
               largest(pair.second) > largest(measure) ? pair.second : measure, options_.damage));
         }
       };
-      compare("recurrent", by_recurrence(cell, in, dh, 0));
-      compare("chunkwise", by_recurrence(cell, in, dh, chunk));
+      compare("recurrent", by_recurrence(cell, there, dh_there, 0));
+      compare("chunkwise", by_recurrence(cell, there, dh_there, chunk));
     }
     const std::string count = cards.size() == 1
                                   ? "the mLSTM block"
@@ -409,16 +423,16 @@ class Selfcheck {
       const kernels::ForgetGate gate = mlstm_options(card.variant).forget_gate;
       const kernels::MlstmOptions exact{.eps = 0.0, .forget_gate = gate},
           plain{.eps = 0.0, .forget_gate = gate, .stabilizer = false};
-      const MlstmInputs in(trace_, card.prefix, DType::f64);
+      const MlstmInputs in(trace_, card.prefix, DType::f64, device_);
       const Tensor h = by_recurrence(exact, in, {}, 0).h;
       found.take(difference(card.prefix, by_recurrence(plain, in, {}, 0).h, h, h, options_.damage));
     }
     for (const BlockCard& card : blocks("slstm")) {
       const kernels::ForgetGate gate = slstm_options(card.variant).forget_gate;
-      const Tensor y = slstm_output({.forget_gate = gate}, trace_, card.prefix);
+      const Tensor y = slstm_output({.forget_gate = gate}, trace_, card.prefix, device_);
       const kernels::SlstmOptions plain{.forget_gate = gate, .stabilizer = false};
-      found.take(
-          difference(card.prefix, slstm_output(plain, trace_, card.prefix), y, y, options_.damage));
+      found.take(difference(card.prefix, slstm_output(plain, trace_, card.prefix, device_), y, y,
+                            options_.damage));
     }
     report(
         "Stabilised = plain", found, 1e-9,
@@ -429,8 +443,8 @@ class Selfcheck {
     const std::size_t half = tokens_.size() / 2;
     if (half == 0) return;
     State middle, ignored;
-    logits_of(model_, 0, half, {}, middle);
-    const Tensor wanted = logits_of(model_, half, tokens_.size(), middle, ignored);
+    logits_of(model_.params(), 0, half, {}, middle);
+    const Tensor wanted = logits_of(model_.params(), half, tokens_.size(), middle, ignored);
 
     const TemporaryFolder folder;
     std::vector<StoredTensor> tensors;
@@ -447,8 +461,8 @@ class Selfcheck {
         read.cells[b].set(name, file.tensor(fmt::format("{}/{}", b, name), tensor.dtype()));
     }
     report("State saved and read back",
-           difference("the logits", logits_of(model_, half, tokens_.size(), read, ignored), wanted,
-                      wanted, options_.damage),
+           difference("the logits", logits_of(model_.params(), half, tokens_.size(), read, ignored),
+                      wanted, wanted, options_.damage),
            0.0, fmt::format("Logits after token {}, going on from memory and from a file", half));
   }
 
@@ -467,17 +481,16 @@ class Selfcheck {
     Model copy =
         params.trainable() ? Model(model_.spec(), params.dtype()) : Model(model_.spec(), types);
     load_parameters(copy, read_safetensors(folder / "weights.safetensors"), "");
-    State ignored;
     report("Weights saved and read back",
-           difference("the logits", logits_of(copy, 0, tokens_.size(), {}, ignored), logits_,
-                      logits_, options_.damage),
+           difference("the logits", whole(copy.params().on(device_)), logits_, logits_,
+                      options_.damage),
            0.0, "Logits of this model and of one made from a file of its weights");
   }
 
   /// Logits and the gradients of all weights; logits alone of a model that is only read.
   std::vector<Tensor> pass(const Tensor& dlogits) const {
     if (!model_.params().trainable()) {
-      const Tensor logits = whole();
+      const Tensor logits = whole(model_.params());
       return {logits, logits};
     }
     const Params params = model_.params().with_own_gradients();
@@ -488,10 +501,44 @@ class Selfcheck {
     return {tape.value(logits).clone(), params.grads()};
   }
 
+  /// Numbers between -1 and 1.
+  Tensor noise(const Shape& shape, DType dtype, std::uint64_t stream) const {
+    const Tensor x = Tensor::empty(shape, dtype);
+    kernels::fill_uniform(x, -1.0, 1.0, options_.seed, stream);
+    return x;
+  }
+  /// The same on the model's device, in place of a gradient of the logits.
+  Tensor logits_noise() const {
+    return noise({1, logits_.extent(0), logits_.extent(1)}, logits_.dtype(), 0xe).to(device_);
+  }
+  /// ", and gradients ..." where there are any.
+  const char* and_gradients() const {
+    return model_.params().trainable() ? " and gradients of all weights" : "";
+  }
+
+  void repeats() {
+    const Tensor dlogits = logits_noise();
+    const std::vector<Tensor> once = pass(dlogits), again = pass(dlogits);
+    Difference found = difference("the logits", again[0], once[0], once[0], options_.damage);
+    found.take(difference("the gradients", again[1], once[1], once[1], options_.damage));
+    report("Once = again", found, 0.0,
+           fmt::format("Logits{}, computed twice on {}", and_gradients(), name_of(device_)));
+  }
+
+  void host_agrees() {
+    const Params& params = model_.params();
+    if (static_cast<double>(params.elements()) * size_of(params.dtype()) > kMostBytesWritten)
+      return;
+    report(
+        "CPU = CUDA",
+        difference("the logits", logits_, whole(params.on(Device::cpu())), logits_,
+                   options_.damage),
+        1e-4,
+        fmt::format("Logits of {} tokens, on {} and on the CPU", tokens_.size(), name_of(device_)));
+  }
+
   void threads_agree() {
-    const Tensor dlogits =
-        Tensor::empty({1, logits_.extent(0), logits_.extent(1)}, logits_.dtype());
-    kernels::fill_uniform(dlogits, -1.0, 1.0, options_.seed, 0xe);
+    const Tensor dlogits = logits_noise();
     const std::vector<Tensor> many = pass(dlogits);
     std::vector<Tensor> one;
     // Inside parallel work everything runs where it is.
@@ -500,14 +547,12 @@ class Selfcheck {
     });
     Difference found = difference("the logits", one[0], many[0], many[0], options_.damage);
     found.take(difference("the gradients", one[1], many[1], many[1], options_.damage));
-    report(
-        "One thread = all threads", found, 0.0,
-        fmt::format("Logits{}, on one thread and on {}",
-                    model_.params().trainable() ? " and gradients of all weights" : "", threads()));
+    report("One thread = all threads", found, 0.0,
+           fmt::format("Logits{}, on one thread and on {}", and_gradients(), threads()));
   }
 
   static double largest(const Tensor& x) {
-    const Tensor wide = x.to(DType::f64);
+    const Tensor wide = x.to(Device::cpu()).to(DType::f64);
     double most = 0.0;
     for (const double value : wide.span<double>()) most = std::max(most, std::abs(value));
     return most;
@@ -518,6 +563,7 @@ class Selfcheck {
   }
 
   const Model& model_;
+  const Device device_;
   const SelfcheckOptions& options_;
   std::vector<int> tokens_;
   Tensor logits_, watched_;

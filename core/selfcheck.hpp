@@ -30,7 +30,8 @@ struct SelfcheckOptions {
 /// - the cells with their stabilizer and without, in double;
 /// - the model token by token with the whole sequence at once;
 /// - going on from a state, and from weights, that were written to a file and read again;
-/// - one thread with all of them, gradients included;
+/// - one thread with all of them, gradients included; of a model on a card instead the same pass
+///   twice, and the card with the CPU;
 /// - watching every value with not watching.
 /// Checks that a model has no part in are left out. Takes some milliseconds for a small model.
 std::vector<Check> selfcheck(const Model& model, const SelfcheckOptions& options = {});

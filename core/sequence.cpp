@@ -5,22 +5,13 @@
 #include <cmath>
 
 #include "core/sampler.hpp"
-#include "kernels/route.hpp"
+#include "kernels/readback.hpp"
 
 namespace xlab {
 namespace {
 
 bool any_enabled(const std::vector<Clamp>& clamps) {
   return std::any_of(clamps.begin(), clamps.end(), [](const Clamp& c) { return c.enabled; });
-}
-
-std::vector<float> to_floats(const Tensor& t) {
-  std::vector<float> out(static_cast<std::size_t>(t.elements()));
-  visit_float(t, [&]<typename T>(T) {
-    std::transform(t.data<T>(), t.data<T>() + t.elements(), out.begin(),
-                   [](T x) { return static_cast<float>(x); });
-  });
-  return out;
 }
 
 double kl_nats(const std::vector<float>& p, const std::vector<float>& q) {
@@ -54,6 +45,13 @@ void Sequence::compute_all() {
 void Sequence::invalidate() {
   edited_.invalidate();
   if (plain_) plain_->invalidate();
+}
+
+void Sequence::move_to(Device device) {
+  MovedStates moved;
+  Session edited = edited_.on(device, moved);
+  if (plain_) plain_ = plain_->on(device, moved);
+  edited_ = std::move(edited);
 }
 
 void Sequence::set_tokens(std::vector<int> tokens) {
@@ -135,12 +133,14 @@ void Sequence::describe_cursor(int cursor, int block, const Model& model,
   memory->heads = cards[static_cast<std::size_t>(block)].heads;
   memory->key_dim = cards[static_cast<std::size_t>(block)].key_dim;
   memory->value_dim = cards[static_cast<std::size_t>(block)].value_dim;
-  memory->C = to_floats(C);
+  Readback readback;
+  readback.add(C);
+  if (cursor > 0)
+    readback.add(edited_.steps()[at - 1].after->cells[static_cast<std::size_t>(block)].get("C"));
+  std::vector<std::vector<float>> numbers = readback.fetch();
+  memory->C = std::move(numbers.front());
   memory->previous =
-      cursor > 0
-          ? to_floats(
-                edited_.steps()[at - 1].after->cells[static_cast<std::size_t>(block)].get("C"))
-          : std::vector<float>(memory->C.size(), 0.0f);
+      cursor > 0 ? std::move(numbers.back()) : std::vector<float>(memory->C.size(), 0.0f);
   snapshot.memory = std::move(memory);
 }
 

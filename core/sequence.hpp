@@ -25,6 +25,9 @@ class Sequence {
   bool compute_one();
   void compute_all();
   void invalidate();
+  /// Brings the states of all tokens to a device, to which the model was moved: its memory is free
+  /// again where they were. Throws when there is no room for them; then they stay.
+  void move_to(Device device);
   void set_tokens(std::vector<int> tokens);
   void append(int token);
   void truncate(int length);

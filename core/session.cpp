@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "core/sampler.hpp"
-#include "kernels/route.hpp"
 
 namespace xlab {
 namespace {
@@ -96,6 +95,17 @@ void Session::invalidate() {
   steps_.clear();
 }
 
+Session Session::on(Device device, MovedStates& moved) const {
+  Session there = *this;
+  for (SessionStep& step : there.steps_) {
+    if (!step.after->elsewhere(device)) continue;
+    std::shared_ptr<const State>& state = moved[step.after.get()];
+    if (!state) state = std::make_shared<const State>(step.after->on(device));
+    step.after = state;
+  }
+  return there;
+}
+
 bool Session::compute_one() {
   if (complete()) return false;
   TokenTrace trace;
@@ -106,7 +116,7 @@ bool Session::compute_one() {
   const State start;
   const State& before = computed_ == 0 ? start : *steps_.back().after;
   auto after = std::make_shared<State>();
-  const Tensor logits = tape.value(model_->forward(tape, ids, before, *after));
+  const Var logits = model_->forward(tape, ids, before, *after);
 
   SessionStep step;
   if (!steps_.empty()) {
@@ -114,13 +124,9 @@ bool Session::compute_one() {
     const float chance = p[static_cast<std::size_t>(tokens_[static_cast<std::size_t>(computed_)])];
     step.surprise = -std::log(chance);
   }
+  step.logits = tape.read(logits);
   step.after = std::move(after);
   step.trace = std::make_shared<const TokenTrace>(std::move(trace));
-  step.logits.resize(static_cast<std::size_t>(logits.elements()));
-  visit_float(logits, [&]<typename T>(T) {
-    std::transform(logits.data<T>(), logits.data<T>() + logits.elements(), step.logits.begin(),
-                   [](T x) { return static_cast<float>(x); });
-  });
   steps_.push_back(std::move(step));
   ++computed_;
   return true;

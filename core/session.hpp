@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,9 @@ struct SessionStep {
   std::vector<float> logits;                ///< for the token after this one
   float surprise = 0.0f;  ///< -log p(this token | before) in nats; 0 for the first
 };
+
+/// States that were brought to a device, by where they came from.
+using MovedStates = std::map<const State*, std::shared_ptr<const State>>;
 
 /// A sequence under a model. Copying a session is a branch: states and recordings are shared.
 class Session {
@@ -43,6 +47,11 @@ class Session {
   void set_clamps(std::vector<Clamp> clamps);
   /// Everything is computed again, because the weights changed.
   void invalidate();
+
+  /// The same session with all its states on this device. What is computed follows the model
+  /// wherever the states are; this is for the memory. Sessions that share states still do when they
+  /// are moved with one `moved`.
+  Session on(Device device, MovedStates& moved) const;
 
   /// Computes the next outstanding token. Returns false when there is none left.
   bool compute_one();

@@ -25,6 +25,12 @@ class CellState {
     tensors_.emplace_back(name, std::move(tensor));
   }
   const std::vector<std::pair<std::string, Tensor>>& tensors() const { return tensors_; }
+  /// The same numbers on this device.
+  CellState on(Device device) const {
+    CellState moved;
+    for (const auto& [name, tensor] : tensors_) moved.set(name, tensor.to(device));
+    return moved;
+  }
 
  private:
   std::vector<std::pair<std::string, Tensor>> tensors_;
@@ -39,6 +45,17 @@ struct State {
     for (const CellState& cell : cells)
       for (const auto& [name, tensor] : cell.tensors()) total += tensor.bytes();
     return total;
+  }
+  /// Whether there are numbers, and they lie elsewhere than on this device.
+  bool elsewhere(Device device) const {
+    for (const CellState& cell : cells)
+      if (!cell.tensors().empty()) return cell.tensors().front().second.device() != device;
+    return false;
+  }
+  State on(Device device) const {
+    State moved;
+    for (const CellState& cell : cells) moved.cells.push_back(cell.on(device));
+    return moved;
   }
 };
 

@@ -1,9 +1,7 @@
 // Generation without recordings.
 #include "core/stepper.hpp"
 
-#include <algorithm>
-
-#include "kernels/route.hpp"
+#include "kernels/readback.hpp"
 
 namespace xlab {
 
@@ -23,24 +21,13 @@ Tensor Stepper::logits_of(std::span<const int> tokens) {
 }
 
 std::vector<float> Stepper::feed_for_all(std::span<const int> tokens) {
-  const Tensor logits = logits_of(tokens);
-  std::vector<float> out(static_cast<std::size_t>(logits.elements()));
-  visit_float(logits, [&]<typename T>(T) {
-    std::transform(logits.data<T>(), logits.data<T>() + logits.elements(), out.begin(),
-                   [](T x) { return static_cast<float>(x); });
-  });
-  return out;
+  return floats_of(logits_of(tokens));
 }
 
 std::vector<float> Stepper::feed(std::span<const int> tokens) {
   const Tensor logits = logits_of(tokens);
-  const std::int64_t vocabulary = logits.extent(-1);
-  std::vector<float> out(static_cast<std::size_t>(vocabulary));
-  visit_float(logits, [&]<typename T>(T) {
-    const T* last = logits.data<T>() + logits.elements() - vocabulary;
-    std::transform(last, last + vocabulary, out.begin(), [](T x) { return static_cast<float>(x); });
-  });
-  return out;
+  const std::int64_t vocabulary = logits.extent(-1), rows = logits.elements() / vocabulary;
+  return floats_of(logits.reshape({rows, vocabulary}).slice(rows - 1, rows));
 }
 
 }  // namespace xlab

@@ -4,7 +4,6 @@
 #include <cassert>
 
 #include "kernels/elementwise.hpp"
-#include "kernels/route.hpp"
 
 namespace xlab {
 
@@ -35,13 +34,22 @@ void Tape::record(const std::string& name, const Tensor& value, int heads) {
   Recorded recorded;
   recorded.heads = heads;
   recorded.dim = static_cast<int>(value.elements()) / heads;
-  recorded.values.resize(static_cast<std::size_t>(value.elements()));
-  visit_float(value, [&]<typename T>(T) {
-    const T* source = value.data<T>();
-    for (std::size_t i = 0; i < recorded.values.size(); ++i)
-      recorded.values[i] = static_cast<float>(source[i]);
-  });
-  observer_->trace->values.insert_or_assign(path(name), std::move(recorded));
+  const bool on_host = value.device() == Device::cpu();
+  if (on_host) recorded.values = floats_of(value);
+  // Entries of the trace keep their place, whatever is recorded after them.
+  Recorded& place =
+      observer_->trace->values.insert_or_assign(path(name), std::move(recorded)).first->second;
+  if (on_host) return;
+  readback_.add(value);
+  awaited_.push_back(&place);
+}
+
+std::vector<float> Tape::read(Var x) {
+  readback_.add(value(x));
+  std::vector<std::vector<float>> numbers = readback_.fetch();
+  for (std::size_t i = 0; i < awaited_.size(); ++i) awaited_[i]->values = std::move(numbers[i]);
+  awaited_.clear();
+  return std::move(numbers.back());
 }
 
 Var Tape::tap(const std::string& name, Var x, int heads) {

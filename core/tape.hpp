@@ -12,6 +12,7 @@
 #include "core/params.hpp"
 #include "core/snapshot.hpp"
 #include "core/trace.hpp"
+#include "kernels/readback.hpp"
 #include "kernels/tensor.hpp"
 
 namespace xlab {
@@ -87,8 +88,12 @@ class Tape {
   const Observer* observer() const { return observer_; }
   /// "<prefix>/<name>"
   std::string path(const std::string& name) const { return prefix_ + "/" + name; }
-  /// Hands an inner value of an operation to the observer.
+  /// Hands an inner value of an operation to the observer; one that lies on a card comes with the
+  /// next `read`. Nobody may write to it before.
   void record(const std::string& name, const Tensor& value, int heads);
+  /// The numbers of a value, and with them those that were recorded so far: all in one copy from a
+  /// card.
+  std::vector<float> read(Var x);
 
  private:
   struct Node {
@@ -105,6 +110,9 @@ class Tape {
   const std::atomic<bool>* cancel_;
   std::string prefix_;
   std::vector<Node> nodes_;
+  /// What was recorded on a card: the places in the trace, in the order of `readback_`.
+  std::vector<Recorded*> awaited_;
+  Readback readback_;
 };
 
 }  // namespace xlab

@@ -20,6 +20,11 @@ constexpr std::int64_t kMostParts = 4;
 constexpr std::int64_t kLeastTokens = 256;           // in a part
 constexpr std::int64_t kMostGradients = 64'000'000;  // numbers in the gradients of all parts
 
+std::int64_t counted_targets(const Tensor& targets) {
+  const auto all = targets.span<std::int32_t>();
+  return std::count_if(all.begin(), all.end(), [](std::int32_t target) { return target >= 0; });
+}
+
 }  // namespace
 
 Trainer::Trainer(Model& model, const Task& task, const TrainSpec& spec)
@@ -36,9 +41,23 @@ Trainer::Trainer(Model& model, const Task& task, const TrainSpec& spec)
         task.name(), task.shortest(), spec.sequence_length);
   if (!model.params().trainable()) return;
   ranges_ = model.params().decay_ranges(spec.weight_decay);
-  first_moment_ = Tensor::zeros(model.params().values().shape(), model.params().dtype());
-  second_moment_ = Tensor::zeros(model.params().values().shape(), model.params().dtype());
-  previous_ = Tensor::empty(model.params().values().shape(), model.params().dtype());
+  const Tensor& values = model.params().values();
+  first_moment_ = Tensor::zeros(values.shape(), values.dtype(), values.device());
+  second_moment_ = Tensor::zeros(values.shape(), values.dtype(), values.device());
+  previous_ = Tensor::empty(values.shape(), values.dtype(), values.device());
+}
+
+void Trainer::move_to(Device device) {
+  if (device == model_.device()) return;
+  Params params = model_.params().on(device);
+  Tensor first = first_moment_.to(device), second = second_moment_.to(device), previous;
+  if (params.trainable()) previous = Tensor::empty(params.values().shape(), params.dtype(), device);
+  parts_.clear();
+  device_step_.reset();
+  model_.params() = std::move(params);
+  first_moment_ = std::move(first);
+  second_moment_ = std::move(second);
+  previous_ = std::move(previous);
 }
 
 StepResult Trainer::step() {
@@ -53,7 +72,8 @@ StepResult Trainer::step(const Batch& batch) {
     check(model_.params().trainable(),
           "This model is held to be read only, without room for gradients: it is too large to be "
           "trained here.");
-    validate(model_.spec(), spec_);
+    // A card says itself what it has no room for.
+    if (model_.device() == Device::cpu()) validate(model_.spec(), spec_);
     fits_ = true;
   }
   StepResult result;
@@ -61,13 +81,15 @@ StepResult Trainer::step(const Batch& batch) {
   result.tokens = batch.inputs.elements();
   result.learning_rate = learning_rate_at(spec_, step_) * learning_rate_scale;
 
+  if (model_.device() != Device::cpu()) {
+    run_on_card(batch, result);
+    ++step_;
+    return result;
+  }
   cut(batch);
   std::int64_t counted = 0;
   for (Part& part : parts_) {
-    const std::int32_t* targets = batch.targets.data<std::int32_t>();
-    const std::int64_t length = batch.targets.extent(1);
-    part.counted = std::count_if(targets + part.begin * length, targets + part.end * length,
-                                 [](std::int32_t target) { return target >= 0; });
+    part.counted = counted_targets(batch.targets.slice(part.begin, part.end));
     counted += part.counted;
   }
   parallel_for(static_cast<std::int64_t>(parts_.size()), [&](std::int64_t index) {
@@ -94,6 +116,40 @@ StepResult Trainer::step(const Batch& batch) {
   }
   ++step_;
   return result;
+}
+
+void Trainer::run_on_card(const Batch& batch, StepResult& result) {
+  if (!device_step_ || !device_step_->fits(batch)) {
+    device_step_.reset();  // its memory goes to the next one
+    const Params& params = model_.params();
+    device_step_ =
+        std::make_unique<DeviceStep>(model_,
+                                     kernels::GuardedUpdate{.numbers = {},
+                                                            .beta1 = spec_.beta1,
+                                                            .beta2 = spec_.beta2,
+                                                            .eps = spec_.adam_eps,
+                                                            .gradient_clip = spec_.gradient_clip,
+                                                            .largest_gradient = kLargestGradient,
+                                                            .loss_sums = {},
+                                                            .squared_norm = {},
+                                                            .parameters = params.values(),
+                                                            .gradients = params.grads(),
+                                                            .first_moment = first_moment_,
+                                                            .second_moment = second_moment_,
+                                                            .previous = previous_,
+                                                            .ranges = ranges_,
+                                                            .outcome = {}},
+                                     batch.inputs.shape());
+  }
+  const std::int64_t counted = counted_targets(batch.targets);
+  const DeviceStep::Outcome outcome =
+      device_step_->run(batch, counted, result.learning_rate, step_ + 1, cancel);
+  if (counted > 0) {
+    result.loss = outcome.loss_sum / static_cast<double>(counted);
+    result.accuracy = outcome.correct / static_cast<double>(counted);
+  }
+  result.gradient_norm = outcome.gradient_norm;
+  result.finite = outcome.counts;
 }
 
 void Trainer::cut(const Batch& batch) {

@@ -3,8 +3,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "core/device_step.hpp"
 #include "core/model.hpp"
 #include "core/task.hpp"
 
@@ -38,6 +40,10 @@ class Trainer {
   /// One step on a given batch; targets below zero are ignored.
   StepResult step(const Batch& batch);
 
+  /// Brings the model and the optimizer's moments to a device. Throws when there is no room for all
+  /// of it there; then nothing has changed.
+  void move_to(Device device);
+
   std::int64_t steps_done() const { return step_; }
   const TrainSpec& spec() const { return spec_; }
   /// Multiplies the schedule's learning rate.
@@ -58,6 +64,8 @@ class Trainer {
     std::int64_t counted = 0, correct = 0;  // targets asked for and met
     double loss = 0.0;                      // mean over the counted ones
   };
+  /// The step on a card; fills in what came out.
+  void run_on_card(const Batch& batch, StepResult& result);
   void cut(const Batch& batch);
   void run(const Batch& batch, std::int64_t counted, Part& part) const;
   /// AdamW with the gradients at hand. Returns false when it would not leave finite weights.
@@ -71,7 +79,8 @@ class Trainer {
   Tensor previous_;  // the weights before the update
   std::int64_t step_ = 0;
   std::vector<Part> parts_;  // of a batch
-  bool fits_ = false;        // whether a step is known to fit into memory
+  std::unique_ptr<DeviceStep> device_step_;
+  bool fits_ = false;  // whether a step is known to fit into memory
 };
 
 }  // namespace xlab

@@ -13,6 +13,7 @@ enum class Activation {
   relu,
   relu_squared,
   selu,
+  exponential,
   soft_cap
 };
 

@@ -104,6 +104,19 @@ __global__ void update_guarded(Guard guard, DecayTable table, T* p, const T* g, 
   if (!finite) guard.outcome[1] = kMarked;  // whoever finds something writes the same
 }
 
+template <typename T>
+__global__ void restore(Guard guard, std::int64_t size, T* p, T* m, T* v, const T* previous) {
+  if (guard.outcome[1] != kMarked) return;
+  for (std::int64_t j = global_thread(); j < size; j += global_threads()) {
+    p[j] = previous[j];
+    m[j] = v[j] = T(0);
+  }
+}
+
+__global__ void settle(Guard guard) {
+  if (guard.outcome[1] == kMarked) guard.outcome[1] = 0.0;
+}
+
 /// sums[block] = sum of term(x) over a piece.
 template <typename T, typename Term>
 __global__ void sum_of_each_piece(std::int64_t count, const T* x, double* sums, Term term) {
@@ -157,15 +170,11 @@ void adamw_step_guarded(const Guard& guard, const DecayTable& table, T* paramete
 template <typename T>
 void take_back(const Guard& guard, std::int64_t size, T* parameters, T* first_moment,
                T* second_moment, const T* previous) {
-  double* const outcome = guard.outcome;
-  for_each("adamw_step_guarded", size, [=] __device__(std::int64_t j) {
-    if (outcome[1] != kMarked) return;
-    parameters[j] = previous[j];
-    first_moment[j] = second_moment[j] = T(0);
-  });
-  for_each("adamw_step_guarded", 1, [=] __device__(std::int64_t) {
-    if (outcome[1] == kMarked) outcome[1] = 0.0;
-  });
+  if (size > 0) {
+    launch("adamw_step_guarded", restore<T>, spread(size), guard, size, parameters, first_moment,
+           second_moment, previous);
+  }
+  launch("adamw_step_guarded", settle, {dim3(1), 1}, guard);
 }
 
 template <typename T, typename Term>

@@ -97,6 +97,8 @@ struct Opened {
   std::mutex mutex;  // held around calls: a handle serves one thread at a time
   bool tried = false;
   cublasHandle_t handle = nullptr;
+  void* workspace = nullptr;
+  cudaStream_t stream = nullptr;  // where its work goes
 };
 
 Opened& opened_on(int device) {
@@ -111,21 +113,30 @@ bool is_recording() {
   return status != cudaStreamCaptureStatusNone;
 }
 
+/// Lets the work go where this thread's other work goes: that is another stream while it is
+/// recorded.
+bool follow_stream(Opened& device, const Functions& f) {
+  if (device.stream == stream()) return true;
+  // The stream first: setting it puts the workspace back to one that cuBLAS allocates.
+  if (f.set_stream(device.handle, stream()) != CUBLAS_STATUS_SUCCESS ||
+      f.set_workspace(device.handle, device.workspace, kWorkspace) != CUBLAS_STATUS_SUCCESS) {
+    return false;
+  }
+  device.stream = stream();
+  return true;
+}
+
 /// Makes the handle of the device in use; without it there is none from now on.
 void open(Opened& device, const Functions& f) {
   device.tried = true;
-  void* const workspace = allocate(kWorkspace);
-  if (workspace == nullptr) return;
+  device.workspace = allocate(kWorkspace);
+  if (device.workspace == nullptr) return;
   if (f.create(&device.handle) == CUBLAS_STATUS_SUCCESS) {
-    // The stream first: setting it puts the workspace back to one that cuBLAS allocates.
-    if (f.set_stream(device.handle, stream()) == CUBLAS_STATUS_SUCCESS &&
-        f.set_workspace(device.handle, workspace, kWorkspace) == CUBLAS_STATUS_SUCCESS) {
-      return;
-    }
+    if (follow_stream(device, f)) return;
     f.destroy(device.handle);
   }
   device.handle = nullptr;
-  release(workspace);
+  release(device.workspace);
 }
 
 struct Arithmetic {
@@ -194,7 +205,7 @@ bool cublas_gemm(const kernels::Product<T>& x, const Batch& batch) {
     if (is_recording()) return false;
     open(device, f);
   }
-  if (device.handle == nullptr) return false;
+  if (device.handle == nullptr || !follow_stream(device, f)) return false;
   const Arithmetic how = arithmetic<T>();
   if (f.set_math_mode(device.handle, how.mode) != CUBLAS_STATUS_SUCCESS) return false;
 

@@ -13,6 +13,7 @@ constexpr int kMostDevices = 64;
 /// What is known of a device once it has been used.
 struct Device {
   cudaStream_t stream = nullptr;
+  cudaStream_t recording = nullptr;  // takes what is recorded for later
   std::size_t most_shared_bytes = 0;
   int multiprocessors = 0;
 };
@@ -20,6 +21,7 @@ struct Device {
 std::array<Device, kMostDevices> opened;
 std::array<std::once_flag, kMostDevices> opening;
 thread_local int in_use = -1;
+thread_local bool records = false;
 
 const Device& device_in_use() {
   if (in_use < 0) use(0);
@@ -34,6 +36,8 @@ int attribute(cudaDeviceAttr which, int device) {
 
 /// After these the process has no use of the device any more.
 bool is_lost(cudaError_t result) {
+  // 900 to 908: what was asked for cannot be recorded.
+  if (static_cast<int>(result) >= 900 && static_cast<int>(result) <= 908) return false;
   switch (result) {
     case cudaErrorMemoryAllocation:
     case cudaErrorInvalidValue:
@@ -108,7 +112,8 @@ void use(int device) {
     own.most_shared_bytes =
         static_cast<std::size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
     own.multiprocessors = attribute(cudaDevAttrMultiProcessorCount, device);
-    check_call("cudaStreamCreate", cudaStreamCreateWithFlags(&own.stream, cudaStreamNonBlocking));
+    for (cudaStream_t* stream : {&own.stream, &own.recording})
+      check_call("cudaStreamCreate", cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking));
   });
   in_use = device;
 }
@@ -119,7 +124,11 @@ int current_device() {
 }
 
 cudaStream_t stream() {
-  return device_in_use().stream;
+  const Device& device = device_in_use();
+  return records ? device.recording : device.stream;
+}
+void set_recording(bool on) {
+  records = on;
 }
 std::size_t most_shared_bytes() {
   return device_in_use().most_shared_bytes;

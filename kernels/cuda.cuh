@@ -19,6 +19,8 @@ namespace xlab::cuda {
 void check_call(const char* what, cudaError_t result);
 /// The stream of the device in use on this thread.
 cudaStream_t stream();
+/// Whether what this thread asks for is recorded for later; then `stream` is another one.
+void set_recording(bool on);
 /// Shared memory one block may have on the device in use.
 std::size_t most_shared_bytes();
 /// How many blocks the device in use works on at the same time, at least.

@@ -16,6 +16,7 @@
 #include "kernels/check.hpp"
 #include "kernels/config.hpp"
 #include "kernels/cuda.hpp"
+#include "kernels/memory_reserve.hpp"
 #include "kernels/threads.hpp"
 
 namespace xlab {
@@ -177,10 +178,20 @@ void* allocate_on_card(std::size_t capacity, Device device) {
   throw Error("This program was built without CUDA: choose the CPU.");
 }
 
+/// Where this thread takes memory from and gives it back to first, or null.
+thread_local MemoryReserve* reserve = nullptr;
+
+bool is_reserved(Device device) {
+  return reserve != nullptr && reserve->device() == device;
+}
+
 /// A block from the cache of the device, or a fresh one.
 void* obtain(std::size_t capacity, Device device) {
   if constexpr (kHasCuda) {
     if (device.kind == Device::Kind::cuda) cuda::use(device.index);
+  }
+  if (is_reserved(device)) {
+    if (void* block = reserve->take(capacity)) return block;
   }
   void* block = kRecycle ? cache(device).take(capacity) : nullptr;
   if (block != nullptr) return block;
@@ -189,7 +200,9 @@ void* obtain(std::size_t capacity, Device device) {
 }
 
 void give_back(void* block, std::size_t capacity, Device device) {
-  if (kRecycle) {
+  if (is_reserved(device)) {
+    reserve->put(block, capacity);
+  } else if (kRecycle) {
     cache(device).put(block, capacity);
   } else {
     release_block(block, device);
@@ -260,6 +273,26 @@ std::shared_ptr<Buffer> Buffer::allocate(std::size_t bytes, Device device) {
 
 Buffer::~Buffer() {
   give_back(data_, capacity_, device_);
+}
+
+MemoryReserve::~MemoryReserve() {
+  for (const auto& [capacity, block] : blocks_) give_back(block, capacity, device_);
+}
+
+void* MemoryReserve::take(std::size_t capacity) {
+  const auto found = blocks_.find(capacity);
+  if (found == blocks_.end()) return nullptr;
+  void* block = found->second;
+  blocks_.erase(found);
+  return block;
+}
+
+MemoryReserve::Use::Use(MemoryReserve& own) : outer_(reserve) {
+  reserve = &own;
+}
+
+MemoryReserve::Use::~Use() {
+  reserve = outer_;
 }
 
 void release_cached_memory() {

@@ -1,6 +1,7 @@
 // Element-wise arithmetic and activations.
 #include "kernels/elementwise.hpp"
 
+#include <cmath>
 #include <numbers>
 
 #include "kernels/arrays.hpp"
@@ -106,6 +107,12 @@ void evaluate(Activation f, T cap, const ConstValues<T>& x, Block<T>& value, Blo
       }
       return;
     }
+    case Activation::exponential:
+      // One by one: every number comes from the library's own function.
+      value.resize(x.size());
+      for (Eigen::Index j = 0; j < x.size(); ++j) value[j] = std::exp(x[j]);
+      if constexpr (kSlope) slope = value;
+      return;
     case Activation::soft_cap:
       slope = (x / cap).tanh();
       value = cap * slope;
@@ -322,6 +329,8 @@ const char* name_of(Activation activation) {
       return "relu_squared";
     case Activation::selu:
       return "selu";
+    case Activation::exponential:
+      return "exponential";
     case Activation::soft_cap:
       break;
   }

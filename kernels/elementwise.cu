@@ -48,6 +48,10 @@ __device__ inline Evaluated<T> evaluate(Activation f, T cap, T x) {
       const T curve = bend * std::expm1(x > T(0) ? T(0) : x);
       return {x > T(0) ? scale * x : curve, x > T(0) ? scale : curve + bend};
     }
+    case Activation::exponential: {
+      const T y = std::exp(x);
+      return {y, y};
+    }
     case Activation::soft_cap:
       break;
   }

@@ -16,41 +16,76 @@ __device__ inline T wide(T x) {
   return x;
 }
 
-/// next[n] = the first position after n with the same id, or -1; later[m] = 1 for every m that is
-/// some position's next. One warp for each n looks at 32 positions at a time.
-__global__ void link_equal_ids(std::int64_t count, const std::int32_t* ids, std::int64_t* next,
-                               std::int32_t* later) {
+/// Positions whose rows are added up before the pieces' sums are added in order: an id that is
+/// everywhere would otherwise make one long chain.
+constexpr std::int64_t kPiece = 128;
+
+/// How the positions of equal ids hang together.
+struct Links {
+  std::int64_t* next;    ///< the next position of the id in its piece, or -1
+  std::int64_t* follow;  ///< of an id's first position in a piece: that in a later piece, or -1
+  std::int32_t* later;   ///< 1 where `follow` of some position leads, otherwise 0
+};
+/// In `follow`, of positions that are not the first in their piece.
+constexpr std::int64_t kNotFirst = -2;
+
+/// The first of the positions [begin, end) with this id, or -1; looked for by a whole warp.
+__device__ inline std::int64_t first_equal(const std::int32_t* ids, std::int32_t id,
+                                           std::int64_t begin, std::int64_t end) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const std::int64_t n = global_thread() / kWarp;
-  if (n >= count) return;  // whole warps
-  const std::int32_t id = ids[n];
-  std::int64_t found = -1;
-  for (std::int64_t begin = n + 1; begin < count && found < 0; begin += kWarp) {
+  for (; begin < end; begin += kWarp) {
     const std::int64_t m = begin + lane;
-    const unsigned equal = __ballot_sync(kAllLanes, m < count && ids[m] == id);
+    const unsigned equal = __ballot_sync(kAllLanes, m < end && ids[m] == id);
     if (equal == 0) continue;
     int first = 0;
     while ((equal >> first & 1u) == 0) ++first;
-    found = begin + first;
+    return begin + first;
   }
-  if (lane != 0) return;
-  next[n] = found;
-  if (found >= 0) later[found] = 1;
+  return -1;
 }
 
-/// The blocks of the first position of every id walk along all positions of it, in order.
+/// One warp for every position; `later` holds zeros before.
+__global__ void link_equal_ids(std::int64_t count, const std::int32_t* ids, Links links) {
+  const std::int64_t n = global_thread() / kWarp;
+  if (n >= count) return;  // whole warps
+  const std::int32_t id = ids[n];
+  const std::int64_t begin = n / kPiece * kPiece;
+  const std::int64_t end = begin + kPiece < count ? begin + kPiece : count;
+  const std::int64_t next = first_equal(ids, id, n + 1, end);
+  const bool first = first_equal(ids, id, begin, n) < 0;
+  const std::int64_t follow = first ? first_equal(ids, id, end, count) : kNotFirst;
+  if (static_cast<int>(threadIdx.x) % kWarp != 0) return;
+  links.next[n] = next;
+  links.follow[n] = follow;
+  if (follow >= 0) links.later[follow] = 1;
+}
+
+/// sums[n] = the rows of an id in its piece, for every n that is the first of several there.
 template <typename T>
-__global__ void add_rows(std::int64_t vocabulary, std::int64_t width, const std::int32_t* ids,
-                         const std::int64_t* next, const std::int32_t* later, const T* dout,
-                         T* dtable) {
+__global__ void sum_in_pieces(std::int64_t width, Links links, const T* dout, T* sums) {
   const std::int64_t first = blockIdx.x;
-  if (later[first] != 0) return;
-  const std::int64_t id = ids[first];
+  if (links.follow[first] == kNotFirst || links.next[first] < 0) return;
+  for (std::int64_t j = static_cast<std::int64_t>(blockIdx.y) * kThreads + threadIdx.x; j < width;
+       j += static_cast<std::int64_t>(gridDim.y) * kThreads) {
+    T sum = T(0);
+    for (std::int64_t n = first; n >= 0; n = links.next[n]) sum += dout[n * width + j];
+    sums[first * width + j] = sum;
+  }
+}
+
+/// The blocks of the very first position of an id walk along its pieces.
+template <typename T>
+__global__ void add_pieces(std::int64_t vocabulary, std::int64_t width, const std::int32_t* ids,
+                           Links links, const T* dout, const T* sums, T* dtable) {
+  const std::int64_t first = blockIdx.x, id = ids[first];
+  if (links.follow[first] == kNotFirst || links.later[first] != 0) return;
   if (id < 0 || id >= vocabulary) return;
   for (std::int64_t j = static_cast<std::int64_t>(blockIdx.y) * kThreads + threadIdx.x; j < width;
        j += static_cast<std::int64_t>(gridDim.y) * kThreads) {
     T sum = dtable[id * width + j];
-    for (std::int64_t n = first; n >= 0; n = next[n]) sum += dout[n * width + j];
+    for (std::int64_t n = first; n >= 0; n = links.follow[n]) {
+      sum += (links.next[n] < 0 ? dout : sums)[n * width + j];
+    }
     dtable[id * width + j] = sum;
   }
 }
@@ -81,22 +116,24 @@ template <typename T>
 void embed_backward(std::int64_t count, std::int64_t vocabulary, std::int64_t width,
                     const std::int32_t* ids, const T* dout, T* dtable) {
   if (count == 0 || width == 0) return;
-  const Scratch next_scratch(static_cast<std::size_t>(count) * sizeof(std::int64_t));
-  const Scratch later_scratch(static_cast<std::size_t>(count) * sizeof(std::int32_t));
-  std::int64_t* const next = next_scratch.as<std::int64_t>();
-  std::int32_t* const later = later_scratch.as<std::int32_t>();
-  fill_zero(later, static_cast<std::size_t>(count) * sizeof(std::int32_t));
+  const auto numbers = static_cast<std::size_t>(count);
+  const Scratch next(numbers * sizeof(std::int64_t)), follow(numbers * sizeof(std::int64_t)),
+      later(numbers * sizeof(std::int32_t)),
+      sums(numbers * static_cast<std::size_t>(width) * sizeof(T));
+  const Links links{next.as<std::int64_t>(), follow.as<std::int64_t>(), later.as<std::int32_t>()};
+  fill_zero(links.later, numbers * sizeof(std::int32_t));
   constexpr int positions = kThreads / kWarp;
   launch("embed_backward", link_equal_ids,
          {dim3(static_cast<unsigned>((count + positions - 1) / positions)), kThreads}, count, ids,
-         next, later);
+         links);
   constexpr std::int64_t most_columns = 1 << 15;
   const std::int64_t columns = (width + kThreads - 1) / kThreads;
-  launch("embed_backward", add_rows<T>,
-         {dim3(static_cast<unsigned>(count),
-               static_cast<unsigned>(columns < most_columns ? columns : most_columns)),
-          kThreads},
-         vocabulary, width, ids, next, later, dout, dtable);
+  const Layout layout{dim3(static_cast<unsigned>(count),
+                           static_cast<unsigned>(columns < most_columns ? columns : most_columns)),
+                      kThreads};
+  launch("embed_backward", sum_in_pieces<T>, layout, width, links, dout, sums.as<T>());
+  launch("embed_backward", add_pieces<T>, layout, vocabulary, width, ids, links, dout, sums.as<T>(),
+         dtable);
 }
 
 #define XLAB_INSTANTIATE(T)                                                                   \

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "kernels/mlstm_cuda.hpp"
 #include "kernels/mlstm_formats.hpp"
 #include "kernels/mlstm_head.hpp"
+#include "kernels/mlstm_on_cuda.hpp"
 #include "kernels/route.hpp"
 #include "kernels/threads.hpp"
 
@@ -435,29 +435,6 @@ bool is_on_cuda(const MlstmBackward& args) {
                       args.dq, args.dk, args.dv, args.di, args.df, args.dinitial.C, args.dinitial.n,
                       args.dinitial.m);
   return is_on_cuda(args.forward);
-}
-
-cuda::MlstmRules rules_of(const MlstmOptions& options, const MlstmSizes& z) {
-  return {.B = z.B,
-          .T = z.T,
-          .H = z.H,
-          .K = z.K,
-          .V = z.V,
-          .query_scale = options.query_scale,
-          .eps = options.eps,
-          .exponential_forget = options.forget_gate == ForgetGate::exponential,
-          .stabilizer = options.stabilizer,
-          .floor_of_one = options.floor == DenominatorFloor::one,
-          .constant_denominator = options.constant_denominator};
-}
-
-template <typename T>
-T* numbers(const Tensor& x) {
-  return x.defined() ? x.data<T>() : nullptr;
-}
-template <typename X, typename T = std::remove_const_t<X>>
-cuda::MlstmMemory<X> memory_of(const MlstmState& state) {
-  return {numbers<T>(state.C), numbers<T>(state.n), numbers<T>(state.m)};
 }
 
 template <typename T>

@@ -2,6 +2,7 @@
 // the memory before it.
 #include "kernels/mlstm_chunkwise.hpp"
 
+#include "kernels/mlstm_calls.hpp"
 #include "kernels/mlstm_chunkwise_cuda.hpp"
 #include "kernels/mlstm_head.hpp"
 #include "kernels/route.hpp"
@@ -551,90 +552,10 @@ void require_chunk(const MlstmOptions& options, std::int64_t chunk) {
         "[mlstm] Chunks compute in the numbers of their tensors: only the scan has a choice.");
 }
 
-// ---- on a card
-
-cuda::ChunkwiseSizes cuda_sizes(const MlstmSizes& z, std::int64_t chunk) {
-  return {z.B, z.T, z.H, z.K, z.V, chunk};
-}
-
-cuda::ChunkwiseOptions cuda_options(const MlstmOptions& o) {
-  return {o.query_scale, o.eps, o.forget_gate, o.stabilizer, o.floor, o.constant_denominator};
-}
-
-/// Whether a call has to run on a card.
-bool forward_on_cuda(const MlstmForward& args) {
-  return on_cuda("mlstm", args.q, args.k, args.v, args.i, args.f, args.initial.C, args.initial.n,
-                 args.initial.m, args.h, args.m, args.s, args.normalizer, args.last.C, args.last.n,
-                 args.last.m, args.record.input_gate, args.record.forget_gate);
-}
-
-bool backward_on_cuda(const MlstmBackward& args) {
-  require_same_device("mlstm", args.forward.q, args.dh, args.dlast.C, args.dlast.n, args.dlast.m,
-                      args.dq, args.dk, args.dv, args.di, args.df, args.dinitial.C, args.dinitial.n,
-                      args.dinitial.m);
-  return forward_on_cuda(args.forward);
-}
-
-/// The numbers of a tensor, or null.
-template <typename T>
-T* numbers(const Tensor& x) {
-  return x.defined() ? x.data<T>() : nullptr;
-}
-
-template <typename T>
-cuda::ChunkwiseForward<T> cuda_forward(const MlstmForward& args) {
-  return {.q = numbers<T>(args.q),
-          .k = numbers<T>(args.k),
-          .v = numbers<T>(args.v),
-          .i = numbers<T>(args.i),
-          .f = numbers<T>(args.f),
-          .C0 = numbers<T>(args.initial.C),
-          .n0 = numbers<T>(args.initial.n),
-          .m0 = numbers<T>(args.initial.m),
-          .h = numbers<T>(args.h),
-          .m = numbers<T>(args.m),
-          .s = numbers<T>(args.s),
-          .normalizer = numbers<T>(args.normalizer),
-          .C = numbers<T>(args.last.C),
-          .n = numbers<T>(args.last.n),
-          .m_last = numbers<T>(args.last.m),
-          .input_gate = numbers<T>(args.record.input_gate),
-          .forget_gate = numbers<T>(args.record.forget_gate)};
-}
-
-template <typename T>
-cuda::ChunkwiseBackward<T> cuda_backward(const MlstmBackward& args) {
-  const MlstmForward& fw = args.forward;
-  return {.q = numbers<T>(fw.q),
-          .k = numbers<T>(fw.k),
-          .v = numbers<T>(fw.v),
-          .i = numbers<T>(fw.i),
-          .f = numbers<T>(fw.f),
-          .C0 = numbers<T>(fw.initial.C),
-          .n0 = numbers<T>(fw.initial.n),
-          .m0 = numbers<T>(fw.initial.m),
-          .h = numbers<T>(fw.h),
-          .m = numbers<T>(fw.m),
-          .s = numbers<T>(fw.s),
-          .C = numbers<T>(fw.last.C),
-          .n = numbers<T>(fw.last.n),
-          .dh = numbers<T>(args.dh),
-          .dC = numbers<T>(args.dlast.C),
-          .dn = numbers<T>(args.dlast.n),
-          .dm = numbers<T>(args.dlast.m),
-          .dq = numbers<T>(args.dq),
-          .dk = numbers<T>(args.dk),
-          .dv = numbers<T>(args.dv),
-          .di = numbers<T>(args.di),
-          .df = numbers<T>(args.df),
-          .dC0 = numbers<T>(args.dinitial.C),
-          .dn0 = numbers<T>(args.dinitial.n),
-          .dm0 = numbers<T>(args.dinitial.m)};
-}
-
 }  // namespace
 
-std::int64_t mlstm_chunk_length(std::int64_t key_width, std::int64_t value_width) {
+std::int64_t mlstm_chunk_length(std::int64_t key_width, std::int64_t value_width, Device device) {
+  if (device.kind == Device::Kind::cuda) return 64;
   // Measured: the scan of a memory that fits into the first-level cache is hard to beat.
   const std::int64_t size = key_width * value_width;
   if (size < 128 * 128) return 0;
@@ -650,9 +571,9 @@ void mlstm_chunkwise_forward(const MlstmOptions& options, const MlstmForward& ar
   const std::int64_t length = std::min(chunk, z.T);
   visit_float(args.q, [&]<typename T>(T) {
     if constexpr (kHasCuda) {
-      if (forward_on_cuda(args)) {
-        return cuda::mlstm_chunkwise_forward<T>(cuda_sizes(z, length), cuda_options(options),
-                                                cuda_forward<T>(args));
+      if (is_on_cuda(args)) {
+        return cuda::mlstm_chunkwise_forward<T>(rules_of(options, z), call_of<T>(args), length,
+                                                matrix_precision());
       }
     }
     parallel_ranges(z.B * z.H, grain(z), [&](std::int64_t begin, std::int64_t end) {
@@ -671,9 +592,9 @@ void mlstm_chunkwise_backward(const MlstmOptions& options, const MlstmBackward& 
   const std::int64_t length = std::min(chunk, z.T);
   visit_float(args.forward.q, [&]<typename T>(T) {
     if constexpr (kHasCuda) {
-      if (backward_on_cuda(args)) {
-        return cuda::mlstm_chunkwise_backward<T>(cuda_sizes(z, length), cuda_options(options),
-                                                 cuda_backward<T>(args));
+      if (is_on_cuda(args)) {
+        return cuda::mlstm_chunkwise_backward<T>(rules_of(options, z), call_of<T>(args), length,
+                                                 matrix_precision());
       }
     }
     parallel_ranges(z.B * z.H, grain(z), [&](std::int64_t begin, std::int64_t end) {

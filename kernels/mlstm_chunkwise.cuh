@@ -1,12 +1,12 @@
-// What both directions of the chunkwise mLSTM on CUDA devices share: the gates of every head, the
-// walk of the memory from chunk to chunk, and the rows that a chunk gets from both. For .cu files
-// only.
+// What both directions of the chunkwise mLSTM on CUDA devices share: products of gates, the walk of
+// the memory from chunk to chunk, and the rows that a chunk gets from both. For .cu files only.
 //
 // Gates lie head by head, (heads, T). Heads are taken in groups, so that the memory before every
 // chunk has room.
 #pragma once
 
 #include "kernels/mlstm_chunkwise_cuda.hpp"
+#include "kernels/mlstm_gates.cuh"
 #include "kernels/tile_product.cuh"
 
 namespace xlab::cuda::chunkwise {
@@ -16,11 +16,12 @@ struct Cut {
   std::int64_t length, chunks, heads;
 };
 
-/// `per_head` is what the scratch memory of one head needs in bytes.
-inline Cut cut(const ChunkwiseSizes& z, std::size_t bytes_per_number, std::int64_t copies) {
+/// Chunks longer than a tile are cut: `copies` is how many memories and scores each chunk needs.
+inline Cut cut(const MlstmRules& z, std::int64_t chunk, std::size_t bytes_per_number,
+               std::int64_t copies) {
   constexpr std::int64_t kMostBytes = std::int64_t{1} << 29, kMostHeads = 1 << 15;
   const std::int64_t longest = z.T < kTile ? z.T : kTile;
-  const std::int64_t length = z.chunk < longest ? z.chunk : longest;
+  const std::int64_t length = chunk < longest ? chunk : longest;
   const std::int64_t chunks = (z.T + length - 1) / length;
   const std::int64_t numbers = copies * chunks * (z.K * z.V + z.K + kTile * kTile);
   const std::int64_t fit = kMostBytes / (numbers * static_cast<std::int64_t>(bytes_per_number));
@@ -33,127 +34,24 @@ inline std::int64_t tiles(std::int64_t width) {
   return (width + kTile - 1) / kTile;
 }
 /// Numbers of one memory: C, and n after it.
-__host__ __device__ inline std::int64_t memory_size(const ChunkwiseSizes& z) {
+__host__ __device__ inline std::int64_t memory_size(const MlstmRules& z) {
   return z.K * z.V + z.K;
 }
-/// Which row of a (B, T, H, width) tensor belongs to one step of a head; `head` counts through B
-/// and H.
-__device__ inline std::int64_t row_of(const ChunkwiseSizes& z, std::int64_t head, std::int64_t t) {
-  return (head / z.H * z.T + t) * z.H + head % z.H;
-}
-
 // ---- gates
 
-/// The gates of all steps, (heads, T) each.
+/// Gates and their products, (heads, T) each.
 template <typename T>
-struct Gates {
-  T *input_gate, *forget_gate;
-  T* forget_slope;  ///< d log_forget / d f
-  T* beta;          ///< product of the forget gates from the begin of the chunk on
-  T* alpha;         ///< what of a step is left at the end of its chunk
-  T* read;          ///< query_scale / (N + eps)
+struct Products {
+  const T *input_gate, *forget_gate;
+  T* beta;   ///< product of the forget gates from the begin of the chunk on
+  T* alpha;  ///< what of a step is left at the end of its chunk
 };
-
-/// N and what the read-out is multiplied with.
-template <typename T>
-struct Denominator {
-  T normalizer, read;
-};
-
-/// Below m = 0 everything is taken times exp(m), so that nothing overflows.
-template <typename T>
-__device__ inline Denominator<T> divide(const ChunkwiseOptions& options, T s, T m) {
-  const T eps = static_cast<T>(options.eps), scale = static_cast<T>(options.query_scale);
-  const T size = std::abs(s);
-  if (options.floor == kernels::DenominatorFloor::one || !options.stabilizer) {
-    const T normalizer = size > T(1) ? size : T(1);
-    return {normalizer, scale / (normalizer + eps)};
-  }
-  constexpr T least = sizeof(T) == 4 ? T(1.17549435e-38f) : T(2.2250738585072014e-308);
-  const T e = std::exp(-std::abs(m));
-  const T floor = e > least ? e : least;
-  if (m < T(0)) {
-    const T most = T(1) / floor, scaled = e * size > T(1) ? e * size : T(1);
-    return {size > most ? size : most, scale * (e / (scaled + eps * e))};
-  }
-  const T plain = size > floor ? size : floor;
-  return {plain, scale * (T(1) / (plain + eps))};
-}
-
-/// What the gates are opened from, and where they go.
-template <typename T>
-struct Opening {
-  const T *i, *f;
-  const T *C0, *n0, *m0;
-  const T* known_m;  ///< m of every step where a forward call found it, else null
-  T *m, *m_last;     ///< where it goes, or null
-  Gates<T> to;
-  T *kept_input_gate, *kept_forget_gate;  ///< recordings, or null
-  unsigned char* written;                 ///< whether the input gate decided m, or null
-};
-
-/// One warp for each head. Only m needs one step after another, and walks through the lanes.
-template <typename T>
-__global__ void open_gates(ChunkwiseSizes z, ChunkwiseOptions options, Opening<T> o) {
-  const std::int64_t head = blockIdx.x;
-  const int lane = static_cast<int>(threadIdx.x);
-  const bool exponential = options.forget_gate == kernels::ForgetGate::exponential;
-  T m = o.m0 != nullptr ? o.m0[head] : T(0);
-  if (options.stabilizer && exponential) {
-    // From an empty memory the first input gate decides.
-    bool any = false;
-    if (o.C0 != nullptr) {
-      for (std::int64_t e = lane; e < z.K * z.V; e += kWarp) any |= o.C0[head * z.K * z.V + e] != 0;
-      for (std::int64_t e = lane; e < z.K; e += kWarp) any |= o.n0[head * z.K + e] != 0;
-    }
-    if (!__any_sync(kAllLanes, any)) m = -T(INFINITY);
-  }
-  for (std::int64_t begin = 0; begin < z.T; begin += kWarp) {
-    const std::int64_t t = begin + lane;
-    const bool inside = t < z.T;
-    const std::int64_t at = inside ? row_of(z, head, t) : 0;
-    const T input_pre = inside ? o.i[at] : T(0), f = inside ? o.f[at] : T(0);
-    const T log_forget = exponential ? f : log_sigmoid(f);
-    const T known = inside && o.known_m != nullptr ? o.known_m[at] : T(0);
-    T before = m, after = m;
-    for (int step = 0; step < kWarp; ++step) {
-      const T i_step = __shfl_sync(kAllLanes, input_pre, step);
-      const T a = __shfl_sync(kAllLanes, log_forget, step) + m;
-      const T known_step = __shfl_sync(kAllLanes, known, step);
-      const T next = !options.stabilizer    ? T(0)
-                     : o.known_m != nullptr ? known_step
-                     : i_step > a           ? i_step
-                                            : a;
-      if (lane == step) before = m, after = next;
-      if (begin + step < z.T) m = next;
-    }
-    if (!inside) continue;
-    T input_gate, forget_gate;
-    if (options.stabilizer) {
-      const StabilisedGates<T> gates = stabilise(input_pre, log_forget, before);
-      input_gate = gates.input_gate;
-      forget_gate = gates.forget_gate;
-    } else {
-      input_gate = std::exp(input_pre);
-      forget_gate = std::exp(log_forget + before);
-    }
-    const std::int64_t own = head * z.T + t;
-    o.to.input_gate[own] = input_gate;
-    o.to.forget_gate[own] = forget_gate;
-    o.to.forget_slope[own] = exponential ? T(1) : sigmoid(-f);
-    if (o.m != nullptr) o.m[at] = after;
-    if (o.kept_input_gate != nullptr) o.kept_input_gate[at] = input_gate;
-    if (o.kept_forget_gate != nullptr) o.kept_forget_gate[at] = forget_gate;
-    if (o.written != nullptr) o.written[own] = input_pre > log_forget + before ? 1 : 0;
-  }
-  if (o.m_last != nullptr && lane == 0) o.m_last[head] = m;
-}
 
 /// beta and alpha of every chunk, step by step as the products are defined.
 template <typename T>
-void multiply_gates(const ChunkwiseSizes& z, const Cut& cut, const Gates<T>& gates) {
+void multiply_gates(const MlstmRules& z, const Cut& cut, const Products<T>& gates) {
   const std::int64_t steps = z.T, length = cut.length, chunks = cut.chunks;
-  for_each("mlstm_gates", z.B * z.H * chunks, [=] __device__(std::int64_t j) {
+  for_each("mlstm_chunk_gates", z.B * z.H * chunks, [=] __device__(std::int64_t j) {
     const std::int64_t begin = j % chunks * length,
                        end = begin + length < steps ? begin + length : steps;
     const std::int64_t first = j / chunks * steps;
@@ -181,6 +79,10 @@ __device__ void fill_decays(const T* input_gate, const T* forget_gate, int size,
   }
 }
 
+/// Numbers of shared memory where scores are made: decays behind the factors.
+template <typename T>
+inline constexpr int kScoreNumbers = kFactorNumbers<T> + kTile*(kTile + 1);
+
 // ---- the memory
 
 /// A memory C (K x V) and n that go from chunk to chunk, forwards or backwards:
@@ -191,19 +93,19 @@ struct Walk {
   const T *x, *y;
   const T *x_weight, *y_weight;  ///< (heads, T)
   const T* beta;
-  const T *C_from, *n_from;  ///< per head; null: zeros
-  T* memories;               ///< those before every chunk on the way, of each head of the group
-  T *C_to, *n_to;            ///< what comes out behind the last chunk; null: nobody asks
-  bool add;                  ///< to what is there
+  MlstmMemory<const T> from;  ///< per head; null: zeros
+  T* memories;                ///< those before every chunk on the way, of each head of the group
+  MlstmMemory<T> to;          ///< what comes out behind the last chunk; null: nobody asks
+  bool add;                   ///< to what is there
   bool backwards;
   const T* other;  ///< memories that these are multiplied with, or null ...
-  T* products;     ///< ... and the products, kProductParts<T> of every chunk and tile
+  T* products;     ///< ... and the products, kProductParts of every chunk and tile
 };
 
 /// Every warp adds up its own share of a product of memories.
 inline constexpr int kProductParts = kTileThreads / kWarp;
 /// Parts of the product of two memories: those of all tiles of C, and of n.
-inline std::int64_t product_parts(const ChunkwiseSizes& z) {
+inline std::int64_t product_parts(const MlstmRules& z) {
   return (tiles(z.K) * tiles(z.V) + 1) * kProductParts;
 }
 
@@ -215,7 +117,7 @@ __device__ inline void keep_product(T share, T* to) {
 
 /// One block for n, of one head: every thread has its own keys.
 template <typename T>
-__device__ void walk_n(const ChunkwiseSizes& z, const Cut& cut, std::int64_t first_head,
+__device__ void walk_n(const MlstmRules& z, const Cut& cut, std::int64_t first_head,
                        const Walk<T>& w, std::int64_t parts) {
   const std::int64_t own = blockIdx.y, head = first_head + own, size = memory_size(z);
   const T* const weights = w.x_weight + head * z.T;
@@ -230,21 +132,21 @@ __device__ void walk_n(const ChunkwiseSizes& z, const Cut& cut, std::int64_t fir
     const T keep = w.beta[head * z.T + end - 1];
     T share = T(0);
     for (std::int64_t e = threadIdx.x; e < z.K; e += kTileThreads) {
-      if (n == 0) w.memories[at + e] = w.n_from != nullptr ? w.n_from[head * z.K + e] : T(0);
+      if (n == 0) w.memories[at + e] = w.from.n != nullptr ? w.from.n[head * z.K + e] : T(0);
       const T before = w.memories[at + e];
       if (w.other != nullptr) share += before * w.other[at + e];
-      if (last && w.n_to == nullptr) continue;
+      if (last && w.to.n == nullptr) continue;
       T sum = T(0);
       for (std::int64_t t = begin; t < end; ++t) {
-        sum += weights[t] * w.x[row_of(z, head, t) * z.K + e];
+        sum += weights[t] * w.x[mlstm_row(z, head, t) * z.K + e];
       }
       const T after = keep * before + sum;
       if (!last) {
         w.memories[next_at + e] = after;
       } else if (w.add) {
-        w.n_to[head * z.K + e] += after;
+        w.to.n[head * z.K + e] += after;
       } else {
-        w.n_to[head * z.K + e] = after;
+        w.to.n[head * z.K + e] = after;
       }
     }
     if (w.other != nullptr) {
@@ -255,8 +157,8 @@ __device__ void walk_n(const ChunkwiseSizes& z, const Cut& cut, std::int64_t fir
 
 /// Blocks (tiles of C and one for n, heads of the group).
 template <typename T, typename Product>
-__global__ void __launch_bounds__(kTileThreads)
-    walk_memory(ChunkwiseSizes z, Cut cut, std::int64_t first_head, Walk<T> w) {
+__global__ void __launch_bounds__(kTileThreads, 2)
+    walk_memory(MlstmRules z, Cut cut, std::int64_t first_head, Walk<T> w) {
   XLAB_SHARED(T, memory);
   const std::int64_t across = (z.V + kTile - 1) / kTile, tile = blockIdx.x;
   const std::int64_t parts = static_cast<std::int64_t>(gridDim.x) * kProductParts;
@@ -277,8 +179,8 @@ __global__ void __launch_bounds__(kTileThreads)
   };
 
   Product product(memory);
-  if (w.C_from != nullptr) {
-    const T* const from = w.C_from + head * z.K * z.V;
+  if (w.from.C != nullptr) {
+    const T* const from = w.from.C + head * z.K * z.V;
     for (int at = thread; at < kTile * kTileLine; at += kTileThreads) memory[at] = T(0);
     __syncthreads();
     each([&](int place, std::int64_t at) { memory[place] = from[at]; });
@@ -299,24 +201,24 @@ __global__ void __launch_bounds__(kTileThreads)
     if (w.other != nullptr) {
       keep_product(share, w.products + (own * cut.chunks + chunk) * parts + tile * kProductParts);
     }
-    if (n + 1 == cut.chunks && w.C_to == nullptr) return;
+    if (n + 1 == cut.chunks && w.to.C == nullptr) return;
     product.scale(w.beta[head * z.T + end - 1]);
-    const std::int64_t at = row_of(z, head, begin);
+    const std::int64_t at = mlstm_row(z, head, begin);
     product.add({w.x + at * z.K + row, z.H * z.K, 1, end - begin, rows},
                 {w.y + at * z.V + column, z.H * z.V, 1, end - begin, columns,
                  w.y_weight + head * z.T + begin});
   }
   const T* const spread = product.spread();
-  T* const to = w.C_to + head * z.K * z.V;
+  T* const to = w.to.C + head * z.K * z.V;
   each(
       [&](int place, std::int64_t at) { to[at] = w.add ? to[at] + spread[place] : spread[place]; });
 }
 
 /// Walks through all chunks of the heads [first_head, first_head + heads).
 template <typename T, typename Product>
-void walk(const ChunkwiseSizes& z, const Cut& cut, std::int64_t first_head, std::int64_t heads,
-          const Walk<T>& w) {
-  launch("mlstm_memory", walk_memory<T, Product>,
+void walk(const char* name, const MlstmRules& z, const Cut& cut, std::int64_t first_head,
+          std::int64_t heads, const Walk<T>& w) {
+  launch(name, walk_memory<T, Product>,
          {dim3(static_cast<unsigned>(tiles(z.K) * tiles(z.V) + 1), static_cast<unsigned>(heads)),
           kTileThreads, kProductNumbers<T> * sizeof(T)},
          z, cut, first_head, w);
@@ -347,8 +249,8 @@ struct Rows {
 
 /// Blocks (tiles and chunks, heads of the group).
 template <typename T, typename Product>
-__global__ void __launch_bounds__(kTileThreads)
-    make_rows(ChunkwiseSizes z, Cut cut, std::int64_t first_head, Rows<T> r) {
+__global__ void __launch_bounds__(kTileThreads, 2)
+    make_rows(MlstmRules z, Cut cut, std::int64_t first_head, Rows<T> r) {
   XLAB_SHARED(T, memory);
   const std::int64_t across = (r.width + kTile - 1) / kTile;
   const std::int64_t tile = blockIdx.x % across, chunk = blockIdx.x / across;
@@ -357,7 +259,7 @@ __global__ void __launch_bounds__(kTileThreads)
                      end = begin + cut.length < z.T ? begin + cut.length : z.T;
   const std::int64_t size = end - begin,
                      columns = r.width - column < kTile ? r.width - column : kTile;
-  const std::int64_t first = row_of(z, head, begin), weights = head * z.T + begin;
+  const std::int64_t first = mlstm_row(z, head, begin), weights = head * z.T + begin;
   const T* const M = r.memories + (own * cut.chunks + chunk) * memory_size(z);
   const T* const side = M + z.K * z.V + column;
   const bool empty = chunk == r.empty;
@@ -402,7 +304,7 @@ __global__ void __launch_bounds__(kTileThreads)
 }
 
 template <typename T, typename Product>
-void rows(const char* name, const ChunkwiseSizes& z, const Cut& cut, std::int64_t first_head,
+void rows(const char* name, const MlstmRules& z, const Cut& cut, std::int64_t first_head,
           std::int64_t heads, const Rows<T>& r) {
   launch(name, make_rows<T, Product>,
          {dim3(static_cast<unsigned>(tiles(r.width) * cut.chunks), static_cast<unsigned>(heads)),

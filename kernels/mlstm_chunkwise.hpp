@@ -9,6 +9,8 @@
 //   s_t = beta_t <q~_t, n> + sum_j <q~_t, k_j> D_tj       h_t = num_t / (N_t + eps)
 //   C <- beta_L C + sum_j D_Lj k_j v_j^T                    n <- beta_L n + sum_j D_Lj k_j
 // D is built from the stabilised gates themselves, each at most 1: no exponent is ever formed.
+//
+// On CUDA devices f32 products between and inside chunks go by matrix_precision().
 #pragma once
 
 #include <cstdint>
@@ -17,10 +19,12 @@
 
 namespace xlab::kernels {
 
-/// The chunk length that suits heads of these widths, or 0 where the scan is faster.
-std::int64_t mlstm_chunk_length(std::int64_t key_width, std::int64_t value_width);
+/// The chunk length that suits heads of these widths on a device, or 0 where the scan is faster.
+std::int64_t mlstm_chunk_length(std::int64_t key_width, std::int64_t value_width,
+                                Device device = Device::cpu());
 
-/// Like mlstm_forward; `chunk` is at least 1 and need not divide the time. `record.C` and
+/// Like mlstm_forward; `chunk` is at least 1 and need not divide the time; a card may take shorter
+/// ones. `record.C` and
 /// `record.n` must be absent: the memory is known at the end of each chunk only.
 void mlstm_chunkwise_forward(const MlstmOptions& options, const MlstmForward& args,
                              std::int64_t chunk);

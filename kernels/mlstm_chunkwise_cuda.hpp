@@ -1,52 +1,22 @@
 // The chunkwise mLSTM on CUDA devices; contracts in mlstm_chunkwise.hpp. C++17 only, because nvcc
-// reads it too. T is float or double; what is absent is null.
+// reads it too. T is float or double.
 #pragma once
 
 #include <cstdint>
 
-#include "kernels/cell_options.hpp"
+#include "kernels/mlstm_cuda.hpp"
+#include "kernels/precision.hpp"
 
 namespace xlab::cuda {
 
-struct ChunkwiseSizes {
-  std::int64_t B, T, H, K, V;
-  std::int64_t chunk;  ///< steps of a chunk, at least 1; longer ones than a tile are cut
-};
-
-struct ChunkwiseOptions {
-  double query_scale, eps;
-  kernels::ForgetGate forget_gate;
-  bool stabilizer;
-  kernels::DenominatorFloor floor;
-  bool constant_denominator;
-};
-
+/// `chunk` is at least 1; longer chunks than a tile of the device are cut, which changes nothing
+/// but roundings. What f32 products between and inside chunks do to their factors is of
+/// `precision`.
 template <typename T>
-struct ChunkwiseForward {
-  const T *q, *k, *v, *i, *f;
-  const T *C0, *n0, *m0;
-  T *h, *m, *s, *normalizer;
-  T *C, *n, *m_last;
-  T *input_gate, *forget_gate;  ///< recordings
-};
-
-/// What a forward call was given and found, and all gradients.
+void mlstm_chunkwise_forward(const MlstmRules& rules, const MlstmForwardCall<T>& call,
+                             std::int64_t chunk, MatrixPrecision precision);
 template <typename T>
-struct ChunkwiseBackward {
-  const T *q, *k, *v, *i, *f;
-  const T *C0, *n0, *m0;
-  const T *h, *m, *s;
-  const T *C, *n;
-  const T *dh, *dC, *dn, *dm;
-  T *dq, *dk, *dv, *di, *df;
-  T *dC0, *dn0, *dm0;
-};
-
-template <typename T>
-void mlstm_chunkwise_forward(const ChunkwiseSizes& z, const ChunkwiseOptions& options,
-                             const ChunkwiseForward<T>& args);
-template <typename T>
-void mlstm_chunkwise_backward(const ChunkwiseSizes& z, const ChunkwiseOptions& options,
-                              const ChunkwiseBackward<T>& args);
+void mlstm_chunkwise_backward(const MlstmRules& rules, const MlstmBackwardCall<T>& call,
+                              std::int64_t chunk, MatrixPrecision precision);
 
 }  // namespace xlab::cuda

@@ -8,7 +8,8 @@ template <typename T>
 struct Scoring {
   const T *q, *k, *m;
   const T* memories;
-  Gates<T> gates;
+  Products<T> gates;
+  T* read;             ///< query_scale / (N + eps), (heads, T)
   std::int64_t empty;  ///< the chunk whose memory is empty, or -1
   T* scores;  ///< <q_t, k_j> D_tj, kTile x kTile numbers of each head of the group and chunk
   T *s, *normalizer;
@@ -16,16 +17,16 @@ struct Scoring {
 
 /// Scores and denominators. Blocks (chunks, heads of the group).
 template <typename T, typename Product>
-__global__ void __launch_bounds__(kTileThreads)
-    make_scores(ChunkwiseSizes z, ChunkwiseOptions options, Cut cut, std::int64_t first_head,
-                Scoring<T> s) {
+__global__ void __launch_bounds__(kTileThreads, 2)
+    make_scores(MlstmRules z, Cut cut, std::int64_t first_head, Scoring<T> s) {
   XLAB_SHARED(T, memory);
   constexpr int kLine = kTile + 1;
   T* const decays = memory + kFactorNumbers<T>;
   const std::int64_t chunk = blockIdx.x, own = blockIdx.y, head = first_head + own;
   const std::int64_t begin = chunk * cut.length,
                      end = begin + cut.length < z.T ? begin + cut.length : z.T;
-  const std::int64_t size = end - begin, first = row_of(z, head, begin), gates = head * z.T + begin;
+  const std::int64_t size = end - begin, first = mlstm_row(z, head, begin),
+                     gates = head * z.T + begin;
   const int warp = static_cast<int>(threadIdx.x) / kWarp,
             lane = static_cast<int>(threadIdx.x) % kWarp;
 
@@ -50,7 +51,7 @@ __global__ void __launch_bounds__(kTileThreads)
   __syncthreads();
 
   const T* const n = s.memories + (own * cut.chunks + chunk) * memory_size(z) + z.K * z.V;
-  const T scale = static_cast<T>(options.query_scale);
+  const T scale = static_cast<T>(z.query_scale);
   for (int t = warp; t < size; t += kTileThreads / kWarp) {
     const std::int64_t row = first + t * z.H;
     T from_memory = T(0);
@@ -62,65 +63,87 @@ __global__ void __launch_bounds__(kTileThreads)
     const T here = warp_sum(decays[t * kLine + lane] + decays[t * kLine + lane + kWarp]);
     if (lane != 0) continue;
     const T sum = scale * (from_memory + here);
-    const Denominator<T> denominator = divide(options, sum, s.m[row]);
+    const MlstmDenominator<T> denominator = mlstm_divide(z, sum, s.m[row]);
     s.s[row] = sum;
     s.normalizer[row] = denominator.normalizer;
-    s.gates.read[gates + t] = denominator.read;
+    s.read[gates + t] = denominator.read;
   }
 }
 
 template <typename T, typename Product>
-void forward(const ChunkwiseSizes& z, const ChunkwiseOptions& options,
-             const ChunkwiseForward<T>& args) {
-  const Cut cut = chunkwise::cut(z, sizeof(T), 1);
+void forward(const MlstmRules& z, const MlstmForwardCall<T>& call, std::int64_t chunk) {
+  const char* const name = "mlstm_chunkwise_forward";
+  const Cut cut = chunkwise::cut(z, chunk, sizeof(T), 1);
   const std::int64_t all = z.B * z.H, steps = all * z.T;
-  const Scratch gate_memory(static_cast<std::size_t>(6 * steps) * sizeof(T));
-  T* const numbers = gate_memory.as<T>();
-  const Gates<T> gates{numbers,
-                       numbers + steps,
-                       numbers + 2 * steps,
-                       numbers + 3 * steps,
-                       numbers + 4 * steps,
-                       numbers + 5 * steps};
-  launch("mlstm_gates", open_gates<T>, {dim3(static_cast<unsigned>(all)), kWarp}, z, options,
-         Opening<T>{args.i, args.f, args.C0, args.n0, args.m0, nullptr, args.m, args.m_last, gates,
-                    args.input_gate, args.forget_gate, nullptr});
+  const MlstmSpace<T> space(z, true);
+  const Scratch products(static_cast<std::size_t>(2 * steps) * sizeof(T));
+  const Products<T> gates{space.gates().input_gate, space.gates().forget_gate, products.as<T>(),
+                          products.as<T>() + steps};
+  T* const read = space.steps().read;
+  open_mlstm_gates(name, z, call.i, call.f, call.initial, static_cast<const T*>(nullptr),
+                   space.gates(), {call.m, call.last.m, call.input_gate, call.forget_gate});
   multiply_gates(z, cut, gates);
 
-  const std::int64_t score_numbers = cut.heads * cut.chunks * kTile * kTile;
-  const Scratch memory_scratch(static_cast<std::size_t>(cut.heads * cut.chunks * memory_size(z)) *
-                               sizeof(T)),
-      score_scratch(static_cast<std::size_t>(score_numbers) * sizeof(T));
+  const std::int64_t pieces = cut.heads * cut.chunks;
+  const Scratch memory_scratch(static_cast<std::size_t>(pieces * memory_size(z)) * sizeof(T)),
+      score_scratch(static_cast<std::size_t>(pieces * kTile * kTile) * sizeof(T));
   T *const memories = memory_scratch.as<T>(), *const scores = score_scratch.as<T>();
-  const std::int64_t empty = args.C0 == nullptr ? 0 : -1;
+  const std::int64_t empty = call.initial.C == nullptr ? 0 : -1;
   for (std::int64_t head = 0; head < all; head += cut.heads) {
     const std::int64_t heads = cut.heads < all - head ? cut.heads : all - head;
-    walk<T, Product>(z, cut, head, heads,
-                     {args.k, args.v, gates.alpha, gates.alpha, gates.beta, args.C0, args.n0,
-                      memories, args.C, args.n, false, false, nullptr, nullptr});
-    launch("mlstm_scores", make_scores<T, Product>,
+    Walk<T> memory{};
+    memory.x = call.k;
+    memory.y = call.v;
+    memory.x_weight = memory.y_weight = gates.alpha;
+    memory.beta = gates.beta;
+    memory.from = call.initial;
+    memory.memories = memories;
+    memory.to = call.last;
+    walk<T, Product>(name, z, cut, head, heads, memory);
+
+    Scoring<T> scoring{};
+    scoring.q = call.q;
+    scoring.k = call.k;
+    scoring.m = call.m;
+    scoring.memories = memories;
+    scoring.gates = gates;
+    scoring.read = read;
+    scoring.empty = empty;
+    scoring.scores = scores;
+    scoring.s = call.s;
+    scoring.normalizer = call.normalizer;
+    launch(name, make_scores<T, Product>,
            {dim3(static_cast<unsigned>(cut.chunks), static_cast<unsigned>(heads)), kTileThreads,
-            (kFactorNumbers<T> + kTile * (kTile + 1)) * sizeof(T)},
-           z, options, cut, head,
-           Scoring<T>{args.q, args.k, args.m, memories, gates, empty, scores, args.s,
-                      args.normalizer});
-    rows<T, Product>("mlstm_outputs", z, cut, head, heads,
-                     {args.q, gates.beta, z.K, z.V, memories, empty, false, scores, false, args.v,
-                      args.h, gates.read, false, nullptr, nullptr, nullptr});
+            kScoreNumbers<T> * sizeof(T)},
+           z, cut, head, scoring);
+
+    // h_t = read_t (beta_t C^T q_t + sum_{j <= t} <q_t, k_j> D_tj v_j)
+    Rows<T> outputs{};
+    outputs.x = call.q;
+    outputs.x_weight = gates.beta;
+    outputs.inner = z.K;
+    outputs.width = z.V;
+    outputs.memories = memories;
+    outputs.empty = empty;
+    outputs.scores = scores;
+    outputs.y = call.v;
+    outputs.out = call.h;
+    outputs.out_weight = read;
+    rows<T, Product>(name, z, cut, head, heads, outputs);
   }
 }
 
 }  // namespace chunkwise
 
 template <typename T>
-void mlstm_chunkwise_forward(const ChunkwiseSizes& z, const ChunkwiseOptions& options,
-                             const ChunkwiseForward<T>& args) {
-  chunkwise::forward<T, ExactProduct<T>>(z, options, args);
+void mlstm_chunkwise_forward(const MlstmRules& rules, const MlstmForwardCall<T>& call,
+                             std::int64_t chunk, MatrixPrecision) {
+  chunkwise::forward<T, ExactProduct<T>>(rules, call, chunk);
 }
 
-template void mlstm_chunkwise_forward(const ChunkwiseSizes&, const ChunkwiseOptions&,
-                                      const ChunkwiseForward<float>&);
-template void mlstm_chunkwise_forward(const ChunkwiseSizes&, const ChunkwiseOptions&,
-                                      const ChunkwiseForward<double>&);
+template void mlstm_chunkwise_forward(const MlstmRules&, const MlstmForwardCall<float>&,
+                                      std::int64_t, MatrixPrecision);
+template void mlstm_chunkwise_forward(const MlstmRules&, const MlstmForwardCall<double>&,
+                                      std::int64_t, MatrixPrecision);
 
 }  // namespace xlab::cuda

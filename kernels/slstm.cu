@@ -47,7 +47,7 @@ __global__ void __launch_bounds__(kMostSlstmThreads)
   // In registers R allows one round of units only: then the state stays there too.
   constexpr bool kOnce = P == SlstmPlace::registers;
   const SlstmSizes& z = args.sizes;
-  const SlstmPlaceOfThread<G> at(z);
+  const SlstmThread<G> at(z);
   const int D = static_cast<int>(z.D), width = padded_units<T>(P, z.D);
   const T* const r = args.r + at.head * kSlstmGates * D * D;
 
@@ -62,10 +62,9 @@ __global__ void __launch_bounds__(kMostSlstmThreads)
       const int k = (j * kUnitLanes + at.part) * kChunk<T>;
 #pragma unroll
       for (int gate = 0; gate < kSlstmGates; ++gate) {
-#pragma unroll
-        for (int e = 0; e < kChunk<T>; ++e) {
-          held[j][gate].at[e] = unit < D && k + e < D ? r[(gate * D + unit) * D + k + e] : T(0);
-        }
+        held[j][gate] = unit < D && k < D
+                            ? load_chunk(r + (gate * D + unit) * D + k, D - k, aligned)
+                            : Chunk<T>{};
       }
     }
   }

@@ -5,6 +5,8 @@
 // of one unit of one sequence, whose cell it then works out.
 #pragma once
 
+#include <cstring>
+
 #include "kernels/cuda.cuh"
 #include "kernels/slstm_cuda.hpp"
 
@@ -25,19 +27,33 @@ struct alignas(16) Chunk {
   T at[kChunk<T>];
 };
 
+__host__ __device__ inline bool is_aligned(const void* memory) {
+  return reinterpret_cast<std::uintptr_t>(memory) % 16 == 0;
+}
+
+/// A chunk that begins where chunks may.
+template <typename T>
+__device__ inline Chunk<T> whole_chunk(const T* from) {
+#ifdef __CUDACC__
+  return *reinterpret_cast<const Chunk<T>*>(from);
+#else
+  // g++ may take the alignment it is told of here for that of loads in another branch.
+  if (!is_aligned(from)) __builtin_trap();
+  Chunk<T> chunk;
+  std::memcpy(&chunk, from, sizeof chunk);
+  return chunk;
+#endif
+}
+
 /// The numbers from `from` on, and zeros after the first `valid`. `aligned` when every chunk can be
 /// loaded at once.
 template <typename T>
 __device__ inline Chunk<T> load_chunk(const T* from, int valid, bool aligned) {
-  if (aligned) return *reinterpret_cast<const Chunk<T>*>(from);
+  if (aligned) return whole_chunk(from);
   Chunk<T> chunk;
 #pragma unroll
   for (int e = 0; e < kChunk<T>; ++e) chunk.at[e] = e < valid ? from[e] : T(0);
   return chunk;
-}
-
-inline bool is_aligned(const void* memory) {
-  return reinterpret_cast<std::uintptr_t>(memory) % 16 == 0;
 }
 
 /// Adds up Count sums over the lanes that differ in the bits of `First` and below. Where there are
@@ -66,8 +82,8 @@ __device__ inline void scatter_sums(T* sums, int lane) {
 
 /// What a thread of a block with G sequences has to do.
 template <int G>
-struct SlstmPlaceOfThread {
-  __device__ explicit SlstmPlaceOfThread(const SlstmSizes& z)
+struct SlstmThread {
+  __device__ explicit SlstmThread(const SlstmSizes& z)
       : lane(static_cast<int>(threadIdx.x) % kWarp),
         part(lane % kUnitLanes),
         first_unit(static_cast<int>(threadIdx.x) / kWarp * kWarpUnits),

@@ -62,7 +62,7 @@ __global__ void __launch_bounds__(kMostSlstmThreads)
   XLAB_SHARED(T, memory);
   constexpr bool kOnce = P == SlstmPlace::registers;
   const SlstmSizes& z = args.sizes;
-  const SlstmPlaceOfThread<G> at(z);
+  const SlstmThread<G> at(z);
   const int D = static_cast<int>(z.D), rows = kSlstmGates * D;
   const int mixing_row = padded_row(z.D), line = padded_line<T>(P, z.D);
   const T* const r = args.r + at.head * rows * D;
@@ -76,9 +76,9 @@ __global__ void __launch_bounds__(kMostSlstmThreads)
     for (int j = 0; j < kHeldRows<T>; ++j) {
       const int row = j * kWarp + at.lane;
 #pragma unroll
-      for (int u = 0; u < kWarpUnits; ++u) {
-        const int unit = at.first_unit + u;
-        held[j][u] = row < rows && unit < D ? r[row * D + unit] : T(0);
+      for (T& weight : held[j]) weight = T(0);
+      if (row < rows) {
+        load_four(r + row * D + at.first_unit, D - at.first_unit, aligned, held[j]);
       }
     }
   }

@@ -67,49 +67,50 @@ __device__ inline void store_four(const double (&x)[4], double* to) {
   *reinterpret_cast<double2*>(to + 2) = high;
 }
 
-/// The share of one thread in a piece of a factor on its way into shared memory.
+/// The numbers that one thread brings from a factor to shared memory: the first one's place in a
+/// piece of the factor, and the way from one to the next. Neighbouring threads read neighbours;
+/// where they write across lines, they do so 8 x 4 at a time, and meet in no bank.
+struct Share {
+  int inner, outer, inner_by, outer_by;
+};
+template <typename T>
+__device__ inline Share share_of(const Factor<T>& f) {
+  constexpr int kAcross = kTileDepth<T> / 8, kWarps = kTileThreads / kWarp;
+  const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
+  if (f.inner_step != 1) return {thread / kTile, thread % kTile, kTileThreads / kTile, 0};
+  return {warp % kAcross * 8 + lane % 8, warp / kAcross * 4 + lane / 8, 0, kWarps / kAcross * 4};
+}
+
+/// The numbers themselves, on their way.
 template <typename T>
 struct Piece {
   static constexpr int kRounds = kTileDepth<T> * kTile / kTileThreads;
   T numbers[kRounds];
 
-  /// Where the thread's n-th number lies: neighbouring threads read neighbours, and where they
-  /// write across lines, 8 x 4 of them meet no bank twice.
-  __device__ static void place(const Factor<T>& f, int n, int& i, int& outer) {
-    const int thread = static_cast<int>(threadIdx.x);
-    if (f.inner_step == 1) {
-      constexpr int kAcross = kTileDepth<T> / 8;
-      const int lane = thread % kWarp, unit = thread / kWarp + n * (kTileThreads / kWarp);
-      i = unit % kAcross * 8 + lane % 8;
-      outer = unit / kAcross * 4 + lane / 8;
-    } else {
-      const int at = thread + n * kTileThreads;
-      i = at / kTile;
-      outer = at % kTile;
-    }
-  }
-  __device__ void fetch(const Factor<T>& f, std::int64_t begin) {
+  __device__ void fetch(const Factor<T>& f, const Share& own, std::int64_t begin) {
+    const std::int64_t i = begin + own.inner;
+    const T* from = f.first + i * f.inner_step + own.outer * f.outer_step;
+    const std::int64_t by = own.inner_by * f.inner_step + own.outer_by * f.outer_step;
 #pragma unroll
-    for (int n = 0; n < kRounds; ++n) {
-      int line, outer;
-      place(f, n, line, outer);
-      const std::int64_t i = begin + line;
+    for (int n = 0; n < kRounds; ++n, from += by) {
+      const std::int64_t inner = i + n * own.inner_by;
+      const int outer = own.outer + n * own.outer_by;
       T x = T(0);
-      if (i < f.inner && outer < f.outer) {
-        x = f.first[i * f.inner_step + outer * f.outer_step];
-        if (f.inner_weight != nullptr) x *= f.inner_weight[i];
+      if (inner < f.inner && outer < f.outer) {
+        x = *from;
+        if (f.inner_weight != nullptr) x *= f.inner_weight[inner];
         if (f.outer_weight != nullptr) x *= f.outer_weight[outer];
       }
       numbers[n] = x;
     }
   }
-  template <typename Put>
-  __device__ void put(const Factor<T>& f, Put put_one) const {
+  /// Into lines of `line` numbers, made what they are there by `rounded`.
+  template <typename To, typename Round>
+  __device__ void put(const Share& own, int line, To* to, Round rounded) const {
+    to += own.inner * line + own.outer;
 #pragma unroll
     for (int n = 0; n < kRounds; ++n) {
-      int line, outer;
-      place(f, n, line, outer);
-      put_one(line, outer, numbers[n]);
+      to[n * (own.inner_by * line + own.outer_by)] = rounded(numbers[n]);
     }
   }
 };
@@ -127,17 +128,18 @@ class ExactProduct {
     T* const a_lines = memory_;
     T* const b_lines = memory_ + kDepth * kTileLine;
     const TilePlace own = tile_place();
+    const Share a_share = share_of(a), b_share = share_of(b);
     Piece<T> next_a, next_b;
-    next_a.fetch(a, 0);
-    next_b.fetch(b, 0);
+    next_a.fetch(a, a_share, 0);
+    next_b.fetch(b, b_share, 0);
     for (std::int64_t begin = 0; begin < a.inner; begin += kDepth) {
       __syncthreads();  // whoever still reads what lies there
-      next_a.put(a, [=](int i, int outer, T x) { a_lines[i * kTileLine + outer] = x; });
-      next_b.put(b, [=](int i, int outer, T x) { b_lines[i * kTileLine + outer] = x; });
+      next_a.put(a_share, kTileLine, a_lines, [](T x) { return x; });
+      next_b.put(b_share, kTileLine, b_lines, [](T x) { return x; });
       __syncthreads();
       if (begin + kDepth < a.inner) {
-        next_a.fetch(a, begin + kDepth);
-        next_b.fetch(b, begin + kDepth);
+        next_a.fetch(a, a_share, begin + kDepth);
+        next_b.fetch(b, b_share, begin + kDepth);
       }
 #pragma unroll 8
       for (int i = 0; i < kDepth; ++i) {

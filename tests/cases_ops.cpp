@@ -402,9 +402,9 @@ Case softmax_case(const Shape& logits, double temperature) {
 }
 
 constexpr Activation kActivations[] = {
-    Activation::sigmoid,      Activation::silu,        Activation::gelu,
-    Activation::tanh,         Activation::log_sigmoid, Activation::relu,
-    Activation::relu_squared, Activation::selu,        Activation::soft_cap};
+    Activation::sigmoid,     Activation::silu,    Activation::gelu,         Activation::tanh,
+    Activation::log_sigmoid, Activation::relu,    Activation::relu_squared, Activation::selu,
+    Activation::exponential, Activation::soft_cap};
 
 }  // namespace
 

@@ -139,16 +139,28 @@ TEST_F(CudaTraining, AnIdThatIsNoRowGivesNaNAndNoGradient) {
   }
 }
 
-TEST_F(CudaTraining, RowsOfTheTableAreSummedInTheOrderOfTheIds) {
-  // Ids that come again after more positions than a warp looks at together.
-  std::vector<std::int32_t> list(150);
-  for (std::size_t n = 0; n < list.size(); ++n)
-    list[n] = static_cast<std::int32_t>(n * n % 71 % 40);
-  const Tensor id = ids(list), dout = random({150, 130}, DType::f32, 1);
-  const Tensor wanted = random({40, 130}, DType::f32, 2), seen = wanted.clone().to(kCard);
-  embed_backward(id, dout, wanted);
-  embed_backward(id.to(kCard), dout.to(kCard), seen);
-  expect_same_bits(seen, wanted);
+TEST_F(CudaTraining, RowsOfTheTableAreSummedInOneOrder) {
+  // Ids that are everywhere, ids that come again after a long while, and some that come once.
+  for (const std::int32_t vocabulary : {2, 60, 1000}) {
+    std::vector<std::int32_t> list(420);
+    for (std::size_t n = 0; n < list.size(); ++n) {
+      list[n] = static_cast<std::int32_t>(n * n % 71 * (1 + n / 200)) % vocabulary;
+    }
+    const Tensor id = ids(list), dout = random({420, 3}, DType::f64, 1);
+    const Tensor start = random({vocabulary, 3}, DType::f64, 2), wanted = start.clone();
+    embed_backward(id, dout, wanted);
+    const auto run = [&] {
+      const Tensor dtable = start.clone().to(kCard);
+      embed_backward(id.to(kCard), dout.to(kCard), dtable);
+      return dtable;
+    };
+    const Tensor seen = run();
+    expect_near(seen, wanted, 1e-14);
+    for (int other = 1; other < kOrders; ++other) {
+      const OrderOfThreads order(other);
+      expect_same_bits(run(), seen);
+    }
+  }
 }
 
 TEST_F(CudaTraining, PartsOfAnyWidthAreJoined) {

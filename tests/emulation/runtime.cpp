@@ -9,13 +9,15 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "cuda_runtime.h"
 #include "emulation.hpp"
 
 struct EmulatedStream {
-  bool capturing = false;
+  std::atomic<bool> capturing = false;
+  std::thread::id capturing_thread;
   EmulatedGraph* captured = nullptr;
 };
 struct EmulatedGraph {
@@ -330,9 +332,15 @@ void run_kernel(const char* name, dim3 blocks, int threads, std::size_t shared_b
   current = nullptr;
 }
 
+/// Whether what this thread asks for is recorded. Other threads have streams of their own.
+bool records(cudaStream_t stream) {
+  return stream != nullptr && stream->capturing &&
+         stream->capturing_thread == std::this_thread::get_id();
+}
+
 /// Does `work` now, or when the graph that is being made is launched.
 void do_or_capture(cudaStream_t stream, std::function<void()> work) {
-  if (stream != nullptr && stream->capturing) {
+  if (records(stream)) {
     stream->captured->nodes.push_back(std::move(work));
   } else {
     work();
@@ -530,7 +538,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   const std::lock_guard lock(everything);
   if (const int error = next_call()) return error;
-  if (stream->capturing) return cudaErrorStreamCaptureUnsupported;
+  if (records(stream)) return cudaErrorStreamCaptureUnsupported;
   ++waits;
   arrive();
   return cudaSuccess;
@@ -540,6 +548,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   const std::lock_guard lock(everything);
   if (const int error = next_call()) return error;
   stream->capturing = true;
+  stream->capturing_thread = std::this_thread::get_id();
   stream->captured = new EmulatedGraph;
   return cudaSuccess;
 }
