@@ -21,7 +21,7 @@ inline nlohmann::json read_json(const std::filesystem::path& path) {
 }
 
 inline std::vector<double> to_doubles(const Tensor& t) {
-  const Tensor wide = t.to(DType::f64);
+  const Tensor wide = t.to(Device::cpu()).to(DType::f64);
   return {wide.data<double>(), wide.data<double>() + wide.elements()};
 }
 

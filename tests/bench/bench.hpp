@@ -17,6 +17,8 @@ void add_ops();
 void add_models();
 void add_growth();
 void add_recording();
+/// Everything on the first card; in builds with CUDA.
+void add_cuda();
 
 /// A configuration that is compared with other implementations.
 struct Size {
@@ -32,6 +34,9 @@ Size small();
 /// A model of the paper's family with the authors' default options.
 ModelSpec paper_model(int vocabulary, int width, int blocks, std::vector<int> slstm_at,
                       int context);
+
+/// Training as it is timed everywhere.
+TrainSpec train_spec(int batch, int length);
 
 /// Times training steps on random tokens; counts tokens per second.
 void time_training(benchmark::State& state, const ModelSpec& model, int batch, int length,

@@ -2,6 +2,7 @@
 #include <benchmark/benchmark.h>
 
 #include "bench/bench.hpp"
+#include "kernels/config.hpp"
 
 int main(int argc, char** argv) {
   xlab::bench::add_ceilings();
@@ -9,6 +10,7 @@ int main(int argc, char** argv) {
   xlab::bench::add_recording();
   xlab::bench::add_growth();
   xlab::bench::add_ops();
+  if constexpr (xlab::kHasCuda) xlab::bench::add_cuda();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::RunSpecifiedBenchmarks();

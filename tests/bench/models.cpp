@@ -40,19 +40,22 @@ ModelSpec paper_model(int vocabulary, int width, int blocks, std::vector<int> sl
   return spec;
 }
 
+TrainSpec train_spec(int batch, int length) {
+  return {.batch_size = batch,
+          .sequence_length = length,
+          .learning_rate = 1e-3,
+          .min_learning_rate = 1e-3,
+          .warmup_steps = 0,
+          .gradient_clip = 0.0};
+}
+
 void time_training(benchmark::State& state, const ModelSpec& spec, int batch, int length,
                    int thread_count) {
   set_threads(thread_count);
   Model model(spec);
   model.params().initialise(1);
   const std::unique_ptr<Task> task = make_task("recall");
-  Trainer trainer(model, *task,
-                  {.batch_size = batch,
-                   .sequence_length = length,
-                   .learning_rate = 1e-3,
-                   .min_learning_rate = 1e-3,
-                   .warmup_steps = 0,
-                   .gradient_clip = 0.0});
+  Trainer trainer(model, *task, train_spec(batch, length));
   const Batch tokens = random_batch(spec.vocab_size, batch, length, 1);
   trainer.step(tokens);  // so that the memory is there
   for (auto _ : state) benchmark::DoNotOptimize(trainer.step(tokens));

@@ -1,0 +1,48 @@
+// The cells on a card against numbers of the official implementation: the files and the limits are
+// those of the CPU.
+#include <gtest/gtest.h>
+
+#include "cuda_device.hpp"
+#include "golden_cells.hpp"
+
+namespace xlab::tests {
+namespace {
+
+#ifdef XLAB_EMULATION
+// Emulated threads take their time: without the long sequences, and in few forms.
+constexpr std::uintmax_t kLargestFile = 100'000;
+constexpr std::int64_t kChunks[] = {0, 16};
+#else
+constexpr std::uintmax_t kLargestFile = std::numeric_limits<std::uintmax_t>::max();
+constexpr std::int64_t kChunks[] = {0, 1, 5, 16, 64, 1000};
+#endif
+
+bool is_small_enough(const std::filesystem::path& path) {
+  return std::filesystem::file_size(path) <= kLargestFile;
+}
+
+class CudaGoldenCells : public testing::TestWithParam<DType> {
+ protected:
+  void SetUp() override { SKIP_WITHOUT_CUDA(); }
+};
+
+TEST_P(CudaGoldenCells, Mlstm) {
+  for (const std::int64_t chunk : kChunks) {
+    fmt::print("{}\n", chunk == 0 ? "scan" : fmt::format("chunks of {}", chunk));
+    check_all(kMlstmTensors, [&](const auto& path) {
+      if (is_small_enough(path)) check_mlstm(path, GetParam(), chunk, Device::cuda());
+    });
+  }
+}
+
+TEST_P(CudaGoldenCells, Slstm) {
+  check_all(kSlstmTensors, [&](const auto& path) {
+    if (is_small_enough(path)) check_slstm(path, GetParam(), Device::cuda());
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Cuda, CudaGoldenCells, testing::Values(DType::f32, DType::f64),
+                         [](const auto& info) { return xlab::name_of(info.param); });
+
+}  // namespace
+}  // namespace xlab::tests
