@@ -432,7 +432,10 @@ struct Engine::Worker {
     draft.train.seconds = run->seconds;
     losses_shown = static_cast<std::size_t>(-1);
     new_trace();
-    guarded("device", [&] { move_to(device); });
+    guarded("device", [&] {
+      move_to(device);
+      if (run->model->device() != Device::cpu() && copy.empty()) copy.take(*run);
+    });
     draft.device = card_of(run->model->device());
   }
 

@@ -22,6 +22,7 @@ class LastCopy {
   /// held, and must not change any more (as when it moves to a card right after).
   void take(const Run& run);
   void drop() { *this = {}; }
+  bool empty() const { return values_.empty(); }
 
   /// Whether so much has been trained since that another copy has to be taken.
   bool due(const Run& run) const;
