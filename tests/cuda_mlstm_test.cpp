@@ -154,9 +154,12 @@ TEST_F(CudaMlstm, WidthsAndLengthsAreFree) {
   const MlstmOptions options{.query_scale = 0.2};
   const std::int64_t sizes[][3] = {{1, 1, 1},   {1, 33, 70}, {40, 17, 33}, {3, 129, 5},
                                    {2, 5, 260}, {2, 290, 3}, {2, 530, 2},  {3, 2, 1030}};
-  for (const auto& [T, K, V] : sizes) {
-    expect_as_on_cpu(options, {.T = T, .H = 1, .K = K, .V = V, .initial = true, .dlast = true},
-                     fmt::format("{} steps, {} keys, {} values", T, K, V));
+  for (int order = 0; order < kOrders; ++order) {
+    const OrderOfThreads own(order);
+    for (const auto& [T, K, V] : sizes) {
+      expect_as_on_cpu(options, {.T = T, .H = 1, .K = K, .V = V, .initial = true, .dlast = true},
+                       fmt::format("{} steps, {} keys, {} values", T, K, V));
+    }
   }
 }
 
