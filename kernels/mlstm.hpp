@@ -14,6 +14,9 @@
 //
 // Letters: B batch, T time, H heads, K key width, V value width. Sequences are stored token by
 // token, (B, T, H, ...), as the projections make them; states head by head, (B, H, ...).
+//
+// All tensors of a call lie on one device, and it runs there. Only a number format of choice is for
+// small demonstrations alone: the numbers of a card are brought to the CPU for it, and back.
 #pragma once
 
 #include "kernels/cell_options.hpp"

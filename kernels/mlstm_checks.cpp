@@ -76,8 +76,8 @@ MlstmSizes checked_sizes(const MlstmBackward& args) {
   if (args.dlast.C || args.dlast.n) {
     require("the gradient of the last C", args.dlast.C, {z.B, z.H, z.K, z.V}, dtype);
     require("the gradient of the last n", args.dlast.n, {z.B, z.H, z.K}, dtype);
-    if (args.dlast.m) require("the gradient of the last m", args.dlast.m, {z.B, z.H}, dtype);
   }
+  if (args.dlast.m) require("the gradient of the last m", args.dlast.m, {z.B, z.H}, dtype);
   require("dq", args.dq, keys, dtype);
   require("dk", args.dk, keys, dtype);
   require("dv", args.dv, values, dtype);

@@ -207,10 +207,70 @@ void for_heads(const MlstmOptions& options, const MlstmSizes& z, Body&& body) {
   });
 }
 
+MlstmState on_cpu(const MlstmState& state) {
+  const Device cpu = Device::cpu();
+  return {state.C.to(cpu), state.n.to(cpu), state.m.to(cpu)};
+}
+
+/// A call on copies in host memory.
+MlstmForward on_cpu(const MlstmForward& args) {
+  const Device cpu = Device::cpu();
+  const MlstmRecord& record = args.record;
+  return {.q = args.q.to(cpu),
+          .k = args.k.to(cpu),
+          .v = args.v.to(cpu),
+          .i = args.i.to(cpu),
+          .f = args.f.to(cpu),
+          .initial = on_cpu(args.initial),
+          .h = args.h.to(cpu),
+          .m = args.m.to(cpu),
+          .s = args.s.to(cpu),
+          .normalizer = args.normalizer.to(cpu),
+          .last = on_cpu(args.last),
+          .record = {record.input_gate.to(cpu), record.forget_gate.to(cpu), record.C.to(cpu),
+                     record.n.to(cpu)}};
+}
+MlstmBackward on_cpu(const MlstmBackward& args) {
+  const Device cpu = Device::cpu();
+  return {.forward = on_cpu(args.forward),
+          .dh = args.dh.to(cpu),
+          .dlast = on_cpu(args.dlast),
+          .dq = args.dq.to(cpu),
+          .dk = args.dk.to(cpu),
+          .dv = args.dv.to(cpu),
+          .di = args.di.to(cpu),
+          .df = args.df.to(cpu),
+          .dinitial = on_cpu(args.dinitial)};
+}
+
+/// What such a call found goes back to where it was asked for.
+void bring_back(const Tensor& from, const Tensor& to) {
+  if (to.defined()) to.copy_from(from);
+}
+void bring_back(const MlstmState& from, const MlstmState& to) {
+  bring_back(from.C, to.C);
+  bring_back(from.n, to.n);
+  bring_back(from.m, to.m);
+}
+
 }  // namespace
 
 void mlstm_forward_in_format(const MlstmOptions& options, const MlstmForward& args,
                              const MlstmSizes& z) {
+  if (args.q.device() != Device::cpu()) {
+    const MlstmForward here = on_cpu(args);
+    mlstm_forward_in_format(options, here, z);
+    bring_back(here.h, args.h);
+    bring_back(here.m, args.m);
+    bring_back(here.s, args.s);
+    bring_back(here.normalizer, args.normalizer);
+    bring_back(here.last, args.last);
+    bring_back(here.record.input_gate, args.record.input_gate);
+    bring_back(here.record.forget_gate, args.record.forget_gate);
+    bring_back(here.record.C, args.record.C);
+    bring_back(here.record.n, args.record.n);
+    return;
+  }
   for_heads(options, z, [&]<typename N>(N, std::int64_t head) {
     PlainHead<N>(options, args, z, head).forward();
   });
@@ -218,6 +278,17 @@ void mlstm_forward_in_format(const MlstmOptions& options, const MlstmForward& ar
 
 void mlstm_backward_in_format(const MlstmOptions& options, const MlstmBackward& args,
                               const MlstmSizes& z) {
+  if (args.forward.q.device() != Device::cpu()) {
+    const MlstmBackward here = on_cpu(args);
+    mlstm_backward_in_format(options, here, z);
+    bring_back(here.dq, args.dq);
+    bring_back(here.dk, args.dk);
+    bring_back(here.dv, args.dv);
+    bring_back(here.di, args.di);
+    bring_back(here.df, args.df);
+    bring_back(here.dinitial, args.dinitial);
+    return;
+  }
   for_heads(options, z, [&]<typename N>(N, std::int64_t head) {
     PlainHead<N>(options, args.forward, z, head).backward(args);
   });

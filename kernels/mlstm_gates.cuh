@@ -33,13 +33,13 @@ struct MlstmStepArrays {
   T* along;       ///< <dh, h>, 0 where N is taken for a constant
 };
 
-/// Device memory for the gates, and for the rest too if `way_back`.
+/// Device memory for the gates, and for what else is known of steps if `with_steps`.
 template <typename T>
 class MlstmSpace {
  public:
-  MlstmSpace(const MlstmRules& r, bool way_back)
+  MlstmSpace(const MlstmRules& r, bool with_steps)
       : count_(r.B * r.H * r.T),
-        memory_(static_cast<std::size_t>(count_ * (way_back ? 9 : 5)) * sizeof(T)) {}
+        memory_(static_cast<std::size_t>(count_ * (with_steps ? 9 : 5)) * sizeof(T)) {}
   MlstmGateArrays<T> gates() const { return {at(0), at(1), at(2), at(3), at(4)}; }
   MlstmStepArrays<T> steps() const { return {at(5), at(6), at(7), at(8)}; }
 

@@ -8,6 +8,8 @@
 
 #include "kernels/gates.hpp"
 #include "kernels/lanes.hpp"
+#include "kernels/mlstm_on_cuda.hpp"
+#include "kernels/mlstm_parallel_cuda.hpp"
 #include "kernels/rows.hpp"
 
 namespace xlab::kernels {
@@ -236,7 +238,6 @@ Sizes sizes_of(const MlstmOptions& options, const Tensor& q, const Tensor& k, co
         z.B, z.T, z.H, z.K, z.V);
   check(options.format == NumberFormat::native,
         "[{}] computes in the numbers of its tensors: only the scan has a choice of formats.", kOp);
-  require_cpu(kOp, q);
   require(kOp, "k", k, q.shape(), q.dtype());
   require(kOp, "v", v, {z.B, z.T, z.H, z.V}, q.dtype());
   require(kOp, "i", i, {z.B, z.T, z.H}, q.dtype());
@@ -262,6 +263,26 @@ void mlstm_parallel_forward(const MlstmOptions& options, const MlstmParallelForw
     require_if_present(kOp, "an output per pair of steps", *x, {z.B, z.H, z.T, z.T}, dtype);
   }
   visit_float(args.q, [&]<typename T>(T) {
+    if constexpr (kHasCuda) {
+      if (on_cuda(kOp, args.q, args.k, args.v, args.i, args.f, args.h, args.m, args.row_max, args.s,
+                  args.normalizer, args.log_decay, args.decay, args.scores, args.attention)) {
+        return cuda::mlstm_parallel_forward<T>(rules_of(options, z),
+                                               {.q = numbers<T>(args.q),
+                                                .k = numbers<T>(args.k),
+                                                .v = numbers<T>(args.v),
+                                                .i = numbers<T>(args.i),
+                                                .f = numbers<T>(args.f),
+                                                .h = numbers<T>(args.h),
+                                                .m = numbers<T>(args.m),
+                                                .row_max = numbers<T>(args.row_max),
+                                                .s = numbers<T>(args.s),
+                                                .normalizer = numbers<T>(args.normalizer),
+                                                .log_decay = numbers<T>(args.log_decay),
+                                                .decay = numbers<T>(args.decay),
+                                                .scores = numbers<T>(args.scores),
+                                                .attention = numbers<T>(args.attention)});
+      }
+    }
     parallel_ranges(z.B * z.H, grain(z), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t head = begin; head < end; ++head) {
         forward_head<T>(options, args, z, head);
@@ -280,6 +301,22 @@ void mlstm_parallel_backward(const MlstmOptions& options, const MlstmParallelBac
   require(kOp, "di", args.di, args.i.shape(), dtype);
   require(kOp, "df", args.df, args.f.shape(), dtype);
   visit_float(args.q, [&]<typename T>(T) {
+    if constexpr (kHasCuda) {
+      if (on_cuda(kOp, args.q, args.k, args.v, args.i, args.f, args.dh, args.dq, args.dk, args.dv,
+                  args.di, args.df)) {
+        return cuda::mlstm_parallel_backward<T>(rules_of(options, z), {.q = numbers<T>(args.q),
+                                                                       .k = numbers<T>(args.k),
+                                                                       .v = numbers<T>(args.v),
+                                                                       .i = numbers<T>(args.i),
+                                                                       .f = numbers<T>(args.f),
+                                                                       .dh = numbers<T>(args.dh),
+                                                                       .dq = numbers<T>(args.dq),
+                                                                       .dk = numbers<T>(args.dk),
+                                                                       .dv = numbers<T>(args.dv),
+                                                                       .di = numbers<T>(args.di),
+                                                                       .df = numbers<T>(args.df)});
+      }
+    }
     parallel_ranges(z.B * z.H, grain(z), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t head = begin; head < end; ++head) {
         backward_head<T>(options, args, z, head);
