@@ -6,6 +6,7 @@
 
 #include "cell_calls.hpp"
 #include "cuda_device.hpp"
+#include "kernels/precision.hpp"
 #include "kernels/random.hpp"
 
 namespace xlab::tests {
@@ -211,6 +212,26 @@ TEST(CudaChunkwise, GradientsOfClosedForgetGatesHaveAllTheirDigits) {
   expect_near(seen.back.df, wanted.back.df, 1e-4, "df");
   expect_near(seen.back.dinitial.m, wanted.back.dinitial.m, 1e-4, "dm0");
 }
+
+class CudaChunkwisePrecision : public testing::TestWithParam<MatrixPrecision> {
+ protected:
+  void SetUp() override { SKIP_WITHOUT_CUDA(); }
+  void TearDown() override { set_matrix_precision(MatrixPrecision::exact); }
+};
+
+TEST_P(CudaChunkwisePrecision, IsNearTheExactOne) {
+  Inputs in({1, 75, 2, 37, 70});
+  in.begin_with_a_state();
+  in.ask_for_the_last_state();
+  const kernels::MlstmOptions options{.query_scale = 0.16};
+  const WayAndBack wanted = in.run(options, 64, DType::f64, Device::cpu());
+  set_matrix_precision(GetParam());
+  expect_near(in.run(options, 64, DType::f64, Device::cuda()), wanted, 1e-9);
+  expect_near(in.run(options, 64, DType::f32, Device::cuda()), wanted, 0.02, 1.0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cuda, CudaChunkwisePrecision,
+                         testing::Values(MatrixPrecision::tf32, MatrixPrecision::bf16));
 
 }  // namespace
 }  // namespace xlab::tests
