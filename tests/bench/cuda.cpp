@@ -300,7 +300,6 @@ void add_cuda() {
   for (const MlstmShape& shape :
        {MlstmShape{8, 8, 2048, 128, 256}, {8, 8, 2048, 256, 256}, {32, 16, 2048, 128, 256}}) {
     for (const MlstmForm& form : {MlstmForm{"chunk:64", 64, MatrixPrecision::exact},
-                                  {"chunk:32", 32, MatrixPrecision::exact},
                                   {"chunk:64-tf32", 64, MatrixPrecision::tf32},
                                   {"chunk:64-bf16", 64, MatrixPrecision::bf16},
                                   {"scan", 0, MatrixPrecision::exact}}) {
