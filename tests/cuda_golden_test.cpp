@@ -1,9 +1,11 @@
-// The cells on a card against numbers of the official implementation: the files and the limits are
-// those of the CPU.
+// Cells and models on a card against numbers of the official implementation: the files and the
+// limits are those of the CPU.
 #include <gtest/gtest.h>
 
 #include "cuda_device.hpp"
 #include "golden_cells.hpp"
+#include "golden_large.hpp"
+#include "golden_models.hpp"
 
 namespace xlab::tests {
 namespace {
@@ -19,6 +21,11 @@ constexpr std::int64_t kChunks[] = {0, 1, 5, 16, 64, 1000};
 
 bool is_small_enough(const std::filesystem::path& path) {
   return std::filesystem::file_size(path) <= kLargestFile;
+}
+
+/// Models whose numbers are few: a folder without large files.
+bool is_quick(const std::filesystem::path& folder) {
+  return is_small_enough(folder / "golden.safetensors");
 }
 
 class CudaGoldenCells : public testing::TestWithParam<DType> {
@@ -41,7 +48,37 @@ TEST_P(CudaGoldenCells, Slstm) {
   });
 }
 
+class CudaGoldenModels : public CudaGoldenCells {};
+
+TEST_P(CudaGoldenModels, PaperFamily) {
+  using namespace paper_family;
+  check_folders(false, [](const fs::path& folder) {
+    if (!is_quick(folder)) return;
+    check_forward_and_gradients(folder, GetParam(), Device::cuda());
+    check_generation(folder, GetParam(), Device::cuda());
+  });
+}
+
+TEST_P(CudaGoldenModels, Training) {
+  using namespace paper_family;
+  check_folders(true, [](const fs::path& folder) {
+    if (is_quick(folder)) check_training(folder, GetParam(), Device::cuda());
+  });
+}
+
+TEST_P(CudaGoldenModels, LargeFamily) {
+  using namespace large_family;
+  check_folders([](const fs::path& folder) {
+    if (!is_quick(folder)) return;
+    check_forward_and_gradients(folder, GetParam(), Device::cuda());
+    check_generation(folder, GetParam(), Device::cuda());
+  });
+}
+
 INSTANTIATE_TEST_SUITE_P(Cuda, CudaGoldenCells, testing::Values(DType::f32, DType::f64),
+                         [](const auto& info) { return xlab::name_of(info.param); });
+
+INSTANTIATE_TEST_SUITE_P(Cuda, CudaGoldenModels, testing::Values(DType::f32, DType::f64),
                          [](const auto& info) { return xlab::name_of(info.param); });
 
 }  // namespace

@@ -18,7 +18,7 @@
 #include "tests/golden.hpp"
 #include "tests/golden_compare.hpp"
 
-namespace xlab::tests {
+namespace xlab::tests::paper_family {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -45,16 +45,19 @@ inline std::vector<fs::path> folders(bool with_training) {
   return found;
 }
 
-inline Model load_model(const fs::path& folder, const std::string& weights, DType dtype) {
+inline Model load_model(const fs::path& folder, const std::string& weights, DType dtype,
+                        Device device = Device::cpu()) {
   Model model(model_spec_from_json(read_text_file(folder / "config.json", 1 << 20)), dtype);
   load_parameters(model, read_safetensors(folder / weights), "");
+  model.move_to(device);
   return model;
 }
 
-inline void check_forward_and_gradients(const fs::path& folder, DType dtype) {
+inline void check_forward_and_gradients(const fs::path& folder, DType dtype,
+                                        Device device = Device::cpu()) {
   const Limits limit = limits(dtype);
   const SafetensorsFile golden = read_safetensors(folder / "golden.safetensors");
-  Model model = load_model(folder, "model.safetensors", dtype);
+  Model model = load_model(folder, "model.safetensors", dtype, device);
   Tape tape(Tape::Mode::gradient);
   State after;
   const Var logits = model.forward(tape, ids_of(golden, "input_ids"), {}, after);
@@ -62,9 +65,10 @@ inline void check_forward_and_gradients(const fs::path& folder, DType dtype) {
       error(to_doubles(tape.value(logits)), golden.values_as<double>("logits"));
   EXPECT_LE(logits_error, limit.logits);
 
-  Tensor dlogits = Tensor::empty(tape.value(logits).shape(), dtype);
+  Tensor dlogits = Tensor::empty(tape.value(logits).shape(), dtype, device);
   const double loss =
-      kernels::cross_entropy(tape.value(logits), ids_of(golden, "targets"), dlogits, {}).loss;
+      kernels::cross_entropy(tape.value(logits), ids_of(golden, "targets").to(device), dlogits, {})
+          .loss;
   const double loss_error = std::abs(loss - golden.values_as<double>("loss_f64").front());
   EXPECT_LE(loss_error, limit.loss);
 
@@ -106,10 +110,10 @@ inline double state_error(const SafetensorsFile& golden, const std::vector<State
   return worst;
 }
 
-inline void check_generation(const fs::path& folder, DType dtype) {
+inline void check_generation(const fs::path& folder, DType dtype, Device device = Device::cpu()) {
   const Limits limit = limits(dtype);
   const SafetensorsFile golden = read_safetensors(folder / "golden.safetensors");
-  const Model model = load_model(folder, "model.safetensors", dtype);
+  const Model model = load_model(folder, "model.safetensors", dtype, device);
   const Tensor prompts = ids_of(golden, "gen_prompt"), wanted = ids_of(golden, "gen_tokens");
   const std::int64_t rows = prompts.extent(0), prompt = prompts.extent(1),
                      length = wanted.extent(1);
@@ -179,10 +183,10 @@ inline TrainSpec train_spec_of(const json& train, const Tensor& ids) {
 }
 
 /// The losses, norms of gradients and weights of a training run.
-inline void check_training(const fs::path& folder, DType dtype) {
+inline void check_training(const fs::path& folder, DType dtype, Device device = Device::cpu()) {
   const Limits limit = limits(dtype);
   const SafetensorsFile golden = read_safetensors(folder / "golden.safetensors");
-  Model model = load_model(folder, "model.safetensors", dtype);
+  Model model = load_model(folder, "model.safetensors", dtype, device);
   const Batch batch{ids_of(golden, "input_ids"), ids_of(golden, "targets")};
   const FixedTask task(model.spec().vocab_size);
   Trainer trainer(model, task, train_spec_of(read_json(folder / "train.json"), batch.inputs));
@@ -199,7 +203,8 @@ inline void check_training(const fs::path& folder, DType dtype) {
   Tape tape(Tape::Mode::inference);
   State after;
   const Var logits = model.forward(tape, batch.inputs, {}, after);
-  const double last = kernels::cross_entropy(tape.value(logits), batch.targets, {}, {}).loss;
+  const double last =
+      kernels::cross_entropy(tape.value(logits), batch.targets.to(device), {}, {}).loss;
   worst_loss = std::max(worst_loss, std::abs(last - losses.back()));
 
   double worst_weight = 0.0;
@@ -234,4 +239,4 @@ void check_folders(bool with_training, Check&& check_folder) {
   }
 }
 
-}  // namespace xlab::tests
+}  // namespace xlab::tests::paper_family

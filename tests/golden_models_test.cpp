@@ -6,6 +6,8 @@
 namespace xlab::tests {
 namespace {
 
+using namespace paper_family;
+
 class GoldenModels : public testing::TestWithParam<DType> {};
 
 TEST_P(GoldenModels, LogitsLossGradientsTokensAndStatesAgree) {

@@ -1,6 +1,7 @@
-// Times the kernels on the first card. A figure is the median of batches of calls, each batch with
-// one wait at its end; beside it stands what the card could do at best, measured in the same run:
-// its memory's speed, and cuBLAS.
+// Times the kernels and two models on the first card. A figure is the median of
+// batches of calls, each batch with one wait at its end; beside it stands what
+// the card could do at best, measured in the same run: its memory's speed, and
+// cuBLAS.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -12,6 +13,8 @@
 
 #include "bench/bench.hpp"
 #include "cell_calls.hpp"
+#include "core/stepper.hpp"
+#include "core/trainer.hpp"
 #include "kernels/cublas.hpp"
 #include "kernels/device.hpp"
 #include "kernels/linear.hpp"
@@ -37,7 +40,8 @@ double seconds_of(int calls, Body& body) {
   return std::chrono::duration<double>(Clock::now() - begin).count() / calls;
 }
 
-/// How many calls make a batch. The first ones get the memory and load the kernels.
+/// How many calls make a batch. The first ones get the memory and load the
+/// kernels.
 template <typename Body>
 int calls_in_a_batch(Body& body) {
   seconds_of(2, body);
@@ -78,7 +82,8 @@ Tensor random_on_card(const Shape& shape, std::uint64_t stream, double low = -1.
   return numbers;
 }
 
-/// Bytes a second, read and written ones counted, of a copy from the card's memory into itself.
+/// Bytes a second, read and written ones counted, of a copy from the card's
+/// memory into itself.
 double copy_speed() {
   static const double speed = [] {
     const Shape shape{std::int64_t{1} << 27};
@@ -104,16 +109,18 @@ struct MlstmShape {
     return std::to_string(B) + "x" + std::to_string(H) + "x" + std::to_string(T) + "x" +
            std::to_string(K) + "x" + std::to_string(V);
   }
-  /// Numbers that have to be read and written once: inputs and outputs, the gates and what the way
-  /// back needs of every step among them.
+  /// Numbers that have to be read and written once: inputs and outputs, the
+  /// gates and what the way back needs of every step among them.
   std::int64_t forward_numbers() const { return B * T * H * (2 * K + 2 * V + 5); }
-  /// On the way back two scans read q, k, v and dh, and write the gradients between them.
+  /// On the way back two scans read q, k, v and dh, and write the gradients
+  /// between them.
   std::int64_t backward_numbers() const {
     return B * T * H * (2 * (2 * K + 2 * V) + 2 * K + V + 7);
   }
 };
 
-/// A way to compute the mLSTM: the scan with chunk 0, or chunks of that many steps.
+/// A way to compute the mLSTM: the scan with chunk 0, or chunks of that many
+/// steps.
 struct MlstmForm {
   std::string name;
   std::int64_t chunk;
@@ -147,8 +154,9 @@ void mlstm(benchmark::State& state, const MlstmShape& shape, const MlstmForm& fo
   state.counters["x_memory_floor"] = seconds / floor;
 }
 
-/// What one step of the sLSTM's recurrence takes when nothing but its chain of dependent operations
-/// counts: shared memory, products, exponentials and one barrier.
+/// What one step of the sLSTM's recurrence takes when nothing but its chain of
+/// dependent operations counts: shared memory, products, exponentials and one
+/// barrier.
 constexpr double kStepFloor = 0.25e-6;
 
 void slstm(benchmark::State& state, std::int64_t B, std::int64_t T, std::int64_t H, std::int64_t D,
@@ -174,7 +182,8 @@ struct LinearShape {
   }
 };
 
-/// cuBLAS alone, in seconds; 0 where it is not there or leaves the product to us.
+/// cuBLAS alone, in seconds; 0 where it is not there or leaves the product to
+/// us.
 double cublas_seconds(const std::vector<kernels::Product<float>>& products) {
   const auto body = [&] {
     return std::all_of(products.begin(), products.end(),
@@ -232,6 +241,33 @@ void linear(benchmark::State& state, const LinearShape& s, bool back, bool own) 
   state.counters["x_cublas"] = seconds / cublas;
 }
 
+/// A step is over when its loss is known.
+void train(benchmark::State& state, const Size& size) {
+  Model model(size.model);
+  model.params().initialise(1);
+  model.move_to(kCard);
+  const std::unique_ptr<Task> task = make_task("recall");
+  Trainer trainer(model, *task, train_spec(size.batch, size.length));
+  const Batch tokens = random_batch(size.model.vocab_size, size.batch, size.length, 1);
+  const double seconds =
+      time_on_card(state, [&] { benchmark::DoNotOptimize(trainer.step(tokens)); });
+  state.counters["tokens/s"] = size.batch * size.length / seconds;
+}
+
+/// A step is over when the next token's logits are there.
+void generate(benchmark::State& state, const Size& size) {
+  Model model(size.model);
+  model.params().initialise(1);
+  model.move_to(kCard);
+  Stepper stepper(model);
+  int token = 0;
+  const double seconds = time_on_card(state, [&] {
+    benchmark::DoNotOptimize(stepper.feed({&token, 1}));
+    token = (token * 7 + 3) % size.model.vocab_size;
+  });
+  state.counters["tokens/s"] = 1.0 / seconds;
+}
+
 /// Adds a row; what it lacks, memory for instance, it says in its place.
 template <typename Body>
 void add(const std::string& name, Body body) {
@@ -257,10 +293,13 @@ void add_cuda() {
     return;
   }
   add("copy", copy);
+  for (const Size& size : {tiny(), small()}) {
+    add("train/" + size.name, [=](benchmark::State& state) { train(state, size); });
+    add("step/" + size.name, [=](benchmark::State& state) { generate(state, size); });
+  }
   for (const MlstmShape& shape :
        {MlstmShape{8, 8, 2048, 128, 256}, {8, 8, 2048, 256, 256}, {32, 16, 2048, 128, 256}}) {
     for (const MlstmForm& form : {MlstmForm{"chunk:64", 64, MatrixPrecision::exact},
-                                  {"chunk:32", 32, MatrixPrecision::exact},
                                   {"chunk:64-tf32", 64, MatrixPrecision::tf32},
                                   {"chunk:64-bf16", 64, MatrixPrecision::bf16},
                                   {"scan", 0, MatrixPrecision::exact}}) {
@@ -283,7 +322,8 @@ void add_cuda() {
           });
     }
   }
-  // The tiny and the small model's widest products, those of a 7B's layer, and one token's.
+  // The tiny and the small model's widest products, those of a 7B's layer, and
+  // one token's.
   for (const LinearShape& shape : {LinearShape{2048, 256, 64},
                                    {2048, 64, 128},
                                    {2048, 1024, 256},
