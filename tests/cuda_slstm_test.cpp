@@ -224,7 +224,7 @@ void check_every_plan(const Inputs& in, double tolerance) {
 
 TEST(CudaSlstm, EveryPlaceOfRGivesTheSameBits) {
   SKIP_WITHOUT_CUDA();
-  for (const std::int64_t D : {1, 4, 7, 32}) {
+  for (const std::int64_t D : {1, 7, 24}) {
     check_every_plan<float>(Inputs(5, 3, 2, D, DType::f32, true), 1e-5);
     check_every_plan<double>(Inputs(3, 3, 1, D, DType::f64, true), 1e-12);
   }
@@ -261,7 +261,7 @@ TEST(CudaSlstm, ThePlanFitsTheSizes) {
   EXPECT_EQ((cuda::slstm_forward_plan<float>({1 << 20, 9, 4, 64}).sequences), 8);
 }
 
-TEST(CudaSlstm, EveryBatchIsTheSumOfItsSequences) {
+TEST(CudaSlstm, EveryBatchIsTheCpus) {
   SKIP_WITHOUT_CUDA();
   for (std::int64_t B = 1; B <= 9; ++B) {
     const Inputs in(B, 3, 2, 6, DType::f32, true);
