@@ -13,6 +13,7 @@
 #include <fstream>
 #include <iostream>
 #include <limits>
+#include <map>
 #include <optional>
 
 #include "core/files.hpp"
@@ -26,6 +27,7 @@
 #include "core/utf8.hpp"
 #include "kernels/config.hpp"
 #include "kernels/device.hpp"
+#include "kernels/precision.hpp"
 #include "kernels/threads.hpp"
 
 namespace xlab::app {
@@ -527,6 +529,12 @@ int run_command_line(int argc, char** argv) {
 
   constexpr const char* kDeviceHelp =
       "Where to compute: auto (a graphics card if there is one), cpu, cuda or cuda:N";
+  constexpr const char* kPrecisionHelp =
+      "What a graphics card multiplies f32 numbers in: exact (default), tf32 or bf16";
+  const std::map<std::string, MatrixPrecision> precisions = {{"exact", MatrixPrecision::exact},
+                                                             {"tf32", MatrixPrecision::tf32},
+                                                             {"bf16", MatrixPrecision::bf16}};
+  std::string precision = "exact";
   TrainArguments t;
   CLI::App* train_command =
       app.add_subcommand("train", "Train a model on a task or on a text file");
@@ -554,6 +562,8 @@ int run_command_line(int argc, char** argv) {
   train_command->add_option(
       "--log", t.log, "File for one JSON object a step: step, loss, tokens_per_second, seconds");
   train_command->add_option("--device", t.device, kDeviceHelp);
+  train_command->add_option("--precision", precision, kPrecisionHelp)
+      ->check(CLI::IsMember({"exact", "tf32", "bf16"}));
 
   GenerateArguments g;
   CLI::App* generate_command =
@@ -575,6 +585,8 @@ int run_command_line(int argc, char** argv) {
   generate_command->add_option("--threads", g.threads, "Threads to use (default 1)")
       ->check(CLI::Range(0, 256));
   generate_command->add_option("--device", g.device, kDeviceHelp);
+  generate_command->add_option("--precision", precision, kPrecisionHelp)
+      ->check(CLI::IsMember({"exact", "tf32", "bf16"}));
 
   SelfcheckArguments c;
   CLI::App* selfcheck_command = app.add_subcommand(
@@ -600,6 +612,8 @@ int run_command_line(int argc, char** argv) {
       ->add_option("--out", l.out, "safetensors file for \"logits\" (T, vocabulary) and \"ids\"")
       ->required();
   logits_command->add_option("--device", l.device, kDeviceHelp);
+  logits_command->add_option("--precision", precision, kPrecisionHelp)
+      ->check(CLI::IsMember({"exact", "tf32", "bf16"}));
 
   ExportArguments e;
   CLI::App* export_command = app.add_subcommand(
@@ -625,6 +639,7 @@ int run_command_line(int argc, char** argv) {
     fmt::print(stderr, "xlstm: {}{} Try 'xlstm --help'.\n", what, what.ends_with('.') ? "" : ".");
     return kWrongArguments;
   }
+  set_matrix_precision(precisions.at(precision));
   const auto chosen = [&] {
     if (*train_command) return train(t);
     if (*generate_command) return generate(g);
