@@ -423,18 +423,18 @@ std::int64_t grain(const MlstmSizes& z) {
 
 constexpr const char* kOp = "mlstm";
 
-void require_one_device(const MlstmForward& args) {
-  require_same_device(kOp, args.q, args.k, args.v, args.i, args.f, args.initial.C, args.initial.n,
-                      args.initial.m, args.h, args.m, args.s, args.normalizer, args.last.C,
-                      args.last.n, args.last.m, args.record.input_gate, args.record.forget_gate,
-                      args.record.C, args.record.n);
+bool is_on_cuda(const MlstmForward& args) {
+  return on_cuda(kOp, args.q, args.k, args.v, args.i, args.f, args.initial.C, args.initial.n,
+                 args.initial.m, args.h, args.m, args.s, args.normalizer, args.last.C, args.last.n,
+                 args.last.m, args.record.input_gate, args.record.forget_gate, args.record.C,
+                 args.record.n);
 }
 
-void require_one_device(const MlstmBackward& args) {
-  require_one_device(args.forward);
+bool is_on_cuda(const MlstmBackward& args) {
   require_same_device(kOp, args.forward.q, args.dh, args.dlast.C, args.dlast.n, args.dlast.m,
                       args.dq, args.dk, args.dv, args.di, args.df, args.dinitial.C, args.dinitial.n,
                       args.dinitial.m);
+  return is_on_cuda(args.forward);
 }
 
 template <typename T>
@@ -483,11 +483,10 @@ cuda::MlstmBackwardCall<T> call_of(const MlstmBackward& args) {
 
 void mlstm_forward(const MlstmOptions& options, const MlstmForward& args) {
   const MlstmSizes z = checked_sizes(args);
-  require_one_device(args);
   if (options.format != NumberFormat::native) return mlstm_forward_in_format(options, args, z);
   visit_float(args.q, [&]<typename T>(T) {
     if constexpr (kHasCuda) {
-      if (on_cuda(kOp, args.q)) {
+      if (is_on_cuda(args)) {
         return cuda::mlstm_forward<T>(rules_of(options, z), call_of<T>(args));
       }
     }
@@ -502,11 +501,10 @@ void mlstm_forward(const MlstmOptions& options, const MlstmForward& args) {
 
 void mlstm_backward(const MlstmOptions& options, const MlstmBackward& args) {
   const MlstmSizes z = checked_sizes(args);
-  require_one_device(args);
   if (options.format != NumberFormat::native) return mlstm_backward_in_format(options, args, z);
   visit_float(args.forward.q, [&]<typename T>(T) {
     if constexpr (kHasCuda) {
-      if (on_cuda(kOp, args.forward.q)) {
+      if (is_on_cuda(args)) {
         return cuda::mlstm_backward<T>(rules_of(options, z), call_of<T>(args));
       }
     }
