@@ -206,6 +206,7 @@ TEST_F(CudaMlstm, RefusesTensorsOnTwoDevices) {
   kernels::MlstmForward call = mlstm_call(q, q, q, gate, gate);
   call.k = q.to(Device::cuda());
   EXPECT_THROW(kernels::mlstm_forward({}, call), Error);
+  EXPECT_THROW(kernels::mlstm_forward({.format = kernels::NumberFormat::bf16}, call), Error);
   call.q = call.k;
   EXPECT_THROW(kernels::mlstm_forward({}, call), Error);
 }
