@@ -421,12 +421,12 @@ void run_busy(const Task<T, B>& task, std::int64_t blocks, void (*run)(const Tas
 template <typename T, typename B>
 void run(const Task<T, B>& task) {
   const std::int64_t tiles = (task.m + 63) / 64 * ((task.n + 63) / 64) * task.count;
-  if (task.m <= kMostRows && task.b_row == 1) {
+  if (task.k <= kFewSteps || (task.k <= kSmallSide && task.n <= kSmallSide)) {
+    run_each(task);
+  } else if (task.m <= kMostRows && task.b_row == 1) {
     run_few_rows_of_dots(task);
   } else if (task.m <= kMostRows) {
     run_busy(task, (task.n + kWarp - 1) / kWarp * task.count, run_few_rows_of_lines<T, B>);
-  } else if (task.k <= kFewSteps || (task.k <= kSmallSide && task.n <= kSmallSide)) {
-    run_each(task);
   } else if (std::is_same<T, float>::value && task.m > 64 && task.n > 64 &&
              tiles >= 4 * kBusyBlocks) {
     // Sums of f64 in tiles that large do not fit the registers.
