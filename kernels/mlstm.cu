@@ -175,15 +175,14 @@ __global__ void __launch_bounds__(kMostWarps* kWarp)
       const int steps = static_cast<int>(r.T - t0 < plan.steps ? r.T - t0 : plan.steps);
       const auto step = [&](int j) { return s.backwards ? r.T - 1 - t0 - j : t0 + j; };
       __syncthreads();  // whoever still reads earlier steps
-      for (int at = thread; at < steps * panel; at += threads) {
-        const std::int64_t row = top + at % panel;
-        const bool in_rows = row < s.rows;
-        const std::int64_t place = mlstm_row(r, head, step(at / panel)) * s.rows + row;
-        a[at] = in_rows ? s.a[place] : T(0);
-        c[at] = in_rows ? s.c[place] : T(0);
-      }
       for (int j = warp; j < steps; j += plan.warps) {
-        b[j * kWarp + lane] = there ? s.b[mlstm_row(r, head, step(j)) * s.columns + column] : T(0);
+        const std::int64_t place = mlstm_row(r, head, step(j));
+        for (int row = lane; row < panel; row += kWarp) {
+          const bool in_rows = top + row < s.rows;
+          a[j * panel + row] = in_rows ? s.a[place * s.rows + top + row] : T(0);
+          c[j * panel + row] = in_rows ? s.c[place * s.rows + top + row] : T(0);
+        }
+        b[j * kWarp + lane] = there ? s.b[place * s.columns + column] : T(0);
       }
       for (int j = thread; j < steps; j += threads) {
         const std::int64_t t = step(j), at = head * r.T + t;
@@ -223,9 +222,12 @@ __global__ void __launch_bounds__(kMostWarps* kWarp)
       __syncthreads();
 
       // The warps take turns with the results of steps.
+      int turn = 0;
       for (int j = 0; j < steps; ++j) {
         state = decay[j] * state + state_write[j] * b[j * kWarp + lane];
-        if (j % plan.warps != warp) continue;
+        const bool mine = turn == warp;
+        turn = turn + 1 < plan.warps ? turn + 1 : 0;
+        if (!mine) continue;
         T sum = T(0);
         for (int w = 0; w < plan.warps; ++w) sum += partial[(j * plan.warps + w) * kWarp + lane];
         T out = read[j] * sum;

@@ -207,6 +207,20 @@ void for_heads(const MlstmOptions& options, const MlstmSizes& z, Body&& body) {
   });
 }
 
+void require_one_device(const MlstmForward& args) {
+  require_same_device("mlstm", args.q, args.k, args.v, args.i, args.f, args.initial.C,
+                      args.initial.n, args.initial.m, args.h, args.m, args.s, args.normalizer,
+                      args.last.C, args.last.n, args.last.m, args.record.input_gate,
+                      args.record.forget_gate, args.record.C, args.record.n);
+}
+
+void require_one_device(const MlstmBackward& args) {
+  require_one_device(args.forward);
+  require_same_device("mlstm", args.forward.q, args.dh, args.dlast.C, args.dlast.n, args.dlast.m,
+                      args.dq, args.dk, args.dv, args.di, args.df, args.dinitial.C, args.dinitial.n,
+                      args.dinitial.m);
+}
+
 MlstmState on_cpu(const MlstmState& state) {
   const Device cpu = Device::cpu();
   return {state.C.to(cpu), state.n.to(cpu), state.m.to(cpu)};
@@ -257,6 +271,7 @@ void bring_back(const MlstmState& from, const MlstmState& to) {
 
 void mlstm_forward_in_format(const MlstmOptions& options, const MlstmForward& args,
                              const MlstmSizes& z) {
+  require_one_device(args);
   if (args.q.device() != Device::cpu()) {
     const MlstmForward here = on_cpu(args);
     mlstm_forward_in_format(options, here, z);
@@ -278,6 +293,7 @@ void mlstm_forward_in_format(const MlstmOptions& options, const MlstmForward& ar
 
 void mlstm_backward_in_format(const MlstmOptions& options, const MlstmBackward& args,
                               const MlstmSizes& z) {
+  require_one_device(args);
   if (args.forward.q.device() != Device::cpu()) {
     const MlstmBackward here = on_cpu(args);
     mlstm_backward_in_format(options, here, z);

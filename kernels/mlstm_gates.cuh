@@ -312,7 +312,7 @@ inline MlstmRecall mlstm_recall(const MlstmRules& r) {
   plan.threads = kEmulated ? kWarp : 256;
   // Enough blocks for a large device, as few as possible for their memory.
   const std::int64_t pieces = (r.K * (r.V + 1) + plan.threads - 1) / plan.threads,
-                     wanted = 512 / (r.B * r.H);
+                     wanted = 256 / (r.B * r.H);
   plan.slices = pieces < wanted ? pieces : wanted;
   if (plan.slices < 1) plan.slices = 1;
   return plan;

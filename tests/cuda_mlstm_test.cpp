@@ -65,7 +65,7 @@ Results run(const MlstmOptions& options, const Parts& p, Device device) {
   // Gradients are added to what is there.
   back.dq.copy_from(forward.q);
   back.dv.copy_from(forward.v);
-  back.df.copy_from(forward.f);
+  back.di.copy_from(forward.i);
   kernels::mlstm_backward(options, back);
   return {{"h", forward.h},
           {"m", forward.m},
@@ -154,26 +154,28 @@ TEST_F(CudaMlstm, WidthsAndLengthsAreFree) {
   const MlstmOptions options{.query_scale = 0.2};
   const std::int64_t sizes[][3] = {{1, 1, 1},   {1, 33, 70}, {40, 17, 33}, {3, 129, 5},
                                    {2, 5, 260}, {2, 290, 3}, {2, 530, 2},  {3, 2, 1030}};
-  for (const auto& [T, K, V] : sizes) {
-    expect_as_on_cpu(options, {.T = T, .H = 1, .K = K, .V = V, .initial = true, .dlast = true},
-                     fmt::format("{} steps, {} keys, {} values", T, K, V));
+  for (int order = 0; order < kOrders; ++order) {
+    const OrderOfThreads own(order);
+    for (const auto& [T, K, V] : sizes) {
+      expect_as_on_cpu(options, {.T = T, .H = 1, .K = K, .V = V, .initial = true, .dlast = true},
+                       fmt::format("{} steps, {} keys, {} values", T, K, V));
+    }
   }
 }
 
 TEST_F(CudaMlstm, WhatIsHardlyRememberedKeepsItsDigits) {
-  const MlstmOptions options{.query_scale = 0.5};
+  const MlstmOptions options{.query_scale = 0.5, .eps = 0.0};
   for (const double f : {-60.0, -25.0, -12.0}) {
     const std::string what = fmt::format("f {}", f);
     const Parts alone{.T = 11, .K = 9, .V = 8, .f_low = f - 1.0, .f_high = f};
     Parts with_states = alone;
     with_states.initial = with_states.dlast = true;
-    Parts many = alone;
-    many.B = 300;
-    many.T = 3;
     expect_as_on_cpu(options, alone, what);
     expect_as_on_cpu(options, with_states, what + " with states");
-    expect_as_on_cpu(options, many, what + " and many heads");
   }
+  // So many heads that a block has more than one piece of a memory.
+  expect_as_on_cpu(options, {.B = 150, .T = 2, .K = 6, .V = 8, .f_low = -26.0, .f_high = -25.0},
+                   "many heads");
 }
 
 TEST_F(CudaMlstm, AnEmptyStateLetsTheFirstInputGateDecide) {
@@ -204,6 +206,7 @@ TEST_F(CudaMlstm, RefusesTensorsOnTwoDevices) {
   kernels::MlstmForward call = mlstm_call(q, q, q, gate, gate);
   call.k = q.to(Device::cuda());
   EXPECT_THROW(kernels::mlstm_forward({}, call), Error);
+  EXPECT_THROW(kernels::mlstm_forward({.format = kernels::NumberFormat::bf16}, call), Error);
   call.q = call.k;
   EXPECT_THROW(kernels::mlstm_forward({}, call), Error);
 }
@@ -274,7 +277,7 @@ TEST_F(CudaMlstm, TheParallelFormGivesEverything) {
         const std::string what =
             fmt::format("gate {}, floor {}, stabilizer {}", static_cast<int>(gate),
                         static_cast<int>(floor), stabilizer);
-        for (const Parts& p : {Parts{.f_high = 1.0}, Parts{.T = 41, .H = 1, .K = 3, .V = 37}}) {
+        for (const Parts& p : {Parts{.f_high = 1.0}, Parts{.T = 34, .H = 1, .K = 3, .V = 37}}) {
           const Results wanted = run_parallel(options, p, Device::cpu()),
                         seen = run_parallel(options, p, Device::cuda());
           for (std::size_t j = 0; j < wanted.size(); ++j) {
@@ -341,6 +344,8 @@ Results run_in_parallel(const MlstmOptions& options, const GridInputs& in, Devic
 void run_grid(const MlstmOptions& options) {
   const auto compare = [&](const GridInputs& in, const std::string& where) {
     for (const auto form : {run_recurrent, run_in_parallel}) {
+      // Every pair of steps of it costs the emulation a lot.
+      if (form == run_in_parallel && in.i.extent(1) > 7) continue;
       const Results wanted = form(options, in, Device::cpu()),
                     seen = form(options, in, Device::cuda());
       // Gradients of the gates are differences of what those of q and k are made of.
@@ -357,7 +362,7 @@ void run_grid(const MlstmOptions& options) {
       }
     }
   };
-  for (const std::int64_t T : {1, 2, 7, 33}) {
+  for (const std::int64_t T : {1, 7, 33}) {
     GridInputs in = grid_inputs(T);
     for (const double i : kGrid) {
       for (const double f : kGrid) {
@@ -368,7 +373,7 @@ void run_grid(const MlstmOptions& options) {
     }
     Random random(static_cast<std::uint64_t>(T));
     const auto any = [&] { return kGrid[static_cast<std::size_t>(5.0 * random.uniform())]; };
-    for (int round = 0; round < 20; ++round) {
+    for (int round = 0; round < 10; ++round) {
       for (float& x : in.i.span<float>()) x = static_cast<float>(any());
       for (float& x : in.f.span<float>()) x = static_cast<float>(any());
       compare(in, fmt::format("mixed gates {}, {} steps", round, T));
