@@ -41,7 +41,7 @@ inline constexpr unsigned kAllLanes = 0xffffffffu;
 inline constexpr bool kEmulated = false;
 
 #define XLAB_SHARED(T, name)                                          \
-  extern __shared__ __align__(16) unsigned char xlab_shared_memory[]; \
+  extern __shared__ __align__(32) unsigned char xlab_shared_memory[]; \
   T* const name = reinterpret_cast<T*>(xlab_shared_memory)
 
 template <typename... Parameters, typename... Arguments>

@@ -419,66 +419,6 @@ std::int64_t grain(const MlstmSizes& z) {
   return std::max<std::int64_t>(1, 100'000 / (z.T * z.K * z.V));
 }
 
-// ---- on a card
-
-constexpr const char* kOp = "mlstm";
-
-bool is_on_cuda(const MlstmForward& args) {
-  return on_cuda(kOp, args.q, args.k, args.v, args.i, args.f, args.initial.C, args.initial.n,
-                 args.initial.m, args.h, args.m, args.s, args.normalizer, args.last.C, args.last.n,
-                 args.last.m, args.record.input_gate, args.record.forget_gate, args.record.C,
-                 args.record.n);
-}
-
-bool is_on_cuda(const MlstmBackward& args) {
-  require_same_device(kOp, args.forward.q, args.dh, args.dlast.C, args.dlast.n, args.dlast.m,
-                      args.dq, args.dk, args.dv, args.di, args.df, args.dinitial.C, args.dinitial.n,
-                      args.dinitial.m);
-  return is_on_cuda(args.forward);
-}
-
-template <typename T>
-cuda::MlstmForwardCall<T> call_of(const MlstmForward& args) {
-  return {.q = numbers<T>(args.q),
-          .k = numbers<T>(args.k),
-          .v = numbers<T>(args.v),
-          .i = numbers<T>(args.i),
-          .f = numbers<T>(args.f),
-          .initial = memory_of<const T>(args.initial),
-          .h = numbers<T>(args.h),
-          .m = numbers<T>(args.m),
-          .s = numbers<T>(args.s),
-          .normalizer = numbers<T>(args.normalizer),
-          .last = memory_of<T>(args.last),
-          .input_gate = numbers<T>(args.record.input_gate),
-          .forget_gate = numbers<T>(args.record.forget_gate),
-          .C = numbers<T>(args.record.C),
-          .n = numbers<T>(args.record.n)};
-}
-
-template <typename T>
-cuda::MlstmBackwardCall<T> call_of(const MlstmBackward& args) {
-  const MlstmForward& fw = args.forward;
-  return {.q = numbers<T>(fw.q),
-          .k = numbers<T>(fw.k),
-          .v = numbers<T>(fw.v),
-          .i = numbers<T>(fw.i),
-          .f = numbers<T>(fw.f),
-          .initial = memory_of<const T>(fw.initial),
-          .h = numbers<T>(fw.h),
-          .m = numbers<T>(fw.m),
-          .s = numbers<T>(fw.s),
-          .last = memory_of<const T>(fw.last),
-          .dh = numbers<T>(args.dh),
-          .dlast = memory_of<const T>(args.dlast),
-          .dq = numbers<T>(args.dq),
-          .dk = numbers<T>(args.dk),
-          .dv = numbers<T>(args.dv),
-          .di = numbers<T>(args.di),
-          .df = numbers<T>(args.df),
-          .dinitial = memory_of<T>(args.dinitial)};
-}
-
 }  // namespace
 
 void mlstm_forward(const MlstmOptions& options, const MlstmForward& args) {

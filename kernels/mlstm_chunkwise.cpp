@@ -2,9 +2,9 @@
 // the memory before it.
 #include "kernels/mlstm_chunkwise.hpp"
 
-#include "kernels/mlstm_calls.hpp"
 #include "kernels/mlstm_chunkwise_cuda.hpp"
 #include "kernels/mlstm_head.hpp"
+#include "kernels/mlstm_on_cuda.hpp"
 #include "kernels/route.hpp"
 #include "kernels/small_product.hpp"
 #include "kernels/threads.hpp"

@@ -23,14 +23,15 @@ namespace xlab::kernels {
 std::int64_t mlstm_chunk_length(std::int64_t key_width, std::int64_t value_width,
                                 Device device = Device::cpu());
 
-/// Like mlstm_forward; `chunk` is at least 1 and need not divide the time; a card may take shorter
-/// ones. `record.C` and
-/// `record.n` must be absent: the memory is known at the end of each chunk only.
+/// Like mlstm_forward; `chunk` is at least 1 and need not divide the time. A card takes chunks of at
+/// most 64, and keeps the memory before every chunk of as many heads as it works on at once.
+/// `record.C` and `record.n` must be absent: the memory is known at the end of each chunk only.
 void mlstm_chunkwise_forward(const MlstmOptions& options, const MlstmForward& args,
                              std::int64_t chunk);
 
 /// Like mlstm_backward. The memory before every chunk is computed once more and kept: time / chunk
-/// times K * V numbers for each thread.
+/// times K * V numbers for each thread; on a card for each head it works on, and as many for its
+/// gradients.
 void mlstm_chunkwise_backward(const MlstmOptions& options, const MlstmBackward& args,
                               std::int64_t chunk);
 

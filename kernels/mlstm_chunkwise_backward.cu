@@ -329,7 +329,15 @@ void backward(const MlstmRules& z, const MlstmBackwardCall<T>& call, std::int64_
 
 template <typename T>
 void mlstm_chunkwise_backward(const MlstmRules& rules, const MlstmBackwardCall<T>& call,
-                              std::int64_t chunk, MatrixPrecision) {
+                              std::int64_t chunk, MatrixPrecision precision) {
+  if constexpr (sizeof(T) == 4) {
+    if (precision == MatrixPrecision::tf32) {
+      return chunkwise::backward<T, RoundedProduct<MatrixPrecision::tf32>>(rules, call, chunk);
+    }
+    if (precision == MatrixPrecision::bf16) {
+      return chunkwise::backward<T, RoundedProduct<MatrixPrecision::bf16>>(rules, call, chunk);
+    }
+  }
   chunkwise::backward<T, ExactProduct<T>>(rules, call, chunk);
 }
 

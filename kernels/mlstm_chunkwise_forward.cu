@@ -137,7 +137,15 @@ void forward(const MlstmRules& z, const MlstmForwardCall<T>& call, std::int64_t 
 
 template <typename T>
 void mlstm_chunkwise_forward(const MlstmRules& rules, const MlstmForwardCall<T>& call,
-                             std::int64_t chunk, MatrixPrecision) {
+                             std::int64_t chunk, MatrixPrecision precision) {
+  if constexpr (sizeof(T) == 4) {
+    if (precision == MatrixPrecision::tf32) {
+      return chunkwise::forward<T, RoundedProduct<MatrixPrecision::tf32>>(rules, call, chunk);
+    }
+    if (precision == MatrixPrecision::bf16) {
+      return chunkwise::forward<T, RoundedProduct<MatrixPrecision::bf16>>(rules, call, chunk);
+    }
+  }
   chunkwise::forward<T, ExactProduct<T>>(rules, call, chunk);
 }
 

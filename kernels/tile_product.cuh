@@ -2,7 +2,10 @@
 // products are built of. For .cu files only.
 #pragma once
 
+#include <mma.h>
+
 #include "kernels/cuda.cuh"
+#include "kernels/precision.hpp"
 
 namespace xlab::cuda {
 
@@ -196,5 +199,129 @@ class ExactProduct {
   T* memory_;
   T sums_[4][4] = {};
 };
+
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+/// What tensor cores make of f32 factors.
+template <MatrixPrecision P>
+struct Rounding;
+template <>
+struct Rounding<MatrixPrecision::tf32> {
+  using Number = float;
+  using Element = nvcuda::wmma::precision::tf32;
+  static constexpr int kSteps = 8, kLine = kTileLine;
+  __device__ static Number of(float x) { return nvcuda::wmma::__float_to_tf32(x); }
+};
+template <>
+struct Rounding<MatrixPrecision::bf16> {
+  using Number = __nv_bfloat16;
+  using Element = __nv_bfloat16;
+  static constexpr int kSteps = 16, kLine = kTile + 8;  // fragments begin at every 32 bytes
+  __device__ static Number of(float x) { return __float2bfloat16(x); }
+};
+
+/// The same as ExactProduct<float>, by tensor cores that round the factors.
+template <MatrixPrecision P>
+class RoundedProduct {
+ public:
+  __device__ explicit RoundedProduct(float* memory) : memory_(memory) {
+    for (auto& sum : sums_) nvcuda::wmma::fill_fragment(sum, 0.0f);
+  }
+
+  __device__ void add(const Factor<float>& a, const Factor<float>& b) {
+    using nvcuda::wmma::fragment;
+    using Number = typename Rounding<P>::Number;
+    using Element = typename Rounding<P>::Element;
+    constexpr int kDepth = kTileDepth<float>, kLine = Rounding<P>::kLine,
+                  kSteps = Rounding<P>::kSteps;
+    Number* const a_lines = reinterpret_cast<Number*>(memory_);
+    Number* const b_lines = a_lines + kDepth * kLine;
+    const auto round = [](float x) { return Rounding<P>::of(x); };
+    const Share a_share = share_of(a), b_share = share_of(b);
+    Piece<float> next_a, next_b;
+    next_a.fetch(a, a_share, 0);
+    next_b.fetch(b, b_share, 0);
+    for (std::int64_t begin = 0; begin < a.inner; begin += kDepth) {
+      __syncthreads();  // whoever still reads what lies there
+      next_a.put(a_share, kLine, a_lines, round);
+      next_b.put(b_share, kLine, b_lines, round);
+      __syncthreads();
+      if (begin + kDepth < a.inner) {
+        next_a.fetch(a, a_share, begin + kDepth);
+        next_b.fetch(b, b_share, begin + kDepth);
+      }
+#pragma unroll
+      for (int i = 0; i < kDepth; i += kSteps) {
+        fragment<nvcuda::wmma::matrix_a, 16, 16, kSteps, Element, nvcuda::wmma::col_major> x;
+        nvcuda::wmma::load_matrix_sync(x, a_lines + i * kLine + row(), kLine);
+#pragma unroll
+        for (int c = 0; c < 2; ++c) {
+          fragment<nvcuda::wmma::matrix_b, 16, 16, kSteps, Element, nvcuda::wmma::row_major> y;
+          nvcuda::wmma::load_matrix_sync(y, b_lines + i * kLine + column(c), kLine);
+          nvcuda::wmma::mma_sync(sums_[c], x, y, sums_[c]);
+        }
+      }
+    }
+  }
+
+  __device__ void scale(float factor) {
+    for (auto& sum : sums_) {
+#pragma unroll
+      for (int e = 0; e < sum.num_elements; ++e) sum.x[e] *= factor;
+    }
+  }
+
+  __device__ void take() {
+    for (int c = 0; c < 2; ++c) {
+      nvcuda::wmma::load_matrix_sync(sums_[c], memory_ + row() * kTileLine + column(c), kTileLine,
+                                     nvcuda::wmma::mem_row_major);
+    }
+  }
+
+  __device__ const float* spread() {
+    __syncthreads();
+    store();
+    __syncthreads();
+    return memory_;
+  }
+
+  template <typename Body>
+  __device__ void visit(Body body) {
+    __syncthreads();
+    store();
+    __syncwarp();  // a warp visits what it has made itself
+    const TilePlace own = tile_place();
+#pragma unroll
+    for (int r = 0; r < 4; ++r) {
+      float four[4];
+      load_four(memory_ + (own.row + r) * kTileLine + own.column, four);
+      body(r, own.row + r, own.column, four);
+    }
+  }
+
+ private:
+  __device__ static int row() {
+    return static_cast<int>(threadIdx.x) / kWarp / 2 * 16;
+  }
+  __device__ static int column(int c) {
+    return static_cast<int>(threadIdx.x) / kWarp % 2 * 32 + c * 16;
+  }
+  __device__ void store() {
+    for (int c = 0; c < 2; ++c) {
+      nvcuda::wmma::store_matrix_sync(memory_ + row() * kTileLine + column(c), sums_[c], kTileLine,
+                                      nvcuda::wmma::mem_row_major);
+    }
+  }
+
+  float* memory_;
+  nvcuda::wmma::fragment<nvcuda::wmma::accumulator, 16, 16, Rounding<P>::kSteps, float> sums_[2];
+};
+#else
+/// Older cards have no tensor cores for these numbers.
+template <MatrixPrecision P>
+class RoundedProduct : public ExactProduct<float> {
+ public:
+  using ExactProduct<float>::ExactProduct;
+};
+#endif
 
 }  // namespace xlab::cuda

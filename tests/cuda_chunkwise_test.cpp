@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 
 #include "cell_calls.hpp"
 #include "cuda_device.hpp"
+#include "kernels/precision.hpp"
 #include "kernels/random.hpp"
 
 namespace xlab::tests {
@@ -211,6 +213,52 @@ TEST(CudaChunkwise, GradientsOfClosedForgetGatesHaveAllTheirDigits) {
   expect_near(seen.back.df, wanted.back.df, 1e-4, "df");
   expect_near(seen.back.dinitial.m, wanted.back.dinitial.m, 1e-4, "dm0");
 }
+
+class CudaChunkwisePrecision : public testing::TestWithParam<MatrixPrecision> {
+ protected:
+  void SetUp() override { SKIP_WITHOUT_CUDA(); }
+  void TearDown() override { set_matrix_precision(MatrixPrecision::exact); }
+};
+
+TEST_P(CudaChunkwisePrecision, IsNearTheExactOne) {
+  Inputs in({1, 75, 2, 37, 70});
+  in.begin_with_a_state();
+  in.ask_for_the_last_state();
+  const kernels::MlstmOptions options{.query_scale = 0.16};
+  const WayAndBack wanted = in.run(options, 64, DType::f64, Device::cpu());
+  set_matrix_precision(GetParam());
+  expect_near(in.run(options, 64, DType::f64, Device::cuda()), wanted, 1e-9);
+  expect_near(in.run(options, 64, DType::f32, Device::cuda()), wanted,
+              GetParam() == MatrixPrecision::tf32 ? 0.004 : 0.02, 1.0);
+}
+
+TEST_P(CudaChunkwisePrecision, IsTheSameWhateverTheOrderOfThreads) {
+  const Inputs in({1, 13, 1, 5, 7});
+  set_matrix_precision(MatrixPrecision::exact);
+  const WayAndBack exact = in.run({}, 8, DType::f32, Device::cuda());
+  set_matrix_precision(GetParam());
+  const WayAndBack once = in.run({}, 8, DType::f32, Device::cuda());
+  const auto differs = [](const Tensor& a, const Tensor& b) {
+    const Tensor x = a.to(Device::cpu()), y = b.to(Device::cpu());
+    return std::memcmp(x.raw(), y.raw(), x.bytes()) != 0;
+  };
+#ifdef XLAB_EMULATION
+  EXPECT_TRUE(differs(once.forward.h, exact.forward.h)) << "nothing was rounded";
+#endif
+  for (int other = 1; other < kOrders; ++other) {
+    const OrderOfThreads order(other);
+    const WayAndBack again = in.run({}, 8, DType::f32, Device::cuda());
+    EXPECT_FALSE(differs(again.forward.h, once.forward.h)) << "h";
+    EXPECT_FALSE(differs(again.forward.last.C, once.forward.last.C)) << "last C";
+    EXPECT_FALSE(differs(again.back.dq, once.back.dq)) << "dq";
+    EXPECT_FALSE(differs(again.back.dk, once.back.dk)) << "dk";
+    EXPECT_FALSE(differs(again.back.dv, once.back.dv)) << "dv";
+    EXPECT_FALSE(differs(again.back.df, once.back.df)) << "df";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cuda, CudaChunkwisePrecision,
+                         testing::Values(MatrixPrecision::tf32, MatrixPrecision::bf16));
 
 }  // namespace
 }  // namespace xlab::tests
