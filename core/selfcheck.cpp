@@ -372,21 +372,19 @@ class Selfcheck {
       const std::int64_t own = kernels::mlstm_chunk_length(card.key_dim, card.value_dim, device_);
       const std::int64_t chunk = own > 0 && own < T ? own : kChunk;
       {
-        const MlstmInputs in(trace_, card.prefix, DType::f32, Device::cpu()),
-            there(trace_, card.prefix, DType::f32, device_);
-        const Tensor attention = Tensor::zeros({1, card.heads, T, T}, DType::f32);
+        const MlstmInputs in(trace_, card.prefix, DType::f32, device_);
+        const Tensor attention = Tensor::zeros({1, card.heads, T, T}, DType::f32, device_);
         const Tensor h = by_attention(cell, in, {}, attention).h;
         const Tensor parts = parts_of(attention, in.v);
         const auto compare = [&](const char* form, const Tensor& other) {
           outputs.take(difference(fmt::format("{}, {} form", card.prefix, form), other, h, parts,
                                   options_.damage));
         };
-        compare("recurrent", by_recurrence(cell, there, {}, 0).h);
-        compare("chunkwise", by_recurrence(cell, there, {}, chunk).h);
+        compare("recurrent", by_recurrence(cell, in, {}, 0).h);
+        compare("chunkwise", by_recurrence(cell, in, {}, chunk).h);
       }
-      const MlstmInputs in(trace_, card.prefix, DType::f64, Device::cpu()),
-          there(trace_, card.prefix, DType::f64, device_);
-      const Tensor dh = noise(in.v.shape(), DType::f64, 0xd), dh_there = dh.to(device_);
+      const MlstmInputs in(trace_, card.prefix, DType::f64, device_);
+      const Tensor dh = noise(in.v.shape(), DType::f64, 0xd);
       const MlstmResults wanted = by_attention(cell, in, dh, {});
       const auto compare = [&](const char* form, const MlstmResults& seen) {
         const std::pair<const char*, std::pair<Tensor, Tensor>> pairs[] = {
@@ -403,8 +401,8 @@ class Selfcheck {
               largest(pair.second) > largest(measure) ? pair.second : measure, options_.damage));
         }
       };
-      compare("recurrent", by_recurrence(cell, there, dh_there, 0));
-      compare("chunkwise", by_recurrence(cell, there, dh_there, chunk));
+      compare("recurrent", by_recurrence(cell, in, dh, 0));
+      compare("chunkwise", by_recurrence(cell, in, dh, chunk));
     }
     const std::string count = cards.size() == 1
                                   ? "the mLSTM block"
@@ -501,15 +499,15 @@ class Selfcheck {
     return {tape.value(logits).clone(), params.grads()};
   }
 
-  /// Numbers between -1 and 1.
+  /// Numbers between -1 and 1 on the model's device.
   Tensor noise(const Shape& shape, DType dtype, std::uint64_t stream) const {
-    const Tensor x = Tensor::empty(shape, dtype);
+    const Tensor x = Tensor::empty(shape, dtype, device_);
     kernels::fill_uniform(x, -1.0, 1.0, options_.seed, stream);
     return x;
   }
-  /// The same on the model's device, in place of a gradient of the logits.
+  /// In place of a gradient of the logits.
   Tensor logits_noise() const {
-    return noise({1, logits_.extent(0), logits_.extent(1)}, logits_.dtype(), 0xe).to(device_);
+    return noise({1, logits_.extent(0), logits_.extent(1)}, logits_.dtype(), 0xe);
   }
   /// ", and gradients ..." where there are any.
   const char* and_gradients() const {
