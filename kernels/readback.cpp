@@ -22,9 +22,10 @@ std::vector<float> converted(const Tensor& t) {
   return out;
 }
 
+#if XLAB_HAS_CUDA
 /// Tensors of one card: gathered there into one block, copied once.
-[[maybe_unused]] void fetch_from(Device device, const std::vector<Tensor>& tensors,
-                                 std::vector<std::vector<float>>& out) {
+void fetch_from(Device device, const std::vector<Tensor>& tensors,
+                std::vector<std::vector<float>>& out) {
   std::vector<cuda::GatherPiece> pieces;
   std::int64_t total = 0;
   for (const Tensor& t : tensors) {
@@ -58,6 +59,8 @@ std::vector<float> converted(const Tensor& t) {
   }
 }
 
+#endif
+
 }  // namespace
 
 std::size_t Readback::add(const Tensor& t) {
@@ -78,9 +81,9 @@ std::vector<std::vector<float>> Readback::fetch() {
       cards.push_back(device);
     }
   }
-  if constexpr (kHasCuda) {
-    for (const Device card : cards) fetch_from(card, tensors, out);
-  }
+#if XLAB_HAS_CUDA
+  for (const Device card : cards) fetch_from(card, tensors, out);
+#endif
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/background_check.hpp"
 #include "core/run.hpp"
 #include "core/selfcheck.hpp"
 #include "core/sequence.hpp"
@@ -366,6 +367,21 @@ TEST_F(CudaCore, CancelledStepsChangeNothing) {
     EXPECT_EQ(card.step(step).loss, calm.step(step).loss);
   }
   EXPECT_EQ(card.model.params().signature(), calm.model.params().signature());
+}
+
+TEST_F(CudaCore, ACheckBesideTrainingDisturbsNothing) {
+  const ModelSpec spec = small_mlstm();
+  Training card(spec, DType::f32, Device::cuda()), calm(spec, DType::f32, Device::cuda());
+  BackgroundCheck checks([] {});
+  checks.start(card.model, 0, some_tokens(4, kVocabulary));
+  std::uint64_t steps = 0;
+  do {
+    card.step(steps++);
+  } while (checks.report()->running || steps < 4);
+  for (std::uint64_t step = 0; step < steps; ++step) calm.step(step);
+  EXPECT_EQ(card.model.params().signature(), calm.model.params().signature());
+  EXPECT_EQ(checks.report()->failure, "");
+  for (const Check& row : checks.report()->checks) EXPECT_TRUE(row.passed) << row.sentence;
 }
 
 TEST_F(CudaCore, SavedThereIsLoadedHere) {

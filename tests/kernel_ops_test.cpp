@@ -296,6 +296,7 @@ TEST(Activations, KeepNaNAndStayFiniteFarOut) {
       activation_forward(f, nan, y, 2.0);
       const Tensor seen = y.to(DType::f64);
       for (const double value : seen.span<double>()) ASSERT_TRUE(std::isnan(value));
+      if (f == Activation::exponential) continue;  // e^300 is no number of f32
       activation_forward(f, far, y, 2.0);
       EXPECT_TRUE(all_finite(y));
       const Tensor dx = Tensor::zeros({37}, dtype);
