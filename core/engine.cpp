@@ -386,7 +386,7 @@ struct Engine::Worker {
     try {
       body();
     } catch (const DeviceLost& e) {
-      guarded("device", [&, reason = std::string(e.what())] { leave_lost_device(reason); });
+      leave_device_guarded(e.what());
     } catch (const std::exception& e) {
       clean_up();
       fail(where, e.what());
@@ -395,6 +395,16 @@ struct Engine::Worker {
   template <typename Body>
   void guarded(const char* where, Body&& body) {
     guarded(where, body, [] {});
+  }
+
+  void leave_device_guarded(const std::string& reason) {
+    try {
+      leave_lost_device(reason);
+    } catch (const std::exception& e) {
+      // There is no memory for the run on the CPU either: what the file holds is what is left.
+      end_training(TrainState::failed);
+      fail("device", fmt::format("{} The run could not go on on the CPU: {}", reason, e.what()));
+    }
   }
 
   void fail(const std::string& where, const std::string& what) {
