@@ -1,4 +1,7 @@
 // The emulated CUDA runtime: memory the host may not touch, copies, threads as fibers, graphs.
+// Fortified headers forbid to jump from stack to stack.
+#undef _FORTIFY_SOURCE
+#include <setjmp.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 
@@ -6,6 +9,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -39,6 +43,7 @@ namespace {
 // -------------------------------------------------------------------------------
 
 constexpr std::size_t kReserved = std::size_t{8} << 30;
+constexpr std::size_t kLargePage = std::size_t{2} << 20;
 constexpr std::size_t kPiece = 256;  // what a real device aligns to
 
 std::recursive_mutex everything;
@@ -48,9 +53,13 @@ std::recursive_mutex everything;
 class Memory {
  public:
   Memory() {
-    base_ = static_cast<std::byte*>(
-        ::mmap(nullptr, kReserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    base_ = static_cast<std::byte*>(::mmap(nullptr, kReserved + kLargePage, PROT_NONE,
+                                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     if (base_ == MAP_FAILED) give_up("-", "no addresses left to emulate device memory");
+    const auto address = reinterpret_cast<std::uintptr_t>(base_);
+    base_ += (kLargePage - address % kLargePage) % kLargePage;
+    // Forbidding and allowing take time for every page: large ones where the system has them.
+    (void)::madvise(base_, kReserved, MADV_HUGEPAGE);
     free_[0] = kReserved;
   }
   void* allocate(std::size_t bytes) {
@@ -63,7 +72,7 @@ class Memory {
       if (rest > 0) free_[begin + size] = rest;
       blocks_[begin] = {size, bytes};
       used_ += bytes;
-      top_ = std::max(top_, begin + size);
+      top_ = std::max(top_, (begin + size + kLargePage - 1) / kLargePage * kLargePage);
       open();
       std::memset(base_ + begin, 0xff, size);
       close();
@@ -170,6 +179,8 @@ constexpr std::size_t kStack = 64 * 1024;
 /// One thread of a block.
 struct Fiber {
   ucontext_t context{};
+  jmp_buf at{};  // where it waits once it has begun
+  bool begun = false;
   std::unique_ptr<std::byte[]> stack;
   dim3 thread;
   enum class State { ready, at_barrier, in_warp, done } state = State::ready;
@@ -183,31 +194,54 @@ struct Fiber {
 
 struct Block {
   const char* name = "";
-  std::vector<Fiber> fibers;
+  std::deque<Fiber> fibers;  // as many as there ever were threads
   int threads = 0;
   int running = -1;
   ucontext_t scheduler{};
+  jmp_buf back{};
   const std::function<void()>* kernel = nullptr;
   std::vector<std::byte> shared;
   void* shared_begin = nullptr;
 };
 Block* current = nullptr;
 
+Fiber& self() {
+  return current->fibers[static_cast<std::size_t>(current->running)];
+}
+
+// Changing over by swapcontext asks the system each time; jumping does not, but sanitizers lose
+// track of the stack.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+void enter(Block& block, Fiber& fiber) {
+  ::swapcontext(&block.scheduler, &fiber.context);
+}
+void leave(Fiber& fiber) {
+  ::swapcontext(&fiber.context, &current->scheduler);
+}
+#else
+void enter(Block& block, Fiber& fiber) {
+  if (_setjmp(block.back) != 0) return;
+  if (fiber.begun) _longjmp(fiber.at, 1);
+  fiber.begun = true;
+  ::setcontext(&fiber.context);
+}
+void leave(Fiber& fiber) {
+  if (_setjmp(fiber.at) == 0) _longjmp(current->back, 1);
+}
+#endif
+
+/// One thread of one kernel after the other.
 void fiber_main() {
-  (*current->kernel)();
-  Fiber& self = current->fibers[static_cast<std::size_t>(current->running)];
-  self.state = Fiber::State::done;
-  ::swapcontext(&self.context, &current->scheduler);
+  for (;;) {
+    (*current->kernel)();
+    self().state = Fiber::State::done;
+    leave(self());
+  }
 }
 
 void wait_as(Fiber::State state) {
-  Fiber& self = current->fibers[static_cast<std::size_t>(current->running)];
-  self.state = state;
-  ::swapcontext(&self.context, &current->scheduler);
-}
-
-Fiber& self() {
-  return current->fibers[static_cast<std::size_t>(current->running)];
+  self().state = state;
+  leave(self());
 }
 
 /// Lets a warp go on when all lanes it waits for have come.
@@ -263,13 +297,11 @@ void run_block(Block& block, dim3 index, dim3 grid) {
     Fiber& fiber = block.fibers[static_cast<std::size_t>(t)];
     fiber.state = Fiber::State::ready;
     fiber.thread = dim3(static_cast<unsigned>(t), 0, 0);
-    ::getcontext(&fiber.context);
-    fiber.context.uc_stack.ss_sp = fiber.stack.get();
-    fiber.context.uc_stack.ss_size = kStack;
-    fiber.context.uc_link = nullptr;
-    ::makecontext(&fiber.context, fiber_main, 0);
   }
   const dim3 size(static_cast<unsigned>(block.threads));
+  const auto state = [&](int t) -> Fiber::State& {
+    return block.fibers[static_cast<std::size_t>(t)].state;
+  };
   for (;;) {
     bool ran = false;
     for (int turn = 0; turn < block.threads; ++turn) {
@@ -279,27 +311,27 @@ void run_block(Block& block, dim3 index, dim3 grid) {
       ran = true;
       block.running = t;
       place = {fiber.thread, index, size, grid};
-      ::swapcontext(&block.scheduler, &fiber.context);
+      enter(block, fiber);
     }
     bool settled = false;
     for (int warp = 0; warp * 32 < block.threads; ++warp) settled |= settle_warp(block, warp);
     if (settled || ran) {
       // Only when nobody can go on is it time for the barrier.
       bool ready = false;
-      for (const Fiber& fiber : block.fibers) ready |= fiber.state == Fiber::State::ready;
+      for (int t = 0; t < block.threads; ++t) ready |= state(t) == Fiber::State::ready;
       if (ready) continue;
     }
     int done = 0, waiting = 0;
-    for (const Fiber& fiber : block.fibers) {
-      done += fiber.state == Fiber::State::done;
-      waiting += fiber.state == Fiber::State::at_barrier;
+    for (int t = 0; t < block.threads; ++t) {
+      done += state(t) == Fiber::State::done;
+      waiting += state(t) == Fiber::State::at_barrier;
     }
     if (done == block.threads) return;
     if (waiting != block.threads) {
       give_up(block.name, waiting > 0 ? "some threads wait at a barrier that others never reach"
                                       : "lanes wait in a warp operation that others never reach");
     }
-    for (Fiber& fiber : block.fibers) fiber.state = Fiber::State::ready;
+    for (int t = 0; t < block.threads; ++t) state(t) = Fiber::State::ready;
   }
 }
 
@@ -311,13 +343,14 @@ void run_kernel(const char* name, dim3 blocks, int threads, std::size_t shared_b
   block.name = name;
   block.threads = threads;
   block.kernel = &kernel;
-  if (static_cast<int>(block.fibers.size()) < threads) {
-    const auto before = block.fibers.size();
-    block.fibers.resize(static_cast<std::size_t>(threads));
-    for (auto f = before; f < block.fibers.size(); ++f)
-      block.fibers[f].stack = std::make_unique<std::byte[]>(kStack);
-  } else {
-    block.fibers.resize(static_cast<std::size_t>(threads));
+  while (static_cast<int>(block.fibers.size()) < threads) {
+    Fiber& fiber = block.fibers.emplace_back();
+    fiber.stack = std::make_unique<std::byte[]>(kStack);
+    ::getcontext(&fiber.context);
+    fiber.context.uc_stack.ss_sp = fiber.stack.get();
+    fiber.context.uc_stack.ss_size = kStack;
+    fiber.context.uc_link = nullptr;
+    ::makecontext(&fiber.context, fiber_main, 0);
   }
   block.shared.resize(shared_bytes + 16);
   const auto address = reinterpret_cast<std::uintptr_t>(block.shared.data());
@@ -544,7 +577,9 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamQuery(cudaStream_t) { return sticky; }
+cudaError_t cudaStreamQuery(cudaStream_t) {
+  return sticky;
+}
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   const std::lock_guard lock(everything);
