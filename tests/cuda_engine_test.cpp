@@ -204,6 +204,37 @@ TEST_F(CudaEngine, ATrainingStepWithoutRoomIsToldAndTheRunLivesOn) {
   EXPECT_EQ(after(TrainOneStep{})->train.step, 1);
 }
 
+TEST_F(CudaEngine, WithoutACardTheCpuIsTaken) {
+  emulation::set_devices(0);
+  engine_ = std::make_unique<Engine>([] {});
+  const auto snapshot = open_small();
+  EXPECT_EQ(snapshot->device.id, "cpu");
+  EXPECT_EQ(snapshot->devices->size(), 1u);
+  EXPECT_THAT(snapshot->no_cuda, HasSubstr("no NVIDIA card"));
+  const auto refused = after(UseDevice{"cuda"});
+  EXPECT_THAT(refused->failure.what,
+              HasSubstr("There is no device 'cuda' here. This computer has"));
+  EXPECT_EQ(refused->device.id, "cpu");
+}
+
+/// Whichever call it is that finds no memory left, once.
+TEST_F(CudaEngine, FullMemoryCostsAtMostTheStep) {
+  for (long call = 1; call < 60; call += 3) {
+    SCOPED_TRACE(testing::Message() << "call " << call);
+    const auto before = after(NewRun{"recall", small_spec()}, TrainOneStep{});
+    release_cached_memory();
+    emulation::fail_call(call, cudaErrorMemoryAllocation);
+    const auto full = after(TrainOneStep{});
+    const bool told = full->failure.id != before->failure.id;
+    EXPECT_EQ(full->device.id, "cuda:0") << full->failure.what;
+    EXPECT_EQ(full->train.step, told ? 1 : 2) << full->failure.what;
+    const auto next = after(TrainOneStep{});
+    EXPECT_EQ(next->failure.id, full->failure.id) << next->failure.what;
+    EXPECT_EQ(next->train.step, full->train.step + 1);
+    emulation::fail_call(0, 0);
+  }
+}
+
 /// Whichever call it is that the card does not answer any more.
 TEST_F(CudaEngine, ARunOutlivesItsCard) {
   for (const long call : {1, 2, 5, 20, 60, 100, 200, 400}) {

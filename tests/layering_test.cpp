@@ -276,6 +276,11 @@ TEST(Layering, EveryTargetLinksDown) {
     // The tests build the same files once more for an emulated card.
     const bool kernels = target == "xlab_kernels" || target == "xlab_kernels_emulated";
     EXPECT_TRUE(!libraries.contains("Eigen3::Eigen") || kernels) << target;
+    // The program starts where there is no CUDA library, so none but the static runtime is linked.
+    for (const std::string& library : libraries) {
+      EXPECT_FALSE(library.starts_with("CUDA::") && library != "CUDA::cudart_static")
+          << target << " links " << library;
+    }
   }
 }
 
