@@ -1,10 +1,7 @@
 // Every case on a card gives what it gives on the CPU in f64, and the same bits every time.
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <cstring>
-
-#include "case_runs.hpp"
+#include "case_compare.hpp"
 #include "cuda_device.hpp"
 
 namespace xlab::tests {
@@ -21,40 +18,6 @@ CaseRun run_on(const Case& c, DType dtype, Device device) {
     }
   }
   return run;
-}
-
-void expect_near(const Tensor& seen, const Tensor& wanted, double tolerance,
-                 const std::string& what) {
-  ASSERT_EQ(seen.defined(), wanted.defined()) << what;
-  if (!wanted.defined()) return;
-  ASSERT_EQ(seen.shape().text(), wanted.shape().text()) << what;
-  const Tensor wide = seen.to(DType::f64);
-  double largest = 0.0, error = 0.0;
-  for (std::size_t j = 0; j < static_cast<std::size_t>(wanted.elements()); ++j) {
-    const double exact = wanted.span<double>()[j], value = wide.span<double>()[j];
-    ASSERT_TRUE(std::isfinite(value)) << what << "[" << j << "] is not finite";
-    largest = std::max(largest, std::abs(exact));
-    error = std::max(error, std::abs(value - exact));
-  }
-  EXPECT_LE(error, tolerance * largest) << what;
-}
-
-void expect_same_bits(const Tensor& a, const Tensor& b, const std::string& what) {
-  ASSERT_EQ(a.defined(), b.defined()) << what;
-  if (!a.defined()) return;
-  EXPECT_EQ(std::memcmp(a.raw(), b.raw(), a.bytes()), 0) << what << " differs";
-}
-
-template <typename Expect>
-void compare(const Case& c, const CaseRun& a, const CaseRun& b, Expect&& expect) {
-  ASSERT_EQ(a.outputs.size(), b.outputs.size());
-  for (std::size_t j = 0; j < a.outputs.size(); ++j) {
-    expect(a.outputs[j], b.outputs[j], "output " + std::to_string(j));
-  }
-  ASSERT_EQ(a.gradients.size(), b.gradients.size());
-  for (std::size_t j = 0; j < c.inputs.size(); ++j) {
-    expect(a.gradients[j], b.gradients[j], "gradient of " + c.inputs[j].name);
-  }
 }
 
 class CudaCase : public testing::TestWithParam<Case> {
