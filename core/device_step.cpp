@@ -13,6 +13,7 @@ namespace {
 
 // Places in the block of numbers: what a step is given, and behind it what it gives back.
 constexpr std::int64_t kNumbers = 0, kFactor = 3, kGiven = 4;
+constexpr int kMostRefusals = 3;  // of a recording
 constexpr std::int64_t kLossSums = 4, kSquaredNorm = 7, kOutcome = 8, kAll = 10;
 
 void check_tokens(const Batch& batch, std::int32_t vocabulary) {
@@ -107,7 +108,9 @@ bool DeviceStep::record(const std::atomic<bool>* cancel) {
     } catch (const DeviceLost&) {
       throw;
     } catch (const Error&) {
-      recordable_ = false;  // then every step is asked for one operation after the other
+      // Memory may have been short for once. Without a recording every step is asked for one
+      // operation after the other.
+      recordable_ = ++refusals_ < kMostRefusals;
     }
   }
   return graph_ != nullptr;

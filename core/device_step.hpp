@@ -54,6 +54,7 @@ class DeviceStep {
   std::unique_ptr<DeviceGraph> graph_;
   bool warm_ = false;  // whether a step was done
   bool recordable_ = true;
+  int refusals_ = 0;
 };
 
 }  // namespace xlab

@@ -43,6 +43,7 @@ bool LastCopy::due(const Run& run) const {
 }
 
 std::unique_ptr<Run> LastCopy::revive(Run& lost) const {
+  check(!empty(), "There was no copy of the run in the computer's memory yet.");
   auto run = std::make_unique<Run>();
   run->model = empty_like(*lost.model);
   const std::vector<Tensor> weights = weights_of(run->model->params());

@@ -15,8 +15,8 @@ __global__ void sum_pieces(std::int64_t rows, std::int64_t width, T* lines, Term
   __shared__ T part[8][kWarp + 1];
   const int lane = static_cast<int>(threadIdx.x) % kWarp,
             row = static_cast<int>(threadIdx.x) / kWarp;
-  const std::int64_t column = static_cast<std::int64_t>(blockIdx.x) * kWarp + lane;
-  const std::int64_t begin = static_cast<std::int64_t>(blockIdx.y) * kRowsPerSum;
+  const std::int64_t column = static_cast<std::int64_t>(blockIdx.y) * kWarp + lane;
+  const std::int64_t begin = static_cast<std::int64_t>(blockIdx.x) * kRowsPerSum;
   const std::int64_t end = begin + kRowsPerSum < rows ? begin + kRowsPerSum : rows;
   T sum = T(0);
   if (column < width) {
@@ -26,7 +26,7 @@ __global__ void sum_pieces(std::int64_t rows, std::int64_t width, T* lines, Term
   __syncthreads();
   if (row != 0 || column >= width) return;
   for (int r = 1; r < 8; ++r) sum += part[r][lane];
-  lines[blockIdx.y * width + column] = sum;
+  lines[blockIdx.x * width + column] = sum;
 }
 
 /// out[j] += sum over all rows n of term(n, j), in an order that depends on the sizes alone. `term`
@@ -38,7 +38,7 @@ void add_column_sums(const char* name, std::int64_t rows, std::int64_t width, T*
   const Scratch scratch(static_cast<std::size_t>(pieces * width) * sizeof(T));
   T* const lines = scratch.as<T>();
   launch(name, sum_pieces<T, Term>,
-         {dim3(static_cast<unsigned>((width + kWarp - 1) / kWarp), static_cast<unsigned>(pieces)),
+         {dim3(static_cast<unsigned>(pieces), static_cast<unsigned>((width + kWarp - 1) / kWarp)),
           8 * kWarp},
          rows, width, lines, term);
   for_each(name, width, [=] __device__(std::int64_t j) {

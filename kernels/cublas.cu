@@ -130,6 +130,10 @@ bool follow_stream(Opened& device, const Functions& f) {
 void open(Opened& device, const Functions& f) {
   device.tried = true;
   device.workspace = allocate(kWorkspace);
+  if (device.workspace == nullptr) {
+    release_cached_memory();
+    device.workspace = allocate(kWorkspace);
+  }
   if (device.workspace == nullptr) return;
   if (f.create(&device.handle) == CUBLAS_STATUS_SUCCESS) {
     if (follow_stream(device, f)) return;

@@ -46,6 +46,8 @@ bool is_lost(cudaError_t result) {
     case cudaErrorNotSupported:
     case cudaErrorLaunchOutOfResources:
     case cudaErrorNoKernelImageForDevice:
+    case cudaErrorUnsupportedPtxVersion:
+    case cudaErrorNotPermitted:
     case cudaErrorInvalidDeviceFunction:
       return false;
     default:
@@ -89,6 +91,8 @@ std::vector<DeviceDescription> devices() {
       cudaGetLastError();
       continue;
     }
+    // The kernels are compiled for Turing and later.
+    if (properties.major * 10 + properties.minor < 75) continue;
     if (answers(index)) found.push_back({index, properties.name, properties.totalGlobalMem});
   }
   return found;
@@ -98,7 +102,12 @@ std::string why_no_devices() {
   int count = 0;
   const cudaError_t result = cudaGetDeviceCount(&count);
   if (result == cudaSuccess && count > 0) {
-    return devices().empty() ? "The graphics card stopped answering: start the program again." : "";
+    if (!devices().empty()) return "";
+    for (int index = 0; index < count && index < kMostDevices; ++index) {
+      if (!answers(index)) return "The graphics card stopped answering: start the program again.";
+    }
+    return "The graphics card is too old: this program needs one of the Turing generation or "
+           "later.";
   }
   if (result == cudaSuccess) return "This computer has no NVIDIA card.";
   cudaGetLastError();
@@ -122,6 +131,7 @@ void use(int device) {
   if (device < 0 || device >= kMostDevices) {
     check_call("cudaSetDevice", cudaErrorInvalidDevice);
   }
+  in_use = -1;  // whatever happens here, the next call begins anew
   check_call("cudaSetDevice", cudaSetDevice(device));
   const auto index = static_cast<std::size_t>(device);
   std::call_once(opening[index], [&] {

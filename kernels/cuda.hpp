@@ -29,6 +29,8 @@ int current_device();
 /// Memory on the device in use, or null when it has not that much left.
 void* allocate(std::size_t bytes);
 void release(void* memory);
+/// Gives back what lies unused in the caches of all devices (defined in device.cpp).
+void release_cached_memory();
 struct MemoryLeft {
   std::size_t free_bytes = 0, total_bytes = 0;
 };

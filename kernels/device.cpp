@@ -9,6 +9,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <new>
@@ -78,7 +79,7 @@ class Cache {
   }
 
   void put(void* block, std::size_t capacity) {
-    if (capacity > kCacheLimit) {
+    if (capacity > limit()) {
       release_block(block, device_);
       return;
     }
@@ -95,9 +96,10 @@ class Cache {
   }
 
  private:
-  // A card has nothing else to do with its memory, and giving it back waits for the device.
+  // Giving memory back to a card waits for the card: only when it has no more is that done.
   std::size_t limit() const {
-    return device_.kind == Device::Kind::cpu ? kCacheLimit : 8 * kCacheLimit;
+    return device_.kind == Device::Kind::cpu ? kCacheLimit
+                                             : std::numeric_limits<std::size_t>::max() / 2;
   }
 
   void release_locked() {
@@ -301,6 +303,10 @@ void release_cached_memory() {
 }
 
 namespace cuda {
+
+void release_cached_memory() {
+  xlab::release_cached_memory();
+}
 
 void fail(const char* what, const char* reason, bool lost) {
   if (lost) {

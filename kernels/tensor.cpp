@@ -223,6 +223,10 @@ void Tensor::copy_from(const Tensor& source) const {
     cuda::use((to_card ? device() : source.device()).index);
     if (!from_card) {
       cuda::copy_to_device(raw(), source.raw(), bytes());
+      // Up to here the driver has taken the numbers; of more it may still read when this returns,
+      // and the source may be gone then.
+      constexpr std::size_t kTaken = std::size_t{64} << 10;
+      if (bytes() > kTaken) cuda::synchronise();
     } else if (!to_card) {
       cuda::copy_to_host(raw(), source.raw(), bytes());
     } else {

@@ -166,6 +166,8 @@ enum : int {
   cudaErrorIllegalAddress = 700,
   cudaErrorLaunchOutOfResources = 701,
   cudaErrorLaunchFailure = 719,
+  cudaErrorUnsupportedPtxVersion = 222,
+  cudaErrorNotPermitted = 800,
   cudaErrorNotSupported = 801,
   cudaErrorDevicesUnavailable = 46,
   cudaErrorNotReady = 600,

@@ -478,7 +478,8 @@ cudaError_t cudaGetDeviceCount(int* count) {
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   std::snprintf(properties->name, sizeof properties->name, "CUDA emulated on the CPU");
   properties->totalGlobalMem = memory().limit();
-  properties->major = properties->minor = 0;
+  properties->major = 8;
+  properties->minor = 0;
   return cudaSuccess;
 }
 
