@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "ui/draw_log.hpp"
 #include "ui/glyphs.hpp"
 #include "ui/view.hpp"
 
@@ -67,6 +68,7 @@ class Stage {
   void frame(ui::View& view) {
     ImGui::SetCurrentContext(context_);
     ImGui::GetIO().DisplaySize = size;
+    log.clear();
     ImGui::NewFrame();
     ImGui::SetNextWindowPos({0, 0});
     ImGui::SetNextWindowSize(size);
@@ -90,7 +92,8 @@ class Stage {
             images,
             ui::palette(palette),
             [this](Command c) { sent.push_back(std::move(c)); },
-            scale};
+            scale,
+            &log};
   }
 
   /// A mouse at a place, twice: ImGui settles what is hovered one frame late.
@@ -170,6 +173,7 @@ class Stage {
   ui::PaletteName palette = ui::PaletteName::light;
   ui::Focus focus;
   NoImages images;
+  ui::DrawLog log;  ///< what the last frame drew
   std::vector<Command> sent;
 
  private:

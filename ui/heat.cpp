@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/hash.hpp"
+#include "ui/draw_log.hpp"
 #include "ui/number.hpp"
 
 namespace xlab::ui {
@@ -137,6 +138,20 @@ bool draw_heat(Painter& painter, Images& images, const std::string& key, const B
   const ImTextureID texture =
       images.texture(key, digest(heat), heat.width, heat.height, heat.pixels);
   painter.list().AddImage(texture, box.min, box.max);
+  if (DrawLog* log = painter.log()) {
+    log->heats.push_back({.key = key,
+                          .box = box,
+                          .values = {values.begin(), values.end()},
+                          .rows = rows,
+                          .columns = columns,
+                          .map = scale.map(),
+                          .low = scale.low(),
+                          .high = scale.high(),
+                          .width = heat.width,
+                          .height = heat.height,
+                          .pixels = heat.pixels,
+                          .order = log->drawn++});
+  }
   const float w = box.width() / static_cast<float>(heat.width);
   const float h = box.height() / static_cast<float>(heat.height);
   int hatches = 0;

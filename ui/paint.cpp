@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ui/draw_log.hpp"
+
 namespace xlab::ui {
 namespace {
 
@@ -58,6 +60,7 @@ float text_pixels(float scale) {
 
 Painter::Painter(const Scene& scene)
     : list_(ImGui::GetWindowDrawList()),
+      log_(scene.log),
       palette_(scene.palette),
       scale_(scene.scale),
       pixels_(text_pixels(scene.scale)) {}
@@ -98,10 +101,28 @@ std::string Painter::fit_first(std::span<const std::string> texts, float width,
   return texts.empty() ? std::string() : fit(texts.back(), width, weight);
 }
 
-void Painter::text(ImVec2 at, ImU32 colour, std::string_view text, Weight weight) {
+Box Painter::clip() const {
+  return {list_->GetClipRectMin(), list_->GetClipRectMax()};
+}
+
+void Painter::write(ImVec2 at, ImU32 colour, std::string_view shown, std::string_view wanted,
+                    Weight weight) {
   // Whole pixels keep glyphs sharp.
-  list_->AddText(font(weight), pixels_, {std::floor(at.x), std::floor(at.y)}, colour, text.data(),
-                 text.data() + text.size());
+  const ImVec2 place{std::floor(at.x), std::floor(at.y)};
+  list_->AddText(font(weight), pixels_, place, colour, shown.data(), shown.data() + shown.size());
+  if (!log_) return;
+  const ImVec2 extent = measure(shown, weight);
+  log_->texts.push_back({.shown = std::string(shown),
+                         .wanted = std::string(wanted),
+                         .box = {place, {place.x + extent.x, place.y + extent.y}},
+                         .clip = clip(),
+                         .colour = colour,
+                         .weight = weight,
+                         .order = log_->drawn++});
+}
+
+void Painter::text(ImVec2 at, ImU32 colour, std::string_view text, Weight weight) {
+  write(at, colour, text, text, weight);
 }
 
 void Painter::text_in(const Box& box, ImU32 colour, std::string_view words, Align align,
@@ -112,8 +133,8 @@ void Painter::text_in(const Box& box, ImU32 colour, std::string_view words, Alig
   const ImVec2 extent = measure(shown, weight);
   const float room = box.width() - extent.x;
   const float x = align == Align::left ? 0.0f : align == Align::centre ? room / 2 : room;
-  text({box.min.x + std::max(x, 0.0f), box.min.y + (box.height() - extent.y) / 2}, colour, shown,
-       weight);
+  write({box.min.x + std::max(x, 0.0f), box.min.y + (box.height() - extent.y) / 2}, colour, shown,
+        words, weight);
 }
 
 void Painter::text_up(const Box& box, ImU32 colour, std::string_view words, Align align) {
@@ -121,11 +142,18 @@ void Painter::text_up(const Box& box, ImU32 colour, std::string_view words, Alig
   const int first = list_->VtxBuffer.Size;
   // Written flat where the clip rectangle cannot swallow it, then turned into place.
   const ImVec2 origin = list_->GetClipRectMin();
+  const std::size_t before = log_ ? log_->texts.size() : 0;
   text_in({origin, {origin.x + box.height(), origin.y + box.width()}}, colour, words, align);
   for (int i = first; i < list_->VtxBuffer.Size; ++i) {
     ImVec2& p = list_->VtxBuffer[i].pos;
     p = {box.min.x + (p.y - origin.y), box.max.y - (p.x - origin.x)};
   }
+  if (!log_ || log_->texts.size() == before) return;
+  DrawLog::Text& text = log_->texts.back();
+  const Box flat = text.box;
+  text.box = {{box.min.x + (flat.min.y - origin.y), box.max.y - (flat.max.x - origin.x)},
+              {box.min.x + (flat.max.y - origin.y), box.max.y - (flat.min.x - origin.x)}};
+  text.upwards = true;
 }
 
 float Painter::paragraph(ImVec2 at, float width, ImU32 colour, std::string_view words,
@@ -168,6 +196,9 @@ std::size_t Painter::line_end(std::string_view line, float width, Weight weight)
 void Painter::fill(const Box& box, ImU32 colour, float rounding) {
   if (box.max.x > box.min.x && box.max.y > box.min.y) {
     list_->AddRectFilled(box.min, box.max, colour, rounding);
+    if (log_) {
+      log_->fills.push_back({.box = box, .clip = clip(), .colour = colour, .order = log_->drawn++});
+    }
   }
 }
 
@@ -182,6 +213,9 @@ void Painter::line(ImVec2 a, ImVec2 b, const Stroke& stroke) {
 }
 
 void Painter::curve(std::span<const ImVec2> points, const Stroke& stroke) {
+  if (log_) {
+    log_->lines.push_back({{points.begin(), points.end()}, stroke, clip(), log_->drawn++});
+  }
   std::vector<ImVec2> run;
   const auto flush = [&] {
     if (run.size() == 1) {
@@ -238,6 +272,7 @@ void Painter::dashed(std::span<const ImVec2> points, const Stroke& stroke) {
 
 void Painter::hatch(const Box& box, ImU32 colour) {
   if (box.empty()) return;
+  if (log_) log_->hatches.push_back({box, log_->drawn++});
   const float gap = std::max(px(4.0f), 3.0f);
   list_->PushClipRect(box.min, box.max, true);
   const float h = box.height();
@@ -280,10 +315,29 @@ void hover_card(const Scene& scene, std::span<const CardLine> lines) {
   const ImVec2 corner{at.x + size.x, at.y + size.y};
   list->AddRectFilled(at, corner, palette.panel, 4.0f * scene.scale);
   list->AddRect(at, corner, palette.muted_text, 4.0f * scene.scale);
+  DrawLog* log = scene.log;
+  const Box whole{{0, 0}, screen};
+  if (log) {
+    log->fills.push_back({.box = {at, corner},
+                          .clip = whole,
+                          .colour = palette.panel,
+                          .on_top = true,
+                          .order = log->drawn++});
+  }
   float y = at.y + pad;
   for (const CardLine& line : lines) {
     list->AddText(font, pixels, {at.x + pad, y}, line.strong ? palette.text : palette.muted_text,
                   line.text.c_str());
+    if (log) {
+      const ImVec2 extent = font->CalcTextSizeA(pixels, FLT_MAX, 0.0f, line.text.c_str());
+      log->texts.push_back({.shown = line.text,
+                            .wanted = line.text,
+                            .box = {{at.x + pad, y}, {at.x + pad + extent.x, y + extent.y}},
+                            .clip = whole,
+                            .colour = line.strong ? palette.text : palette.muted_text,
+                            .on_top = true,
+                            .order = log->drawn++});
+    }
     y += line_height;
   }
 }

@@ -52,6 +52,8 @@ class Painter {
   explicit Painter(const Scene& scene);
 
   ImDrawList& list() { return *list_; }
+  /// Where what is drawn is written down; null: nowhere.
+  DrawLog* log() { return log_; }
   const Palette& palette() const { return palette_; }
   /// Logical pixels at 100 % in pixels of this scene.
   float px(float logical) const { return logical * scale_; }
@@ -87,11 +89,15 @@ class Painter {
   float badge(ImVec2 at, const GateStyle& style);
 
  private:
+  void write(ImVec2 at, ImU32 colour, std::string_view shown, std::string_view wanted,
+             Weight weight);
+  Box clip() const;
   /// How many bytes of a text fit on one line of a paragraph.
   std::size_t line_end(std::string_view line, float width, Weight weight) const;
   void dashed(std::span<const ImVec2> points, const Stroke& stroke);
 
   ImDrawList* list_;
+  DrawLog* log_;
   const Palette& palette_;
   ImFont* font(Weight weight) const;
 

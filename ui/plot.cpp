@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "ui/decimate.hpp"
+#include "ui/draw_log.hpp"
 #include "ui/number.hpp"
 
 namespace xlab::ui {
@@ -96,6 +97,10 @@ void draw_axis(Painter& painter, const Box& box, const Axis& axis, float margin)
 void draw_curve(Painter& painter, const Box& box, const Axis& axis, std::span<const float> xs,
                 std::span<const float> ys, const Stroke& stroke) {
   if (box.empty()) return;
+  if (DrawLog* log = painter.log()) {
+    log->curves.push_back(
+        {box, axis, {xs.begin(), xs.end()}, {ys.begin(), ys.end()}, stroke, log->drawn++});
+  }
   painter.list().PushClipRect(box.min, box.max, true);
   std::vector<ImVec2> points;
   const float mark = painter.px(4.0f);

@@ -17,6 +17,8 @@
 
 namespace xlab::ui {
 
+struct DrawLog;
+
 /// Everything a view may look at, and the two things it may change: the focus, and the engine by
 /// commands.
 struct Scene {
@@ -25,7 +27,8 @@ struct Scene {
   Images& images;
   const Palette& palette;
   std::function<void(Command)> send;
-  float scale = 1.0f;  ///< size of text and lines, 1 = 100 %
+  float scale = 1.0f;      ///< size of text and lines, 1 = 100 %
+  DrawLog* log = nullptr;  ///< where what is drawn is written down; null: nowhere
 };
 
 /// One panel. Keeps its own folding and zoom, nothing else.
