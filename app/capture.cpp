@@ -8,6 +8,7 @@
 #include <QLocale>
 #include <QTimer>
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <functional>
 #include <vector>

@@ -19,7 +19,9 @@
 #include <QScrollArea>
 #include <QStatusBar>
 #include <QUrl>
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <future>

@@ -9,6 +9,8 @@
 #include <QScrollArea>
 #include <QToolButton>
 
+#include <algorithm>
+
 #include "app/facts.hpp"
 #include "app/theme.hpp"
 #include "core/explain.hpp"

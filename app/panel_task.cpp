@@ -7,6 +7,8 @@
 #include <QPushButton>
 #include <QTextBrowser>
 
+#include <algorithm>
+
 #include "app/facts.hpp"
 #include "app/theme.hpp"
 

@@ -8,6 +8,7 @@
 #include <QPushButton>
 #include <QSlider>
 #include <QSpinBox>
+#include <algorithm>
 #include <cmath>
 
 #include "app/facts.hpp"

@@ -7,6 +7,7 @@
 #include <QPalette>
 #include <QPixmap>
 #include <QPolygonF>
+#include <algorithm>
 #include <cmath>
 
 #include "app/canvas_fonts.hpp"

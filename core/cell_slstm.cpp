@@ -7,6 +7,7 @@
 //
 // The official code feeds the parameter named `fgate` into the input gate's place and `igate` into
 // the forget gate's; checkpoints depend on it, so it is kept.
+#include <algorithm>
 #include <cmath>
 
 #include "core/cell.hpp"

@@ -2,6 +2,7 @@
 #include "core/last_copy.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace xlab {
 namespace {

@@ -1,6 +1,7 @@
 // The differentiable vocabulary: a kernel forward, and the kernel backward it leaves on the tape.
 #include "core/ops.hpp"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 

@@ -97,8 +97,9 @@ void Sequence::describe(const Task& task, Snapshot& snapshot) const {
   session.expected.clear();
   if (!task.text()) {
     const std::vector<int> answers = task.answers(session.tokens);
-    session.expected.push_back(-1);
-    session.expected.insert(session.expected.end(), answers.begin(), answers.end());
+    session.expected.resize(answers.size() + 1);
+    session.expected.front() = -1;
+    std::copy(answers.begin(), answers.end(), session.expected.begin() + 1);
   }
   snapshot.trace = edited_.trace();
   snapshot.unclamped = plain_ ? plain_->trace() : nullptr;

@@ -5,6 +5,7 @@
 #include <QPainter>
 #include <QTest>
 #include <cmath>
+#include <stdexcept>
 #include <vector>
 
 #include "app/canvas_fonts.hpp"

@@ -9,6 +9,7 @@
 #include <QTemporaryDir>
 #include <QTest>
 #include <QWindow>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <set>

@@ -13,6 +13,7 @@
 #include <QStackedWidget>
 #include <QTableView>
 #include <QTimer>
+#include <algorithm>
 #include <random>
 
 #include "app/clamp_history.hpp"

@@ -1,6 +1,7 @@
 // Every recorded value has a card, and its equation gives the recorded number.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/explain.hpp"

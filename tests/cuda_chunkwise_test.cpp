@@ -2,6 +2,7 @@
 // carried over, and with gates that leave nothing or everything.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 

@@ -2,6 +2,8 @@
 // limits are those of the CPU.
 #include <gtest/gtest.h>
 
+#include <cstdint>
+
 #include "cuda_device.hpp"
 #include "golden_cells.hpp"
 #include "golden_large.hpp"

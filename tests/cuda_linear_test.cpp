@@ -1,6 +1,7 @@
 // Matrix products on a card against those of the CPU.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>

@@ -1,6 +1,9 @@
 // Every case on a card gives what it gives on the CPU in f64, and the same bits every time.
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "case_compare.hpp"
 #include "cuda_device.hpp"
 

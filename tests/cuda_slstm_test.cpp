@@ -2,6 +2,7 @@
 // far beyond what exp can take give what the CPU gives.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <string>

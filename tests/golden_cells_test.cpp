@@ -1,6 +1,8 @@
 // The cells on the CPU against numbers of the official implementation.
 #include <gtest/gtest.h>
 
+#include <cstdint>
+
 #include "golden_cells.hpp"
 
 namespace xlab::tests {

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
+
 #include "core/hf_folder.hpp"
 #include "kernels/loss.hpp"
 #include "tests/golden.hpp"

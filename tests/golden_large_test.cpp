@@ -1,6 +1,9 @@
 // Models of the large family on the CPU against the numbers of the official implementation.
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <cstdint>
+
 #include "golden_large.hpp"
 
 namespace xlab::tests {

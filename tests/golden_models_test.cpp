@@ -1,6 +1,12 @@
 // Whole models on the CPU against the numbers of the official implementation.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "golden_models.hpp"
 
 namespace xlab::tests {

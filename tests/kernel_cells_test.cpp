@@ -2,6 +2,7 @@
 // change a result, limits, recordings, clamps and refusals.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>

@@ -1,6 +1,7 @@
 // The cells in chosen number formats: what rounds to what, and what stays finite.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>

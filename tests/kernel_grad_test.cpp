@@ -1,8 +1,12 @@
 // Every gradient of every case against central differences in f64.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
+#include <string>
+#include <vector>
 
 #include "case_runs.hpp"
 

@@ -1,6 +1,7 @@
 // Edges of the operations: refusals, carried windows, ignored targets, exact values, limits.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>

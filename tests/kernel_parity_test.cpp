@@ -1,6 +1,9 @@
 // Every case gives nearly the same in f32 as in f64, and the same bits on any number of threads.
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "case_compare.hpp"
 #include "kernels/threads.hpp"
 

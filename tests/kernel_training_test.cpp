@@ -2,6 +2,7 @@
 // itself whether it counts, and random numbers that are the same everywhere.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>

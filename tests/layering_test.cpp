@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <functional>
 #include <map>
 #include <regex>
 #include <set>
@@ -14,14 +12,14 @@
 #include <string>
 #include <vector>
 
+#include "tests/project_sources.hpp"
+
 namespace xlab::tests {
 namespace {
 
 namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-const fs::path kSource = XLAB_SOURCE_DIR;
 
 /// Headers of core that drawing may see: standard types and names, no tensors.
 const std::set<std::string> kCoreForUi = {
@@ -40,12 +38,6 @@ const std::set<std::string> kTopLevel = {"app",       "assets",         "core",
                                          "kernels",   "tests",          "ui",
                                          "README.md", "CMakeLists.txt", "CMakePresets.json",
                                          "LICENSE",   "CHANGELOG.md",   "CONTRIBUTING.md"};
-const std::vector<std::string> kFolders = {"app", "assets", "core", "kernels", "tests", "ui"};
-
-std::string text_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 std::string first_folder(const std::string& path) {
   return path.substr(0, path.find('/'));
@@ -101,37 +93,6 @@ std::string complaint(const std::string& file, const std::string& header) {
     return "Eigen is for the C++ files of kernels/ only";
   }
   return "";
-}
-
-std::vector<std::string> includes_of(const std::string& text) {
-  static const std::regex include("^[ \\t]*#[ \\t]*include[ \\t]*[<\"]([^>\"]+)[>\"]");
-  std::vector<std::string> found;
-  std::istringstream lines(text);
-  std::smatch match;
-  for (std::string line; std::getline(lines, line);) {
-    if (std::regex_search(line, match, include)) found.push_back(match[1]);
-  }
-  return found;
-}
-
-/// Paths, relative to the project, of the files in its folders that pass `wanted`.
-std::vector<std::string> project_files(const std::function<bool(const fs::path&)>& wanted) {
-  std::vector<std::string> files;
-  for (const std::string& folder : kFolders) {
-    if (!fs::exists(kSource / folder)) continue;
-    for (const auto& entry : fs::recursive_directory_iterator(kSource / folder)) {
-      if (entry.is_regular_file() && wanted(entry.path())) {
-        files.push_back(fs::relative(entry.path(), kSource).generic_string());
-      }
-    }
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-bool is_code(const fs::path& path) {
-  static const std::set<std::string> extensions = {".hpp", ".cpp", ".cu", ".cuh", ".h", ".in"};
-  return extensions.contains(path.extension());
 }
 
 /// Everything that a header of the project includes, directly or through others.

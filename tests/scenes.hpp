@@ -2,6 +2,7 @@
 // versions of it that are empty, tiny, huge or full of numbers that are none.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>

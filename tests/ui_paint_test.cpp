@@ -1,6 +1,7 @@
 // Numbers, colours, tables, decimation and plots, without any view.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <limits>

@@ -2,6 +2,7 @@
 // level of memory. Other figures are read against these, from the same run.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <numeric>
 #include <string>

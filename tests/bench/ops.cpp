@@ -1,6 +1,9 @@
 // Times every operation at the sizes of a small model, forward and backward, on 1 and 2 threads.
 #include <benchmark/benchmark.h>
 
+#include <string>
+#include <vector>
+
 #include "bench/bench.hpp"
 #include "case_runs.hpp"
 #include "kernels/threads.hpp"
