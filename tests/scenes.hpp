@@ -47,8 +47,10 @@ inline double log_sigmoid(double x) {
   return std::min(x, 0.0) - std::log1p(std::exp(-std::abs(x)));
 }
 
+/// No two of these numbers are the same, so that none can stand in for another unnoticed.
 struct SceneShape {
-  int heads = 2, key_dim = 16, value_dim = 16, units = 16;
+  int heads = 3, key_dim = 12, value_dim = 20;  ///< of the matrix cell
+  int slstm_heads = 4, units = 10;              ///< of the scalar cell
   int length = 17;
   int cursor = 15;
   bool with_slstm = true;
@@ -96,7 +98,7 @@ class SceneBuilder {
         {"mlstm", shape_.heads, shape_.key_dim, shape_.value_dim, 40000, "block0/mlstm"});
     if (shape_.with_slstm) {
       model->blocks.push_back(
-          {"slstm", shape_.heads, shape_.units, shape_.units, 30000, "block1/slstm"});
+          {"slstm", shape_.slstm_heads, shape_.units, shape_.units, 30000, "block1/slstm"});
     }
     s.model = model;
     s.session.tokens = tokens_;
@@ -273,7 +275,7 @@ class SceneBuilder {
   };
 
   void slstm_step(TokenTrace& token, int t, const std::vector<Clamp>& clamps) {
-    const int H = shape_.heads, D = shape_.units;
+    const int H = shape_.slstm_heads, D = shape_.units;
     slstm_.resize(static_cast<std::size_t>(H) * static_cast<std::size_t>(D));
     const std::string p = "block1/slstm/";
     std::vector<Recorded*> out;
@@ -358,14 +360,17 @@ inline Snapshot one_token_scene() {
 /// One head, one unit, one key, one value.
 inline Snapshot tiny_scene() {
   SceneShape shape;
-  shape.heads = shape.key_dim = shape.value_dim = shape.units = 1;
+  shape.heads = shape.key_dim = shape.value_dim = shape.slstm_heads = shape.units = 1;
   return SceneBuilder(shape).build();
 }
 
 inline Snapshot wide_scene() {
   SceneShape shape;
   shape.heads = 8;
-  shape.key_dim = shape.value_dim = shape.units = 256;
+  shape.key_dim = 128;
+  shape.value_dim = 256;
+  shape.slstm_heads = 4;
+  shape.units = 256;
   return SceneBuilder(shape).build();
 }
 
