@@ -19,6 +19,7 @@
 
 #include "core/files.hpp"
 #include "core/folder_run.hpp"
+#include "core/generation.hpp"
 #include "core/last_copy.hpp"
 #include "core/run.hpp"
 #include "core/sampler.hpp"
@@ -74,6 +75,11 @@ std::string title_of(Device device) {
     if (info.device == device) return info.name;
   }
   return name_of(device);
+}
+
+/// The loss of the last step, and the mean that lags behind it.
+std::string loss_text(const LossPoint& point) {
+  return fmt::format("{:.3f} nats/token (mean {:.3f})", point.loss, point.smoothed);
 }
 
 std::string minutes(double seconds) {
@@ -258,12 +264,10 @@ int train(const TrainArguments& args) {
     if (last != std::numeric_limits<std::int64_t>::max() && done > 0)
       left = std::min(left, used / done * static_cast<double>(last - run->trainer->steps_done()));
     return fmt::format("step {}  loss {}  {:.0f} tokens/s  {} left", run->trainer->steps_done(),
-                       run->losses.empty()
-                           ? "not known"
-                           : fmt::format("{:.3f} nats/token", run->losses.back().smoothed),
-                       rate, minutes(std::max(left, 0.0)));
+                       run->losses.empty() ? "not known" : loss_text(run->losses.back()), rate,
+                       minutes(std::max(left, 0.0)));
   };
-  int bad_steps = 0;
+  BadSteps bad_steps;
   while (!interrupted && run->trainer->steps_done() < last &&
          (args.seconds <= 0.0 || elapsed() < args.seconds)) {
     const double before = run->seconds;
@@ -278,8 +282,7 @@ int train(const TrainArguments& args) {
     }
     const double now = static_cast<double>(step.tokens) / std::max(run->seconds - before, 1e-9);
     rate = rate == 0.0 ? now : 0.95 * rate + 0.05 * now;
-    bad_steps = step.finite ? 0 : bad_steps + 1;
-    if (bad_steps >= 3) {
+    if (bad_steps.too_many(step)) {
       save_run(*run, args.out);
       throw Error(fmt::format(
           "Training stopped at step {}: three steps in a row gave numbers that are not finite. The "
@@ -342,7 +345,7 @@ int generate(GenerateArguments args) {
   const auto tokenizer = run->task->tokenizer();
   std::optional<StreamDecoder> stream;
   if (tokenizer) stream.emplace(*tokenizer, true);
-  const int end = tokenizer ? tokenizer->special_tokens().eos : -1;
+  const WritableTokens writable = writable_tokens(*run->task, run->model->spec());
   const auto show = [&](int token, bool first) {
     if (stream) {
       // A model may begin with a token that its tokenizer does not have.
@@ -355,13 +358,10 @@ int generate(GenerateArguments args) {
   std::fflush(stdout);
   Stepper stepper(*run->model);
   std::vector<float> logits = stepper.feed(tokens);
-  // Tokens of the vocabulary that the data never uses have no text.
-  const std::size_t known = run->task->vocabulary().size();
   for (std::int64_t n = 0; n < args.tokens && !interrupted; ++n) {
-    logits.resize(known);
-    const int token = draw(sampling_distribution(logits, args.sampler), args.sampler.seed,
-                           static_cast<std::uint64_t>(tokens.size()));
-    if (token == end) break;
+    const int token =
+        next_token(logits, writable, args.sampler, static_cast<std::uint64_t>(tokens.size()));
+    if (token == writable.end) break;
     tokens.push_back(token);
     show(token, false);
     std::fflush(stdout);
@@ -515,7 +515,7 @@ int info(const std::string& path) {
   fmt::print("training  {} steps of {} x {} tokens, {:.1f} s, seed {}", run->trainer->steps_done(),
              run->trainer->spec().batch_size, run->trainer->spec().sequence_length, run->seconds,
              run->trainer->spec().seed);
-  if (!run->losses.empty()) fmt::print(", loss {:.3f} nats/token", run->losses.back().smoothed);
+  if (!run->losses.empty()) fmt::print(", loss {}", loss_text(run->losses.back()));
   fmt::print("\nweights   {:016x}\n", run->model->params().signature());
   return 0;
 }

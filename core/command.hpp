@@ -17,10 +17,15 @@ struct OpenRun {  ///< a run from bytes (a preset) or, when `bytes` is null, fro
   std::string path;
   std::shared_ptr<const std::vector<std::byte>> bytes;
 };
-/// A new run: a model of this text file or, when `path` is empty, of the text that is open.
+/// A new run: a model of this text file or, when `path` is empty, of the text that is open. A file
+/// that is no UTF-8 is read as bytes, and the notice says so.
 struct OpenText {
   std::string path;
   std::string tokenizer = "characters";  ///< "bytes", a tokenizer.json or a folder with one
+  /// The new run goes on with the weights of the present model instead of fresh ones. The text is
+  /// read by that model's own tokenizer where it has one, whatever `tokenizer` says. Refused with a
+  /// sentence when the model cannot be trained or lacks tokens that the text needs.
+  bool from_model = false;
 };
 struct OpenFolder {  ///< the model in this folder, or beside this config.json
   std::string path;
@@ -31,6 +36,10 @@ struct ExportFolder {  ///< writes the model as a folder for other programs
 struct NewRun {  ///< a new run on a built-in task; `spec_json` empty: the task's default model
   std::string task;
   std::string spec_json;
+  /// The new run goes on with the weights of the present model instead of fresh ones; `spec_json`
+  /// may then hold "train" alone. Refused with a sentence when the model cannot be trained or has
+  /// fewer tokens than the task.
+  bool from_model = false;
 };
 /// Moves the run, with its optimizer and its sequence, to another device; runs opened later go there
 /// too.
@@ -97,6 +106,12 @@ struct EnableClamp {
   bool enabled = true;
 };
 struct ClearClamps {};
+/// Takes back the last edit: a clamp, prompt, sample, token taken, sampler, learning rate factor,
+/// variant, or another run in the place of the one before. Training, generation and the cursor are
+/// no edits and stay, but for a variant that was trained with: then the weights of before it come
+/// back. Refused when there is nothing to take back. See Snapshot::undo_label.
+struct Undo {};
+struct Redo {};  ///< makes the edit again that was taken back last
 
 }  // namespace xlab::command
 
@@ -111,6 +126,6 @@ using Command =
                  command::StopPlaying, command::SetPlaySpeed, command::Rewind, command::TakeToken,
                  command::SetSampler, command::SetVariant, command::Selfcheck, command::Focus,
                  command::SetClamp, command::RemoveClamp, command::EnableClamp,
-                 command::ClearClamps>;
+                 command::ClearClamps, command::Undo, command::Redo>;
 
 }  // namespace xlab

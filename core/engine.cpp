@@ -9,16 +9,20 @@
 #include <deque>
 #include <iterator>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <thread>
 #include <utility>
 
 #include "core/background_check.hpp"
 #include "core/folder_run.hpp"
+#include "core/generation.hpp"
+#include "core/history.hpp"
 #include "core/last_copy.hpp"
 #include "core/run.hpp"
 #include "core/sampler.hpp"
 #include "core/sequence.hpp"
+#include "core/utf8.hpp"
 #include "kernels/device.hpp"
 
 namespace xlab {
@@ -32,7 +36,6 @@ constexpr auto kPublishEvery = milliseconds(33);   // while working: about 30 pi
 constexpr auto kLossesEvery = milliseconds(100);   // the loss curve is copied at most this often
 constexpr auto kRefreshEvery = milliseconds(100);  // live recordings while training
 constexpr auto kSlice = milliseconds(8);           // of sequence work between looks at the queue
-constexpr int kBadStepsAllowed = 3;
 
 /// Calls handlers for the alternatives of a variant.
 template <typename... Handlers>
@@ -97,6 +100,8 @@ struct Engine::Worker {
   LastCopy copy;                  // of a run on a card
   std::unique_ptr<Run> run;
   std::unique_ptr<Sequence> sequence;
+  WritableTokens writable;              // of the run
+  std::string text_end;                 // why the model's text ends here; empty: it goes on
   std::unique_ptr<Sequence> refreshed;  // being computed with newer weights, shown when complete
   std::deque<std::optional<Command>> pending;
   std::uint64_t applied = 0;
@@ -104,7 +109,7 @@ struct Engine::Worker {
   std::int64_t sequence_step = 0;  // training step whose weights the sequence shows
   bool training = false;
   std::int64_t step_limit = 0;
-  int bad_steps = 0;
+  BadSteps bad_steps;
   StepResult last_step;
   double tokens_per_second = 0.0;
   bool playing = false;
@@ -114,6 +119,8 @@ struct Engine::Worker {
   Clock::time_point next_play{};
   int cursor = -1;
   int focus_block = 0;
+  History history;
+  std::uint64_t weights_id = 0, last_weights_id = 0;  // other weights have another number
   BackgroundCheck checks{[this] {
     {
       const std::lock_guard lock(mutex);
@@ -244,12 +251,14 @@ struct Engine::Worker {
   }
 
   void train_one_unguarded() {
+    keep_numbers();
     StepResult result;
     try {
       result = run->train_step();
     } catch (const Cancelled&) {
       return;  // the engine stops
     }
+    weights_id = ++last_weights_id;
     const double seconds = std::max(run->seconds - draft.train.seconds, 1e-9);
     draft.train.seconds = run->seconds;
     const double rate = static_cast<double>(result.tokens) / seconds;
@@ -258,17 +267,26 @@ struct Engine::Worker {
     dirty = true;
     draft.unsaved = true;
     if (run->model->device() != Device::cpu() && copy.due(*run)) copy.take(*run);
-    bad_steps = result.finite ? 0 : bad_steps + 1;
-    if (bad_steps >= kBadStepsAllowed) {
-      const int bad = std::exchange(bad_steps, 0);
+    if (bad_steps.too_many(result)) {
       throw Error(
           fmt::format("Training paused at step {}: {} steps in a row gave numbers that are not "
                       "finite. The weights are those before them; lower the learning rate and "
                       "start again.",
-                      result.step, bad));
+                      result.step, BadSteps::kInARow));
     }
     if (training && step_limit > 0 && run->trainer->steps_done() >= step_limit)
       end_training(TrainState::finished);
+  }
+
+  /// Before the first step after an edit that brings the weights of now back when it is undone.
+  void keep_numbers() {
+    if (!history.wants_numbers()) return;
+    try {
+      history.take_numbers(trained_numbers(*run, weights_id));
+    } catch (const std::bad_alloc&) {
+      history.clear();
+      note("There is no memory for the weights of before: what was done so far stays done.");
+    }
   }
 
   /// Computes what is on screen again with the weights of now: at once when training stands, else
@@ -302,6 +320,7 @@ struct Engine::Worker {
 
   void new_trace() {
     ++draft.trace_id;
+    text_end.clear();
     dirty = true;
   }
 
@@ -333,10 +352,19 @@ struct Engine::Worker {
   void generate_one() {
     const auto& steps = sequence->edited().steps();
     check(!steps.empty(), "There is nothing to continue: set a prompt first.");
-    const std::vector<float> distribution =
-        sampling_distribution(steps.back().logits, run->sampler);
-    sequence->append(
-        draw(distribution, run->sampler.seed, static_cast<std::uint64_t>(steps.size())));
+    if (!text_end.empty()) throw Error(text_end);
+    const int token = next_token(steps.back().logits, writable, run->sampler,
+                                 static_cast<std::uint64_t>(steps.size()));
+    if (token == writable.end) {
+      text_end = fmt::format(
+          "The model ended its text: '{}' came next, which is not written. Take another token or "
+          "choose another way of drawing to go on.",
+          printable(draft.model->vocabulary[static_cast<std::size_t>(token)], 40));
+      playing = false;
+      dirty = true;
+      return;
+    }
+    sequence->append(token);
     sequence->compute_all();
     cursor = last_position();
     draft.unsaved = true;
@@ -375,6 +403,14 @@ struct Engine::Worker {
     sequence->set_clamps(std::move(clamps));
     draft.unsaved = true;
     new_trace();
+  }
+
+  /// The same by a person. `place`: where a drag goes on, see History::add.
+  void edit_clamps(std::vector<Clamp> clamps, const char* name, const std::string& place = {}) {
+    std::vector<Clamp> before = sequence->edited().clamps();
+    if (before == clamps) return;
+    set_clamps(std::move(clamps));
+    remember(name, std::move(before), place);
   }
 
   // ---- commands
@@ -417,29 +453,79 @@ struct Engine::Worker {
     ++draft.notice_id;
   }
 
-  void open(std::unique_ptr<Run> fresh, const std::string& path) {
-    run = std::move(fresh);
+  /// Shows a run that was just made or read. The one before is kept, `name` says what was done.
+  void open(std::unique_ptr<Run> fresh, const std::string& path, const char* name,
+            bool unsaved = false) {
+    const bool replaces = run != nullptr;
+    std::optional<ShownRun> before = set_aside();
+    ShownRun shown;
+    shown.saved_step = fresh->trainer->steps_done();
+    shown.cursor = fresh->session->length() > 0 ? 0 : -1;
+    shown.weights_id = ++last_weights_id;
+    shown.path = path;
+    shown.unsaved = unsaved;
+    shown.run = std::move(fresh);
+    show(std::move(shown));
+    if (!replaces) return;
+    if (!before) history.clear();  // what it holds is of a run that is gone
+    if (!before || !history.add({name, std::move(*before)}, Clock::now()))
+      note("The run before could not be kept: there is no way back to it with Undo.");
+  }
+
+  /// Takes the run off the screen and off its device, whole. Nothing when there is none, or when it
+  /// cannot be kept.
+  std::optional<ShownRun> set_aside() {
+    if (!run) return {};
+    training = playing = false;
+    refreshed.reset();
+    checks.stop();
+    guarded("device", [&] {
+      run->trainer->rest();
+      sequence->store_into(*run->session);
+      move_run(*run, Device::cpu());
+    });
+    if (run->model->device() != Device::cpu()) return {};
+    return ShownRun{.run = std::move(run),
+                    .path = draft.run_path,
+                    .unsaved = draft.unsaved,
+                    .saved_step = draft.train.saved_step,
+                    .cursor = cursor,
+                    .focus_block = focus_block,
+                    .samples_taken = samples_taken,
+                    .step_limit = step_limit,
+                    .last_step = last_step,
+                    .weights_id = weights_id};
+  }
+
+  void show(ShownRun shown) {
+    run = std::move(shown.run);
     run->trainer->cancel = &stop;
     copy.drop();
     training = playing = false;
-    bad_steps = 0;
+    bad_steps = {};
     tokens_per_second = 0.0;
-    last_step = {};
-    step_limit = 0;
+    last_step = shown.last_step;
+    step_limit = shown.step_limit;
+    samples_taken = shown.samples_taken;
+    weights_id = shown.weights_id;
     refreshed.reset();
     sequence = std::make_unique<Sequence>(*run->session);
     sequence_step = run->trainer->steps_done();
-    cursor = sequence->length() > 0 ? 0 : -1;
-    focus_block = 0;
-    draft.run_path = path;
-    draft.unsaved = false;
+    cursor = std::min(shown.cursor, last_position());
+    focus_block = shown.focus_block;
+    draft.run_path = shown.path;
+    draft.unsaved = shown.unsaved;
     ++draft.run_id;
     checks.stop();
     draft.health = nullptr;
     draft.model = model_card(*run);
     draft.data = data_card(*run);
+    writable = writable_tokens(*run->task, run->model->spec());
     draft.train = {};
     draft.train.seconds = run->seconds;
+    draft.train.saved_step = shown.saved_step;
+    draft.train.cannot_train = why_not_trained(*run);
+    draft.session.cannot_sample = why_no_samples(*run);
     losses_shown = static_cast<std::size_t>(-1);
     new_trace();
     guarded("device", [&] {
@@ -505,6 +591,7 @@ struct Engine::Worker {
     sequence->store_into(*run->session);
     run = copy.revive(*run);
     run->trainer->cancel = &stop;
+    weights_id = ++last_weights_id;
     copy.drop();
     sequence = std::make_unique<Sequence>(*run->session);
     sequence_step = run->trainer->steps_done();
@@ -535,7 +622,9 @@ struct Engine::Worker {
     } else {
       clamps.push_back(clamp);
     }
-    set_clamps(std::move(clamps));
+    edit_clamps(
+        std::move(clamps), "clamp",
+        fmt::format("{} {} {} {} {}", clamp.path, clamp.head, clamp.unit, clamp.begin, clamp.end));
   }
 
   void store(const std::string& path) {
@@ -554,6 +643,8 @@ struct Engine::Worker {
     store(target);
     draft.run_path = target;
     draft.unsaved = false;
+    draft.train.saved_step = run->trainer->steps_done();
+    history.file_written(target);
     note(fmt::format("Saved to {}", target));
   }
 
@@ -570,37 +661,35 @@ struct Engine::Worker {
           Overloaded{
               [&](const OpenRun& c) {
                 if (c.bytes) {
-                  open(load_run(parse_safetensors(*c.bytes, c.path)), "");
+                  open(load_run(parse_safetensors(*c.bytes, c.path)), "", "opening a run");
                 } else {
-                  open(load_run(c.path), c.path);
+                  open(load_run(c.path), c.path, "opening a run");
                 }
               },
               [&](const OpenFolder& c) {
                 const auto folder = model_folder_of(c.path);
                 check(folder.has_value(),
                       "'{}' is no model folder: it has no config.json and no weights.", c.path);
-                open(open_folder_run(*folder), "");
+                open(open_folder_run(*folder), "", "opening a model");
                 note(fmt::format("Opened the model in {}", c.path));
               },
               [&](const ExportFolder& c) {
                 export_run(*run, c.path);
                 note(fmt::format("Exported the model to {}", c.path));
               },
-              [&](const OpenText& c) { open(make_run(make_text_task(text_of(c))), ""); },
-              [&](const NewRun& c) {
-                RunSpec spec;
-                if (!c.spec_json.empty()) spec = run_spec_from_json(c.spec_json);
-                open(make_run(make_task(c.task), spec), "");
-              },
+              [&](const OpenText& c) { open_text(c); },
+              [&](const NewRun& c) { new_run(c); },
               [&](const UseDevice& c) { use_device(c.id); },
               [&](const Save& c) { save_to(c.path); },
               [&](const Train&) {
+                need_training();
                 training = true;
                 draft.train.state = TrainState::running;
                 if (step_limit > 0 && run->trainer->steps_done() >= step_limit) step_limit = 0;
               },
               [&](const Pause&) { end_training(TrainState::idle); },
               [&](const TrainOneStep&) {
+                need_training();
                 end_training(TrainState::idle);
                 refreshed.reset();
                 train_one();
@@ -608,16 +697,18 @@ struct Engine::Worker {
               [&](const SetLearningRateScale& c) {
                 check(std::isfinite(c.scale) && c.scale >= 0.0 && c.scale <= 1000.0,
                       "The learning rate factor is {}; it must lie between 0 and 1000.", c.scale);
-                run->trainer->learning_rate_scale = c.scale;
+                const double before = std::exchange(run->trainer->learning_rate_scale, c.scale);
+                if (before == c.scale) return;
+                remember("learning rate", before, "learning rate");
                 draft.unsaved = true;
               },
               [&](const SetStepLimit& c) { step_limit = std::max<std::int64_t>(c.steps, 0); },
-              [&](const RestartRun&) { restart(run->trainer->spec().seed); },
-              [&](const NewSeed&) { restart(run->trainer->spec().seed + 1); },
+              [&](const RestartRun&) { restart(run->trainer->spec().seed, "restart"); },
+              [&](const NewSeed&) { restart(run->trainer->spec().seed + 1, "new seed"); },
               [&](const SetPrompt& c) {
                 std::vector<int> tokens = prompt_tokens(*run, c.text);
                 check(!tokens.empty(), "The prompt is empty: type at least one token.");
-                show_tokens(std::move(tokens));
+                show_tokens(std::move(tokens), "new prompt");
               },
               [&](const NewSample&) { new_sample(); },
               [&](const SetCursor& c) {
@@ -646,31 +737,21 @@ struct Engine::Worker {
                 playing = false;
                 cursor = sequence->length() > 0 ? 0 : -1;
               },
-              [&](const TakeToken& c) {
-                before_edit();
-                check(c.token >= 0 && c.token < run->model->spec().vocab_size,
-                      "Token {} is not in the vocabulary.", c.token);
-                sequence->truncate(cursor + 1);
-                run->prompt_length = std::min(run->prompt_length, cursor + 1);
-                sequence->append(c.token);
-                cursor = last_position();
-                draft.unsaved = true;
-                new_trace();
-              },
+              [&](const TakeToken& c) { take_token(c.token); },
               [&](const SetSampler& c) {
                 validate(c.settings);
-                run->sampler = c.settings;
+                const SamplerSettings before = std::exchange(run->sampler, c.settings);
+                if (before == c.settings) return;
+                remember("sampler", before, "sampler");
+                text_end.clear();
                 draft.unsaved = true;
               },
               [&](const SetVariant& c) {
+                VariantBefore before{.kind = c.kind, .variant = variant_of(c.kind), .numbers = {}};
                 run->model->set_variant(c.kind, c.variant);
-                draft.model = model_card(*run);
-                refreshed.reset();
-                sequence->invalidate();
-                sequence_step = run->trainer->steps_done();
-                draft.unsaved = true;
-                new_trace();
-                start_check();
+                if (before.variant == variant_of(c.kind)) return;
+                remember("variant", std::move(before));
+                weights_changed();
               },
               [&](const Selfcheck&) { start_check(); },
               [&](const Focus& c) { focus_block = c.block; },
@@ -680,58 +761,200 @@ struct Engine::Worker {
                 check(c.index >= 0 && c.index < static_cast<int>(clamps.size()),
                       "There is no clamp number {}.", c.index);
                 clamps.erase(clamps.begin() + c.index);
-                set_clamps(std::move(clamps));
+                edit_clamps(std::move(clamps), "removing a clamp");
               },
               [&](const EnableClamp& c) {
                 std::vector<Clamp> clamps = sequence->edited().clamps();
                 check(c.index >= 0 && c.index < static_cast<int>(clamps.size()),
                       "There is no clamp number {}.", c.index);
                 clamps[static_cast<std::size_t>(c.index)].enabled = c.enabled;
-                set_clamps(std::move(clamps));
+                edit_clamps(std::move(clamps), "switching a clamp");
               },
-              [&](const ClearClamps&) { set_clamps({}); },
+              [&](const ClearClamps&) { edit_clamps({}, "clearing clamps"); },
+              [&](const Undo&) {
+                const std::string label = history.undo_label(weights_id);
+                history.undo([&](Edit& edit) { exchange(edit); });
+                note(fmt::format("{}: done", label));
+              },
+              [&](const Redo&) {
+                const std::string label = history.redo_label(weights_id);
+                history.redo([&](Edit& edit) { exchange(edit); });
+                note(fmt::format("{}: done", label));
+              },
           },
           command);
     });
   }
 
-  TextData text_of(const command::OpenText& c) const {
-    const TextData* shown = run ? run->task->text() : nullptr;
-    check(!c.path.empty() || shown, "There is no text to read again: open one first.");
-    auto tokenizer = tokenizer_named(c.tokenizer);
-    TextData text = c.path.empty() ? read_again(*shown, std::move(tokenizer))
-                                   : read_text(c.path, std::move(tokenizer));
-    text.tokenizer_name = c.tokenizer;
-    return text;
+  void need_training() const {
+    if (const std::string reason = why_not_trained(*run); !reason.empty()) throw Error(reason);
   }
 
-  void restart(std::uint64_t seed) {
+  void new_run(const command::NewRun& c) {
+    RunSpec spec;
+    if (!c.spec_json.empty()) spec = run_spec_from_json(c.spec_json);
+    std::unique_ptr<Task> task = make_task(c.task);
+    if (!c.from_model) {
+      open(make_run(std::move(task), spec), "", "new run");
+      return;
+    }
+    need_run();
+    check(!spec.model, "A new run with the present model has that model: give \"train\" alone.");
+    open(make_run_from(*run, std::move(task), spec.train), "", "new run");
+  }
+
+  void open_text(const command::OpenText& c) {
+    if (c.from_model) need_run();
+    OpenedText opened = text_of(c);
+    auto task = make_text_task(std::move(opened.text));
+    open(c.from_model ? make_run_from(*run, std::move(task)) : make_run(std::move(task)), "",
+         "opening a text");
+    if (!opened.notice.empty()) note(opened.notice);
+  }
+
+  OpenedText text_of(const command::OpenText& c) const {
+    const TextData* shown = run ? run->task->text() : nullptr;
+    check(!c.path.empty() || shown, "There is no text to read again: open one first.");
+    std::shared_ptr<const Tokenizer> tokenizer = c.from_model ? run->task->tokenizer() : nullptr;
+    const bool models_own = tokenizer != nullptr;
+    if (!models_own && c.tokenizer == "characters" && !c.path.empty())
+      return xlab::open_text(c.path);
+    if (!models_own) tokenizer = tokenizer_named(c.tokenizer);
+    OpenedText opened;
+    opened.text = c.path.empty() ? read_again(*shown, std::move(tokenizer))
+                                 : read_text(c.path, std::move(tokenizer));
+    opened.text.tokenizer_name = !models_own ? c.tokenizer
+                                 : shown     ? shown->tokenizer_name
+                                             : std::string();
+    return opened;
+  }
+
+  void restart(std::uint64_t seed, const char* name) {
     sequence->store_into(*run->session);
-    const std::string path = draft.run_path;
-    open(restart_run(*run, seed), path);
+    open(restart_run(*run, seed), draft.run_path, name, true);
+  }
+
+  // ---- going back
+  // ----------------------------------------------------------------------------------
+
+  template <typename Before>
+  void remember(const char* name, Before before, const std::string& place = {}) {
+    history.add({name, std::move(before)}, Clock::now(), place);
+  }
+
+  TokensBefore tokens_now() const {
+    return {sequence->edited().tokens(), run->prompt_length, cursor, samples_taken};
+  }
+
+  CellVariant variant_of(const std::string& kind) const {
+    for (const BlockCard& card : run->model->cards())
+      if (card.kind == kind) return card.variant;
+    return {};  // there is no such block, as the model will say
+  }
+
+  /// The model computes other numbers than before.
+  void weights_changed() {
+    draft.model = model_card(*run);
+    draft.train.seconds = run->seconds;
+    losses_shown = static_cast<std::size_t>(-1);
+    refreshed.reset();
+    sequence->invalidate();
+    sequence_step = run->trainer->steps_done();
     draft.unsaved = true;
+    new_trace();
+    start_check();
+  }
+
+  /// Puts back what an edit replaced, and into the edit what that puts away.
+  void exchange(Edit& edit) {
+    std::visit(
+        Overloaded{[&](TokensBefore& before) {
+                     TokensBefore now = tokens_now();
+                     before_edit();
+                     sequence->set_tokens(before.tokens);
+                     playing = false;
+                     run->prompt_length = before.prompt_length;
+                     cursor = std::min(before.cursor, last_position());
+                     samples_taken = before.samples_taken;
+                     before = std::move(now);
+                     new_trace();
+                   },
+                   [&](std::vector<Clamp>& before) {
+                     std::vector<Clamp> now = sequence->edited().clamps();
+                     set_clamps(before);
+                     before = std::move(now);
+                   },
+                   [&](SamplerSettings& before) {
+                     std::swap(run->sampler, before);
+                     text_end.clear();
+                   },
+                   [&](double& before) { std::swap(run->trainer->learning_rate_scale, before); },
+                   [&](VariantBefore& before) { exchange(before); },
+                   [&](ShownRun& before) {
+                     std::optional<ShownRun> now = set_aside();
+                     check(now.has_value(), "The run of now could not be kept.");
+                     show(std::exchange(before, std::move(*now)));
+                   }},
+        edit.before);
+    if (!std::holds_alternative<ShownRun>(edit.before)) draft.unsaved = true;
+  }
+
+  void exchange(VariantBefore& before) {
+    VariantBefore now{.kind = before.kind, .variant = variant_of(before.kind), .numbers = {}};
+    if (before.numbers && before.numbers->weights_id != weights_id) {
+      now.numbers = trained_numbers(*run, weights_id);
+      put_back(*before.numbers, *run);
+      weights_id = before.numbers->weights_id;
+      if (run->model->device() != Device::cpu()) copy.take(*run);
+    }
+    run->model->set_variant(before.kind, before.variant);
+    before = std::move(now);
+    weights_changed();
   }
 
   void start_check() {
     checks.start(*run->model, run->trainer->steps_done(), sequence->edited().tokens());
   }
 
-  void show_tokens(std::vector<int> tokens) {
+  void show_tokens(std::vector<int> tokens, const char* name) {
+    TokensBefore before = tokens_now();
     before_edit();
     sequence->set_tokens(std::move(tokens));
     playing = false;
     run->prompt_length = sequence->length();
     cursor = last_position();
-    draft.unsaved = true;
     new_trace();
+    if (before.tokens == sequence->edited().tokens() && before.prompt_length == run->prompt_length)
+      return;
+    draft.unsaved = true;
+    remember(name, std::move(before));
+  }
+
+  void take_token(int token) {
+    check(token >= 0 && token < run->model->spec().vocab_size, "Token {} is not in the vocabulary.",
+          token);
+    TokensBefore before = tokens_now();
+    const bool at_end = cursor == last_position();
+    before_edit();
+    sequence->truncate(cursor + 1);
+    run->prompt_length = std::min(run->prompt_length, cursor + 1);
+    sequence->append(token);
+    cursor = last_position();
+    new_trace();
+    if (before.tokens == sequence->edited().tokens() && before.prompt_length == run->prompt_length)
+      return;
+    draft.unsaved = true;
+    remember(at_end ? "taking a token" : "taking another token", std::move(before));
   }
 
   void new_sample() {
+    if (const std::string reason = why_no_samples(*run); !reason.empty()) throw Error(reason);
     // The examples a person sees, one after the other; of a text, the passage at a new place.
     const int length = std::max(run->prompt_length, run->task->shortest());
-    ++samples_taken;
     show_tokens(
-        example_rows(*run->task, run->trainer->spec(), samples_taken + 1, length).back().inputs);
+        example_rows(*run->task, run->trainer->spec(), samples_taken + 2, length).back().inputs,
+        "new sample");
+    ++samples_taken;
     cursor = 0;
   }
   int samples_taken = 0;
@@ -771,6 +994,8 @@ struct Engine::Worker {
     train.batch_size = spec.batch_size;
     train.sequence_length = spec.sequence_length;
     train.seed = spec.seed;
+    draft.undo_label = history.undo_label(weights_id);
+    draft.redo_label = history.redo_label(weights_id);
     if (losses_shown != run->losses.size() &&
         (!training || now - losses_published >= kLossesEvery)) {
       draft.losses = std::make_shared<const std::vector<LossPoint>>(run->losses);
@@ -784,7 +1009,8 @@ struct Engine::Worker {
     session.sampler = run->sampler;
     session.cursor = cursor;
     sequence->describe(*run->task, draft);
-    sequence->describe_cursor(cursor, focus_block, *run->model, run->sampler, draft);
+    if (session.full_reason.empty()) session.full_reason = text_end;
+    sequence->describe_cursor(cursor, focus_block, *run->model, run->sampler, draft, writable);
   }
 };
 

@@ -19,8 +19,11 @@ std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
                                      std::optional<FolderUse> use) {
   const ModelFolder folder(path);
   if (!use) use = folder.trainable() ? FolderUse::train : FolderUse::read;
-  return make_run(make_tokens_task(folder.spec().vocab_size, tokenizer_from_folder(path)),
-                  folder.read(*use), TrainSpec{});
+  std::unique_ptr<Run> run =
+      make_run(make_tokens_task(folder.spec().vocab_size, tokenizer_from_folder(path)),
+               folder.read(*use), TrainSpec{});
+  run->came_with_weights = true;
+  return run;
 }
 
 std::unique_ptr<Run> train_folder_run(std::unique_ptr<Task> task,
@@ -32,6 +35,7 @@ std::unique_ptr<Run> train_folder_run(std::unique_ptr<Task> task,
   if (spec.large) spec.large->force_bos_token_insert = false;
   std::unique_ptr<Run> run = make_run(std::move(task), RunSpec{.model = spec, .train = train});
   folder.load_into(*run->model);
+  run->came_with_weights = true;
   return run;
 }
 

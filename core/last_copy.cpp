@@ -63,6 +63,7 @@ std::unique_ptr<Run> LastCopy::revive(Run& lost) const {
   run->prompt_length = lost.prompt_length;
   run->sampler = lost.sampler;
   run->seconds = lost.seconds;
+  run->came_with_weights = lost.came_with_weights;
   std::copy_if(lost.losses.begin(), lost.losses.end(), std::back_inserter(run->losses),
                [this](const LossPoint& point) { return point.step < step_; });
   run->task = std::move(lost.task);

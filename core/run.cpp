@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/generation.hpp"
 #include "core/json_text.hpp"
 #include "core/load_parameters.hpp"
 #include "core/run_data.hpp"
@@ -24,6 +25,8 @@ using nlohmann::json;
 constexpr int kFormat = 1;
 constexpr double kSmoothing = 0.1;  // share of the newest loss in the exponential mean
 constexpr std::size_t kMostLossPoints = 1 << 18;
+constexpr const char* kOnlyRead =
+    "This model is too large to be trained on this computer: it is only read.";
 constexpr double kMostSteps = 1e12, kMostSeconds = 1e12, kMostScale = 1000.0;
 
 void run_parts(Run& run, std::unique_ptr<Model> model, const TrainSpec& train) {
@@ -142,8 +145,9 @@ StepResult Run::train_step() {
   seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (result.finite) {
     const auto loss = static_cast<float>(result.loss);
-    // The mean of what has been seen while there is little, exponential afterwards.
-    const double share = std::max(kSmoothing, 1.0 / (static_cast<double>(losses.size()) + 1.0));
+    // The weights of all losses so far sum to one: the first one is not counted again and again.
+    const double seen = static_cast<double>(losses.size()) + 1.0;
+    const double share = kSmoothing / (1.0 - std::pow(1.0 - kSmoothing, seen));
     const float smoothed =
         losses.empty()
             ? loss
@@ -183,10 +187,24 @@ std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, std::unique_ptr<Model>
   return run;
 }
 
+std::unique_ptr<Run> make_run_from(const Run& run, std::unique_ptr<Task> task,
+                                   const std::optional<TrainSpec>& train) {
+  const Params& weights = run.model->params();
+  check(weights.trainable(), "{}", kOnlyRead);
+  ModelSpec spec = run.model->spec();
+  // Other data, other tokens.
+  if (spec.large) spec.large->force_bos_token_insert = false;
+  std::unique_ptr<Run> fresh =
+      make_run(std::move(task), RunSpec{.model = std::move(spec), .train = train});
+  fresh->model->params().values().copy_from(weights.values().to(Device::cpu()));
+  fresh->came_with_weights = run.came_with_weights || run.trainer->steps_done() > 0;
+  return fresh;
+}
+
 std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed) {
-  check(run.task->has_data(),
-        "This model came with its weights and without data: untrained it would be of no use. To "
-        "have the weights again, open its folder again.");
+  check(run.task->has_data() && !run.came_with_weights,
+        "This model came with its weights: untrained it would be of no use. To have them again, "
+        "open its folder again.");
   RunSpec spec;
   spec.model = run.model->spec();
   spec.train = run.trainer->spec();
@@ -245,6 +263,7 @@ void save_run(const Run& run, const std::filesystem::path& path) {
                {"step", run.trainer->steps_done()},
                {"seconds", run.seconds},
                {"learning_rate_scale", run.trainer->learning_rate_scale},
+               {"came_with_weights", run.came_with_weights},
                {"session", session_json(run)}};
   store_task(*run.task, tensors, meta);
   write_safetensors(path, std::move(tensors), {{"format", "pt"}, {"xlab", meta.dump()}});
@@ -284,6 +303,8 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
       load_moments(*run->trainer, run->model->params(), file);
       run->trainer->resume_at(step);
     }
+    // Runs that do not say it have their weights from here, unless there is nothing to learn from.
+    run->came_with_weights = meta.value("came_with_weights", !run->task->has_data());
     run->seconds = number<double>(meta, "seconds", 0, kMostSeconds);
     run->trainer->learning_rate_scale = number<double>(meta, "learning_rate_scale", 0, kMostScale);
     if (file.contains("c/step")) {
@@ -303,6 +324,19 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
     throw Error(fmt::format("'{}' holds a run description that cannot be read: {}.", file.name(),
                             printable(what.substr(what.find("] ") + 2), 200)));
   }
+}
+
+std::string why_not_trained(const Run& run) {
+  if (!run.model->params().trainable()) return kOnlyRead;
+  if (!run.task->has_data())
+    return "This model came with its weights and without data: there is nothing to learn from. "
+           "Train it on a task or on a text.";
+  return {};
+}
+
+std::string why_no_samples(const Run& run) {
+  if (run.task->has_data()) return {};
+  return "This model came without data: there are no samples to take. Write a prompt instead.";
 }
 
 std::vector<int> prompt_tokens(const Run& run, const std::string& text) {
@@ -333,6 +367,8 @@ std::shared_ptr<const ModelCard> model_card(const Run& run) {
   // A model may know more tokens than its task uses.
   for (int token = static_cast<int>(card->vocabulary.size()); token < spec.vocab_size; ++token)
     card->vocabulary.push_back(fmt::format("<{}>", token));
+  card->writable = writable_tokens(*run.task, spec).writable;
+  card->came_with_weights = run.came_with_weights;
   return card;
 }
 

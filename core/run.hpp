@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct Run {
   SamplerSettings sampler;
   std::vector<LossPoint> losses;
   double seconds = 0.0;  ///< spent training
+  bool came_with_weights = false;  ///< trained elsewhere before its first step here
 
   /// Trains one step and extends the loss curve.
   StepResult train_step();
@@ -37,6 +39,11 @@ std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, const RunSpec& spec = 
 /// A new run around a model that has its weights.
 std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, std::unique_ptr<Model> model,
                               const TrainSpec& train);
+/// A new run that goes on with the weights of another run's model, on the CPU: training is the
+/// task's own unless given. Throws a sentence when the model is only read, or has fewer tokens than
+/// the task.
+std::unique_ptr<Run> make_run_from(const Run& run, std::unique_ptr<Task> task,
+                                   const std::optional<TrainSpec>& train = {});
 /// The same run before its first step, with this seed, on the same device.
 std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed);
 
@@ -51,6 +58,10 @@ void save_run(const Run& run, const std::filesystem::path& path);
 /// Throws a sentence when the file is no run or is damaged; nothing is half-loaded.
 std::unique_ptr<Run> load_run(const std::filesystem::path& path);
 std::unique_ptr<Run> load_run(const SafetensorsFile& file);
+
+/// Why a run cannot be trained, or has no samples to show, as a sentence; empty when it can.
+std::string why_not_trained(const Run& run);
+std::string why_no_samples(const Run& run);
 
 /// The tokens of a prompt, after the one that the model wants every prompt to begin with.
 std::vector<int> prompt_tokens(const Run& run, const std::string& text);

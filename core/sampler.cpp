@@ -33,6 +33,20 @@ std::vector<float> probabilities_of(std::span<const float> logits) {
   return {p.begin(), p.end()};
 }
 
+double log_total(std::span<const float> logits) {
+  if (logits.empty()) return 0.0;
+  const double top = *std::max_element(logits.begin(), logits.end());
+  double sum = 0.0;
+  for (const float x : logits) sum += std::exp(static_cast<double>(x) - top);
+  return top + std::log(sum);
+}
+
+int top_choice(std::span<const float> logits) {
+  const auto finite = [](float x) { return std::isfinite(x); };
+  if (logits.empty() || !std::all_of(logits.begin(), logits.end(), finite)) return -1;
+  return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
+
 std::vector<float> sampling_distribution(std::span<const float> logits,
                                          const SamplerSettings& settings) {
   std::vector<float> out(logits.size(), 0.0f);

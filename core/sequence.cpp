@@ -101,12 +101,29 @@ void Sequence::describe(const Task& task, Snapshot& snapshot) const {
     session.expected.front() = -1;
     std::copy(answers.begin(), answers.end(), session.expected.begin() + 1);
   }
+  describe_answers(session);
   snapshot.trace = edited_.trace();
   snapshot.unclamped = plain_ ? plain_->trace() : nullptr;
 }
 
+void Sequence::describe_answers(SessionStatus& session) const {
+  session.top_choice.assign(session.tokens.size() + 1, -1);
+  session.answer_surprise.assign(session.expected.size(), 0.0f);
+  const std::vector<SessionStep>& steps = edited_.steps();
+  for (std::size_t t = 0; t < steps.size(); ++t) {
+    // What is said after token t is about the place of token t + 1.
+    session.top_choice[t + 1] = steps[t].top_choice;
+    if (session.expected.empty() || session.expected[t + 1] < 0) continue;
+    const auto answer = static_cast<std::size_t>(session.expected[t + 1]);
+    if (answer >= steps[t].logits.size()) continue;
+    const double nats = steps[t].log_total - static_cast<double>(steps[t].logits[answer]);
+    session.answer_surprise[t + 1] = static_cast<float>(nats < 0.0 ? 0.0 : nats);
+  }
+}
+
 void Sequence::describe_cursor(int cursor, int block, const Model& model,
-                               const SamplerSettings& sampler, Snapshot& snapshot) const {
+                               const SamplerSettings& sampler, Snapshot& snapshot,
+                               const WritableTokens& tokens) const {
   snapshot.next = nullptr;
   snapshot.memory = nullptr;
   if (cursor < 0 || cursor >= edited_.computed()) return;
@@ -116,7 +133,7 @@ void Sequence::describe_cursor(int cursor, int block, const Model& model,
   auto next = std::make_shared<NextToken>();
   next->logits = step.logits;
   next->probabilities = probabilities_of(step.logits);
-  next->sampling = sampling_distribution(step.logits, sampler);
+  next->sampling = drawing_distribution(step.logits, tokens, sampler);
   if (plain_ && cursor < plain_->computed()) {
     next->unclamped = probabilities_of(plain_->steps()[at].logits);
     next->kl_nats = kl_nats(next->unclamped, next->probabilities);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "core/generation.hpp"
 #include "core/session.hpp"
 #include "core/task.hpp"
 
@@ -39,9 +40,11 @@ class Sequence {
   void describe(const Task& task, Snapshot& snapshot) const;
   /// Fills what depends on the cursor: the next token and the matrix memory of `block`.
   void describe_cursor(int cursor, int block, const Model& model, const SamplerSettings& sampler,
-                       Snapshot& snapshot) const;
+                       Snapshot& snapshot, const WritableTokens& tokens = {}) const;
 
  private:
+  void describe_answers(SessionStatus& session) const;
+
   Session edited_;
   std::optional<Session> plain_;
 };

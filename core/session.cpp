@@ -125,6 +125,8 @@ bool Session::compute_one() {
     step.surprise = -std::log(chance);
   }
   step.logits = tape.read(logits);
+  step.log_total = log_total(step.logits);
+  step.top_choice = top_choice(step.logits);
   step.after = std::move(after);
   step.trace = std::make_shared<const TokenTrace>(std::move(trace));
   steps_.push_back(std::move(step));

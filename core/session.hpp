@@ -20,6 +20,9 @@ struct SessionStep {
   std::shared_ptr<const TokenTrace> trace;  ///< recorded values
   std::vector<float> logits;                ///< for the token after this one
   float surprise = 0.0f;  ///< -log p(this token | before) in nats; 0 for the first
+  /// log of the sum of exp(logits): -log p(x) of the token after this one is this - logits[x].
+  double log_total = 0.0;
+  int top_choice = -1;  ///< largest of the logits, the first one in a tie; -1: not all are finite
 };
 
 /// States that were brought to a device, by where they came from.

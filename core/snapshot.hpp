@@ -37,6 +37,11 @@ struct ModelCard {
   std::vector<BlockCard> blocks;
   /// Label of every token: UTF-8, but for tokens of a text that are no whole characters.
   std::vector<std::string> vocabulary;
+  /// Whether each token can be written: those that stand for no text are never drawn. Empty: all.
+  std::vector<bool> writable;
+  /// The weights were trained elsewhere before they came here: at step 0 the model is not
+  /// untrained.
+  bool came_with_weights = false;
 };
 
 /// One row of training data: what goes in, and which answers count.
@@ -61,8 +66,10 @@ struct DataCard {
 /// One training step on the loss curve.
 struct LossPoint {
   std::int64_t step = 0;
-  float loss = 0.0f;      ///< mean cross-entropy of the step's batch, nats per token
-  float smoothed = 0.0f;  ///< exponential mean of the losses
+  float loss = 0.0f;  ///< mean cross-entropy of the step's batch, nats per token
+  /// Exponential mean of the losses: each one weighs 0.9 times what the next one does, and the
+  /// weights sum to one from the first loss on. It lags behind a loss that falls fast.
+  float smoothed = 0.0f;
 };
 
 enum class TrainState { idle, running, finished, failed };
@@ -71,8 +78,15 @@ struct TrainStatus {
   TrainState state = TrainState::idle;
   std::int64_t step = 0;
   std::int64_t step_limit = 0;  ///< training pauses by itself here; 0 means never
-  double loss = 0.0;            ///< last step, nats per token
-  double smoothed_loss = 0.0;
+  /// The training step that the run's file holds, or that the run had when it was opened or begun:
+  /// step - saved_step training steps are lost when it is not saved (none where that is negative).
+  std::int64_t saved_step = 0;
+  /// Why there can be no training, as a sentence: the run has no data, or its model is only read.
+  /// Empty when there can. Train and TrainOneStep are refused with this sentence and change
+  /// nothing.
+  std::string cannot_train;
+  double loss = 0.0;           ///< last step, nats per token
+  double smoothed_loss = 0.0;  ///< as in LossPoint
   double accuracy = 0.0;  ///< share of the last batch's counted targets that were the top choice
   double learning_rate = 0.0;
   double learning_rate_scale = 1.0;  ///< what the slider multiplies the schedule with
@@ -112,7 +126,8 @@ struct Clamp {
 struct NextToken {
   std::vector<float> logits;         ///< per token
   std::vector<float> probabilities;  ///< softmax(logits)
-  std::vector<float> sampling;       ///< after temperature, top-k and top-p: what is drawn from
+  /// After temperature, top-k and top-p: what is drawn from. 0 for tokens that cannot be written.
+  std::vector<float> sampling;
   /// Probabilities of the same place without clamps; empty when there are none.
   std::vector<float> unclamped;
   double kl_nats = 0.0;  ///< KL(unclamped || probabilities), 0 without clamps
@@ -125,13 +140,26 @@ struct SessionStatus {
   /// The right token at each place where the task asks for one, else -1. One longer than `tokens`:
   /// its last entry is the token to come. Empty when the task has no questions.
   std::vector<int> expected;
+  /// -log p(right token | tokens before) in nats at each place where one is asked for, also where
+  /// another token stands; NaN where the model gave no numbers. 0 where nothing is asked
+  /// (expected[t] < 0) and where it is not computed yet (top_choice[t] < 0). As long as `expected`.
+  std::vector<float> answer_surprise;
+  /// What the model itself would have put at each place: the token with the largest logit after the
+  /// tokens before, the first one in a tie. -1 for the first token, where it is not computed yet,
+  /// and where the logits are not all finite. One longer than `tokens`, like `expected`. The model
+  /// knew an answer when top_choice[t] == expected[t] >= 0, whatever token stands there.
+  std::vector<int> top_choice;
   int prompt_length = 0;  ///< tokens given; the rest was generated
   int cursor = -1;        ///< time step shown everywhere; -1 when there are no tokens
   bool playing = false;
   double tokens_per_second = 4.0;  ///< speed of playing
   SamplerSettings sampler;
   std::vector<Clamp> clamps;
-  std::string full_reason;  ///< why no more tokens can be generated; empty when they can
+  /// Why no more tokens can be generated, as a sentence: there is no room for more, or the model
+  /// ended the text itself. Empty when they can.
+  std::string full_reason;
+  /// Why there are no samples to take, as a sentence: the run has no data. Empty when there are.
+  std::string cannot_sample;
 };
 
 /// Matrix memory of one mLSTM block at the cursor.
@@ -180,7 +208,9 @@ struct Snapshot {
   std::uint64_t run_id = 0;  ///< changes when another run is opened
   std::string run_path;      ///< file of the run; empty when it has none
   bool unsaved = false;      ///< training or edits since the last save
-  DeviceCard device;         ///< where the run computes
+  /// What Undo and Redo would do, in words: "Undo new prompt", "Redo clamp". Empty when nothing.
+  std::string undo_label, redo_label;
+  DeviceCard device;                                       ///< where the run computes
   std::shared_ptr<const std::vector<DeviceCard>> devices;  ///< where it could; null at first
   std::string no_cuda;  ///< why no graphics card is among them, as a sentence; empty when one is
   std::shared_ptr<const ModelCard> model;

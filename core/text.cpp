@@ -18,11 +18,21 @@ constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
                           shown, offset));
 }
 
+/// A text in another encoding, or none.
+struct NoUtf8 : Error {
+  NoUtf8(const std::string& shown, std::size_t offset, unsigned byte)
+      : Error(fmt::format(
+            "'{}' is not a text in UTF-8: the byte at position {} (0x{:02X}) fits nowhere. Save it "
+            "as UTF-8, or choose a plain text file.",
+            shown, offset, byte)),
+        offset(offset),
+        byte(byte) {}
+  std::size_t offset;
+  unsigned byte;
+};
+
 [[noreturn]] void refuse_byte(const std::string& shown, std::size_t offset, unsigned byte) {
-  throw Error(fmt::format(
-      "'{}' is not a text in UTF-8: the byte at position {} (0x{:02X}) fits nowhere. Save it "
-      "as UTF-8, or choose a plain text file.",
-      shown, offset, byte));
+  throw NoUtf8(shown, offset, byte);
 }
 
 /// Throws for what is no text.
@@ -88,6 +98,27 @@ TextData read_text(const std::filesystem::path& path, std::shared_ptr<const Toke
                              std::move(tokenizer));
   data.path = path.string();
   return data;
+}
+
+OpenedText open_text(const std::filesystem::path& path) {
+  const std::string bytes = read_text_file(path, kMostTextBytes);
+  const std::string name = path.filename().string();
+  OpenedText opened;
+  try {
+    opened.text = parse_text(bytes, name);
+  } catch (const NoUtf8& e) {
+    const bool utf16 = bytes.starts_with("\xff\xfe") || bytes.starts_with("\xfe\xff");
+    const std::size_t zero = utf16 ? bytes.npos : bytes.find('\0');
+    if (zero != bytes.npos) refuse_zero(printable(name, 512), zero);
+    opened.text = parse_text(bytes, name, byte_tokenizer());
+    opened.text.tokenizer_name = "bytes";
+    opened.notice = fmt::format(
+        "'{}' is not in UTF-8{}: the byte at position {} (0x{:02X}) fits nowhere. It is read as "
+        "bytes; saved as UTF-8 it would be read as characters.",
+        printable(name, 512), utf16 ? " but in UTF-16" : "", e.offset, e.byte);
+  }
+  opened.text.path = path.string();
+  return opened;
 }
 
 TextData text_from_bytes(std::span<const std::byte> bytes, const std::string& name,

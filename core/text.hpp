@@ -39,6 +39,16 @@ struct TextData {
 TextData read_text(const std::filesystem::path& path,
                    std::shared_ptr<const Tokenizer> tokenizer = nullptr);
 
+/// A text as it was found to be readable.
+struct OpenedText {
+  TextData text;
+  std::string notice;  ///< what is unusual about it, in a sentence; empty when nothing is
+};
+/// Reads a text file by its characters or, where it is no UTF-8, by its bytes, which the notice
+/// says with the first byte that fits nowhere. Throws `Error` as `read_text` does for everything
+/// else; zero bytes are text in UTF-16 only.
+OpenedText open_text(const std::filesystem::path& path);
+
 /// The same for bytes in memory; `name` is for messages and becomes TextData::name.
 TextData text_from_bytes(std::span<const std::byte> bytes, const std::string& name,
                          std::shared_ptr<const Tokenizer> tokenizer = nullptr);

@@ -152,6 +152,11 @@ void Trainer::run_on_card(const Batch& batch, StepResult& result) {
   result.finite = outcome.counts;
 }
 
+void Trainer::rest() {
+  parts_.clear();
+  device_step_.reset();
+}
+
 void Trainer::cut(const Batch& batch) {
   const std::int64_t rows = batch.inputs.extent(0), tokens = batch.inputs.elements();
   const Params& params = model_.params();

@@ -5,8 +5,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
+#include <span>
+#include <string_view>
 
 #include "core/sampler.hpp"
 #include "core/sequence.hpp"
@@ -326,6 +330,72 @@ TEST_F(Sessions, ExpectedAnswersStandOneAhead) {
   const int three = task->encode("3").front();
   EXPECT_EQ(snapshot.session.expected, (std::vector<int>{-1, -1, -1, -1, -1, -1, three, -1, -1}));
   EXPECT_EQ(snapshot.session.surprise.size(), snapshot.session.tokens.size());
+}
+
+TEST_F(Sessions, AnAnswerIsJudgedByTheModelsOwnChoice) {
+  // In parity the token that comes next is a bit and never the answer.
+  const auto task = make_task("parity");
+  const Model model = filled_model(task->default_model(), DType::f32);
+  Session session(model);
+  session.set_tokens(task->encode("1 0 1 1 odd"));
+  const auto described = [&] {
+    Snapshot snapshot;
+    Sequence(session).describe(*task, snapshot);
+    return snapshot.session;
+  };
+  // Nothing is computed yet: nothing is known.
+  EXPECT_EQ(described().top_choice, (std::vector<int>(6, -1)));
+  EXPECT_EQ(described().answer_surprise, (std::vector<float>(6, 0.0f)));
+  session.compute_all();
+  const SessionStatus seen = described();
+  const int even = 2, odd = 3;
+  ASSERT_EQ(seen.expected, (std::vector<int>{-1, odd, odd, even, odd, -1}));
+  ASSERT_EQ(seen.top_choice.size(), 6u);
+  ASSERT_EQ(seen.answer_surprise.size(), 6u);
+  EXPECT_EQ(seen.top_choice[0], -1);
+  for (std::size_t t = 0; t < 5; ++t) {
+    const std::vector<float>& logits = session.steps()[t].logits;
+    EXPECT_EQ(seen.top_choice[t + 1],
+              std::max_element(logits.begin(), logits.end()) - logits.begin());
+    const int answer = seen.expected[t + 1];
+    const float wanted =
+        answer < 0 ? 0.0f : -std::log(probabilities_of(logits)[static_cast<std::size_t>(answer)]);
+    EXPECT_NEAR(seen.answer_surprise[t + 1], wanted, 1e-5) << t;
+  }
+  // The bit that came is another question.
+  EXPECT_NE(seen.answer_surprise[3], seen.surprise[3]);
+}
+
+TEST_F(Sessions, NumbersThatAreNoneAreNoAnswer) {
+  const auto task = make_task("copy");
+  Model model = filled_model(task->default_model(), DType::f32);
+  const Tensor head = model.params()[model.params().find("lm_head.weight")].value;
+  head.data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+  Session session(model);
+  session.set_tokens(task->encode("a b | a b"));
+  session.compute_all();
+  Snapshot snapshot;
+  Sequence(session).describe(*task, snapshot);
+  EXPECT_EQ(snapshot.session.top_choice, (std::vector<int>(6, -1)));
+  EXPECT_EQ(snapshot.session.expected[3], task->encode("a").front());
+  EXPECT_TRUE(std::isnan(snapshot.session.answer_surprise[3]));
+  EXPECT_EQ(snapshot.session.answer_surprise[1], 0.0f) << "nothing is asked there";
+}
+
+TEST_F(Sessions, ATextHasChoicesAndNoAnswers) {
+  const auto task = make_text_task(text_from_bytes(
+      std::as_bytes(std::span(std::string_view("to be or not to be"))), "text", nullptr));
+  const Model model = filled_model(task->default_model(), DType::f32);
+  Session session(model);
+  session.set_tokens(task->encode("to be"));
+  session.compute_all();
+  Snapshot snapshot;
+  Sequence(session).describe(*task, snapshot);
+  EXPECT_TRUE(snapshot.session.expected.empty());
+  EXPECT_TRUE(snapshot.session.answer_surprise.empty());
+  ASSERT_EQ(snapshot.session.top_choice.size(), 6u);
+  EXPECT_EQ(snapshot.session.top_choice[5], session.steps()[4].top_choice);
+  EXPECT_GE(snapshot.session.top_choice[5], 0);
 }
 
 }  // namespace

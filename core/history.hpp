@@ -1,0 +1,106 @@
+// What can be taken back: edits in order, each with what it replaced.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/run.hpp"
+
+namespace xlab {
+
+/// The tokens of the sequence, and where one was in them.
+struct TokensBefore {
+  std::vector<int> tokens;
+  int prompt_length = 0;
+  int cursor = -1;
+  int samples_taken = 0;
+};
+
+/// What training changes in a run, copied to host memory at one moment.
+struct TrainedNumbers {
+  std::uint64_t weights_id = 0;  ///< see ShownRun
+  std::int64_t step = 0;
+  Tensor values, first_moment, second_moment;
+  std::vector<LossPoint> losses;
+  double seconds = 0.0;
+};
+std::shared_ptr<const TrainedNumbers> trained_numbers(const Run& run, std::uint64_t weights_id);
+/// Puts them back into the run they are of, wherever it computes now.
+void put_back(const TrainedNumbers& numbers, Run& run);
+
+/// Equations that were changed. Training goes on with the same weights under the new ones, so these
+/// are kept as they were before the first step of it.
+struct VariantBefore {
+  std::string kind;
+  CellVariant variant;
+  std::shared_ptr<const TrainedNumbers> numbers;  ///< null while nothing was trained since
+};
+
+/// A run as it is on screen; also one that another took the place of. It is the whole run, as it
+/// was, on the CPU.
+struct ShownRun {
+  std::unique_ptr<Run> run;
+  std::string path;  ///< of its file
+  bool unsaved = false;
+  std::int64_t saved_step = 0;
+  int cursor = -1;
+  int focus_block = 0;
+  int samples_taken = 0;
+  std::int64_t step_limit = 0;
+  StepResult last_step;
+  std::uint64_t weights_id = 0;  ///< other weights have another number
+};
+
+/// An edit and what it replaced. Exchanged with the present it is the same edit the other way
+/// round.
+struct Edit {
+  std::string name;  ///< what was done: "new prompt"
+  std::variant<TokensBefore, std::vector<Clamp>, SamplerSettings, double, VariantBefore, ShownRun>
+      before;  ///< a number alone is the factor of the learning rate
+};
+
+class History {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  static constexpr std::size_t kMostEdits = 200, kMostRuns = 4;
+  static constexpr std::size_t kMostBytes = std::size_t{1} << 30;
+  /// Changes of one place that follow each other this closely are one edit.
+  static constexpr std::chrono::milliseconds kDragPause{700};
+
+  /// Remembers an edit that was just made; what was undone before can no longer be redone. With
+  /// `place`, a drag: it joins the edit before when that was at the same place a moment ago. The
+  /// oldest edits are forgotten when there are too many or they need too much memory; false when
+  /// that was this one too.
+  bool add(Edit edit, Time now, const std::string& place = {});
+  /// `exchange` puts back what the edit replaced and leaves in it what is put away by that. When it
+  /// throws, the edit stays where it was. Throw when there is nothing.
+  void undo(const std::function<void(Edit&)>& exchange);
+  void redo(const std::function<void(Edit&)>& exchange);
+  /// "Undo new prompt"; empty when there is nothing. `weights_id` of the present weights.
+  std::string undo_label(std::uint64_t weights_id) const;
+  std::string redo_label(std::uint64_t weights_id) const;
+
+  /// Whether the next training step is the first one after an edit that brings back the weights of
+  /// before it; then they have to be handed over before that step.
+  bool wants_numbers() const;
+  void take_numbers(std::shared_ptr<const TrainedNumbers> numbers);
+  /// A file was written: runs that were in it before are not any more.
+  void file_written(const std::string& path);
+  void clear();
+
+ private:
+  void forget_oldest();
+
+  std::deque<Edit> past_, future_;  ///< the back is the next to be undone, or redone
+  std::string place_;
+  Time changed_{};
+};
+
+}  // namespace xlab
