@@ -41,8 +41,8 @@ struct NewRun {  ///< a new run on a built-in task; `spec_json` empty: the task'
   /// fewer tokens than the task.
   bool from_model = false;
 };
-/// Moves the run, with its optimizer and its sequence, to another device; runs opened later go there
-/// too.
+/// Moves the run, with its optimizer and its sequence, to another device; runs opened later go
+/// there too.
 struct UseDevice {
   std::string id;  ///< "cpu", "cuda:0", or "auto": the first graphics card there is
 };

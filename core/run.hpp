@@ -27,7 +27,7 @@ struct Run {
   int prompt_length = 0;
   SamplerSettings sampler;
   std::vector<LossPoint> losses;
-  double seconds = 0.0;  ///< spent training
+  double seconds = 0.0;            ///< spent training
   bool came_with_weights = false;  ///< trained elsewhere before its first step here
 
   /// Trains one step and extends the loss curve.
