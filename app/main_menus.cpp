@@ -17,7 +17,6 @@
 #include <cstring>
 
 #include "app/banner.hpp"
-#include "app/clamp_history.hpp"
 #include "app/files.hpp"
 #include "app/main_window.hpp"
 #include "kernels/config.hpp"
@@ -69,16 +68,10 @@ void MainWindow::make_menus() {
   add(file, tr("&Quit"), QKeySequence("Ctrl+Q"), [this] { close(); });
 
   QMenu* edit = menuBar()->addMenu(tr("&Edit"));
-  undo_ = add(edit, tr("&Undo clamp"), QKeySequence("Ctrl+Z"), [this] { history_->undo(); });
-  redo_ = add(edit, tr("&Redo clamp"), QKeySequence("Ctrl+Shift+Z"), [this] { history_->redo(); });
-  add(edit, tr("&Clear clamps"), QKeySequence("Ctrl+Backspace"),
-      [this] { stage_.send(command::ClearClamps{}); });
-  const auto follow_history = [this] {
-    undo_->setEnabled(history_->can_undo());
-    redo_->setEnabled(history_->can_redo());
-  };
-  connect(history_, &ClampHistory::changed, this, follow_history);
-  follow_history();
+  undo_ = add(edit, {}, QKeySequence("Ctrl+Z"), [this] { stage_.send(command::Undo{}); });
+  redo_ = add(edit, {}, QKeySequence("Ctrl+Shift+Z"), [this] { stage_.send(command::Redo{}); });
+  clear_clamps_ = add(edit, tr("&Clear clamps"), QKeySequence("Ctrl+Backspace"),
+                      [this] { stage_.send(command::ClearClamps{}); });
 
   QMenu* run = menuBar()->addMenu(tr("&Run"));
   train_ = add(run, tr("Start training"), QKeySequence("T"), [this] { toggle_training(); });

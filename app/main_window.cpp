@@ -28,7 +28,6 @@
 #include <thread>
 
 #include "app/banner.hpp"
-#include "app/clamp_history.hpp"
 #include "app/device_chip.hpp"
 #include "app/facts.hpp"
 #include "app/files.hpp"
@@ -64,8 +63,7 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
     : QMainWindow(parent),
       options_(options),
       stage_(options.canvas, options.device),
-      first_run_(new FirstRun(stage_, this)),
-      history_(new ClampHistory(stage_, this)) {
+      first_run_(new FirstRun(stage_, this)) {
   setWindowTitle("xLSTM Lab[*]");
   setAcceptDrops(true);
   setContentsMargins(5, 0, 5, 0);
@@ -223,6 +221,14 @@ void MainWindow::follow_snapshot() {
   setWindowTitle(name.isEmpty() ? "xLSTM Lab[*]" : name + "[*] – xLSTM Lab");
   setWindowModified(now.unsaved);
   save_->setEnabled(now.model != nullptr);
+  const auto show_edit = [](QAction* action, const std::string& label, const QString& nothing) {
+    action->setEnabled(!label.empty());
+    const QString text = label.empty() ? nothing : QString::fromStdString(label);
+    action->setText("&" + text);
+  };
+  show_edit(undo_, now.undo_label, tr("Undo"));
+  show_edit(redo_, now.redo_label, tr("Redo"));
+  clear_clamps_->setEnabled(!now.session.clamps.empty());
 }
 
 void MainWindow::measure() {

@@ -15,7 +15,6 @@ class QLabel;
 namespace xlab::app {
 
 class Banner;
-class ClampHistory;
 class FirstRun;
 
 /// Three layouts over the same docks.
@@ -25,7 +24,7 @@ struct WindowOptions {
   CanvasKind canvas = CanvasKind::software;
   /// Layout, look and autosave of this person are read and written. Pictures and tests do without.
   bool remember = true;
-  CanvasLook look;  ///< used when nothing is remembered
+  CanvasLook look;              ///< used when nothing is remembered
   std::string device = "auto";  ///< where runs compute, as the engine takes it
 };
 
@@ -110,7 +109,6 @@ class MainWindow : public QMainWindow {
   WindowOptions options_;
   Stage stage_;
   FirstRun* first_run_;
-  ClampHistory* history_;
   QToolBar* tool_bar_ = nullptr;
   Banner* banner_ = nullptr;
   QList<ViewDock*> views_;
@@ -132,10 +130,9 @@ class MainWindow : public QMainWindow {
 
   QActionGroup* rooms_ = nullptr;
   QAction *play_ = nullptr, *train_ = nullptr, *save_ = nullptr, *undo_ = nullptr, *redo_ = nullptr,
-          *panels_ = nullptr;
+          *clear_clamps_ = nullptr, *panels_ = nullptr;
   QList<QPair<QAction*, Shape>> icons_;
-  QLabel *steps_ = nullptr, *tokens_ = nullptr, *frames_ = nullptr,
-         *speed_ = nullptr;
+  QLabel *steps_ = nullptr, *tokens_ = nullptr, *frames_ = nullptr, *speed_ = nullptr;
   QTimer measure_timer_;
   QElapsedTimer since_measure_;
   std::int64_t measured_step_ = 0;

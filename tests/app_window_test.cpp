@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <random>
 
-#include "app/clamp_history.hpp"
 #include "app/files.hpp"
 #include "app_window.hpp"
 #include "core/hf_folder.hpp"
@@ -555,53 +554,6 @@ TEST(Closing, RemembersRoomsAndLook) {
   EXPECT_TRUE(window.view("next")->isHidden());
   window.reset_layout();
   EXPECT_FALSE(window.view("next")->isHidden());
-}
-
-/// What the engine does with the commands of an undo.
-std::vector<Clamp> after(std::vector<Clamp> clamps, const std::vector<Command>& commands) {
-  for (const Command& command : commands) {
-    if (std::holds_alternative<command::ClearClamps>(command)) clamps.clear();
-    if (const auto* remove = std::get_if<command::RemoveClamp>(&command)) {
-      clamps.erase(clamps.begin() + remove->index);
-    }
-    if (const auto* set = std::get_if<command::SetClamp>(&command)) {
-      const auto same = std::find_if(clamps.begin(), clamps.end(), [&](const Clamp& c) {
-        return c.path == set->clamp.path && c.head == set->clamp.head &&
-               c.unit == set->clamp.unit && c.begin == set->clamp.begin && c.end == set->clamp.end;
-      });
-      if (same != clamps.end()) {
-        *same = set->clamp;
-      } else {
-        clamps.push_back(set->clamp);
-      }
-    }
-  }
-  return clamps;
-}
-
-TEST(ClampHistory, CommandsLeadFromOneListToTheOther) {
-  const auto clamp = [](int head, float value, bool enabled = true) {
-    return Clamp{.path = "block0/mlstm/forget_gate_pre",
-                 .head = head,
-                 .begin = 2,
-                 .end = 5,
-                 .value = value,
-                 .enabled = enabled};
-  };
-  const std::vector<std::vector<Clamp>> lists = {
-      {},
-      {clamp(0, 1)},
-      {clamp(0, 2)},
-      {clamp(0, 2, false), clamp(1, 3)},
-      {clamp(1, 3), clamp(2, 4), clamp(3, 5)},
-      {clamp(3, 5)},
-  };
-  for (const auto& from : lists) {
-    for (const auto& to : lists) {
-      const std::vector<Clamp> result = after(from, app::clamp_commands(from, to));
-      EXPECT_TRUE(std::is_permutation(result.begin(), result.end(), to.begin(), to.end()));
-    }
-  }
 }
 
 }  // namespace
