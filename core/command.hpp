@@ -98,6 +98,12 @@ struct Focus {        ///< which block the matrix memory is shown of
 struct SetClamp {  ///< replaces a clamp on the same path, head, unit and range
   Clamp clamp;
 };
+/// Another range, head, value or switch for a clamp that keeps its place in the list. One that was
+/// on the new path, head, unit and range already is replaced with it.
+struct ReplaceClamp {
+  int index = 0;
+  Clamp clamp;
+};
 struct RemoveClamp {
   int index = 0;
 };
@@ -125,7 +131,7 @@ using Command =
                  command::SetCursor, command::StepForward, command::StepBack, command::Play,
                  command::StopPlaying, command::SetPlaySpeed, command::Rewind, command::TakeToken,
                  command::SetSampler, command::SetVariant, command::Selfcheck, command::Focus,
-                 command::SetClamp, command::RemoveClamp, command::EnableClamp,
-                 command::ClearClamps, command::Undo, command::Redo>;
+                 command::SetClamp, command::ReplaceClamp, command::RemoveClamp,
+                 command::EnableClamp, command::ClearClamps, command::Undo, command::Redo>;
 
 }  // namespace xlab

@@ -610,13 +610,35 @@ struct Engine::Worker {
 
   void need_run() const { check(run != nullptr, "There is no run: open a file or a task first."); }
 
-  void replace_clamp(const Clamp& clamp) {
+  static bool in_one_place(const Clamp& a, const Clamp& b) {
+    return a.path == b.path && a.head == b.head && a.unit == b.unit && a.begin == b.begin &&
+           a.end == b.end;
+  }
+
+  /// The clamps of now, of which there is one with this number.
+  std::vector<Clamp> clamps_with(int index) const {
+    const std::vector<Clamp>& clamps = sequence->edited().clamps();
+    check(index >= 0 && index < static_cast<int>(clamps.size()), "There is no clamp number {}.",
+          index);
+    return clamps;
+  }
+
+  void replace_clamp(int index, const Clamp& clamp) {
+    check(std::isfinite(clamp.value), "A clamp needs a finite number.");
+    check(clamp.begin < clamp.end, "A clamp from step {} to step {} holds nothing.", clamp.begin,
+          clamp.end - 1);
+    std::vector<Clamp> clamps = clamps_with(index);
+    clamps[static_cast<std::size_t>(index)] = clamp;
+    int at = 0;
+    std::erase_if(clamps, [&](const Clamp& c) { return at++ != index && in_one_place(c, clamp); });
+    edit_clamps(std::move(clamps), "changing a clamp", fmt::format("clamp {}", index));
+  }
+
+  void set_clamp(const Clamp& clamp) {
     check(std::isfinite(clamp.value), "A clamp needs a finite number.");
     std::vector<Clamp> clamps = sequence->edited().clamps();
-    const auto same = std::find_if(clamps.begin(), clamps.end(), [&](const Clamp& c) {
-      return c.path == clamp.path && c.head == clamp.head && c.unit == clamp.unit &&
-             c.begin == clamp.begin && c.end == clamp.end;
-    });
+    const auto same = std::find_if(clamps.begin(), clamps.end(),
+                                   [&](const Clamp& c) { return in_one_place(c, clamp); });
     if (same != clamps.end()) {
       *same = clamp;
     } else {
@@ -755,18 +777,15 @@ struct Engine::Worker {
               },
               [&](const Selfcheck&) { start_check(); },
               [&](const Focus& c) { focus_block = c.block; },
-              [&](const SetClamp& c) { replace_clamp(c.clamp); },
+              [&](const SetClamp& c) { set_clamp(c.clamp); },
+              [&](const ReplaceClamp& c) { replace_clamp(c.index, c.clamp); },
               [&](const RemoveClamp& c) {
-                std::vector<Clamp> clamps = sequence->edited().clamps();
-                check(c.index >= 0 && c.index < static_cast<int>(clamps.size()),
-                      "There is no clamp number {}.", c.index);
+                std::vector<Clamp> clamps = clamps_with(c.index);
                 clamps.erase(clamps.begin() + c.index);
                 edit_clamps(std::move(clamps), "removing a clamp");
               },
               [&](const EnableClamp& c) {
-                std::vector<Clamp> clamps = sequence->edited().clamps();
-                check(c.index >= 0 && c.index < static_cast<int>(clamps.size()),
-                      "There is no clamp number {}.", c.index);
+                std::vector<Clamp> clamps = clamps_with(c.index);
                 clamps[static_cast<std::size_t>(c.index)].enabled = c.enabled;
                 edit_clamps(std::move(clamps), "switching a clamp");
               },

@@ -58,6 +58,9 @@ struct DataCard {
   std::string must_remember;  ///< what a perfect solver has to remember, in a sentence
   std::int64_t length = 0;    ///< tokens of the text, 0 for tasks that make their own data
   std::string unit;           ///< what these are: "characters", "bytes" or "tokens"
+  /// Tokens are pieces of a text, written one after the other; else they are words with blanks
+  /// between them.
+  bool tokens_are_text = false;
   /// What reads the text: "characters", "bytes", or the name of another tokenizer and its size.
   std::string tokenizer;
   std::vector<ExampleRow> examples;

@@ -139,6 +139,7 @@ TEST_F(Engines, WithoutARunCommandsAreAnsweredWithASentence) {
                                                      SetSampler{},
                                                      Focus{0},
                                                      SetClamp{},
+                                                     ReplaceClamp{},
                                                      RemoveClamp{0},
                                                      EnableClamp{0, true},
                                                      ClearClamps{}}) {
@@ -683,13 +684,47 @@ TEST_F(Engines, ClampsShowTheWorldWithoutThem) {
   EXPECT_EQ(cleared->next->logits, plain->next->logits);
 }
 
+TEST_F(Engines, AClampThatMovesKeepsItsPlaceInTheList) {
+  open_small();
+  after(SetPrompt{"a 3 b 7 a ?"});
+  const auto clamp = [](int head, int begin, int end, float value) {
+    return Clamp{"block0/mlstm/input_gate_pre", head, 0, begin, end, value, true};
+  };
+  after(SetClamp{clamp(0, 1, 4, 8.0f)}, SetClamp{clamp(1, 1, 4, 7.0f)},
+        SetClamp{clamp(0, 5, 6, 6.0f)});
+  const auto moved = after(ReplaceClamp{0, clamp(0, 2, 3, -3.5f)});
+  EXPECT_EQ(moved->session.clamps, (std::vector<Clamp>{clamp(0, 2, 3, -3.5f), clamp(1, 1, 4, 7.0f),
+                                                       clamp(0, 5, 6, 6.0f)}));
+  const auto held = [&](const std::shared_ptr<const Snapshot>& s, int step) {
+    return s->trace->find(step, "block0/mlstm/input_gate_pre")->at(0, 0) !=
+           s->unclamped->find(step, "block0/mlstm/input_gate_pre")->at(0, 0);
+  };
+  EXPECT_FALSE(held(moved, 1)) << "no longer held there";
+  EXPECT_EQ(moved->trace->find(2, "block0/mlstm/input_gate_pre")->at(0, 0), -3.5f);
+  expect_exact(moved);
+
+  const auto merged = after(ReplaceClamp{1, clamp(0, 5, 6, 1.0f)});
+  EXPECT_EQ(merged->session.clamps,
+            (std::vector<Clamp>{clamp(0, 2, 3, -3.5f), clamp(0, 5, 6, 1.0f)}))
+      << "there is one clamp for one place";
+
+  std::uint64_t failures = merged->failure.id;
+  for (const Command& command : std::vector<Command>{
+           ReplaceClamp{2, clamp(0, 1, 2, 1.0f)}, ReplaceClamp{-1, clamp(0, 1, 2, 1.0f)},
+           ReplaceClamp{0, clamp(0, 3, 3, 1.0f)}, ReplaceClamp{0, clamp(0, 3, 2, 1.0f)},
+           ReplaceClamp{0, clamp(0, 1, 2, std::nanf(""))}})
+    EXPECT_EQ(after(command)->failure.id, ++failures);
+  EXPECT_EQ(after()->session.clamps, merged->session.clamps);
+}
+
 TEST_F(Engines, WrongClampsAreRefused) {
   open_small();
   after(SetPrompt{"a 3 b 7"});
   std::uint64_t failures = 0;
   for (const Command& command : std::vector<Command>{
            SetClamp{{"block0/mlstm/v", 0, 0, 0, 4, std::nanf(""), true}},
-           SetClamp{{"block0/mlstm/v", 0, 0, 0, 4, HUGE_VALF, true}}, RemoveClamp{0},
+           SetClamp{{"block0/mlstm/v", 0, 0, 0, 4, HUGE_VALF, true}},
+           ReplaceClamp{0, {"block0/mlstm/v", 0, 0, 0, 4, 1.0f, true}}, RemoveClamp{0},
            RemoveClamp{-1}, EnableClamp{0, true}, EnableClamp{-1, true}})
     EXPECT_EQ(after(command)->failure.id, ++failures);
   EXPECT_TRUE(engine_.snapshot()->session.clamps.empty());

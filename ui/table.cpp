@@ -24,6 +24,10 @@ void append_row(std::string& out, const std::vector<std::string>& cells) {
 
 }  // namespace
 
+const std::string& Table::title(std::size_t column) const {
+  return column < titles.size() && !titles[column].empty() ? titles[column] : columns.at(column);
+}
+
 std::string Table::csv() const {
   std::string out;
   append_row(out, columns);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/explain.hpp"
 #include "core/utf8.hpp"
 
 namespace xlab::ui {
@@ -44,6 +45,16 @@ std::string token_label(const ModelCard* model, int token) {
     i += bytes;
   }
   return label;
+}
+
+std::vector<std::string> column_titles(const std::vector<std::string>& columns,
+                                       const BlockCard& block) {
+  std::vector<std::string> titles;
+  for (const std::string& column : columns) {
+    const EquationCard* card = explain(block.prefix + "/" + column, block.variant);
+    titles.push_back(card ? fmt::format("{} ({})", card->title, card->symbol) : std::string());
+  }
+  return titles;
 }
 
 namespace {

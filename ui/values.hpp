@@ -23,6 +23,11 @@ std::string value_prefix(const std::string& path);
 /// A token without a label is "#<number>".
 std::string token_label(const ModelCard* model, int token);
 
+/// What people call these columns of a table: "input gate, pre-activation (i)" for a column with
+/// the name of one of the block's values; "" for any other.
+std::vector<std::string> column_titles(const std::vector<std::string>& columns,
+                                       const BlockCard& block);
+
 /// The number at a place, or null when there is none: any step, head and unit may be asked for.
 const float* number_at(const Trace* trace, const ValueRef& ref);
 

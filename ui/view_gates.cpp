@@ -991,6 +991,8 @@ Table GatesView::table(const Scene& scene) const {
   const BlockCard* block = focused_block(scene.snapshot, scene.focus);
   const Trace* trace = scene.snapshot.trace.get();
   table.columns = {"step", "token", "head", "unit"};
+  table.places = 4;
+  table.step_column = 0;
   if (!block || !trace) return table;
   std::vector<std::string> names;
   for (const GateRow& row : gate_rows(*block)) {
@@ -1003,6 +1005,7 @@ Table GatesView::table(const Scene& scene) const {
     }
   }
   table.columns.insert(table.columns.end(), names.begin(), names.end());
+  table.titles = column_titles(table.columns, *block);
   const int focused = focused_head(*block, scene.focus);
   const int units = std::max(block->key_dim, block->value_dim);
   // Beyond this many rows a table is no longer read: then only the selected unit is listed.

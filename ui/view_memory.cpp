@@ -511,6 +511,9 @@ Table MemoryView::table(const Scene& scene) const {
   const Trace* trace = scene.snapshot.trace.get();
   if (block && block->kind == "slstm") {
     table.columns = {"step", "head", "unit", "c", "n", "c / n"};
+    table.places = 3;
+    table.step_column = 0;
+    table.titles = column_titles(table.columns, *block);
     const int step = trace ? std::min(scene.snapshot.session.cursor, trace->length() - 1) : -1;
     const Recorded* c = trace ? trace->find(step, block->prefix + "/c") : nullptr;
     const Recorded* n = trace ? trace->find(step, block->prefix + "/n") : nullptr;
@@ -525,6 +528,8 @@ Table MemoryView::table(const Scene& scene) const {
     return table;
   }
   table.columns = {"step", "head", "key", "value", "C", "last write", "n of the key"};
+  table.places = 4;
+  table.step_column = 0;
   const MemoryImage* image = scene.snapshot.memory.get();
   if (!block || !image || image->block != block_index(scene)) return table;
   const Shown shown = gather(scene, *block, *image, Mode::value);

@@ -97,6 +97,8 @@ class TimeView : public View {
     const SessionStatus& session = scene.snapshot.session;
     Table table;
     table.columns = {"step", "token", "label", "surprise (nats)", "expected", "origin", "cursor"};
+    table.places = 3;
+    table.step_column = 0;
     for (int t = 0; t < static_cast<int>(session.tokens.size()); ++t) {
       const int token = session.tokens[static_cast<std::size_t>(t)];
       const int expected = expected_at(session, t);
