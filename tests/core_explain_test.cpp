@@ -130,13 +130,13 @@ TEST(Explain, WritesTheEquationWithItsNumbers) {
   token->values["block0/mlstm/input_gate"] = {1, 1, {std::exp(-2.5f)}};
   trace.steps.push_back(token);
   EXPECT_EQ(live_equation(trace, "block0/mlstm/input_gate", 0, 0, 0).text,
-            "i'_0 = exp(−0.5 − 2) = 0.08208");
+            "i'_0 = exp(−0.500 − 2) = 0.0821");
   // The state before the first token is zero, and a negative term stands in brackets.
   token->values["block0/mlstm/forget_gate_pre"] = {1, 1, {3.0f}};
   token->values["block0/mlstm/forget_gate"] = {1, 1, {0.1f}};
   token->values["block0/mlstm/m"] = {1, 1, {-1.0f}};
   EXPECT_EQ(live_equation(trace, "block0/mlstm/forget_gate", 0, 0, 0).text,
-            "f'_0 = exp(−0.04859 + 0 − (−1)) = 2.589");
+            "f'_0 = exp(−0.0486 + 0 − (−1)) = 2.59");
   EXPECT_EQ(live_equation(trace, "block0/mlstm/forget_gate_sigmoid", 0, 0, 0).text, "");
 }
 

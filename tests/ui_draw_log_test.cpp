@@ -107,6 +107,60 @@ TEST(DrawLogs, HeatMapsKeepValuesRangeAndColours) {
   EXPECT_EQ(heat.pixels, expected);
 }
 
+TEST(DrawLogs, NumbersAndAxesAreWhole) {
+  for (const float width : {4.0f, 8.0f, 12.0f, 16.0f, 22.0f, 30.0f, 44.0f, 70.0f}) {
+    const Drawing drawing([&](Scene&, Painter& painter, Box) {
+      float y = 10;
+      for (const double value : {-0.03125, 2000.0, 1.9419446e-9, 0.0, -123456.0}) {
+        const std::string words = painter.fit_number(value, width + 0.5f);
+        EXPECT_EQ(painter.number_in({{20, y}, {20 + width, y + 16}}, 0xff000000, value),
+                  !words.empty());
+        y += 20;
+      }
+      painter.number_in({{20, y}, {20 + width, y + 16}}, 0xff000000, 0.123, Align::left,
+                        Weight::regular, "m = ");
+    });
+    for (const DrawLog::Text& text : drawing.log().texts) {
+      EXPECT_EQ(text.shown, text.wanted);
+      EXPECT_LE(text.box.max.x, 20 + width + 1.0f) << text.shown;
+    }
+    EXPECT_TRUE(stumbles(drawing.log()).empty());
+    if (width > 60) {
+      EXPECT_EQ(drawing.log().texts.back().shown, "m = 0.123");
+    }
+  }
+  for (const Axis& axis :
+       {Axis{-6.7, 6.7}, Axis{0, 2000}, Axis{-3e-9, 4e-9}, Axis{1e-7, 5.0, true}, padded(0, 0)}) {
+    // As wide as it asks for, every label stands there; in less, none is cut.
+    for (const float share : {1.0f, 0.6f, 0.2f}) {
+      std::size_t expected = 0;
+      const Drawing drawing([&](Scene&, Painter& painter, Box) {
+        const Box box{{200, 20}, {400, 120}};
+        expected = ticks(axis, 5).size();
+        draw_axis(painter, box, axis, axis_margin(painter, box.height(), axis) * share);
+      });
+      EXPECT_TRUE(stumbles(drawing.log()).empty());
+      if (share == 1.0f) {
+        EXPECT_GE(drawing.log().texts.size(), std::min<std::size_t>(expected, 2))
+            << axis.low << " to " << axis.high;
+      }
+      for (const DrawLog::Text& text : drawing.log().texts) EXPECT_EQ(text.shown, text.wanted);
+    }
+  }
+}
+
+TEST(DrawLogs, AConstantIsAThinLine) {
+  // A stepped curve meets every point twice where it is flat.
+  const Drawing drawing([](Scene&, Painter& painter, Box) {
+    const ImVec2 points[] = {{20, 50}, {60, 50}, {100, 50}, {140, 50}};
+    const int first = painter.list().VtxBuffer.Size;
+    painter.curve(points, {0xff000000, 2.0f, Dash::solid, true});
+    for (int i = first; i < painter.list().VtxBuffer.Size; ++i) {
+      EXPECT_NEAR(painter.list().VtxBuffer[i].pos.y, 50.0f, 3.0f);
+    }
+  });
+}
+
 TEST(DrawLogs, AFrameBeginsAnew) {
   Snapshot snapshot;
   Stage stage(snapshot);

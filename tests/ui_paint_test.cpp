@@ -49,6 +49,29 @@ TEST(Number, ShowsThreeSignificantDigits) {
   for (const auto& [value, text] : cases) EXPECT_EQ(short_number(value), text) << value;
 }
 
+TEST(Number, GivesUpDigitsBeforeItIsCut) {
+  using Forms = std::vector<std::string>;
+  EXPECT_EQ(number_forms(-0.03125), (Forms{"−0.0312", "−0.031", "−0.03"}));
+  EXPECT_EQ(number_forms(1.5), (Forms{"1.50", "1.5", "2"}));
+  EXPECT_EQ(number_forms(0.00012345), (Forms{"0.000123", "1.23e−4", "1.2e−4", "1e−4"}));
+  EXPECT_EQ(number_forms(1.9419446e-9), (Forms{"1.94e−9", "1.9e−9", "2e−9"}));
+  EXPECT_EQ(number_forms(2000.0), (Forms{"2000", "2e3"}));
+  EXPECT_EQ(number_forms(12345.0), (Forms{"12345", "1e4"}));
+  EXPECT_EQ(number_forms(123.4), (Forms{"123"}));
+  EXPECT_EQ(number_forms(7.0), (Forms{"7"}));
+  EXPECT_EQ(number_forms(0.0), (Forms{"0"}));
+  EXPECT_EQ(number_forms(std::nan("")), (Forms{"NaN"}));
+  EXPECT_EQ(number_forms(-kInf), (Forms{"−Inf"}));
+  // Every form reads back as the number to as many digits as it shows.
+  for (const double value : {3.14159, -27.1828, 0.000456789, 9.99e7, -1.0e-12, 99.96, 0.9996}) {
+    for (std::string form : number_forms(value)) {
+      for (std::size_t at; (at = form.find("−")) != std::string::npos;)
+        form = form.substr(0, at) + "-" + form.substr(at + 3);
+      EXPECT_NEAR(std::stod(form), value, std::abs(value) * 0.51) << form;
+    }
+  }
+}
+
 TEST(Number, WritesLogarithmsWithWhatTheyStandFor) {
   EXPECT_EQ(log_number(3.2), "e^3.2 (24.5)");
   EXPECT_EQ(log_number(-0.05), "e^−0.05 (0.951)");
@@ -241,8 +264,11 @@ TEST(Plot, AxesGoBothWays) {
     }
   }
   const Axis flat = padded(3.0, 3.0);
-  EXPECT_LT(flat.low, 3.0);
-  EXPECT_GT(flat.high, 3.0);
+  EXPECT_DOUBLE_EQ(flat.low, 1.5);
+  EXPECT_DOUBLE_EQ(flat.high, 4.5);
+  const Axis zero = padded(0.0, 0.0);
+  EXPECT_DOUBLE_EQ(zero.low, -1.0);
+  EXPECT_DOUBLE_EQ(zero.high, 1.0);
   EXPECT_LT(padded(kInf, -kInf).low, padded(kInf, -kInf).high)
       << "nothing to show still has an axis";
 }

@@ -146,6 +146,27 @@ std::vector<GateRow> in_words_of(std::vector<GateRow> rows, bool exponential, bo
 
 }  // namespace
 
+std::string gate_sentence(char gate) {
+  switch (gate) {
+    case 'i':
+      return "How strongly what comes in now is written into the memory.";
+    case 'f':
+      return "How much of what was stored before is kept.";
+    case 'z':
+      return "What is written.";
+    case 'o':
+      return "How much of what is read from the memory leaves the cell.";
+    case 'c':
+      return "The memory itself, one number a unit.";
+    case 'm':
+      return "The scale everything is stored at, so that no exponential overflows.";
+    case 'n':
+      return "The sum of all weights written so far: what is read is divided by it.";
+    default:
+      return {};
+  }
+}
+
 const std::vector<GateRow>& gate_rows(const BlockCard& block) {
   // All of them made once: a row is asked for in every frame.
   using Variants = std::array<std::vector<GateRow>, 8>;

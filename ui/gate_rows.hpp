@@ -43,6 +43,9 @@ struct GateRow {
   std::vector<Lane> lanes;
 };
 
+/// What the row with this letter is about, in a sentence.
+std::string gate_sentence(char gate);
+
 /// The rows of a block's cell; empty for a kind that is not known.
 const std::vector<GateRow>& gate_rows(const BlockCard& block);
 

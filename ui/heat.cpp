@@ -11,11 +11,6 @@
 namespace xlab::ui {
 namespace {
 
-// A texture has to be uploaded again when its pixels differ, so their digest is its version.
-std::uint64_t digest(const HeatPixels& heat) {
-  return hash_bytes(std::as_bytes(std::span(heat.pixels)));
-}
-
 bool wins(float candidate, float best) {
   if (!std::isfinite(best)) return false;
   return !std::isfinite(candidate) || std::abs(candidate) > std::abs(best);
@@ -126,6 +121,8 @@ HeatPixels heat_pixels(std::span<const float> values, int rows, int columns, int
       heat.pixels.push_back(scale(best));
     }
   }
+  // A texture has to be uploaded again when its pixels differ, so their digest is its version.
+  heat.digest = hash_bytes(std::as_bytes(std::span(heat.pixels)));
   return heat;
 }
 
@@ -134,9 +131,16 @@ bool draw_heat(Painter& painter, Images& images, const std::string& key, const B
   if (box.empty()) return false;
   const HeatPixels heat = heat_pixels(values, rows, columns, static_cast<int>(box.height()),
                                       static_cast<int>(box.width()), scale);
-  if (heat.pixels.empty()) return false;
+  draw_heat(painter, images, key, box, values, rows, columns, scale, heat);
+  return heat.reduced;
+}
+
+void draw_heat(Painter& painter, Images& images, const std::string& key, const Box& box,
+               std::span<const float> values, int rows, int columns, const ColourScale& scale,
+               const HeatPixels& heat) {
+  if (box.empty() || heat.pixels.empty()) return;
   const ImTextureID texture =
-      images.texture(key, digest(heat), heat.width, heat.height, heat.pixels);
+      images.texture(key, heat.digest, heat.width, heat.height, heat.pixels);
   painter.list().AddImage(texture, box.min, box.max);
   if (DrawLog* log = painter.log()) {
     log->heats.push_back({.key = key,
@@ -166,7 +170,6 @@ bool draw_heat(Painter& painter, Images& images, const std::string& key, const B
       ++hatches;
     }
   }
-  return heat.reduced;
 }
 
 float legend_width(const Painter& painter, const ColourScale& scale, const Legend& legend) {

@@ -25,7 +25,8 @@ double largest(std::span<const float> values);
 struct HeatPixels {
   int width = 0, height = 0;
   std::vector<std::uint32_t> pixels;
-  bool reduced = false;  ///< several values share a pixel: the one furthest from zero is shown
+  bool reduced = false;      ///< several values share a pixel: the one furthest from zero is shown
+  std::uint64_t digest = 0;  ///< of the pixels: another one where they differ
 };
 /// Colours of (rows, columns) values in at most `max_height` x `max_width` pixels. What is no
 /// number wins over what is one.
@@ -36,6 +37,11 @@ HeatPixels heat_pixels(std::span<const float> values, int rows, int columns, int
 /// number are hatched. Returns whether several values had to share a pixel.
 bool draw_heat(Painter& painter, Images& images, const std::string& key, const Box& box,
                std::span<const float> values, int rows, int columns, const ColourScale& scale);
+
+/// The same with the pixels that `heat_pixels` made of the values for a box of this size.
+void draw_heat(Painter& painter, Images& images, const std::string& key, const Box& box,
+               std::span<const float> values, int rows, int columns, const ColourScale& scale,
+               const HeatPixels& heat);
 
 /// What a legend says.
 struct Legend {

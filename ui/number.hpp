@@ -2,12 +2,18 @@
 #pragma once
 
 #include <string>
+#include <vector>
+
+#include "core/explain.hpp"
 
 namespace xlab::ui {
 
-/// Three significant digits with a real minus sign: "0.0123", "−12.3", "1.23e−7", "NaN", "+Inf".
-/// Whole numbers below 100,000 keep all their digits.
-std::string short_number(double value);
+using xlab::short_number;
+
+/// The ways to write a number where room is scarce, most digits first: three, two and one
+/// significant digit, each in full and as a power of ten where that is shorter. Whole numbers below
+/// 100,000 are written in full or as a power. The first is `short_number`.
+std::vector<std::string> number_forms(double value);
 
 /// A label of an axis: as few digits as the distance between ticks needs.
 std::string tick_number(double value, double distance);

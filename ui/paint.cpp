@@ -3,8 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "ui/draw_log.hpp"
+#include "ui/number.hpp"
 
 namespace xlab::ui {
 namespace {
@@ -101,6 +105,15 @@ std::string Painter::fit_first(std::span<const std::string> texts, float width,
   return texts.empty() ? std::string() : fit(texts.back(), width, weight);
 }
 
+std::string Painter::fit_number(double value, float width, std::string_view before,
+                                Weight weight) const {
+  for (const std::string& form : number_forms(value)) {
+    std::string whole = std::string(before) + form;
+    if (measure(whole, weight).x <= width) return whole;
+  }
+  return {};
+}
+
 Box Painter::clip() const {
   return {list_->GetClipRectMin(), list_->GetClipRectMax()};
 }
@@ -137,6 +150,24 @@ void Painter::text_in(const Box& box, ImU32 colour, std::string_view words, Alig
         words, weight);
 }
 
+bool Painter::number_in(const Box& box, ImU32 colour, double value, Align align, Weight weight,
+                        std::string_view before) {
+  const std::string words = fit_number(value, box.width() + 0.5f, before, weight);
+  if (words.empty() || box.empty()) return false;
+  text_in(box, colour, words, align, weight);
+  return true;
+}
+
+bool Painter::first_in(const Box& box, ImU32 colour, std::span<const std::string> texts,
+                       Align align, Weight weight) {
+  for (const std::string& words : texts) {
+    if (words.empty() || box.empty() || measure(words, weight).x > box.width() + 0.5f) continue;
+    text_in(box, colour, words, align, weight);
+    return true;
+  }
+  return false;
+}
+
 void Painter::text_up(const Box& box, ImU32 colour, std::string_view words, Align align) {
   if (box.empty()) return;
   const int first = list_->VtxBuffer.Size;
@@ -156,19 +187,27 @@ void Painter::text_up(const Box& box, ImU32 colour, std::string_view words, Alig
   text.upwards = true;
 }
 
-float Painter::paragraph(ImVec2 at, float width, ImU32 colour, std::string_view words,
-                         Weight weight, bool draw) {
-  float y = at.y;
+std::vector<std::string> Painter::broken(std::string_view words, float width, Weight weight) const {
+  std::vector<std::string> lines;
   while (!words.empty()) {
     const std::size_t newline = words.find('\n');
     const std::string_view whole = words.substr(0, newline);
     const std::string_view line = whole.substr(0, line_end(whole, width, weight));
-    if (draw) text({at.x, y}, colour, line, weight);
-    y += line_height();
+    lines.emplace_back(line);
     std::size_t next = line.size();
     while (next < whole.size() && whole[next] == ' ') ++next;
     if (next == whole.size() && newline != std::string_view::npos) ++next;
     words.remove_prefix(next);
+  }
+  return lines;
+}
+
+float Painter::paragraph(ImVec2 at, float width, ImU32 colour, std::string_view words,
+                         Weight weight, bool draw) {
+  float y = at.y;
+  for (const std::string& line : broken(words, width, weight)) {
+    if (draw) text({at.x, y}, colour, line, weight);
+    y += line_height();
   }
   return y - at.y;
 }
@@ -227,13 +266,17 @@ void Painter::curve(std::span<const ImVec2> points, const Stroke& stroke) {
     }
     run.clear();
   };
+  // A point twice has no direction, and a line through it would swell into a wedge.
+  const auto add = [&](ImVec2 point) {
+    if (run.empty() || run.back().x != point.x || run.back().y != point.y) run.push_back(point);
+  };
   for (const ImVec2& point : points) {
     if (!finite(point)) {
       flush();
       continue;
     }
-    if (stroke.stepped && !run.empty()) run.push_back({point.x, run.back().y});
-    run.push_back(point);
+    if (stroke.stepped && !run.empty()) add({point.x, run.back().y});
+    add(point);
   }
   flush();
 }
@@ -292,12 +335,20 @@ float Painter::badge(ImVec2 at, const GateStyle& style) {
   return side;
 }
 
-void hover_card(const Scene& scene, std::span<const CardLine> lines) {
-  if (lines.empty()) return;
+void hover_card(const Scene& scene, std::span<const CardLine> sentences) {
+  if (sentences.empty()) return;
   ImDrawList* list = ImGui::GetForegroundDrawList();
   ImFont* font = ImGui::GetFont();
   const Palette& palette = scene.palette;
   const float pad = 6.0f * scene.scale, pixels = text_pixels(scene.scale);
+  const Painter measure(scene);
+  const float most = std::min(420.0f * scene.scale, ImGui::GetIO().DisplaySize.x - 2 * pad - 2.0f);
+  std::vector<CardLine> lines;
+  for (const CardLine& sentence : sentences) {
+    for (std::string& line : measure.broken(sentence.text, std::max(most, 40.0f))) {
+      lines.push_back({std::move(line), sentence.strong});
+    }
+  }
   const float line_height = std::ceil(pixels * 1.3f);
   const ImVec2 screen = ImGui::GetIO().DisplaySize;
   float width = 0.0f;

@@ -68,11 +68,27 @@ class Painter {
   std::string fit_first(std::span<const std::string> texts, float width,
                         Weight weight = Weight::regular) const;
 
+  /// The number with as many digits as fit into `width` pixels after the words before it ("m = "),
+  /// see `number_forms`; empty when not even one digit does.
+  std::string fit_number(double value, float width, std::string_view before = {},
+                         Weight weight = Weight::regular) const;
+
+  /// The text in lines of at most `width` pixels, broken at spaces.
+  std::vector<std::string> broken(std::string_view text, float width,
+                                  Weight weight = Weight::regular) const;
+
   void text(ImVec2 at, ImU32 colour, std::string_view text, Weight weight = Weight::regular);
   /// One line, vertically centred in the box and shortened to it.
   void text_in(const Box& box, ImU32 colour, std::string_view text, Align align = Align::left,
                Weight weight = Weight::regular);
-  /// The same, turned to read upwards: left is the bottom of the box.
+  /// A number, vertically centred in the box, with as many digits as fit; never cut. Returns
+  /// whether any did: where none does, nothing is drawn and the value is left to the hover.
+  bool number_in(const Box& box, ImU32 colour, double value, Align align = Align::left,
+                 Weight weight = Weight::regular, std::string_view before = {});
+  /// The first of the texts that fits into the box; nothing when none does.
+  bool first_in(const Box& box, ImU32 colour, std::span<const std::string> texts,
+                Align align = Align::left, Weight weight = Weight::regular);
+  /// The same as `text_in`, turned to read upwards: left is the bottom of the box.
   void text_up(const Box& box, ImU32 colour, std::string_view text, Align align = Align::centre);
   /// Text broken into lines; returns the height it needs. Drawn only when `draw`.
   float paragraph(ImVec2 at, float width, ImU32 colour, std::string_view text,
@@ -105,7 +121,8 @@ class Painter {
   float pixels_;
 };
 
-/// A box of lines near the mouse, kept inside the canvas, on top of everything.
+/// A box of lines near the mouse, kept inside the canvas, on top of everything. Long lines are
+/// broken at spaces.
 struct CardLine {
   std::string text;
   bool strong = false;

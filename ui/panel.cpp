@@ -129,9 +129,43 @@ bool slider_at(Painter& painter, const char* id, const Box& box, double& value, 
   painter.fill({box.min, {x, box.max.y}}, with_alpha(palette.accent, 0.22f), painter.px(3));
   const float half = painter.px(1.5f);
   const float grip = std::clamp(x, box.min.x + half, std::max(box.min.x + half, box.max.x - half));
-  painter.fill({{grip - half, box.min.y}, {grip + half, box.max.y}}, palette.accent);
+  // The grip is seen whole, but never through the words on the slider.
+  const float words = painter.measure(text).x / 2 + painter.px(3);
+  const Box whole{{grip - half, box.min.y}, {grip + half, box.max.y}};
+  if (std::abs(grip - box.centre().x) > words) {
+    painter.fill(whole, palette.accent);
+  } else {
+    Box ends = whole;
+    painter.fill(ends.cut_top(box.height() * 0.18f), palette.accent);
+    painter.fill(ends.cut_bottom(box.height() * 0.18f), palette.accent);
+  }
   painter.text_in(box.inset(painter.px(4), 0), palette.text, text, Align::centre);
   return changed;
+}
+
+namespace {
+
+constexpr float kTabGap = 4.0f, kTabPad = 14.0f, kArrow = 20.0f;
+
+struct TabWidths {
+  float all = 0.0f, widest = 0.0f;
+};
+
+TabWidths tab_widths(const Painter& painter, std::span<const std::string> labels) {
+  TabWidths widths;
+  for (const std::string& label : labels) {
+    const float width = painter.measure(label).x + painter.px(kTabPad);
+    widths.all += width + painter.px(kTabGap);
+    widths.widest = std::max(widths.widest, width);
+  }
+  return widths;
+}
+
+}  // namespace
+
+float chooser_width(const Painter& painter, std::span<const std::string> labels) {
+  const TabWidths widths = tab_widths(painter, labels);
+  return std::min(widths.all, widths.widest + 2 * painter.px(kArrow));
 }
 
 int choose_at(Painter& painter, const char* id, Box& row, std::span<const std::string> labels,
@@ -140,13 +174,8 @@ int choose_at(Painter& painter, const char* id, Box& row, std::span<const std::s
   const Palette& palette = painter.palette();
   const int last = static_cast<int>(labels.size()) - 1;
   chosen = std::clamp(chosen, 0, last);
-  const float gap = painter.px(4), pad = painter.px(14);
-  float needed = 0.0f, widest = 0.0f;
-  for (const std::string& label : labels) {
-    const float width = painter.measure(label).x + pad;
-    needed += width + gap;
-    widest = std::max(widest, width);
-  }
+  const float gap = painter.px(kTabGap), pad = painter.px(kTabPad);
+  const auto [needed, widest] = tab_widths(painter, labels);
   int result = chosen;
   ImGui::PushID(id);
   if (needed <= row.width()) {
@@ -166,10 +195,11 @@ int choose_at(Painter& painter, const char* id, Box& row, std::span<const std::s
       painter.text_in(box, i == chosen ? palette.text : palette.muted_text, label, Align::centre);
     }
   } else {
-    const float arrow = painter.px(20);
+    const float arrow = painter.px(kArrow);
     if (button_at(painter, "before", row.cut_left(arrow), "◂", chosen > 0)) result = chosen - 1;
     const Box middle = row.cut_left(std::clamp(row.width() - arrow, 0.0f, widest));
-    painter.text_in(middle, palette.text, labels[static_cast<std::size_t>(chosen)], Align::centre);
+    painter.first_in(middle, palette.text, labels.subspan(static_cast<std::size_t>(chosen), 1),
+                     Align::centre);
     if (button_at(painter, "after", row.cut_left(arrow), "▸", chosen < last)) result = chosen + 1;
     row.cut_left(gap);
   }

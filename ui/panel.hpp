@@ -48,6 +48,9 @@ bool slider_at(Painter& painter, const char* id, const Box& box, double& value, 
 int choose_at(Painter& painter, const char* id, Box& row, std::span<const std::string> labels,
               int chosen);
 
+/// The width `choose_at` needs at least to show the longest of these labels whole.
+float chooser_width(const Painter& painter, std::span<const std::string> labels);
+
 /// The sentence shown instead of an empty panel.
 void say(Painter& painter, const Box& box, std::string_view sentence);
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <utility>
 
 #include "ui/decimate.hpp"
 #include "ui/draw_log.hpp"
@@ -49,48 +51,89 @@ std::vector<double> ticks(const Axis& axis, int most) {
     result.clear();  // less than a decade: even steps say more
   }
   const double span = axis.high - axis.low;
-  double step = std::pow(10.0, std::floor(std::log10(span / most)));
-  for (const double factor : {1.0, 2.0, 5.0, 10.0, 20.0}) {
-    if (span / (step * factor) <= most) {
-      step *= factor;
+  const double decade = std::pow(10.0, std::floor(std::log10(span / most)));
+  // A single mark says nothing about the scale: then rather one more than asked for.
+  for (const double most_here : {most + 0.0, most + 1.0}) {
+    double step = decade;
+    for (const double factor : {1.0, 2.0, 5.0, 10.0, 20.0}) {
+      if (span / (decade * factor) > most_here) continue;
+      step = decade * factor;
       break;
     }
-  }
-  for (double i = std::ceil(axis.low / step - 1e-9); i * step <= axis.high + step * 1e-9;
-       i += 1.0) {
-    result.push_back(i * step);
-    if (static_cast<int>(result.size()) > most + 1) break;
+    result.clear();
+    for (double i = std::ceil(axis.low / step - 1e-9); i * step <= axis.high + step * 1e-9;
+         i += 1.0) {
+      result.push_back(i * step);
+      if (static_cast<int>(result.size()) > most + 1) break;
+    }
+    if (result.size() >= 2) break;
   }
   return result;
 }
 
 Axis padded(double low, double high, double share) {
   if (!std::isfinite(low) || !std::isfinite(high) || low > high) return {-1.0, 1.0};
-  const double least = std::max({std::abs(low), std::abs(high), 1e-6}) * 1e-3;
-  const double pad = std::max((high - low) * share, least);
+  const double size = std::max(std::abs(low), std::abs(high));
+  // A constant, or one but for rounding, stands in the middle of an axis of its own size.
+  const bool constant = high - low <= size * 1e-6;
+  const double pad = !constant ? (high - low) * share : size > 1e-30 ? size / 2 : 1.0;
   return {low - pad, high + pad};
+}
+
+namespace {
+
+constexpr float kAxisGap = 5.0f;  ///< between the numbers and the box
+
+struct Mark {
+  double value = 0.0;
+  float y = 0.0f;     ///< below the upper end of the box
+  float top = 0.0f;   ///< of its label; labels keep clear of each other
+  std::string label;  ///< empty where another one is too near
+};
+
+/// Where an axis has its lines, and what stands at them.
+std::vector<Mark> axis_marks(const Painter& painter, float height, const Axis& axis) {
+  const float line = painter.line_height();
+  const int most = std::clamp(static_cast<int>(height / (line * 1.5f)), 3, 8);
+  const std::vector<double> values = ticks(axis, most);
+  const double distance = values.size() > 1 ? values[1] - values[0] : axis.high - axis.low;
+  std::vector<Mark> marks;
+  float last = FLT_MAX;
+  for (const double value : values) {
+    Mark mark{value, axis.y(value, {{0, 0}, {1, height}}), 0.0f, {}};
+    // Not beyond the ends of the box by more than a hair: above and below are others.
+    mark.top = std::clamp(mark.y - line / 2, -2.0f, std::max(-2.0f, height - line + 2.0f));
+    if (last - mark.top >= line * 0.95f) {
+      last = mark.top;
+      mark.label = tick_number(value, axis.logarithmic ? value : distance);
+    }
+    marks.push_back(std::move(mark));
+  }
+  return marks;
+}
+
+}  // namespace
+
+float axis_margin(const Painter& painter, float height, const Axis& axis) {
+  float widest = 0.0f;
+  for (const Mark& mark : axis_marks(painter, height, axis)) {
+    widest = std::max(widest, painter.measure(mark.label).x);
+  }
+  return std::ceil(widest) + painter.px(kAxisGap);
 }
 
 void draw_axis(Painter& painter, const Box& box, const Axis& axis, float margin) {
   if (box.empty()) return;
   const Palette& palette = painter.palette();
-  const float line = painter.line_height();
-  const int most = std::clamp(static_cast<int>(box.height() / (line * 1.5f)), 3, 8);
-  const std::vector<double> marks = ticks(axis, most);
-  const double distance = marks.size() > 1 ? marks[1] - marks[0] : axis.high - axis.low;
-  float last = FLT_MAX;
-  for (const double mark : marks) {
-    const float y = std::floor(axis.y(mark, box)) + 0.5f;
+  for (const Mark& mark : axis_marks(painter, box.height(), axis)) {
+    const float y = std::floor(box.min.y + mark.y) + 0.5f;
     painter.line({box.min.x, y}, {box.max.x, y},
-                 {mark == 0.0 ? palette.muted_text : palette.grid, 1.0f});
-    // Labels keep clear of each other and of the boxes above and below.
-    const float top = std::clamp(y - line / 2, box.min.y - 2.0f,
-                                 std::max(box.min.y - 2.0f, box.max.y - line + 2.0f));
-    if (last - top < line * 0.95f) continue;
-    last = top;
-    const double step = axis.logarithmic ? mark : distance;
-    painter.text_in({{box.min.x - margin, top}, {box.min.x - painter.px(5), top + line}},
-                    palette.muted_text, tick_number(mark, step), Align::right);
+                 {mark.value == 0.0 ? palette.muted_text : palette.grid, 1.0f});
+    const float top = box.min.y + mark.top;
+    const std::string labels[] = {mark.label};
+    painter.first_in({{box.min.x - margin, top},
+                      {box.min.x - painter.px(kAxisGap), top + painter.line_height()}},
+                     palette.muted_text, labels, Align::right);
   }
 }
 

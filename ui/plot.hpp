@@ -19,10 +19,15 @@ struct Axis {
 
 /// Round numbers inside a range, at most `most` of them.
 std::vector<double> ticks(const Axis& axis, int most);
-/// Extends a range so that a curve does not touch the edge; an empty range gets a width.
+/// Extends a range so that a curve does not touch the edge. A constant gets an axis from half to
+/// one and a half of it, zero one of −1..1.
 Axis padded(double low, double high, double share = 0.06);
 
-/// Grid lines across the box and numbers left of it, right-aligned in `margin` pixels.
+/// Pixels left of the box that the numbers of an axis need, the gap to the box included.
+float axis_margin(const Painter& painter, float height, const Axis& axis);
+
+/// Grid lines across the box and numbers left of it, right-aligned in `margin` pixels. A number
+/// that does not fit is left out, never cut: ask `axis_margin` first.
 void draw_axis(Painter& painter, const Box& box, const Axis& axis, float margin);
 
 /// One curve: `xs[i]` in pixels, `ys[i]` in values of the axis. Long curves keep the smallest and

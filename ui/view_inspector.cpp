@@ -3,6 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "core/explain.hpp"
 #include "ui/equation.hpp"
@@ -90,12 +96,14 @@ class InspectorView : public View {
     const Panel panel(scene, "inspector", size, true);
     Painter painter(scene);
     std::optional<ValueRef> hovered;
+    drop_what_is_gone(scene);
     if (panel.usable()) {
       const float pad = painter.px(8);
       Box column = panel.content();
       column.min.x += pad;
       column.max.x -= pad;
       column.min.y += painter.px(6);
+      column.max.y = std::numeric_limits<float>::max() / 4;  // it scrolls: there is always room
       if (!scene.snapshot.model) {
         say(painter, panel.content(), "No run is open. Open or make one to look into it.");
       } else {
@@ -123,13 +131,29 @@ class InspectorView : public View {
   Table table(const Scene& scene) const override;
 
  private:
+  /// A pin on a value that another run has never had goes with the run it was made in.
+  void drop_what_is_gone(Scene& scene) {
+    const Snapshot& snapshot = scene.snapshot;
+    if (run_ && *run_ != snapshot.run_id) moved_ = true;
+    run_ = snapshot.run_id;
+    if (!moved_ || !snapshot.trace || snapshot.trace->length() == 0) return;
+    moved_ = false;
+    const std::optional<ValueRef>& pinned = scene.focus.pinned;
+    const int steps = static_cast<int>(snapshot.session.tokens.size());
+    if (pinned && (pinned->step >= steps || !block_of(snapshot, *pinned) ||
+                   (pinned->step < snapshot.trace->length() && !value_of(snapshot, *pinned)))) {
+      scene.focus.pinned.reset();
+    }
+  }
+
   /// Hovered elsewhere, else pinned, else the last one. While the mouse is on an input listed here,
   /// the card it belongs to stays.
   std::optional<ValueRef> subject(const Scene& scene) const {
     if (hover_.active() && last_) return last_;
     if (scene.focus.hovered) return scene.focus.hovered;
     if (scene.focus.pinned) return scene.focus.pinned;
-    return last_;
+    // What was pointed at last may belong to a sequence or a model that is gone.
+    return last_ && value_of(scene.snapshot, *last_) ? last_ : std::nullopt;
   }
 
   static void paragraph(Painter& painter, Box& column, ImU32 colour, std::string_view text,
@@ -210,8 +234,12 @@ class InspectorView : public View {
       }
       head.cut_right(painter.px(6));
     }
-    const std::string name = card ? card->symbol + "   " + card->title : value_name(ref.path);
-    painter.text_in(head, palette.text, name, Align::left, Weight::bold);
+    // The symbol first, and the title beside it or, where that is too narrow, below it.
+    const std::string symbol = card ? card->symbol : value_name(ref.path);
+    const std::string whole = card ? symbol + "   " + card->title : symbol;
+    const bool beside = painter.measure(whole, Weight::bold).x <= head.width();
+    painter.text_in(head, palette.text, beside ? whole : symbol, Align::left, Weight::bold);
+    if (!beside && card) paragraph(painter, column, palette.text, card->title, Weight::bold);
     paragraph(painter, column, palette.muted_text,
               place_of(snapshot, ref) + (pinned ? " · pinned" : ""));
     if (!card) {
@@ -228,28 +256,50 @@ class InspectorView : public View {
                                   : LiveEquation{};
     if (!live.text.empty()) plate(painter, column, typeset_equation(live.text), true);
     if (!value) {
-      paragraph(painter, column, palette.warning,
-                fmt::format("This value is not recorded at step {}.", ref.step));
+      paragraph(painter, column, palette.muted_text, why_missing(snapshot, ref));
     } else {
       numbers(snapshot, painter, column, ref, *card, *value, live);
     }
     inputs(scene, painter, column, ref, *card, hovered);
-    painter.text_in(column.cut_top(line), palette.muted_text, ref.path);
+    paragraph(painter, column, palette.muted_text, ref.path);
   }
 
+  /// A label and what it says; below each other where they have no room side by side.
   static void row(Painter& painter, Box& column, std::string_view label, std::string_view text,
                   ImU32 colour) {
-    Box box = column.cut_top(painter.line_height() + painter.px(2));
-    const float labels = std::min(painter.px(112), box.width() * 0.4f);
-    painter.text_in(box.cut_left(labels), painter.palette().muted_text, label);
-    painter.text_in(box, colour, text);
+    const float labels = std::max(painter.px(112), painter.measure(label).x + painter.px(8));
+    const bool beside = labels + painter.measure(text).x <= column.width();
+    const float y = column.min.y + painter.px(1);
+    const ImU32 muted = painter.palette().muted_text;
+    if (beside) {
+      painter.text({column.min.x, y}, muted, label);
+      painter.text({column.min.x + labels, y}, colour, text);
+      column.min.y += painter.line_height() + painter.px(2);
+      return;
+    }
+    column.min.y += painter.paragraph({column.min.x, y}, column.width(), muted, label);
+    const float indent = painter.px(10);
+    column.min.y += painter.paragraph({column.min.x + indent, column.min.y + painter.px(1)},
+                                      column.width() - indent, colour, text) +
+                    painter.px(2);
+  }
+
+  /// Why there is no number to show.
+  static std::string why_missing(const Snapshot& snapshot, const ValueRef& ref) {
+    const int length = snapshot.trace ? snapshot.trace->length() : 0;
+    if (length == 0) return "Nothing is recorded yet.";
+    if (ref.step >= length) {
+      return fmt::format("Not computed yet: the sequence has {} step{} so far.", length,
+                         length == 1 ? "" : "s");
+    }
+    return fmt::format("This value is not recorded at step {}.", ref.step);
   }
 
   static void numbers(const Snapshot& snapshot, Painter& painter, Box& column, const ValueRef& ref,
                       const EquationCard& card, float value, const LiveEquation& live) {
     const Palette& palette = painter.palette();
     const std::string name = value_name(ref.path);
-    row(painter, column, is_matrix(name) ? "value" : "recorded", full_number(value), palette.text);
+    row(painter, column, is_matrix(name) ? "value" : "recorded", short_number(value), palette.text);
     if (name == "input_gate_pre") {
       row(painter, column, "as a weight", log_number(value), palette.text);
     } else if (name == "m") {
@@ -269,12 +319,12 @@ class InspectorView : public View {
           agrees || rounded ? palette.text : palette.warning);
     }
     if (const float* free = number_at(snapshot.unclamped.get(), ref)) {
-      row(painter, column, "without clamps", full_number(*free), palette.text);
+      row(painter, column, "without clamps", short_number(*free), palette.text);
     }
     for (const Clamp& clamp : snapshot.session.clamps) {
       if (clamp.enabled && clamp.path == ref.path && clamp.head == ref.head &&
           clamp.unit == ref.unit && ref.step >= clamp.begin && ref.step < clamp.end) {
-        row(painter, column, "held at", full_number(clamp.value), palette.text);
+        row(painter, column, "held at", short_number(clamp.value), palette.text);
       }
     }
     row(painter, column, "range, unit", card.range, palette.text);
@@ -284,6 +334,7 @@ class InspectorView : public View {
   static void inputs(Scene& scene, Painter& painter, Box& column, const ValueRef& ref,
                      const EquationCard& card, std::optional<ValueRef>& hovered) {
     if (card.inputs.empty()) return;
+    std::vector<CardLine> card_lines;
     const Palette& palette = painter.palette();
     const float line = painter.line_height();
     const std::string titles[] = {"computed from (point at one to see where it is)",
@@ -303,33 +354,54 @@ class InspectorView : public View {
         if (mouse.pressed) scene.focus.pinned = input.ref;
       }
       box = box.inset(painter.px(4), 0);
-      const bool before = name.ends_with("@-1");
-      painter.text_in(box.cut_left(painter.px(58)), palette.text,
-                      input.symbol + (before ? "₋₁" : ""), Align::left, Weight::bold);
+      const std::string symbol = input.symbol + (name.ends_with("@-1") ? "₋₁" : "");
+      const float wide =
+          std::max(painter.px(58), painter.measure(symbol, Weight::bold).x + line / 3);
+      painter.text_in(box.cut_left(std::min(wide, box.width())), palette.text, symbol, Align::left,
+                      Weight::bold);
       if (input.numbers.size() > 1) {
         // A whole vector: as a strip, with the range of its own colours beside it.
         const double range = largest(input.numbers);
         const ColourScale scale(palette, MapName::signed_values, 0.0, range);
-        const std::string text = "±" + short_number(scale.high());
+        const std::string text = painter.fit_number(scale.high(), box.width() / 2, "±");
         painter.text_in(box.cut_right(painter.measure(text).x + painter.px(6)), palette.muted_text,
                         text, Align::right);
         const Box strip = box.inset(0, painter.px(3));
         draw_heat(painter, scene.images, fmt::format("inspector/{}", index), strip, input.numbers,
                   1, static_cast<int>(input.numbers.size()), scale);
         painter.outline(strip, palette.grid);
+        if (mouse.hovered) {
+          card_lines.push_back({input.title, true});
+          card_lines.push_back(
+              {fmt::format("{} numbers, colours from −{} to {}", input.numbers.size(),
+                           short_number(scale.high()), short_number(scale.high()))});
+        }
         continue;
       }
-      const std::string number = input.numbers.empty()
-                                     ? (input.recorded ? "" : "see the matrix memory")
-                                     : short_number(input.numbers.front());
-      const float width = std::max(painter.measure(number).x, painter.px(64)) + painter.px(8);
-      painter.text_in(box.cut_left(std::min(width, box.width())), palette.text, number);
+      if (mouse.hovered) {
+        const std::string number =
+            input.numbers.empty() ? "" : " = " + short_number(input.numbers.front());
+        card_lines.push_back({symbol + number, true});
+        card_lines.push_back({input.title});
+        card_lines.push_back({place_of(scene.snapshot, input.ref)});
+      }
+      if (input.numbers.empty()) {
+        painter.text_in(box, palette.muted_text, input.recorded ? "" : "see the matrix memory");
+        continue;
+      }
+      const double number = input.numbers.front();
+      const float width =
+          std::max(painter.measure(short_number(number)).x, painter.px(64)) + painter.px(8);
+      painter.number_in(box.cut_left(std::min(width, box.width())), palette.text, number);
       painter.text_in(box, palette.muted_text, input.title);
     }
     column.cut_top(painter.px(5));
+    hover_card(scene, card_lines);
   }
 
   std::optional<ValueRef> last_;
+  std::optional<std::uint64_t> run_;  ///< the run drawn last
+  bool moved_ = false;                ///< to another run, whose values have not been looked at yet
   Hover hover_;
 };
 
