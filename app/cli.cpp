@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -16,6 +17,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <system_error>
 
 #include "core/files.hpp"
 #include "core/folder_run.hpp"
@@ -143,10 +145,17 @@ std::filesystem::path model_folder(const std::string& path) {
   return *folder;
 }
 
+/// Tells what a model folder says in vain.
+void tell(const std::string& remark) {
+  if (!remark.empty()) fmt::print(stderr, "{}\n", remark);
+}
+
 /// The run in a file, or one around the model of a folder.
 std::unique_ptr<Run> open_run(const std::string& path, std::optional<FolderUse> use = {}) {
-  if (const auto folder = model_folder_of(path)) return open_folder_run(*folder, use);
-  return load_run(path);
+  const auto folder = model_folder_of(path);
+  std::unique_ptr<Run> run = folder ? open_folder_run(*folder, use) : load_run(path);
+  tell(run->remark);
+  return run;
 }
 
 /// What --text is read by; null for its own characters.
@@ -222,6 +231,7 @@ int train(const TrainArguments& args) {
   set_threads(args.threads);
   const Device device = device_for(args.device);
   std::unique_ptr<Run> run = start_run(args);
+  tell(run->remark);
   const std::filesystem::path folder = std::filesystem::absolute(args.out).parent_path();
   check(std::filesystem::is_directory(folder) && access(folder.c_str(), W_OK) == 0,
         "The folder '{}' for --out does not exist or cannot be written to.", folder.string());
@@ -410,18 +420,44 @@ int check_model(SelfcheckArguments& args) {
 
 struct LogitsArguments {
   std::string model, prompt, out, device = "auto";
-  std::vector<int> ids;
+  std::vector<std::string> ids;
   bool step = false;
 };
+
+/// The numbers in a list with commas. Every place in it must hold one: nothing is no token.
+std::vector<int> token_numbers(const std::vector<std::string>& lists) {
+  std::vector<int> numbers;
+  for (const std::string& list : lists) {
+    std::size_t begin = 0;
+    while (begin <= list.size()) {
+      const std::size_t comma = std::min(list.find(',', begin), list.size());
+      const char *first = list.data() + begin, *last = list.data() + comma;
+      while (first < last && *first == ' ') ++first;
+      while (first < last && *(last - 1) == ' ') --last;
+      int number = 0;
+      const auto [end, error] = std::from_chars(first, last, number);
+      if (error != std::errc() || end != last)
+        throw UsageError(fmt::format(
+            "--ids '{}': {}; give whole numbers with commas between them.", printable(list, 60),
+            first == last ? "a number is missing"
+                          : fmt::format("'{}' is no token", printable(std::string(first, last)))));
+      numbers.push_back(number);
+      begin = comma + 1;
+    }
+  }
+  return numbers;
+}
 
 int logits(const LogitsArguments& args) {
   if (args.ids.empty() == args.prompt.empty())
     throw UsageError("Give either --ids NUMBERS or --prompt TEXT.");
+  const std::vector<int> numbers = token_numbers(args.ids);
   refuse_overwriting(args.out, {args.model});
   const Device device = device_for(args.device);
   const std::unique_ptr<Run> run = open_run(args.model, FolderUse::read);
   move_run(*run, device);
-  const std::vector<int> ids = args.ids.empty() ? prompt_tokens(*run, args.prompt) : args.ids;
+  const std::vector<int> ids = numbers.empty() ? prompt_tokens(*run, args.prompt) : numbers;
+  check(!ids.empty(), "The prompt is empty: give at least one token with --prompt.");
   Stepper stepper(*run->model);
   std::vector<float> rows;
   if (args.step) {
@@ -475,6 +511,7 @@ void print_blocks(const std::vector<BlockCard>& blocks) {
 /// Looks at the headers alone.
 int folder_info(const std::filesystem::path& path) {
   const ModelFolder folder(path);
+  tell(folder.remark());
   const ModelSpec& spec = folder.spec();
   fmt::print("{}: a model folder\n", printable(path.string(), 512));
   fmt::print("model     {} family, {:.0f} parameters, {} blocks, width {}, vocabulary {}\n",
@@ -606,7 +643,7 @@ int run_command_line(int argc, char** argv) {
   CLI::App* logits_command =
       app.add_subcommand("logits", "Write what a model expects after each token of a sequence");
   logits_command->add_option("model", l.model, "Run (*.xlab) or model folder")->required();
-  logits_command->add_option("--ids", l.ids, "Token numbers, separated by commas")->delimiter(',');
+  logits_command->add_option("--ids", l.ids, "Token numbers, separated by commas");
   logits_command->add_option("--prompt", l.prompt, "Text instead of numbers");
   logits_command->add_flag("--step", l.step, "One token at a time instead of all in one pass");
   logits_command

@@ -62,7 +62,7 @@ class SlstmCell : public Cell {
     if (spec.slstm->bias_init != "standard") {
       std::vector<double> values(static_cast<std::size_t>(4 * D), 0.0);
       const std::vector<double> forget = forget_biases(spec, place.index, units_);
-      for (int h = 0; h < heads_; ++h)
+      for (int h = 0; h < heads_ && spec.slstm->bias_init != "zeros"; ++h)
         std::copy(forget.begin(), forget.end(), values.begin() + D + h * units_);
       bias = Init::exactly(std::move(values));
     }

@@ -693,7 +693,8 @@ struct Engine::Worker {
                 check(folder.has_value(),
                       "'{}' is no model folder: it has no config.json and no weights.", c.path);
                 open(open_folder_run(*folder), "", "opening a model");
-                note(fmt::format("Opened the model in {}", c.path));
+                note(fmt::format("Opened the model in {}{}{}", c.path,
+                                 run->remark.empty() ? "" : ". ", run->remark));
               },
               [&](const ExportFolder& c) {
                 export_run(*run, c.path);

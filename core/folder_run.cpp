@@ -23,6 +23,7 @@ std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
       make_run(make_tokens_task(folder.spec().vocab_size, tokenizer_from_folder(path)),
                folder.read(*use), TrainSpec{});
   run->came_with_weights = true;
+  run->remark = folder.remark();
   return run;
 }
 
@@ -36,6 +37,7 @@ std::unique_ptr<Run> train_folder_run(std::unique_ptr<Task> task,
   std::unique_ptr<Run> run = make_run(std::move(task), RunSpec{.model = spec, .train = train});
   folder.load_into(*run->model);
   run->came_with_weights = true;
+  run->remark = folder.remark();
   return run;
 }
 

@@ -20,6 +20,7 @@ constexpr const char* kConfig = "config.json";
 constexpr const char* kSingle = "model.safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr std::uint64_t kMostConfigBytes = 1 << 20;
+constexpr std::size_t kMostNamedKeys = 8;
 // Of this computer's, for weights that are read, and for values, gradients and moments.
 constexpr double kShareOfMemory = 0.9, kShareForTraining = 0.5;
 constexpr double kBytesPerTrainedParameter = 20;
@@ -50,10 +51,11 @@ bool same_numbers(const TensorSource& tensors, const TensorSource::Entry& a,
   return true;
 }
 
-ModelSpec spec_of(const fs::path& folder, const TensorSource& tensors) {
+ModelSpec spec_of(const fs::path& folder, const TensorSource& tensors,
+                  std::vector<std::string>& not_used) {
   ModelSpec spec;
   try {
-    spec = model_spec_from_config(read_text_file(folder / kConfig, kMostConfigBytes));
+    spec = model_spec_from_config(read_text_file(folder / kConfig, kMostConfigBytes), not_used);
   } catch (const Error& e) {
     throw Error(fmt::format("The folder '{}' cannot be opened: {}", shown(folder), e.what()));
   }
@@ -109,8 +111,17 @@ std::optional<fs::path> model_folder_of(const fs::path& path) {
 }
 
 ModelFolder::ModelFolder(const fs::path& folder)
-    : folder_(folder), tensors_(folder), spec_(spec_of(folder, tensors_)) {
+    : folder_(folder), tensors_(folder), spec_(spec_of(folder, tensors_, not_used_)) {
   find_parameters(Model::parameters_of(spec_), tensors_, "");
+}
+
+std::string ModelFolder::remark() const {
+  if (not_used_.empty()) return {};
+  const std::size_t named = std::min(not_used_.size(), kMostNamedKeys);
+  const auto end = not_used_.begin() + static_cast<std::ptrdiff_t>(named);
+  return fmt::format(
+      "Of {}, not used: {}{}.", kConfig, fmt::join(not_used_.begin(), end, ", "),
+      named < not_used_.size() ? fmt::format(" and {} more", not_used_.size() - named) : "");
 }
 
 bool ModelFolder::trainable() const {

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "core/folder_tensors.hpp"
 #include "core/model.hpp"
@@ -32,6 +34,9 @@ class ModelFolder {
 
   const ModelSpec& spec() const { return spec_; }
   const FolderTensors& tensors() const { return tensors_; }
+  /// A sentence that names what config.json says and nothing here follows; empty when there is no
+  /// such thing.
+  std::string remark() const;
   /// Whether the model can be trained on this computer, by size.
   bool trainable() const;
   /// The type most of the numbers are stored in.
@@ -46,6 +51,7 @@ class ModelFolder {
  private:
   std::filesystem::path folder_;
   FolderTensors tensors_;
+  std::vector<std::string> not_used_;
   ModelSpec spec_;
 };
 

@@ -29,6 +29,7 @@ struct Run {
   std::vector<LossPoint> losses;
   double seconds = 0.0;            ///< spent training
   bool came_with_weights = false;  ///< trained elsewhere before its first step here
+  std::string remark;              ///< a sentence on what its folder says in vain; not saved
 
   /// Trains one step and extends the loss curve.
   StepResult train_step();

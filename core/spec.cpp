@@ -24,9 +24,12 @@ constexpr double kMostModelBytes = 16e9;
 constexpr double kShareOfMemory = 0.8;               // of the computer's, for one training step
 constexpr double kLargestSeed = 9007199254740992.0;  // 2^53: JSON numbers are exact up to here
 
-MlstmSpec read_mlstm(const json& object) {
+/// Where what is not used gets its name; null where all of it is refused.
+using NotUsed = std::vector<std::string>*;
+
+MlstmSpec read_mlstm(const json& object, NotUsed not_used) {
   MlstmSpec spec;
-  SpecReader in(object, "mlstm_block.mlstm");
+  SpecReader in(object, "mlstm_block.mlstm", not_used);
   in.number("num_heads", spec.num_heads, 1, 256);
   in.number("conv1d_kernel_size", spec.conv1d_kernel_size, 2, 64);
   in.number("qkv_proj_blocksize", spec.qkv_proj_blocksize, 1, 8192);
@@ -40,13 +43,24 @@ MlstmSpec read_mlstm(const json& object) {
   return spec;
 }
 
-SlstmSpec read_slstm(const json& object) {
+/// What another word than "slstm" stands for.
+std::string_view function_meaning(const json& slstm) {
+  if (slstm.value("function", json()) == json("lstm"))
+    return "that is the LSTM (i, f and o are sigmoids, c = f c + i tanh(z), y = o tanh(c)), which "
+           "is "
+           "not computed here yet; its weights look like an sLSTM's, but as one they would give "
+           "wrong numbers";
+  return "the only function that is computed here is \"slstm\"";
+}
+
+SlstmSpec read_slstm(const json& object, NotUsed not_used) {
   SlstmSpec spec;
-  SpecReader in(object, "slstm_block.slstm");
+  SpecReader in(object, "slstm_block.slstm", not_used);
   in.number("num_heads", spec.num_heads, 1, 256);
   in.number("conv1d_kernel_size", spec.conv1d_kernel_size, 0, 64);
   in.boolean("group_norm_weight", spec.group_norm_weight);
-  in.choice("bias_init", spec.bias_init, {"powerlaw_blockdependent", "small_init", "standard"});
+  in.choice("bias_init", spec.bias_init,
+            {"powerlaw_blockdependent", "small_init", "standard", "zeros"});
   in.choice("recurrent_weight_init", spec.recurrent_weight_init, {"zeros", "standard"});
   read_variant(in, spec.variant);
   in.number("gate_soft_cap", spec.variant.gate_soft_cap, 0, 1e6);
@@ -55,18 +69,33 @@ SlstmSpec read_slstm(const json& object) {
   check(!cut && !in.find("gradient_recurrent_clipval"),
         "slstm_block.slstm: cutting or clipping the recurrent gradient is not supported; leave "
         "'gradient_recurrent_cut' false and 'gradient_recurrent_clipval' null.");
-  in.ignore({"backend", "dtype", "dropout", "embedding_dim", "context_length", "function",
-             "hidden_size", "num_states", "num_gates", "batch_size",
-             "enable_automatic_mixed_precision", "forward_clipval", "initial_val", "dtype_b",
-             "dtype_r", "dtype_w", "dtype_g", "dtype_s", "dtype_a"});
-  in.ignore({"constants", "input_shape", "internal_input_shape", "output_shape"});
+  in.only("function", {"slstm"}, function_meaning(object));
+  in.only("num_states", {4},
+          "the sLSTM has 4 states, y, c, n and m, and no other cell is computed");
+  in.only("num_gates", {4}, "the sLSTM has 4 gates, and no other cell is computed");
+  in.only("initial_val", {0.0}, "states begin at 0 here");
+  in.only("backend", {"vanilla", "cuda"}, "what that computes is not known here");
+  // The official program reads it, but hands its cells another number.
+  in.usual("forward_clipval", {});
+  in.usual("constants", {json::object()});
+  for (const char* key :
+       {"dtype", "dtype_b", "dtype_r", "dtype_w", "dtype_g", "dtype_s", "dtype_a"})
+    in.number_type(key);
+  // How the official program lays out what it computes.
+  constexpr std::string_view kLayout = "the official program has no such layout";
+  in.only("input_shape", {"BSGNH", "SBGNH"}, kLayout);
+  in.only("internal_input_shape", {"SBNGH", "SBGNH", "SBNHG"}, kLayout);
+  in.only("output_shape", {"BNSH", "SBH", "BSH", "SBNH"}, kLayout);
+  // Taken from the whole model, or of no consequence.
+  in.ignore({"dropout", "embedding_dim", "context_length", "hidden_size", "batch_size",
+             "enable_automatic_mixed_precision"});
   in.finish();
   return spec;
 }
 
-FeedforwardSpec read_feedforward(const json& object) {
+FeedforwardSpec read_feedforward(const json& object, NotUsed not_used) {
   FeedforwardSpec spec;
-  SpecReader in(object, "slstm_block.feedforward");
+  SpecReader in(object, "slstm_block.feedforward", not_used);
   in.number("proj_factor", spec.proj_factor, 0.01, 64);
   in.choice("act_fn", spec.act_fn, {"gelu", "relu", "relu^2", "sigmoid", "swish", "selu"});
   in.boolean("bias", spec.bias);
@@ -74,15 +103,16 @@ FeedforwardSpec read_feedforward(const json& object) {
   in.choice("ff_type", type, {"ffn_gated"});
   in.boolean("round_proj_up_dim_up", spec.round_proj_up_dim_up);
   in.number("round_proj_up_to_multiple_of", spec.round_proj_up_to_multiple_of, 1, 8192);
-  in.ignore({"dropout", "embedding_dim"});
+  in.usual("dropout", {0.0});  // its own, not the model's
+  in.ignore({"embedding_dim"});
   in.finish();
   return spec;
 }
 
-ModelSpec read_model(const json& object) {
-  if (large::describes(object)) return large::read(object, true);
+ModelSpec read_model(const json& object, NotUsed not_used = nullptr) {
+  if (large::describes(object)) return large::read(object, not_used);
   ModelSpec spec;
-  SpecReader in(object, "The model specification");
+  SpecReader in(object, "The model specification", not_used);
   in.number("vocab_size", spec.vocab_size, 0, 1 << 20);
   in.number("embedding_dim", spec.embedding_dim, 1, 8192);
   in.number("num_blocks", spec.num_blocks, 1, 256);
@@ -93,18 +123,19 @@ ModelSpec read_model(const json& object) {
   in.boolean("bias", spec.bias);
   in.number("dropout", spec.dropout, 0, 0.99);
   if (const json* block = in.find("mlstm_block")) {
-    SpecReader inner(*block, "mlstm_block");
+    SpecReader inner(*block, "mlstm_block", not_used);
     const json* cell = inner.find("mlstm");
-    spec.mlstm = cell ? read_mlstm(*cell) : MlstmSpec{};
+    spec.mlstm = cell ? read_mlstm(*cell, not_used) : MlstmSpec{};
     inner.finish();
   }
   if (const json* block = in.find("slstm_block")) {
-    SpecReader inner(*block, "slstm_block");
+    SpecReader inner(*block, "slstm_block", not_used);
     const json* cell = inner.find("slstm");
-    spec.slstm = cell ? read_slstm(*cell) : SlstmSpec{};
+    spec.slstm = cell ? read_slstm(*cell, not_used) : SlstmSpec{};
     // As in the official code, a missing feed-forward layer is the default one; null means none.
     if (!block->contains("feedforward")) spec.feedforward = FeedforwardSpec{};
-    if (const json* ffn = inner.find("feedforward")) spec.feedforward = read_feedforward(*ffn);
+    if (const json* ffn = inner.find("feedforward"))
+      spec.feedforward = read_feedforward(*ffn, not_used);
     inner.finish();
   }
   if (const json* at = in.find("slstm_at")) {
@@ -129,7 +160,10 @@ ModelSpec read_model(const json& object) {
   }
   std::sort(spec.slstm_at.begin(), spec.slstm_at.end());
   spec.slstm_at.erase(std::unique(spec.slstm_at.begin(), spec.slstm_at.end()), spec.slstm_at.end());
+  read_common_keys(in);
+  // A matter of `dropout`, which training refuses.
   in.ignore({"add_embedding_dropout"});
+  in.only("norm_type", {"layernorm"}, "the norms of this family are layer norms");
   in.finish();
   return spec;
 }
@@ -239,9 +273,8 @@ bool ModelSpec::is_slstm(int block) const {
 ModelSpec model_spec_from_json(const std::string& text) {
   return read_model(parse(text));
 }
-ModelSpec model_spec_from_config(const std::string& text) {
-  const json object = parse_json(text, "The model's config.json");
-  return large::describes(object) ? large::read(object, false) : read_model(object);
+ModelSpec model_spec_from_config(const std::string& text, std::vector<std::string>& not_used) {
+  return read_model(parse_json(text, "The model's config.json"), &not_used);
 }
 std::string to_json(const ModelSpec& spec) {
   return as_json(spec).dump(2);

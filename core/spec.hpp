@@ -26,7 +26,7 @@ struct SlstmSpec {
   int num_heads = 4;
   int conv1d_kernel_size = 4;  ///< 0: no convolution
   bool group_norm_weight = true;
-  std::string bias_init = "powerlaw_blockdependent";  ///< or small_init, standard
+  std::string bias_init = "powerlaw_blockdependent";  ///< or small_init, standard, zeros
   std::string recurrent_weight_init = "zeros";        ///< or standard
   CellVariant variant;
 };
@@ -98,12 +98,14 @@ struct TrainSpec {
 };
 
 /// Reads the paper's configuration keys or, where "model_type" is "xlstm", those of the large
-/// family. Throws a sentence naming the key that is unknown, has the wrong type or lies outside its
-/// limits. `vocab_size` may be missing (0) and is set by the task.
+/// family. Throws a sentence naming the key that is unknown, has the wrong type, lies outside its
+/// limits, or stands for equations that are not computed here. `vocab_size` may be missing (0) and
+/// is set by the task.
 ModelSpec model_spec_from_json(const std::string& json);
-/// Reads the config.json of a model folder: as above, but of the large family keys that are unknown
-/// are ignored, as other programs do, and missing ones have the official defaults.
-ModelSpec model_spec_from_config(const std::string& json);
+/// Reads the config.json of a model folder: as above, but keys that are unknown are added to
+/// `not_used`, each with its value, unless that is null, false or empty; and of the large family
+/// missing keys have the official defaults.
+ModelSpec model_spec_from_config(const std::string& json, std::vector<std::string>& not_used);
 /// The config.json of a model folder, as the authors' programs read it.
 std::string to_config_json(const ModelSpec& spec, const std::string& torch_dtype);
 /// Keys in it that those programs do not know: without them they compute other numbers.

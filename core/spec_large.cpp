@@ -68,6 +68,72 @@ json cap_json(double cap) {
   return cap > 0.0 ? json(cap) : json(nullptr);
 }
 
+constexpr std::string_view kUnknownKernel =
+    "what that kernel computes is not known here; if it is the mLSTM of the published models, "
+    "write "
+    "the name of one of theirs";
+
+/// Other names of what is read elsewhere, and what this family has no choice of.
+void read_same_things(SpecReader& in, const ModelSpec& spec) {
+  const LargeSpec& s = *spec.large;
+  const std::int64_t head = large_value_width(spec) / s.num_heads;
+  in.ignore({"model_type", "igate_bias_init_range", "add_embedding_dropout"});
+  in.only("head_dim", {head},
+          fmt::format("the other sizes make values of {} heads of {}", s.num_heads, head));
+  in.only("add_post_blocks_norm", {s.add_out_norm},
+          fmt::format("'add_out_norm' says {}, and they are the same norm", s.add_out_norm));
+  in.only("cell_norm_eps", {s.norm_eps},
+          fmt::format("'norm_eps' is {}, and all norms have that one here", s.norm_eps));
+  in.only("logits_soft_cap", {s.output_logit_soft_cap},
+          fmt::format("'output_logit_soft_cap' is {}, and they are the same thing",
+                      s.output_logit_soft_cap));
+  in.only("hidden_act", {"silu", "swish"}, "the feed-forward layers of this family have SiLU");
+  in.only("norm_type", {"rmsnorm"}, "the norms of this family are RMS norms");
+  in.only("cell_norm_type", {"layernorm"}, "the norm of the heads is a layer norm in this family");
+  in.only("slstm_at", {json::array()}, "this family has no sLSTM blocks");
+  in.only("input_gate_activation", {"exp", "exponential"},
+          "another input gate than the exponential one is not computed here yet");
+  in.only("forget_gate_activation", {"sigmoid", "logsigmoid"},
+          "what is meant is chosen by 'forget_gate' here, sigmoid or exponential");
+  in.only("output_gate_activation", {"sigmoid"}, "the output gate of this family is a sigmoid");
+  in.usual("dropout", {0.0});
+  // Stands in the published models and does nothing: widths are taken as the factors make them.
+  in.usual("mlstm_round_up_to_multiple_of", {64});
+}
+
+/// Which of the official kernels computes, and how. They differ in speed and rounding, except those
+/// that compute something else.
+void read_kernels(SpecReader& in) {
+  for (const char* key : {"chunkwise_kernel", "forward_backend_name"}) {
+    const json* word = in.find(key);
+    check(
+        !word || !word->is_string() || word->get<std::string>().find("siging") == std::string::npos,
+        "The model specification: '{}' is {}: these kernels have sigmoids as input gates and no "
+        "stabilizer, which is not computed here yet.",
+        key, word ? printable(word->dump(), 60) : "");
+    in.only(
+        key,
+        {"chunkwise--native_autograd", "chunkwise--native_custbw", "chunkwise--triton_limit_chunk",
+         "chunkwise--triton_xl_chunk", "parallel--native_autograd", "parallel--native_custbw",
+         "parallel--native_stablef_autograd", "parallel--native_stablef_custbw",
+         "parallel--triton_limit_headdim"},
+        kUnknownKernel);
+  }
+  in.only("sequence_kernel",
+          {"native_sequence__native", "native_sequence__triton",
+           "native_sequence__triton_alternate", "native_sequence__triton_step_fused"},
+          kUnknownKernel);
+  for (const char* key : {"step_kernel", "step_backend_name"})
+    in.only(key, {"native", "triton", "triton_alternate", "triton_fused"}, kUnknownKernel);
+  in.only("weight_mode", {"single", "fused"}, "weights are not stored so by any known program");
+  in.only("mode", {"train", "train_with_padding", "inference"},
+          "the official programs have no such mode");
+  in.number_type("autocast_kernel_dtype");
+  in.number_type("inference_state_dtype");
+  in.ignore({"norm_reduction_force_float32", "chunk_size", "return_last_states",
+             "max_inference_chunksize", "normalize_siging", "add_forward_backend_padding"});
+}
+
 }  // namespace
 
 bool describes(const json& object) {
@@ -82,13 +148,13 @@ bool describes(const json& object) {
   return object.contains("qk_dim_factor") || object.contains("gate_soft_cap");
 }
 
-ModelSpec read(const json& object, bool strict) {
+ModelSpec read(const json& object, std::vector<std::string>* not_used) {
   ModelSpec spec;
   spec.embedding_dim = kOfficialWidth;
   spec.num_blocks = kOfficialBlocks;
-  spec.vocab_size = strict ? 0 : kOfficialVocabulary;
+  spec.vocab_size = not_used ? kOfficialVocabulary : 0;
   LargeSpec& s = spec.large.emplace();
-  SpecReader in(object, "The model specification");
+  SpecReader in(object, "The model specification", not_used);
   in.number("vocab_size", spec.vocab_size, 0, 1 << 20);
   read_size(in, "embedding_dim", "hidden_size", spec.embedding_dim, 16384);
   read_size(in, "num_blocks", "num_hidden_layers", spec.num_blocks, 256);
@@ -111,14 +177,10 @@ ModelSpec read(const json& object, bool strict) {
   in.number("bos_token_id", s.bos_token_id, 0, 1 << 20);
   in.number("eos_token_id", s.eos_token_id, 0, 1 << 20);
   in.boolean("force_bos_token_insert", s.force_bos_token_insert);
-  if (strict) {
-    // How the official programs file the weights and compute; nothing of it changes the results.
-    in.ignore({"model_type", "architectures", "torch_dtype", "transformers_version", "weight_mode",
-               "norm_reduction_force_float32", "chunkwise_kernel", "sequence_kernel", "step_kernel",
-               "mode", "chunk_size", "return_last_states", "autocast_kernel_dtype",
-               "inference_state_dtype", "max_inference_chunksize", "use_cache"});
-    in.finish();
-  }
+  read_common_keys(in);
+  read_same_things(in, spec);
+  read_kernels(in);
+  in.finish();
   return spec;
 }
 

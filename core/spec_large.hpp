@@ -2,6 +2,8 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "core/spec.hpp"
 
@@ -9,8 +11,9 @@ namespace xlab::large {
 
 /// Whether the JSON is of this family. Throws for a model type this program does not know.
 bool describes(const nlohmann::json& object);
-/// Strict: unknown keys are refused and a missing vocabulary is 0. Else: ignored, and the default.
-ModelSpec read(const nlohmann::json& object, bool strict);
+/// Without a list unknown keys are refused and a missing vocabulary is 0; with one, they are named
+/// there and it is the official one.
+ModelSpec read(const nlohmann::json& object, std::vector<std::string>* not_used);
 nlohmann::json as_json(const ModelSpec& spec);
 nlohmann::json as_config(const ModelSpec& spec, const std::string& torch_dtype);
 double parameter_count(const ModelSpec& spec);

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -15,14 +17,18 @@
 
 namespace xlab {
 
-/// Reads the members of one JSON object and refuses what it does not know.
+/// Reads the members of one JSON object, so that none of them changes the numbers silently. A key
+/// is read; or `ignore`d, because no value of it matters here; or `usual`, when one value of it
+/// stands for nothing; or `only`, when other values stand for other equations than those computed
+/// here; or else it is unknown. `only` refuses other values. Unknown keys and unusual values are
+/// refused too, but where a list for them is given they are named there instead: the folders of
+/// other programs are opened all the same.
 class SpecReader {
  public:
   using json = nlohmann::json;
+  using Values = std::initializer_list<json>;
 
-  SpecReader(const json& object, std::string where) : object_(object), where_(std::move(where)) {
-    check(object.is_object(), "{} must be a JSON object.", where_);
-  }
+  SpecReader(const json& object, std::string where, std::vector<std::string>* not_used = nullptr);
 
   template <typename T>
   void number(const char* key, T& out, double low, double high) {
@@ -60,19 +66,27 @@ class SpecReader {
   }
   /// Keys of the official files that decide nothing here.
   void ignore(std::initializer_list<const char*> keys) { known_.insert(keys.begin(), keys.end()); }
-  void finish() const {
-    for (const auto& [key, value] : object_.items()) {
-      check(known_.count(key) != 0 || key.starts_with("_"),
-            "{}: the key '{}' is unknown. Known keys: {}.", where_, printable(key, 60),
-            fmt::join(known_, ", "));
-    }
-  }
+  /// A key that says nothing where it is null or has one of these values.
+  void usual(const char* key, const Values& values);
+  /// A key that, where it is null or has one of these values, stands for what is computed here.
+  /// What it stands for else goes on the sentence "... 'key' is value: ".
+  void only(const char* key, const Values& values, std::string_view otherwise);
+  /// What other programs store or compute numbers in. Here that is f32 and the variant's format.
+  void number_type(const char* key);
+  /// Names or refuses what has not been asked for. Keys that begin with _ are other programs' own.
+  void finish() const;
 
  private:
+  void name(const std::string& key, const json& value) const;
+
   const json& object_;
   std::string where_;
+  std::vector<std::string>* not_used_;
   std::set<std::string> known_;
 };
+
+/// Keys that the configurations of both families may have.
+void read_common_keys(SpecReader& in);
 
 /// What every cell has a choice of, but for the cap of the gates.
 inline void read_variant(SpecReader& in, CellVariant& variant) {

@@ -9,6 +9,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -532,6 +535,52 @@ TEST_F(CommandLine, TextIsReadByOtherTokenizers) {
   expect_refusal(with(folder_.path()), 1, "has no tokenizer.json");
 }
 
+/// Writes zeros over a tensor of a safetensors file.
+void clear_tensor(const std::string& path, const std::string& name) {
+  std::string bytes = bytes_of_file(path);
+  std::uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const json tensors = json::parse(bytes.substr(sizeof header, header));
+  const std::size_t begin = tensors.at(name).at("data_offsets").at(0);
+  const std::size_t end = tensors.at(name).at("data_offsets").at(1);
+  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(sizeof header + header + begin),
+              end - begin, '\0');
+  put_file(path, bytes);
+}
+
+TEST_F(CommandLine, GeneratingEndsWithTheEndToken) {
+  train("run.xlab",
+        {"--text", at("text.txt"), "--tokenizer", XLAB_TOKENIZERS "/neox.json", "--steps", "1"});
+  ASSERT_EQ(run({"export", at("run.xlab"), at("folder")}).code, 0);
+  // A model that finds all tokens alike: the likeliest is the first, number 0.
+  clear_tensor(at("folder/model.safetensors"), "lm_head.weight");
+  // And one that is shown where it is written.
+  json tokenizer = json::parse(bytes_of_file(at("folder/tokenizer.json")));
+  std::string first;
+  for (json& token : tokenizer.at("added_tokens")) {
+    if (token.at("id") != 0) continue;
+    first = token.at("content");
+    token["special"] = false;
+  }
+  ASSERT_FALSE(first.empty());
+  put_file(at("folder/tokenizer.json"), tokenizer.dump());
+  const auto written = [&](const char* prompt) {
+    const Answer answer =
+        run({"generate", at("folder"), "--prompt", prompt, "--tokens", "3", "--temperature", "0"});
+    EXPECT_EQ(answer.code, 0) << answer.err;
+    return answer.out;
+  };
+  json config = json::parse(bytes_of_file(at("folder/tokenizer_config.json")));
+  config["eos_token"] = first;
+  put_file(at("folder/tokenizer_config.json"), config.dump());
+  EXPECT_EQ(written("to be"), "to be\n") << "nothing after the end, and not its name either";
+  // The end of what was read is no end of what is written.
+  EXPECT_EQ(written((first + "to be").c_str()), first + "to be\n");
+  config.erase("eos_token");
+  put_file(at("folder/tokenizer_config.json"), config.dump());
+  EXPECT_EQ(written("to be"), "to be" + first + first + first + "\n");
+}
+
 TEST_F(CommandLine, TextThatCannotBeWrittenIsNoSuccess) {
   train("run.xlab", {"--text", at("text.txt"), "--steps", "2"});
   const Answer answer = run({"generate", at("run.xlab"), "--prompt", "to be"}, "/dev/full");
@@ -651,6 +700,65 @@ TEST_F(CommandLine, AModelOfTheLargeFamilyGoesThereAndBack) {
   EXPECT_NE(signature("on.xlab"), signature("run.xlab"));
   expect_refusal({"train", "--model", at("folder"), "--task", "recall", "--out", at("no.xlab")}, 1,
                  "different tokens");
+}
+
+TEST_F(CommandLine, OtherEquationsAreRefusedAndWhatIsNotUsedIsSaid) {
+  train("run.xlab", {"--task", "copy", "--steps", "1"});
+  EXPECT_EQ(run({"export", at("run.xlab"), at("folder")}).code, 0);
+  const json usual = json::parse(bytes_of_file(at("folder/config.json")));
+  const auto with = [&](const char* place, const json& value) {
+    json config = usual;
+    config[json::json_pointer(place)] = value;
+    return config.dump();
+  };
+  const std::vector<Arguments> uses = {
+      {"info", at("folder")},
+      {"signature", at("folder")},
+      {"generate", at("folder"), "--prompt", "1 2", "--tokens", "2"},
+      {"logits", at("folder"), "--ids", "1,2", "--out", at("logits")},
+      {"export", at("folder"), at("copy")},
+      {"train", "--model", at("folder"), "--task", "copy", "--steps", "1", "--out", at("on")}};
+  for (const Arguments& use : uses) {
+    SCOPED_TRACE(use.front());
+    put_file(at("folder/config.json"), with("/slstm_block/slstm/function", "lstm"));
+    expect_refusal(use, 1, "not computed here yet");
+    put_file(at("folder/config.json"), with("/use_magic", true));
+    const Answer answer = run(use);
+    EXPECT_EQ(answer.code, 0) << answer.err;
+    const std::string said = "not used: use_magic = true";
+    EXPECT_THAT(answer.err, HasSubstr(said));
+    EXPECT_EQ(answer.err.find(said), answer.err.rfind(said)) << "once";
+    EXPECT_THAT(answer.out, Not(HasSubstr("not used")));
+    put_file(at("folder/config.json"), usual.dump());
+    EXPECT_THAT(run(use).err, Not(HasSubstr("not used")));
+  }
+  // The same words in a specification of one's own, and in a run.
+  json spec = json::parse(bytes_of_file(at("small.json")));
+  spec["model"]["slstm_block"]["slstm"]["function"] = "lstm";
+  put_file(at("lstm.json"), spec.dump());
+  expect_refusal({"train", "--task", "copy", "--spec", at("lstm.json"), "--out", at("no.xlab")}, 1,
+                 "not computed here yet");
+}
+
+TEST_F(CommandLine, AListWithoutNumbersIsNoList) {
+  train("run.xlab", {"--task", "copy", "--steps", "1"});
+  for (const char* ids : {" ", ",", ",,", " , ", "1,", ",1", "1,,2", "1 2", "one", "1.5", "0x1",
+                          "99999999999", "--", "1;2"})
+    expect_refusal({"logits", at("run.xlab"), std::string("--ids=") + ids, "--out", at("logits")},
+                   2, "--ids");
+  expect_refusal({"logits", at("run.xlab"), "--ids", "", "--out", at("logits")}, 2, "--ids");
+  EXPECT_FALSE(std::filesystem::exists(at("logits")));
+  for (const char* ids : {"1", "1,2,3", " 1 , 2 "})
+    EXPECT_EQ(run({"logits", at("run.xlab"), "--ids", ids, "--out", at("logits")}).code, 0) << ids;
+  EXPECT_EQ(run({"logits", at("run.xlab"), "--ids", "1", "2", "3", "--out", at("apart")}).code, 0);
+  EXPECT_EQ(run({"logits", at("run.xlab"), "--ids", "1,2,3", "--out", at("joined")}).code, 0);
+  EXPECT_EQ(bytes_of_file(at("apart")), bytes_of_file(at("joined")));
+  // Nor is a prompt without a token one.
+  for (const char* prompt : {"", " ", "   "}) {
+    expect_refusal({"logits", at("run.xlab"), "--prompt", prompt, "--out", at("no")},
+                   *prompt ? 1 : 2, *prompt ? "prompt is empty" : "--prompt");
+    expect_refusal({"generate", at("run.xlab"), "--prompt", prompt}, 1, "prompt is empty");
+  }
 }
 
 TEST_F(CommandLine, NothingThatIsReadIsOverwritten) {

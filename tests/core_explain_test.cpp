@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "core/explain.hpp"
 #include "tests/scenes.hpp"
@@ -138,6 +141,39 @@ TEST(Explain, WritesTheEquationWithItsNumbers) {
   EXPECT_EQ(live_equation(trace, "block0/mlstm/forget_gate", 0, 0, 0).text,
             "f'_0 = exp(−0.0486 + 0 − (−1)) = 2.59");
   EXPECT_EQ(live_equation(trace, "block0/mlstm/forget_gate_sigmoid", 0, 0, 0).text, "");
+}
+
+TEST(Explain, TheDenominatorHasItsFloorAndNoSign) {
+  struct Row {
+    const char* floor;
+    float s, m;
+    double wanted;
+    const char* text;
+  };
+  // Overlaps of either sign, beyond the floor and below it; the floors differ by exp(-m).
+  for (const Row& row :
+       {Row{"one", -3.5f, 2.0f, 3.5, "N_0 = max(|−3.5|, 1) = 3.5"},
+        Row{"one", 3.5f, 2.0f, 3.5, "N_0 = max(|3.5|, 1) = 3.5"},
+        Row{"one", -0.25f, 2.0f, 1.0, "N_0 = max(|−0.25|, 1) = 1"},
+        Row{"one", 0.25f, -2.0f, 1.0, "N_0 = max(|0.25|, 1) = 1"},
+        Row{"stabilizer", -3.5f, 2.0f, 3.5, "N_0 = max(|−3.5|, exp(−2)) = 3.5"},
+        Row{"stabilizer", -0.25f, 2.0f, 0.25, "N_0 = max(|−0.25|, exp(−2)) = 0.25"},
+        Row{"stabilizer", 0.0625f, 2.0f, std::exp(-2.0), "N_0 = max(|0.0625|, exp(−2)) = 0.1353"},
+        Row{"stabilizer", -0.25f, -1.0f, std::exp(1.0),
+            "N_0 = max(|−0.25|, exp(−(−1))) = 2.718"}}) {
+    Trace trace;
+    auto token = std::make_shared<TokenTrace>();
+    token->values["block0/mlstm/s"] = {1, 1, {row.s}};
+    token->values["block0/mlstm/m"] = {1, 1, {row.m}};
+    token->values["block0/mlstm/normalizer"] = {1, 1, {static_cast<float>(row.wanted)}};
+    trace.steps.push_back(token);
+    CellVariant variant;
+    variant.denominator_floor = row.floor;
+    const LiveEquation live = live_equation(trace, "block0/mlstm/normalizer", 0, 0, 0, variant);
+    EXPECT_TRUE(live.complete);
+    EXPECT_NEAR(live.evaluated, row.wanted, 1e-6) << row.text;
+    EXPECT_EQ(live.text, row.text);
+  }
 }
 
 TEST(Explain, SaysWhenAnInputIsMissing) {

@@ -389,6 +389,43 @@ TEST_F(ModelFolders, BrokenConfigurationsAreRefused) {
   EXPECT_THAT(answer(), HasSubstr("config.json"));
 }
 
+TEST_F(ModelFolders, WhatStandsForOtherEquationsIsRefusedBeforeAnyNumber) {
+  const json usual = read_json(file("config.json"));
+  change_config("chunkwise_kernel", "chunkwise--triton_xl_chunk_siging");
+  EXPECT_THAT(answer(), AllOf(HasSubstr("cannot be opened"), HasSubstr("'chunkwise_kernel'"),
+                              HasSubstr("not computed here yet")));
+  put_file(file("config.json"), usual.dump());
+  change_config("head_dim", 5);
+  EXPECT_THAT(answer(), AllOf(HasSubstr("'head_dim' is 5"), HasSubstr("heads of")));
+
+  TemporaryFolder other;
+  write_model_folder(filled_model(small_mixed(), DType::f32), other.path());
+  json config = read_json(other / "config.json");
+  config["slstm_block"]["slstm"]["function"] = "lstm";
+  put_file(other / "config.json", config.dump());
+  EXPECT_THAT(complaint([&] { open_folder_run(other.path()); }),
+              AllOf(HasSubstr("'function' is \"lstm\""), HasSubstr("not computed here yet")));
+}
+
+TEST_F(ModelFolders, WhatIsNotUsedIsSaidOnceAndOpensAllTheSame) {
+  EXPECT_EQ(ModelFolder(folder()).remark(), "");
+  EXPECT_EQ(open_folder_run(folder())->remark, "");
+  change_config("a_new_key", 7);
+  change_config("another", "word");
+  const std::string said = "Of config.json, not used: a_new_key = 7, another = \"word\".";
+  EXPECT_EQ(ModelFolder(folder()).remark(), said);
+  EXPECT_EQ(open_folder_run(folder())->remark, said);
+  EXPECT_EQ(train_folder_run(make_task("parity"), std::nullopt, folder())->remark, said);
+  EXPECT_EQ(open_folder_run(folder())->model->params().signature(), model_.params().signature());
+  Engine engine([] {}, "cpu");
+  engine.send(command::OpenFolder{folder().string()});
+  engine.flush();
+  EXPECT_THAT(engine.snapshot()->notice, AllOf(HasSubstr("Opened the model"), HasSubstr(said)));
+
+  for (int i = 0; i < 40; ++i) change_config("key" + std::to_string(i), i);
+  EXPECT_THAT(ModelFolder(folder()).remark(), HasSubstr("and 34 more."));
+}
+
 TEST_F(ModelFolders, MissingAndForeignWeightsAreRefused) {
   fs::remove(file("model.safetensors"));
   EXPECT_THAT(answer(), AllOf(HasSubstr("holds neither"), Not(HasSubstr("pickle"))));

@@ -97,6 +97,22 @@ TEST(Sampler, TopPKeepsTheSmallestSetThatReachesIt) {
   EXPECT_THAT(sampling_distribution(logits, settings(1.0, 2, 0.62)), ElementsAre(1, 0, 0, 0));
 }
 
+TEST(Sampler, TopPIsReachedByAProbabilityThatEndsExactlyThere) {
+  // Quarters are exact, so the sums are.
+  const std::vector<float> logits(4, 1.5f);
+  const auto kept = [&](double top_p, int top_k = 0) {
+    const auto p = sampling_distribution(logits, settings(1.0, top_k, top_p));
+    EXPECT_NEAR(sum(p), 1.0, 1e-6);
+    return std::count_if(p.begin(), p.end(), [](float x) { return x > 0.0f; });
+  };
+  EXPECT_EQ(kept(0.25), 1);
+  EXPECT_EQ(kept(std::nextafter(0.25, 1.0)), 2);
+  EXPECT_EQ(kept(0.5), 2);
+  EXPECT_EQ(kept(0.75), 3);
+  EXPECT_EQ(kept(std::nextafter(0.75, 1.0)), 4);
+  EXPECT_EQ(kept(0.5, 2), 1) << "half of the two that top-k has left";
+}
+
 TEST(Sampler, DrawsFollowTheDistribution) {
   const std::vector<float> p = {0.1f, 0.0f, 0.6f, 0.3f};
   std::vector<int> counts(p.size());

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "core/run.hpp"
 #include "small_models.hpp"
@@ -46,6 +49,35 @@ TEST(Selfcheck, DamageIsFoundByEveryComparison) {
     EXPECT_GT(damaged[row].largest, 1e-4) << damaged[row].name;
     EXPECT_NE(damaged[row].sentence.find("differ most in"), std::string::npos)
         << damaged[row].sentence;
+  }
+}
+
+TEST(Selfcheck, LimitsAreNotWidenedUnnoticed) {
+  // How far two ways may lie apart, relative to the largest number; 0: not in a single bit.
+  const std::map<std::string, double> limits = {{"Recurrent = chunkwise = parallel", 1e-5},
+                                                {"Gradients of the three forms", 1e-9},
+                                                {"Stabilised = plain", 1e-9},
+                                                {"Step by step = whole sequence", 1e-4},
+                                                {"State saved and read back", 0.0},
+                                                {"Weights saved and read back", 0.0},
+                                                {"One thread = all threads", 0.0},
+                                                {"Watched = unwatched", 0.0}};
+  for (const ModelSpec& spec : {small_mixed(), small_large()}) {
+    const Model model = filled_model(spec, DType::f32);
+    const auto row_of = [&](const std::string& name, double damage) {
+      for (const Check& row : selfcheck(model, {.damage = damage}))
+        if (row.name == name) return row;
+      ADD_FAILURE() << "no row " << name;
+      return Check{};
+    };
+    for (const Check& row : selfcheck(model)) {
+      ASSERT_TRUE(limits.contains(row.name)) << row.name;
+      EXPECT_LE(row.limit, limits.at(row.name)) << row.name;
+    }
+    for (const auto& [name, limit] : limits) {
+      EXPECT_FALSE(row_of(name, limit > 0.0 ? 2.0 * limit : 1e-12).passed) << name;
+      EXPECT_TRUE(row_of(name, 0.1 * limit).passed) << name;
+    }
   }
 }
 

@@ -118,6 +118,41 @@ TEST_P(AllTasks, ARestartedRunIsAFreshOne) {
   EXPECT_EQ(signature(*again), signature(*run));
 }
 
+TEST_P(AllTasks, ARestartKeepsTheScreenAndTheSettingsAndForgetsTheTraining) {
+  const auto run = small_run(GetParam());
+  for (int step = 0; step < 5; ++step) run->train_step();
+  run->trainer->learning_rate_scale = 3.0;
+  run->model->set_variant("mlstm", {.forget_gate = "exponential", .eps = 0.25});
+  const Clamp clamp{"block0/mlstm/forget_gate_pre", 1, 0, 1, 3, -2.5f, false};
+  run->session->set_tokens({1, 0, 1});
+  run->session->set_clamps({clamp});
+  run->prompt_length = 2;
+  run->sampler = {.greedy = false, .temperature = 0.25, .top_k = 3, .top_p = 0.5, .seed = 11};
+
+  const auto again = restart_run(*run, 1);
+  EXPECT_EQ(again->session->tokens(), (std::vector<int>{1, 0, 1}));
+  EXPECT_EQ(again->session->clamps(), std::vector<Clamp>{clamp});
+  EXPECT_EQ(again->prompt_length, 2);
+  EXPECT_EQ(again->sampler, run->sampler);
+  EXPECT_EQ(again->task->name(), run->task->name());
+  EXPECT_EQ(again->task->vocabulary(), run->task->vocabulary());
+  EXPECT_EQ(to_json(again->model->spec()), to_json(run->model->spec())) << "the equations too";
+  EXPECT_EQ(to_json(again->trainer->spec()), to_json(run->trainer->spec()));
+  // And what it was before its first step.
+  EXPECT_EQ(signature(*again), signature(*small_run(GetParam())));
+  EXPECT_EQ(again->trainer->steps_done(), 0);
+  EXPECT_EQ(again->seconds, 0.0);
+  EXPECT_TRUE(again->losses.empty());
+  EXPECT_EQ(again->trainer->learning_rate_scale, 1.0);
+  // Another seed changes the weights and the data to come, and nothing else.
+  const auto other = restart_run(*run, 7);
+  TrainSpec seeded = run->trainer->spec();
+  seeded.seed = 7;
+  EXPECT_EQ(to_json(other->trainer->spec()), to_json(seeded));
+  EXPECT_EQ(other->session->tokens(), again->session->tokens());
+  EXPECT_NE(signature(*other), signature(*again));
+}
+
 // ---- resume -------------------------------------------------------------------------------------
 
 TEST_P(AllTasks, ResumingIsExact) {
@@ -283,7 +318,9 @@ TEST(BadNumbers, HugeGradientsDoNotPoisonTheMoments) {
 
 TEST(BadNumbers, ABatchWithoutAnswersChangesWeightsByDecayAlone) {
   const auto run = small_run("copy");
-  for (int step = 0; step < 6; ++step) run->train_step();
+  // Past the warm-up, and without moments that would still move the weights.
+  run->trainer->resume_at(6);
+  const auto before = weights(*run);
   Batch batch = make_batch(*run->task, run->trainer->spec(), 0);
   for (std::int32_t& target : batch.targets.span<std::int32_t>()) target = -1;
   const StepResult result = run->trainer->step(batch);
@@ -291,6 +328,26 @@ TEST(BadNumbers, ABatchWithoutAnswersChangesWeightsByDecayAlone) {
   EXPECT_EQ(result.loss, 0.0);
   EXPECT_EQ(result.accuracy, 0.0);
   EXPECT_EQ(result.gradient_norm, 0.0);
+  EXPECT_GT(result.learning_rate, 0.0);
+  const double kept = 1.0 - result.learning_rate * run->trainer->spec().weight_decay;
+  const auto after = weights(*run);
+  int decayed = 0, same = 0;
+  for (const ParamInfo& info : run->model->params().infos()) {
+    for (std::int64_t j = 0; j < info.shape.elements(); ++j) {
+      const auto at = static_cast<std::size_t>(info.offset + j);
+      if (info.decays) {
+        EXPECT_NEAR(after[at], kept * before[at], 1e-7 * std::abs(before[at])) << info.name;
+        decayed += after[at] != before[at];
+      } else {
+        EXPECT_EQ(after[at], before[at]) << info.name;
+        ++same;
+      }
+    }
+  }
+  EXPECT_GT(decayed, 100);
+  EXPECT_GT(same, 100);
+  for (const Tensor& moment : {run->trainer->first_moment(), run->trainer->second_moment()})
+    for (const float x : moment.span<float>()) ASSERT_EQ(x, 0.0f);
 }
 
 // ---- refusals -----------------------------------------------------------------------------------

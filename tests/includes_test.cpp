@@ -225,7 +225,9 @@ std::string code_of(const std::string& text) {
       code += ' ';
     } else if (all.substr(i).starts_with("R\"")) {
       const std::size_t open = all.find('(', i);
-      const std::string close = ")" + std::string(all.substr(i + 2, open - i - 2)) + "\"";
+      std::string close = ")";
+      close += all.substr(i + 2, open - i - 2);
+      close += '"';
       const std::size_t end = open == all.npos ? all.npos : all.find(close, open);
       i = end == all.npos ? all.size() : end + close.size();
       code += "\"\"";

@@ -1,0 +1,88 @@
+// What may stand in a specification beside what is read from it.
+#include "core/spec_reader.hpp"
+
+namespace xlab {
+namespace {
+
+using nlohmann::json;
+
+bool among(const json& value, const SpecReader::Values& values) {
+  return std::find(values.begin(), values.end(), value) != values.end();
+}
+
+std::string shown(const json& value) {
+  return printable(value.dump(), 60);
+}
+
+/// Whether a key of this value asks for nothing, whatever it is.
+bool says_nothing(const json& value) {
+  return value.is_null() || value == json(false) || value == json("") ||
+         (value.is_structured() && value.empty());
+}
+
+}  // namespace
+
+SpecReader::SpecReader(const json& object, std::string where, std::vector<std::string>* not_used)
+    : object_(object), where_(std::move(where)), not_used_(not_used) {
+  check(object.is_object(), "{} must be a JSON object.", where_);
+}
+
+void SpecReader::name(const std::string& key, const json& value) const {
+  const std::string inside = where_.find(' ') == std::string::npos ? where_ + "." : "";
+  not_used_->push_back(fmt::format("{}{} = {}", inside, printable(key, 60), shown(value)));
+}
+
+void SpecReader::usual(const char* key, const Values& values) {
+  const json* value = find(key);
+  if (!value || among(*value, values)) return;
+  check(not_used_ != nullptr, "{}: '{}' is {}, but nothing here would follow it; leave it away.",
+        where_, key, shown(*value));
+  name(key, *value);
+}
+
+void SpecReader::only(const char* key, const Values& values, std::string_view otherwise) {
+  const json* value = find(key);
+  if (value && !among(*value, values))
+    throw Error(fmt::format("{}: '{}' is {}: {}.", where_, key, shown(*value), otherwise));
+}
+
+void SpecReader::number_type(const char* key) {
+  only(key,
+       {"float32", "float", "bfloat16", "float16", "half", "float64", "double", "auto",
+        "torch.float32", "torch.bfloat16", "torch.float16", "torch.float64"},
+       "numbers of that type are not computed with here");
+}
+
+void SpecReader::finish() const {
+  for (const auto& [key, value] : object_.items()) {
+    if (known_.count(key) != 0 || key.starts_with("_")) continue;
+    check(not_used_ != nullptr, "{}: the key '{}' is unknown. Known keys: {}.", where_,
+          printable(key, 60), fmt::join(known_, ", "));
+    if (!says_nothing(value)) name(key, value);
+  }
+}
+
+void read_common_keys(SpecReader& in) {
+  constexpr std::string_view kStored = "weights that are stored like that are not read here";
+  for (const char* key : {"quantization_config", "quantization", "compression_config"})
+    in.only(key, {}, kStored);
+  in.only("add_qk_norm", {false},
+          "queries and keys would go through norms, which are not computed here yet");
+  in.only("add_post_norm", {false},
+          "what each layer adds would go through a norm, which is not computed here yet");
+  in.number_type("torch_dtype");
+  in.number_type("dtype");
+  // How other programs file a model, train it and draw from it.
+  in.ignore({"architectures", "auto_map", "name_or_path", "transformers_version", "tokenizer_class",
+             "finetuning_task", "task_specific_params", "problem_type", "id2label", "label2id",
+             "initializer_range", "max_position_embeddings", "model_max_length", "use_cache"});
+  in.ignore({"return_dict", "return_dict_in_generate", "output_attentions", "output_hidden_states",
+             "output_scores", "torchscript", "use_bfloat16", "tf_legacy_loss", "is_decoder",
+             "chunk_size_feed_forward", "tie_encoder_decoder", "cross_attention_hidden_size"});
+  in.ignore({"max_length", "min_length", "do_sample", "early_stopping", "num_beams",
+             "num_beam_groups", "diversity_penalty", "temperature", "top_k", "top_p", "typical_p",
+             "repetition_penalty", "length_penalty", "no_repeat_ngram_size",
+             "encoder_no_repeat_ngram_size", "num_return_sequences", "remove_invalid_values"});
+}
+
+}  // namespace xlab
