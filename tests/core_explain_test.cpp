@@ -152,15 +152,15 @@ TEST(Explain, TheDenominatorHasItsFloorAndNoSign) {
   };
   // Overlaps of either sign, beyond the floor and below it; the floors differ by exp(-m).
   for (const Row& row :
-       {Row{"one", -3.5f, 2.0f, 3.5, "N_0 = max(|−3.5|, 1) = 3.5"},
-        Row{"one", 3.5f, 2.0f, 3.5, "N_0 = max(|3.5|, 1) = 3.5"},
-        Row{"one", -0.25f, 2.0f, 1.0, "N_0 = max(|−0.25|, 1) = 1"},
-        Row{"one", 0.25f, -2.0f, 1.0, "N_0 = max(|0.25|, 1) = 1"},
-        Row{"stabilizer", -3.5f, 2.0f, 3.5, "N_0 = max(|−3.5|, exp(−2)) = 3.5"},
-        Row{"stabilizer", -0.25f, 2.0f, 0.25, "N_0 = max(|−0.25|, exp(−2)) = 0.25"},
-        Row{"stabilizer", 0.0625f, 2.0f, std::exp(-2.0), "N_0 = max(|0.0625|, exp(−2)) = 0.1353"},
+       {Row{"one", -3.5f, 2.0f, 3.5, "N_0 = max(|−3.50|, 1) = 3.50"},
+        Row{"one", 3.5f, 2.0f, 3.5, "N_0 = max(|3.50|, 1) = 3.50"},
+        Row{"one", -0.25f, 2.0f, 1.0, "N_0 = max(|−0.250|, 1) = 1"},
+        Row{"one", 0.25f, -2.0f, 1.0, "N_0 = max(|0.250|, 1) = 1"},
+        Row{"stabilizer", -3.5f, 2.0f, 3.5, "N_0 = max(|−3.50|, exp(−2)) = 3.50"},
+        Row{"stabilizer", -0.25f, 2.0f, 0.25, "N_0 = max(|−0.250|, exp(−2)) = 0.250"},
+        Row{"stabilizer", 0.0625f, 2.0f, std::exp(-2.0), "N_0 = max(|0.0625|, exp(−2)) = 0.135"},
         Row{"stabilizer", -0.25f, -1.0f, std::exp(1.0),
-            "N_0 = max(|−0.25|, exp(−(−1))) = 2.718"}}) {
+            "N_0 = max(|−0.250|, exp(−(−1))) = 2.72"}}) {
     Trace trace;
     auto token = std::make_shared<TokenTrace>();
     token->values["block0/mlstm/s"] = {1, 1, {row.s}};
