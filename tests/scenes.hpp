@@ -104,7 +104,9 @@ class SceneBuilder {
     s.session.tokens = tokens_;
     s.session.cursor = shape_.cursor;
     s.session.prompt_length = std::min(16, shape_.length);
-    s.session.expected.assign(tokens_.size(), -1);
+    s.session.expected.assign(tokens_.size() + 1, -1);
+    s.session.answer_surprise.assign(tokens_.size() + 1, 0.0f);
+    s.session.top_choice.assign(tokens_.size() + 1, -1);
     Noise noise(5);
     for (int t = 0; t < shape_.length; ++t) {
       const bool digit = t % 2 == 1;
@@ -115,6 +117,8 @@ class SceneBuilder {
       s.session.surprise[15] = 0.05f;
       s.session.surprise[16] = 0.11f;
       s.session.expected[16] = 15;
+      s.session.answer_surprise[16] = 0.11f;
+      s.session.top_choice[16] = 15;
     }
     s.session.clamps = clamps;
     if (!clamps.empty()) {
@@ -364,6 +368,26 @@ inline Snapshot tiny_scene() {
   return SceneBuilder(shape).build();
 }
 
+/// Sizes of which none divides another, and a vocabulary with long names.
+inline Snapshot odd_scene() {
+  SceneShape shape;
+  shape.heads = 5;
+  shape.key_dim = 7;
+  shape.value_dim = 23;
+  shape.slstm_heads = 3;
+  shape.units = 11;
+  shape.length = 13;
+  shape.cursor = 11;
+  Snapshot s = SceneBuilder(shape).build({forgetting(9)});
+  auto model = std::make_shared<ModelCard>(*s.model);
+  for (std::size_t i = 0; i < model->vocabulary.size(); i += 2) {
+    model->vocabulary[i] = " token of many letters " + std::to_string(i * 1111);
+  }
+  s.model = model;
+  for (float& surprise : s.session.surprise) surprise *= 321.0f;
+  return s;
+}
+
 inline Snapshot wide_scene() {
   SceneShape shape;
   shape.heads = 8;
@@ -392,6 +416,26 @@ inline Snapshot silent_scene() {
   return s;
 }
 
+/// A task that asks at every place but the first two, for something else than the token that stands
+/// there. The model is right at some, wrong at others, gave no number at step 8, and has not been
+/// asked yet at the last two.
+inline Snapshot asking_scene() {
+  Snapshot s = recall_scene();
+  const std::size_t places = s.session.tokens.size() + 1;
+  s.session.expected.assign(places, -1);
+  s.session.answer_surprise.assign(places, 0.0f);
+  s.session.top_choice.assign(places, -1);
+  for (std::size_t t = 2; t < places; ++t) {
+    s.session.expected[t] = t % 3 == 0 ? 4 : 6;  // "e" or "g"
+    if (t + 2 >= places) continue;
+    s.session.top_choice[t] = t % 4 == 1 ? 7 : s.session.expected[t];
+    s.session.answer_surprise[t] = 0.25f * static_cast<float>(t);
+  }
+  s.session.top_choice[8] = -1;
+  s.session.answer_surprise[8] = std::numeric_limits<float>::quiet_NaN();
+  return s;
+}
+
 /// Labels with blanks, controls, quotes and letters of several bytes.
 inline Snapshot text_scene() {
   Snapshot s = recall_scene();
@@ -400,6 +444,9 @@ inline Snapshot text_scene() {
                        "r", "d", "ü",  "—", "\"", ",", "\x01", "\xff", ""};
   s.model = model;
   s.session.prompt_length = 9;
+  // A text asks for every token and has no answers.
+  s.session.expected.clear();
+  s.session.answer_surprise.clear();
   return s;
 }
 

@@ -111,6 +111,25 @@ TEST(Views, DrawEverySceneAtEverySize) {
   }
 }
 
+TEST(Views, EveryTableHasRowsAndAllOfTheirColumns) {
+  Snapshot s = recall_scene();
+  auto report = std::make_shared<HealthReport>();
+  report->checks = {{"Step by step = whole sequence", 3e-7, 1e-4, true, "Logits of 48 tokens."}};
+  s.health = report;
+  Stage stage(s);
+  stage.focus.pinned = ValueRef{"block0/mlstm/C", 15, 1, 37};
+  for (const char* name : kNames) {
+    const auto view = view_named(name);
+    stage.frame(*view);
+    const Table table = view->table(stage.scene());
+    EXPECT_FALSE(table.rows.empty()) << name;
+    for (const auto& row : table.rows) ASSERT_EQ(row.size(), table.columns.size()) << name;
+    for (std::size_t column = 0; column < table.columns.size(); ++column) {
+      EXPECT_FALSE(table.columns[column].empty()) << name;
+    }
+  }
+}
+
 TEST(Views, SurviveAFocusOnWhatIsNotThere) {
   const ValueRef odd[] = {{"", 0, 0, 0},
                           {"block0/mlstm/m", -5, -1, -1},
@@ -249,19 +268,6 @@ TEST(TimeView, ButtonsSendWhatTheySay) {
   EXPECT_FALSE(full.count(index(command::Play{})));
   EXPECT_FALSE(full.count(index(command::StepForward{})));
   EXPECT_TRUE(full.count(index(command::StepBack{})));
-}
-
-TEST(TimeView, TheTableHasTheSameNumbers) {
-  const Snapshot s = recall_scene();
-  Stage stage(s);
-  const Table table = view_named("time")->table(stage.scene());
-  ASSERT_EQ(table.rows.size(), s.session.tokens.size());
-  for (std::size_t t = 1; t < table.rows.size(); ++t) {
-    EXPECT_EQ(std::strtof(table.rows[t][3].c_str(), nullptr), s.session.surprise[t]);
-  }
-  EXPECT_EQ(table.rows[16][4], "7");
-  EXPECT_EQ(table.rows[16][5], "generated");
-  EXPECT_EQ(table.rows[15][6], "here");
 }
 
 // -- Gates
@@ -569,6 +575,8 @@ TEST(MemoryView, TheTableHasTheSameNumbers) {
     EXPECT_EQ(std::strtof(row[4].c_str(), nullptr), s.memory->C[i]);
     const int head = std::atoi(row[1].c_str()), key = std::atoi(row[2].c_str());
     const int value = std::atoi(row[3].c_str());
+    EXPECT_EQ(row[0], "15");
+    EXPECT_EQ((head * 12 + key) * 20 + value, static_cast<int>(i));
     EXPECT_EQ(std::strtof(row[5].c_str(), nullptr),
               at("input_gate", head, 0) * at("k", head, key) * at("v", head, value));
     EXPECT_EQ(std::strtof(row[6].c_str(), nullptr), at("n", head, key));
@@ -588,6 +596,7 @@ TEST(NextView, ClickingABarTakesItsToken) {
   std::vector<int> taken;
   for (float y = 34; y < 250; y += 6) {
     stage.click(*view, 200, y);
+    stage.click(*view, 200, y);  // the first click asks: a token follows the cursor
     for (const auto& take : stage.all<command::TakeToken>()) {
       if (taken.empty() || taken.back() != take.token) taken.push_back(take.token);
     }
@@ -654,15 +663,6 @@ TEST(NextView, ClampsAddGhostsAndAFlag) {
 
 // -- Loss and inspector
 // ------------------------------------------------------------------------------
-
-TEST(LossView, TheTableHasEveryStep) {
-  const Snapshot s = recall_scene();
-  Stage stage(s);
-  const Table table = view_named("loss")->table(stage.scene());
-  ASSERT_EQ(table.rows.size(), s.losses->size());
-  EXPECT_EQ(table.rows[41][0], std::to_string((*s.losses)[41].step));
-  EXPECT_EQ(std::strtof(table.rows[41][1].c_str(), nullptr), (*s.losses)[41].loss);
-}
 
 TEST(LossView, AMillionStepsStayCheapToDraw) {
   Snapshot s = recall_scene();

@@ -32,6 +32,11 @@ struct DrawLog {
     bool on_top = false;
     int order = 0;
   };
+  struct Outline {
+    Box box, clip;
+    ImU32 colour = 0;
+    int order = 0;
+  };
   /// Points in pixels, as given to `Painter::curve` or `Painter::line`.
   struct Line {
     std::vector<ImVec2> points;
@@ -67,6 +72,7 @@ struct DrawLog {
 
   std::vector<Text> texts;
   std::vector<Fill> fills;
+  std::vector<Outline> outlines;
   std::vector<Line> lines;
   std::vector<Curve> curves;
   std::vector<Heat> heats;

@@ -50,10 +50,16 @@ struct Legend {
   std::string transform;  ///< anything done to the values before colouring; empty for nothing
   Outside outside;
   float number_width = 0.0f;  ///< room for each number at least, so that legends line up
+  std::string brief;          ///< unit and scope in a word or two, where there is no room for more
+  std::string more;           ///< a sentence for `explain_legend` alone
 };
 /// One line: lowest, a bar with zero and highest, arrow tips where values lie outside, then the
-/// words. Where room is scarce the unit goes first, the transform and the scope stay.
+/// words. Where room is scarce words go first (the unit before the scope and the transform), then
+/// digits; what does not fit is left out, never cut.
 void draw_legend(Painter& painter, const Box& box, const ColourScale& scale, const Legend& legend);
+/// Says in sentences how to read the colours while the mouse rests on the legend.
+void explain_legend(const Scene& scene, const Box& box, const ColourScale& scale,
+                    const Legend& legend);
 /// The width a legend needs to show all of its words.
 float legend_width(const Painter& painter, const ColourScale& scale, const Legend& legend);
 

@@ -244,6 +244,7 @@ void Painter::fill(const Box& box, ImU32 colour, float rounding) {
 void Painter::outline(const Box& box, ImU32 colour, float width, float rounding) {
   if (box.empty()) return;
   list_->AddRect(box.min, box.max, colour, rounding, 0, width);
+  if (log_) log_->outlines.push_back({box, clip(), colour, log_->drawn++});
 }
 
 void Painter::line(ImVec2 a, ImVec2 b, const Stroke& stroke) {

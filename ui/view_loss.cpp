@@ -1,10 +1,11 @@
-// The loss over training: every step faint, the smoothed course strong.
+// The loss over training: every step, and the smoothed course over it.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "ui/hint.hpp"
 #include "ui/number.hpp"
 #include "ui/panel.hpp"
 #include "ui/plot.hpp"
@@ -31,7 +32,12 @@ class LossView : public View {
     }
     if (!snapshot.losses || snapshot.losses->empty()) {
       say(painter, rest,
-          "This model is not trained yet. Start training and its loss appears here.");
+          snapshot.model->came_with_weights
+              ? "This model came with its weights and has not been trained here. Start training "
+                "and "
+                "the loss of every step appears here."
+              : "This model is not trained yet. Start training and the loss of every step appears "
+                "here.");
       return;
     }
     header(scene, painter, rest.cut_top(painter.line_height() + painter.px(4)));
@@ -55,17 +61,31 @@ class LossView : public View {
     const Palette& palette = painter.palette();
     const LossPoint& last = scene.snapshot.losses->back();
     const std::string scales[] = {"linear", "log"};
-    float width = painter.px(8);
+    float width = painter.px(2);
     for (const std::string& label : scales) width += painter.measure(label).x + painter.px(18);
-    Box right = row.cut_right(std::min(width, row.width() * 0.5f));
+    Box right = row.cut_right(width <= row.width() * 0.6f ? width : 0.0f);
+    row.cut_right(right.empty() ? 0.0f : painter.px(8));
     logarithmic_ = choose_at(painter, "scale", right, scales, logarithmic_ ? 1 : 0) == 1;
+    hint(scene, {row.max, {right.max.x, row.max.y}},
+         "Whether equal distances on the axis are equal differences (linear) or equal factors "
+         "(log).");
     const std::string smoothed = short_number(last.smoothed), raw = short_number(last.loss);
     const std::string texts[] = {
-        fmt::format("step {}: smoothed {}, last {} nats per token", last.step, smoothed, raw),
-        fmt::format("step {}: {} nats per token", last.step, smoothed),
-        fmt::format("step {}: {} nats", last.step, smoothed)};
-    painter.text_in(row, palette.text, painter.fit_first(texts, row.width()));
+        fmt::format("step {}: loss {}, smoothed {} nats per token", last.step, raw, smoothed),
+        fmt::format("step {}: loss {} nats per token", last.step, raw),
+        fmt::format("step {}: loss {} nats", last.step, raw), fmt::format("loss {} nats", raw),
+        painter.fit_number(last.loss, row.width())};
+    painter.first_in(row, palette.text, texts);
+    hint(scene, row,
+         fmt::format("Training step {}. Loss: mean cross-entropy of this step's batch, {} nats per "
+                     "token. Smoothed: mean over the steps before it, recent ones counting more, "
+                     "{}.",
+                     last.step, raw, smoothed));
   }
+
+  /// A logarithmic axis goes no deeper: below this the loss is rounding. Smaller values, and 0,
+  /// stand at the lower edge.
+  static constexpr double kFloor = 1e-8;
 
   Axis vertical(const std::vector<LossPoint>& losses, double uniform) const {
     double low = std::numeric_limits<double>::infinity(), high = -low;
@@ -82,6 +102,7 @@ class LossView : public View {
       if (low >= 0.0) axis.low = 0.0;
       return axis;
     }
+    low = std::max(low, kFloor);
     return {low * 0.8, std::max(high * 1.15, low * 1.2), true};
   }
 
@@ -95,12 +116,13 @@ class LossView : public View {
 
     const bool names = rest.width() > painter.px(200) && rest.height() > 5 * line;
     const Box name_y = names ? rest.cut_left(line) : Box{};
-    const float margin = rest.width() > painter.px(120) ? painter.px(44) : 0.0f;
-    rest.cut_left(margin);
     rest.cut_right(painter.px(6));
     rest.cut_top(line * 0.4f);
     Box name_x = names ? rest.cut_bottom(line) : Box{};
-    const Box ticks_x = rest.height() > 3 * line ? rest.cut_bottom(line) : Box{};
+    Box ticks_x = rest.height() > 3 * line ? rest.cut_bottom(line) : Box{};
+    const float wanted = axis_margin(painter, rest.height(), axis);
+    const float margin = rest.width() > 3 * wanted ? wanted : 0.0f;
+    for (Box* box : {&rest, &name_x, &ticks_x}) box->cut_left(margin);
     if (rest.empty()) return;
     draw_axis(painter, rest, axis, margin);
     painter.outline(rest, palette.grid);
@@ -113,33 +135,31 @@ class LossView : public View {
     if (!ticks_x.empty()) steps_axis(painter, ticks_x, rest, {first, first + span}, x_of);
     if (names) {
       painter.text_up(name_y, palette.muted_text, "nats per token");
-      keys(painter, name_x);
+      keys(scene, painter, name_x);
+      hint(scene, name_y,
+           "Mean cross-entropy of the batch of each training step, in nats per token.");
     }
-    if (uniform > axis.low && uniform < axis.high) {
-      const float y = std::floor(axis.y(uniform, rest)) + 0.5f;
-      painter.line({rest.min.x, y}, {rest.max.x, y},
-                   {palette.muted_text, painter.line_width() * 0.8f, Dash::dashed});
-      const std::string label = fmt::format("uniform guess {}", short_number(uniform));
-      if (rest.width() > painter.measure(label).x + painter.px(60) && rest.height() > 4 * line) {
-        const float top = y - line - 1 > rest.min.y ? y - line - 1 : y + 1;
-        painter.text_in({{rest.min.x, top}, {rest.max.x - painter.px(6), top + line}},
-                        palette.muted_text, label, Align::right);
-      }
-    }
-
     std::vector<float> xs, raw, smoothed;
     xs.reserve(losses.size());
     raw.reserve(losses.size());
     smoothed.reserve(losses.size());
+    // On a logarithmic axis what lies below it stands on its lower edge.
+    const auto shown = [&](float value) {
+      return axis.logarithmic && std::isfinite(value)
+                 ? std::max(value, static_cast<float>(axis.low))
+                 : value;
+    };
     for (const LossPoint& point : losses) {
       xs.push_back(x_of(static_cast<double>(point.step)));
-      raw.push_back(point.loss);
-      smoothed.push_back(point.smoothed);
+      raw.push_back(shown(point.loss));
+      smoothed.push_back(shown(point.smoothed));
     }
-    draw_curve(painter, rest, axis, xs, raw,
-               {with_alpha(palette.accent, 0.35f), std::max(1.0f, painter.line_width() * 0.7f)});
-    draw_curve(painter, rest, axis, xs, smoothed, {palette.accent, painter.line_width() * 1.5f});
-    current(painter, rest, axis, {xs.back(), smoothed.back()});
+    draw_curve(painter, rest, axis, xs, raw, every_step(painter));
+    draw_curve(painter, rest, axis, xs, smoothed, smoothed_line(painter));
+    const Box number = current(painter, rest, axis, xs.back(), losses.back().loss);
+    if (uniform > axis.low && uniform < axis.high) {
+      guess(painter, rest, axis, uniform, number);
+    }
 
     const Touch mouse = touch("plot", rest);
     if (!mouse.hovered && !mouse.held) return;
@@ -155,8 +175,9 @@ class LossView : public View {
     }
     const CardLine lines[] = {
         {fmt::format("training step {}", losses[i].step), true},
-        {fmt::format("loss {} nats per token", full_number(losses[i].loss))},
-        {fmt::format("smoothed {} nats per token", full_number(losses[i].smoothed))}};
+        {fmt::format("loss {} nats per token", short_number(losses[i].loss))},
+        {fmt::format("smoothed {} nats per token", short_number(losses[i].smoothed))},
+        {fmt::format("a uniform guess: {} nats", short_number(uniform))}};
     hover_card(scene, lines);
   }
 
@@ -182,40 +203,82 @@ class LossView : public View {
     }
   }
 
+  static Stroke every_step(const Painter& painter) {
+    return {painter.palette().accent, std::max(1.0f, painter.line_width() * 0.7f)};
+  }
+  static Stroke smoothed_line(const Painter& painter) {
+    return {painter.palette().text, painter.line_width() * 1.3f};
+  }
+
   /// The name of the axis, and which line is which.
-  static void keys(Painter& painter, Box row) {
+  static void keys(const Scene& scene, Painter& painter, Box row) {
     const Palette& palette = painter.palette();
-    const auto key = [&](const char* word, const Stroke& stroke) {
-      const float width = painter.measure(word).x + painter.px(14);
-      if (row.width() < width + painter.px(150)) return;
-      Box text = row.cut_right(width);
-      text.cut_right(painter.px(10));
-      const Box sample = row.cut_right(painter.px(18));
+    const float swatch = painter.px(18), apart = painter.px(10);
+    const auto key = [&](const char* word, const Stroke& stroke, const char* meaning) {
+      const float width = painter.measure(word).x + 1.0f;
+      if (row.width() < swatch + width + apart) return;
+      const Box text = row.cut_right(width);
+      const Box sample = row.cut_right(swatch);
       painter.line({sample.min.x, sample.centre().y},
                    {sample.max.x - painter.px(4), sample.centre().y}, stroke);
       painter.text_in(text, palette.muted_text, word, Align::left);
+      hint(scene, {sample.min, text.max}, meaning);
+      row.cut_right(apart);
     };
-    key("smoothed", {palette.accent, painter.line_width() * 1.5f});
-    key("every step", {with_alpha(palette.accent, 0.35f), painter.line_width()});
-    painter.text_in(row, palette.muted_text, "training step");
+    key("smoothed", smoothed_line(painter),
+        "The mean of the losses so far, recent ones counting more: where training is going.");
+    key("each step", every_step(painter),
+        "The loss of each training step's own batch. The number at its end is the last one.");
+    const std::string name[] = {"training step", "step"};
+    painter.first_in(row, palette.muted_text, name);
   }
 
-  /// The latest smoothed value at the end of its curve.
-  static void current(Painter& painter, const Box& box, const Axis& axis, ImVec2 last) {
-    if (!std::isfinite(last.y)) return;
+  /// The last loss, large, at the end of its curve. Returns what it covers.
+  static Box current(Painter& painter, const Box& box, const Axis& axis, float x, float loss) {
     const Palette& palette = painter.palette();
-    const float y = std::clamp(axis.y(last.y, box), box.min.y, box.max.y);
-    painter.list().AddCircleFilled({last.x, y}, painter.px(3.5f), palette.accent, 16);
-    const std::string label = short_number(last.y);
+    float y = box.centre().y;
+    if (std::isfinite(loss)) {
+      y = std::clamp(axis.y(loss, box), box.min.y, box.max.y);
+      painter.list().AddCircleFilled({x, y}, painter.px(3.5f), palette.accent, 16);
+    }
+    const std::string label =
+        painter.fit_number(loss, box.width() / 2 - painter.px(6), {}, Weight::bold);
+    if (label.empty()) return {};
     const ImVec2 size = painter.measure(label, Weight::bold);
     const float above = y - size.y - painter.px(8);
     const float top = above > box.min.y ? above : y + painter.px(6);
-    const float left = std::clamp(last.x - size.x - painter.px(6), box.min.x,
-                                  std::max(box.min.x, box.max.x - size.x));
+    const float left = std::clamp(x - size.x - painter.px(6), box.min.x,
+                                  std::max(box.min.x, box.max.x - size.x - painter.px(3)));
     const Box plate{{left - painter.px(3), top}, {left + size.x + painter.px(3), top + size.y}};
-    if (plate.max.y > box.max.y || plate.width() > box.width() / 2) return;
+    if (plate.max.y > box.max.y) return {};
     painter.fill(plate, with_alpha(palette.panel, 0.85f), painter.px(2));
     painter.text({left, top}, palette.text, label, Weight::bold);
+    return plate;
+  }
+
+  /// The line of a uniform guess. Its name stands where it does not touch the last loss.
+  static void guess(Painter& painter, const Box& box, const Axis& axis, double uniform,
+                    const Box& number) {
+    const Palette& palette = painter.palette();
+    const float line = painter.line_height();
+    const float y = std::floor(axis.y(uniform, box)) + 0.5f;
+    painter.line({box.min.x, y}, {box.max.x, y},
+                 {palette.muted_text, painter.line_width() * 0.8f, Dash::dashed});
+    const std::string label = fmt::format("uniform guess {}", short_number(uniform));
+    const float width = painter.measure(label).x, away = painter.px(6);
+    for (const bool right : {true, false}) {
+      for (const float top : {y - line - 1, y + 1}) {
+        const float left = right ? box.max.x - away - width : box.min.x + away;
+        const Box place{{left, top}, {left + width + 0.5f, top + line}};
+        const bool inside = left >= box.min.x && top >= box.min.y && place.max.y <= box.max.y &&
+                            place.max.x <= box.max.x;
+        const bool apart = place.max.x < number.min.x - away || place.min.x > number.max.x + away ||
+                           place.max.y < number.min.y || place.min.y > number.max.y;
+        if (!inside || !(apart || number.empty())) continue;
+        painter.text_in(place, palette.muted_text, label);
+        return;
+      }
+    }
   }
 
   bool logarithmic_ = false;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "ui/heat.hpp"
+#include "ui/hint.hpp"
 #include "ui/number.hpp"
 #include "ui/panel.hpp"
 #include "ui/values.hpp"
@@ -90,9 +91,12 @@ class MemoryView : public View {
     return std::clamp(scene.focus.block, 0, last);
   }
 
+  /// Chips for the block, the mode and the range. Where there is no room for all of them the range
+  /// goes first, then the mode; below that the picture matters more than any chip.
   void header(Scene& scene, Painter& painter, Box& rest) {
     const ModelCard& model = *scene.snapshot.model;
-    const float height = painter.line_height() + painter.px(4);
+    const float line = painter.line_height(), height = line + painter.px(4);
+    if (rest.height() < 6 * line) return;
     std::vector<std::string> blocks;
     for (std::size_t b = 0; b < model.blocks.size(); ++b) {
       blocks.push_back(
@@ -102,39 +106,93 @@ class MemoryView : public View {
     const bool matrix = model.blocks[static_cast<std::size_t>(block)].kind != "slstm";
     const std::string modes[] = {"value C", "last write"};
     const std::string ranges[] = {"this step", "locked"};
-    const std::string words = "range";
-    float options = painter.measure(words).x + painter.px(20);
-    for (const std::string* list : {modes, ranges}) {
-      for (int i = 0; i < 2; ++i) options += painter.measure(list[i]).x + painter.px(18);
-    }
-    float blocks_width = 0.0f;
-    for (const std::string& label : blocks)
-      blocks_width += painter.measure(label).x + painter.px(18);
+    const std::string again = "lock again";
+    const float apart = painter.px(10);
+    const Widths block_widths = chooser_widths(painter, blocks);
+    const Widths mode_widths = chooser_widths(painter, modes);
+    const Widths range_widths = chooser_widths(painter, ranges);
+    const float word = painter.measure("range").x + painter.px(5);
+    const float button = painter.measure(again).x + painter.px(14);
+    const float options = mode_widths.all + apart + word + range_widths.all;
 
     Box row = rest.cut_top(height);
-    const bool one_row = blocks_width + options <= row.width();
     Box second = row;
-    if (matrix && !one_row && rest.height() > 5 * height) {
+    const bool one_row = !matrix || block_widths.all + apart + options <= row.width();
+    if (!one_row && rest.height() > 10 * height) {
       rest.cut_top(painter.px(3));
       second = rest.cut_top(height);
-    } else if (matrix) {
-      second = row.cut_right(std::min(options, row.width() * 0.65f));
-    }
-    const int chosen = choose_at(painter, "block", row, blocks, block);
-    if (chosen != block) {
-      scene.focus.block = chosen;
-      scene.send(command::Focus{chosen});
+      choose_block(scene, painter, row, blocks, block);
+    } else {
+      const float left = row.width() - (matrix ? mode_widths.one + apart : 0.0f);
+      Box first = row.cut_left(block_widths.all <= left ? block_widths.all : block_widths.one);
+      choose_block(scene, painter, first, blocks, block);
+      row.cut_left(apart);
+      second = row;
     }
     if (matrix) {
-      mode_ = choose_at(painter, "mode", second, modes, mode_ == Mode::write ? 1 : 0) == 1
-                  ? Mode::write
-                  : Mode::value;
-      second.cut_left(painter.px(10));
-      painter.text_in(second.cut_left(painter.measure(words).x + painter.px(5)),
-                      painter.palette().muted_text, words);
-      locked_ = choose_at(painter, "range", second, ranges, locked_ ? 1 : 0) == 1;
+      if (second.width() >= mode_widths.one) {
+        Box box = second.cut_left(mode_widths.all + apart + range_widths.one <= second.width() ||
+                                          mode_widths.all <= second.width()
+                                      ? mode_widths.all
+                                      : mode_widths.one);
+        const Box whole = box;
+        mode_ = choose_at(painter, "mode", box, modes, mode_ == Mode::write ? 1 : 0) == 1
+                    ? Mode::write
+                    : Mode::value;
+        hint(scene, whole,
+             "value C: what the matrix memory holds after this step. last write: what this step "
+             "added to it, the input gate times key times value.");
+        second.cut_left(apart);
+      }
+      if (second.width() >= word + range_widths.all) {
+        painter.text_in(second.cut_left(word), painter.palette().muted_text, "range");
+      }
+      if (second.width() >= range_widths.one) {
+        Box box = second.cut_left(range_widths.all <= second.width() ? range_widths.all
+                                                                     : range_widths.one);
+        const Box whole = box;
+        locked_ = choose_at(painter, "range", box, ranges, locked_ ? 1 : 0) == 1;
+        hint(scene, whole,
+             "What the strongest colour stands for. this step: the largest number now on screen. "
+             "locked: the largest number seen so far, so that steps can be compared; it is set "
+             "anew when another run, other equations, other weights or another sequence make it "
+             "more than ten times too large.");
+      }
+      if (locked_ && second.width() >= button) {
+        const Box box = second.cut_left(button);
+        relock_ |= button_at(painter, "again", box, again);
+        hint(scene, box, "Sets the locked range to what is on screen now.");
+      }
     }
     rest.cut_top(painter.px(5));
+  }
+
+  /// What a chooser takes: with all of its tabs, and as the chosen one between two arrows.
+  struct Widths {
+    float all = 0.0f, one = 0.0f;
+  };
+  static Widths chooser_widths(const Painter& painter, std::span<const std::string> labels) {
+    Widths widths;
+    for (const std::string& label : labels) {
+      const float width = painter.measure(label).x + painter.px(14);
+      widths.all += width + painter.px(4);
+      widths.one = std::max(widths.one, width);
+    }
+    widths.one += painter.px(44);
+    widths.all += 1.0f;
+    return widths;
+  }
+
+  static void choose_block(Scene& scene, Painter& painter, Box row,
+                           std::span<const std::string> blocks, int block) {
+    const Box whole = row;
+    const int chosen = choose_at(painter, "block", row, blocks, block);
+    hint(scene, {whole.min, {std::max(row.min.x, whole.min.x), whole.max.y}},
+         "Which block of the model is shown. mLSTM blocks have a matrix memory, sLSTM blocks one "
+         "number per unit.");
+    if (chosen == block) return;
+    scene.focus.block = chosen;
+    scene.send(command::Focus{chosen});
   }
 
   /// The numbers to draw; `cells` stays empty when something they need was not recorded.
@@ -168,34 +226,97 @@ class MemoryView : public View {
     return shown;
   }
 
-  /// The range of the colours: of this step, or of everything seen since the run was opened.
-  double range_of(const Scene& scene, double now, double& seen) {
-    const std::uint64_t run = scene.snapshot.run_id;
-    const int block = block_index(scene);
-    if (run != seen_run_ || block != seen_block_) {
-      seen_values_ = seen_writes_ = seen_n_ = 0.0;
-      seen_run_ = run;
-      seen_block_ = block;
+  /// A range of colours that stays while steps go by.
+  struct Range {
+    double largest = 0.0;       ///< what the strongest colour stands for; 0: nothing seen yet
+    double since_change = 0.0;  ///< largest seen since the run, its weights or the tokens changed
+    int step = -1;              ///< time step that set it
+    std::int64_t trained = 0;   ///< training step of the weights that set it
+
+    void set(double now, int at, std::int64_t training_step) {
+      largest = since_change = now;
+      step = at;
+      trained = training_step;
     }
-    seen = std::max(seen, now);
-    return locked_ ? seen : now;
+  };
+
+  /// What the numbers depend on, other than what is held by hand: a gate held shut must let the
+  /// picture fade, so it never sets a range.
+  struct Source {
+    std::uint64_t run = 0;
+    int block = -1;
+    CellVariant variant;
+    std::int64_t trained = -1;
+    std::vector<int> tokens;
+  };
+
+  /// Follows what is shown: another run, block or other equations begin a new range; other weights
+  /// or tokens do where the old one turns out to be more than ten times too large.
+  void follow(const Scene& scene, const BlockCard& block) {
+    const Snapshot& snapshot = scene.snapshot;
+    const int index = block_index(scene);
+    if (snapshot.run_id != source_.run || index != source_.block ||
+        !(block.variant == source_.variant)) {
+      for (Range* range : {&values_, &writes_, &n_}) *range = {};
+    }
+    // A sequence that goes on is the same sequence.
+    const std::size_t common = std::min(source_.tokens.size(), snapshot.session.tokens.size());
+    const bool other_tokens = !std::equal(
+        source_.tokens.begin(), source_.tokens.begin() + static_cast<std::ptrdiff_t>(common),
+        snapshot.session.tokens.begin());
+    if (snapshot.train.step != source_.trained || other_tokens) {
+      for (Range* range : {&values_, &writes_, &n_}) range->since_change = 0.0;
+    }
+    source_ = {snapshot.run_id, index, block.variant, snapshot.train.step, snapshot.session.tokens};
+  }
+
+  /// The end of the colours: of this step, or the locked one, which grows with what is seen.
+  double range_of(const Scene& scene, std::span<const float> numbers, int step, Range& range) {
+    const double now = largest(numbers);
+    const std::int64_t trained = scene.snapshot.train.step;
+    range.since_change = std::max(range.since_change, now);
+    const bool stale = range.since_change > 0.0 && range.largest > 10.0 * range.since_change;
+    if (now > range.largest || stale || (relock_ && now > 0.0)) {
+      range.set(now, step, trained);
+    }
+    return locked_ && range.largest > 0.0 ? range.largest : now;
   }
 
   void matrices(Scene& scene, Painter& painter, const BlockCard& block, const Shown& shown,
                 Box rest) {
     const Palette& palette = painter.palette();
     const float line = painter.line_height();
-    const double range =
-        range_of(scene, largest(shown.cells), mode_ == Mode::value ? seen_values_ : seen_writes_);
-    const double n_range = range_of(scene, largest(shown.n), seen_n_);
+    follow(scene, block);
+    Range& kept = mode_ == Mode::value ? values_ : writes_;
+    const double range = range_of(scene, shown.cells, shown.step, kept);
+    const double n_range = range_of(scene, shown.n, shown.step, n_);
+    relock_ = false;  // taken up; a click on the legend below counts from the next frame on
     const ColourScale colours(palette, MapName::signed_values, 0.0, range);
     const ColourScale n_colours(palette, MapName::signed_values, 0.0, n_range);
 
     // Legends at the bottom, side by side where there is room.
-    const std::string scope = locked_ ? "all heads, locked" : "all heads, this step";
-    Legend legend{mode_ == Mode::value ? "C / exp(m)" : "i' k vᵀ", scope, "",
-                  outside(shown.cells, colours)};
+    Legend legend{
+        mode_ == Mode::value ? "C / exp(m)" : "i' k vᵀ",
+        locked_ ? fmt::format("all heads, range set at t = {}", kept.step) : "all heads, this step",
+        "", outside(shown.cells, colours)};
+    legend.brief = locked_ ? fmt::format("locked at t = {}", kept.step) : "this step";
+    if (locked_) {
+      legend.more = fmt::format(
+          "The range was set at time step {} with the weights of training step {}. Click to set it "
+          "to what is on screen now.",
+          kept.step, kept.trained);
+    }
+    if (legend.outside.not_numbers() > 0) {
+      const int first = first_broken(scene, block);
+      if (first >= 0) {
+        legend.more += fmt::format(
+            "{}The first recorded number of this block that is none stands "
+            "at t = {}.",
+            legend.more.empty() ? "" : " ", first);
+      }
+    }
     Legend n_legend{"n / exp(m)", "", "", outside(shown.n, n_colours)};
+    n_legend.brief = "n";
     for (Legend* one : {&legend, &n_legend}) {
       one->number_width = std::max(painter.measure(short_number(-range)).x,
                                    painter.measure(short_number(-n_range)).x);
@@ -207,71 +328,111 @@ class MemoryView : public View {
     const float both = legend_width(painter, colours, legend) + painter.px(18) +
                        legend_width(painter, n_colours, n_legend);
     const bool with_n = !shown.n.empty();
-    const bool side_by_side = !with_n || both <= rest.width();
-    if (rest.height() > 5 * line) {
+    const bool side_by_side = with_n && both <= rest.width();
+    const auto put = [&](const Box& row, const ColourScale& scale, const Legend& one) {
+      // A click sets the range anew, for where the chip that says so has no room.
+      if (touch(one.unit.c_str(), row).pressed && locked_) relock_ = true;
+      draw_legend(painter, row, scale, one);
+      explain_legend(scene, row, scale, one);
+    };
+    // The legend stays as long as there is a picture; that of n needs a row more.
+    if (rest.height() >= 2.5f * line) {
       Box row = rest.cut_bottom(line);
-      if (with_n && side_by_side) {
-        draw_legend(painter, row.cut_right(legend_width(painter, n_colours, n_legend)), n_colours,
-                    n_legend);
-        draw_legend(painter, row, colours, legend);
-      } else {
-        if (with_n) {
-          draw_legend(painter, row, n_colours, n_legend);
-          row = rest.cut_bottom(line);
-        }
-        draw_legend(painter, row, colours, legend);
+      if (side_by_side) {
+        put(row.cut_right(legend_width(painter, n_colours, n_legend)), n_colours, n_legend);
+      } else if (with_n && rest.height() > 8 * line) {
+        put(row, n_colours, n_legend);
+        row = rest.cut_bottom(line);
       }
-      rest.cut_bottom(painter.px(5));
+      put(row, colours, legend);
+      rest.cut_bottom(painter.px(std::min(5.0f, rest.height() / 20)));
     }
     grid = fit_grid(painter, shown, rest, 0.0f);
-    for (int head = 0; head < shown.heads; ++head) {
-      const float x = rest.min.x + static_cast<float>(head % grid.columns) * grid.cell.x;
-      const float y = rest.min.y + static_cast<float>(head / grid.columns) * grid.cell.y;
+    for (int i = 0; i < grid.heads; ++i) {
+      const int head = grid.heads == shown.heads ? i : focused_head(block, scene.focus);
+      const float x = rest.min.x + static_cast<float>(i % grid.columns) * grid.cell.x;
+      const float y = rest.min.y + static_cast<float>(i / grid.columns) * grid.cell.y;
       const Box cell{{x, y}, {x + grid.cell.x, y + grid.cell.y}};
       ImGui::PushID(head);
-      figure(scene, painter, block, shown, head, cell, grid, colours, n_colours);
+      figure(scene, painter, block, shown, std::min(head, shown.heads - 1), cell, grid, colours,
+             n_colours);
       ImGui::PopID();
     }
+  }
+
+  /// The first time step where a recorded value of this block is no number, -1 when there is none.
+  int first_broken(const Scene& scene, const BlockCard& block) {
+    const Trace* trace = scene.snapshot.trace.get();
+    if (scene.snapshot.trace_id == broken_trace_ && block.prefix == broken_prefix_) return broken_;
+    broken_trace_ = scene.snapshot.trace_id;
+    broken_prefix_ = block.prefix;
+    broken_ = -1;
+    for (int t = 0; trace && t < trace->length() && broken_ < 0; ++t) {
+      for (const char* name : {"m", "input_gate", "forget_gate", "k", "v", "n"}) {
+        const Recorded* r = trace->find(t, block.prefix + "/" + name);
+        if (r && !std::all_of(r->values.begin(), r->values.end(),
+                              [](float value) { return std::isfinite(value); })) {
+          broken_ = t;
+          break;
+        }
+      }
+    }
+    return broken_;
   }
 
   /// Figures in columns and rows such that cells are as large as they can be.
   struct Grid {
     int columns = 1;
+    int heads = 1;  ///< drawn: all of them, or the one in focus where there is no room for all
     ImVec2 cell{0, 0};
-    float scale = 0.0f;      ///< pixels of one cell of the memory
-    bool with_axes = false;  ///< room for the names of the axes
+    float scale = 0.0f;       ///< pixels of one cell of the memory
+    bool with_axes = false;   ///< room for the names of the axes
+    bool with_title = false;  ///< room for the head's name above
   };
 
   static constexpr float kStrip = 11.0f, kGap = 4.0f, kApart = 14.0f;
 
+  /// The largest maps that fit. Where they would be too small to read, the axes go first, then the
+  /// titles, then all heads but one.
   static Grid fit_grid(const Painter& painter, const Shown& shown, const Box& box, float taken) {
-    Grid best;
+    struct Detail {
+      bool axes, title;
+      float least;  ///< pixels of the longer side that make it worth it
+    };
     const float line = painter.line_height();
-    for (const bool axes : {true, false}) {
-      for (int columns = 1; columns <= shown.heads; ++columns) {
-        const int rows = (shown.heads + columns - 1) / columns;
-        Grid grid;
-        grid.columns = columns;
-        grid.with_axes = axes;
-        grid.cell = {box.width() / static_cast<float>(columns),
-                     std::max(box.height() - taken, 1.0f) / static_cast<float>(rows)};
-        const float across =
-            grid.cell.x - painter.px(kStrip + kGap + kApart) - (axes ? line : 0.0f);
-        const float down = grid.cell.y - line - painter.px(kGap) - (axes ? line : 0.0f);
-        grid.scale = std::min(across / static_cast<float>(std::max(shown.values, 1)),
-                              down / static_cast<float>(std::max(shown.keys, 1)));
-        if (grid.scale > best.scale) best = grid;
+    const Detail details[] = {{true, true, painter.px(72)},
+                              {false, true, std::max(40.0f, 1.2f * line)},
+                              {false, false, std::min(painter.px(30), 40.0f)}};
+    Grid best;
+    for (const int heads : {shown.heads, 1}) {
+      for (const Detail& detail : details) {
+        best = Grid{};
+        for (int columns = 1; columns <= heads; ++columns) {
+          const int rows = (heads + columns - 1) / columns;
+          Grid grid;
+          grid.columns = columns;
+          grid.heads = heads;
+          grid.with_axes = detail.axes;
+          grid.with_title = detail.title;
+          grid.cell = {box.width() / static_cast<float>(columns),
+                       std::max(box.height() - taken, 1.0f) / static_cast<float>(rows)};
+          const float across =
+              grid.cell.x - painter.px(kStrip + kGap + kApart) - (detail.axes ? line : 0.0f);
+          const float down = grid.cell.y - (detail.title ? line : 0.0f) - painter.px(kGap) -
+                             (detail.axes ? line : 0.0f);
+          grid.scale = std::min(across / static_cast<float>(std::max(shown.values, 1)),
+                                down / static_cast<float>(std::max(shown.keys, 1)));
+          if (columns == 1 || grid.scale > best.scale) best = grid;
+        }
+        const float side = best.scale * static_cast<float>(std::max(shown.keys, shown.values));
+        if (side >= detail.least) return best;
       }
-      // Axis names cost room that small maps do not have.
-      const float side = best.scale * static_cast<float>(std::max(shown.keys, shown.values));
-      if (axes && side >= painter.px(72)) return best;
-      if (axes) best = Grid{};
     }
     return best;
   }
 
   void figure(Scene& scene, Painter& painter, const BlockCard& block, const Shown& shown, int head,
-              Box cell, const Grid& grid, const ColourScale& colours,
+              const Box& cell, const Grid& grid, const ColourScale& colours,
               const ColourScale& n_colours) {
     if (grid.scale <= 0.0f) return;
     const Palette& palette = painter.palette();
@@ -282,8 +443,10 @@ class MemoryView : public View {
     const float whole = left + painter.px(kStrip + kGap) + size.x;
     // The figure stands in the middle of its cell, so that several look like one row.
     const float x = std::floor(cell.min.x + std::max(0.0f, (cell.width() - whole) / 2));
-    const Box title{{x + left, cell.min.y}, {x + whole, cell.min.y + line}};
-    const float top = title.max.y;
+    const Box title{{x + left, cell.min.y},
+                    {std::max(x + whole, cell.max.x - painter.px(kApart / 2)),
+                     cell.min.y + (grid.with_title ? line : 0.0f)}};
+    const float top = title.max.y + (grid.with_title ? 0.0f : painter.px(1));
     const Box axis{{x, top}, {x + left, top + size.y}};
     const Box strip{{x + left, top}, {x + left + painter.px(kStrip), top + size.y}};
     const Box map{{strip.max.x + painter.px(kGap), top},
@@ -292,16 +455,27 @@ class MemoryView : public View {
     const bool chosen = head == focused_head(block, scene.focus) && shown.heads > 1;
     const Trace* trace = scene.snapshot.trace.get();
     const Recorded* m = trace ? trace->find(shown.step, block.prefix + "/m") : nullptr;
+    const bool alone = grid.heads < shown.heads;
+    const std::string name =
+        alone ? fmt::format("head {} of {}", head, shown.heads) : fmt::format("head {}", head);
     std::vector<std::string> titles;
     if (m && head < m->heads) {
-      titles.push_back(fmt::format("head {}   m = {}", head, short_number(m->at(head, 0))));
+      titles.push_back(painter.fit_number(m->at(head, 0), title.width(), name + "   m = "));
     }
-    titles.push_back(fmt::format("head {}", head));
+    titles.push_back(name);
     titles.push_back(std::to_string(head));
-    painter.text_in(title, chosen ? palette.text : palette.muted_text,
-                    painter.fit_first(titles, title.width()), Align::left,
-                    chosen ? Weight::bold : Weight::regular);
-    if (touch("title", title).pressed) scene.focus.head = head;
+    painter.first_in(title, chosen ? palette.text : palette.muted_text, titles, Align::left,
+                     chosen ? Weight::bold : Weight::regular);
+    // Where only one head has room, its name leads to the next one.
+    if (touch("title", title).pressed) scene.focus.head = alone ? (head + 1) % shown.heads : head;
+    hint(scene, title,
+         fmt::format("Head {} of {}.{} {}", head, shown.heads,
+                     m && head < m->heads
+                         ? fmt::format(" m = {}: its memory is stored divided by exp(m).",
+                                       short_number(m->at(head, 0)))
+                         : std::string(),
+                     alone ? "There is no room for all heads: click for the next one."
+                           : "Click to put it in focus."));
 
     draw_heat(painter, scene.images, fmt::format("memory/{}", head), map,
               part(shown.cells, head, shown.keys * shown.values), shown.keys, shown.values,
@@ -317,22 +491,42 @@ class MemoryView : public View {
     if (grid.with_axes) {
       const std::string last_key = std::to_string(shown.keys - 1);
       const std::string last_value = std::to_string(shown.values - 1);
-      const std::string key_names[] = {"key k (row)", "key k", "k", ""};
-      const std::string value_names[] = {"value v (column)", "value v", "v", ""};
+      const std::string key_names[] = {"key k (row)", "key k", "k"};
+      const std::string value_names[] = {"value v (column)", "value v", "v"};
       // Numbers stand at both ends; the name gets what they leave.
-      const float apart = painter.px(16);
-      const float key_room = axis.height() - 2 * painter.measure(last_key).x - apart;
-      const float value_room = map.width() - 2 * painter.measure(last_value).x - apart;
-      painter.text_up(axis, palette.muted_text, painter.fit_first(key_names, key_room));
-      painter.text_up(axis, palette.muted_text, "0", Align::right);
-      painter.text_up(axis, palette.muted_text, last_key, Align::left);
+      const float apart = painter.px(8), digit = painter.measure("0").x;
+      const float key_ends = painter.measure(last_key).x + digit + apart;
+      const float value_ends = painter.measure(last_value).x + digit + apart;
+      if (key_ends <= axis.height()) {
+        painter.text_up(axis, palette.muted_text, "0", Align::right);
+        if (shown.keys > 1) painter.text_up(axis, palette.muted_text, last_key, Align::left);
+      }
+      const float key_room = axis.height() - 2 * (painter.measure(last_key).x + apart);
+      for (const std::string& word : key_names) {
+        if (painter.measure(word).x > key_room) continue;
+        painter.text_up(axis, palette.muted_text, word);
+        break;
+      }
       const Box under{{map.min.x, map.max.y + 1}, {map.max.x, map.max.y + 1 + line}};
-      painter.text_in(under, palette.muted_text, painter.fit_first(value_names, value_room),
-                      Align::centre);
-      painter.text_in(under, palette.muted_text, "0", Align::left);
-      painter.text_in(under, palette.muted_text, last_value, Align::right);
-      const Box n_name{{strip.min.x - painter.px(2), under.min.y}, {map.min.x, under.max.y}};
-      if (!shown.n.empty()) painter.text_in(n_name, palette.muted_text, "n", Align::left);
+      if (value_ends <= under.width()) {
+        painter.text_in(under, palette.muted_text, "0", Align::left);
+        if (shown.values > 1) {
+          painter.text_in(under, palette.muted_text, last_value, Align::right);
+        }
+      }
+      Box middle = under.inset(painter.measure(last_value).x + apart, 0);
+      painter.first_in(middle, palette.muted_text, value_names, Align::centre);
+      const Box n_name{{strip.min.x, under.min.y}, {map.min.x, under.max.y}};
+      const std::string n[] = {"n"};
+      if (!shown.n.empty()) painter.first_in(n_name, palette.muted_text, n);
+      hint(scene, axis, "Rows of the memory: the components of the key, from 0 on top.");
+      hint(scene, {{map.min.x, under.min.y}, under.max},
+           "Columns of the memory: the components of the value, from 0 at the left.");
+      hint(scene, n_name, "The strip beside the memory is the normalizer n, one number per key.");
+    }
+    if (const double most = largest(part(shown.cells, head, shown.keys * shown.values));
+        locked_ && most < kFaint * colours.high()) {
+      faint(painter, map, most, colours.high());
     }
 
     const float h = size.y / static_cast<float>(shown.keys);
@@ -380,6 +574,27 @@ class MemoryView : public View {
     };
     frame(scene.focus.pinned, painter.px(1.5f));
     frame(scene.focus.hovered, painter.px(2.0f));
+  }
+
+  /// Below this share of the range a map looks empty.
+  static constexpr double kFaint = 0.03;
+
+  /// Says on a map without visible colours why it has none.
+  static void faint(Painter& painter, const Box& map, double most, double range) {
+    const std::string texts[] = {
+        most > 0.0 ? fmt::format("|x| ≤ {} of ±{}", short_number(most), short_number(range))
+                   : std::string("all 0"),
+        most > 0.0 ? fmt::format("≤ {}", short_number(most)) : std::string("0")};
+    for (const std::string& text : texts) {
+      const ImVec2 size = painter.measure(text);
+      if (size.x + painter.px(8) > map.width() || size.y > map.height()) continue;
+      const ImVec2 c = map.centre();
+      const Box plate{{c.x - size.x / 2 - painter.px(4), c.y - size.y / 2},
+                      {c.x + size.x / 2 + painter.px(4), c.y + size.y / 2}};
+      painter.fill(plate, with_alpha(painter.palette().panel, 0.8f), painter.px(3));
+      painter.text_in(plate, painter.palette().muted_text, text, Align::centre);
+      return;
+    }
   }
 
   void describe(const Scene& scene, const BlockCard& block, const Shown& shown, int head, int key,
@@ -431,7 +646,7 @@ class MemoryView : public View {
         "written.";
     const float words =
         painter.paragraph(rest.min, rest.width(), 0, sentence, Weight::regular, false);
-    if (words + 4 * line < rest.height()) {
+    if (words + 6 * line < rest.height()) {
       painter.paragraph(rest.cut_top(words).min, rest.width(), palette.muted_text, sentence);
       rest.cut_top(painter.px(6));
     }
@@ -439,7 +654,8 @@ class MemoryView : public View {
     for (std::size_t i = 0; i < ratio.size(); ++i) ratio[i] = c->values[i] / n->values[i];
     const ColourScale colours(palette, MapName::signed_values, -1.0, 1.0);
     Legend legend{"c / n", "fixed range, all heads", "", outside(ratio, colours)};
-    const Box legend_row = rest.height() > 3 * line ? rest.cut_bottom(line) : Box{};
+    legend.brief = "c / n";
+    const Box legend_row = rest.height() >= 2.5f * line ? rest.cut_bottom(line) : Box{};
     rest.cut_bottom(painter.px(4));
     const float each =
         std::min(rest.height() / static_cast<float>(c->heads), 2 * line + painter.px(56));
@@ -452,10 +668,16 @@ class MemoryView : public View {
       ImGui::PushID(head);
       if (titled) {
         const Box title = row.cut_top(line);
-        painter.text_in(title, chosen ? palette.text : palette.muted_text,
-                        fmt::format("head {}: units 0…{}, t = {}", head, c->dim - 1, step),
-                        Align::left, chosen ? Weight::bold : Weight::regular);
+        const std::string titles[] = {
+            fmt::format("head {}: units 0…{}, t = {}", head, c->dim - 1, step),
+            fmt::format("head {}, t = {}", head, step), fmt::format("head {}", head),
+            std::to_string(head)};
+        painter.first_in(title, chosen ? palette.text : palette.muted_text, titles, Align::left,
+                         chosen ? Weight::bold : Weight::regular);
         if (touch("title", title).pressed) scene.focus.head = head;
+        hint(scene, title,
+             fmt::format("Head {} of {}: one cell per unit. Click to put it in focus.", head,
+                         c->heads));
       }
       shared |= draw_heat(painter, scene.images, fmt::format("memory/c{}", head), row,
                           part(ratio, head, c->dim), 1, c->dim, colours);
@@ -490,13 +712,17 @@ class MemoryView : public View {
     }
     if (shared) legend.transform = "largest |x| of a pixel";
     draw_legend(painter, legend_row, colours, legend);
+    explain_legend(scene, legend_row, colours, legend);
   }
 
   Mode mode_ = Mode::value;
   bool locked_ = true;
-  double seen_values_ = 0.0, seen_writes_ = 0.0, seen_n_ = 0.0;
-  std::uint64_t seen_run_ = 0;
-  int seen_block_ = -1;
+  bool relock_ = false;  ///< asked for in this frame
+  Source source_;
+  Range values_, writes_, n_;
+  std::uint64_t broken_trace_ = 0;
+  std::string broken_prefix_;
+  int broken_ = -1;
   int asked_ = -1;  ///< block whose memory was asked for
   Hover hover_;
 

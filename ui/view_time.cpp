@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "ui/heat.hpp"
+#include "ui/hint.hpp"
 #include "ui/number.hpp"
 #include "ui/panel.hpp"
 #include "ui/plot.hpp"
@@ -95,42 +96,108 @@ class TimeView : public View {
 
   Table table(const Scene& scene) const override {
     const SessionStatus& session = scene.snapshot.session;
+    const ModelCard* model = scene.snapshot.model.get();
     Table table;
-    table.columns = {"step", "token", "label", "surprise (nats)", "expected", "origin", "cursor"};
+    table.columns = {"step",
+                     "token",
+                     "label",
+                     "surprise (nats)",
+                     "asked for",
+                     "surprise of what is asked for (nats)",
+                     "the model's choice",
+                     "the model is right",
+                     "origin",
+                     "cursor"};
     table.places = 3;
     table.step_column = 0;
-    for (int t = 0; t < static_cast<int>(session.tokens.size()); ++t) {
-      const int token = session.tokens[static_cast<std::size_t>(t)];
-      const int expected = expected_at(session, t);
-      table.rows.push_back(
-          {std::to_string(t), std::to_string(token), token_label(scene.snapshot.model.get(), token),
-           t == 0 ? "" : full_number(surprise_at(session, t)),
-           expected < 0 ? "" : token_label(scene.snapshot.model.get(), expected),
-           t < session.prompt_length ? "prompt" : "generated", t == session.cursor ? "here" : ""});
+    const int length = static_cast<int>(session.tokens.size());
+    for (int t = 0; t < length + (expected_at(session, length) >= 0 ? 1 : 0); ++t) {
+      const bool to_come = t == length;
+      const int token = to_come ? -1 : session.tokens[static_cast<std::size_t>(t)];
+      const int expected = expected_at(session, t), choice = choice_at(session, t);
+      table.rows.push_back({std::to_string(t), to_come ? "" : std::to_string(token),
+                            to_come ? "" : token_label(model, token),
+                            t == 0 || to_come ? "" : full_number(number_of(session.surprise, t)),
+                            expected < 0 ? "" : token_label(model, expected),
+                            expected < 0 || verdict(session, t) == Verdict::unknown
+                                ? ""
+                                : full_number(asked_for(session, t)),
+                            choice < 0 ? "" : token_label(model, choice),
+                            verdict_word(verdict(session, t)),
+                            to_come                     ? "to come"
+                            : t < session.prompt_length ? "prompt"
+                                                        : "generated",
+                            t == session.cursor ? "here" : ""});
     }
     return table;
   }
 
  private:
-  static float surprise_at(const SessionStatus& session, int t) {
+  /// What the model's own top choice says about a place where an answer is asked for.
+  enum class Verdict {
+    not_asked,
+    right,
+    wrong,
+    no_number,  ///< the model gave no numbers there
+    unknown,    ///< not computed yet
+  };
+
+  static float number_of(const std::vector<float>& values, int t) {
     const auto i = static_cast<std::size_t>(t);
-    return i < session.surprise.size() ? session.surprise[i] : 0.0f;
+    return i < values.size() ? values[i] : 0.0f;
+  }
+  static int number_of(const std::vector<int>& values, int t) {
+    const auto i = static_cast<std::size_t>(t);
+    return i < values.size() ? values[i] : -1;
+  }
+  static int expected_at(const SessionStatus& session, int t) {
+    return number_of(session.expected, t);
+  }
+  static int choice_at(const SessionStatus& session, int t) {
+    return number_of(session.top_choice, t);
   }
 
   /// Whether the model was asked to guess this token. In a task only answers are: what it was never
   /// trained to guess says nothing about its memory.
   static bool asked(const SessionStatus& session, int t) {
-    return t > 0 && (session.expected.empty() || expected_at(session, t) >= 0);
+    return session.expected.empty() ? t > 0 : expected_at(session, t) >= 0;
+  }
+
+  /// The surprise of what is asked for: in a task of the right answer, whatever token stands there,
+  /// in a text of the token itself.
+  static float asked_for(const SessionStatus& session, int t) {
+    return number_of(session.expected.empty() ? session.surprise : session.answer_surprise, t);
+  }
+
+  static Verdict verdict(const SessionStatus& session, int t) {
+    const int expected = expected_at(session, t), choice = choice_at(session, t);
+    if (expected < 0) return Verdict::not_asked;
+    if (!std::isfinite(asked_for(session, t))) return Verdict::no_number;
+    if (choice < 0) return Verdict::unknown;
+    return choice == expected ? Verdict::right : Verdict::wrong;
+  }
+
+  static const char* verdict_word(Verdict verdict) {
+    switch (verdict) {
+      case Verdict::right:
+        return "yes";
+      case Verdict::wrong:
+        return "no";
+      case Verdict::no_number:
+        return "no number";
+      default:
+        return "";
+    }
+  }
+
+  /// Whether there is a surprise to show.
+  static bool scored(const SessionStatus& session, int t) {
+    return asked(session, t) && verdict(session, t) != Verdict::unknown;
   }
 
   /// What is shaded: the surprise where a guess was asked for, else 0.
   static float shaded_at(const SessionStatus& session, int t) {
-    return asked(session, t) ? surprise_at(session, t) : 0.0f;
-  }
-
-  static int expected_at(const SessionStatus& session, int t) {
-    const auto i = static_cast<std::size_t>(t);
-    return i < session.expected.size() ? session.expected[i] : -1;
+    return scored(session, t) ? asked_for(session, t) : 0.0f;
   }
 
   void controls(Scene& scene, Painter& painter, Box row) {
@@ -159,8 +226,10 @@ class TimeView : public View {
     };
     const bool full = at_end && !session.full_reason.empty();
     const bool words = row.width() > painter.px(full ? 900 : 620);
+    // Where not even the icons fit, all four are narrower.
+    const float narrow = std::min(painter.px(28), (row.width() - 3 * painter.px(4)) / 4);
     for (const Button& button : buttons) {
-      const float width = words ? painter.measure(button.word).x + painter.px(30) : painter.px(28);
+      const float width = words ? painter.measure(button.word).x + painter.px(30) : narrow;
       if (icon_button(scene, painter, button.word, button.tip, row.cut_left(width), button.icon,
                       words, button.enabled)) {
         scene.send(button.command);
@@ -168,35 +237,55 @@ class TimeView : public View {
       row.cut_left(painter.px(4));
     }
     row.cut_left(painter.px(4));
-    const Box slider = row.cut_left(painter.px(118));
+    double speed = session.tokens_per_second;
+    const std::string speeds[] = {fmt::format("{:.3g} tokens/s", speed),
+                                  fmt::format("{:.3g} tok/s", speed)};
+    const float widest = painter.measure("0.25 tokens/s").x + painter.px(24);
+    const Box slider = row.cut_left(std::max(painter.px(118), widest));
     if (slider.width() > painter.px(100)) {
-      double speed = session.tokens_per_second;
       if (slider_at(painter, "speed", slider, speed, 0.5, 32.0, true,
-                    fmt::format("{:.1f} tokens/s", speed))) {
+                    painter.fit_first(speeds, slider.width() - painter.px(8)))) {
         scene.send(command::SetPlaySpeed{speed});
       }
+      hint(scene, slider,
+           fmt::format("How fast Play goes: {:.3g} tokens a second. Drag to change it.", speed));
     }
     row.cut_left(painter.px(10));
     if (full) {
-      painter.text_in(row, painter.palette().warning, session.full_reason);
-      if (touch("reason", row).hovered) {
-        const CardLine line{session.full_reason, true};
-        hover_card(scene, {&line, 1});
-      }
+      const std::string reasons[] = {session.full_reason, "no more tokens", "full"};
+      painter.first_in(row, painter.palette().warning, reasons);
+      hint(scene, row, session.full_reason);
       return;
     }
     if (session.cursor < 0) return;
-    const int token = session.tokens[static_cast<std::size_t>(std::min(session.cursor, last))];
+    const int at = std::min(session.cursor, last);
+    const int token = session.tokens[static_cast<std::size_t>(at)];
     const std::string label = token_label(scene.snapshot.model.get(), token);
-    const std::string where = fmt::format("t = {} of 0…{}", session.cursor, last);
+    const std::string where = fmt::format("t = {} of 0…{}", at, last);
+    const bool answer = expected_at(session, at) >= 0;
+    const std::string surprise = short_number(asked_for(session, at));
     const std::string guess =
-        asked(session, session.cursor)
-            ? fmt::format("surprise {} nats", short_number(surprise_at(session, session.cursor)))
-        : session.cursor < session.prompt_length ? "given, not guessed"
-                                                 : "generated, no answer asked for";
+        scored(session, at)
+            ? fmt::format("surprise{} {} nats", answer ? " of the answer" : "", surprise)
+        : asked(session, at)         ? "an answer is asked for"
+        : at < session.prompt_length ? "given, not guessed"
+                                     : "generated, no answer asked for";
     const std::string texts[] = {fmt::format("{}   token {}   {}", where, label, guess),
-                                 fmt::format("{}   token {}", where, label), where};
-    painter.text_in(row, painter.palette().text, painter.fit_first(texts, row.width()));
+                                 fmt::format("{}   token {}", where, label), where,
+                                 fmt::format("t = {}", at)};
+    painter.first_in(row, painter.palette().text, texts);
+    const char* meaning =
+        scored(session, at) ? "Surprise is −log of the probability that the model gave to what is "
+                              "asked for: 0 nats "
+                              "when it was sure, ln(number of tokens) when it had no idea."
+        : asked(session, at)         ? "The model's numbers for this place are still to come."
+        : at < session.prompt_length ? "Given, not guessed: this token is part of the sequence "
+                                       "that was given, and nothing asks the model to guess it."
+                                     : "The model chose this token itself, and the task has no "
+                                       "right answer for this place.";
+    hint(scene, row,
+         fmt::format("The time cursor stands at step {} of {}. Every panel shows this step.\n{}",
+                     at, last, meaning));
   }
 
   void sequence(Scene& scene, Painter& painter, Box rest) {
@@ -214,12 +303,18 @@ class TimeView : public View {
       legend_row = rest.cut_bottom(line);
       rest.cut_bottom(painter.px(3));
     }
-    const float caption = rest.width() > painter.px(360) ? painter.px(62) : 0.0f;
+    const Axis axis = vertical(session, uniform);
+    float caption = axis_margin(painter, rest.height(), axis) + painter.measure("nats").x;
+    for (const char* word : {"answer", "token", "step t"}) {
+      caption = std::max(caption, painter.measure(word).x + painter.px(8));
+    }
+    if (rest.width() < 6 * caption) caption = 0.0f;
     Box captions = rest.cut_left(caption);
     // Where an answer is asked for next, its place is kept free.
     const int pending = expected_at(session, length);
-    window_.update(length + (pending >= 0 ? 1 : 0), session.cursor, rest, narrowest(scene, painter),
-                   painter.px(58));
+    const float narrow = narrowest(scene, painter);
+    window_.update(length + (pending >= 0 ? 1 : 0), session.cursor, rest, narrow,
+                   std::max(painter.px(58), narrow));
     Box overview;
     if (!window_.all_visible() && rest.height() > 3.4f * line) {
       overview = rest.cut_bottom(line);
@@ -235,26 +330,41 @@ class TimeView : public View {
     if (mouse.held) move_cursor(scene, drag_target(mouse.mouse.x, rest, length - 1));
     if (!mouse.held && !overview_held_) sent_ = -1;
 
-    const bool with_marks = rest.height() > 2.1f * line;
+    const bool with_marks = rest.height() > 2.1f * line &&
+                            (!session.expected.empty() || session.prompt_length < length);
     const Box marks = with_marks ? rest.cut_top(line) : Box{};
     Box tokens = rest.cut_top(std::min(rest.height(), line + painter.px(9)));
     const Box steps = rest.height() >= line ? rest.cut_top(line) : Box{};
     rest.cut_top(painter.px(3));
     const Box bars = rest.height() > 2.2f * line ? rest : Box{};
 
-    const auto caption_for = [&](const Box& row, const char* text) {
+    const auto caption_for = [&](const Box& row, const char* text, const char* meaning) {
       if (row.empty() || captions.empty()) return;
-      painter.text_in({{captions.min.x, row.min.y}, {captions.max.x - painter.px(4), row.max.y}},
-                      scene.palette.muted_text, text);
+      const Box box{{captions.min.x, row.min.y}, {captions.max.x - painter.px(4), row.max.y}};
+      painter.text_in(box, scene.palette.muted_text, text);
+      hint(scene, box, meaning);
     };
-    caption_for(marks, "answer");
-    caption_for(tokens, "token");
-    caption_for(steps, "step t");
+    caption_for(session.expected.empty() ? Box{} : marks, "answer",
+                "Where the task asks for an answer. ✓: the model's own first choice is the right "
+                "one. ✗: it is not, and the right one stands beside it. ?: the model gave no "
+                "numbers. A dashed box is the place of the answer that is asked for next.");
+    caption_for(
+        tokens, "token",
+        "The sequence, token by token. A box is shaded by the surprise of what is asked for "
+        "there, and grey where nothing is asked.");
+    caption_for(steps, "step t", "The time step of each token, from 0.");
+    if (!bars.empty() && !captions.empty()) {
+      hint(scene, {{captions.min.x, bars.min.y}, {captions.max.x, bars.max.y}},
+           fmt::format("Surprise in nats of what is asked for. The dashed line is a uniform guess "
+                       "over all {} tokens: {} nats.",
+                       scene.snapshot.model->vocabulary.size(), short_number(uniform)));
+    }
 
     Outside beyond;
     painter.list().PushClipRect({rest.min.x, panel_top(marks, tokens)}, {rest.max.x, rest.max.y},
                                 true);
-    if (!bars.empty()) draw_bars(scene, painter, bars, captions, uniform);
+    if (!bars.empty())
+      draw_bars(scene, painter, bars, captions, vertical(session, uniform), uniform);
     for (int t = window_.first(); t < window_.first() + window_.count() && t < length; ++t) {
       const float surprise = shaded_at(session, t);
       const Outside one = outside({&surprise, 1}, colours);
@@ -274,11 +384,9 @@ class TimeView : public View {
           box.min, {box.max.x, box.min.y}, box.max, {box.min.x, box.max.y}, box.min};
       painter.curve(corners, {scene.palette.muted_text, 1.0f, Dash::dashed});
       if (with_marks) {
-        const float half = std::max(column.width() / 2, painter.px(16));
-        painter.text_in(
-            {{window_.x(length) - half, marks.min.y}, {window_.x(length) + half, marks.max.y}},
-            scene.palette.muted_text, token_label(scene.snapshot.model.get(), pending),
-            Align::centre);
+        const std::string labels[] = {token_label(scene.snapshot.model.get(), pending), "?"};
+        painter.first_in(room_of_answer(painter, session, length, marks), scene.palette.muted_text,
+                         labels, Align::centre);
       }
     }
     if (with_marks) {
@@ -289,11 +397,13 @@ class TimeView : public View {
     if (!overview.empty()) draw_overview(scene, painter, overview, colours);
     if (!legend_row.empty()) {
       Legend legend{session.expected.empty() ? "nats of surprise, −log p(token)"
-                                             : "nats of surprise at answers, −log p(token)",
+                                             : "nats of surprise at answers, −log p(right answer)",
                     fmt::format("fixed range; a uniform guess: ln {} = {}",
                                 scene.snapshot.model->vocabulary.size(), short_number(uniform)),
                     "", beyond};
+      legend.brief = "nats of surprise";
       draw_legend(painter, legend_row, colours, legend);
+      explain_legend(scene, legend_row, colours, legend);
     }
     if (mouse.hovered && !mouse.held) card(scene, window_.step_at(mouse.mouse.x), mouse.mouse.x);
   }
@@ -335,7 +445,7 @@ class TimeView : public View {
     box = box.inset(painter.px(1), painter.px(1));
     const float surprise = shaded_at(session, t);
     const bool later = t > session.cursor;
-    ImU32 fill = asked(session, t) ? colours(surprise) : palette.panel;
+    ImU32 fill = scored(session, t) ? colours(surprise) : palette.control;
     if (later) fill = mix(palette.panel, fill, 0.35f);
     painter.fill(box, fill, painter.px(3));
     if (!std::isfinite(surprise)) painter.hatch(box, IM_COL32_BLACK);
@@ -362,16 +472,49 @@ class TimeView : public View {
     }
   }
 
+  /// Where the mark of an answer may stand: beside it nothing is asked.
+  Box room_of_answer(const Painter& painter, const SessionStatus& session, int t,
+                     const Box& row) const {
+    const float most = std::max(window_.column_width() / 2, painter.px(40));
+    float half = window_.column_width() / 2;
+    for (int away = 1; half < most; ++away) {
+      if (expected_at(session, t - away) >= 0 || expected_at(session, t + away) >= 0) break;
+      half += window_.column_width() / 2;
+    }
+    half = std::min(half, most);
+    const float x = std::clamp(window_.x(t), row.min.x + std::min(half, row.width() / 2),
+                               std::max(row.min.x, row.max.x - std::min(half, row.width() / 2)));
+    return {{x - half, row.min.y}, {x + half, row.max.y}};
+  }
+
   void draw_answer(const Scene& scene, Painter& painter, int t, const Box& row) const {
     const SessionStatus& session = scene.snapshot.session;
+    const Verdict told = verdict(session, t);
+    if (told == Verdict::not_asked) return;
     const int expected = expected_at(session, t);
-    if (expected < 0) return;
-    const bool right = expected == session.tokens[static_cast<std::size_t>(t)];
-    const float half = std::max(window_.column_width() / 2, painter.px(16));
-    const Box box{{window_.x(t) - half, row.min.y}, {window_.x(t) + half, row.max.y}};
-    const std::string text = right ? "✓" : "✗ " + token_label(scene.snapshot.model.get(), expected);
-    painter.text_in(box, right ? scene.palette.text : scene.palette.warning, text, Align::centre,
-                    Weight::bold);
+    const std::string label = token_label(scene.snapshot.model.get(), expected);
+    const Box box = room_of_answer(painter, session, t, row);
+    const Palette& palette = scene.palette;
+    if (told == Verdict::right || told == Verdict::wrong) {
+      const std::string mark = told == Verdict::right ? "✓" : "✗";
+      // The answer itself is said where the token does not say it.
+      const bool same = expected == session.tokens[static_cast<std::size_t>(t)];
+      const std::string texts[] = {same && told == Verdict::right ? mark : mark + " " + label,
+                                   mark};
+      painter.first_in(box, told == Verdict::right ? palette.text : palette.warning, texts,
+                       Align::centre, Weight::bold);
+      return;
+    }
+    if (told == Verdict::no_number) {
+      const float half = std::min(box.width(), painter.px(14)) / 2;
+      const Box ground{{box.centre().x - half, box.min.y + painter.px(2)},
+                       {box.centre().x + half, box.max.y - painter.px(2)}};
+      painter.fill(ground, kNotANumber, painter.px(2));
+      painter.hatch(ground, with_alpha(IM_COL32_BLACK, 0.5f));
+    }
+    const std::string unknown[] = {"?"};
+    painter.first_in(box, told == Verdict::no_number ? IM_COL32_WHITE : palette.muted_text, unknown,
+                     Align::centre, Weight::bold);
   }
 
   void draw_boundary(const Scene& scene, Painter& painter, const Box& marks,
@@ -383,44 +526,55 @@ class TimeView : public View {
     const float x = std::floor(window_.column(at).min.x) + 0.5f;
     painter.line({x, marks.min.y}, {x, lowest.max.y},
                  {palette.muted_text, painter.line_width(), Dash::dashed});
-    const float room = painter.px(90);
-    painter.text_in(
+    // The word stands where no mark of an answer does.
+    const float room = painter.measure("prompt").x + painter.px(8);
+    const int steps = static_cast<int>(std::ceil(room / window_.column_width()));
+    for (int t = at - steps - 1; t < at + 1; ++t) {
+      if (expected_at(session, t) >= 0) return;
+    }
+    const std::string word[] = {"prompt"};
+    painter.first_in(
         {{std::max(x - room, marks.min.x), marks.min.y}, {x - painter.px(4), marks.max.y}},
-        palette.muted_text, "prompt", Align::right);
+        palette.muted_text, word, Align::right);
   }
 
-  void draw_bars(const Scene& scene, Painter& painter, const Box& bars, const Box& captions,
-                 double uniform) const {
-    const SessionStatus& session = scene.snapshot.session;
-    const Palette& palette = scene.palette;
+  /// The heights of the bars: a uniform guess, and more where a token was a greater surprise.
+  Axis vertical(const SessionStatus& session, double uniform) const {
     double most = uniform;
     for (int t = window_.first(); t < window_.first() + window_.count(); ++t) {
       if (t >= static_cast<int>(session.tokens.size())) break;
       const double surprise = shaded_at(session, t);
       if (std::isfinite(surprise)) most = std::max(most, surprise);
     }
-    const Axis axis{0.0, most * 1.08};
+    return {0.0, most * 1.08};
+  }
+
+  void draw_bars(const Scene& scene, Painter& painter, const Box& bars, const Box& captions,
+                 const Axis& axis, double uniform) const {
+    const SessionStatus& session = scene.snapshot.session;
+    const Palette& palette = scene.palette;
     painter.list().PushClipRect({captions.min.x, bars.min.y - painter.line_height()},
                                 {bars.max.x, bars.max.y + painter.line_height()}, false);
-    draw_axis(painter, bars, axis, captions.width());
-    if (!captions.empty()) {
-      painter.text_in({{captions.min.x, bars.min.y},
-                       {captions.min.x + painter.px(34), bars.min.y + painter.line_height()}},
-                      palette.muted_text, "nats");
-    }
+    const float margin = std::min(captions.width(), axis_margin(painter, bars.height(), axis));
+    draw_axis(painter, bars, axis, margin);
+    const std::string unit[] = {"nats"};
+    painter.first_in({{captions.min.x, bars.min.y},
+                      {captions.max.x - margin, bars.min.y + painter.line_height()}},
+                     palette.muted_text, unit);
     painter.list().PopClipRect();
     const float guess = std::floor(axis.y(uniform, bars)) + 0.5f;
     painter.line({bars.min.x, guess}, {bars.max.x, guess},
                  {palette.muted_text, painter.line_width(), Dash::dashed});
-    for (int t = std::max(1, window_.first()); t < window_.first() + window_.count(); ++t) {
+    for (int t = window_.first(); t < window_.first() + window_.count(); ++t) {
       if (t >= static_cast<int>(session.tokens.size())) break;
-      const double surprise = shaded_at(session, t);
+      if (!scored(session, t)) continue;
+      const double surprise = asked_for(session, t);
       const Box column = window_.column(t);
       const float gap = std::min(painter.px(3), column.width() * 0.15f);
       const ImU32 colour = t > session.cursor    ? with_alpha(palette.muted_text, 0.4f)
                            : t == session.cursor ? palette.cursor
                                                  : palette.muted_text;
-      const double shown = std::isfinite(surprise) ? surprise : most;
+      const double shown = std::isfinite(surprise) ? surprise : axis.high;
       const Box bar{{column.min.x + gap, axis.y(std::max(shown, 0.0), bars)},
                     {column.max.x - gap, bars.max.y}};
       painter.fill(bar, std::isfinite(surprise) ? colour : kNotANumber);
@@ -450,6 +604,9 @@ class TimeView : public View {
       painter.line({x, box.min.y}, {x, box.max.y}, {palette.cursor, 2.0f * painter.line_width()});
     }
     const Touch mouse = touch("overview", box);
+    hint(scene, box,
+         "The whole sequence: the frame is the part that is shown as boxes above. Click or drag to "
+         "move the cursor.");
     overview_held_ = mouse.held;
     if (mouse.held) {
       const float share = (mouse.mouse.x - box.min.x) / std::max(box.width(), 1.0f);
@@ -460,31 +617,54 @@ class TimeView : public View {
 
   void card(const Scene& scene, int t, float x) const {
     const SessionStatus& session = scene.snapshot.session;
-    if (t >= static_cast<int>(session.tokens.size()) ||
-        !window_.column(t).contains({x, window_.column(t).min.y})) {
-      return;
-    }
+    const int length = static_cast<int>(session.tokens.size());
+    if (!window_.column(t).contains({x, window_.column(t).min.y})) return;
     const ModelCard* model = scene.snapshot.model.get();
-    const int token = session.tokens[static_cast<std::size_t>(t)];
+    const int expected = expected_at(session, t), choice = choice_at(session, t);
     std::vector<CardLine> lines;
-    lines.push_back(
-        {fmt::format("t = {}   token {} (number {})", t, token_label(model, token), token), true});
-    const double surprise = surprise_at(session, t);
-    if (t == 0) {
-      lines.push_back({"the first token is not predicted"});
-    } else if (!asked(session, t)) {
-      lines.push_back({"the task asks for no guess here"});
+    if (t < length) {
+      const int token = session.tokens[static_cast<std::size_t>(t)];
+      lines.push_back(
+          {fmt::format("t = {}   token {} (number {})", t, token_label(model, token), token),
+           true});
     } else {
-      lines.push_back({fmt::format("surprise {} nats, probability {}", short_number(surprise),
-                                   short_number(std::exp(-surprise)))});
+      lines.push_back({fmt::format("t = {}   the token to come", t), true});
     }
-    const int expected = expected_at(session, t);
     if (expected >= 0) {
-      lines.push_back({fmt::format("answer asked for here: {} ({})", token_label(model, expected),
-                                   expected == token ? "right" : "wrong")});
+      lines.push_back({fmt::format("asked for here: {}", token_label(model, expected))});
+    } else if (!asked(session, t)) {
+      lines.push_back({t == 0 ? "the first token is not guessed" : "nothing is asked for here"});
     }
-    lines.push_back({t < session.prompt_length ? "given" : "generated"});
-    lines.push_back({"click or drag: move the cursor here"});
+    if (asked(session, t)) {
+      const double surprise = asked_for(session, t);
+      const double chance = std::exp(-surprise);
+      if (choice >= 0) {
+        const bool right = choice == expected;
+        // Known where it is the right answer, and where the panel of the next token has it.
+        const NextToken* next = t == session.cursor + 1 ? scene.snapshot.next.get() : nullptr;
+        const bool listed = next && static_cast<std::size_t>(choice) < next->probabilities.size();
+        const double share = right    ? chance
+                             : listed ? next->probabilities[static_cast<std::size_t>(choice)]
+                                      : std::nan("");
+        std::string words = fmt::format("the model's own choice: {}", token_label(model, choice));
+        if (std::isfinite(share)) words += fmt::format(", probability {}", short_number(share));
+        if (expected >= 0) words += right ? " (right)" : " (wrong)";
+        lines.push_back({words});
+      }
+      if (!std::isfinite(surprise)) {
+        lines.push_back({"the model gave no numbers here"});
+      } else if (verdict(session, t) == Verdict::unknown) {
+        lines.push_back({"the model's numbers for this place are still to come"});
+      } else {
+        lines.push_back({fmt::format("surprise of {} {} nats, probability {}",
+                                     expected >= 0 ? "the right answer" : "this token",
+                                     short_number(surprise), short_number(chance))});
+      }
+    }
+    if (t < length) {
+      lines.push_back({t < session.prompt_length ? "given" : "generated"});
+      lines.push_back({"click or drag: move the cursor here"});
+    }
     hover_card(scene, lines);
   }
 

@@ -1,0 +1,101 @@
+// Every view at every size, text size and kind of content can be read: no number cut, nothing
+// written over something else, nothing beyond the edge.
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/legibility.hpp"
+#include "tests/scenes.hpp"
+#include "tests/ui_stage.hpp"
+#include "ui/view.hpp"
+
+namespace xlab::tests {
+namespace {
+
+using namespace ui;
+
+/// Names of the views held to it.
+const char* const kViews[] = {"time", "memory", "loss", "next"};
+
+struct NamedScene {
+  const char* name;
+  Snapshot snapshot;
+};
+
+const std::vector<NamedScene>& scenes() {
+  static const std::vector<NamedScene> list = {
+      {"recall", recall_scene()}, {"clamped", clamped_scene()}, {"text", text_scene()},
+      {"asking", asking_scene()}, {"broken", broken_scene()},   {"long", long_scene()},
+      {"wide", wide_scene()},     {"odd", odd_scene()}};
+  return list;
+}
+
+class Legible : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Legible, AtEverySizeAndScale) {
+  const ImVec2 sizes[] = {{160, 120}, {240, 160}, {320, 240}, {430, 200}, {300, 520},
+                          {640, 150}, {640, 400}, {900, 520}, {1500, 900}};
+  std::size_t read = 0;
+  for (const NamedScene& scene : scenes()) {
+    Stage stage(scene.snapshot);
+    for (const auto& view : make_views()) {
+      if (view->name() != GetParam()) continue;
+      for (const ImVec2 size : sizes) {
+        for (const float scale : {1.0f, 1.5f, 2.5f}) {
+          for (const int block : {0, 1}) {
+            stage.size = size;
+            stage.scale = scale;
+            stage.focus.block = block;
+            stage.frame(*view);
+            // Once more: what is laid out by what was there a frame ago has settled.
+            stage.frame(*view);
+            read += stage.log.texts.size();
+            std::set<std::string> told;
+            for (const std::string& found : stumbles(stage.log)) {
+              if (!told.insert(found).second) continue;
+              ADD_FAILURE() << view->name() << ", " << scene.name << ", block " << block << ", "
+                            << size.x << " x " << size.y << " at " << scale << ": " << found;
+            }
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GT(read, 1500u) << "a view that says nothing is easily read";
+}
+
+TEST_P(Legible, UnderTheMouseOneCardAtATime) {
+  int cards = 0;
+  for (const Snapshot& snapshot : {asking_scene(), odd_scene()}) {
+    Stage stage(snapshot);
+    stage.size = {640, 400};
+    for (const auto& view : make_views()) {
+      if (view->name() != GetParam()) continue;
+      for (const float scale : {1.0f, 2.5f}) {
+        stage.scale = scale;
+        for (float y = 7; y < stage.size.y; y += 18) {
+          for (float x = 9; x < stage.size.x; x += 31) {
+            stage.move(*view, x, y);
+            int grounds = 0;
+            for (const DrawLog::Fill& fill : stage.log.fills) grounds += fill.on_top ? 1 : 0;
+            cards += grounds;
+            ASSERT_LE(grounds, 1) << "two cards at " << x << ", " << y << " at " << scale;
+            for (const std::string& found : stumbles(stage.log)) {
+              ADD_FAILURE() << "hover " << view->name() << " at " << x << ", " << y << ", " << scale
+                            << ": " << found;
+            }
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GT(cards, 300) << "nearly every place has something to say";
+}
+
+INSTANTIATE_TEST_SUITE_P(Views, Legible, ::testing::ValuesIn(kViews),
+                         [](const auto& info) { return std::string(info.param); });
+
+}  // namespace
+}  // namespace xlab::tests
