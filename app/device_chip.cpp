@@ -23,7 +23,6 @@ DeviceChip::DeviceChip(Stage& stage, QWidget* parent)
     : QToolButton(parent), stage_(stage), menu_(new QMenu(this)) {
   setObjectName("chip");
   setAccessibleName(tr("Device"));
-  setToolTip(tr("Where the model computes"));
   setToolButtonStyle(Qt::ToolButtonTextOnly);
   setPopupMode(QToolButton::InstantPopup);
   setFocusPolicy(Qt::TabFocus);
@@ -37,6 +36,9 @@ DeviceChip::DeviceChip(Stage& stage, QWidget* parent)
 void DeviceChip::follow_snapshot() {
   const QString name = QString::fromStdString(stage_.snapshot().device.name);
   if (name == text()) return;
+  setToolTip(tr("The model computes on %1. Press to see where else it could, and to move it there "
+                "while it trains.")
+                 .arg(name));
   setText(name);
   setVisible(!name.isEmpty());
 }

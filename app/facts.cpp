@@ -1,37 +1,59 @@
 // Numbers as people read them; always with a point, whatever the locale.
 #include "app/facts.hpp"
 
+#include <QApplication>
+#include <QClipboard>
 #include <QGridLayout>
 #include <QLabel>
 #include <QLocale>
+#include <QMenu>
 #include <cmath>
 
-namespace xlab::app {
+#include "ui/number.hpp"
 
-Facts::Facts(const QStringList& captions, QWidget* parent) : QWidget(parent) {
+namespace xlab::app {
+namespace {
+
+constexpr const char* kFull = "full";
+
+}  // namespace
+
+Facts::Facts(const QList<FactRow>& rows, QWidget* parent) : QWidget(parent) {
   auto* grid = new QGridLayout(this);
   grid->setContentsMargins(0, 0, 0, 0);
   grid->setHorizontalSpacing(12);
   grid->setVerticalSpacing(3);
   grid->setColumnStretch(1, 1);
-  for (const QString& text : captions) {
-    auto* caption = new QLabel(text);
+  for (const FactRow& row : rows) {
+    auto* caption = new QLabel(row.caption);
     caption->setObjectName("caption");
     auto* value = new QLabel;
-    value->setObjectName("figure");
-    value->setAccessibleName(text);
+    value->setObjectName(row.large ? "headline" : "figure");
+    value->setAccessibleName(row.caption);
+    value->setAccessibleDescription(row.meaning);
     value->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    value->setMinimumWidth(10);
-    grid->addWidget(caption, static_cast<int>(values_.size()), 0);
-    grid->addWidget(value, static_cast<int>(values_.size()), 1);
+    for (QLabel* label : {caption, value}) label->setToolTip(row.meaning);
+    // Words wrap in a narrow panel; a number has no place to break and keeps its width.
+    value->setWordWrap(true);
+    value->setContextMenuPolicy(Qt::CustomContextMenu);
+    connect(value, &QWidget::customContextMenuRequested, value, [value](QPoint at) {
+      QMenu menu(value);
+      const QString full = value->property(kFull).toString();
+      connect(menu.addAction(tr("Copy %1").arg(full)), &QAction::triggered, value,
+              [full] { QApplication::clipboard()->setText(full); });
+      menu.exec(value->mapToGlobal(at));
+    });
+    const int at = static_cast<int>(values_.size());
+    grid->addWidget(caption, at, 0, row.large ? Qt::AlignVCenter : Qt::AlignTop);
+    grid->addWidget(value, at, 1);
     values_.append(value);
   }
 }
 
-void Facts::set(int row, const QString& value) {
-  if (values_[row]->text() == value) return;
-  values_[row]->setText(value);
-  values_[row]->setToolTip(value);
+void Facts::set(int row, const QString& value, const QString& full) {
+  const QString copied = full.isEmpty() ? value : full;
+  if (values_[row]->property(kFull) != copied) values_[row]->setProperty(kFull, copied);
+  if (values_[row]->text() != value) values_[row]->setText(value);
 }
 
 QString grouped(long long number) {
@@ -39,8 +61,17 @@ QString grouped(long long number) {
 }
 
 QString three_digits(double number) {
-  if (!std::isfinite(number)) return std::isnan(number) ? "NaN" : number > 0 ? "Inf" : "−Inf";
-  return QLocale::c().toString(number, 'g', 3).replace('-', QChar(0x2212));
+  return QString::fromStdString(ui::short_number(number));
+}
+
+QString percent(double share) {
+  if (!std::isfinite(share)) return three_digits(share);
+  const double hundredths = 100.0 * share;
+  return QLocale::c().toString(hundredths, 'f', hundredths < 99.95 ? 1 : 0) + " %";
+}
+
+QString full_digits(double number) {
+  return QString::fromStdString(ui::full_number(number));
 }
 
 QString duration(double seconds) {

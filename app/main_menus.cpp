@@ -19,6 +19,7 @@
 #include "app/banner.hpp"
 #include "app/files.hpp"
 #include "app/main_window.hpp"
+#include "core/task.hpp"
 #include "kernels/config.hpp"
 
 namespace xlab::app {
@@ -46,9 +47,9 @@ QAction* MainWindow::add(QMenu* menu, const QString& text, const QKeySequence& k
 void MainWindow::make_menus() {
   QMenu* file = menuBar()->addMenu(tr("&File"));
   QMenu* fresh = file->addMenu(tr("&New"));
-  add(fresh, tr("&Recall"), {}, [this] { start_task("recall"); });
-  add(fresh, tr("&Parity"), {}, [this] { start_task("parity"); });
-  add(fresh, tr("&Copy"), {}, [this] { start_task("copy"); });
+  for (const std::string& task : task_names())
+    add(fresh, QString::fromStdString(make_task(task)->title()), {},
+        [this, task] { start_task(QString::fromStdString(task)); });
   add(file, tr("Open &text…"), {}, [this] { open_dialog(false); });
   add(file, tr("&Open run…"), QKeySequence::Open, [this] { open_dialog(true); });
   add(file, tr("Open &model folder…"), {}, [this] { open_folder_dialog(); });
@@ -126,7 +127,8 @@ void MainWindow::make_menus() {
             [dock, action] { action->setChecked(!dock->isHidden()); });
   }
   see->addSeparator();
-  for (Dock* dock : {model_, task_, trainer_, prompt_}) see->addAction(dock->toggleViewAction());
+  for (Dock* dock : {model_, task_, trainer_, prompt_, text_})
+    see->addAction(dock->toggleViewAction());
   see->addSeparator();
   add(see, tr("Show as table"), QKeySequence("Ctrl+T"), [this] {
     if (auto* dock = qobject_cast<ViewDock*>(active_dock())) dock->show_table(!dock->shows_table());
@@ -234,6 +236,23 @@ void MainWindow::start_task(const QString& task) {
   } else if (may_lose_training(tr("Start a new run?"))) {
     stage_.send(command::NewRun{.task = task.toStdString(), .spec_json = {}});
   }
+}
+
+void MainWindow::train_model_on(const QString& task) {
+  const bool text = task == "text";
+  QString path;
+  if (text) {
+    path = QFileDialog::getOpenFileName(this, tr("Train this model on a text"), {},
+                                        tr("Texts (*.txt *.md *.csv);;All files (*)"));
+    if (path.isEmpty()) return;
+  }
+  if (!may_lose_training(tr("Train this model on something else?"))) return;
+  if (text) {
+    stage_.send(command::OpenText{.path = path.toStdString(), .from_model = true});
+  } else {
+    stage_.send(command::NewRun{.task = task.toStdString(), .spec_json = {}, .from_model = true});
+  }
+  set_room(Room::train);
 }
 
 void MainWindow::read_text_again(QString tokens) {

@@ -106,6 +106,7 @@ void MainWindow::default_layout(Room room) {
       tabifyDockWidget(prompt_, model_);
       tabifyDockWidget(model_, task_);
       tabifyDockWidget(task_, trainer_);
+      tabifyDockWidget(trainer_, text_);
       visible = {time, gates, memory, next, inspector, health, prompt_, model_};
       break;
     case Room::train:
@@ -118,23 +119,25 @@ void MainWindow::default_layout(Room room) {
       splitDockWidget(loss, next, Qt::Horizontal);
       tabifyDockWidget(task_, model_);
       tabifyDockWidget(model_, prompt_);
+      tabifyDockWidget(prompt_, text_);
       tabifyDockWidget(memory, inspector);
       tabifyDockWidget(inspector, health);
       visible = {trainer_, time, loss, gates, memory, next, task_, model_};
       break;
     case Room::generate:
-      addDockWidget(Qt::LeftDockWidgetArea, prompt_);
-      splitDockWidget(prompt_, time, Qt::Horizontal);
+      addDockWidget(Qt::LeftDockWidgetArea, text_);
+      splitDockWidget(text_, time, Qt::Horizontal);
       splitDockWidget(time, next, Qt::Vertical);
       splitDockWidget(next, memory, Qt::Horizontal);
       splitDockWidget(memory, inspector, Qt::Vertical);
-      splitDockWidget(prompt_, model_, Qt::Vertical);
+      splitDockWidget(text_, prompt_, Qt::Vertical);
+      tabifyDockWidget(prompt_, model_);
       tabifyDockWidget(model_, task_);
       tabifyDockWidget(task_, trainer_);
       tabifyDockWidget(memory, gates);
       tabifyDockWidget(inspector, loss);
       tabifyDockWidget(loss, health);
-      visible = {prompt_, time, next, memory, inspector, model_};
+      visible = {text_, prompt_, time, next, memory, inspector, model_};
       break;
   }
   for (QDockWidget* dock : docks) dock->setVisible(visible.contains(dock));
@@ -163,11 +166,12 @@ void MainWindow::default_layout(Room room) {
       task_->raise();
       break;
     case Room::generate:
-      sizes({prompt_, time}, {w * 27 / 100, w * 73 / 100}, Qt::Horizontal);
+      sizes({text_, time}, {w * 27 / 100, w * 73 / 100}, Qt::Horizontal);
       sizes({time, next}, {bar, rest}, Qt::Vertical);
       sizes({next, memory}, {w * 33 / 100, w * 40 / 100}, Qt::Horizontal);
       sizes({memory, inspector}, {rest * 53 / 100, rest * 47 / 100}, Qt::Vertical);
-      sizes({prompt_, model_}, {h * 60 / 100, h * 40 / 100}, Qt::Vertical);
+      sizes({text_, prompt_}, {h * 48 / 100, h * 52 / 100}, Qt::Vertical);
+      prompt_->raise();
       break;
   }
 }
@@ -206,7 +210,7 @@ void MainWindow::hide_panels(bool hidden) {
   panels_->setChecked(hidden);
   if (hidden) {
     hidden_panels_.clear();
-    for (QDockWidget* dock : {model_, task_, trainer_, prompt_}) {
+    for (QDockWidget* dock : {model_, task_, trainer_, prompt_, text_}) {
       if (!dock->isHidden()) hidden_panels_.append(dock);
       dock->hide();
     }

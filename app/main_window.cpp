@@ -35,6 +35,7 @@
 #include "app/panel_model.hpp"
 #include "app/panel_prompt.hpp"
 #include "app/panel_task.hpp"
+#include "app/panel_text.hpp"
 #include "app/panel_trainer.hpp"
 
 namespace xlab::app {
@@ -129,10 +130,12 @@ void MainWindow::make_docks() {
   model_ = panel("panel_model", tr("Model"), new ModelPanel(stage_));
   auto* task = new TaskPanel(stage_);
   connect(task, &TaskPanel::task_wanted, this, &MainWindow::start_task);
+  connect(task, &TaskPanel::training_wanted, this, &MainWindow::train_model_on);
   connect(task, &TaskPanel::tokens_wanted, this, &MainWindow::read_text_again);
   task_ = panel("panel_task", tr("Task and data"), task);
   trainer_ = panel("panel_trainer", tr("Trainer"), new TrainerPanel(stage_));
   prompt_ = panel("panel_prompt", tr("Prompt and edits"), new PromptPanel(stage_));
+  text_ = panel("panel_text", tr("Text"), new TextPanel(stage_));
 }
 
 void MainWindow::make_status_bar() {

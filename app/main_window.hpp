@@ -87,6 +87,8 @@ class MainWindow : public QMainWindow {
   Dock* active_dock() const;
 
   void start_task(const QString& task);
+  /// A new run with the weights of the model that is open.
+  void train_model_on(const QString& task);
   void read_text_again(QString tokens);
   void open_dialog(bool run);
   void open_folder_dialog();
@@ -112,7 +114,8 @@ class MainWindow : public QMainWindow {
   QToolBar* tool_bar_ = nullptr;
   Banner* banner_ = nullptr;
   QList<ViewDock*> views_;
-  Dock *model_ = nullptr, *task_ = nullptr, *trainer_ = nullptr, *prompt_ = nullptr;
+  Dock *model_ = nullptr, *task_ = nullptr, *trainer_ = nullptr, *prompt_ = nullptr,
+       *text_ = nullptr;
 
   Room room_ = Room::explore;
   /// A room as it was left, and the size of text it was left at.

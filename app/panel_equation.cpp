@@ -43,22 +43,32 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
   column->setContentsMargins(0, 6, 0, 0);
   title_ = new QLabel;
   title_->setObjectName("figure");
+  title_->setToolTip(
+      tr("Other equations for all blocks of this kind; the weights stay as they are. "
+         "What differs from the official program is bold."));
   column->addWidget(title_);
   auto* grid = new QGridLayout;
   grid->setColumnStretch(1, 1);
   grid->setVerticalSpacing(3);
   column->addLayout(grid);
 
-  add_row(tr("Forget gate"), tr("What keeps the memory from one token to the next"), false,
+  add_row(tr("Forget gate"),
+          tr("What keeps the memory from one token to the next: σ(f) stays below 1, exp(f) may "
+             "also let it grow."),
+          false,
           {{"σ(f)", [](CellVariant& v) { v.forget_gate = "sigmoid"; }},
            {"exp(f)", [](CellVariant& v) { v.forget_gate = "exponential"; }}});
-  add_row(tr("Stabilizer"), tr("Everything is stored divided by exp(m), or as it is"), false,
+  add_row(tr("Stabilizer"),
+          tr("On: everything is stored divided by exp(m), so that no number gets too large. Off: "
+             "as it is; large gates overflow."),
+          false,
           {{tr("on"), [](CellVariant& v) { v.stabilizer = true; }},
            {tr("off, raw exponentials"), [](CellVariant& v) { v.stabilizer = false; }}});
-  add_row(tr("Floor of N"), tr("The floor of the normalizer"), true,
+  add_row(tr("Floor of N"), tr("What the read-out is divided by at least"), true,
           {{"exp(−m)", [](CellVariant& v) { v.denominator_floor = "stabilizer"; }},
            {"1", [](CellVariant& v) { v.denominator_floor = "one"; }}});
-  add_row(tr("1/√K goes to"), tr("What is scaled before it meets the memory"), true,
+  add_row(tr("1/√K goes to"),
+          tr("Whether keys or queries are scaled by 1/√K before they meet the memory"), true,
           {{tr("keys"), [](CellVariant& v) { v.scale = "keys"; }},
            {tr("queries"), [](CellVariant& v) { v.scale = "queries"; }}});
   const auto numbers = [](double CellVariant::*field,
@@ -68,16 +78,21 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
       options.push_back({label, [field, value = value](CellVariant& v) { v.*field = value; }});
     return options;
   };
-  add_row(tr("ε"), tr("Added to the divisor after stabilisation"), true,
+  add_row(tr("ε"), tr("Added to what the read-out is divided by"), true,
           numbers(&CellVariant::eps,
                   {{"0", 0.0}, {"1e−8", 1e-8}, {"1e−6", 1e-6}, {"1e−4", 1e-4}, {"0.01", 1e-2}}));
-  add_row(tr("Gates capped at"), tr("Soft cap c · tanh(x / c) of input and forget gate"), false,
-          numbers(&CellVariant::gate_soft_cap,
-                  {{tr("no cap"), 0.0}, {"5", 5.0}, {"10", 10.0}, {"15", 15.0}, {"30", 30.0}}));
+  add_row(
+      tr("Gates capped at"),
+      tr("Keeps the pre-activations of input and forget gate between −c and c: c · tanh(x / c)"),
+      false,
+      numbers(&CellVariant::gate_soft_cap,
+              {{tr("no cap"), 0.0}, {"5", 5.0}, {"10", 10.0}, {"15", 15.0}, {"30", 30.0}}));
   const auto format = [](const char* name) {
     return [name](CellVariant& v) { v.number_format = name; };
   };
-  add_row(tr("Numbers"), tr("Every operation of the cell rounds to this format"), false,
+  add_row(tr("Numbers"),
+          tr("Every operation of the cell rounds to this format; native is the model's own."),
+          false,
           {{tr("native"), format("native")},
            {"fp64", format("fp64")},
            {"fp32", format("fp32")},
@@ -96,8 +111,11 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
   formula_->setTextInteractionFlags(Qt::TextSelectableByMouse);
   formula_->setWordWrap(true);
   formula_->setAccessibleName(tr("The equations as they are now"));
+  formula_->setToolTip(tr("The equations of the focused block with the choices above"));
   column->addWidget(formula_);
   usual_ = new QPushButton(tr("Back to the usual"));
+  usual_->setAccessibleName(tr("Back to the usual equations"));
+  usual_->setFocusPolicy(Qt::TabFocus);
   usual_->setToolTip(tr("The equations of the official program; the weights stay"));
   connect(usual_, &QPushButton::clicked, this, [this] {
     wanted_.reset();
@@ -117,6 +135,7 @@ void EquationGroup::add_row(const QString& caption, const QString& hint, bool of
                             std::vector<Option> options) {
   auto* label = new QLabel(caption);
   label->setObjectName("caption");
+  label->setToolTip(hint);
   auto* box = new QComboBox;
   box->setAccessibleName(caption);
   box->setToolTip(hint);

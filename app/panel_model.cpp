@@ -18,30 +18,58 @@
 namespace xlab::app {
 namespace {
 
-enum Fact { kName, kParameters, kWidth, kContext, kVocabulary, kDevice };
+enum Fact { kName, kWeights, kParameters, kWidth, kContext, kVocabulary, kDevice };
+
+QString weights_text(const ModelCard& model, std::int64_t steps) {
+  const QString step = grouped(steps);
+  if (model.came_with_weights) {
+    return steps == 0 ? ModelPanel::tr("came with the model")
+                      : ModelPanel::tr("came with the model, trained on to step %1").arg(step);
+  }
+  return steps == 0 ? ModelPanel::tr("not trained yet")
+                    : ModelPanel::tr("trained to step %1").arg(step);
+}
 
 }  // namespace
 
 ModelPanel::ModelPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage) {
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(10, 6, 10, 10);
-  facts_ = new Facts({tr("Model"), tr("Parameters"), tr("Embedding"), tr("Context"),
-                      tr("Vocabulary"), tr("Device")});
+  facts_ = new Facts({
+      {tr("Model"), tr("The name of the model, as its file has it")},
+      {tr("Weights"), tr("Where the weights are from, and how many steps they were trained here")},
+      {tr("Parameters"), tr("How many numbers training can change")},
+      {tr("Embedding"), tr("How many numbers stand for a token on its way through the blocks")},
+      {tr("Context"), tr("The longest sequence the model was made for. Its memory has one size, "
+                         "whatever the length.")},
+      {tr("Vocabulary"), tr("How many different tokens there are")},
+      {tr("Device"), tr("Where the model computes; the chip at the lower right moves it")},
+  });
   column->addWidget(facts_);
 
   blocks_ = new QTreeWidget;
   blocks_->setAccessibleName(tr("Blocks of the model; choose one to look into"));
   blocks_->setToolTip(tr("Choose the block that all views show"));
   blocks_->setHeaderLabels({tr("Block"), tr("Heads"), tr("Size"), tr("Weights")});
+  const QString meanings[] = {
+      tr("The blocks from the bottom to the top, counted from 0, and what kind each of them is"),
+      tr("How many memories of its own a block has"),
+      tr("mLSTM: numbers of a key × numbers of a value; sLSTM: cells of a head"),
+      tr("How many numbers of this block training can change")};
+  for (int column_of = 0; column_of < 4; ++column_of)
+    blocks_->headerItem()->setToolTip(column_of, meanings[column_of]);
   blocks_->setRootIsDecorated(false);
   blocks_->setUniformRowHeights(true);
   blocks_->header()->setSectionResizeMode(QHeaderView::ResizeToContents);
   blocks_->header()->setStretchLastSection(true);
-  blocks_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  // A narrow panel is scrolled: a number is not cut.
+  blocks_->setHorizontalScrollBarPolicy(Qt::ScrollBarAsNeeded);
   column->addWidget(blocks_);
 
   auto* specification = new QPushButton(tr("Specification…"));
-  specification->setToolTip(tr("The complete model specification as JSON"));
+  specification->setAccessibleName(tr("Specification of the model"));
+  specification->setToolTip(tr("Shows the complete specification of the model as JSON"));
+  specification->setFocusPolicy(Qt::TabFocus);
   column->addWidget(new EquationGroup(stage));
   column->addWidget(specification, 0, Qt::AlignLeft);
   column->addStretch(1);
@@ -58,6 +86,7 @@ ModelPanel::ModelPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(
 void ModelPanel::follow_snapshot() {
   const Snapshot& now = stage_.snapshot();
   facts_->set(kDevice, QString::fromStdString(now.device.name));
+  if (now.model) facts_->set(kWeights, weights_text(*now.model, now.train.step));
   if (now.model == shown_ || !now.model) return;
   shown_ = now.model;
   facts_->set(kName, QString::fromStdString(shown_->name));
@@ -80,6 +109,8 @@ void ModelPanel::follow_snapshot() {
                   matrix ? QString("%1×%2").arg(block.key_dim).arg(block.value_dim)
                          : tr("%1 units").arg(block.value_dim),
                   grouped(block.parameters)});
+    for (int i_column = 0; i_column < 4; ++i_column)
+      item->setToolTip(i_column, tr("Choose this block: all views show it"));
     item->setTextAlignment(1, Qt::AlignRight);
     item->setTextAlignment(3, Qt::AlignRight);
   }

@@ -2,37 +2,21 @@
 #include "app/panel_prompt.hpp"
 
 #include <QBoxLayout>
-#include <QCheckBox>
 #include <QLabel>
-#include <QLineEdit>
+#include <QMenu>
 #include <QPushButton>
-#include <QScrollArea>
 #include <QToolButton>
-
 #include <algorithm>
 
+#include "app/edit_row.hpp"
 #include "app/facts.hpp"
+#include "app/prompt_field.hpp"
 #include "app/theme.hpp"
+#include "app/token_text.hpp"
 #include "core/explain.hpp"
 
 namespace xlab::app {
 namespace {
-
-/// The prompt as it can be typed: text of a text model, labels with spaces of a task.
-QString prompt_text(const Snapshot& snapshot) {
-  const bool text = snapshot.data && snapshot.data->task == "text";
-  std::string bytes;  // joined before they become characters: one may need several tokens
-  const auto& tokens = snapshot.session.tokens;
-  const auto length =
-      std::min(tokens.size(), static_cast<std::size_t>(snapshot.session.prompt_length));
-  for (std::size_t i = 0; i < length; ++i) {
-    const auto token = static_cast<std::size_t>(tokens[i]);
-    if (token >= snapshot.model->vocabulary.size()) continue;
-    if (!text && !bytes.empty()) bytes += ' ';
-    bytes += snapshot.model->vocabulary[token];
-  }
-  return QString::fromStdString(bytes);
-}
 
 QString sampler_text(const SamplerSettings& s) {
   if (s.greedy) return PromptPanel::tr("Takes the most probable token (greedy).");
@@ -52,32 +36,21 @@ QFrame* line() {
 
 }  // namespace
 
-QString words_of(const Clamp& clamp) {
-  const EquationCard* card = explain(clamp.path);
-  const QString what =
-      card ? QString::fromStdString(card->title) : QString::fromStdString(clamp.path);
-  const QString block = QString::fromStdString(clamp.path).section('/', 0, 0);
-  const QString unit = clamp.unit > 0 ? PromptPanel::tr(", unit %1").arg(clamp.unit) : QString();
-  const QString steps = clamp.end - clamp.begin == 1
-                            ? PromptPanel::tr("step %1").arg(clamp.begin)
-                            : PromptPanel::tr("steps %1–%2").arg(clamp.begin).arg(clamp.end - 1);
-  return PromptPanel::tr("%1 = %2\n%3, head %4%5, %6")
-      .arg(what, three_digits(static_cast<double>(clamp.value)), block)
-      .arg(clamp.head)
-      .arg(unit, steps);
-}
-
 PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage) {
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(10, 6, 10, 10);
-  prompt_ = new QLineEdit;
+  prompt_ = new PromptField;
   prompt_->setAccessibleName(tr("Prompt"));
   prompt_->setPlaceholderText(tr("Tokens to begin with"));
+  prompt_->setToolTip(
+      tr("What the sequence begins with. Return sets it, Shift+Return begins a new "
+         "line."));
   auto* set = new QPushButton(tr("Set"));
-  set->setToolTip(tr("Use this as the sequence (Enter)"));
+  set->setAccessibleName(tr("Set the prompt"));
+  set->setToolTip(tr("Use this as the sequence (Return in the field)"));
   auto* row = new QHBoxLayout;
   row->addWidget(prompt_, 1);
-  row->addWidget(set);
+  row->addWidget(set, 0, Qt::AlignTop);
   column->addLayout(row);
 
   play_ = new QPushButton(tr("Play"));
@@ -91,8 +64,15 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
   column->addLayout(row);
   for (QPushButton* button : {set, play_, one_}) button->setFocusPolicy(Qt::TabFocus);
 
+  one_->setAccessibleName(tr("Next token"));
   sampler_ = new QLabel;
+  sampler_->setAccessibleName(tr("How the next token is chosen"));
+  sampler_->setToolTip(
+      tr("How the next token is chosen when the sequence goes on; the Next token "
+         "view changes it."));
   full_ = new QLabel;
+  full_->setAccessibleName(tr("Why the sequence cannot go on"));
+  full_->setToolTip(tr("Why no more tokens can be added to this sequence"));
   for (QLabel* label : {sampler_, full_}) {
     label->setWordWrap(true);
     label->setObjectName("caption");
@@ -103,35 +83,43 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
   auto* heading = new QLabel(tr("Held by hand"));
   heading->setObjectName("figure");
   clear_ = new QPushButton(tr("Clear all"));
+  clear_->setAccessibleName(tr("Clear all edits"));
   clear_->setToolTip(tr("Let go of everything held by hand"));
   clear_->setFocusPolicy(Qt::TabFocus);
+  heading->setToolTip(tr("Values of the model that are held by hand over a range of time steps"));
+  hold_ = new QToolButton;
+  hold_->setObjectName("menu_button");
+  hold_->setText(tr("Hold"));
+  hold_->setAccessibleName(tr("Hold a value"));
+  hold_->setToolTip(
+      tr("Holds a value of the focused block and head at what it is at the time "
+         "cursor; then change it below."));
+  hold_->setPopupMode(QToolButton::InstantPopup);
+  hold_->setFocusPolicy(Qt::TabFocus);
+  values_ = new QMenu(hold_);
+  hold_->setMenu(values_);
   row = new QHBoxLayout;
   row->addWidget(heading, 1);
+  row->addWidget(hold_);
   row->addWidget(clear_);
   column->addLayout(row);
-  no_clamps_ = new QLabel(tr("Nothing yet. Drag a gate up or down in the Gates view to hold it."));
+  no_clamps_ =
+      new QLabel(tr("Nothing yet. Drag a gate up or down in the Gates view to hold it, or "
+                    "choose one with Hold."));
   no_clamps_->setObjectName("caption");
   no_clamps_->setWordWrap(true);
 
-  auto* inside = new QWidget;
-  list_ = new QVBoxLayout(inside);
+  // The panel as a whole scrolls: a list that scrolled inside it would be a slit in a small window.
+  list_ = new QVBoxLayout;
   list_->setContentsMargins(0, 0, 0, 0);
   list_->setSpacing(4);
   list_->addWidget(no_clamps_);
-  list_->addStretch(1);
-  auto* scroll = new QScrollArea;
-  scroll->setWidgetResizable(true);
-  scroll->setFrameShape(QFrame::NoFrame);
-  scroll->setWidget(inside);
-  scroll->setMinimumHeight(40);
-  column->addWidget(scroll, 1);
+  column->addLayout(list_);
+  column->addStretch(1);
 
-  const auto set_prompt = [this] {
-    stage_.send(command::SetPrompt{prompt_->text().toStdString()});
-    prompt_->setModified(false);
-  };
-  connect(prompt_, &QLineEdit::returnPressed, this, set_prompt);
-  connect(set, &QPushButton::clicked, this, set_prompt);
+  connect(prompt_, &PromptField::entered, this, &PromptPanel::set_prompt);
+  connect(set, &QPushButton::clicked, this, &PromptPanel::set_prompt);
+  connect(values_, &QMenu::aboutToShow, this, &PromptPanel::offer_values);
   connect(play_, &QPushButton::clicked, this, [this] {
     if (stage_.snapshot().session.playing) {
       stage_.send(command::StopPlaying{});
@@ -145,10 +133,16 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
   follow_snapshot();
 }
 
+void PromptPanel::set_prompt() {
+  stage_.send(command::SetPrompt{prompt_->toPlainText().toStdString()});
+  prompt_->document()->setModified(false);
+}
+
 void PromptPanel::follow_snapshot() {
   const Snapshot& now = stage_.snapshot();
   const SessionStatus& session = now.session;
   play_->setText(session.playing ? tr("Stop") : tr("Play"));
+  play_->setAccessibleName(session.playing ? tr("Stop playing") : tr("Play"));
   sampler_->setText(sampler_text(session.sampler));
   full_->setText(QString::fromStdString(session.full_reason));
   full_->setVisible(!session.full_reason.empty());
@@ -160,49 +154,59 @@ void PromptPanel::follow_snapshot() {
     if (tokens != prompt_tokens_ || model_ != now.model) {
       prompt_tokens_ = tokens;
       model_ = now.model;
-      prompt_->setText(prompt_text(now));
-      prompt_->setCursorPosition(0);
+      prompt_->setPlainText(text_of_tokens(now, length));
     }
   }
   if (session.clamps != shown_) show_clamps(session.clamps);
   clear_->setEnabled(!session.clamps.empty());
+  hold_->setEnabled(now.trace && session.cursor >= 0 && session.cursor < now.trace->length());
 }
 
 void PromptPanel::show_clamps(const std::vector<Clamp>& clamps) {
   shown_ = clamps;
-  while (boxes_.size() > clamps.size()) {
-    delete boxes_.back()->parentWidget();
-    boxes_.pop_back();
+  while (rows_.size() > clamps.size()) {
+    delete rows_.back();
+    rows_.pop_back();
   }
-  while (boxes_.size() < clamps.size()) {
-    const int index = static_cast<int>(boxes_.size());
-    auto* row = new QWidget;
-    auto* layout = new QHBoxLayout(row);
-    layout->setContentsMargins(0, 0, 0, 0);
-    auto* box = new QCheckBox;
-    auto* remove = new QToolButton;
-    remove->setText("×");
-    remove->setAutoRaise(true);
-    remove->setToolTip(tr("Let go"));
-    remove->setAccessibleName(tr("Remove clamp %1").arg(index + 1));
-    layout->addWidget(box, 1);
-    layout->addWidget(remove, 0, Qt::AlignTop);
-    list_->insertWidget(list_->count() - 1, row);
-    boxes_.push_back(box);
-    connect(box, &QCheckBox::clicked, this, [this, index](bool enabled) {
-      stage_.send(command::EnableClamp{index, enabled});
+  while (rows_.size() < clamps.size()) {
+    const int index = static_cast<int>(rows_.size());
+    auto* row = new EditRow(stage_);
+    list_->addWidget(row);
+    rows_.push_back(row);
+    connect(row, &EditRow::changed, this, [this, index](const Clamp& clamp) {
+      stage_.send(command::ReplaceClamp{index, clamp});
     });
-    connect(remove, &QToolButton::clicked, this,
+    connect(row, &EditRow::enabled, this, [this, index](bool on) {
+      stage_.send(command::EnableClamp{index, on});
+    });
+    connect(row, &EditRow::removed, this,
             [this, index] { stage_.send(command::RemoveClamp{index}); });
   }
-  for (std::size_t i = 0; i < clamps.size(); ++i) {
-    const QString words = words_of(clamps[i]);
-    boxes_[i]->setText(words);
-    boxes_[i]->setToolTip(words);
-    boxes_[i]->setAccessibleName(QString(words).replace('\n', ", "));
-    boxes_[i]->setChecked(clamps[i].enabled);
-  }
+  for (std::size_t i = 0; i < clamps.size(); ++i)
+    rows_[i]->show_clamp(static_cast<int>(i), clamps[i]);
   no_clamps_->setVisible(clamps.empty());
+}
+
+/// What of the focused block can be held: its pre-activations, each at what it is now.
+void PromptPanel::offer_values() {
+  values_->clear();
+  const Snapshot& now = stage_.snapshot();
+  const int step = now.session.cursor;
+  const auto block = static_cast<std::size_t>(std::max(0, stage_.focus().block));
+  if (!now.model || !now.trace || block >= now.model->blocks.size()) return;
+  for (const char* name :
+       {"input_gate_pre", "forget_gate_pre", "cell_input_pre", "output_gate_pre"}) {
+    Clamp clamp{.path = now.model->blocks[block].prefix + "/" + name,
+                .head = stage_.focus().head,
+                .begin = step,
+                .end = step + 1};
+    const Recorded* recorded = now.trace->find(step, clamp.path);
+    const EquationCard* card = explain(clamp.path);
+    if (!recorded || !card || clamp.head < 0 || clamp.head >= recorded->heads) continue;
+    clamp.value = recorded->at(clamp.head, 0);
+    connect(values_->addAction(QString::fromStdString(card->title)), &QAction::triggered, this,
+            [this, clamp] { stage_.send(command::SetClamp{clamp}); });
+  }
 }
 
 }  // namespace xlab::app

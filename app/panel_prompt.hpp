@@ -7,15 +7,15 @@
 #include "app/stage.hpp"
 
 class QBoxLayout;
-class QCheckBox;
 class QLabel;
-class QLineEdit;
+class QMenu;
 class QPushButton;
+class QToolButton;
 
 namespace xlab::app {
 
-/// A clamp in words on two lines: the value, and where it is held.
-QString words_of(const Clamp& clamp);
+class EditRow;
+class PromptField;
 
 class PromptPanel : public QWidget {
   Q_OBJECT
@@ -25,18 +25,22 @@ class PromptPanel : public QWidget {
 
  private:
   void follow_snapshot();
+  void set_prompt();
   void show_clamps(const std::vector<Clamp>& clamps);
+  void offer_values();
 
   Stage& stage_;
-  QLineEdit* prompt_;
+  PromptField* prompt_;
   QPushButton* play_;
   QPushButton* one_;
   QLabel* full_;
   QLabel* sampler_;
   QLabel* no_clamps_;
+  QToolButton* hold_;
+  QMenu* values_;
   QPushButton* clear_;
   QBoxLayout* list_;
-  std::vector<QCheckBox*> boxes_;
+  std::vector<EditRow*> rows_;
   std::vector<Clamp> shown_;
   std::vector<int> prompt_tokens_;
   std::shared_ptr<const ModelCard> model_;

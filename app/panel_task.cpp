@@ -4,13 +4,16 @@
 #include <QBoxLayout>
 #include <QComboBox>
 #include <QLabel>
+#include <QMenu>
 #include <QPushButton>
 #include <QTextBrowser>
+#include <QToolButton>
 
 #include <algorithm>
 
 #include "app/facts.hpp"
 #include "app/theme.hpp"
+#include "core/task.hpp"
 
 namespace xlab::app {
 namespace {
@@ -67,18 +70,40 @@ TaskPanel::TaskPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(st
   column->setContentsMargins(10, 6, 10, 10);
   chooser_ = new QComboBox;
   chooser_->setAccessibleName(tr("Task"));
-  chooser_->setToolTip(tr("Start a new run on another task"));
-  chooser_->addItem(tr("Recall"), "recall");
-  chooser_->addItem(tr("Parity"), "parity");
-  chooser_->addItem(tr("Copy"), "copy");
+  chooser_->setToolTip(
+      tr("What the model learns; another task starts a new run with a fresh model"));
+  for (const std::string& name : task_names())
+    chooser_->addItem(QString::fromStdString(make_task(name)->title()),
+                      QString::fromStdString(name));
   chooser_->addItem(tr("Text file…"), "text");
-  auto* another = new QPushButton(tr("New sample"));
-  another->setToolTip(tr("Put another example of the task under the time cursor"));
-  another->setFocusPolicy(Qt::TabFocus);
+  another_ = new QPushButton(tr("New sample"));
+  another_->setAccessibleName(tr("New sample of the task"));
+  another_->setFocusPolicy(Qt::TabFocus);
+  chooser_->setPlaceholderText(tr("no task"));
+  // A panel in a narrow window is no wider than its fields.
+  chooser_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+  chooser_->setMinimumContentsLength(8);
   auto* row = new QHBoxLayout;
   row->addWidget(chooser_, 1);
-  row->addWidget(another);
+  row->addWidget(another_);
   column->addLayout(row);
+
+  onward_ = new QToolButton;
+  onward_->setObjectName("menu_button");
+  onward_->setText(tr("Train this model on"));
+  onward_->setAccessibleName(tr("Train this model on another task"));
+  onward_->setToolTip(
+      tr("Starts a new run that goes on with the weights of this model instead of "
+         "fresh ones"));
+  onward_->setPopupMode(QToolButton::InstantPopup);
+  onward_->setFocusPolicy(Qt::TabFocus);
+  auto* targets = new QMenu(onward_);
+  for (int i = 0; i < chooser_->count(); ++i) {
+    connect(targets->addAction(chooser_->itemText(i)), &QAction::triggered, this,
+            [this, task = chooser_->itemData(i).toString()] { emit training_wanted(task); });
+  }
+  onward_->setMenu(targets);
+  column->addWidget(onward_, 0, Qt::AlignLeft);
 
   title_ = new QLabel;
   title_->setObjectName("figure");
@@ -86,6 +111,7 @@ TaskPanel::TaskPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(st
   remember_ = new QLabel;
   tokens_caption_ = new QLabel(tr("Tokens"));
   tokens_caption_->setObjectName("caption");
+  tokens_caption_->setToolTip(tr("How the text becomes tokens"));
   tokens_ = new QComboBox;
   tokens_->setAccessibleName(tr("Tokens"));
   tokens_->setToolTip(tr("How the text becomes tokens: another choice starts a new run on it"));
@@ -97,6 +123,12 @@ TaskPanel::TaskPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(st
   auto* tokens_row = new QHBoxLayout;
   tokens_row->addWidget(tokens_caption_);
   tokens_row->addWidget(tokens_, 1);
+  title_->setAccessibleName(tr("Task"));
+  title_->setToolTip(tr("What the model is trained on, and how long it is"));
+  description_->setAccessibleName(tr("What is asked"));
+  description_->setToolTip(tr("What is asked of the model"));
+  remember_->setAccessibleName(tr("What must be remembered"));
+  remember_->setToolTip(tr("What a solver without mistakes has to keep in its memory"));
   for (QLabel* label : {title_, description_, remember_}) {
     label->setWordWrap(true);
     label->setTextInteractionFlags(Qt::TextSelectableByMouse);
@@ -105,6 +137,9 @@ TaskPanel::TaskPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(st
   }
   examples_ = new QTextBrowser;
   examples_->setAccessibleName(tr("Examples of the task"));
+  examples_->setToolTip(
+      tr("Ten sequences as training sees them. An arrow leads to an answer that "
+         "counts; everything else is given, not guessed."));
   examples_->setMinimumHeight(50);
   column->addWidget(examples_, 1);
 
@@ -120,7 +155,7 @@ TaskPanel::TaskPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(st
     // As above.
     tokens_->setCurrentIndex(tokens_->findData(QString::fromStdString(shown_->tokenizer)));
   });
-  connect(another, &QPushButton::clicked, this, [this] { stage_.send(command::NewSample{}); });
+  connect(another_, &QPushButton::clicked, this, [this] { stage_.send(command::NewSample{}); });
   connect(&stage.engine(), &EngineLink::changed, this, &TaskPanel::follow_snapshot);
   connect(&stage, &Stage::look_changed, this, [this] {
     shown_.reset();
@@ -131,6 +166,11 @@ TaskPanel::TaskPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(st
 
 void TaskPanel::follow_snapshot() {
   const Snapshot& now = stage_.snapshot();
+  const QString reason = QString::fromStdString(now.session.cannot_sample);
+  another_->setEnabled(now.model && reason.isEmpty());
+  another_->setToolTip(
+      reason.isEmpty() ? tr("Puts another example of the task under the time cursor (N)") : reason);
+  onward_->setEnabled(now.model != nullptr);
   if (now.data == shown_ || !now.data || !now.model) return;
   shown_ = now.data;
   const Theme t = theme(stage_.look().palette);

@@ -7,7 +7,9 @@
 
 class QComboBox;
 class QLabel;
+class QPushButton;
 class QTextBrowser;
+class QToolButton;
 
 namespace xlab::app {
 
@@ -18,8 +20,10 @@ class TaskPanel : public QWidget {
   explicit TaskPanel(Stage& stage, QWidget* parent = nullptr);
 
  signals:
-  /// Another task was chosen: "recall", "parity", "copy" or "text".
+  /// Another task was chosen: one that makes its own data, or "text".
   void task_wanted(const QString& task);
+  /// The model that is open is to learn this task.
+  void training_wanted(const QString& task);
   /// The open text is to be read by "characters", "bytes" or what a "file" says.
   void tokens_wanted(const QString& tokens);
 
@@ -29,6 +33,8 @@ class TaskPanel : public QWidget {
 
   Stage& stage_;
   QComboBox* chooser_;
+  QPushButton* another_;
+  QToolButton* onward_;
   QLabel* title_;
   QLabel* tokens_caption_;
   QComboBox* tokens_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QWidget>
+#include <optional>
 
 #include "app/stage.hpp"
 
@@ -25,10 +26,13 @@ class TrainerPanel : public QWidget {
 
   Stage& stage_;
   QPushButton* run_;
+  QPushButton* one_;
+  QLabel* why_;
   QSlider* rate_;
   QLabel* rate_text_;
   QSpinBox* limit_;
   Facts* facts_;
+  std::optional<int> wanted_rate_;  ///< where the slider was moved to, not yet seen
 };
 
 }  // namespace xlab::app

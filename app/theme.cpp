@@ -68,6 +68,13 @@ QTabBar { qproperty-drawBase: 0; }
 QTabBar::tab { background: transparent; color: @muted; padding: 4px 12px; border: none; border-bottom: 2px solid transparent; }
 QTabBar::tab:selected { color: @text; border-bottom-color: @accent; }
 QTabBar::tab:hover { color: @text; }
+QPlainTextEdit#field { font-family: "DejaVu Sans"; background: @field; border: 1px solid @edge; border-radius: 5px; padding: 0 4px; }
+QPlainTextEdit#field:focus { border: 1px solid @accent; }
+QPlainTextEdit#prose { font-family: "DejaVu Sans"; }
+QToolButton#menu_button { background: @field; color: @text; border: 1px solid @edge; border-radius: 5px; padding: 3px 18px 3px 8px; min-height: @control; }
+QToolButton#menu_button:hover, QToolButton#menu_button:focus { border-color: @accent; }
+QToolButton#menu_button:disabled { color: @faint; border-color: @line; }
+QToolButton#menu_button::menu-indicator { image: none; width: 0px; height: 0px; right: 6px; subcontrol-position: center right; border-left: 4px solid @field; border-right: 4px solid @field; border-top: 5px solid @muted; }
 QPushButton, QComboBox, QLineEdit, QSpinBox, QDoubleSpinBox { background: @field; color: @text; border: 1px solid @edge; border-radius: 5px; padding: 3px 8px; min-height: @control; }
 QPushButton:hover, QComboBox:hover { border-color: @accent; }
 QPushButton:pressed { background: @soft; }
@@ -103,6 +110,7 @@ QWidget#banner QToolButton:hover, QWidget#banner QToolButton:focus { border-colo
 QFrame#rule { background: @line; border: none; }
 QLabel#caption { color: @muted; }
 QLabel#figure { color: @text; font-weight: bold; }
+QLabel#headline { color: @text; font-weight: bold; font-size: @headline; }
 )";
 
 }  // namespace
@@ -162,6 +170,7 @@ void apply_look(const CanvasLook& look) {
       {"@panel", t.panel.name()},
       {"@field", t.raised.name()},
       {"@text_size", QString("%1px").arg(scaled(look, kTextPixels))},
+      {"@headline", QString("%1px").arg(scaled(look, kTextPixels * 1.5))},
       {"@text", t.text.name()},
       {"@muted", t.muted.name()},
       {"@faint", mix(t.muted, t.panel, 0.4).name()},

@@ -2,8 +2,13 @@
 #include "app/view_dock.hpp"
 
 #include <QAction>
+#include <QApplication>
+#include <QClipboard>
+#include <QElapsedTimer>
 #include <QFileDialog>
 #include <QHeaderView>
+#include <QScrollBar>
+#include <algorithm>
 
 #include "app/files.hpp"
 
@@ -24,44 +29,6 @@ struct NoImages : ui::Images {
 
 }  // namespace
 
-void TableModel::set(ui::Table table) {
-  const bool same_shape =
-      table.columns == table_.columns && table.rows.size() == table_.rows.size();
-  if (same_shape) {
-    table_ = std::move(table);
-    if (rowCount() > 0 && columnCount() > 0) {
-      emit dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1));
-    }
-  } else {
-    beginResetModel();
-    table_ = std::move(table);
-    endResetModel();
-  }
-}
-
-int TableModel::rowCount(const QModelIndex& parent) const {
-  return parent.isValid() ? 0 : static_cast<int>(table_.rows.size());
-}
-
-int TableModel::columnCount(const QModelIndex& parent) const {
-  return parent.isValid() ? 0 : static_cast<int>(table_.columns.size());
-}
-
-QVariant TableModel::data(const QModelIndex& index, int role) const {
-  if (!index.isValid() || (role != Qt::DisplayRole && role != Qt::AccessibleTextRole)) return {};
-  const auto& row = table_.rows[static_cast<std::size_t>(index.row())];
-  const auto column = static_cast<std::size_t>(index.column());
-  return column < row.size() ? QString::fromStdString(row[column]) : QString();
-}
-
-QVariant TableModel::headerData(int section, Qt::Orientation orientation, int role) const {
-  if (role != Qt::DisplayRole) return {};
-  if (orientation == Qt::Vertical) return section + 1;
-  const auto column = static_cast<std::size_t>(section);
-  return column < table_.columns.size() ? QString::fromStdString(table_.columns[column])
-                                        : QString();
-}
-
 ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent)
     : Dock(stage, "view_" + QString::fromStdString(view->name()),
            QString::fromStdString(view->title()), parent),
@@ -79,8 +46,7 @@ ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent
   canvas_ = new Canvas(stage.canvas_kind(), draw_live);
   canvas_->setAccessibleName(title);
   canvas_->setAccessibleDescription(tr("Drawing. Its numbers are in the table of this view."));
-  model_ = new TableModel;
-  model_->setParent(this);
+  model_ = new TableModel(this);
   table_view_ = new QTableView;
   table_view_->setModel(model_);
   table_view_->setAlternatingRowColors(true);
@@ -90,10 +56,27 @@ ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent
   table_view_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
   QHeaderView* columns = table_view_->horizontalHeader();
   columns->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-  columns->setSectionResizeMode(QHeaderView::ResizeToContents);
-  columns->setResizeContentsPrecision(30);
+  columns->setSectionResizeMode(QHeaderView::Interactive);
+  table_view_->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
+  table_view_->setToolTip(
+      tr("The numbers of this view. Ctrl+C copies what is selected, with all digits."));
+  auto* copy = new QAction(tr("Copy"), table_view_);
+  copy->setShortcut(QKeySequence::Copy);
+  copy->setShortcutContext(Qt::WidgetShortcut);
+  connect(copy, &QAction::triggered, this, &ViewDock::copy_cells);
+  table_view_->addAction(copy);
+  table_view_->setContextMenuPolicy(Qt::ActionsContextMenu);
+  empty_ = new QLabel;
+  empty_->setObjectName("caption");
+  empty_->setWordWrap(true);
+  empty_->setToolTip(tr("An exported file has them all"));
+  table_page_ = new QWidget;
+  auto* rows = new QVBoxLayout(table_page_);
+  rows->setContentsMargins(0, 0, 0, 0);
+  rows->addWidget(table_view_, 1);
+  rows->addWidget(empty_);
   pages_->addWidget(canvas_);
-  pages_->addWidget(table_view_);
+  pages_->addWidget(table_page_);
 
   table_button_ = add_button(Shape::table, tr("Show %1 as a table").arg(title), true);
   connect(table_button_, &QToolButton::toggled, this, &ViewDock::show_table);
@@ -127,9 +110,17 @@ ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent
   set_hint(QSize(static_cast<int>(smallest.x), static_cast<int>(smallest.y) + kTitleHeight));
   connect(&stage.engine(), &EngineLink::changed, this, &ViewDock::follow_snapshot);
   connect(&stage, &Stage::focus_changed, this, &ViewDock::follow_snapshot);
+  // A table behind a tab is not written; one that comes to the front is.
+  connect(this, &QDockWidget::visibilityChanged, this, [this](bool visible) {
+    if (visible && shows_table()) fill_table();
+  });
   const auto follow_look = [this] {
     canvas_->set_look(stage_.look());
     table_view_->verticalHeader()->setDefaultSectionSize(scaled(stage_.look(), kRowHeight));
+    if (shows_table()) {
+      fit_columns();
+      follow_cursor();
+    }
   };
   connect(&stage, &Stage::look_changed, this, follow_look);
   connect(canvas_, &Canvas::left, this, [this] {
@@ -145,7 +136,7 @@ QString ViewDock::view_name() const {
 }
 
 bool ViewDock::shows_table() const {
-  return pages_->currentWidget() == table_view_;
+  return pages_->currentWidget() == table_page_;
 }
 
 bool ViewDock::seen() const {
@@ -154,8 +145,13 @@ bool ViewDock::seen() const {
 }
 
 void ViewDock::show_table(bool table) {
-  if (table) fill_table();
-  pages_->setCurrentWidget(table ? static_cast<QWidget*>(table_view_) : canvas_);
+  if (table) {
+    table_cursor_ = -1;
+    fill_table();
+  }
+  pages_->setCurrentWidget(table ? table_page_ : static_cast<QWidget*>(canvas_));
+  // Once more: only now its height is known.
+  if (table) QTimer::singleShot(0, this, &ViewDock::follow_cursor);
   table_button_->setChecked(table);
   if (!table) canvas_->refresh();
 }
@@ -207,7 +203,7 @@ void ViewDock::export_csv() {
 
 void ViewDock::follow_snapshot() {
   canvas_->refresh();
-  if (shows_table() && !table_timer_.isActive()) table_timer_.start();
+  if (shows_table() && seen() && !table_timer_.isActive()) table_timer_.start();
 }
 
 ui::Table ViewDock::table() const {
@@ -218,7 +214,66 @@ ui::Table ViewDock::table() const {
 }
 
 void ViewDock::fill_table() {
+  QElapsedTimer clock;
+  clock.start();
+  const int columns = model_->columnCount();
   model_->set(table());
+  if (model_->columnCount() != columns) table_cursor_ = -1;
+  fit_columns();
+  follow_cursor();
+  const int no_columns = model_->empty_columns(), no_rows = model_->empty_rows();
+  QStringList left_out;
+  if (no_columns > 0)
+    left_out.append(no_columns == 1 ? tr("1 column") : tr("%1 columns").arg(no_columns));
+  if (no_rows > 0) left_out.append(no_rows == 1 ? tr("1 row") : tr("%1 rows").arg(no_rows));
+  empty_->setText(
+      tr("Left out: %1 in which nothing was recorded.").arg(left_out.join(tr(" and "))));
+  empty_->setVisible(!left_out.isEmpty());
+  // A long table is written again less often, so that it never takes more than a tenth of the time.
+  table_timer_.setInterval(
+      std::max(kTableIntervalMs, static_cast<int>(10 * std::min<qint64>(clock.elapsed(), 1000))));
+}
+
+void ViewDock::follow_cursor() {
+  const int cursor = stage_.snapshot().session.cursor;
+  QColor ground = theme(stage_.look().palette).accent;
+  ground.setAlphaF(0.22f);
+  model_->mark(cursor, ground);
+  if (cursor == table_cursor_ && table_view_->isVisible()) return;
+  if (table_view_->isVisible()) table_cursor_ = cursor;
+  const int row = model_->row_of(cursor);
+  if (row < 0) return;
+  const int across = table_view_->horizontalScrollBar()->value();
+  table_view_->scrollTo(model_->index(row, 0), QAbstractItemView::PositionAtCenter);
+  table_view_->horizontalScrollBar()->setValue(across);
+}
+
+/// Every column is as wide as its longest number; long words are cut, and are whole when pointed
+/// at.
+void ViewDock::fit_columns() {
+  constexpr int kMostCharacters = 60;
+  QFont bold = table_view_->font();
+  bold.setBold(true);
+  const QFontMetrics metrics(bold);
+  for (int column = 0; column < model_->columnCount(); ++column) {
+    const int cells = std::min(metrics.horizontalAdvance(model_->widest(column)),
+                               kMostCharacters * metrics.averageCharWidth());
+    const int wanted = std::max(cells + 2 * metrics.averageCharWidth(),
+                                table_view_->horizontalHeader()->sectionSizeHint(column));
+    if (table_view_->columnWidth(column) < wanted) table_view_->setColumnWidth(column, wanted);
+  }
+}
+
+/// As a spreadsheet takes it: cells between tabs, with all their digits.
+void ViewDock::copy_cells() {
+  QModelIndexList chosen = table_view_->selectionModel()->selectedIndexes();
+  std::sort(chosen.begin(), chosen.end());
+  QString text;
+  for (qsizetype i = 0; i < chosen.size(); ++i) {
+    if (i > 0) text += chosen[i].row() == chosen[i - 1].row() ? '\t' : '\n';
+    text += chosen[i].data(TableModel::kFullText).toString();
+  }
+  if (!text.isEmpty()) QApplication::clipboard()->setText(text);
 }
 
 }  // namespace xlab::app

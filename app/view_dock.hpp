@@ -1,7 +1,6 @@
 // One view in a dock: its canvas, its text twin, and its export.
 #pragma once
 
-#include <QAbstractTableModel>
 #include <QImage>
 #include <QStackedWidget>
 #include <QTableView>
@@ -10,24 +9,10 @@
 
 #include "app/canvas.hpp"
 #include "app/dock.hpp"
+#include "app/table_model.hpp"
 #include "ui/view.hpp"
 
 namespace xlab::app {
-
-/// A view's table for Qt, so that screen readers and the keyboard reach its numbers.
-class TableModel : public QAbstractTableModel {
-  Q_OBJECT
-
- public:
-  void set(ui::Table table);
-  int rowCount(const QModelIndex& parent = {}) const override;
-  int columnCount(const QModelIndex& parent = {}) const override;
-  QVariant data(const QModelIndex& index, int role) const override;
-  QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
-
- private:
-  ui::Table table_;
-};
 
 class ViewDock : public Dock {
   Q_OBJECT
@@ -60,15 +45,22 @@ class ViewDock : public Dock {
   void follow_snapshot();
   ui::Table table() const;
   void fill_table();
+  /// Brings the rows of the time cursor into view.
+  void follow_cursor();
+  void fit_columns();
+  void copy_cells();
 
   Stage& stage_;
   std::unique_ptr<ui::View> view_;
   QStackedWidget* pages_;
   Canvas* canvas_;
+  QWidget* table_page_;
   QTableView* table_view_;
+  QLabel* empty_;  ///< says what the table leaves out
   TableModel* model_;
   QToolButton* table_button_;
   QTimer table_timer_;
+  int table_cursor_ = -1;  ///< the time step the table was last scrolled to
 };
 
 }  // namespace xlab::app

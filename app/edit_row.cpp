@@ -1,0 +1,311 @@
+// Fields set side by side, in as many lines as the panel is narrow.
+#include "app/edit_row.hpp"
+
+#include <QBoxLayout>
+#include <QCheckBox>
+#include <QComboBox>
+#include <QLabel>
+#include <QLineEdit>
+#include <QLocale>
+#include <QSignalBlocker>
+#include <QSpinBox>
+#include <QStandardItemModel>
+#include <QToolButton>
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "app/facts.hpp"
+#include "app/flow_layout.hpp"
+#include "core/explain.hpp"
+#include "ui/number.hpp"
+
+namespace xlab::app {
+namespace {
+
+constexpr int kLastStep = 99999;
+constexpr float kClosed = -60.0f;
+
+QString title_of(const Clamp& clamp) {
+  const EquationCard* card = explain(clamp.path);
+  return card ? QString::fromStdString(card->title) : QString::fromStdString(clamp.path);
+}
+
+QString block_of(const Clamp& clamp) {
+  return QString::fromStdString(clamp.path).section('/', 0, 0);
+}
+
+/// A number as people type it: with a point or a comma, with a minus sign or a hyphen.
+std::optional<float> typed_number(QString text) {
+  text = text.trimmed().replace(QChar(0x2212), '-').replace(',', '.');
+  bool ok = false;
+  const float number = QLocale::c().toFloat(text, &ok);
+  if (!ok || !std::isfinite(number)) return std::nullopt;
+  return number;
+}
+
+/// With all its digits, so that a field that was not changed does not change the value.
+QString editable(float number) {
+  return QString::fromStdString(ui::full_number(number)).replace('-', QChar(0x2212));
+}
+
+QSpinBox* spin_box(const QString& name, const QString& meaning, int most) {
+  auto* box = new QSpinBox;
+  box->setRange(0, most);
+  box->setKeyboardTracking(false);
+  box->setButtonSymbols(QAbstractSpinBox::NoButtons);
+  box->setAlignment(Qt::AlignRight);
+  box->setAccessibleName(name);
+  box->setToolTip(meaning);
+  return box;
+}
+
+/// A word before a field, kept on one line with it.
+QWidget* pair_of(const QString& word, QWidget* field) {
+  auto* pair = new QWidget;
+  auto* row = new QHBoxLayout(pair);
+  row->setContentsMargins(0, 0, 0, 0);
+  row->setSpacing(5);
+  auto* caption = new QLabel(word);
+  caption->setObjectName("caption");
+  caption->setToolTip(field->toolTip());
+  row->addWidget(caption);
+  row->addWidget(field);
+  return pair;
+}
+
+}  // namespace
+
+float switched_off(const std::string& path) {
+  const bool matrix = path.find("/mlstm/") != std::string::npos;
+  if (path.ends_with("/cell_input_pre")) return 0.0f;
+  if (matrix && path.ends_with("/output_gate_pre")) return 0.0f;
+  return kClosed;
+}
+
+const float* free_value(const Snapshot& snapshot, const Clamp& clamp) {
+  const Trace* trace = snapshot.unclamped ? snapshot.unclamped.get() : snapshot.trace.get();
+  const Recorded* recorded = trace ? trace->find(clamp.begin, clamp.path) : nullptr;
+  if (!recorded || clamp.head < 0 || clamp.head >= recorded->heads || clamp.unit < 0 ||
+      clamp.unit >= recorded->dim)
+    return nullptr;
+  return &recorded->values[static_cast<std::size_t>(clamp.head * recorded->dim + clamp.unit)];
+}
+
+Hold hold_of(const Snapshot& snapshot, const Clamp& clamp) {
+  const float* free = free_value(snapshot, clamp);
+  if (free && *free == clamp.value) return Hold::frozen;
+  return clamp.value == switched_off(clamp.path) ? Hold::off : Hold::value;
+}
+
+QString words_of(const Clamp& clamp) {
+  const QString unit = clamp.unit > 0 ? EditRow::tr(", unit %1").arg(clamp.unit) : QString();
+  const QString steps = clamp.end - clamp.begin == 1
+                            ? EditRow::tr("step %1").arg(clamp.begin)
+                            : EditRow::tr("steps %1 to %2").arg(clamp.begin).arg(clamp.end - 1);
+  return EditRow::tr("%1 = %2 in %3, head %4%5, %6")
+      .arg(title_of(clamp), three_digits(static_cast<double>(clamp.value)), block_of(clamp))
+      .arg(clamp.head)
+      .arg(unit, steps);
+}
+
+EditRow::EditRow(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage) {
+  auto* column = new QVBoxLayout(this);
+  column->setContentsMargins(0, 2, 0, 4);
+  column->setSpacing(3);
+  on_ = new QCheckBox;
+  on_->setToolTip(tr("Whether this edit acts; switched off it stays in the list"));
+  what_ = new QLabel;
+  what_->setObjectName("figure");
+  what_->setWordWrap(true);
+  remove_ = new QToolButton;
+  remove_->setText("×");
+  remove_->setAutoRaise(true);
+  remove_->setFocusPolicy(Qt::TabFocus);
+  remove_->setToolTip(tr("Let go of this value and take it off the list"));
+  auto* row = new QHBoxLayout;
+  row->addWidget(on_, 0, Qt::AlignTop);
+  row->addWidget(what_, 1);
+  row->addWidget(remove_, 0, Qt::AlignTop);
+  column->addLayout(row);
+
+  hold_ = new QComboBox;
+  hold_->setFocusPolicy(Qt::TabFocus);
+  hold_->addItem(tr("held at"));
+  hold_->addItem(tr("frozen"));
+  hold_->addItem(tr("switched off"));
+  hold_->setToolTip(
+      tr("How the value is held. Held at: the number beside it. Frozen: what it was, "
+         "without any edit, at the first step of the range. Switched off: the gate is "
+         "closed."));
+  value_ = new QLineEdit;
+  value_->setObjectName("value");
+  value_->setAlignment(Qt::AlignRight);
+  value_->setToolTip(
+      tr("What the value is set to: any number. Dragging in the Gates view stays "
+         "between −60 and 60."));
+  head_ = spin_box(tr("Head"), tr("Which head the value is held in, counted from 0"), 999);
+  unit_ = spin_box(tr("Unit"), tr("Which unit of the head, counted from 0"), 9999);
+  first_ = spin_box(tr("First time step"), tr("The first time step at which the value is held"),
+                    kLastStep);
+  last_ = spin_box(tr("Last time step"),
+                   tr("The last time step at which the value is held; it may be one that is still "
+                      "to be generated"),
+                   kLastStep);
+  auto* inside = new QWidget;
+  auto* flow = new FlowLayout(8, inside);
+  auto* value_pair = new QWidget;
+  auto* value_row = new QHBoxLayout(value_pair);
+  value_row->setContentsMargins(0, 0, 0, 0);
+  value_row->setSpacing(5);
+  value_row->addWidget(hold_);
+  value_row->addWidget(value_);
+  flow->addWidget(value_pair);
+  flow->addWidget(pair_of(tr("steps"), first_));
+  flow->addWidget(pair_of(tr("to"), last_));
+  flow->addWidget(pair_of(tr("head"), head_));
+  unit_pair_ = pair_of(tr("unit"), unit_);
+  flow->addWidget(unit_pair_);
+  column->addWidget(inside);
+
+  connect(on_, &QCheckBox::clicked, this, &EditRow::enabled);
+  connect(remove_, &QToolButton::clicked, this, &EditRow::removed);
+  connect(hold_, &QComboBox::activated, this, &EditRow::hold);
+  connect(value_, &QLineEdit::editingFinished, this, &EditRow::take_value);
+  connect(value_, &QLineEdit::textChanged, this, &EditRow::fit_value);
+  connect(head_, &QSpinBox::valueChanged, this, [this](int head) {
+    Clamp clamp = clamp_;
+    clamp.head = head;
+    send(clamp);
+  });
+  connect(unit_, &QSpinBox::valueChanged, this, [this](int unit) {
+    Clamp clamp = clamp_;
+    clamp.unit = unit;
+    send(clamp);
+  });
+  connect(first_, &QSpinBox::valueChanged, this, [this](int step) {
+    Clamp clamp = clamp_;
+    clamp.begin = step;
+    clamp.end = std::max(clamp.end, step + 1);
+    send(clamp);
+  });
+  connect(last_, &QSpinBox::valueChanged, this, [this](int step) {
+    Clamp clamp = clamp_;
+    clamp.begin = std::min(clamp.begin, step);
+    clamp.end = step + 1;
+    send(clamp);
+  });
+  connect(&stage.engine(), &EngineLink::changed, this, &EditRow::follow_snapshot);
+  connect(&stage, &Stage::look_changed, this, &EditRow::fit_value);
+}
+
+void EditRow::show_clamp(int number, const Clamp& clamp) {
+  clamp_ = clamp;
+  const QString words = words_of(clamp);
+  on_->setChecked(clamp.enabled);
+  on_->setAccessibleName(tr("Edit %1: %2").arg(number + 1).arg(words));
+  remove_->setAccessibleName(tr("Remove edit %1").arg(number + 1));
+  hold_->setAccessibleName(tr("How edit %1 holds its value").arg(number + 1));
+  value_->setAccessibleName(tr("Value of edit %1").arg(number + 1));
+  const QString what = QString("%1 · %2").arg(title_of(clamp), block_of(clamp));
+  if (what_->text() != what) what_->setText(what);
+  what_->setToolTip(words);
+  if (!value_->hasFocus() || !value_->isModified()) {
+    value_->setText(editable(clamp.value));
+    value_->setCursorPosition(0);
+  }
+  const auto set = [](QSpinBox* box, int shown) {
+    const QSignalBlocker quiet(box);
+    box->setMaximum(std::max(box->maximum(), shown));
+    box->setValue(shown);
+  };
+  set(head_, clamp.head);
+  set(unit_, clamp.unit);
+  set(first_, clamp.begin);
+  set(last_, clamp.end - 1);
+  follow_snapshot();
+}
+
+void EditRow::follow_snapshot() {
+  const Snapshot& now = stage_.snapshot();
+  // How many heads and units there are is known once the value was recorded anywhere.
+  const Recorded* recorded = now.trace ? now.trace->find(0, clamp_.path) : nullptr;
+  const QSignalBlocker quiet_head(head_), quiet_unit(unit_), quiet_hold(hold_);
+  if (recorded) {
+    head_->setMaximum(std::max(recorded->heads - 1, clamp_.head));
+    unit_->setMaximum(std::max(recorded->dim - 1, clamp_.unit));
+    unit_pair_->setVisible(recorded->dim > 1);
+  }
+  hold_->setCurrentIndex(static_cast<int>(hold_of(now, clamp_)));
+  // Frozen needs to know what the value was.
+  auto* items = qobject_cast<QStandardItemModel*>(hold_->model());
+  QStandardItem* frozen = items->item(static_cast<int>(Hold::frozen));
+  const bool known = free_value(now, clamp_) != nullptr;
+  if (frozen->isEnabled() != known) {
+    frozen->setEnabled(known);
+    frozen->setToolTip(known ? QString() : tr("Step %1 was not computed yet.").arg(clamp_.begin));
+  }
+}
+
+/// What is frozen stays so when it moves to another place.
+void EditRow::send(Clamp clamp) {
+  const Snapshot& now = stage_.snapshot();
+  if (hold_of(now, clamp_) == Hold::frozen) {
+    if (const float* free = free_value(now, clamp)) clamp.value = *free;
+  }
+  if (clamp == clamp_) return;
+  clamp_ = clamp;
+  emit changed(clamp);
+}
+
+void EditRow::hold(int choice) {
+  const Snapshot& now = stage_.snapshot();
+  Clamp clamp = clamp_;
+  const float* free = free_value(now, clamp);
+  switch (static_cast<Hold>(choice)) {
+    case Hold::frozen:
+      if (free) clamp.value = *free;
+      break;
+    case Hold::off:
+      clamp.value = switched_off(clamp.path);
+      break;
+    case Hold::value:
+      value_->setFocus();
+      value_->selectAll();
+      break;
+  }
+  if (clamp == clamp_) {
+    follow_snapshot();
+    return;
+  }
+  clamp_ = clamp;
+  emit changed(clamp);
+}
+
+void EditRow::take_value() {
+  if (!value_->isModified()) return;
+  value_->setModified(false);
+  if (const auto number = typed_number(value_->text())) {
+    Clamp clamp = clamp_;
+    clamp.value = *number;
+    if (!(clamp == clamp_)) {
+      clamp_ = clamp;
+      emit changed(clamp);
+      return;
+    }
+  }
+  // What is no number changes nothing.
+  value_->setText(editable(clamp_.value));
+}
+
+/// A field as wide as its number.
+void EditRow::fit_value() {
+  value_->ensurePolished();
+  const QFontMetrics metrics(value_->font());
+  const int text =
+      std::max(metrics.horizontalAdvance(value_->text()), metrics.horizontalAdvance("−00.000"));
+  const int around = value_->sizeHint().width() - metrics.horizontalAdvance(QString(17, 'x'));
+  value_->setFixedWidth(text + std::max(around, 2 * metrics.horizontalAdvance('0')));
+}
+
+}  // namespace xlab::app

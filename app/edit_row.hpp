@@ -1,0 +1,63 @@
+// One edit in the list: what is held, how, where and when; every part of it can be typed.
+#pragma once
+
+#include <QWidget>
+
+#include "app/stage.hpp"
+
+class QCheckBox;
+class QComboBox;
+class QLabel;
+class QLineEdit;
+class QSpinBox;
+class QToolButton;
+
+namespace xlab::app {
+
+/// How a value is held, told by the value itself.
+enum class Hold { value, frozen, off };
+
+/// The pre-activation that switches a gate off: of a sigmoid or an exponential it leaves 1e−26, of
+/// a SiLU or a tanh exactly 0.
+float switched_off(const std::string& path);
+/// What the value would be without any edit at the clamp's first step; null when that was not
+/// recorded.
+const float* free_value(const Snapshot& snapshot, const Clamp& clamp);
+/// How this clamp holds its value.
+Hold hold_of(const Snapshot& snapshot, const Clamp& clamp);
+/// A clamp in words: "forget gate, pre-activation = −3.2 in block0, head 1, steps 3 to 9".
+QString words_of(const Clamp& clamp);
+
+class EditRow : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit EditRow(Stage& stage, QWidget* parent = nullptr);
+  /// Shows this clamp, the `number`th of the list, counted from 0. A field that is being typed in
+  /// keeps what was typed.
+  void show_clamp(int number, const Clamp& clamp);
+
+ signals:
+  void changed(const Clamp& clamp);
+  void enabled(bool on);
+  void removed();
+
+ private:
+  void follow_snapshot();
+  void send(Clamp clamp);
+  void hold(int choice);
+  void take_value();
+  void fit_value();
+
+  Stage& stage_;
+  Clamp clamp_;
+  QCheckBox* on_;
+  QLabel* what_;
+  QToolButton* remove_;
+  QComboBox* hold_;
+  QLineEdit* value_;
+  QSpinBox *head_, *unit_, *first_, *last_;
+  QWidget* unit_pair_;
+};
+
+}  // namespace xlab::app

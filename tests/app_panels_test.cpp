@@ -1,0 +1,755 @@
+// The Qt panels: every control to its command, every value with its meaning, no number cut.
+#include <QAbstractButton>
+#include <QApplication>
+#include <QCheckBox>
+#include <QClipboard>
+#include <QComboBox>
+#include <QElapsedTimer>
+#include <QFile>
+#include <QHeaderView>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QRegularExpression>
+#include <QScrollArea>
+#include <QScrollBar>
+#include <QSlider>
+#include <QSpinBox>
+#include <QTableView>
+#include <QTextBlock>
+#include <QTextBrowser>
+#include <QToolButton>
+#include <QTreeWidget>
+#include <algorithm>
+#include <cmath>
+
+#include "app/dock.hpp"
+#include "app/edit_row.hpp"
+#include "app/facts.hpp"
+#include "app/panel_text.hpp"
+#include "app/prompt_field.hpp"
+#include "app/table_model.hpp"
+#include "app/token_text.hpp"
+#include "app_window.hpp"
+#include "core/task.hpp"
+
+namespace xlab::tests {
+namespace {
+
+using app::Room;
+
+class PanelTest : public WindowTest {
+ protected:
+  app::Dock* dock(const char* name) { return window_->findChild<app::Dock*>(name); }
+  /// Brings a panel to the front, wherever its room has it.
+  app::Dock& front(const char* name) {
+    app::Dock* panel = dock(name);
+    panel->show();
+    panel->raise();
+    settle();
+    return *panel;
+  }
+  template <typename Widget>
+  Widget* named(const QString& name) {
+    for (Widget* widget : window_->findChildren<Widget*>()) {
+      if (widget->accessibleName() == name) return widget;
+    }
+    return nullptr;
+  }
+  /// A click through the windowing system's way in, where the widget is on the screen.
+  void click(QWidget* widget) {
+    ASSERT_NE(widget, nullptr);
+    show_in_scroll(widget);
+    QTest::mouseClick(widget->window()->windowHandle(), Qt::LeftButton, Qt::NoModifier,
+                      widget->mapTo(widget->window(), widget->rect().center()));
+  }
+  void show_in_scroll(QWidget* widget) {
+    for (QWidget* up = widget->parentWidget(); up; up = up->parentWidget()) {
+      if (auto* area = qobject_cast<QScrollArea*>(up)) area->ensureWidgetVisible(widget);
+    }
+    QTest::qWait(5);
+  }
+  void type(QWidget* field, const QString& text) {
+    ASSERT_NE(field, nullptr);
+    field->setFocus();
+    QTest::keyClick(field, Qt::Key_A, Qt::ControlModifier);
+    QTest::keyClicks(field, text);
+  }
+  /// Types into a spin box and leaves it by Return.
+  void enter(QWidget* field, const QString& text) {
+    type(field, text);
+    QTest::keyClick(field, Qt::Key_Return);
+  }
+  Clamp held(int head = 1, int begin = 2, int end = 5, float value = -1.5f) {
+    return {.path = now().model->blocks[0].prefix + "/forget_gate_pre",
+            .head = head,
+            .begin = begin,
+            .end = end,
+            .value = value};
+  }
+  app::EditRow* row(int index) {
+    const auto rows = window_->findChildren<app::EditRow*>();
+    return index < rows.size() ? rows[index] : nullptr;
+  }
+  void open_text(const QByteArray& content, const std::string& tokenizer = "characters") {
+    const QString path = folder_.filePath("text.txt");
+    QFile file(path);
+    ASSERT_TRUE(file.open(QIODevice::WriteOnly | QIODevice::Truncate));
+    file.write(content);
+    file.close();
+    const auto run = now().run_id;
+    window_->stage().send(command::OpenText{.path = path.toStdString(), .tokenizer = tokenizer});
+    ASSERT_TRUE(QTest::qWaitFor([&] { return now().run_id != run; }, 10000))
+        << qPrintable(window_->banner().sentence());
+  }
+
+  QTemporaryDir folder_;
+};
+
+/// The controls and values of a widget that people point at.
+QList<QWidget*> pointed_at(QWidget* inside) {
+  QList<QWidget*> found;
+  for (QWidget* widget : inside->findChildren<QWidget*>()) {
+    // Parts that Qt makes for itself: the field in a spin box, the list of a combo box.
+    if (widget->objectName().startsWith("qt_") || widget->window() != inside->window()) continue;
+    const auto* label = qobject_cast<QLabel*>(widget);
+    const bool value = label && !label->text().isEmpty() &&
+                       (label->objectName() == "figure" || label->objectName() == "headline");
+    if (value || qobject_cast<QAbstractButton*>(widget) || qobject_cast<QLineEdit*>(widget) ||
+        qobject_cast<QComboBox*>(widget) || qobject_cast<QAbstractSlider*>(widget) ||
+        qobject_cast<QAbstractSpinBox*>(widget) || qobject_cast<QPlainTextEdit*>(widget) ||
+        qobject_cast<QTextBrowser*>(widget) || qobject_cast<QTreeWidget*>(widget)) {
+      if (qobject_cast<QScrollBar*>(widget)) continue;
+      found.append(widget);
+    }
+  }
+  return found;
+}
+
+std::string about(const QWidget* widget) {
+  QString text = widget->metaObject()->className();
+  if (const auto* button = qobject_cast<const QAbstractButton*>(widget))
+    text += " " + button->text();
+  if (const auto* label = qobject_cast<const QLabel*>(widget)) text += " " + label->text();
+  return (text + " '" + widget->accessibleName() + "'").toStdString();
+}
+
+constexpr const char* kPanels[] = {"panel_model", "panel_task", "panel_trainer", "panel_prompt",
+                                   "panel_text"};
+
+TEST_F(PanelTest, EverythingPointedAtSaysWhatItIs) {
+  window_->stage().send(command::SetClamp{held()});
+  window_->stage().send(command::TrainOneStep{});
+  settle();
+  int seen = 0;
+  for (const char* panel : kPanels) {
+    for (const QWidget* widget : pointed_at(&front(panel))) {
+      ++seen;
+      EXPECT_GT(widget->toolTip().size(), 8) << panel << ": " << about(widget);
+      const auto* label = qobject_cast<const QLabel*>(widget);
+      // A label that is a heading is its own name.
+      if (!label || label->textInteractionFlags() & Qt::TextSelectableByMouse) {
+        EXPECT_FALSE(widget->accessibleName().isEmpty()) << panel << ": " << about(widget);
+      }
+    }
+  }
+  EXPECT_GT(seen, 50);
+}
+
+TEST_F(PanelTest, AFactSaysItsMeaningAndIsCopiedInFull) {
+  window_->stage().send(command::TrainOneStep{});
+  front("panel_trainer");
+  auto* loss = named<QLabel>("Loss");
+  ASSERT_NE(loss, nullptr);
+  const double last = now().train.loss;
+  EXPECT_EQ(loss->text(), app::three_digits(last) + " nats");
+  EXPECT_TRUE(loss->toolTip().contains("cross-entropy"));
+  EXPECT_EQ(loss->property("full").toString().toDouble(), last);
+  auto* smoothed = named<QLabel>("Smoothed loss");
+  ASSERT_NE(smoothed, nullptr);
+  EXPECT_EQ(smoothed->text(), app::three_digits(now().train.smoothed_loss) + " nats");
+  EXPECT_GT(loss->fontInfo().pixelSize(), smoothed->fontInfo().pixelSize())
+      << "the last loss is the large number";
+}
+
+TEST(Numbers, AreWrittenInOneWay) {
+  EXPECT_EQ(app::three_digits(1.9419446e-09), "1.94e−9");
+  EXPECT_EQ(app::three_digits(HUGE_VAL), "+Inf");
+  EXPECT_EQ(app::three_digits(-HUGE_VAL), "−Inf");
+  EXPECT_EQ(app::three_digits(0.25), "0.250");
+  EXPECT_EQ(app::three_digits(1000.0), "1000");
+  EXPECT_EQ(app::percent(0.5), "50.0 %");
+  EXPECT_EQ(app::percent(1.0), "100 %");
+  EXPECT_EQ(app::percent(std::nan("")), "NaN");
+}
+
+// ---- the trainer
+// ---------------------------------------------------------------------------------
+
+TEST_F(PanelTest, TheTrainersControlsReachTheEngine) {
+  window_->set_room(Room::train);
+  front("panel_trainer");
+  const auto before = now().train.step;
+  click(named<QPushButton>("Train one step"));
+  EXPECT_EQ(now().train.step, before + 1);
+
+  auto* rate = named<QSlider>("Learning rate factor, logarithmic from 0.01 to 10");
+  ASSERT_NE(rate, nullptr);
+  rate->setFocus();
+  QTest::keyClick(rate, Qt::Key_End);
+  EXPECT_NEAR(now().train.learning_rate_scale, 10.0, 1e-9);
+  QTest::keyClick(rate, Qt::Key_Home);
+  EXPECT_NEAR(now().train.learning_rate_scale, 0.01, 1e-9);
+  QTest::keyClick(rate, Qt::Key_PageUp);
+  EXPECT_NEAR(now().train.learning_rate_scale, std::pow(10.0, -1.75), 1e-9);
+  EXPECT_EQ(named<QLabel>("Learning rate factor")->text(), "0.0178×");
+  window_->stage().send(command::SetLearningRateScale{1.0});
+  settle();
+  EXPECT_EQ(rate->value(), 0) << "the slider follows, focused or not";
+
+  enter(named<QSpinBox>("Step limit"), QString::number(before + 4));
+  EXPECT_EQ(now().train.step_limit, before + 4);
+  click(named<QPushButton>("Start training"));
+  ASSERT_TRUE(QTest::qWaitFor(
+      [&] { return window_->stage().snapshot().train.state == TrainState::finished; }, 20000));
+  EXPECT_EQ(now().train.step, before + 4);
+  EXPECT_EQ(named<QLabel>("State")->text(), "finished");
+  EXPECT_EQ(named<QLabel>("Step")->text(), app::grouped(before + 4));
+}
+
+// ---- tasks
+// ---------------------------------------------------------------------------------------
+
+TEST_F(PanelTest, EveryTaskIsInTheListUnderItsTitle) {
+  auto* chooser = named<QComboBox>("Task");
+  ASSERT_NE(chooser, nullptr);
+  ASSERT_EQ(chooser->count(), static_cast<int>(task_names().size()) + 1);
+  for (std::size_t i = 0; i < task_names().size(); ++i) {
+    const int at = static_cast<int>(i);
+    EXPECT_EQ(chooser->itemData(at).toString().toStdString(), task_names()[i]);
+    EXPECT_EQ(chooser->itemText(at).toStdString(), make_task(task_names()[i])->title());
+  }
+}
+
+/// A folder with a small model, for other programs to open.
+class LoadedModelTest : public PanelTest {
+ protected:
+  void open_folder() {
+    const std::string path = folder_.filePath("model").toStdString();
+    window_->stage().send(command::ExportFolder{path});
+    const auto run = now().run_id;
+    window_->stage().send(command::OpenFolder{path});
+    ASSERT_TRUE(QTest::qWaitFor([&] { return now().run_id != run; }, 10000))
+        << qPrintable(window_->banner().sentence());
+    ASSERT_TRUE(now().model->came_with_weights);
+  }
+};
+
+TEST_F(LoadedModelTest, SaysWhyItCannotBeTrainedAndWhereItsWeightsAreFrom) {
+  open_folder();
+  window_->set_room(Room::train);
+  front("panel_trainer");
+  const QString reason = QString::fromStdString(now().train.cannot_train);
+  ASSERT_FALSE(reason.isEmpty());
+  for (const char* name : {"Start training", "Train one step"}) {
+    EXPECT_FALSE(named<QPushButton>(name)->isEnabled()) << name;
+    EXPECT_EQ(named<QPushButton>(name)->toolTip(), reason) << name;
+  }
+  EXPECT_TRUE(named<QLabel>("Why there can be no training")->isVisible());
+  EXPECT_EQ(named<QLabel>("State")->text(), "not possible");
+  front("panel_task");
+  EXPECT_FALSE(named<QPushButton>("New sample of the task")->isEnabled());
+  EXPECT_EQ(named<QPushButton>("New sample of the task")->toolTip().toStdString(),
+            now().session.cannot_sample);
+  front("panel_model");
+  EXPECT_EQ(named<QLabel>("Weights")->text(), "came with the model");
+}
+
+TEST_F(LoadedModelTest, IsTrainedOnATaskFromTheTaskPanel) {
+  open_folder();
+  const auto run = now().run_id;
+  front("panel_task");
+  auto* onward = named<QToolButton>("Train this model on another task");
+  ASSERT_NE(onward, nullptr);
+  EXPECT_TRUE(onward->isEnabled());
+  QAction* recall = nullptr;
+  for (QAction* action : onward->menu()->actions())
+    if (action->text() == "Associative recall") recall = action;
+  ASSERT_NE(recall, nullptr);
+  recall->trigger();
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().run_id != run; }, 10000))
+      << qPrintable(window_->banner().sentence());
+  EXPECT_EQ(now().data->task, "recall");
+  EXPECT_TRUE(now().model->came_with_weights) << "with its weights, not fresh ones";
+  EXPECT_TRUE(now().train.cannot_train.empty());
+  EXPECT_TRUE(named<QPushButton>("Train one step")->isEnabled());
+  EXPECT_TRUE(named<QPushButton>("New sample of the task")->isEnabled());
+  window_->stage().send(command::TrainOneStep{});
+  settle();
+  EXPECT_EQ(named<QLabel>("Weights")->text(), "came with the model, trained on to step 1");
+}
+
+// ---- edits
+// ---------------------------------------------------------------------------------------
+
+TEST_F(PanelTest, AnEditIsTypedFieldByField) {
+  window_->stage().send(command::SetClamp{held(0, 1, 2, 4.0f)});
+  window_->stage().send(command::SetClamp{held()});
+  front("panel_prompt");
+  ASSERT_NE(row(1), nullptr);
+  const auto field = [&](const char* name) {
+    for (QSpinBox* box : row(1)->findChildren<QSpinBox*>())
+      if (box->accessibleName() == name) return box;
+    return static_cast<QSpinBox*>(nullptr);
+  };
+  const auto clamp = [&] { return now().session.clamps.at(1); };
+  EXPECT_EQ(field("First time step")->value(), 2);
+  EXPECT_EQ(field("Last time step")->value(), 4);
+  EXPECT_EQ(field("Head")->value(), 1);
+
+  enter(field("First time step"), "3");
+  EXPECT_EQ(clamp(), held(1, 3, 5));
+  enter(field("Last time step"), "9");
+  EXPECT_EQ(clamp(), held(1, 3, 10));
+  enter(field("First time step"), "12");
+  EXPECT_EQ(clamp(), held(1, 12, 13)) << "a range that would end before it begins moves along";
+  enter(field("Last time step"), "6");
+  EXPECT_EQ(clamp(), held(1, 6, 7));
+  enter(field("Head"), "0");
+  EXPECT_EQ(clamp(), held(0, 6, 7));
+  EXPECT_LT(field("Head")->maximum(), 8) << "no more heads than there are";
+  auto* value = row(1)->findChild<QLineEdit*>("value");
+  ASSERT_NE(value, nullptr);
+  enter(value, "-75.5");
+  EXPECT_EQ(clamp(), held(0, 6, 7, -75.5f)) << "more than dragging reaches";
+  enter(value, "2,25");
+  EXPECT_EQ(clamp(), held(0, 6, 7, 2.25f));
+  enter(value, "much");
+  EXPECT_EQ(clamp(), held(0, 6, 7, 2.25f));
+  EXPECT_EQ(value->text(), "2.25") << "what is no number is taken back";
+  EXPECT_EQ(now().session.clamps.at(0), held(0, 1, 2, 4.0f)) << "the other edit is untouched";
+
+  click(row(1)->findChild<QCheckBox*>());
+  EXPECT_FALSE(clamp().enabled);
+  EXPECT_TRUE(now().session.clamps.at(0).enabled);
+  click(row(1)->findChild<QCheckBox*>());
+  EXPECT_TRUE(clamp().enabled);
+  click(named<QToolButton>("Remove edit 1"));
+  ASSERT_EQ(now().session.clamps.size(), 1u);
+  EXPECT_EQ(now().session.clamps[0], held(0, 6, 7, 2.25f));
+  click(named<QPushButton>("Clear all edits"));
+  EXPECT_TRUE(now().session.clamps.empty());
+}
+
+TEST_F(PanelTest, AnEditIsFrozenOrSwitchedOff) {
+  const Clamp at_first = held(1, 2, 5, 30.0f);
+  const float free = now().trace->find(2, at_first.path)->at(1, 0);
+  const float free_later = now().trace->find(4, at_first.path)->at(1, 0);
+  window_->stage().send(command::SetClamp{at_first});
+  front("panel_prompt");
+  ASSERT_NE(row(0), nullptr);
+  auto* hold = row(0)->findChild<QComboBox*>();
+  EXPECT_EQ(hold->currentText(), "held at");
+  const auto choose = [&](const char* text) {
+    hold->setFocus();
+    hold->setCurrentIndex(hold->findText(text));
+    emit hold->activated(hold->currentIndex());
+    settle();
+  };
+  choose("frozen");
+  EXPECT_EQ(now().session.clamps[0].value, free);
+  EXPECT_EQ(now().trace->find(4, at_first.path)->at(1, 0), free) << "what it was at the first step";
+  EXPECT_EQ(hold->currentText(), "frozen");
+  for (QSpinBox* box : row(0)->findChildren<QSpinBox*>())
+    if (box->accessibleName() == "First time step") enter(box, "4");
+  EXPECT_EQ(now().session.clamps[0].value, free_later) << "frozen stays frozen";
+  choose("switched off");
+  EXPECT_EQ(hold->currentText(), "switched off");
+  const std::string gate = now().model->blocks[0].prefix + "/forget_gate_sigmoid";
+  EXPECT_LT(now().trace->find(4, gate)->at(1, 0), 1e-20f) << "closed";
+  EXPECT_GT(now().trace->find(4, gate)->at(0, 0), 1e-20f) << "the other head goes on";
+}
+
+TEST_F(PanelTest, EveryGateThatIsSwitchedOffIsClosed) {
+  int closed = 0;
+  for (const BlockCard& block : std::vector<BlockCard>(now().model->blocks)) {
+    for (const char* gate : {"input_gate", "forget_gate", "output_gate", "cell_input"}) {
+      const std::string pre = block.prefix + "/" + gate + "_pre";
+      if (!now().trace->find(3, pre)) continue;
+      window_->stage().send(command::ClearClamps{});
+      window_->stage().send(command::SetClamp{
+          Clamp{.path = pre, .begin = 3, .end = 4, .value = app::switched_off(pre)}});
+      const std::string value =
+          block.prefix + "/" + (std::string(gate) == "forget_gate" ? "forget_gate_sigmoid" : gate);
+      EXPECT_LT(std::abs(now().trace->find(3, value)->at(0, 0)), 1e-20f) << value;
+      ++closed;
+    }
+  }
+  EXPECT_GE(closed, 3);
+}
+
+TEST_F(PanelTest, AValueIsHeldWithoutAMouse) {
+  front("panel_prompt");
+  window_->stage().set_head(1);
+  window_->stage().send(command::SetCursor{4});
+  settle();
+  auto* hold = named<QToolButton>("Hold a value");
+  ASSERT_NE(hold, nullptr);
+  emit hold->menu()->aboutToShow();
+  ASSERT_GE(hold->menu()->actions().size(), 2);
+  EXPECT_EQ(hold->menu()->actions().at(1)->text(), "forget gate, pre-activation");
+  hold->menu()->actions().at(1)->trigger();
+  Clamp expected = held(1, 4, 5);
+  ASSERT_EQ(now().session.clamps.size(), 1u);
+  expected.value = now().unclamped->find(4, expected.path)->at(1, 0);
+  EXPECT_EQ(now().session.clamps[0], expected) << "at what it is now: nothing jumps";
+}
+
+// ---- prompt and text
+// -----------------------------------------------------------------------------
+
+TEST_F(PanelTest, APromptOfSeveralLinesIsTyped) {
+  open_text("one two\nthree four\n one two\nfive six seven\n one two three\n");
+  window_->set_room(Room::generate);
+  front("panel_prompt");
+  auto* prompt = window_->findChild<app::PromptField*>();
+  ASSERT_NE(prompt, nullptr);
+  const int one_line = [&] {
+    type(prompt, "one");
+    QTest::qWait(20);
+    return prompt->height();
+  }();
+  type(prompt, "one");
+  QTest::keyClick(prompt, Qt::Key_Return, Qt::ShiftModifier);
+  QTest::keyClicks(prompt, "two");
+  QTest::qWait(20);
+  EXPECT_GT(prompt->height(), one_line) << "both lines are seen";
+  EXPECT_NE(app::text_of_tokens(now(), 99), "one\ntwo") << "not set yet";
+  QTest::keyClick(prompt, Qt::Key_Return);
+  EXPECT_EQ(now().session.prompt_length, 7);
+  EXPECT_EQ(app::text_of_tokens(now(), 99), "one\ntwo");
+  EXPECT_EQ(prompt->toPlainText(), "one\ntwo");
+  prompt->setFocus();
+  QTest::keyClick(prompt, Qt::Key_Tab);
+  EXPECT_FALSE(prompt->hasFocus()) << "Tab moves on";
+}
+
+TEST_F(PanelTest, TheTextIsReadSelectedAndCopied) {
+  window_->set_room(Room::generate);
+  front("panel_text");
+  auto* text = named<QPlainTextEdit>("Prompt and continuation");
+  ASSERT_NE(text, nullptr);
+  const auto& vocabulary = now().model->vocabulary;
+  const auto words = [&] {
+    QStringList labels;
+    for (const int token : now().session.tokens)
+      labels << QString::fromStdString(vocabulary[static_cast<std::size_t>(token)]);
+    return labels.join(' ');
+  };
+  EXPECT_EQ(text->toPlainText(), words());
+  const int given = static_cast<int>(text->toPlainText().size());
+  // The end is selected, and more is generated.
+  QTextCursor chosen(text->document());
+  chosen.setPosition(2);
+  chosen.movePosition(QTextCursor::End, QTextCursor::KeepAnchor);
+  text->setTextCursor(chosen);
+  const QString selected = text->textCursor().selectedText();
+  window_->stage().send(command::SetCursor{static_cast<int>(now().session.tokens.size()) - 1});
+  for (int i = 0; i < 3; ++i) window_->stage().send(command::StepForward{});
+  settle();
+  EXPECT_EQ(text->toPlainText(), words());
+  EXPECT_GT(text->toPlainText().size(), given);
+  EXPECT_EQ(text->textCursor().selectedText(), selected) << "a selection does not grow";
+  click(named<QPushButton>("Copy the text"));
+  EXPECT_EQ(QApplication::clipboard()->text(), selected);
+  text->setTextCursor(QTextCursor(text->document()));
+  click(named<QPushButton>("Copy the text"));
+  EXPECT_EQ(QApplication::clipboard()->text(), words());
+  const auto weight = [&](int at) {
+    QTextCursor cursor(text->document());
+    cursor.setPosition(at + 1);
+    return cursor.charFormat().fontWeight();
+  };
+  EXPECT_EQ(weight(0), QFont::Bold) << "given";
+  EXPECT_EQ(weight(given - 1), QFont::Bold);
+  EXPECT_NE(weight(given + 1), QFont::Bold) << "generated";
+  // Another token in the middle cuts the text there.
+  window_->stage().send(command::SetCursor{3});
+  window_->stage().send(command::TakeToken{0});
+  settle();
+  EXPECT_EQ(text->toPlainText(), words());
+}
+
+TEST_F(PanelTest, BytesThatAreNoCharacterAreEscapedUntilTheyBecomeOne) {
+  open_text(QString("Zürich – naïve – Ærø – Zürich – naïve\n").repeated(6).toUtf8(), "bytes");
+  window_->set_room(Room::generate);
+  front("panel_text");
+  auto* text = named<QPlainTextEdit>("Prompt and continuation");
+  const auto set = [&](const char* prompt) {
+    window_->stage().send(command::SetPrompt{prompt});
+    settle();
+  };
+  const auto take = [&](unsigned char byte) {
+    const auto& labels = now().model->vocabulary;
+    const std::string wanted(1, static_cast<char>(byte));
+    const auto found = std::find(labels.begin(), labels.end(), wanted);
+    ASSERT_NE(found, labels.end());
+    window_->stage().send(command::TakeToken{static_cast<int>(found - labels.begin())});
+    settle();
+  };
+  set("Z");
+  EXPECT_EQ(text->toPlainText(), "Z");
+  take(0xc3);
+  EXPECT_EQ(text->toPlainText(), "Z\\xc3") << "half a character";
+  take(0xbc);
+  EXPECT_EQ(text->toPlainText(), "Zü");
+  take(0xc3);
+  take('r');
+  EXPECT_EQ(text->toPlainText(), "Zü\\xc3r") << "never completed";
+}
+
+TEST_F(PanelTest, ALongTextCostsLittleAndStaysWhereItIs) {
+  open_text(QByteArray("the quick brown fox jumps over the lazy dog and on it goes ").repeated(60));
+  window_->set_room(Room::generate);
+  front("panel_text");
+  std::string prompt;
+  while (prompt.size() < 2000) prompt += "the quick brown fox jumps over the lazy dog ";
+  prompt.resize(2000);
+  window_->stage().send(command::SetPrompt{prompt});
+  settle();
+  ASSERT_EQ(now().session.tokens.size(), 2000u);
+  auto* text = named<QPlainTextEdit>("Prompt and continuation");
+  ASSERT_EQ(text->toPlainText().toStdString(), prompt);
+  text->verticalScrollBar()->setValue(3);
+  const int scrolled = text->verticalScrollBar()->value();
+  int added = 0, removed = 0;
+  QObject::connect(text->document(), &QTextDocument::contentsChange, [&](int, int gone, int fresh) {
+    removed += gone;
+    added += fresh;
+  });
+  for (int i = 0; i < 21; ++i) {
+    window_->stage().send(command::StepForward{});
+    settle();
+  }
+  EXPECT_EQ(removed, 0) << "what stands there is not written again";
+  EXPECT_EQ(added, 21);
+  EXPECT_EQ(text->toPlainText().size(), static_cast<qsizetype>(now().session.tokens.size()));
+  EXPECT_EQ(text->verticalScrollBar()->value(), scrolled) << "where it was scrolled to";
+}
+
+TEST(TextPanel, CostsLittleAtTwoThousandTokens) {
+  app::Stage stage(app::CanvasKind::software, "cpu");
+  const QTemporaryDir folder;
+  QFile file(folder.filePath("text.txt"));
+  ASSERT_TRUE(file.open(QIODevice::WriteOnly));
+  file.write(
+      QByteArray("the quick brown fox jumps over the lazy dog and on it goes ").repeated(60));
+  file.close();
+  stage.send(command::OpenText{.path = file.fileName().toStdString()});
+  std::string prompt;
+  while (prompt.size() < 2000) prompt += "the quick brown fox jumps over the lazy dog ";
+  prompt.resize(2000);
+  stage.send(command::SetPrompt{prompt});
+  app::TextPanel panel(stage);
+  panel.resize(340, 300);
+  panel.show();
+  ASSERT_TRUE(QTest::qWaitForWindowExposed(&panel));
+  stage.engine().flush();
+  auto* text = panel.findChild<QPlainTextEdit*>();
+  ASSERT_EQ(text->toPlainText().toStdString(), prompt);
+  std::vector<double> costs;
+  for (int i = 0; i < 31; ++i) {
+    stage.send(command::StepForward{});
+    stage.engine().engine().flush();
+    QElapsedTimer clock;
+    clock.start();
+    stage.engine().flush();
+    text->viewport()->repaint();
+    costs.push_back(static_cast<double>(clock.nsecsElapsed()) * 1e-6);
+  }
+  std::sort(costs.begin(), costs.end());
+  EXPECT_EQ(text->toPlainText().size(), 2031);
+  fmt::print("a token more at 2,000 costs the text panel {:.2f} ms (median), {:.2f} ms (most)\n",
+             costs[15], costs[30]);
+}
+
+TEST(TokenText, IsWrittenAsItWouldBeTyped) {
+  auto model = std::make_shared<ModelCard>();
+  model->vocabulary = {"a", "\xe2", "\x82", "\xac", "\n", std::string(1, '\0'), " b"};
+  const auto written = [&](std::vector<int> tokens, bool text) {
+    app::TokenText writer(model, text);
+    QString all;
+    for (const int token : tokens) all += writer.add(token);
+    return all + writer.rest();
+  };
+  EXPECT_EQ(written({0, 1, 2, 3, 4, 6}, true), "a€\n b");
+  EXPECT_EQ(written({0, 1, 2}, true), "a\\xe2\\x82");
+  EXPECT_EQ(written({1, 0, 3, 5}, true), "\\xe2a\\xac\\x00");
+  EXPECT_EQ(written({0, 0, 99}, false), "a a #99");
+}
+
+// ---- tables
+// --------------------------------------------------------------------------------------
+
+TEST_F(PanelTest, TheTableIsForPeopleAndStartsAtTheCursor) {
+  window_->set_room(Room::explore);
+  const int cursor = static_cast<int>(now().session.tokens.size()) - 1;
+  app::ViewDock& gates = view("gates");
+  gates.show_table(true);
+  settle();
+  auto* table = gates.findChild<QTableView*>();
+  ASSERT_NE(table, nullptr);
+  const QAbstractItemModel* model = table->model();
+  QStringList headers;
+  for (int c = 0; c < model->columnCount(); ++c)
+    headers << model->headerData(c, Qt::Horizontal, Qt::DisplayRole).toString();
+  EXPECT_TRUE(headers.contains("input gate,\npre-activation\n(i)"))
+      << qPrintable(headers.join("|"));
+  for (int c = 0; c < model->columnCount(); ++c) {
+    EXPECT_FALSE(headers[c].contains('_')) << qPrintable(headers[c]);
+    EXPECT_FALSE(model->headerData(c, Qt::Horizontal, Qt::ToolTipRole).toString().isEmpty());
+    bool any = false;
+    for (int r = 0; r < model->rowCount(); ++r)
+      any |= !model->index(r, c).data().toString().isEmpty();
+    EXPECT_TRUE(any) << qPrintable(headers[c]) << " is empty";
+  }
+  const auto step = [&](int r) { return model->index(r, 0).data().toInt(); };
+  const int top = table->rowAt(0), bottom = table->rowAt(table->viewport()->height() - 4);
+  ASSERT_GE(top, 0);
+  EXPECT_LE(step(top), cursor);
+  EXPECT_GE(bottom < 0 ? cursor : step(bottom), cursor) << "the cursor's rows are in sight";
+  int marked = 0;
+  for (int r = 0; r < model->rowCount(); ++r) {
+    const bool mark = model->index(r, 0).data(Qt::BackgroundRole).isValid();
+    EXPECT_EQ(mark, step(r) == cursor);
+    marked += mark;
+  }
+  EXPECT_GT(marked, 0);
+  window_->stage().send(command::SetCursor{0});
+  settle();
+  EXPECT_TRUE(QTest::qWaitFor([&] { return step(table->rowAt(0)) == 0; }, 2000))
+      << "it follows the cursor";
+  gates.show_table(false);
+}
+
+TEST_F(PanelTest, CellsAreShortOnTheScreenAndWholeWhenCopied) {
+  app::ViewDock& next = view("next");
+  next.show_table(true);
+  settle();
+  auto* table = next.findChild<QTableView*>();
+  const QAbstractItemModel* model = table->model();
+  int column = -1;
+  for (int c = 0; c < model->columnCount(); ++c)
+    if (model->headerData(c, Qt::Horizontal, Qt::DisplayRole) == "probability") column = c;
+  ASSERT_GE(column, 0);
+  const QModelIndex cell = model->index(2, column);
+  const double full = cell.data(app::TableModel::kFullText).toString().toDouble();
+  EXPECT_EQ(cell.data().toString(), app::three_digits(full));
+  EXPECT_NE(cell.data().toString(), cell.data(app::TableModel::kFullText).toString());
+  table->setCurrentIndex(cell);
+  table->setFocus();
+  QTest::keyClick(table, Qt::Key_C, Qt::ControlModifier);
+  EXPECT_EQ(QApplication::clipboard()->text(), cell.data(app::TableModel::kFullText).toString());
+  next.show_table(false);
+}
+
+TEST(TableModel, LeavesOutWhatIsEmptyAndCountsIt) {
+  ui::Table table;
+  table.columns = {"step", "unit", "a", "b", "c"};
+  table.places = 2;
+  table.step_column = 0;
+  table.rows = {
+      {"0", "0", "1.5", "", "nan"}, {"0", "1", "", "", ""}, {"3", "0", "-1e-07", "", "2"}};
+  app::TableModel model;
+  model.set(table);
+  EXPECT_EQ(model.rowCount(), 2);
+  EXPECT_EQ(model.columnCount(), 4);
+  EXPECT_EQ(model.empty_rows(), 1);
+  EXPECT_EQ(model.empty_columns(), 1);
+  EXPECT_EQ(model.row_of(3), 1);
+  EXPECT_EQ(model.row_of(1), -1);
+  EXPECT_EQ(model.index(1, 2).data().toString(), "−1.00e−7");
+  EXPECT_EQ(model.index(1, 2).data(app::TableModel::kFullText).toString(), "-1e-07");
+  EXPECT_EQ(model.index(0, 3).data().toString(), "NaN");
+  EXPECT_EQ(model.index(1, 0).data().toString(), "3");
+}
+
+// ---- room for numbers
+// ----------------------------------------------------------------------------
+
+/// How wide a label must be to show its numbers: a word that has a digit is never broken.
+int needed(const QLabel& label) {
+  QString text = label.text();
+  if (text.contains('<')) text.remove(QRegularExpression("<[^>]*>"));
+  const QFontMetrics metrics(label.font());
+  int widest = 0;
+  for (const QString& part : label.wordWrap() ? text.split(' ') : text.split('\n')) {
+    if (part.contains(QRegularExpression("[0-9]")))
+      widest = std::max(widest, metrics.horizontalAdvance(part));
+  }
+  return widest;
+}
+
+/// What of a panel is narrower than its numbers; returns how many things were looked at.
+int look_for_cut_numbers(const app::Dock& dock, const std::string& where) {
+  int looked_at = 0;
+  for (const QLabel* label : dock.findChildren<QLabel*>()) {
+    if (!label->isVisible() || needed(*label) == 0) continue;
+    ++looked_at;
+    EXPECT_GE(label->contentsRect().width(), needed(*label))
+        << where << ": " << qPrintable(label->text());
+  }
+  for (const QLineEdit* field : dock.findChildren<QLineEdit*>()) {
+    if (!field->isVisible()) continue;
+    ++looked_at;
+    EXPECT_GE(field->contentsRect().width(), field->fontMetrics().horizontalAdvance(field->text()))
+        << where << ": " << qPrintable(field->text());
+  }
+  for (QWidget* widget : dock.findChildren<QWidget*>()) {
+    if (!widget->isVisible() || widget->objectName().startsWith("qt_")) continue;
+    if (!qobject_cast<QAbstractButton*>(widget) && !qobject_cast<QAbstractSpinBox*>(widget))
+      continue;
+    ++looked_at;
+    EXPECT_GE(widget->width(), widget->minimumSizeHint().width()) << where << ": " << about(widget);
+  }
+  // Nothing is out of reach: what is wider than the panel can be scrolled to.
+  for (const QScrollArea* area : dock.findChildren<QScrollArea*>()) {
+    EXPECT_LE(area->widget()->width() - area->viewport()->width(),
+              area->horizontalScrollBar()->maximum() + 1)
+        << where;
+  }
+  return looked_at;
+}
+
+TEST_F(PanelTest, NoNumberIsCutAtAnySize) {
+  window_->stage().send(command::SetClamp{held(1, 2, 12345, -0.0123456f)});
+  window_->stage().send(command::TrainOneStep{});
+  settle();
+  const QSize sizes[] = {{640, 480},  {800, 600},  {1024, 768},  {1280, 720}, {1280, 800},
+                         {1366, 768}, {1600, 900}, {1600, 1000}, {1900, 1150}};
+  const float scales[] = {1.0f, 1.5f, 2.5f};
+  int looked_at = 0;
+  for (int i = 0; i < 9; ++i) {
+    for (int j = 0; j < 3; ++j) {
+      window_->resize(sizes[i]);
+      window_->set_look({.palette = ui::PaletteName::light, .scale = scales[j]});
+      // The rooms take turns: each is seen at three sizes with every size of text.
+      window_->set_room(static_cast<Room>((i + j) % 3));
+      window_->reset_layout();
+      for (const char* panel : kPanels) {
+        app::Dock& shown = *dock(panel);
+        shown.show();
+        shown.raise();
+        QTest::qWait(10);
+        looked_at += look_for_cut_numbers(
+            shown, fmt::format("{} in room {} at {} x {}, {} %", panel, (i + j) % 3,
+                               sizes[i].width(), sizes[i].height(), 100 * scales[j]));
+      }
+    }
+  }
+  EXPECT_GT(looked_at, 800);
+}
+
+}  // namespace
+}  // namespace xlab::tests
