@@ -341,9 +341,10 @@ class NextView : public View {
     painter.outline(row, palette.accent, painter.line_width(), painter.px(2));
     const std::string label = token_label(scene.snapshot.model.get(), token);
     const std::string drops = dropped(later(scene.snapshot.session));
-    const std::string texts[] = {fmt::format("take {}: drops {} · click again", label, drops),
-                                 fmt::format("drops {} · click again", drops), "click again",
-                                 "again?"};
+    const std::string texts[] = {
+        fmt::format("take {}: drops {} · click again", label, drops),
+        fmt::format("take {}, drop {}: click again", label, later(scene.snapshot.session)),
+        fmt::format("drops {} · click again", drops), "click again", "again?"};
     painter.first_in(row.inset(painter.px(6), 0), palette.text, texts, Align::left, Weight::bold);
   }
 

@@ -448,7 +448,8 @@ class TimeView : public View {
     ImU32 fill = scored(session, t) ? colours(surprise) : palette.control;
     if (later) fill = mix(palette.panel, fill, 0.35f);
     painter.fill(box, fill, painter.px(3));
-    if (!std::isfinite(surprise)) painter.hatch(box, IM_COL32_BLACK);
+    // Lighter than elsewhere: the token has to be read through it.
+    if (!std::isfinite(surprise)) painter.hatch(box, with_alpha(IM_COL32_BLACK, 0.4f));
     const bool here = t == session.cursor;
     painter.outline(box, here ? palette.cursor : palette.grid,
                     here ? 2.0f * painter.line_width() : 1.0f, painter.px(3));
