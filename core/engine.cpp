@@ -310,6 +310,7 @@ struct Engine::Worker {
     sequence = std::move(refreshed);
     cursor = std::min(cursor, last_position());
     sequence_step = run->trainer->steps_done();
+    guarded("refresh", [&] { sequence->prepare_cursor(cursor); });
     const auto spent = Clock::now() - refresh_started;
     refreshed_at = Clock::now() + std::max<Clock::duration>(kRefreshEvery, 4 * spent);
     new_trace();
@@ -475,7 +476,7 @@ struct Engine::Worker {
   /// Takes the run off the screen and off its device, whole. Nothing when there is none, or when it
   /// cannot be kept.
   std::optional<ShownRun> set_aside() {
-    if (!run) return {};
+    if (!run || memory_of(*run) > History::kMostBytes) return {};
     training = playing = false;
     refreshed.reset();
     checks.stop();
@@ -912,7 +913,9 @@ struct Engine::Worker {
                    [&](VariantBefore& before) { exchange(before); },
                    [&](ShownRun& before) {
                      std::optional<ShownRun> now = set_aside();
-                     check(now.has_value(), "The run of now could not be kept.");
+                     check(now.has_value(),
+                           "The run of now is too large to be kept, so it is not replaced. Open "
+                           "or begin the other one to go on there.");
                      show(std::exchange(before, std::move(*now)));
                    }},
         edit.before);
@@ -1030,7 +1033,8 @@ struct Engine::Worker {
     session.cursor = cursor;
     sequence->describe(*run->task, draft);
     if (session.full_reason.empty()) session.full_reason = text_end;
-    sequence->describe_cursor(cursor, focus_block, *run->model, run->sampler, draft, writable);
+    sequence->describe_cursor(cursor, focus_block, *run->model, run->sampler, draft, writable,
+                              stale());
   }
 };
 

@@ -17,22 +17,6 @@ std::size_t bytes_of(const TrainedNumbers& numbers) {
          bytes_of(numbers.second_moment) + numbers.losses.size() * sizeof(LossPoint);
 }
 
-/// About what a run takes: its numbers, its text, its loss curve.
-std::size_t bytes_of(const Run& run) {
-  const Params& params = run.model->params();
-  std::size_t bytes = run.losses.size() * sizeof(LossPoint);
-  if (params.trainable()) {
-    // Weights, gradients, and the weights before a step.
-    bytes += 3 * bytes_of(params.values()) + bytes_of(run.trainer->first_moment()) +
-             bytes_of(run.trainer->second_moment());
-  } else {
-    for (std::size_t p = 0; p < params.infos().size(); ++p)
-      bytes += bytes_of(params[static_cast<int>(p)].value);
-  }
-  if (const TextData* text = run.task->text()) bytes += text->ids.size() * sizeof(std::int32_t);
-  return bytes;
-}
-
 bool is_run(const Edit& edit) {
   return std::holds_alternative<ShownRun>(edit.before);
 }
@@ -50,7 +34,7 @@ std::size_t bytes_of(const std::deque<Edit>& edits) {
       if (variant->numbers && shared.insert(variant->numbers.get()).second)
         bytes += bytes_of(*variant->numbers);
     } else if (const auto* shown = std::get_if<ShownRun>(&edit.before)) {
-      bytes += bytes_of(*shown->run);
+      bytes += memory_of(*shown->run);
     }
   }
   return bytes;
@@ -74,6 +58,21 @@ void move_back(std::deque<Edit>& from, std::deque<Edit>& to,
 }
 
 }  // namespace
+
+std::size_t memory_of(const Run& run) {
+  const Params& params = run.model->params();
+  std::size_t bytes = run.losses.size() * sizeof(LossPoint);
+  if (params.trainable()) {
+    // Weights, gradients, and the weights before a step.
+    bytes += 3 * bytes_of(params.values()) + bytes_of(run.trainer->first_moment()) +
+             bytes_of(run.trainer->second_moment());
+  } else {
+    for (std::size_t p = 0; p < params.infos().size(); ++p)
+      bytes += bytes_of(params[static_cast<int>(p)].value);
+  }
+  if (const TextData* text = run.task->text()) bytes += text->ids.size() * sizeof(std::int32_t);
+  return bytes;
+}
 
 std::shared_ptr<const TrainedNumbers> trained_numbers(const Run& run, std::uint64_t weights_id) {
   const auto copy = [](const Tensor& numbers) {

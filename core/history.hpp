@@ -58,6 +58,9 @@ struct ShownRun {
   std::uint64_t weights_id = 0;  ///< other weights have another number
 };
 
+/// About the memory that a run takes: its numbers, its text, its loss curve.
+std::size_t memory_of(const Run& run);
+
 /// An edit and what it replaced. Exchanged with the present it is the same edit the other way
 /// round.
 struct Edit {

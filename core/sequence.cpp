@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/sampler.hpp"
 #include "kernels/readback.hpp"
@@ -121,11 +122,16 @@ void Sequence::describe_answers(SessionStatus& session) const {
   }
 }
 
+void Sequence::prepare_cursor(int cursor) const {
+  for (int t = std::max(cursor - 1, 0); t <= cursor && t < edited_.computed(); ++t)
+    edited_.state_after(t);
+}
+
 void Sequence::describe_cursor(int cursor, int block, const Model& model,
                                const SamplerSettings& sampler, Snapshot& snapshot,
-                               const WritableTokens& tokens) const {
+                               const WritableTokens& tokens, bool outdated) const {
   snapshot.next = nullptr;
-  snapshot.memory = nullptr;
+  const std::shared_ptr<const MemoryImage> shown = std::exchange(snapshot.memory, nullptr);
   if (cursor < 0 || cursor >= edited_.computed()) return;
   const auto at = static_cast<std::size_t>(cursor);
   const SessionStep& step = edited_.steps()[at];
@@ -142,8 +148,15 @@ void Sequence::describe_cursor(int cursor, int block, const Model& model,
 
   const std::vector<BlockCard> cards = model.cards();
   if (block < 0 || block >= static_cast<int>(cards.size())) return;
-  const CellState& cell = step.after->cells[static_cast<std::size_t>(block)];
-  const Tensor C = cell.get("C");
+  const auto number = static_cast<std::size_t>(block);
+  if (cards[number].kind != "mlstm") return;
+  const bool at_hand = edited_.has_state(cursor) && (cursor == 0 || edited_.has_state(cursor - 1));
+  if (outdated && !at_hand) {
+    if (shown && shown->block == block && shown->step == cursor) snapshot.memory = shown;
+    return;
+  }
+  const std::shared_ptr<const State> after = edited_.state_after(cursor);
+  const Tensor C = after->cells[number].get("C");
   if (!C.defined()) return;
   auto memory = std::make_shared<MemoryImage>();
   memory->block = block;
@@ -153,8 +166,7 @@ void Sequence::describe_cursor(int cursor, int block, const Model& model,
   memory->value_dim = cards[static_cast<std::size_t>(block)].value_dim;
   Readback readback;
   readback.add(C);
-  if (cursor > 0)
-    readback.add(edited_.steps()[at - 1].after->cells[static_cast<std::size_t>(block)].get("C"));
+  if (cursor > 0) readback.add(edited_.state_after(cursor - 1)->cells[number].get("C"));
   std::vector<std::vector<float>> numbers = readback.fetch();
   memory->C = std::move(numbers.front());
   memory->previous =

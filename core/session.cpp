@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "core/sampler.hpp"
 
@@ -22,7 +23,8 @@ int first_difference(const std::vector<Clamp>& a, const std::vector<Clamp>& b, i
   return first;
 }
 
-/// Bytes that one token leaves behind: the state after it, what was recorded, and the logits.
+/// Bytes that one token leaves behind at most: the state after it, what was recorded, and the
+/// logits.
 double kept_bytes(const Model& model) {
   const ModelSpec& spec = model.spec();
   constexpr double kPerRecording = 200.0;  // its name, and its place in the map
@@ -49,7 +51,8 @@ double kept_bytes(const Model& model) {
 Session::Session(const Model& model)
     : model_(&model),
       most_tokens_(
-          std::max(1, static_cast<int>(static_cast<double>(kMostBytes) / kept_bytes(model)))) {}
+          std::max(1, static_cast<int>(static_cast<double>(kMostBytes) / kept_bytes(model)))),
+      keeps_all_states_(parameter_count(model.spec()) > static_cast<double>(kMostParameters)) {}
 
 void Session::check_token(int token) const {
   check(token >= 0 && token < model_->spec().vocab_size,
@@ -79,58 +82,104 @@ void Session::truncate(int length) {
   length = std::clamp(length, 0, this->length());
   tokens_.resize(static_cast<std::size_t>(length));
   computed_ = std::min(computed_, length);
-  steps_.resize(static_cast<std::size_t>(computed_));
+  drop_outdated();
 }
 
 void Session::set_clamps(std::vector<Clamp> clamps) {
   check(clamps.size() <= kMostClamps, "There are {} clamps; at most {} are possible.",
         clamps.size(), kMostClamps);
   computed_ = std::min(computed_, first_difference(clamps_, clamps, length()));
-  steps_.resize(static_cast<std::size_t>(computed_));
   clamps_ = std::move(clamps);
+  drop_outdated();
+}
+
+/// Drops what is no longer computed.
+void Session::drop_outdated() {
+  steps_.resize(static_cast<std::size_t>(computed_));
+  again_.erase(again_.lower_bound(computed_), again_.end());
 }
 
 void Session::invalidate() {
   computed_ = 0;
-  steps_.clear();
+  drop_outdated();
 }
 
 Session Session::on(Device device, MovedStates& moved) const {
   Session there = *this;
   for (SessionStep& step : there.steps_) {
-    if (!step.after->elsewhere(device)) continue;
+    if (!step.after || !step.after->elsewhere(device)) continue;
     std::shared_ptr<const State>& state = moved[step.after.get()];
     if (!state) state = std::make_shared<const State>(step.after->on(device));
     step.after = state;
   }
+  there.again_.clear();
   return there;
+}
+
+std::vector<float> Session::advance(int t, const State& before, State& after,
+                                    TokenTrace& trace) const {
+  const Observer observer{&trace, clamps_, t};
+  Tape tape(Tape::Mode::inference, &observer);
+  Tensor ids = Tensor::empty({1, 1}, DType::i32);
+  *ids.data<std::int32_t>() = tokens_[static_cast<std::size_t>(t)];
+  return tape.read(model_->forward(tape, ids, before, after));
+}
+
+bool Session::has_state(int t) const {
+  return t >= 0 && t < computed_ &&
+         (steps_[static_cast<std::size_t>(t)].after || again_.contains(t));
+}
+
+std::shared_ptr<const State> Session::state_after(int t) const {
+  check(t >= 0 && t < computed_, "There is no state after token {}.", t);
+  const auto kept = [&](int at) {
+    const auto found = again_.find(at);
+    return found == again_.end() ? steps_[static_cast<std::size_t>(at)].after : found->second;
+  };
+  int from = t;
+  std::shared_ptr<const State> state;
+  while (from >= 0 && !(state = kept(from))) --from;
+  if (from == t) return state;
+  // The stretch that is looked at is remembered, and no other.
+  if (!again_.empty() && (again_.begin()->first > t || again_.rbegin()->first < from))
+    again_.clear();
+  const State start;
+  for (int at = from + 1; at <= t; ++at) {
+    TokenTrace seen;
+    auto after = std::make_shared<State>();
+    advance(at, state ? *state : start, *after, seen);
+    state = std::move(after);
+    again_[at] = state;
+  }
+  while (again_.size() > 2 * kKeptEvery)
+    again_.erase(again_.begin()->first < t - kKeptEvery ? again_.begin() : std::prev(again_.end()));
+  return state;
 }
 
 bool Session::compute_one() {
   if (complete()) return false;
   TokenTrace trace;
-  const Observer observer{&trace, clamps_, computed_};
-  Tape tape(Tape::Mode::inference, &observer);
-  Tensor ids = Tensor::empty({1, 1}, DType::i32);
-  *ids.data<std::int32_t>() = tokens_[static_cast<std::size_t>(computed_)];
   const State start;
+  if (computed_ > 0 && !steps_.back().after) steps_.back().after = state_after(computed_ - 1);
   const State& before = computed_ == 0 ? start : *steps_.back().after;
   auto after = std::make_shared<State>();
-  const Var logits = model_->forward(tape, ids, before, *after);
 
   SessionStep step;
+  step.logits = advance(computed_, before, *after, trace);
   if (!steps_.empty()) {
     const std::vector<float> p = probabilities_of(steps_.back().logits);
     const float chance = p[static_cast<std::size_t>(tokens_[static_cast<std::size_t>(computed_)])];
     step.surprise = -std::log(chance);
   }
-  step.logits = tape.read(logits);
   step.log_total = log_total(step.logits);
   step.top_choice = top_choice(step.logits);
   step.after = std::move(after);
   step.trace = std::make_shared<const TokenTrace>(std::move(trace));
   steps_.push_back(std::move(step));
   ++computed_;
+  const int old = computed_ - 1 - kAllOfTheLast;
+  if (!keeps_all_states_ && old >= 0 && (old + 1) % kKeptEvery != 0)
+    steps_[static_cast<std::size_t>(old)].after.reset();
   return true;
 }
 
@@ -142,8 +191,7 @@ void Session::compute_all() {
 std::string Session::full_reason() const {
   if (length() < most_tokens_) return {};
   return fmt::format(
-      "The sequence is full: {} tokens with a state each are kept for going back. Go back or set a "
-      "shorter prompt.",
+      "The sequence is full: {} tokens are kept for going back. Go back or set a shorter prompt.",
       length());
 }
 

@@ -1,4 +1,4 @@
-// Generation, token by token, with everything needed to go back: tokens, one state per token, and
+// Generation, token by token, with everything needed to go back: tokens, states, and
 // what was recorded on the way.
 #pragma once
 
@@ -16,7 +16,8 @@ namespace xlab {
 
 /// One token and what the model made of it.
 struct SessionStep {
-  std::shared_ptr<const State> after;       ///< carried state after the token
+  /// Carried state after the token; null where it is not kept, see Session::state_after.
+  std::shared_ptr<const State> after;
   std::shared_ptr<const TokenTrace> trace;  ///< recorded values
   std::vector<float> logits;                ///< for the token after this one
   float surprise = 0.0f;  ///< -log p(this token | before) in nats; 0 for the first
@@ -33,6 +34,11 @@ class Session {
  public:
   /// What is kept for going back may take this much memory; then the sequence is full.
   static constexpr std::size_t kMostBytes = std::size_t{1} << 30;
+  /// Of the newest tokens every state is kept, of those before them every `kKeptEvery`th: what lies
+  /// between is computed again when it is asked for. Models with more parameters than
+  /// `kMostParameters`, which take long for that, keep all.
+  static constexpr int kAllOfTheLast = 256, kKeptEvery = 16;
+  static constexpr std::int64_t kMostParameters = 4'000'000;
   /// More are refused: every token looks at each of them.
   static constexpr std::size_t kMostClamps = 1000;
 
@@ -68,6 +74,11 @@ class Session {
   const std::vector<Clamp>& clamps() const { return clamps_; }
   /// Steps [0, computed()).
   const std::vector<SessionStep>& steps() const { return steps_; }
+  /// The carried state after token `t`, which must be computed; with the weights that the tokens
+  /// were computed with, which must still be the model's unless the state is at hand.
+  std::shared_ptr<const State> state_after(int t) const;
+  /// Whether that state is there without computing.
+  bool has_state(int t) const;
   /// How many tokens a sequence can have: as many as `kMostBytes` hold, at least one.
   int most_tokens() const { return most_tokens_; }
   /// Why no token can be appended any more; empty when one can.
@@ -77,6 +88,9 @@ class Session {
 
  private:
   void check_token(int token) const;
+  /// Logits after token `t` of the sequence, and the state after it; what is seen goes to `trace`.
+  std::vector<float> advance(int t, const State& before, State& after, TokenTrace& trace) const;
+  void drop_outdated();
 
   const Model* model_;
   int most_tokens_ = 0;
@@ -84,6 +98,9 @@ class Session {
   std::vector<SessionStep> steps_;
   std::vector<Clamp> clamps_;
   int computed_ = 0;
+  bool keeps_all_states_ = false;
+  /// The states that were computed again last, by their token.
+  mutable std::map<int, std::shared_ptr<const State>> again_;
 };
 
 }  // namespace xlab

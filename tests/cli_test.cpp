@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -496,6 +497,33 @@ TEST_F(CommandLine, TokensOfTasksAreSeparated) {
       run({"generate", at("run.xlab"), "--prompt", " a  3 b 7 a ?", "--tokens", "2"});
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_THAT(answer.out, ContainsRegex("^a 3 b 7 a \\? [a-j0-9?] [a-j0-9?]\n$"));
+}
+
+TEST_F(CommandLine, WritingStopsAtTheEndOfTheText) {
+  std::filesystem::create_directory(folder_ / "words");
+  put_file(folder_ / "words" / "tokenizer.json", R"({
+    "version": "1.0", "truncation": null, "padding": null,
+    "added_tokens": [{"id": 4, "content": "<end>", "special": true, "normalized": false,
+                      "single_word": false, "lstrip": false, "rstrip": false}],
+    "normalizer": null,
+    "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true},
+    "post_processor": null,
+    "decoder": {"type": "ByteLevel"},
+    "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "c": 2, "d": 3}, "merges": []}})");
+  put_file(folder_ / "words" / "tokenizer_config.json", R"({"eos_token": "<end>"})");
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += "abcd<end>";
+  put_file(folder_ / "ends.txt", text);
+  const Answer trained =
+      train("run.xlab", {"--text", at("ends.txt"), "--tokenizer", at("words"), "--steps", "40"});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const auto written = [&](const std::string& prompt) {
+    return run({"generate", at("run.xlab"), "--prompt", prompt, "--temperature", "0", "--tokens",
+                "30"})
+        .out;
+  };
+  EXPECT_EQ(written("ab"), "abcd\n");
+  EXPECT_EQ(written("abcd<end>a"), "abcdabcd\n") << "an end that is given ends nothing";
 }
 
 TEST_F(CommandLine, PromptsTheModelCannotReadAreRefused) {

@@ -263,7 +263,7 @@ TEST_F(Writing, TheTextEndsAtTheModelsEndToken) {
   EXPECT_THAT(ended->session.full_reason, AllOf(HasSubstr("ended its text"), HasSubstr("<end>")));
   EXPECT_EQ(ended->failure.id, prompted->failure.id) << "that is no failure";
   // Playing stops there by itself.
-  engine_.send(Play{});
+  after(Play{});
   wait_until([](const Snapshot& s) { return !s.session.playing; });
   EXPECT_EQ(after()->session.tokens, prompt_);
   // Another token is the way on; what comes after it is written again.
@@ -341,8 +341,54 @@ TEST_F(WhatARunCanDo, TheStepThatIsSaved) {
       << "a save that failed saves nothing";
 }
 
-// ---- numbers that are not finite, in a row
-// -------------------------------------------------------
+// ---- numbers that are not finite, in a row -----------------------------------------------------
+
+TEST_F(WhatARunCanDo, GoodStepsBetweenBadOnesLetTrainingGoOn) {
+  // A letter that the model cannot compute with, seldom enough.
+  std::string text;
+  for (int i = 0; i < 400; ++i) text += i % 50 == 25 ? 'z' : static_cast<char>('a' + i % 3);
+  const auto task = [&] {
+    return make_text_task(text_from_bytes(std::as_bytes(std::span(text)), "text"));
+  };
+  RunSpec spec;
+  spec.model = small_mixed();
+  spec.model->vocab_size = 4;
+  spec.train = TrainSpec{.batch_size = 1, .sequence_length = 4, .warmup_steps = 2};
+  constexpr int kSteps = 60;
+  const auto poisoned = [&](std::uint64_t seed) {
+    spec.train->seed = seed;
+    auto run = make_run(task(), spec);
+    const Params& params = run->model->params();
+    const Tensor embedding = params[params.find("token_embedding.weight")].value;
+    const auto width = static_cast<std::size_t>(embedding.shape()[1]);
+    for (std::size_t i = 0; i < width; ++i) embedding.data<float>()[3 * width + i] = 3e38f;
+    return run;
+  };
+  std::uint64_t seed = 0;
+  int bad = 0, longest = 9;
+  while (bad < 5 || longest > 2) {
+    const auto run = poisoned(++seed);
+    bad = longest = 0;
+    for (int step = 0, in_a_row = 0; step < kSteps; ++step) {
+      in_a_row = run->train_step().finite ? 0 : in_a_row + 1;
+      bad += in_a_row > 0 ? 1 : 0;
+      longest = std::max(longest, in_a_row);
+    }
+    ASSERT_LT(seed, 100u);
+  }
+  const auto path = folder_ / "run.xlab";
+  save_run(*poisoned(seed), path);
+  const auto opened = after(OpenRun{path, nullptr}, SetStepLimit{kSteps});
+  engine_.send(Train{});
+  wait_until([](const Snapshot& s) {
+    return s.train.state == TrainState::finished || s.train.state == TrainState::failed;
+  });
+  const auto trained = after();
+  EXPECT_EQ(trained->train.state, TrainState::finished) << trained->failure.what;
+  EXPECT_EQ(trained->train.step, kSteps);
+  EXPECT_EQ(trained->failure.id, opened->failure.id);
+  EXPECT_EQ(trained->losses->size(), static_cast<std::size_t>(kSteps - bad));
+}
 
 TEST(BadSteps, CountThoseInARow) {
   BadSteps steps;

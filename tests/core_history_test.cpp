@@ -86,13 +86,15 @@ TEST_F(GoingBack, EveryEditOfASequence) {
                 {SetSampler{{.greedy = false, .temperature = 0.5, .top_k = 3, .seed = 7}}});
   expect_undone("learning rate", {SetLearningRateScale{0.25}});
   expect_undone("clamp", {SetClamp{{"block0/mlstm/input_gate_pre", 1, 0, 1, 3, 2.5f, true}}});
+  expect_undone("changing a clamp",
+                {ReplaceClamp{0, {"block0/mlstm/input_gate_pre", 1, 0, 2, 5, 1.5f, true}}});
   expect_undone("switching a clamp", {EnableClamp{0, false}});
   expect_undone("removing a clamp", {RemoveClamp{0}});
   after(SetClamp{{"block0/mlstm/forget_gate_pre", 0, 0, 0, 4, -3.0f, true}});
   expect_undone("clearing clamps", {ClearClamps{}});
   int edits = 0;
   for (; !after()->undo_label.empty(); ++edits) after(Undo{});
-  EXPECT_EQ(edits, 12);
+  EXPECT_EQ(edits, 13);
   const auto first = after();
   EXPECT_TRUE(first->session.clamps.empty());
 }

@@ -382,6 +382,78 @@ TEST_F(Sessions, NumbersThatAreNoneAreNoAnswer) {
   EXPECT_EQ(snapshot.session.answer_surprise[1], 0.0f) << "nothing is asked there";
 }
 
+TEST_F(Sessions, OlderStatesAreComputedAgainWhenTheyAreAskedFor) {
+  const int length = 2 * Session::kAllOfTheLast + 100;
+  const std::vector<int> tokens = some_tokens(length, 7);
+  const Clamp held = clamp(30, 500);
+  const Session session = fresh(tokens, {held});
+  ASSERT_EQ(session.computed(), length);
+  int kept = 0;
+  for (int t = 0; t < length; ++t)
+    kept += session.steps()[static_cast<std::size_t>(t)].after ? 1 : 0;
+  EXPECT_LE(kept, Session::kAllOfTheLast + (length - Session::kAllOfTheLast) / Session::kKeptEvery);
+  EXPECT_GE(kept, Session::kAllOfTheLast);
+  // In any order, the states are those of a session that has just got there.
+  const auto expect_state = [&](int t) {
+    const Session there = fresh({tokens.begin(), tokens.begin() + t + 1}, {held});
+    const auto wanted = there.steps().back().after, seen = session.state_after(t);
+    EXPECT_TRUE(session.has_state(t));
+    ASSERT_EQ(seen->cells.size(), wanted->cells.size());
+    for (std::size_t b = 0; b < wanted->cells.size(); ++b) {
+      for (const char* name : {"C", "n", "m", "c", "y"}) {
+        const Tensor a = seen->cells[b].get(name), c = wanted->cells[b].get(name);
+        ASSERT_EQ(a.defined(), c.defined()) << name;
+        if (!a.defined()) continue;
+        EXPECT_EQ(std::memcmp(a.data<float>(), c.data<float>(), a.bytes()), 0) << t << " " << name;
+      }
+    }
+  };
+  for (const int t : {length - 1, 0, 14, 15, 16, 17, 100, 99, 98, 112, 111, 40, 41, 300}) {
+    SCOPED_TRACE(t);
+    expect_state(t);
+  }
+}
+
+TEST_F(Sessions, GoingBackFarComputesOnlyWhatIsMissing) {
+  const int length = 2 * Session::kAllOfTheLast;
+  std::vector<int> tokens = some_tokens(length, 7);
+  Session session = fresh(tokens);
+  session.truncate(104);
+  tokens.resize(104);
+  EXPECT_EQ(session.computed(), 104);
+  session.append(3);
+  tokens.push_back(3);
+  EXPECT_TRUE(session.compute_one());
+  expect_same(session, fresh(tokens));
+  // Held values change what comes after them, wherever they begin.
+  session.set_clamps({clamp(50, 60)});
+  EXPECT_EQ(session.computed(), 50);
+  session.compute_all();
+  expect_same(session, fresh(tokens, {clamp(50, 60)}));
+}
+
+TEST_F(Sessions, TheMatrixMemoryOfOldTokensIsThatOfOnesJustWritten) {
+  const int length = 2 * Session::kAllOfTheLast;
+  const std::vector<int> tokens = some_tokens(length, 7);
+  const Sequence sequence(fresh(tokens));
+  Snapshot snapshot;
+  sequence.describe_cursor(40, 2, model_, {}, snapshot);
+  Snapshot wanted;
+  Sequence(fresh({tokens.begin(), tokens.begin() + 41})).describe_cursor(40, 2, model_, {}, wanted);
+  EXPECT_EQ(snapshot.memory->C, wanted.memory->C);
+  EXPECT_EQ(snapshot.memory->previous, wanted.memory->previous);
+  // With other weights nothing is computed that would not belong to the rest.
+  const auto shown = snapshot.memory;
+  const Sequence other(fresh(tokens));
+  other.describe_cursor(40, 2, model_, {}, snapshot, {}, true);
+  EXPECT_EQ(snapshot.memory, shown);
+  other.describe_cursor(41, 2, model_, {}, snapshot, {}, true);
+  EXPECT_EQ(snapshot.memory, nullptr);
+  other.prepare_cursor(41);
+  other.describe_cursor(41, 2, model_, {}, snapshot, {}, true);
+  EXPECT_NE(snapshot.memory, nullptr);
+}
+
 TEST_F(Sessions, ATextHasChoicesAndNoAnswers) {
   const auto task = make_text_task(text_from_bytes(
       std::as_bytes(std::span(std::string_view("to be or not to be"))), "text", nullptr));
