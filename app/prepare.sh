@@ -60,9 +60,35 @@ drop_moved_build() {
   fi
 }
 
-# Makes the build folder ready; arguments go to cmake.
+# Whether what the compiler made before is at hand (ccache keeps it).
+has_compiled_before() {
+  [[ -d "${CCACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ccache}" || -d "$HOME/.ccache" ]]
+}
+
+# Makes the build folder ready; arguments go to cmake. XLAB_WERROR=ON refuses warnings.
 configure() {
-  (cd "$root" && cmake --preset release "$@" >&2)
+  local options=(-DXLAB_WERROR="${XLAB_WERROR:-OFF}")
+  if [[ ! -f "$build/CMakeCache.txt" ]] && ! has_compiled_before; then
+    options+=(-DXLAB_PRECOMPILED=ON)
+  fi
+  (cd "$root" && cmake --preset release "${options[@]}" "$@" >&2)
+}
+
+# What cmake is told about graphics cards so that the program is ready soon: kernels for the cards
+# of this machine, or none where there is no driver. XLAB_CUDA=ON|OFF|AUTO overrules it.
+card_options=()
+choose_cards() {
+  local cards
+  if [[ -n "${XLAB_CUDA:-}" ]]; then
+    card_options=(-DXLAB_CUDA="$XLAB_CUDA")
+  elif cards="$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null)"; then
+    # "8.9" and "12.0" become 89 and 120; cards that are not named so get what all get.
+    cards="$(sed -n 's/^ *\([0-9]\+\)\.\([0-9]\) *$/\1\2/p' <<<"$cards" | sort -nu | paste -sd ';')"
+    card_options=(-DXLAB_CUDA_ARCHITECTURES="$cards")
+  elif [[ ! -e /proc/driver/nvidia/version ]]; then
+    card_options=(-DXLAB_CUDA=OFF)
+    echo "There is no NVIDIA driver here, so the program is built without kernels for graphics cards; to include them: XLAB_CUDA=ON app/run" >&2
+  fi
 }
 
 # Runs a program on a virtual display, with settings and caches of its own, so that it neither sees

@@ -77,7 +77,7 @@ void FolderTensors::add_indexed_files() {
   for (const auto& [tensor, file] : map->items()) {
     check(file.is_string() && is_plain_name(file.get<std::string>()),
           "{} says that '{}' lies in {}, which is no safetensors file of the same folder.", what,
-          printable(tensor), printable(file.dump()));
+          printable(tensor), printable(json_text(file)));
     names.insert(file.get<std::string>());
   }
   check(names.size() <= kMostFiles, "{} names {} files; at most {} are read.", what, names.size(),

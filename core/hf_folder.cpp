@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/json_text.hpp"
 #include "core/load_parameters.hpp"
 #include "core/utf8.hpp"
 #include "kernels/device.hpp"
@@ -225,7 +226,7 @@ void write_model_folder(const Model& model, const fs::path& folder, const Folder
       write_safetensors(folder / name, std::move(shards[s]), metadata);
     }
     const json index = {{"metadata", {{"total_size", total}}}, {"weight_map", map}};
-    write_file_atomically(folder / kIndex, index.dump(2) + "\n");
+    write_file_atomically(folder / kIndex, json_text(index, 2) + "\n");
     // A single file would be taken instead of the index.
     fs::remove(folder / kSingle, error);
   }

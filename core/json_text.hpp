@@ -1,10 +1,8 @@
-// Reading JSON that may come from strangers.
+// Reading JSON that may come from strangers, and writing JSON. Compiled once: the parser is large.
 #pragma once
 
 #include <nlohmann/json.hpp>
 #include <string>
-
-#include "kernels/check.hpp"
 
 namespace xlab {
 
@@ -13,19 +11,9 @@ inline constexpr int kMostJsonDepth = 16;
 
 /// The JSON in `text`. Throws a sentence about `what` ("The specification") when it is none or is
 /// nested deeper than `kMostJsonDepth`.
-inline nlohmann::json parse_json(const std::string& text, const std::string& what) {
-  const auto shallow = [&](int depth, nlohmann::json::parse_event_t, const nlohmann::json&) {
-    check(depth <= kMostJsonDepth, "{} is nested deeper than {} levels.", what, kMostJsonDepth);
-    return true;
-  };
-  try {
-    return nlohmann::json::parse(text, shallow);
-  } catch (const nlohmann::json::parse_error& e) {
-    throw Error(
-        fmt::format("{} is not valid JSON: what stands at byte {} fits nowhere.", what, e.byte));
-  } catch (const nlohmann::json::exception&) {
-    throw Error(fmt::format("{} is not valid JSON: a number in it is too large.", what));
-  }
-}
+nlohmann::json parse_json(const std::string& text, const std::string& what);
+
+/// The text of `json`: on one line, or indented by as many spaces as `indent` says.
+std::string json_text(const nlohmann::json& json, int indent = -1);
 
 }  // namespace xlab

@@ -93,7 +93,7 @@ std::vector<int> tokens_of(const json& in) {
     check(token.is_number_integer() && token.get<double>() >= 0 &&
               token.get<double>() <= std::numeric_limits<int>::max(),
           "The run description's 'tokens' holds {}, which is no token.",
-          printable(token.dump(), 40));
+          printable(json_text(token), 40));
     tokens.push_back(token.get<int>());
   }
   return tokens;
@@ -258,15 +258,15 @@ void save_run(const Run& run, const std::filesystem::path& path) {
     tensors.push_back(stored("c/smoothed", {count}, std::move(smoothed)));
   }
   json meta = {{"format", kFormat},
-               {"model", json::parse(to_json(run.model->spec()))},
-               {"train", json::parse(to_json(run.trainer->spec()))},
+               {"model", parse_json(to_json(run.model->spec()), "The specification")},
+               {"train", parse_json(to_json(run.trainer->spec()), "The specification")},
                {"step", run.trainer->steps_done()},
                {"seconds", run.seconds},
                {"learning_rate_scale", run.trainer->learning_rate_scale},
                {"came_with_weights", run.came_with_weights},
                {"session", session_json(run)}};
   store_task(*run.task, tensors, meta);
-  write_safetensors(path, std::move(tensors), {{"format", "pt"}, {"xlab", meta.dump()}});
+  write_safetensors(path, std::move(tensors), {{"format", "pt"}, {"xlab", json_text(meta)}});
 }
 
 std::unique_ptr<Run> load_run(const std::filesystem::path& path) {
@@ -283,8 +283,8 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
     check(format == kFormat,
           "'{}' has run format {}, but this version reads format {}: open it with a newer version.",
           file.name(), format, kFormat);
-    const ModelSpec model = model_spec_from_json(meta.at("model").dump());
-    const TrainSpec train = train_spec_from_json(meta.at("train").dump());
+    const ModelSpec model = model_spec_from_json(json_text(meta.at("model")));
+    const TrainSpec train = train_spec_from_json(json_text(meta.at("train")));
     const auto step = number<std::int64_t>(meta, "step", 0, kMostSteps);
     // Before any memory is asked for: the file itself must hold the model that it describes.
     validate(model);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/json_text.hpp"
 #include "core/utf8.hpp"
 #include "kernels/check.hpp"
 
@@ -47,7 +48,7 @@ std::shared_ptr<const Tokenizer> stored_tokenizer(const json& in, const Safetens
     check(
         value.is_number_integer() && value.get<double>() >= -1 && value.get<double>() < kMostTokens,
         "The run description's '{}' of the tokenizer is {}, which is no token.", key,
-        printable(value.dump(), 40));
+        printable(json_text(value), 40));
     return value.get<int>();
   };
   return tokenizer_from_json(bytes_of(file, "d/tokenizer"), file.name(),

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "core/file_kind.hpp"
+#include "core/json_text.hpp"
 
 namespace xlab {
 static_assert(std::endian::native == std::endian::little, "Files are little-endian.");
@@ -367,10 +368,10 @@ SafetensorsHeader parse_header(std::string_view text, std::uint64_t data_bytes,
 }
 
 std::string encode_header(const SafetensorsHeader& header) {
-  const auto quoted = [](const std::string& text) { return nlohmann::json(text).dump(); };
+  const auto quoted = [](const std::string& text) { return json_text(text); };
   std::string json = "{";
   if (!header.metadata.empty()) {
-    json += fmt::format("\"{}\":{}", kMetadataKey, nlohmann::json(header.metadata).dump());
+    json += fmt::format("\"{}\":{}", kMetadataKey, json_text(header.metadata));
   }
   for (const AnnouncedTensor& tensor : header.tensors) {
     if (json.size() > 1) json += ',';

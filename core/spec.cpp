@@ -148,7 +148,7 @@ ModelSpec read_model(const json& object, NotUsed not_used = nullptr) {
       for (const json& b : *at) {
         check(b.is_number_integer() && b.get<std::int64_t>() >= 0 &&
                   b.get<std::int64_t>() < spec.num_blocks,
-              "'slstm_at' names block {}, but the blocks are 0 to {}.", printable(b.dump(), 40),
+              "'slstm_at' names block {}, but the blocks are 0 to {}.", printable(json_text(b), 40),
               spec.num_blocks - 1);
         spec.slstm_at.push_back(b.get<int>());
       }
@@ -277,7 +277,7 @@ ModelSpec model_spec_from_config(const std::string& text, std::vector<std::strin
   return read_model(parse_json(text, "The model's config.json"), &not_used);
 }
 std::string to_json(const ModelSpec& spec) {
-  return as_json(spec).dump(2);
+  return json_text(as_json(spec), 2);
 }
 std::vector<std::string> keys_of_our_own(const ModelSpec& spec) {
   json keys = json::object();
@@ -295,17 +295,17 @@ std::vector<std::string> keys_of_our_own(const ModelSpec& spec) {
 }
 
 std::string to_config_json(const ModelSpec& spec, const std::string& torch_dtype) {
-  if (spec.large) return large::as_config(spec, torch_dtype).dump(2);
+  if (spec.large) return json_text(large::as_config(spec, torch_dtype), 2);
   json config = as_json(spec);
   // The layout in which recurrent kernels are stored here.
   if (spec.slstm) config["slstm_block"]["slstm"]["backend"] = "vanilla";
-  return config.dump(2);
+  return json_text(config, 2);
 }
 TrainSpec train_spec_from_json(const std::string& text) {
   return read_train(parse(text));
 }
 std::string to_json(const TrainSpec& spec) {
-  return as_json(spec).dump(2);
+  return json_text(as_json(spec), 2);
 }
 
 RunSpec run_spec_from_json(const std::string& text) {

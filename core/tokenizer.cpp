@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/json_text.hpp"
 #include "core/text.hpp"
 #include "core/tokenizer_bpe.hpp"
 #include "core/utf8.hpp"
@@ -34,7 +35,7 @@ std::string plain_json(const json& vocabulary, const json& pre_tokenizer, const 
                        {"ignore_merges", false},
                        {"vocab", vocabulary},
                        {"merges", json::array()}}}};
-  return file.dump(2) + "\n";
+  return json_text(file, 2) + "\n";
 }
 
 class CharacterTokenizer : public Tokenizer {

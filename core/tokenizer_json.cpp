@@ -9,6 +9,7 @@
 #include "core/json_text.hpp"
 #include "core/tokenizer_bpe.hpp"
 #include "core/utf8.hpp"
+#include "kernels/check.hpp"
 
 namespace xlab {
 namespace {
@@ -370,7 +371,7 @@ std::shared_ptr<const Tokenizer> read_characters(const json& file) {
     if (!known || known->bytes != character.size()) return nullptr;
   }
   auto tokenizer = character_tokenizer(std::move(characters));
-  return json::parse(tokenizer->to_json()) == file ? tokenizer : nullptr;
+  return parse_json(tokenizer->to_json(), "The tokenizer") == file ? tokenizer : nullptr;
 }
 
 /// Which token tokenizer_config.json names, by its text or by an object with its text.
@@ -404,7 +405,7 @@ std::shared_ptr<const Tokenizer> read_tokenizer(const std::string& text, const s
         shown);
   const json file = parse_json(text, fmt::format("The tokenizer '{}'", shown));
   try {
-    if (file == json::parse(byte_tokenizer()->to_json())) return byte_tokenizer();
+    if (file == parse_json(byte_tokenizer()->to_json(), "The tokenizer")) return byte_tokenizer();
     if (auto characters = read_characters(file)) return characters;
     BpeSpec spec = read_bpe({file, ""}, text);
     if (!config.empty()) {
@@ -473,7 +474,7 @@ void write_tokenizer_files(const Tokenizer& tokenizer, const std::filesystem::pa
     if (!find_invalid_utf8(bytes)) config[key] = std::string(bytes);
   }
   write_file_atomically(folder / kTokenizerFile, tokenizer.to_json());
-  write_file_atomically(folder / kConfigFile, config.dump(2) + "\n");
+  write_file_atomically(folder / kConfigFile, json_text(config, 2) + "\n");
 }
 
 }  // namespace xlab

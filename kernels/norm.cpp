@@ -44,7 +44,8 @@ std::int64_t checked_rows(const char* op, const NormOptions& options, const Tens
   return rows;
 }
 
-cuda::NormSlices slices_of(const NormOptions& options, std::int64_t rows, std::int64_t length) {
+[[maybe_unused]] cuda::NormSlices slices_of(const NormOptions& options, std::int64_t rows,
+                                            std::int64_t length) {
   return {rows,        options.groups,      length, options.kind == NormKind::layer,
           options.eps, options.scale_offset};
 }

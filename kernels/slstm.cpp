@@ -459,11 +459,11 @@ void require_forward(const SlstmForward& args, const Sizes& z) {
   }
 }
 
-cuda::SlstmSizes cuda_sizes(const Sizes& z) {
+[[maybe_unused]] cuda::SlstmSizes cuda_sizes(const Sizes& z) {
   return {z.B, z.T, z.H, z.D};
 }
 
-cuda::SlstmGates cuda_gates(const SlstmOptions& options) {
+[[maybe_unused]] cuda::SlstmGates cuda_gates(const SlstmOptions& options) {
   return {options.forget_gate, options.stabilizer, options.gate_soft_cap};
 }
 
