@@ -70,6 +70,7 @@ TEST(Slips, EveryLineIsThereExactlyOnce) {
   }
   EXPECT_GE(slips_of["kernels"], 15);
   EXPECT_GE(slips_of["core"], 15);
+  EXPECT_GE(slips_of["ui"], 15);
 }
 
 }  // namespace
