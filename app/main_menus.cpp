@@ -362,7 +362,7 @@ void MainWindow::show_keys() {
   list->setAccessibleName(tr("Keys and what they do"));
   list->setHeaderLabels({tr("Action"), tr("Key")});
   list->setRootIsDecorated(false);
-  const auto add_row = [list](QTreeWidgetItem* parent, const QString& text, const QString& key) {
+  const auto add_row = [](QTreeWidgetItem* parent, const QString& text, const QString& key) {
     auto* item = new QTreeWidgetItem(parent, {text, key});
     return item;
   };

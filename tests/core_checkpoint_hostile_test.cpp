@@ -551,8 +551,9 @@ TEST(HostileCheckpoint, WhatIsNoFileIsRefusedAtOnce) {
   for (const auto& [path, why] : cases) {
     SCOPED_TRACE(path);
     std::string sentence;
-    EXPECT_LE(milliseconds([&] { sentence = refusal([&] { read_safetensors(path); }); }),
-              kMostMilliseconds);
+    EXPECT_LE(
+        milliseconds([&, &file = path] { sentence = refusal([&] { read_safetensors(file); }); }),
+        kMostMilliseconds);
     EXPECT_THAT(sentence, HasSubstr(why));
   }
   ::close(socket);
