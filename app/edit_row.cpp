@@ -154,13 +154,8 @@ EditRow::EditRow(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage)
                    kLastStep);
   auto* inside = new QWidget;
   auto* flow = new FlowLayout(8, inside);
-  auto* value_pair = new QWidget;
-  auto* value_row = new QHBoxLayout(value_pair);
-  value_row->setContentsMargins(0, 0, 0, 0);
-  value_row->setSpacing(5);
-  value_row->addWidget(hold_);
-  value_row->addWidget(value_);
-  flow->addWidget(value_pair);
+  flow->addWidget(hold_);
+  flow->addWidget(value_);
   flow->addWidget(pair_of(tr("steps"), first_));
   flow->addWidget(pair_of(tr("to"), last_));
   flow->addWidget(pair_of(tr("head"), head_));

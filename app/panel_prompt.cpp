@@ -10,6 +10,7 @@
 
 #include "app/edit_row.hpp"
 #include "app/facts.hpp"
+#include "app/flow_layout.hpp"
 #include "app/prompt_field.hpp"
 #include "app/theme.hpp"
 #include "app/token_text.hpp"
@@ -98,11 +99,11 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
   hold_->setFocusPolicy(Qt::TabFocus);
   values_ = new QMenu(hold_);
   hold_->setMenu(values_);
-  row = new QHBoxLayout;
-  row->addWidget(heading, 1);
-  row->addWidget(hold_);
-  row->addWidget(clear_);
-  column->addLayout(row);
+  auto* above = new FlowLayout(8);
+  for (QWidget* widget : {static_cast<QWidget*>(heading), static_cast<QWidget*>(hold_),
+                          static_cast<QWidget*>(clear_)})
+    above->addWidget(widget);
+  column->addLayout(above);
   no_clamps_ =
       new QLabel(tr("Nothing yet. Drag a gate up or down in the Gates view to hold it, or "
                     "choose one with Hold."));

@@ -30,7 +30,6 @@ TextPanel::TextPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(st
   text_->setToolTip(
       tr("The sequence as text: what was given in bold, what was generated after it. "
          "Bytes that are no characters are written as \\x and two digits."));
-  text_->setMinimumHeight(50);
   column->addWidget(text_, 1);
   counts_ = new QLabel;
   counts_->setObjectName("caption");
@@ -48,7 +47,13 @@ TextPanel::TextPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(st
 
   connect(copy_, &QPushButton::clicked, this, &TextPanel::copy);
   connect(&stage.engine(), &EngineLink::changed, this, &TextPanel::follow_snapshot);
-  connect(&stage, &Stage::look_changed, this, [this] {
+  const auto make_room = [this] {
+    text_->ensurePolished();
+    text_->setMinimumHeight(4 * text_->fontMetrics().lineSpacing());
+  };
+  make_room();
+  connect(&stage, &Stage::look_changed, this, [this, make_room] {
+    make_room();
     model_.reset();
     marked_ = -1;
     follow_snapshot();

@@ -53,6 +53,7 @@ ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent
   table_view_->setShowGrid(false);
   table_view_->setAccessibleName(tr("%1 as a table").arg(title));
   table_view_->verticalHeader()->hide();
+  table_view_->verticalHeader()->setMinimumSectionSize(1);
   table_view_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
   QHeaderView* columns = table_view_->horizontalHeader();
   columns->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
@@ -218,7 +219,12 @@ void ViewDock::fill_table() {
   clock.start();
   const int columns = model_->columnCount();
   model_->set(table());
-  if (model_->columnCount() != columns) table_cursor_ = -1;
+  if (model_->columnCount() != columns) {
+    table_cursor_ = -1;
+    // Other columns begin with their own width and grow from there.
+    for (int column = 0; column < model_->columnCount(); ++column)
+      table_view_->setColumnWidth(column, 1);
+  }
   fit_columns();
   follow_cursor();
   const int no_columns = model_->empty_columns(), no_rows = model_->empty_rows();

@@ -4,7 +4,6 @@
 #include <QCheckBox>
 #include <QClipboard>
 #include <QComboBox>
-#include <QElapsedTimer>
 #include <QFile>
 #include <QHeaderView>
 #include <QLabel>
@@ -23,6 +22,7 @@
 #include <QTreeWidget>
 #include <algorithm>
 #include <cmath>
+#include <ctime>
 
 #include "app/dock.hpp"
 #include "app/edit_row.hpp"
@@ -538,6 +538,13 @@ TEST_F(PanelTest, ALongTextCostsLittleAndStaysWhereItIs) {
   EXPECT_EQ(text->verticalScrollBar()->value(), scrolled) << "where it was scrolled to";
 }
 
+/// What this thread has computed so far, whatever else the machine does.
+double thread_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return 1e3 * static_cast<double>(now.tv_sec) + 1e-6 * static_cast<double>(now.tv_nsec);
+}
+
 TEST(TextPanel, CostsLittleAtTwoThousandTokens) {
   app::Stage stage(app::CanvasKind::software, "cpu");
   const QTemporaryDir folder;
@@ -562,11 +569,10 @@ TEST(TextPanel, CostsLittleAtTwoThousandTokens) {
   for (int i = 0; i < 31; ++i) {
     stage.send(command::StepForward{});
     stage.engine().engine().flush();
-    QElapsedTimer clock;
-    clock.start();
+    const double before = thread_ms();
     stage.engine().flush();
     text->viewport()->repaint();
-    costs.push_back(static_cast<double>(clock.nsecsElapsed()) * 1e-6);
+    costs.push_back(thread_ms() - before);
   }
   std::sort(costs.begin(), costs.end());
   EXPECT_EQ(text->toPlainText().size(), 2031);
