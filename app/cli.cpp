@@ -29,6 +29,7 @@
 #include "core/stepper.hpp"
 #include "core/tokenizer.hpp"
 #include "core/utf8.hpp"
+#include "core/verdict.hpp"
 #include "kernels/config.hpp"
 #include "kernels/device.hpp"
 #include "kernels/precision.hpp"
@@ -387,6 +388,9 @@ struct SelfcheckArguments {
   int threads = 0;
 };
 
+/// Exit code of a self-check without a failure in which something could not be compared.
+constexpr int kNotComparable = 3;
+
 /// A relative difference in a column of a table.
 std::string difference_text(double x) {
   return std::isnan(x) ? "no number" : x == 0.0 ? "0" : fmt::format("{:.1e}", x);
@@ -400,22 +404,32 @@ int check_model(SelfcheckArguments& args) {
   const std::unique_ptr<Run> run = open_run(args.run);
   move_run(*run, device);
   fmt::print("{:<34} {:>10} {:>10}\n", "check", "largest", "allowed");
-  bool passed = true, numbers = false;
+  int passed = 0, failed = 0, rows = 0;
   args.options.done = [&](const Check& row) {
-    passed = passed && row.passed;
-    numbers = numbers || (!row.passed && !std::isnan(row.largest));
+    ++rows;
+    passed += row.passed ? 1 : 0;
+    failed += verdict(row) == Verdict::failed ? 1 : 0;
     fmt::print("{:<34} {:>10} {:>10}  {}\n", row.name, difference_text(row.largest),
                row.limit == 0.0 ? "same bits" : difference_text(row.limit),
-               row.passed ? "ok" : "FAILED");
+               row.passed                        ? "ok"
+               : verdict(row) == Verdict::failed ? "FAILED"
+                                                 : "no comparison");
     if (!row.passed) fmt::print("  {}\n", row.sentence);
     std::fflush(stdout);
   };
-  const std::size_t rows = selfcheck(*run->model, args.options).size();
-  fmt::print("{}\n", passed ? fmt::format("All {} checks passed.", rows)
-                     : numbers
-                         ? "The model does not agree with itself."
-                         : "The model's numbers are not finite: there is nothing to compare.");
-  return passed ? 0 : 1;
+  selfcheck(*run->model, args.options);
+  if (passed == rows) {
+    fmt::print("All {} checks passed.\n", rows);
+    return 0;
+  }
+  if (failed > 0) {
+    fmt::print("The model does not agree with itself: {} of {} checks failed.\n", failed, rows);
+    return 1;
+  }
+  const std::string reason = why_not_finite(run->model->cards());
+  fmt::print("The model's numbers are not finite{}: {} of {} checks hold, {} cannot be compared.\n",
+             reason.empty() ? "" : " because " + reason, passed, rows, rows - passed);
+  return kNotComparable;
 }
 
 struct LogitsArguments {
@@ -628,7 +642,10 @@ int run_command_line(int argc, char** argv) {
 
   SelfcheckArguments c;
   CLI::App* selfcheck_command = app.add_subcommand(
-      "selfcheck", "Compare what a model computes in different ways; exit code 1 if any differs");
+      "selfcheck",
+      "Compare what a model computes in different ways. Exit code 0: all agree; 1: some differ, or "
+      "the check itself failed; 3: none differ, but where the model's numbers are not finite "
+      "there is nothing to compare");
   selfcheck_command->add_option("run", c.run, "Run (*.xlab) or model folder")->required();
   selfcheck_command->add_option("--seed", c.options.seed, "Seed of the tokens it reads (default 1)")
       ->check(CLI::NonNegativeNumber);

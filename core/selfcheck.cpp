@@ -8,6 +8,10 @@
 #include <cstring>
 #include <filesystem>
 #include <limits>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "core/cell.hpp"
 #include "core/checkpoint.hpp"
@@ -29,40 +33,80 @@ constexpr std::int64_t kChunk = 20;
 
 /// What one comparison of tensors found.
 struct Difference {
-  double largest = 0.0;   ///< relative to `size`
-  bool same_bits = true;  ///< of all tensors
-  std::string where;      ///< what differs most, empty when nothing does
+  double largest = 0.0;     ///< of finite numbers, relative to `size`
+  bool same_bits = true;    ///< of all tensors; every NaN counts as the same
+  bool not_finite = false;  ///< some numbers are not finite, by both ways
+  bool torn = false;        ///< some numbers are finite by one way only
+  std::string where;        ///< what differs most, empty when nothing does
+  std::string where_not_finite;
 
   void take(const Difference& other) {
     same_bits = same_bits && other.same_bits;
-    if (other.largest > largest || std::isnan(other.largest)) {
+    if (not_finite_anywhere(other) && where_not_finite.empty())
+      where_not_finite = other.where_not_finite;
+    not_finite = not_finite || other.not_finite;
+    torn = torn || other.torn;
+    if (other.largest > largest) {
       largest = other.largest;
       where = other.where;
     }
   }
+
+  static bool not_finite_anywhere(const Difference& d) { return d.not_finite || d.torn; }
 };
+
+template <typename T>
+bool same_numbers(const Tensor& a, const Tensor& b) {
+  const std::span<const T> x = a.span<T>(), y = b.span<T>();
+  return std::equal(x.begin(), x.end(), y.begin(), [](T p, T q) {
+    return std::memcmp(&p, &q, sizeof(T)) == 0 || (std::isnan(p) && std::isnan(q));
+  });
+}
+
+/// Every bit, but that one NaN is like another.
+bool same_bits_of(const Tensor& a, const Tensor& b) {
+  if (std::memcmp(a.raw(), b.raw(), a.bytes()) == 0) return true;
+  if (a.dtype() == DType::f32) return same_numbers<float>(a, b);
+  return a.dtype() == DType::f64 && same_numbers<double>(a, b);
+}
+
+/// Whether raw exponentials may overflow by one way and not by the other.
+enum class Exponentials { safe, raw };
 
 /// `wanted` against `seen`, relative to the largest number of `terms`, wherever they lie.
 Difference difference(const std::string& where, const Tensor& seen_there,
-                      const Tensor& wanted_there, const Tensor& terms_there, double damage) {
+                      const Tensor& wanted_there, const Tensor& terms_there, double damage,
+                      Exponentials exponentials = Exponentials::safe) {
   const Tensor seen = seen_there.to(Device::cpu()), wanted = wanted_there.to(Device::cpu()),
                terms = terms_there.to(Device::cpu());
   check(seen.shape() == wanted.shape() && seen.dtype() == wanted.dtype(),
         "Two ways to {} give tensors of different shapes.", where);
   const Tensor a = seen.to(DType::f64).clone(), b = wanted.to(DType::f64), c = terms.to(DType::f64);
   double size = 0.0, apart = 0.0;
-  for (const double x : c.span<double>()) size = std::max(size, std::abs(x));
+  for (const double x : c.span<double>())
+    if (std::isfinite(x)) size = std::max(size, std::abs(x));
   if (damage != 0.0) a.data<double>()[a.elements() / 2] += damage * size;
+  bool odd_a = false, odd_b = false;
   for (std::int64_t j = 0; j < a.elements(); ++j) {
     const double x = a.data<double>()[j], y = b.data<double>()[j];
-    if (!std::isfinite(x) || !std::isfinite(y)) {
-      return {std::numeric_limits<double>::quiet_NaN(), false, where};
-    }
-    apart = std::max(apart, std::abs(x - y));
+    odd_a |= !std::isfinite(x);
+    odd_b |= !std::isfinite(y);
+    if (std::isfinite(x) && std::isfinite(y)) apart = std::max(apart, std::abs(x - y));
   }
-  const bool same = damage == 0.0 && std::memcmp(seen.raw(), wanted.raw(), seen.bytes()) == 0;
-  if (apart == 0.0) return {0.0, same, {}};
-  return {apart / size, same, where};
+  Difference found;
+  found.same_bits = damage == 0.0 && same_bits_of(seen, wanted);
+  // What is not finite spreads differently by different ways: only where one way has nothing of
+  // the kind are they torn.
+  found.torn = odd_a != odd_b && exponentials == Exponentials::safe;
+  found.not_finite = (odd_a || odd_b) && !found.torn;
+  if (odd_a || odd_b) found.where_not_finite = where;
+  // Raw exponentials at their end leave nothing to measure the rest by.
+  const bool measured = !(found.not_finite && exponentials == Exponentials::raw);
+  if (apart != 0.0 && measured) {
+    found.largest = apart / size;
+    found.where = where;
+  }
+  return found;
 }
 
 /// Values of one recorded name as one tensor (1, T, heads, dim).
@@ -283,8 +327,9 @@ class Selfcheck {
     watched_ = token_by_token(true);
     forms();
     stabilizer();
-    report("Step by step = whole sequence",
-           difference("the logits", watched_, logits_, logits_, options_.damage), 1e-4,
+    const Difference steps =
+        difference("the logits", watched_, logits_, logits_, options_.damage, exponentials());
+    report("Step by step = whole sequence", steps, 1e-4,
            fmt::format("Logits of {} tokens, fed one by one and all at once", tokens_.size()));
     carried_state();
     weights();
@@ -304,11 +349,22 @@ class Selfcheck {
   void report(const std::string& name, const Difference& found, double limit,
               const std::string& what) {
     Check row{.name = name, .largest = found.largest, .limit = limit, .sentence = what};
-    row.passed = limit == 0.0 ? found.same_bits : found.largest <= limit;
-    if (std::isnan(found.largest)) {
-      row.sentence += fmt::format(": {} holds what is no finite number.", found.where);
+    const bool within = limit == 0.0 ? found.same_bits : found.largest <= limit && !found.torn;
+    // Bits can be compared whatever they stand for.
+    const bool comparable = limit == 0.0 || !within || !found.not_finite;
+    row.passed = within && comparable;
+    if (found.torn) row.largest = std::numeric_limits<double>::infinity();
+    if (!comparable) row.largest = std::numeric_limits<double>::quiet_NaN();
+    if (found.torn) {
+      row.sentence +=
+          fmt::format(": {} is finite by one way and not by the other.", found.where_not_finite);
+    } else if (!comparable) {
+      row.sentence += fmt::format(": {} holds what is no finite number.", found.where_not_finite);
     } else if (found.where.empty()) {
-      row.sentence += found.same_bits ? ": every bit is the same." : ": the same numbers.";
+      row.sentence += !found.same_bits ? ": the same numbers."
+                      : found.not_finite
+                          ? ": every bit is the same, where it is no finite number as well."
+                          : ": every bit is the same.";
     } else {
       row.sentence += fmt::format("; they differ most in {}.", found.where);
     }
@@ -359,6 +415,13 @@ class Selfcheck {
     return found;
   }
 
+  /// Of the whole model: raw where any block has no stabilizer.
+  Exponentials exponentials() const {
+    for (const BlockCard& card : model_.cards())
+      if (!card.variant.stabilizer) return Exponentials::raw;
+    return Exponentials::safe;
+  }
+
   void forms() {
     const std::vector<BlockCard> cards = blocks("mlstm");
     if (cards.empty()) return;
@@ -367,6 +430,7 @@ class Selfcheck {
     for (const BlockCard& card : cards) {
       stop_if_cancelled();
       // Only the scan computes in other number formats.
+      const Exponentials kind = card.variant.stabilizer ? Exponentials::safe : Exponentials::raw;
       kernels::MlstmOptions cell = mlstm_options(card.variant);
       cell.format = kernels::NumberFormat::native;
       const std::int64_t own = kernels::mlstm_chunk_length(card.key_dim, card.value_dim, device_);
@@ -378,7 +442,7 @@ class Selfcheck {
         const Tensor parts = parts_of(attention, in.v);
         const auto compare = [&](const char* form, const Tensor& other) {
           outputs.take(difference(fmt::format("{}, {} form", card.prefix, form), other, h, parts,
-                                  options_.damage));
+                                  options_.damage, kind));
         };
         compare("recurrent", by_recurrence(cell, in, {}, 0).h);
         compare("chunkwise", by_recurrence(cell, in, {}, chunk).h);
@@ -396,9 +460,10 @@ class Selfcheck {
         // All gradients by one measure: one that is 0 by nature has none of its own.
         const Tensor& measure = wanted.dv;
         for (const auto& [name, pair] : pairs) {
-          gradients.take(difference(
-              fmt::format("{} of {}, {} form", name, card.prefix, form), pair.first, pair.second,
-              largest(pair.second) > largest(measure) ? pair.second : measure, options_.damage));
+          gradients.take(difference(fmt::format("{} of {}, {} form", name, card.prefix, form),
+                                    pair.first, pair.second,
+                                    largest(pair.second) > largest(measure) ? pair.second : measure,
+                                    options_.damage, kind));
         }
       };
       compare("recurrent", by_recurrence(cell, in, dh, 0));
@@ -423,14 +488,15 @@ class Selfcheck {
           plain{.eps = 0.0, .forget_gate = gate, .stabilizer = false};
       const MlstmInputs in(trace_, card.prefix, DType::f64, device_);
       const Tensor h = by_recurrence(exact, in, {}, 0).h;
-      found.take(difference(card.prefix, by_recurrence(plain, in, {}, 0).h, h, h, options_.damage));
+      found.take(difference(card.prefix, by_recurrence(plain, in, {}, 0).h, h, h, options_.damage,
+                            Exponentials::raw));
     }
     for (const BlockCard& card : blocks("slstm")) {
       const kernels::ForgetGate gate = slstm_options(card.variant).forget_gate;
       const Tensor y = slstm_output({.forget_gate = gate}, trace_, card.prefix, device_);
       const kernels::SlstmOptions plain{.forget_gate = gate, .stabilizer = false};
       found.take(difference(card.prefix, slstm_output(plain, trace_, card.prefix, device_), y, y,
-                            options_.damage));
+                            options_.damage, Exponentials::raw));
     }
     report(
         "Stabilised = plain", found, 1e-9,
@@ -529,8 +595,8 @@ class Selfcheck {
       return;
     report(
         "CPU = CUDA",
-        difference("the logits", logits_, whole(params.on(Device::cpu())), logits_,
-                   options_.damage),
+        difference("the logits", logits_, whole(params.on(Device::cpu())), logits_, options_.damage,
+                   exponentials()),
         1e-4,
         fmt::format("Logits of {} tokens, on {} and on the CPU", tokens_.size(), name_of(device_)));
   }
@@ -552,7 +618,8 @@ class Selfcheck {
   static double largest(const Tensor& x) {
     const Tensor wide = x.to(Device::cpu()).to(DType::f64);
     double most = 0.0;
-    for (const double value : wide.span<double>()) most = std::max(most, std::abs(value));
+    for (const double value : wide.span<double>())
+      if (std::isfinite(value)) most = std::max(most, std::abs(value));
     return most;
   }
 

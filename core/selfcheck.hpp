@@ -33,6 +33,10 @@ struct SelfcheckOptions {
 /// - one thread with all of them, gradients included; of a model on a card instead the same pass
 ///   twice, and the card with the CPU;
 /// - watching every value with not watching.
+/// Where the model's own numbers are not finite on both ways, a comparison with a limit says so
+/// instead of passing or failing (see `verdict`), and one of bits takes every NaN for the same.
+/// Finite on one way only is a failure of infinite size, unless raw exponentials overflow on the
+/// other.
 /// Checks that a model has no part in are left out. Takes some milliseconds for a small model.
 std::vector<Check> selfcheck(const Model& model, const SelfcheckOptions& options = {});
 

@@ -636,6 +636,22 @@ TEST_F(CommandLine, SelfcheckPrintsATableAndFailsWhereAModelDisagrees) {
   EXPECT_EQ(damaged.err, "");
 }
 
+TEST_F(CommandLine, SelfcheckTellsWhatCannotBeComparedFromWhatDiffers) {
+  put_file(at("raw.json"), R"({"model": {"embedding_dim": 8, "num_blocks": 1,
+      "mlstm_block": {"mlstm": {"num_heads": 2, "round_proj_up_to_multiple_of": 8,
+      "forget_gate": "exponential", "stabilizer": false}}},
+      "train": {"batch_size": 4, "sequence_length": 16}})");
+  run({"train", "--out", at("raw.xlab"), "--spec", at("raw.json"), "--task", "copy", "--steps",
+       "1"});
+  const Answer answer = run({"selfcheck", at("raw.xlab")});
+  EXPECT_EQ(answer.code, 3) << answer.out << answer.err;
+  EXPECT_THAT(answer.out, HasSubstr("no comparison"));
+  EXPECT_THAT(answer.out, HasSubstr("because the stabilizer of block0/mlstm is switched off and a "
+                                    "forget gate is exp(f)"));
+  EXPECT_THAT(answer.out, HasSubstr("cannot be compared"));
+  EXPECT_THAT(answer.out, Not(HasSubstr("FAILED")));
+}
+
 // ---- looking into files -------------------------------------------------------------------------
 
 TEST_F(CommandLine, InfoDescribesARun) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/run.hpp"
+#include "core/verdict.hpp"
 #include "small_models.hpp"
 
 namespace xlab::tests {
@@ -81,16 +82,60 @@ TEST(Selfcheck, LimitsAreNotWidenedUnnoticed) {
   }
 }
 
-TEST(Selfcheck, NoNumberIsNoAgreement) {
-  const Model model = filled_model(small_mlstm(), DType::f32);
+TEST(Selfcheck, NumbersThatAreNotFiniteAreNeitherAgreementNorFailure) {
+  const Model model = filled_model(small_mixed(), DType::f32);
   model.params().values().span<float>()[3] = std::nanf("");
   std::vector<int> tokens(6, 0);
   const std::vector<Check> checks = selfcheck(model, {.tokens = tokens});
+  ASSERT_EQ(checks.size(), 8U);
   for (const Check& row : checks) {
-    EXPECT_FALSE(row.passed) << row.name;
-    EXPECT_TRUE(std::isnan(row.largest)) << row.name;
+    EXPECT_NE(verdict(row), Verdict::failed) << row.name << ": " << row.sentence;
+    // Bits are bits: what was saved comes back as it was, NaN or not.
+    EXPECT_EQ(row.passed, row.limit == 0.0) << row.name << ": " << row.sentence;
+    EXPECT_EQ(verdict(row) == Verdict::not_comparable, row.limit != 0.0) << row.name;
+    EXPECT_EQ(std::isnan(row.largest), row.limit != 0.0) << row.name;
     EXPECT_NE(row.sentence.find("no finite number"), std::string::npos) << row.sentence;
   }
+}
+
+TEST(Selfcheck, FiniteByOneWayOnlyIsAFailure) {
+  const Model model = filled_model(small_mixed(), DType::f32);
+  for (const Check& row : selfcheck(model, {.damage = std::nan("")})) {
+    // Raw exponentials may overflow where the stabilizer keeps them finite.
+    if (row.name == "Stabilised = plain") {
+      EXPECT_EQ(verdict(row), Verdict::not_comparable);
+      continue;
+    }
+    EXPECT_EQ(verdict(row), Verdict::failed) << row.name;
+    EXPECT_TRUE(std::isinf(row.largest)) << row.name;
+    EXPECT_NE(row.sentence.find("by one way and not by the other"), std::string::npos)
+        << row.sentence;
+  }
+}
+
+TEST(Selfcheck, AStabilizerSwitchedOffIsNoFaultOfTheModel) {
+  ModelSpec spec = small_mixed();
+  spec.mlstm->variant.stabilizer = spec.slstm->variant.stabilizer = false;
+  spec.mlstm->variant.forget_gate = spec.slstm->variant.forget_gate = "exponential";
+  const Model model = filled_model(spec, DType::f32);
+  // Large enough for raw exponentials to overflow.
+  for (float& x : model.params().values().span<float>()) x *= 60.0f;
+  const std::vector<Check> checks = selfcheck(model);
+  int uncomparable = 0;
+  for (const Check& row : checks) {
+    EXPECT_NE(verdict(row), Verdict::failed)
+        << row.name << ": " << row.largest << ", " << row.sentence;
+    uncomparable += verdict(row) == Verdict::not_comparable ? 1 : 0;
+  }
+  EXPECT_GT(uncomparable, 0);
+  EXPECT_EQ(why_not_finite(model.cards()),
+            "the stabilizer of every block is switched off and a forget gate is exp(f)");
+  std::vector<BlockCard> cards = model.cards();
+  cards[0].variant = {};
+  cards[1].variant.forget_gate = cards[2].variant.forget_gate = "sigmoid";
+  EXPECT_EQ(why_not_finite(cards), "the stabilizer of block1/slstm and 1 more is switched off");
+  cards[1].variant = cards[2].variant = {};
+  EXPECT_EQ(why_not_finite(cards), "");
 }
 
 TEST(Selfcheck, TellsEveryRowAndStopsWhenAsked) {

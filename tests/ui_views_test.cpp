@@ -494,30 +494,6 @@ TEST(GatesView, ChoosingABlockTellsTheEngine) {
   EXPECT_EQ(stage.focus.block, 1);
 }
 
-TEST(GatesView, TheTableHasTheSameNumbers) {
-  const Snapshot s = recall_scene();
-  Stage stage(s);
-  for (const int block : {0, 1}) {
-    stage.focus.block = block;
-    const Table table = view_named("gates")->table(stage.scene());
-    const std::string prefix = s.model->blocks[static_cast<std::size_t>(block)].prefix + "/";
-    std::map<std::string, int> counted;
-    for (const auto& row : table.rows) {
-      ASSERT_EQ(row.size(), table.columns.size());
-      for (std::size_t i = 4; i < row.size(); ++i) {
-        if (row[i].empty()) continue;
-        const Recorded* r = s.trace->find(std::atoi(row[0].c_str()), prefix + table.columns[i]);
-        ASSERT_NE(r, nullptr);
-        EXPECT_EQ(std::strtof(row[i].c_str(), nullptr),
-                  r->at(std::atoi(row[2].c_str()), std::atoi(row[3].c_str())));
-        ++counted[table.columns[i]];
-      }
-    }
-    EXPECT_EQ(counted["forget_gate_pre"], block == 0 ? 17 * 3 : 17 * 10);
-    EXPECT_EQ(counted["output_gate"], block == 0 ? 17 * 20 : 17 * 10);
-  }
-}
-
 // -- Memory
 // ----------------------------------------------------------------------------------------
 
@@ -717,11 +693,14 @@ TEST(InspectorView, TheTableShowsTheRecordedNumberInFull) {
   const auto view = view_named("inspector");
   stage.focus.pinned = ValueRef{"block0/mlstm/C", 15, 1, 37};
   stage.frame(*view);
+  int found = 0;
   for (const auto& row : view->table(stage.scene()).rows) {
-    if (row[0] == "value") {
-      EXPECT_EQ(std::strtof(row[1].c_str(), nullptr), s.memory->C[12 * 20 + 37]);
-    }
+    if (row[0] != "value") continue;
+    ++found;
+    EXPECT_EQ(std::strtof(row[1].c_str(), nullptr),
+              s.memory->C[static_cast<std::size_t>(s.memory->key_dim * s.memory->value_dim) + 37]);
   }
+  EXPECT_EQ(found, 1) << "the row is there";
 }
 
 // -- Proof
@@ -745,6 +724,7 @@ TEST(HealthView, ShowsWhatAgreesAndWhatDoesNotAndChecksAgain) {
     stage.frame(*view);
     const Table table = view->table(stage.scene());
     ASSERT_EQ(table.rows.size(), 4U);
+    EXPECT_EQ(table.rows[0][3], "yes");
     EXPECT_EQ(table.rows[1][3], "no");
     EXPECT_EQ(table.rows[2][1], "nan");
     EXPECT_EQ(table.rows[3][2], "same bits");

@@ -3,11 +3,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <initializer_list>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "core/explain.hpp"
+#include "ui/gate_lanes.hpp"
 #include "ui/gate_rows.hpp"
 #include "ui/heat.hpp"
 #include "ui/number.hpp"
@@ -24,7 +31,15 @@ constexpr float kCurveHeight = 44.0f, kStripHeight = 34.0f, kTallest = 120.0f;
 constexpr float kReach = 8.0f;        ///< how near the mouse has to be to a curve to mean it
 constexpr float kRightMargin = 9.0f;  ///< room for the mark of the selected unit
 constexpr float kDragStart = 3.0f;
-constexpr double kLargestClamp = 60.0;
+constexpr double kLargestClamp = 60.0;  ///< as far as dragging goes, and it says so there
+constexpr double kPulse = 60.0;         ///< seconds the first hint moves
+
+/// One end of a clamp being dragged along time.
+struct RangeDrag {
+  int index = 0;
+  bool end = false;  ///< the last step, else the first
+  Clamp clamp;       ///< as it was sent last
+};
 
 /// A curve being dragged; the axis stays as it was when the drag began.
 struct Drag {
@@ -35,14 +50,6 @@ struct Drag {
   ImVec2 start{0, 0};
   bool moved = false;
   float sent = std::numeric_limits<float>::quiet_NaN();
-};
-
-/// One curve as it is drawn, for finding the one under the mouse.
-struct DrawnCurve {
-  std::string path;
-  int head = 0;
-  bool main = false;
-  Series series;
 };
 
 const float* value_at(const Series& series, int step) {
@@ -67,9 +74,7 @@ class GatesView : public View {
   ImVec2 minimum_size() const override { return {320, 200}; }
 
   bool animating(const Scene& scene) const override {
-    const BlockCard* block = focused_block(scene.snapshot, scene.focus);
-    return block && !scene.focus.hint_target.empty() &&
-           value_prefix(scene.focus.hint_target) == block->prefix;
+    return hint_in_block(scene) && !(pulsed_out_ && pulsing_ == scene.focus.hint_target);
   }
 
   void draw(Scene& scene, ImVec2 size) override {
@@ -78,8 +83,13 @@ class GatesView : public View {
     hovered_.reset();
     card_.clear();
     preview_ = std::exchange(next_preview_, -1);
+    range_.reset();
+    time_hint(scene);
     if (panel.usable()) contents(scene, painter, panel.content());
-    if (!ImGui::IsMouseDown(ImGuiMouseButton_Left)) drag_.reset();
+    if (!ImGui::IsMouseDown(ImGuiMouseButton_Left)) {
+      drag_.reset();
+      range_drag_.reset();
+    }
     hover_.set(scene.focus, hovered_);
     if (!card_.empty()) hover_card(scene, card_);
   }
@@ -111,23 +121,17 @@ class GatesView : public View {
       return;
     }
 
-    index_.use(scene.snapshot.trace);
-    free_index_.use(scene.snapshot.unclamped);
+    lanes_.use(scene.snapshot);
     const float line = painter.line_height();
-    const bool labels = rest.width() > painter.px(360);
-    gutter_label_ = labels ? painter.px(70) : 0.0f;
-    gutter_ = gutter_label_ + painter.px(36);
     const Box axis_row = rest.cut_bottom(std::min(2 * line + painter.px(2), rest.height() / 3));
     rest.cut_bottom(painter.px(3));
-    const float lowest = layout(painter, rows, 0.0f);
-    const float extra = rest.height() - lowest;
+    const float extra = rest.height() - layout(painter, rows, 0.0f);
     const bool scrolls = extra < 0.0f;
     const float bar = scrolls ? ImGui::GetStyle().ScrollbarSize : 0.0f;
+    layout(painter, rows, std::max(extra, 0.0f));
     Box plot = rest;
-    plot.cut_left(gutter_);
     plot.cut_right(bar + painter.px(kRightMargin));
-    window_.update(trace->length(), scene.snapshot.session.cursor, plot, painter.px(9),
-                   painter.px(64));
+    arrange(scene, painter, *block, rows, plot);
 
     ImGui::SetCursorScreenPos(rest.min);
     ImGui::BeginChild("rows", {std::max(rest.width(), 1.0f), std::max(rest.height(), 1.0f)}, false,
@@ -147,25 +151,117 @@ class GatesView : public View {
     time_axis(scene, painter, axis_row);
   }
 
+  /// Finds out how much room names and numbers need left of the lanes, and which steps fit beside
+  /// them. The room for numbers only grows while the same block is shown at the same size of text,
+  /// so that nothing sways while numbers change.
+  void arrange(const Scene& scene, const Painter& painter, const BlockCard& block,
+               const std::vector<GateRow>& rows, const Box& whole) {
+    float names = 0.0f;
+    if (whole.width() > painter.px(360)) {
+      for (const GateRow& row : rows) {
+        for (const Lane& lane : row.lanes) {
+          for (const LaneCurve& curve : lane.curves) {
+            const std::string unit = lane.per_unit && lane.kind == LaneKind::curves ? "[00]" : "";
+            names = std::max(names, painter.measure(curve.label + unit).x + painter.px(24));
+          }
+        }
+      }
+    }
+    gutter_label_ = std::min(names, painter.px(110));
+    const std::string shown = fmt::format("{} {} {}", scene.snapshot.run_id, block.prefix,
+                                          static_cast<double>(painter.px(1)));
+    if (shown != arranged_) numbers_ = painter.px(36);
+    arranged_ = shown;
+    const float most = whole.width() * 0.3f;
+    const float narrowest = std::max(painter.px(9), letter_width(scene, painter));
+    const TimeWindow before = window_;
+    for (int round = 0; round < 3; ++round) {
+      gutter_ = gutter_label_ + std::min(numbers_, most);
+      Box plot = whole;
+      plot.cut_left(gutter_);
+      window_ = before;
+      window_.update(scene.snapshot.trace->length(), scene.snapshot.session.cursor, plot, narrowest,
+                     painter.px(64));
+      float needed = 0.0f;
+      for (const GateRow& row : rows) {
+        if (folded_.count(fold_key(row))) continue;
+        for (const Lane& lane : row.lanes) {
+          needed = std::max(needed, margin_of(scene, painter, block, lane));
+        }
+      }
+      if (needed <= numbers_) break;
+      // In steps, so that one digit more does not move everything.
+      numbers_ = std::ceil(needed / painter.px(6)) * painter.px(6);
+    }
+  }
+
+  float margin_of(const Scene& scene, const Painter& painter, const BlockCard& block,
+                  const Lane& lane) {
+    if (lane.kind == LaneKind::strip) {
+      const int units = std::max(block.key_dim, block.value_dim);
+      return painter.measure(fmt::format("0–{}", units - 1)).x + painter.px(7);
+    }
+    const std::string path = block.prefix + "/" + lane.curves.front().value;
+    const Axis& axis = drag_ && drag_->path == path
+                           ? drag_->axis
+                           : lanes_.curves(block, lane, place_of(scene, block, lane)).axis;
+    return axis_margin(painter, lane_height(lane), axis);
+  }
+
+  /// The widest letter among the tokens: columns this wide leave none out. Tokens of several
+  /// letters do not count, they are rarely all as wide.
+  float letter_width(const Scene& scene, const Painter& painter) {
+    const ModelCard* model = scene.snapshot.model.get();
+    if (lettered_ == model && letter_scale_ == painter.px(1)) return letter_width_;
+    lettered_ = model;
+    letter_scale_ = painter.px(1);
+    letter_width_ = 0.0f;
+    for (int token = 0; token < static_cast<int>(model->vocabulary.size()); ++token) {
+      const std::string label = token_label(model, token);
+      const auto letters = std::count_if(label.begin(), label.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+      });
+      if (letters == 1) letter_width_ = std::max(letter_width_, painter.measure(label).x);
+    }
+    letter_width_ = std::min(std::ceil(letter_width_), painter.px(15));
+    return letter_width_;
+  }
+
+  LanePlace place_of(const Scene& scene, const BlockCard& block, const Lane& lane) const {
+    return {focused_head(block, scene.focus), shown_unit(block, lane), window_.first(),
+            window_.count()};
+  }
+
+  /// A sentence on what lies under the mouse, unless something there has said more already.
+  void explain_box(const Box& box, std::initializer_list<CardLine> lines) {
+    if (!card_.empty() || drag_ || range_drag_) return;
+    if (!box.contains(ImGui::GetIO().MousePos) || !ImGui::IsWindowHovered()) return;
+    card_.assign(lines);
+  }
+
   void header(Scene& scene, Painter& painter, Box row) {
     const ModelCard& model = *scene.snapshot.model;
-    std::vector<std::string> blocks;
-    for (std::size_t b = 0; b < model.blocks.size(); ++b) {
-      blocks.push_back(fmt::format("block {} {}", b,
-                                   model.blocks[b].kind == "mlstm"   ? "mLSTM"
-                                   : model.blocks[b].kind == "slstm" ? "sLSTM"
-                                                                     : model.blocks[b].kind));
-    }
-    Box right;
+    // As many words as there is room for; the number always.
+    const auto named = [&](int words) {
+      std::vector<std::string> blocks;
+      for (std::size_t b = 0; b < model.blocks.size(); ++b) {
+        const std::string& kind = model.blocks[b].kind;
+        const std::string cell = kind == "mlstm" ? "mLSTM" : kind == "slstm" ? "sLSTM" : kind;
+        blocks.push_back(words == 2   ? fmt::format("block {} {}", b, cell)
+                         : words == 1 ? fmt::format("{} {}", b, cell)
+                                      : std::to_string(b));
+      }
+      return blocks;
+    };
     const std::size_t clamps = scene.snapshot.session.clamps.size();
     if (clamps > 0) {
       const std::string word =
           clamps == 1 ? std::string("clear clamp") : fmt::format("clear {} clamps", clamps);
       const float width = painter.measure(word).x + painter.px(16);
       if (row.width() > width + painter.px(160)) {
-        if (button_at(painter, "clear", row.cut_right(width), word)) {
-          scene.send(command::ClearClamps{});
-        }
+        const Box button = row.cut_right(width);
+        if (button_at(painter, "clear", button, word)) scene.send(command::ClearClamps{});
+        explain_box(button, {{"Takes every clamp away, so that the model computes freely again."}});
         row.cut_right(painter.px(6));
       }
     }
@@ -177,7 +273,17 @@ class GatesView : public View {
     const float for_heads =
         std::min(painter.px(40 + 26.0f * static_cast<float>(heads)), row.width() * 0.5f);
     blocks_row.max.x = std::max(blocks_row.min.x, row.max.x - for_heads);
+    std::vector<std::string> blocks;
+    for (const int words : {2, 1, 0}) {
+      blocks = named(words);
+      if (chooser_width(painter, blocks) <= blocks_row.width()) break;
+    }
+    const Box whole_blocks = blocks_row;
     const int chosen = choose_at(painter, "block", blocks_row, blocks, block);
+    explain_box(
+        {whole_blocks.min, {blocks_row.min.x, whole_blocks.max.y}},
+        {{"Which block of the model is shown here and in the other views."},
+         {"Block 0 reads the tokens, each other one what the block before it made of them."}});
     if (chosen != block) {
       scene.focus.block = chosen;
       scene.send(command::Focus{chosen});
@@ -185,13 +291,19 @@ class GatesView : public View {
     row.min.x = blocks_row.min.x;
     row.cut_left(painter.px(6));
     const std::string word = "head";
-    painter.text_in(row.cut_left(painter.measure(word).x + painter.px(5)),
-                    painter.palette().muted_text, word);
+    const Box heads_row = row;
+    if (const float width = painter.measure(word).x + painter.px(5);
+        row.width() > width + painter.px(60)) {
+      painter.text_in(row.cut_left(width), painter.palette().muted_text, word);
+    }
     std::vector<std::string> names;
     for (int h = 0; h < heads; ++h) names.push_back(std::to_string(h));
     const int head = std::clamp(scene.focus.head, 0, std::max(heads - 1, 0));
     const int wanted = choose_at(painter, "head", row, names, head);
     if (wanted != head) scene.focus.head = wanted;
+    explain_box({heads_row.min, {row.min.x, heads_row.max.y}},
+                {{"Which head of the block is drawn strong."},
+                 {"Each head has gates and a memory of its own."}});
     row.cut_left(painter.px(8));
     std::vector<std::string> notes;
     const std::string others =
@@ -207,6 +319,10 @@ class GatesView : public View {
     for (const std::string& note : notes) {
       if (painter.measure(note).x > row.width()) continue;
       painter.text_in(row, painter.palette().muted_text, note, Align::right);
+      explain_box(row,
+                  {{"Strong: the chosen head. Thin and faint: the other heads, click near one "
+                    "to choose it. Grey, where something is held by hand: what the chosen head "
+                    "does without clamps."}});
       break;
     }
   }
@@ -244,7 +360,6 @@ class GatesView : public View {
     ImGui::PushID(index);
     Box title = column.cut_top(title_height(painter));
     const bool folded = folded_.count(fold_key(row)) > 0;
-    const int head = focused_head(block, scene.focus);
     if (ImGui::IsRectVisible(title.min, title.max)) {
       const Touch mouse = touch("fold", title);
       if (mouse.pressed && folded) folded_.erase(fold_key(row));
@@ -256,15 +371,25 @@ class GatesView : public View {
                       mouse.hovered ? palette.text : palette.muted_text, folded ? "▸" : "▾");
       title.cut_left(painter.badge({title.min.x, title.min.y}, gate_style(palette, row.gate)) +
                      painter.px(6));
-      float legend = 0.0f;
+      const Box names = title;
       if (!folded && row.lanes.front().kind == LaneKind::strip) {
-        const StripLook look = strip_look(scene, block, row.lanes.front(), head);
-        const float full = legend_width(painter, look.scale, look.legend);
-        legend =
-            std::min(full, title.width() - painter.measure(row.titles.back()).x - painter.px(8));
-        legend = std::max(legend, title.width() * 0.5f);
-        draw_legend(painter, title.cut_right(legend), look.scale, look.legend);
-        title.cut_right(painter.px(8));
+        const StripLane& look = strip_of(scene, painter, block, row.lanes.front(), column.width());
+        const float full = legend_width(painter, *look.scale, look.legend);
+        const float free = title.width() - painter.measure(row.titles.back()).x - painter.px(8);
+        // Where there is no room for both, the name of the row stays; the hover says the rest.
+        if (const float width = std::min(full, free); width > painter.px(90)) {
+          const Box box = title.cut_right(width);
+          draw_legend(painter, box, *look.scale, look.legend);
+          explain_box(box,
+                      {{fmt::format("Colours from {} to {}: {}.", short_number(look.scale->low()),
+                                    short_number(look.scale->high()), look.legend.scope)}});
+          title.cut_right(painter.px(8));
+        }
+      }
+      if (title.contains(mouse.mouse) && mouse.hovered) {
+        explain_box(names, {{row.titles.front(), true},
+                            {gate_sentence(row.gate)},
+                            {folded ? "Click: unfold." : "Click: fold."}});
       }
       painter.text_in(title, palette.text, painter.fit_first(row.titles, title.width()));
     }
@@ -294,50 +419,28 @@ class GatesView : public View {
 
   // -- Strips -------------------------------------------------------------------------------------
 
-  struct StripLook {
-    Strip strip;
-    ColourScale scale;
-    Legend legend;
-  };
-
-  StripLook strip_look(const Scene& scene, const BlockCard& block, const Lane& lane, int head) {
-    const std::string path = block.prefix + "/" + lane.curves.front().value;
-    Strip values = strip(index_.of(path), head, window_.first(), window_.count());
-    double low = 0.0, high = 1.0;
-    std::string scope = "fixed range";
-    if (lane.range == LaneRange::around_zero) {
-      high = largest(values.values);
-      scope = fmt::format("head {}, steps shown", head);
-    } else if (lane.range == LaneRange::shown) {
-      low = std::numeric_limits<double>::infinity(), high = -low;
-      for (const float value : values.values) {
-        if (!std::isfinite(value)) continue;
-        low = std::min(low, static_cast<double>(value));
-        high = std::max(high, static_cast<double>(value));
-      }
-      scope = fmt::format("head {}, steps shown", head);
-    }
-    const ColourScale scale(scene.palette, lane.map, low, high);
-    Legend legend{"", scope, "", outside(values.values, scale)};
-    const bool shared = values.units > static_cast<int>(lane_height(lane)) ||
-                        values.steps > static_cast<int>(window_.column_width() *
-                                                        static_cast<float>(window_.count()));
-    if (shared) legend.transform = "largest |x| of a pixel";
-    return {std::move(values), scale, std::move(legend)};
+  /// The strip of a lane `width` pixels wide, its gutter and the room at its right included.
+  const StripLane& strip_of(const Scene& scene, const Painter& painter, const BlockCard& block,
+                            const Lane& lane, float width) {
+    const float room = width - gutter_ - painter.px(kRightMargin);
+    const float columns = window_.column_width() * static_cast<float>(window_.count());
+    return lanes_.strip(block, lane, place_of(scene, block, lane), scene.palette,
+                        {std::max(std::min(room, columns), 0.0f), lane_height(lane)});
   }
 
   void draw_strip(Scene& scene, Painter& painter, const BlockCard& block, const Trace& trace,
                   const Lane& lane, const Box& gutter, const Box& box) {
     const Palette& palette = painter.palette();
     const int head = focused_head(block, scene.focus);
-    const StripLook look = strip_look(scene, block, lane, head);
+    const StripLane& look =
+        lanes_.strip(block, lane, place_of(scene, block, lane), scene.palette, box.size());
     const std::string path = block.prefix + "/" + lane.curves.front().value;
     if (look.strip.units == 0) {
       painter.text_in(box, palette.muted_text, "not recorded");
       return;
     }
     draw_heat(painter, scene.images, "gates/" + path, box, look.strip.values, look.strip.units,
-              look.strip.steps, look.scale);
+              look.strip.steps, *look.scale, look.heat);
     painter.outline(box, palette.grid);
     lane_labels(painter, lane, gutter, box);
     // First and last index where an axis would have its numbers.
@@ -345,14 +448,14 @@ class GatesView : public View {
     Box numbers = gutter;
     numbers.cut_left(gutter_label_);
     numbers.cut_right(painter.px(5));
+    const std::string last_unit = std::to_string(look.strip.units - 1);
     if (look.strip.units == 1 || numbers.height() < 1.7f * line) {
-      painter.text_in(numbers, palette.muted_text,
-                      look.strip.units == 1 ? "0" : fmt::format("0–{}", look.strip.units - 1),
-                      Align::right);
+      const std::string texts[] = {look.strip.units == 1 ? "0" : "0–" + last_unit};
+      painter.first_in(numbers, palette.muted_text, texts, Align::right);
     } else {
+      const std::string texts[] = {last_unit};
       painter.text_in(numbers.cut_top(line), palette.muted_text, "0", Align::right);
-      painter.text_in(numbers.cut_bottom(line), palette.muted_text,
-                      std::to_string(look.strip.units - 1), Align::right);
+      painter.first_in(numbers.cut_bottom(line), palette.muted_text, texts, Align::right);
     }
     const int unit = std::clamp(unit_, 0, look.strip.units - 1);
     const float h = box.height() / static_cast<float>(look.strip.units);
@@ -414,61 +517,13 @@ class GatesView : public View {
     return std::clamp(unit, 0, std::max(units - 1, 0));
   }
 
-  std::vector<DrawnCurve> curves_of(const Scene& scene, const BlockCard& block, const Lane& lane,
-                                    int unit) {
-    std::vector<DrawnCurve> curves;
-    const int focused = focused_head(block, scene.focus);
-    for (const LaneCurve& curve : lane.curves) {
-      const std::string path = block.prefix + "/" + curve.value;
-      for (int head = 0; head < block.heads; ++head) {
-        if (head != focused && (lane.per_unit || curve.secondary)) continue;
-        curves.push_back({path, head, &curve == &lane.curves.front() && head == focused,
-                          series(index_.of(path), head, unit, window_.first(), window_.count())});
-      }
-    }
-    return curves;
-  }
-
-  static Axis axis_for(LaneRange range, const std::vector<DrawnCurve>& curves,
-                       const std::vector<Series>& ghosts) {
-    double low = std::numeric_limits<double>::infinity(), high = -low;
-    const auto include = [&](double value) {
-      if (!std::isfinite(value)) return;
-      low = std::min(low, value);
-      high = std::max(high, value);
-    };
-    for (const DrawnCurve& curve : curves) {
-      for (const float value : curve.series.values) include(value);
-    }
-    for (const Series& ghost : ghosts) {
-      for (const float value : ghost.values) include(value);
-    }
-    if (range == LaneRange::pre_activation) {
-      include(-6.0);
-      include(6.0);
-    } else if (range == LaneRange::unit || range == LaneRange::signed_unit) {
-      include(range == LaneRange::unit ? 0.0 : -1.0);
-      include(1.0);
-    } else if (range == LaneRange::around_zero) {
-      include(0.0);
-    }
-    return padded(low, high);
-  }
-
   void draw_curves(Scene& scene, Painter& painter, const BlockCard& block, const Trace& trace,
                    const Lane& lane, const Box& gutter, const Box& box) {
     const Palette& palette = painter.palette();
     const int unit = shown_unit(block, lane), focused = focused_head(block, scene.focus);
-    const std::vector<DrawnCurve> curves = curves_of(scene, block, lane, unit);
-    std::vector<Series> ghosts;
-    if (scene.snapshot.unclamped) {
-      for (const LaneCurve& curve : lane.curves) {
-        if (curve.secondary) continue;
-        ghosts.push_back(series(free_index_.of(block.prefix + "/" + curve.value), focused, unit,
-                                window_.first(), window_.count()));
-      }
-    }
-    Axis axis = axis_for(lane.range, curves, ghosts);
+    const CurveLane& shown = lanes_.curves(block, lane, place_of(scene, block, lane));
+    const std::vector<DrawnCurve>& curves = shown.curves;
+    Axis axis = shown.axis;
     const std::string path = block.prefix + "/" + lane.curves.front().value;
     if (drag_ && drag_->path == path) axis = drag_->axis;
 
@@ -482,7 +537,7 @@ class GatesView : public View {
       for (const int step : s.steps) xs.push_back(window_.x(step));
       return xs;
     };
-    for (const Series& ghost : ghosts) {
+    for (const Series& ghost : shown.ghosts) {
       const bool stepped = lane.curves.front().gate == 'm';
       draw_curve(
           painter, box, axis, xs_of(ghost), ghost.values,
@@ -512,10 +567,12 @@ class GatesView : public View {
       if (cross.pressed) scene.send(command::RemoveClamp{tag.index});
       on_cross |= cross.hovered || cross.held;
     }
+    if (lane.clampable) on_cross |= range_handles(scene, painter, path, unit, focused, axis, box);
     Touch mouse = touch("lane", box);
-    if (on_cross && !drag_) mouse = {};
+    if ((on_cross && !drag_) || range_drag_) mouse = {};
     if (lane.clampable) {
       draw_clamps(scene, painter, path, unit, focused, axis, box);
+      draw_ends(scene, painter, path, unit, focused, axis, box);
       for (const Tag& tag : tags) draw_tag(painter, tag);
     }
     interact(scene, painter, trace, lane, curves, mouse, axis, box, unit);
@@ -725,6 +782,106 @@ class GatesView : public View {
     }
   }
 
+  struct Ends {
+    std::optional<Box> begin, end;  ///< none where that end is out of sight
+  };
+
+  /// Where a clamp's range can be taken hold of: just outside its first and its last step.
+  Ends ends_of(const Painter& painter, const Clamp& c, const Axis& axis, const Box& box) const {
+    Ends ends;
+    const float y = std::clamp(axis.y(c.value, box), box.min.y, box.max.y);
+    const float wide = painter.px(7), tall = painter.px(9);
+    const float top = std::max(y - tall, box.min.y), bottom = std::min(y + tall, box.max.y);
+    if (window_.shows(c.begin)) {
+      const float x = window_.column(c.begin).min.x;
+      ends.begin = Box{{x - wide, top}, {x, bottom}};
+    }
+    if (window_.shows(c.end - 1)) {
+      const float x = window_.column(c.end - 1).max.x;
+      ends.end = Box{{x, top}, {x + wide, bottom}};
+    }
+    return ends;
+  }
+
+  /// Lets the ends of the focused head's clamps be dragged along time. Returns whether the mouse is
+  /// on one of them.
+  bool range_handles(Scene& scene, const Painter& painter, const std::string& path, int unit,
+                     int focused, const Axis& axis, const Box& box) {
+    const auto& clamps = scene.snapshot.session.clamps;
+    bool on_one = false;
+    for (int i = 0; i < static_cast<int>(clamps.size()); ++i) {
+      const Clamp& c = clamps[static_cast<std::size_t>(i)];
+      if (c.path != path || c.unit != unit || c.head != focused || (drag_ && drag_->moved))
+        continue;
+      const Ends ends = ends_of(painter, c, axis, box);
+      for (const bool end : {false, true}) {
+        const std::optional<Box>& handle = end ? ends.end : ends.begin;
+        const bool held = range_drag_ && range_drag_->index == i && range_drag_->end == end;
+        if (!handle && !held) continue;
+        ImGui::PushID(2 * i + (end ? 1 : 0));
+        const Touch mouse = touch("range", handle ? *handle : Box{});
+        ImGui::PopID();
+        if (mouse.pressed) range_drag_ = RangeDrag{i, end, c};
+        if (!mouse.hovered && !held) continue;
+        on_one = true;
+        if (held) pull_end(scene, ImGui::GetIO().MousePos.x);
+        const Clamp& now = held ? range_drag_->clamp : c;
+        range_ = {now.begin, now.end};
+        card_ = {{"held at " + held_text(now.value, now.begin, now.end), true},
+                 {end ? "drag: move the last step" : "drag: move the first step"}};
+      }
+    }
+    return on_one;
+  }
+
+  /// Sends the range for the mouse's place, once per frame at most and only when it changed.
+  void pull_end(Scene& scene, float x) {
+    Clamp next = range_drag_->clamp;
+    const int step = window_.step_at(x);
+    if (range_drag_->end) {
+      next.end = std::max(step + 1, next.begin + 1);
+    } else {
+      next.begin = std::min(step, next.end - 1);
+    }
+    if (next == range_drag_->clamp) return;
+    range_drag_->clamp = next;
+    scene.send(command::ReplaceClamp{range_drag_->index, next});
+  }
+
+  /// Brackets around the range of every clamp of the focused head.
+  void draw_ends(const Scene& scene, Painter& painter, const std::string& path, int unit,
+                 int focused, const Axis& axis, const Box& box) const {
+    const ImVec2 mouse = ImGui::GetIO().MousePos;
+    const auto& clamps = scene.snapshot.session.clamps;
+    for (int i = 0; i < static_cast<int>(clamps.size()); ++i) {
+      const Clamp& c = clamps[static_cast<std::size_t>(i)];
+      if (c.path != path || c.unit != unit || c.head != focused) continue;
+      const Ends ends = ends_of(painter, c, axis, box);
+      for (const bool end : {false, true}) {
+        const std::optional<Box>& handle = end ? ends.end : ends.begin;
+        if (!handle) continue;
+        const bool held = range_drag_ && range_drag_->index == i && range_drag_->end == end;
+        const bool hot = held || (!range_drag_ && !drag_ && handle->contains(mouse));
+        const float x = end ? handle->min.x + painter.px(1) : handle->max.x - painter.px(1);
+        const float in = (end ? -1.0f : 1.0f) * painter.px(3.5f);
+        const Stroke stroke{hot ? painter.palette().accent : painter.palette().text,
+                            painter.px(hot ? 2.5f : 1.5f)};
+        const ImVec2 bracket[] = {{x + in, handle->min.y},
+                                  {x, handle->min.y},
+                                  {x, handle->max.y},
+                                  {x + in, handle->max.y}};
+        painter.curve(bracket, stroke);
+      }
+    }
+  }
+
+  static std::string held_text(double value, int begin, int end) {
+    const int steps = end - begin;
+    return steps > 1 ? fmt::format("{} at steps {}…{} ({} steps)", short_number(value), begin,
+                                   end - 1, steps)
+                     : fmt::format("{} at step {}", short_number(value), begin);
+  }
+
   void interact(Scene& scene, Painter& painter, const Trace& trace, const Lane& lane,
                 const std::vector<DrawnCurve>& curves, const Touch& mouse, const Axis& axis,
                 const Box& box, int unit) {
@@ -772,7 +929,10 @@ class GatesView : public View {
     }
     if (drag_ && mouse.held && lane.clampable) {
       if (std::abs(mouse.mouse.y - drag_->start.y) > painter.px(kDragStart)) drag_->moved = true;
-      if (drag_->moved) pull(scene, mouse.mouse.y);
+      if (drag_->moved) {
+        pull(scene, mouse.mouse.y);
+        range_ = {drag_->begin, drag_->end};
+      }
     }
     if (mouse.released && drag_ && !drag_->moved) scene.focus.pinned = ref;
     if (mouse.released) drag_.reset();
@@ -822,18 +982,34 @@ class GatesView : public View {
       card_.push_back({"without clamps " + short_number(*free)});
     }
     if (drag_ && drag_->moved) {
-      const int steps = drag_->end - drag_->begin;
-      card_.push_back(
-          {fmt::format("held at {} {}", short_number(drag_->sent),
-                       steps > 1 ? fmt::format("at steps {}…{}", drag_->begin, drag_->end - 1)
-                                 : fmt::format("at step {}", drag_->begin)),
-           true});
+      card_.push_back({"held at " + held_text(drag_->sent, drag_->begin, drag_->end), true});
+      if (std::abs(drag_->sent) >= static_cast<float>(kLargestClamp)) {
+        card_.push_back({fmt::format("±{:.0f} is as far as dragging goes", kLargestClamp)});
+      }
     } else if (clampable) {
       card_.push_back({"drag up or down: hold it there (Shift: at all steps)"});
     }
   }
 
   // -- First hint ---------------------------------------------------------------------------------
+
+  static bool hint_in_block(const Scene& scene) {
+    const BlockCard* block = focused_block(scene.snapshot, scene.focus);
+    return block && !scene.focus.hint_target.empty() &&
+           value_prefix(scene.focus.hint_target) == block->prefix;
+  }
+
+  /// A hint that has moved for a minute was seen: from then on it stays still, and costs nothing.
+  void time_hint(const Scene& scene) {
+    if (!hint_in_block(scene)) return;
+    const double now = ImGui::GetTime();
+    if (pulsing_ != scene.focus.hint_target) {
+      pulsing_ = scene.focus.hint_target;
+      pulse_began_ = now;
+      pulsed_out_ = false;
+    }
+    pulsed_out_ = pulsed_out_ || now - pulse_began_ >= kPulse;
+  }
 
   static bool hint_is_here(const Scene& scene, const std::string& path) {
     const std::string& target = scene.focus.hint_target;
@@ -861,14 +1037,22 @@ class GatesView : public View {
     }
     if (!value || !std::isfinite(*value)) return;
     const ImVec2 at{window_.x(step), axis.y(*value, box)};
-    const float beat = 0.5f + 0.5f * static_cast<float>(std::sin(ImGui::GetTime() * 4.0));
+    const float beat =
+        pulsed_out_ ? 0.5f : 0.5f + 0.5f * static_cast<float>(std::sin(ImGui::GetTime() * 4.0));
     painter.list().AddCircle(at, painter.px(6.0f + 5.0f * beat),
                              with_alpha(palette.accent, 1.0f - 0.6f * beat), 28, painter.px(2.5f));
     painter.list().AddCircleFilled(at, painter.px(4.5f), palette.accent, 20);
     if (scene.focus.hint.empty()) return;
 
-    const ImVec2 words = painter.measure(scene.focus.hint, Weight::bold);
-    const ImVec2 size{words.x + painter.px(14), words.y + painter.px(8)};
+    // In as many lines as its lane is narrow.
+    const float pad = painter.px(7), line = painter.line_height();
+    const std::vector<std::string> words =
+        painter.broken(scene.focus.hint, std::max(box.width() - 2 * pad, line), Weight::bold);
+    float widest = 0.0f;
+    for (const std::string& row : words) {
+      widest = std::max(widest, painter.measure(row, Weight::bold).x);
+    }
+    const ImVec2 size{widest + 2 * pad, line * static_cast<float>(words.size()) + painter.px(4)};
     const float away = painter.px(16);
     const float tops[] = {at.y + away, at.y - away - size.y, at.y - size.y / 2};
     const float lefts[] = {at.x - size.x - away, at.x + away, at.x - size.x / 2};
@@ -899,8 +1083,12 @@ class GatesView : public View {
                        std::clamp(at.y, best.min.y, best.max.y)};
     painter.line(at, joint, {palette.accent, painter.px(1.5f)});
     painter.fill(best, palette.accent, painter.px(5));
-    painter.text_in(best, readable_on(palette.accent), scene.focus.hint, Align::centre,
-                    Weight::bold);
+    Box rows = best;
+    rows.cut_top(painter.px(2));
+    for (const std::string& row : words) {
+      painter.text_in(rows.cut_top(line), readable_on(palette.accent), row, Align::centre,
+                      Weight::bold);
+    }
   }
 
   // -- Time ---------------------------------------------------------------------------------------
@@ -929,60 +1117,139 @@ class GatesView : public View {
     const Box tokens = two ? row.cut_top(line) : Box{};
     const Box steps = row;
     gutter.cut_right(painter.px(5));
-    if (two) painter.text_in(gutter.cut_top(line), palette.muted_text, "token", Align::right);
-    painter.text_in(gutter, palette.muted_text,
-                    window_.all_visible() ? "step t" : fmt::format("t of {}", window_.length()),
-                    Align::right);
+    if (two) {
+      painter.text_in(gutter.cut_top(line), palette.muted_text, "token", Align::right);
+    }
+    const std::string captions[] = {
+        window_.all_visible() ? "step t" : fmt::format("t of {}", window_.length()), "t"};
+    painter.first_in(gutter, palette.muted_text, captions, Align::right);
+    const auto tint = [&](const Box& columns, ImU32 colour) {
+      painter.fill(
+          {{columns.min.x, two ? tokens.min.y : steps.min.y}, {columns.max.x, steps.max.y}}, colour,
+          painter.px(2));
+    };
+    const int last = window_.first() + window_.count() - 1;
+    if (range_) {
+      const int from = std::max(range_->first, window_.first());
+      const int to = std::min(range_->second - 1, last);
+      if (from <= to) {
+        tint({window_.column(from).min, window_.column(to).max}, with_alpha(palette.accent, 0.25f));
+      }
+    }
     if (window_.shows(session.cursor)) {
-      Box here = window_.column(session.cursor);
-      here.min.y = two ? tokens.min.y : steps.min.y;
-      here.max.y = steps.max.y;
-      painter.fill(here, with_alpha(palette.cursor, 0.25f), painter.px(2));
+      tint(window_.column(session.cursor), with_alpha(palette.cursor, 0.25f));
     }
-    const float widest = painter.measure(std::to_string(window_.length())).x + painter.px(8);
-    const int stride = window_.label_stride(widest);
-    for (int t = window_.first(); t < window_.first() + window_.count(); ++t) {
-      const bool here = t == session.cursor;
-      const ImU32 colour = here ? palette.text : palette.muted_text;
-      if (two && t < static_cast<int>(session.tokens.size())) {
-        const std::string label =
-            token_label(scene.snapshot.model.get(), session.tokens[static_cast<std::size_t>(t)]);
-        const Box column{{window_.column(t).min.x, tokens.min.y},
-                         {window_.column(t).max.x, tokens.max.y}};
-        // A label that does not fit its column is left out rather than cut to a dot.
-        if (painter.measure(label).x <= column.width()) {
-          painter.text_in(column, colour, label, Align::centre,
-                          here ? Weight::bold : Weight::regular);
-        }
-      }
-      const bool crowds = !here && stride > 1 && std::abs(t - session.cursor) < stride;
-      if (here || (t % stride == 0 && !crowds)) {
-        const float half = std::max(widest, window_.column_width()) / 2;
-        const float x = std::clamp(window_.x(t), steps.min.x + half,
-                                   std::max(steps.min.x + half, steps.max.x - half));
-        painter.text_in({{x - half, steps.min.y}, {x + half, steps.max.y}}, colour,
-                        std::to_string(t), Align::centre, here ? Weight::bold : Weight::regular);
-      }
-    }
+    if (two) token_row(scene, painter, tokens);
+    step_row(scene, painter, steps);
     if (mouse.hovered && !mouse.held) {
+      const int t = window_.step_at(mouse.mouse.x);
+      if (t < static_cast<int>(session.tokens.size())) {
+        const int token = session.tokens[static_cast<std::size_t>(t)];
+        card_.push_back(
+            {fmt::format("t = {}, token {}", t, token_label(scene.snapshot.model.get(), token)),
+             true});
+      }
       card_.push_back({"drag: move the cursor · wheel: show more or fewer steps"});
     }
   }
 
+  /// The tokens under their columns. Either every letter is there or, where columns are too narrow
+  /// for letters, only the one at the cursor: a text with letters missing would be another text.
+  /// Longer tokens that do not fit are stood for by dots.
+  void token_row(const Scene& scene, Painter& painter, const Box& row) const {
+    const Palette& palette = painter.palette();
+    const SessionStatus& session = scene.snapshot.session;
+    const int end =
+        std::min(window_.first() + window_.count(), static_cast<int>(session.tokens.size()));
+    // Letters may use the hair of room that every glyph has around it.
+    const bool letters = window_.column_width() + 0.5f >= letter_width_;
+    for (int t = window_.first(); t < end; ++t) {
+      const bool here = t == session.cursor;
+      if (!letters && !here) continue;
+      const std::string label =
+          token_label(scene.snapshot.model.get(), session.tokens[static_cast<std::size_t>(t)]);
+      Box column = window_.column(t);
+      column.min.y = row.min.y;
+      column.max.y = row.max.y;
+      if (!letters) {
+        const float half = painter.measure(label, Weight::bold).x / 2 + 1;
+        column.min.x = std::max(column.centre().x - half, row.min.x);
+        column.max.x = column.min.x + 2 * half;
+      }
+      const std::string texts[] = {label, "…"};
+      painter.first_in({{column.min.x - 0.5f, column.min.y}, {column.max.x + 0.5f, column.max.y}},
+                       here ? palette.text : palette.muted_text, texts, Align::centre,
+                       here && painter.measure(label, Weight::bold).x <= column.width()
+                           ? Weight::bold
+                           : Weight::regular);
+    }
+    if (letters || !window_.shows(session.cursor)) return;
+    // Where the cursor's token leaves more room it is said how to read the others.
+    const float x = window_.x(session.cursor), away = painter.px(30);
+    const Box left{row.min, {x - away, row.max.y}}, right{{x + away, row.min.y}, row.max};
+    const std::string texts[] = {"turn the wheel here to read the tokens",
+                                 "wheel: read the tokens"};
+    painter.first_in(left.width() > right.width() ? left : right, palette.muted_text, texts,
+                     Align::centre);
+  }
+
+  /// Numbers of time steps: the cursor's and the ends of a range that is looked at first, the
+  /// others where they leave room.
+  void step_row(const Scene& scene, Painter& painter, const Box& row) const {
+    const Palette& palette = painter.palette();
+    const int cursor = scene.snapshot.session.cursor;
+    std::vector<Box> taken;
+    const auto number = [&](int t, ImU32 colour, Weight weight) {
+      if (!window_.shows(t)) return;
+      const std::string label = std::to_string(t);
+      const float half = painter.measure(label, weight).x / 2 + 1;
+      if (2 * half > row.width()) return;
+      const float x = std::clamp(window_.x(t), row.min.x + half, row.max.x - half);
+      const Box box{{x - half, row.min.y}, {x + half, row.max.y}};
+      const float gap = painter.px(5);
+      const bool free = std::none_of(taken.begin(), taken.end(), [&](const Box& other) {
+        return box.min.x < other.max.x + gap && other.min.x < box.max.x + gap;
+      });
+      if (!free) return;
+      taken.push_back(box);
+      painter.text_in(box, colour, label, Align::centre, weight);
+    };
+    if (range_) {
+      number(range_->first, palette.accent, Weight::bold);
+      number(range_->second - 1, palette.accent, Weight::bold);
+    }
+    number(cursor, palette.text, Weight::bold);
+    const float widest = painter.measure(std::to_string(window_.length())).x + painter.px(8);
+    const int stride = window_.label_stride(widest);
+    const int first = (window_.first() + stride - 1) / stride * stride;
+    for (int t = first; t < window_.first() + window_.count(); t += stride) {
+      number(t, palette.muted_text, Weight::regular);
+    }
+  }
+
   TimeWindow window_;
-  TraceIndex index_, free_index_;  ///< of the trace, and of the one without clamps
+  GateLanes lanes_;
   Hover hover_;
   std::set<std::string> folded_;
   int unit_ = 0;      ///< unit whose curves are drawn
   int preview_ = -1;  ///< unit under the mouse in a strip, one frame ago
   int next_preview_ = -1;
   std::optional<Drag> drag_;
-  std::string scrolled_to_;  ///< path of the hint that was brought into view
-  int sent_ = -1;            ///< last cursor asked for during a drag
+  std::optional<RangeDrag> range_drag_;
+  std::string scrolled_to_;              ///< path of the hint that was brought into view
+  int sent_ = -1;                        ///< last cursor asked for during a drag
+  std::string arranged_;                 ///< what the room for numbers was found for
+  float numbers_ = 0.0f;                 ///< room for the numbers of the axes
+  const ModelCard* lettered_ = nullptr;  ///< whose letters were measured, at which scale
+  float letter_scale_ = 0.0f, letter_width_ = 0.0f;
+  std::string pulsing_;       ///< target of the hint that moves, or moved
+  double pulse_began_ = 0.0;  ///< on ImGui's clock
+  bool pulsed_out_ = false;
 
   // Of this frame.
   float gutter_ = 0.0f, gutter_label_ = 0.0f, curve_height_ = 0.0f, strip_height_ = 0.0f;
   std::optional<ValueRef> hovered_;
+  std::optional<std::pair<int, int>> range_;  ///< steps [first, second) the time axis points out
   std::vector<CardLine> card_;
 };
 
@@ -1006,34 +1273,42 @@ Table GatesView::table(const Scene& scene) const {
   }
   table.columns.insert(table.columns.end(), names.begin(), names.end());
   table.titles = column_titles(table.columns, *block);
-  const int focused = focused_head(*block, scene.focus);
-  const int units = std::max(block->key_dim, block->value_dim);
-  // Beyond this many rows a table is no longer read: then only the selected unit is listed.
-  constexpr std::int64_t kMostRows = 100000;
-  const bool all = static_cast<std::int64_t>(units) * trace->length() <= kMostRows;
+  const int units = std::max({block->key_dim, block->value_dim, 1});
+  const std::int64_t all = static_cast<std::int64_t>(units) * block->heads * trace->length();
+  // Beyond this many rows only the selected unit of each head is listed, and the table says so.
+  constexpr std::int64_t kMostRows = 500000;
+  const int only = all > kMostRows ? std::clamp(unit_, 0, units - 1) : -1;
+  if (only >= 0) {
+    std::vector<std::string> said(table.columns.size());
+    said.front() = fmt::format(
+        "Only unit {} of {} is listed: all of them would be {} rows. Choose another unit in a "
+        "strip "
+        "of the drawing.",
+        only, units, all);
+    table.rows.push_back(std::move(said));
+  }
   const auto& tokens = scene.snapshot.session.tokens;
   for (int step = 0; step < trace->length(); ++step) {
     const std::string token =
         step < static_cast<int>(tokens.size())
             ? token_label(scene.snapshot.model.get(), tokens[static_cast<std::size_t>(step)])
             : "";
+    std::vector<const Recorded*> recorded;
+    for (const std::string& name : names) {
+      recorded.push_back(trace->find(step, block->prefix + "/" + name));
+    }
     for (int head = 0; head < block->heads; ++head) {
       for (int unit = 0; unit < units; ++unit) {
-        // One number a head stands in the row of unit 0; units are those of the focused head.
-        const bool listed = head == focused && (all || unit == unit_);
-        if (unit > 0 && !listed) continue;
+        if (only >= 0 && unit != only) continue;
         std::vector<std::string> row = {std::to_string(step), token, std::to_string(head),
                                         std::to_string(unit)};
-        bool any = false;
-        for (const std::string& name : names) {
-          const ValueRef ref{block->prefix + "/" + name, step, head, unit};
-          const Recorded* r = trace->find(step, ref.path);
-          const float* number = number_at(trace, ref);
-          const bool has = number && (r->dim == 1 || listed);
-          row.push_back(has ? full_number(*number) : "");
-          any |= has;
+        row.reserve(table.columns.size());
+        for (const Recorded* r : recorded) {
+          // One number a head stands in the rows of all its units.
+          const bool has = r && head < r->heads && (r->dim == 1 || unit < r->dim);
+          row.push_back(has ? full_number(r->at(head, r->dim == 1 ? 0 : unit)) : "");
         }
-        if (any) table.rows.push_back(std::move(row));
+        table.rows.push_back(std::move(row));
       }
     }
   }

@@ -5,7 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
 
+#include "core/verdict.hpp"
 #include "ui/number.hpp"
 #include "ui/panel.hpp"
 #include "ui/view_list.hpp"
@@ -40,27 +47,31 @@ class HealthView : public View {
       return;
     }
     const float line = painter.line_height();
-    header(scene, painter, rest.cut_top(line + painter.px(6)));
+    const float bottom = rest.max.y;
+    rest.max.y = std::numeric_limits<float>::max() / 4;  // it scrolls: there is always room
+    header(scene, painter, rest);
     rest.cut_top(painter.px(4));
     const HealthReport* report = snapshot.health.get();
-    if (report == nullptr) {
-      say(painter, rest, "Not checked yet.");
+    if (report == nullptr || !report->failure.empty()) {
+      rest.max.y = std::max(bottom, rest.min.y);
+      say(painter, rest, report == nullptr ? "Not checked yet." : report->failure);
       return;
     }
-    if (!report->failure.empty()) {
-      say(painter, rest, report->failure);
-      return;
+    if (const std::string why = excuse(snapshot); !why.empty()) {
+      rest.cut_top(painter.paragraph(rest.min, rest.width(), painter.palette().muted_text, why) +
+                   painter.px(4));
     }
-    const bool scaled = rest.height() > 8 * line && !report->checks.empty();
+    const float room = bottom - rest.min.y;
+    const bool scaled = room > 8 * line && !report->checks.empty();
     const auto count = static_cast<float>(std::max<std::size_t>(report->checks.size(), 8));
-    const float height = std::clamp((rest.height() - (scaled ? line : 0.0f)) / count,
-                                    line + painter.px(2), line + painter.px(12));
+    const float height = std::clamp((room - (scaled ? line : 0.0f)) / count, line + painter.px(2),
+                                    line + painter.px(12));
     for (std::size_t j = 0; j < report->checks.size(); ++j) {
-      const Box row = rest.cut_top(height);
-      if (row.height() < line) break;
-      draw_row(scene, painter, row, report->checks[j], j);
+      draw_row(scene, painter, rest.cut_top(height), report->checks[j], j);
     }
     if (scaled) draw_scale(painter, rest.cut_top(line + painter.px(4)));
+    ImGui::SetCursorScreenPos(rest.min);
+    ImGui::Dummy({1.0f, 1.0f});
   }
 
   Table table(const Scene& scene) const override {
@@ -70,7 +81,10 @@ class HealthView : public View {
     for (const Check& row : scene.snapshot.health->checks) {
       table.rows.push_back({row.name, full_number(row.largest),
                             row.limit == 0.0 ? "same bits" : full_number(row.limit),
-                            row.passed ? "yes" : "no", row.sentence});
+                            row.passed                        ? "yes"
+                            : verdict(row) == Verdict::failed ? "no"
+                                                              : "cannot be compared",
+                            row.sentence});
     }
     return table;
   }
@@ -80,45 +94,94 @@ class HealthView : public View {
     Box mark, name, track, number;
   };
 
+  /// The mark and the name come first, then the number, then the track.
   static Columns columns_of(const Painter& painter, Box row) {
     Columns columns;
     columns.mark = row.cut_left(painter.px(20));
-    columns.number = row.cut_right(painter.measure("1.00e−16").x);
-    row.cut_right(painter.px(12));
+    const float number =
+        std::max(painter.measure("1.00e−16").x, painter.measure("no number", Weight::bold).x) + 1;
+    columns.number = row.cut_right(std::min(number, row.width() * 0.4f));
+    row.cut_right(painter.px(8));
     const float names = painter.measure("Recurrent = chunkwise = parallel").x + painter.px(14);
-    columns.name = row.cut_left(std::min(names, row.width() * 0.68f));
+    const bool track = row.width() - names > painter.px(44);
+    columns.name = row.cut_left(track ? names : row.width());
     columns.track = row;
     return columns;
   }
 
-  static void header(Scene& scene, Painter& painter, Box row) {
+  static std::string counted(const HealthReport& report) {
+    std::size_t passed = 0, failed = 0;
+    for (const Check& check : report.checks) {
+      passed += check.passed ? 1 : 0;
+      failed += verdict(check) == Verdict::failed ? 1 : 0;
+    }
+    const std::size_t all = report.checks.size(), rest = all - passed - failed;
+    if (passed == all) return fmt::format("{} of {} agree", passed, all);
+    if (rest == 0) return fmt::format("{} of {} do not agree", failed, all);
+    const std::string uncompared = fmt::format("{} cannot be compared", rest);
+    return failed > 0 ? fmt::format("{} of {} do not agree; {}", failed, all, uncompared)
+                      : fmt::format("{} of {} hold; {}", passed, all, uncompared);
+  }
+
+  /// Why numbers that are not finite are no fault of the program; empty when all are finite.
+  static std::string excuse(const Snapshot& snapshot) {
+    const HealthReport& report = *snapshot.health;
+    const bool all =
+        std::all_of(report.checks.begin(), report.checks.end(),
+                    [](const Check& check) { return verdict(check) != Verdict::not_comparable; });
+    if (all) return {};
+    if (const std::string because = why_not_finite(snapshot.model->blocks); !because.empty()) {
+      return "The model's numbers are not finite because " + because +
+             ": what both ways compute is no number that could be compared.";
+    }
+    return "The model's numbers are not finite: what both ways compute is no number that could be "
+           "compared. Weights that grew too large in training are the usual reason.";
+  }
+
+  /// The answer in words, when it was given, and a button that asks again.
+  static void header(Scene& scene, Painter& painter, Box& rest) {
     const Palette& palette = painter.palette();
     const HealthReport* report = scene.snapshot.health.get();
-    const std::string word = "Check again";
     const bool running = report != nullptr && report->running;
-    const Box button = row.cut_right(painter.measure(word).x + painter.px(18));
-    if (button_at(painter, "again", button, report == nullptr ? "Check" : word, !running)) {
-      scene.send(command::Selfcheck{});
+    const bool asked = report != nullptr && !report->checks.empty();
+    const std::string answer = asked     ? counted(*report)
+                               : running ? "Comparing…"
+                                         : "Does the model agree with itself?";
+    const bool failed =
+        asked && std::any_of(report->checks.begin(), report->checks.end(),
+                             [](const Check& check) { return verdict(check) == Verdict::failed; });
+    const ImU32 colour = failed ? palette.warning : palette.text;
+    const std::string words[] = {report == nullptr ? "Check" : "Check again", "Check"};
+    const float pad = painter.px(18), height = painter.line_height() + painter.px(6);
+    const float wide = painter.measure(words[0]).x + pad;
+    const bool beside =
+        painter.measure(answer, Weight::bold).x + painter.px(8) + wide <= rest.width();
+    // Where there is no room side by side, the button stands under the answer.
+    Box row = beside ? rest.cut_top(height) : Box{};
+    if (!beside) {
+      rest.cut_top(painter.paragraph(rest.min, rest.width(), colour, answer, Weight::bold));
+      row = rest.cut_top(height);
     }
-    row.cut_right(painter.px(8));
-    if (report == nullptr || report->checks.empty()) {
-      painter.text_in(row, palette.text,
-                      running ? "Comparing…" : "Does the model agree with itself?", Align::left,
-                      Weight::bold);
-      return;
+    const std::string word = painter.fit_first(words, row.width() - pad);
+    const float width = std::min(painter.measure(word).x + pad, row.width());
+    const Box button = beside ? row.cut_right(width) : row.cut_left(width);
+    if (button_at(painter, "again", button, word, !running)) scene.send(command::Selfcheck{});
+    if (button.contains(ImGui::GetIO().MousePos) && ImGui::IsWindowHovered()) {
+      const CardLine lines[] = {
+          {"Computes the same numbers by different ways and compares them, on a copy: training and "
+           "the sequence go on."}};
+      hover_card(scene, lines);
     }
-    const auto passed = std::count_if(report->checks.begin(), report->checks.end(),
-                                      [](const Check& check) { return check.passed; });
-    const bool all = passed == static_cast<std::ptrdiff_t>(report->checks.size());
-    const std::string count =
-        all ? fmt::format("{} of {} agree", passed, report->checks.size())
-            : fmt::format("{} of {} do not agree", report->checks.size() - passed,
-                          report->checks.size());
-    const std::string when = running ? "comparing…" : age(scene.snapshot, *report);
-    painter.text_in(row, all ? palette.text : palette.warning,
-                    painter.fit(count, row.width(), Weight::bold), Align::left, Weight::bold);
-    row.cut_left(painter.measure(count, Weight::bold).x + painter.px(10));
-    if (row.width() > painter.px(40)) painter.text_in(row, palette.muted_text, when);
+    if (beside) {
+      painter.text_in(row, colour, answer, Align::left, Weight::bold);
+      row.cut_left(painter.measure(answer, Weight::bold).x + painter.px(10));
+      row.cut_right(painter.px(8));
+    } else {
+      row.cut_left(painter.px(10));
+    }
+    if (!asked) return;
+    const std::string when[] = {running ? "comparing…" : age(scene.snapshot, *report)};
+    painter.first_in(row, palette.muted_text, when);
   }
 
   /// Which weights were checked.
@@ -134,39 +197,48 @@ class HealthView : public View {
     const Touch mouse = touch(fmt::format("row{}", number).c_str(), row);
     if (mouse.hovered) painter.fill(row, with_alpha(palette.control_hovered, 0.5f), painter.px(3));
     const Columns columns = columns_of(painter, row);
-    draw_mark(painter, columns.mark, check.passed);
+    draw_mark(painter, columns.mark, check);
     painter.text_in(columns.name, palette.text, check.name);
-    const std::string largest = std::isnan(check.largest) ? "no number"
-                                : check.largest == 0.0    ? "0"
-                                                          : short_number(check.largest);
-    painter.text_in(columns.number, check.passed ? palette.text : palette.warning, largest,
-                    Align::right, check.passed ? Weight::regular : Weight::bold);
+    const ImU32 colour = check.passed                        ? palette.text
+                         : verdict(check) == Verdict::failed ? palette.warning
+                                                             : palette.muted_text;
+    const Weight weight = verdict(check) == Verdict::failed ? Weight::bold : Weight::regular;
+    if (std::isnan(check.largest)) {
+      const std::string none[] = {"no number", "NaN", "–"};
+      painter.first_in(columns.number, colour, none, Align::right, weight);
+    } else {
+      painter.number_in(columns.number, colour, check.largest, Align::right, weight);
+    }
     draw_track(painter, columns.track, check);
     if (!mouse.hovered) return;
     const CardLine lines[] = {
         {check.name, true},
         {check.sentence},
-        {check.limit == 0.0 ? fmt::format("largest difference {}; every bit has to be the same",
-                                          full_number(check.largest))
-                            : fmt::format("largest difference {} of {} allowed, relative",
-                                          full_number(check.largest), full_number(check.limit))}};
+        {check.limit == 0.0 ? fmt::format("Largest difference {}; every bit has to be the same.",
+                                          short_number(check.largest))
+         : verdict(check) == Verdict::failed || check.passed
+             ? fmt::format("Largest difference {} of {} allowed, relative.",
+                           short_number(check.largest), short_number(check.limit))
+             : "It neither holds nor fails: there is nothing to compare."}};
     hover_card(scene, lines);
   }
 
-  /// A tick, or a cross: form and colour together.
-  static void draw_mark(Painter& painter, const Box& box, bool passed) {
+  /// A tick, a cross, or a dash for what cannot be compared: form and colour together.
+  static void draw_mark(Painter& painter, const Box& box, const Check& check) {
     const Palette& palette = painter.palette();
     const ImVec2 centre{box.min.x + painter.px(7), box.centre().y};
-    const float r = painter.px(3.5f);
-    const Stroke stroke{passed ? palette.accent : palette.warning, painter.px(1.8f)};
-    if (passed) {
+    const float r = painter.px(3.5f), width = painter.px(1.8f);
+    if (check.passed) {
       const std::array<ImVec2, 3> tick = {ImVec2{centre.x - r, centre.y},
                                           ImVec2{centre.x - r * 0.2f, centre.y + r * 0.8f},
                                           ImVec2{centre.x + r * 1.1f, centre.y - r}};
-      painter.curve(tick, stroke);
-    } else {
+      painter.curve(tick, {palette.accent, width});
+    } else if (verdict(check) == Verdict::failed) {
+      const Stroke stroke{palette.warning, width};
       painter.line({centre.x - r, centre.y - r}, {centre.x + r, centre.y + r}, stroke);
       painter.line({centre.x - r, centre.y + r}, {centre.x + r, centre.y - r}, stroke);
+    } else {
+      painter.line({centre.x - r, centre.y}, {centre.x + r, centre.y}, {palette.muted_text, width});
     }
   }
 
@@ -186,6 +258,7 @@ class HealthView : public View {
     }
     const float tall = painter.px(6);
     painter.line({limit, y - tall}, {limit, y + tall}, {palette.muted_text, painter.px(1.5f)});
+    if (verdict(check) == Verdict::not_comparable) return;
     const ImU32 colour = check.passed ? palette.accent : palette.warning;
     if (check.limit == 0.0 && check.passed) {
       Box words = box;
@@ -204,18 +277,26 @@ class HealthView : public View {
     const Palette& palette = painter.palette();
     const Columns columns = columns_of(painter, row);
     const std::string texts[] = {"largest difference, | allowed", "difference, | allowed", ""};
-    painter.text_in(columns.name, palette.muted_text,
-                    painter.fit_first(texts, columns.name.width() - painter.px(12)));
-    for (const int power : {-17, -12, -8, -4, 0}) {
+    Box caption = columns.name;
+    caption.cut_right(painter.px(12));
+    painter.first_in(caption, palette.muted_text, texts);
+    if (columns.track.width() < painter.px(30)) return;
+    std::vector<Box> taken;
+    // The ends first; the others where they leave room.
+    for (const int power : {-17, 0, -8, -4, -12}) {
       // The scale begins where nothing can be told from 0.
       const std::string label = power == 0     ? "1"
                                 : power == -17 ? "0"
                                                : fmt::format("1e−{}", -power);
       const float x = columns.track.min.x + columns.track.width() * place(std::pow(10.0, power));
-      const float half = painter.measure(label).x / 2 + 1;
-      if (columns.track.width() < painter.px(170) && power % 8 == -4) continue;
-      painter.text_in({{x - half, row.min.y}, {x + half, row.max.y}}, palette.muted_text, label,
-                      Align::centre);
+      const float half = painter.measure(label).x / 2 + painter.px(3);
+      const Box box{{x - half, row.min.y}, {x + half, row.max.y}};
+      const bool free = std::none_of(taken.begin(), taken.end(), [&](const Box& other) {
+        return other.min.x < box.max.x && box.min.x < other.max.x;
+      });
+      if (!free) continue;
+      taken.push_back(box);
+      painter.text_in(box, palette.muted_text, label, Align::centre);
     }
   }
 };
