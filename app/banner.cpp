@@ -5,13 +5,14 @@
 #include <QLabel>
 #include <QToolButton>
 #include <algorithm>
+#include <utility>
 
 #include "app/stage.hpp"
 #include "app/theme.hpp"
 
 namespace xlab::app {
 
-Banner::Banner(Stage& stage, QWidget* parent) : QToolBar(parent) {
+Banner::Banner(Stage& stage, QWidget* parent) : QToolBar(parent), stage_(stage) {
   setObjectName("banner_bar");
   setWindowTitle(tr("Message"));
   setMovable(false);
@@ -38,13 +39,36 @@ Banner::Banner(Stage& stage, QWidget* parent) : QToolBar(parent) {
     close_->setIconSize(QSize(scaled(stage.look(), 12), scaled(stage.look(), 12)));
   };
   connect(&stage, &Stage::look_changed, this, follow_look);
+  connect(&stage.engine(), &EngineLink::changed, this, &Banner::follow_snapshot);
+  connect(&stage.engine(), &EngineLink::run_changed, this, &Banner::follow_run);
   follow_look();
 }
 
-void Banner::tell(const QString& sentence) {
+void Banner::tell(const QString& sentence, About about) {
+  about_ = about;
+  saves_ = stage_.snapshot().saves;
+  tokens_ = stage_.snapshot().session.tokens;
   text_->setText(sentence);
   show();
   fit();
+}
+
+void Banner::follow_snapshot() {
+  if (isHidden()) return;
+  const Snapshot& now = stage_.snapshot();
+  const bool over = (about_ == About::training && now.train.state == TrainState::running) ||
+                    (about_ == About::saving && now.saves != saves_) ||
+                    (about_ == About::sequence && now.session.tokens != tokens_);
+  if (over) hide();
+}
+
+void Banner::follow_run() {
+  if (about_ == About::opening && std::exchange(first_scene_to_come_, false)) return;
+  if (about_ != About::writing) hide();
+}
+
+void Banner::written() {
+  if (about_ == About::writing) hide();
 }
 
 /// A tool bar does not ask how high a text gets at its width.

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <QToolBar>
+#include <cstdint>
+#include <vector>
 
 class QLabel;
 class QToolButton;
@@ -10,21 +12,42 @@ namespace xlab::app {
 
 class Stage;
 
+/// What a message speaks of: it is closed when that is over.
+enum class About {
+  run,       ///< another run is opened
+  training,  ///< training goes on, or another run is opened
+  sequence,  ///< other tokens are on the screen, or another run is opened
+  saving,    ///< the run is saved, or another run is opened
+  writing,   ///< another file is written
+  opening,   ///< a run is opened by a person
+};
+
 /// Not modal: everything else goes on. A later sentence takes the place of the one before.
 class Banner : public QToolBar {
   Q_OBJECT
 
  public:
   explicit Banner(Stage& stage, QWidget* parent = nullptr);
-  void tell(const QString& sentence);
+  void tell(const QString& sentence, About about);
+  /// A file was written.
+  void written();
   QString sentence() const;
+  /// The next run is opened by the program, in place of the one the message is about.
+  void expect_first_scene() { first_scene_to_come_ = true; }
 
  protected:
   void resizeEvent(QResizeEvent* event) override;
 
  private:
   void fit();
+  void follow_snapshot();
+  void follow_run();
 
+  Stage& stage_;
+  About about_ = About::run;
+  std::uint64_t saves_ = 0;
+  std::vector<int> tokens_;
+  bool first_scene_to_come_ = false;
   QWidget* box_;
   QLabel* text_;
   QToolButton* close_;

@@ -6,6 +6,7 @@
 
 #include <QCursor>
 #include <QEvent>
+#include <QFocusEvent>
 #include <QMouseEvent>
 #include <QWheelEvent>
 #include <algorithm>
@@ -177,7 +178,7 @@ Canvas::Canvas(CanvasKind kind, Draw draw, QWidget* parent)
   surface->setMouseTracking(true);
   surface->installEventFilter(this);
   // Keys are the window's; clicking a canvas takes them away from whatever control had them.
-  setFocusPolicy(Qt::ClickFocus);
+  setFocusPolicy(Qt::StrongFocus);
   surface->setFocusPolicy(Qt::NoFocus);
   surface->setFocusProxy(this);
   timer_.setSingleShot(true);
@@ -342,6 +343,18 @@ void Canvas::resizeEvent(QResizeEvent* event) {
 void Canvas::showEvent(QShowEvent* event) {
   refresh();
   QWidget::showEvent(event);
+}
+
+void Canvas::focusInEvent(QFocusEvent* event) {
+  QWidget::focusInEvent(event);
+  const Qt::FocusReason reason = event->reason();
+  emit reached(reason == Qt::TabFocusReason || reason == Qt::BacktabFocusReason);
+}
+
+void Canvas::focusOutEvent(QFocusEvent* event) {
+  QWidget::focusOutEvent(event);
+  // A menu that opens for a moment does not move the focus.
+  if (event->reason() != Qt::PopupFocusReason) emit reached(false);
 }
 
 QImage Canvas::picture(const Draw& draw, QSize size, const CanvasLook& look, double density) {

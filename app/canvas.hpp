@@ -84,11 +84,15 @@ class Canvas : public QWidget {
   void drawn();
   /// The mouse left the canvas.
   void left();
+  /// The canvas was reached by the keyboard, or is no longer.
+  void reached(bool by_keyboard);
 
  protected:
   bool eventFilter(QObject* object, QEvent* event) override;
   void resizeEvent(QResizeEvent* event) override;
   void showEvent(QShowEvent* event) override;
+  void focusInEvent(QFocusEvent* event) override;
+  void focusOutEvent(QFocusEvent* event) override;
 
  private:
   struct Input {

@@ -2,6 +2,10 @@
 #include "app/dock.hpp"
 
 #include <QAction>
+#include <QScreen>
+#include <QStyle>
+#include <QTimer>
+#include <algorithm>
 
 namespace xlab::app {
 
@@ -25,13 +29,63 @@ Dock::Dock(Stage& stage, const QString& name, const QString& title, QWidget* par
   more_ = add_button(Shape::more, tr("More about %1").arg(title), false);
   more_->setPopupMode(QToolButton::InstantPopup);
   more_->setMenu(menu_);
-  QAction* detach = menu_->addAction(tr("Detach or dock"));
-  connect(detach, &QAction::triggered, this, [this] { setFloating(!isFloating()); });
+  QAction* detached = menu_->addAction(tr("Detach or dock"));
+  connect(detached, &QAction::triggered, this, [this] { detach(!isFloating()); });
   QAction* hide = menu_->addAction(tr("Close"));
   connect(hide, &QAction::triggered, this, &QDockWidget::close);
 
   connect(&stage, &Stage::look_changed, this, &Dock::follow_look);
+  connect(this, &QDockWidget::topLevelChanged, this, &Dock::follow_floating);
   follow_look();
+}
+
+/// A floating dock has a frame and a title in the colour of what is selected. One that was sent out
+/// by its menu goes beside the window; one that was dragged stays where the hand put it.
+void Dock::follow_floating(bool floating) {
+  for (QWidget* part : {widget(), titleBarWidget()}) {
+    part->setProperty("floating", floating);
+    part->style()->unpolish(part);
+    part->style()->polish(part);
+  }
+  if (floating && detached_by_menu_) place_beside();
+  detached_by_menu_ = false;
+}
+
+void Dock::show_focus(bool focused) {
+  QWidget* body = widget();
+  if (body->property("focused").toBool() == focused) return;
+  body->setProperty("focused", focused);
+  body->style()->unpolish(body);
+  body->style()->polish(body);
+}
+
+void Dock::detach(bool floating) {
+  detached_by_menu_ = floating;
+  setFloating(floating);
+}
+
+void Dock::place_beside() {
+  const QRect window = parentWidget()->window()->frameGeometry();
+  const QRect room = screen()->availableGeometry();
+  const QSize wanted = size().boundedTo(room.size());
+  const int gap = scaled(stage_.look(), 12);
+  const int right = room.right() - window.right(), left = window.left() - room.left();
+  const int below = room.bottom() - window.bottom();
+  QPoint at;
+  if (right >= wanted.width() + gap) {
+    at = {window.right() + gap, window.top()};
+  } else if (left >= wanted.width() + gap) {
+    at = {window.left() - gap - wanted.width(), window.top()};
+  } else if (below >= wanted.height() + gap) {
+    at = {window.left(), window.bottom() + gap};
+  } else {
+    // The window fills the screen: over its lower right corner, so that most of it stays in sight.
+    at = {room.right() - gap - wanted.width(), room.bottom() - gap - wanted.height()};
+  }
+  at.setX(std::clamp(at.x(), room.left(), std::max(room.left(), room.right() - wanted.width())));
+  at.setY(std::clamp(at.y(), room.top(), std::max(room.top(), room.bottom() - wanted.height())));
+  resize(wanted);
+  move(at);
 }
 
 void Dock::set_contents(QWidget* contents) {

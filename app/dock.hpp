@@ -24,15 +24,22 @@ class Dock : public QDockWidget {
   /// The default size, in pixels at 100 %.
   void set_hint(QSize hint) { hint_ = hint; }
   QSize sizeHint() const override;
+  /// Makes a window of its own, beside the main one, or docks it again.
+  void detach(bool floating);
 
  protected:
   /// A button to the left of the menu.
   QToolButton* add_button(Shape shape, const QString& text, bool checkable);
+  /// Draws a ring around what the keyboard has reached.
+  void show_focus(bool focused);
 
  private:
   void follow_look();
+  void follow_floating(bool floating);
+  void place_beside();
 
   Stage& stage_;
+  bool detached_by_menu_ = false;
   QSize hint_{300, 220};
   QBoxLayout* body_;
   QBoxLayout* bar_;

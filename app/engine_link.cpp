@@ -37,6 +37,7 @@ EngineLink::~EngineLink() {
 
 void EngineLink::send(Command command) {
   asked_ = true;
+  emit sent(command);
   engine_->send(std::move(command));
 }
 

@@ -40,6 +40,8 @@ class EngineLink : public QObject {
   void failed(const QString& sentence);
   /// Something worth telling was done.
   void noticed(const QString& sentence);
+  /// A command is on its way to the engine.
+  void sent(const xlab::Command& command);
 
  private:
   void take_over();

@@ -43,15 +43,18 @@ FirstRun::FirstRun(Stage& stage, QObject* parent) : QObject(parent), stage_(stag
   // After the stage has chosen the focus of a new run.
   connect(&stage.engine(), &EngineLink::changed, this, &FirstRun::follow_snapshot,
           Qt::QueuedConnection);
+  connect(&stage.engine(), &EngineLink::failed, this, [this] {
+    if (state_ == State::opening && preset_asked_) open_new();
+  });
 }
 
 void FirstRun::begin() {
   run_before_ = stage_.snapshot().run_id;
   state_ = State::opening;
+  preset_asked_ = false;
   if (auto bytes = preset()) {
+    preset_asked_ = true;
     stage_.send(command::OpenRun{.path = {}, .bytes = std::move(bytes)});
-    connect(&stage_.engine(), &EngineLink::failed, this, &FirstRun::open_new,
-            Qt::SingleShotConnection);
     play();
   } else {
     open_new();
@@ -60,7 +63,7 @@ void FirstRun::begin() {
 
 /// Without a preset, or with one that cannot be read.
 void FirstRun::open_new() {
-  if (state_ != State::opening) return;
+  preset_asked_ = false;
   stage_.send(command::NewRun{.task = "recall", .spec_json = {}});
   play();
 }

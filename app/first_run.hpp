@@ -13,7 +13,8 @@ class FirstRun : public QObject {
  public:
   explicit FirstRun(Stage& stage, QObject* parent = nullptr);
 
-  /// Opens the preset (without one in the resources: a new recall run) and plays it once.
+  /// Opens the preset (without one in the resources: a new recall run) and plays it once; may be
+  /// called again for the way back.
   void begin();
   /// Goes to the end of the sequence at once.
   void skip();
@@ -30,6 +31,7 @@ class FirstRun : public QObject {
 
   Stage& stage_;
   State state_ = State::idle;
+  bool preset_asked_ = false;  ///< a failure means that the preset cannot be read
   std::uint64_t run_before_ = 0;
   std::uint64_t run_ = 0;
 };

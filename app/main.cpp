@@ -6,6 +6,8 @@
 #include <QScreen>
 #include <QStyleFactory>
 #include <QSurfaceFormat>
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <optional>
@@ -38,6 +40,12 @@ int refuse(const std::string& sentence, int code) {
   return code;
 }
 
+bool has_png_name(std::string name) {
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return name.size() > 4 && name.ends_with(".png");
+}
+
 /// Fills `arguments`; the sentence says what is wrong with them.
 std::string read(int argc, char** argv, Arguments& arguments, bool& help, std::string& help_text) {
   CLI::App cli{"Open an xLSTM, drive it by hand and see how it remembers.", "xlstm-lab"};
@@ -45,7 +53,8 @@ std::string read(int argc, char** argv, Arguments& arguments, bool& help, std::s
   cli.add_option("file", a.file, "a run (.xlab), a model folder, or a text to train on");
   cli.add_option("--screenshot", a.screenshot, "write a picture of the window and end");
   cli.add_option("--view", a.view, "the view to picture instead of the whole window")
-      ->check(CLI::IsMember({"time", "gates", "memory", "loss", "next", "inspector", "health", "window"}));
+      ->check(CLI::IsMember(
+          {"time", "gates", "memory", "loss", "next", "inspector", "health", "window"}));
   cli.add_option("--size", a.size_text, "size of the window or picture, e.g. 1280x800");
   cli.add_option("--scale", a.scale, "size of text and lines, 1 to 2.5")
       ->check(CLI::Range(1.0, 2.5));
@@ -76,6 +85,10 @@ std::string read(int argc, char** argv, Arguments& arguments, bool& help, std::s
   }
   if (!a.screenshot.empty() && !a.tour.empty()) {
     return "--screenshot and --tour exclude each other.";
+  }
+  if (!a.screenshot.empty() && !has_png_name(a.screenshot)) {
+    return "--screenshot: pictures are written as PNG: end the name \"" + a.screenshot +
+           "\" in .png.";
   }
   if (a.screenshot.empty() && a.view != "window") return "--view needs --screenshot.";
   return {};
@@ -168,9 +181,17 @@ int main(int argc, char** argv) {
   std::optional<app::UnixSignals> unix_signals;
   if (!unattended) {
     unix_signals.emplace();
-    QObject::connect(&*unix_signals, &app::UnixSignals::quit_wanted, &window, &QWidget::close);
+    QObject::connect(&*unix_signals, &app::UnixSignals::quit_wanted, &window,
+                     &app::MainWindow::close_unasked);
   }
   window.show();
+  // A picture has the size that was asked for, or there is none.
+  if (unattended && arguments.view == "window" && size.isValid() && window.size() != size) {
+    return refuse("--size: the window cannot be smaller than " + std::to_string(window.width()) +
+                      "x" + std::to_string(window.height()) +
+                      " with text of this size; ask for more, or for one --view.",
+                  kBadArguments);
+  }
   const QString file = QString::fromLocal8Bit(arguments.file.c_str());
   if (!arguments.tour.empty()) {
     return app::take_tour(window, QString::fromLocal8Bit(arguments.tour.c_str()));

@@ -18,7 +18,10 @@
 
 #include "app/banner.hpp"
 #include "app/files.hpp"
+#include "app/first_run.hpp"
 #include "app/main_window.hpp"
+#include "app/unsaved_work.hpp"
+#include "core/openable.hpp"
 #include "core/task.hpp"
 #include "kernels/config.hpp"
 
@@ -57,14 +60,17 @@ void MainWindow::make_menus() {
   connect(file, &QMenu::aboutToShow, this,
           [last] { last->setEnabled(QFile::exists(autosave_path())); });
   file->addSeparator();
-  save_ = add(file, tr("&Save"), QKeySequence::Save, [this] { save(false); });
-  add(file, tr("Save &as…"), QKeySequence::SaveAs, [this] { save(true); });
+  save_ = add(file, tr("&Save"), QKeySequence::Save, [this] { work_->save(false); });
+  add(file, tr("Save &as…"), QKeySequence::SaveAs, [this] { work_->save(true); });
   file->addSeparator();
   add(file, tr("&Export picture…"), QKeySequence("E"), [this] { export_active(true); });
   add(file, tr("Export &CSV…"), QKeySequence("Shift+E"), [this] { export_active(false); });
   add(file, tr("Export mo&del folder…"), {}, [this] {
     export_folder_dialog();
   })->setStatusTip(tr("For the authors' programs and Hugging Face"));
+  file->addSeparator();
+  start_ = add(file, tr("&Back to start"), QKeySequence("Ctrl+Home"), [this] { back_to_start(); });
+  start_->setToolTip(tr("Opens the first scene again, untouched, and plays it (Ctrl+Home)"));
   file->addSeparator();
   add(file, tr("&Quit"), QKeySequence("Ctrl+Q"), [this] { close(); });
 
@@ -81,14 +87,12 @@ void MainWindow::make_menus() {
       [this] { stage_.send(command::TrainOneStep{}); });
   run->addSeparator();
   add(run, tr("&Restart run"), QKeySequence("Shift+R"), [this] {
-    if (may_lose_training(tr("Start this run again, untrained?"))) {
-      stage_.send(command::RestartRun{});
-    }
+    replace_run(tr("Start this run again, untrained?"), {},
+                [this] { stage_.send(command::RestartRun{}); });
   })->setStatusTip(tr("The same seed, untrained"));
   add(run, tr("&New seed"), QKeySequence("Ctrl+R"), [this] {
-    if (may_lose_training(tr("Start with another seed, untrained?"))) {
-      stage_.send(command::NewSeed{});
-    }
+    replace_run(tr("Start with another seed, untrained?"), {},
+                [this] { stage_.send(command::NewSeed{}); });
   })->setStatusTip(tr("Another seed, untrained"));
   add(run, tr("New &sample"), QKeySequence("N"), [this] {
     stage_.send(command::NewSample{});
@@ -127,16 +131,15 @@ void MainWindow::make_menus() {
             [dock, action] { action->setChecked(!dock->isHidden()); });
   }
   see->addSeparator();
-  for (Dock* dock : {model_, task_, trainer_, prompt_, text_})
-    see->addAction(dock->toggleViewAction());
+  for (Dock* dock : panels()) see->addAction(dock->toggleViewAction());
   see->addSeparator();
   add(see, tr("Show as table"), QKeySequence("Ctrl+T"), [this] {
     if (auto* dock = qobject_cast<ViewDock*>(active_dock())) dock->show_table(!dock->shows_table());
   });
   add(see, tr("Maximise view"), QKeySequence("F"), [this] { maximise(active_dock()); });
-  panels_ = add(see, tr("Hide panels"), {}, [this](bool hidden) { hide_panels(hidden); });
+  panels_ =
+      add(see, tr("Hide panels"), QKeySequence("F9"), [this](bool hidden) { hide_panels(hidden); });
   panels_->setCheckable(true);
-  panels_->setToolTip(tr("Hide panels (Tab in a drawing)"));
   see->addSeparator();
   add(see, tr("Previous head"), QKeySequence("["),
       [this] { stage_.set_head(stage_.focus().head - 1); });
@@ -209,32 +212,85 @@ void MainWindow::make_tool_bar() {
   bar->setObjectName("tool_bar");
   bar->setMovable(false);
   tool_bar_ = bar;
-  const auto add_button = [bar](QAction* action, bool text) {
-    bar->addAction(action);
-    auto* button = qobject_cast<QToolButton*>(bar->widgetForAction(action));
+  // Buttons of our own, so that one can leave the bar without its action leaving the menu.
+  const auto add_button = [this, bar](const QString& place, QAction* action, bool text) {
+    auto* button = new QToolButton;
+    button->setDefaultAction(action);
     button->setToolButtonStyle(text ? Qt::ToolButtonTextBesideIcon : Qt::ToolButtonIconOnly);
     button->setFocusPolicy(Qt::TabFocus);
-    button->setAccessibleName(without_mnemonic(action->text()));
+    const auto follow = [button, action] {
+      button->setAccessibleName(without_mnemonic(action->text()));
+    };
+    connect(action, &QAction::changed, button, follow);
+    follow();
+    bar_[place].append(bar->addWidget(button));
   };
-  for (QAction* action : rooms_->actions()) add_button(action, true);
-  bar->addSeparator();
-  add_button(icons_[0].first, false);
-  add_button(icons_[1].first, false);
-  add_button(play_, false);
-  add_button(icons_[2].first, false);
+  for (QAction* action : rooms_->actions()) add_button("rooms", action, true);
+  room_menu_ = new QToolButton;
+  room_menu_->setPopupMode(QToolButton::InstantPopup);
+  room_menu_->setToolButtonStyle(Qt::ToolButtonTextOnly);
+  room_menu_->setFocusPolicy(Qt::TabFocus);
+  room_menu_->setObjectName("room_menu");
+  room_menu_->setAccessibleName(tr("Room"));
+  room_menu_->setToolTip(tr("The room that is open; press to go to another"));
+  auto* rooms = new QMenu(room_menu_);
+  rooms->addActions(rooms_->actions());
+  room_menu_->setMenu(rooms);
+  bar_["room menu"].append(bar->addWidget(room_menu_));
+  bar_["transport"].append(bar->addSeparator());
+  add_button("transport", icons_[0].first, false);
+  add_button("transport", icons_[1].first, false);
+  add_button("play", play_, false);
+  add_button("play", icons_[2].first, false);
   speed_ = new QLabel;
   speed_->setObjectName("caption");
   speed_->setToolTip(tr("Speed of playing; slower with , and faster with ."));
-  bar->addWidget(speed_);
-  bar->addSeparator();
-  add_button(train_, true);
+  bar_["speed"].append(bar->addWidget(speed_));
+  bar_["speed"].append(bar->addSeparator());
+  add_button("train", train_, true);
+  auto* gap = new QWidget;
+  gap->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+  bar_["gap"].append(bar->addWidget(gap));
+  add_button("start", start_, true);
+}
+
+void MainWindow::fit_tool_bar() {
+  if (!tool_bar_) return;
+  for (int i = 0; i < 3; ++i) {
+    if (rooms_->actions()[i]->isChecked()) room_menu_->setText(rooms_->actions()[i]->text() + " ▾");
+  }
+  // What leaves first stands last in rank. The rooms become one button.
+  const QStringList leave = {"start", "speed", "rooms", "transport"};
+  for (int gone = 0; gone <= leave.size(); ++gone) {
+    int needed = scaled(stage_.look(), 20);
+    for (auto place = bar_.cbegin(); place != bar_.cend(); ++place) {
+      const bool menu = place.key() == "room menu";
+      const qsizetype rank = leave.indexOf(menu ? "rooms" : place.key());
+      const bool stays = menu ? gone > rank : rank < 0 || rank >= gone;
+      for (QAction* action : place.value()) {
+        if (action->isVisible() != stays) action->setVisible(stays);
+        QWidget* widget = tool_bar_->widgetForAction(action);
+        if (stays && widget) needed += widget->sizeHint().width() + 4;
+      }
+    }
+    if (needed <= width()) break;
+  }
+}
+
+void MainWindow::back_to_start() {
+  replace_run(tr("Go back to the first scene?"), {}, [this] {
+    set_room(Room::explore);
+    first_run_->begin();
+  });
 }
 
 void MainWindow::start_task(const QString& task) {
   if (task == "text") {
     open_dialog(false);
-  } else if (may_lose_training(tr("Start a new run?"))) {
-    stage_.send(command::NewRun{.task = task.toStdString(), .spec_json = {}});
+  } else {
+    replace_run(tr("Start a new run?"), {}, [this, task] {
+      stage_.send(command::NewRun{.task = task.toStdString(), .spec_json = {}});
+    });
   }
 }
 
@@ -246,13 +302,17 @@ void MainWindow::train_model_on(const QString& task) {
                                         tr("Texts (*.txt *.md *.csv);;All files (*)"));
     if (path.isEmpty()) return;
   }
-  if (!may_lose_training(tr("Train this model on something else?"))) return;
-  if (text) {
-    stage_.send(command::OpenText{.path = path.toStdString(), .from_model = true});
-  } else {
-    stage_.send(command::NewRun{.task = task.toStdString(), .spec_json = {}, .from_model = true});
-  }
-  set_room(Room::train);
+  const std::string file = path.toStdString();
+  std::function<void()> look;
+  if (text) look = [file] { look_at_text(file); };
+  replace_run(tr("Train this model on something else?"), std::move(look), [this, task, text, file] {
+    if (text) {
+      stage_.send(command::OpenText{.path = file, .from_model = true});
+    } else {
+      stage_.send(command::NewRun{.task = task.toStdString(), .spec_json = {}, .from_model = true});
+    }
+    set_room(Room::train);
+  });
 }
 
 void MainWindow::read_text_again(QString tokens) {
@@ -264,9 +324,12 @@ void MainWindow::read_text_again(QString tokens) {
     const QFileInfo file(tokens);
     if (file.fileName() == "config.json") tokens = file.path();
   }
-  if (may_lose_training(tr("Read the text again for a new run?"))) {
-    stage_.send(command::OpenText{.path = {}, .tokenizer = tokens.toStdString()});
-  }
+  replace_run(
+      tr("Read the text again for a new run?"),
+      [name = tokens.toStdString()] { look_at_tokenizer(name); },
+      [this, name = tokens.toStdString()] {
+        stage_.send(command::OpenText{.path = {}, .tokenizer = name});
+      });
 }
 
 void MainWindow::open_dialog(bool run) {
@@ -289,10 +352,17 @@ void MainWindow::export_folder_dialog() {
 }
 
 void MainWindow::open_last_session() {
-  if (!may_lose_training(tr("Open the last session?"))) return;
-  QFile file(autosave_path());
+  const std::string path = autosave_path().toStdString();
+  replace_run(
+      tr("Open the last session?"), [path] { look_at_run(path); },
+      [this] { open_autosave(autosave_path()); });
+}
+
+void MainWindow::open_autosave(const QString& path) {
+  QFile file(path);
   if (!file.open(QIODevice::ReadOnly)) {
-    banner_->tell(tr("Cannot read %1: %2.").arg(file.fileName(), file.errorString()));
+    banner_->tell(tr("Cannot read %1: %2.").arg(file.fileName(), file.errorString()),
+                  About::opening);
     return;
   }
   // As bytes: the run is not to be saved over the autosave.
@@ -300,16 +370,6 @@ void MainWindow::open_last_session() {
   auto bytes = std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(content.size()));
   if (!content.isEmpty()) std::memcpy(bytes->data(), content.data(), bytes->size());
   stage_.send(command::OpenRun{.path = {}, .bytes = std::move(bytes)});
-}
-
-void MainWindow::save(bool ask) {
-  QString path;
-  if (ask || stage_.snapshot().run_path.empty()) {
-    path = QFileDialog::getSaveFileName(this, tr("Save run"), "run.xlab", tr("Runs (*.xlab)"));
-    if (path.isEmpty()) return;
-    if (!path.endsWith(".xlab")) path += ".xlab";
-  }
-  stage_.send(command::Save{path.toStdString()});
 }
 
 void MainWindow::toggle_training() {
@@ -383,9 +443,6 @@ void MainWindow::show_keys() {
     font.setBold(true);
     group->setFont(0, font);
     walk(action->menu(), group);
-    if (action->menu() == panels_->associatedObjects().value(0)) {
-      add_row(group, without_mnemonic(panels_->text()), tr("Tab (in a drawing)"));
-    }
   }
   list->expandAll();
   list->header()->setSectionResizeMode(0, QHeaderView::ResizeToContents);

@@ -5,9 +5,12 @@
 #include <QScreen>
 #include <QSettings>
 #include <QStatusBar>
+#include <QTabBar>
+#include <QTimer>
 #include <QToolBar>
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "app/banner.hpp"
 #include "app/main_window.hpp"
@@ -40,37 +43,75 @@ void MainWindow::showEvent(QShowEvent* event) {
   QMainWindow::showEvent(event);
   if (shown_) return;
   shown_ = true;
+  fit_tool_bar();
   show_room();
+}
+
+void MainWindow::resizeEvent(QResizeEvent* event) {
+  QMainWindow::resizeEvent(event);
+  fit_tool_bar();
+  if (!shown_ || alone_ || panels_hidden_ || fit() == shown_fit_) return;
+  // After Qt has laid out for the new size; several sizes in a row make one layout.
+  QTimer::singleShot(0, this, [this] {
+    if (stopped_ || alone_ || panels_hidden_ || fit() == shown_fit_ || arranged_by_hand()) return;
+    at_scale_.clear();
+    default_layout(room_);
+  });
 }
 
 void MainWindow::set_room(Room room) {
   if (room == room_ && shown_) return;
   restore_others();
   hide_panels(false);
-  if (shown_)
-    layouts_[static_cast<int>(room_)] = {saveState(layout_version()), stage_.look().scale};
+  if (shown_) layouts_[static_cast<int>(room_)] = present_layout();
   room_ = room;
   rooms_->actions()[static_cast<int>(room)]->setChecked(true);
+  fit_tool_bar();
   if (shown_) show_room();
 }
 
 void MainWindow::show_room() {
-  const Layout kept = layouts_.value(static_cast<int>(room_));
+  at_scale_.clear();
+  show_layout(layouts_.value(static_cast<int>(room_)));
+  give_keys_back();
+}
+
+MainWindow::Layout MainWindow::present_layout() const {
+  return {saveState(layout_version()), stage_.look().scale, shown_fit_, arranged_by_hand()};
+}
+
+void MainWindow::show_layout(const Layout& layout) {
+  const bool same_scale = layout.scale == stage_.look().scale;
+  const bool made_anew =
+      layout.state.isEmpty() || (!layout.by_hand && !(same_scale && layout.fit == fit()));
   const bool message = !banner_->isHidden();
-  if (kept.state.isEmpty() || !restoreState(kept.state, layout_version())) {
+  const bool were_arranging = std::exchange(arranging_, true);
+  if (made_anew || !restoreState(layout.state, layout_version())) {
     default_layout(room_);
-  } else if (kept.scale != stage_.look().scale) {
-    fit_time_bar();
+  } else {
+    moved_ = layout.by_hand;
+    if (!same_scale) fit_time_bar();
+    default_docks_ = shown_docks();
+    shown_fit_ = fit();
+    keep_tab_words();
   }
+  arranging_ = were_arranging;
   banner_->setVisible(message);
-  // Keys belong to the drawings until a control is chosen.
-  view("time")->canvas().setFocus();
+}
+
+QList<QDockWidget*> MainWindow::shown_docks() const {
+  QList<QDockWidget*> shown;
+  for (QDockWidget* dock : findChildren<QDockWidget*>(Qt::FindDirectChildrenOnly)) {
+    if (!dock->isHidden()) shown.append(dock);
+  }
+  return shown;
 }
 
 void MainWindow::reset_layout() {
   restore_others();
   hide_panels(false);
   layouts_.remove(static_cast<int>(room_));
+  at_scale_.clear();
   default_layout(room_);
 }
 
@@ -82,7 +123,33 @@ int MainWindow::layout_version() const {
   return qChecksum(names.join(' ').toUtf8());
 }
 
+Fit MainWindow::fit() const {
+  const float scale = stage_.look().scale;
+  const auto w = static_cast<float>(width()) / scale, h = static_cast<float>(height()) / scale;
+  if (w >= 760 && h >= 480) return Fit::roomy;
+  return w >= 560 && h >= 440 ? Fit::compact : Fit::tiny;
+}
+
+bool MainWindow::arranged_by_hand() const {
+  return moved_ || shown_docks() != default_docks_;
+}
+
+void MainWindow::two_columns(QDockWidget* above, const QList<QDockWidget*>& left,
+                             const QList<QDockWidget*>& right) {
+  if (above) {
+    addDockWidget(Qt::LeftDockWidgetArea, above);
+    splitDockWidget(above, left.first(), Qt::Vertical);
+  } else {
+    addDockWidget(Qt::LeftDockWidgetArea, left.first());
+  }
+  splitDockWidget(left.first(), right.first(), Qt::Horizontal);
+  for (const QList<QDockWidget*>& column : {left, right}) {
+    for (qsizetype i = 1; i < column.size(); ++i) tabifyDockWidget(column[i - 1], column[i]);
+  }
+}
+
 void MainWindow::default_layout(Room room) {
+  const bool were_arranging = std::exchange(arranging_, true);
   const QList<QDockWidget*> docks = findChildren<QDockWidget*>(Qt::FindDirectChildrenOnly);
   for (QDockWidget* dock : docks) {
     dock->setFloating(false);
@@ -91,10 +158,22 @@ void MainWindow::default_layout(Room room) {
   ViewDock *time = view("time"), *gates = view("gates"), *memory = view("memory"),
            *loss = view("loss"), *next = view("next"), *inspector = view("inspector"),
            *health = view("health");
-  QList<QDockWidget*> visible;
+  shown_fit_ = fit();
+  const bool roomy = shown_fit_ == Fit::roomy, tiny = shown_fit_ == Fit::tiny;
+  QList<QDockWidget*> visible, in_front;
   // All docks are placed, so that one shown later appears where it belongs.
   switch (room) {
     case Room::explore:
+      visible = {time, gates, memory, next, inspector, health, prompt_, model_};
+      in_front = {gates, memory, prompt_, inspector};
+      if (!roomy) {
+        QList<QDockWidget*> left = {gates, inspector, health, loss};
+        if (tiny) left.append(time);
+        two_columns(tiny ? nullptr : time, left,
+                    {memory, next, prompt_, model_, task_, trainer_, text_});
+        in_front = {gates, memory};
+        break;
+      }
       addDockWidget(Qt::LeftDockWidgetArea, time);
       splitDockWidget(time, gates, Qt::Vertical);
       splitDockWidget(gates, memory, Qt::Horizontal);
@@ -107,9 +186,17 @@ void MainWindow::default_layout(Room room) {
       tabifyDockWidget(model_, task_);
       tabifyDockWidget(task_, trainer_);
       tabifyDockWidget(trainer_, text_);
-      visible = {time, gates, memory, next, inspector, health, prompt_, model_};
       break;
     case Room::train:
+      visible = {trainer_, time, loss, gates, memory, next, task_, model_};
+      in_front = {task_, memory};
+      if (!roomy) {
+        QList<QDockWidget*> right = {loss, gates, memory, next, inspector, health};
+        if (tiny) right.append(time);
+        two_columns(tiny ? nullptr : time, {trainer_, task_, model_, prompt_, text_}, right);
+        in_front = {trainer_, loss};
+        break;
+      }
       addDockWidget(Qt::LeftDockWidgetArea, trainer_);
       splitDockWidget(trainer_, time, Qt::Horizontal);
       splitDockWidget(time, loss, Qt::Vertical);
@@ -122,9 +209,17 @@ void MainWindow::default_layout(Room room) {
       tabifyDockWidget(prompt_, text_);
       tabifyDockWidget(memory, inspector);
       tabifyDockWidget(inspector, health);
-      visible = {trainer_, time, loss, gates, memory, next, task_, model_};
       break;
     case Room::generate:
+      visible = {text_, prompt_, time, next, memory, inspector, model_};
+      in_front = {prompt_};
+      if (!roomy) {
+        QList<QDockWidget*> right = {next, memory, inspector, gates, loss, health};
+        if (tiny) right.append(time);
+        two_columns(tiny ? nullptr : time, {text_, prompt_, model_, task_, trainer_}, right);
+        in_front = {text_, next};
+        break;
+      }
       addDockWidget(Qt::LeftDockWidgetArea, text_);
       splitDockWidget(text_, time, Qt::Horizontal);
       splitDockWidget(time, next, Qt::Vertical);
@@ -137,15 +232,53 @@ void MainWindow::default_layout(Room room) {
       tabifyDockWidget(memory, gates);
       tabifyDockWidget(inspector, loss);
       tabifyDockWidget(loss, health);
-      visible = {text_, prompt_, time, next, memory, inspector, model_};
       break;
   }
   for (QDockWidget* dock : docks) dock->setVisible(visible.contains(dock));
+  share_room(room);
+  for (QDockWidget* dock : in_front) dock->raise();
+  keep_tab_words();
+  // Sizes and tabs hold once Qt has laid out what was shown just now.
+  const int made = ++layouts_made_;
+  QTimer::singleShot(0, this, [this, room, in_front, made] {
+    if (stopped_ || made != layouts_made_ || alone_ || panels_hidden_) return;
+    share_room(room);
+    for (QDockWidget* dock : in_front) dock->raise();
+  });
+  default_docks_ = shown_docks();
+  moved_ = false;
+  arranging_ = were_arranging;
+}
+
+/// Tabs that have no room are scrolled to instead of being cut to their first letters.
+void MainWindow::keep_tab_words() {
+  for (QTabBar* tabs : findChildren<QTabBar*>(QString(), Qt::FindDirectChildrenOnly)) {
+    tabs->setElideMode(Qt::ElideNone);
+    tabs->setUsesScrollButtons(true);
+  }
+}
+
+/// The sizes of the docks of a default layout.
+void MainWindow::share_room(Room room) {
+  ViewDock *time = view("time"), *gates = view("gates"), *memory = view("memory"),
+           *loss = view("loss"), *next = view("next"), *inspector = view("inspector");
   const auto sizes = [this](const QList<QDockWidget*>& list, const QList<int>& shares,
                             Qt::Orientation direction) { resizeDocks(list, shares, direction); };
   // Bars above and below the docks take their part first.
   const int w = width();
   const int h = height() - menuBar()->height() - statusBar()->height() - tool_bar_->height();
+  if (shown_fit_ != Fit::roomy) {
+    const int bar = std::min(scaled(stage_.look(), kTimeHeight), h * 38 / 100);
+    QDockWidget* left = room == Room::explore ? static_cast<QDockWidget*>(gates)
+                        : room == Room::train ? trainer_
+                                              : text_;
+    QDockWidget* right = room == Room::explore ? memory : room == Room::train ? loss : next;
+    if (shown_fit_ == Fit::compact) sizes({time, left}, {bar, std::max(1, h - bar)}, Qt::Vertical);
+    // Pictures on the right, forms on the left, but for the first room.
+    const int narrow = room == Room::explore ? w * 46 / 100 : w * 40 / 100;
+    sizes({left, right}, {narrow, w - narrow}, Qt::Horizontal);
+    return;
+  }
   const int bar = scaled(stage_.look(), kTimeHeight);
   const int rest = std::max(1, h - bar);
   switch (room) {
@@ -154,8 +287,6 @@ void MainWindow::default_layout(Room room) {
       sizes({gates, memory, next}, {w * 42 / 100, w * 34 / 100, w * 24 / 100}, Qt::Horizontal);
       sizes({memory, inspector}, {rest * 53 / 100, rest * 47 / 100}, Qt::Vertical);
       sizes({next, prompt_}, {rest * 53 / 100, rest * 47 / 100}, Qt::Vertical);
-      prompt_->raise();
-      inspector->raise();
       break;
     case Room::train:
       sizes({trainer_, time}, {w * 26 / 100, w * 74 / 100}, Qt::Horizontal);
@@ -163,7 +294,6 @@ void MainWindow::default_layout(Room room) {
       sizes({gates, memory}, {w * 40 / 100, w * 34 / 100}, Qt::Horizontal);
       sizes({loss, next}, {w * 50 / 100, w * 24 / 100}, Qt::Horizontal);
       sizes({trainer_, task_}, {h * 52 / 100, h * 48 / 100}, Qt::Vertical);
-      task_->raise();
       break;
     case Room::generate:
       sizes({text_, time}, {w * 27 / 100, w * 73 / 100}, Qt::Horizontal);
@@ -171,7 +301,6 @@ void MainWindow::default_layout(Room room) {
       sizes({next, memory}, {w * 33 / 100, w * 40 / 100}, Qt::Horizontal);
       sizes({memory, inspector}, {rest * 53 / 100, rest * 47 / 100}, Qt::Vertical);
       sizes({text_, prompt_}, {h * 48 / 100, h * 52 / 100}, Qt::Vertical);
-      prompt_->raise();
       break;
   }
 }
@@ -180,43 +309,68 @@ void MainWindow::fit_time_bar() {
   if (!alone_) resizeDocks({view("time")}, {scaled(stage_.look(), kTimeHeight)}, Qt::Vertical);
 }
 
+void MainWindow::follow_scale(float before, const Arrangement& left) {
+  const auto percent = [](float scale) { return static_cast<int>(std::lround(scale * 100.0f)); };
+  fit_tool_bar();
+  // What is maximised or without panels is looked at again when it is restored.
+  if (alone_ || panels_hidden_) return;
+  at_scale_[percent(before)] = left;
+  layout()->activate();
+  const Arrangement kept = at_scale_.value(percent(stage_.look().scale));
+  if (!kept.state.isEmpty() && kept.docks == left.docks) {
+    // Once more when the smaller text has made all docks smaller.
+    const Layout back{kept.state, stage_.look().scale, fit(), arranged_by_hand()};
+    show_layout(back);
+    const int made = ++layouts_made_;
+    QTimer::singleShot(0, this, [this, back, made] {
+      if (stopped_ || made != layouts_made_ || alone_ || panels_hidden_) return;
+      layout()->activate();
+      show_layout(back);
+    });
+  } else if (!arranged_by_hand()) {
+    default_layout(room_);
+  } else {
+    fit_time_bar();
+  }
+}
+
 void MainWindow::maximise(QDockWidget* dock) {
   if (alone_) {
     restore_others();
     return;
   }
   if (!dock || dock->isFloating()) return;
-  before_maximise_ = saveState(layout_version());
+  before_maximise_ = present_layout();
+  arranging_ = true;
   alone_ = dock;
   for (QDockWidget* other : findChildren<QDockWidget*>(Qt::FindDirectChildrenOnly)) {
     if (other != dock && !other->isFloating()) other->hide();
   }
   dock->show();
   dock->raise();
+  arranging_ = false;
   if (auto* view = qobject_cast<ViewDock*>(dock)) view->canvas().setFocus();
 }
 
 void MainWindow::restore_others() {
   if (!alone_) return;
   alone_ = nullptr;
-  const bool message = !banner_->isHidden();
-  restoreState(before_maximise_, layout_version());
-  banner_->setVisible(message);
+  show_layout(before_maximise_);
 }
 
 void MainWindow::hide_panels(bool hidden) {
   if (hidden == panels_hidden_) return;
+  restore_others();
   panels_hidden_ = hidden;
   panels_->setChecked(hidden);
-  if (hidden) {
-    hidden_panels_.clear();
-    for (QDockWidget* dock : {model_, task_, trainer_, prompt_, text_}) {
-      if (!dock->isHidden()) hidden_panels_.append(dock);
-      dock->hide();
-    }
-  } else {
-    for (QDockWidget* dock : hidden_panels_) dock->show();
+  if (!hidden) {
+    show_layout(before_hiding_);
+    return;
   }
+  before_hiding_ = present_layout();
+  arranging_ = true;
+  for (QDockWidget* dock : panels()) dock->hide();
+  arranging_ = false;
 }
 
 void MainWindow::restore_settings() {
@@ -231,8 +385,11 @@ void MainWindow::restore_settings() {
   if (number && std::isfinite(scale)) look.scale = scale;
   set_look(look);
   for (int room = 0; room < 3; ++room) {
-    layouts_[room] = {kept.value(QString("layout/%1").arg(kRoomNames[room])).toByteArray(),
-                      stage_.look().scale};
+    const QString name = kRoomNames[room];
+    layouts_[room] = {kept.value("layout/" + name).toByteArray(),
+                      kept.value("layout_scale/" + name, stage_.look().scale).toFloat(),
+                      static_cast<Fit>(std::clamp(kept.value("layout_fit/" + name).toInt(), 0, 2)),
+                      kept.value("layout_by_hand/" + name, true).toBool()};
   }
   const QByteArray place = kept.value("geometry").toByteArray();
   if (place.isEmpty() || !restoreGeometry(place)) {
@@ -244,13 +401,18 @@ void MainWindow::restore_settings() {
 void MainWindow::save_settings() {
   restore_others();
   hide_panels(false);
-  layouts_[static_cast<int>(room_)] = {saveState(layout_version()), stage_.look().scale};
+  layouts_[static_cast<int>(room_)] = present_layout();
   QSettings kept = settings();
   kept.setValue("palette", palette_text(stage_.look().palette));
   kept.setValue("scale", stage_.look().scale);
   kept.setValue("geometry", saveGeometry());
   for (int room = 0; room < 3; ++room) {
-    kept.setValue(QString("layout/%1").arg(kRoomNames[room]), layouts_.value(room).state);
+    const Layout layout = layouts_.value(room);
+    const QString name = kRoomNames[room];
+    kept.setValue("layout/" + name, layout.state);
+    kept.setValue("layout_scale/" + name, layout.scale);
+    kept.setValue("layout_fit/" + name, static_cast<int>(layout.fit));
+    kept.setValue("layout_by_hand/" + name, layout.by_hand);
   }
 }
 

@@ -13,11 +13,13 @@
 #include <QFileInfo>
 #include <QKeyEvent>
 #include <QLabel>
+#include <QLineEdit>
 #include <QMenuBar>
-#include <QMessageBox>
 #include <QMimeData>
+#include <QPlainTextEdit>
 #include <QScrollArea>
 #include <QStatusBar>
+#include <QTabBar>
 #include <QUrl>
 #include <algorithm>
 #include <chrono>
@@ -26,6 +28,7 @@
 #include <cstdlib>
 #include <future>
 #include <thread>
+#include <utility>
 
 #include "app/banner.hpp"
 #include "app/device_chip.hpp"
@@ -37,6 +40,7 @@
 #include "app/panel_task.hpp"
 #include "app/panel_text.hpp"
 #include "app/panel_trainer.hpp"
+#include "app/unsaved_work.hpp"
 
 namespace xlab::app {
 namespace {
@@ -45,12 +49,42 @@ constexpr int kMeasureMs = 500;
 /// The window is gone two seconds after it was closed, whatever the disk does.
 constexpr std::chrono::milliseconds kLongestSave{1700};
 
+/// Whether keys typed here are letters of a text or digits of a number.
+bool is_field(const QWidget* widget) {
+  const auto* text = qobject_cast<const QPlainTextEdit*>(widget);
+  return (text && !text->isReadOnly()) || qobject_cast<const QLineEdit*>(widget) ||
+         qobject_cast<const QAbstractSpinBox*>(widget);
+}
+
+/// Whether a click on a widget means something there; else it is one on an empty part.
+bool takes_clicks(const QWidget* widget) {
+  for (; widget && !widget->isWindow(); widget = widget->parentWidget()) {
+    if ((widget->focusPolicy() & Qt::ClickFocus) || qobject_cast<const QAbstractButton*>(widget) ||
+        qobject_cast<const QTabBar*>(widget) || qobject_cast<const QMenuBar*>(widget) ||
+        qobject_cast<const QAbstractSlider*>(widget) || qobject_cast<const QComboBox*>(widget)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+About about(const std::string& where) {
+  if (where == "open") return About::opening;
+  if (where == "save") return About::saving;
+  if (where == "export") return About::writing;
+  if (where == "train") return About::training;
+  if (where == "sequence" || where == "play") return About::sequence;
+  return About::run;
+}
+
 /// Whether a control needs this key itself, so that the window's shortcut must not take it.
 bool control_needs(const QWidget* widget, int key) {
   const bool arrows = key == Qt::Key_Left || key == Qt::Key_Right || key == Qt::Key_Up ||
                       key == Qt::Key_Down || key == Qt::Key_Home || key == Qt::Key_End;
   if (qobject_cast<const QAbstractButton*>(widget)) return key == Qt::Key_Space;
-  if (qobject_cast<const QAbstractSlider*>(widget)) return arrows;
+  if (qobject_cast<const QAbstractSlider*>(widget) || qobject_cast<const QTabBar*>(widget)) {
+    return arrows;
+  }
   if (qobject_cast<const QAbstractSpinBox*>(widget) || qobject_cast<const QComboBox*>(widget) ||
       qobject_cast<const QAbstractScrollArea*>(widget)) {
     return arrows || key == Qt::Key_Space;
@@ -64,7 +98,8 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
     : QMainWindow(parent),
       options_(options),
       stage_(options.canvas, options.device),
-      first_run_(new FirstRun(stage_, this)) {
+      first_run_(new FirstRun(stage_, this)),
+      work_(new UnsavedWork(stage_, this)) {
   setWindowTitle("xLSTM Lab[*]");
   setAcceptDrops(true);
   setContentsMargins(5, 0, 5, 0);
@@ -79,15 +114,30 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
   addToolBarBreak();
   addToolBar(banner_);
   make_status_bar();
+  for (QDockWidget* dock : findChildren<QDockWidget*>(Qt::FindDirectChildrenOnly)) {
+    const auto by_hand = [this] {
+      if (arranging_ || !shown_) return;
+      moved_ = true;
+      at_scale_.clear();
+    };
+    connect(dock, &QDockWidget::dockLocationChanged, this, by_hand);
+    connect(dock, &QDockWidget::topLevelChanged, this, by_hand);
+  }
   qApp->installEventFilter(this);
 
   connect(&stage_.engine(), &EngineLink::changed, this, &MainWindow::follow_snapshot);
-  connect(&stage_.engine(), &EngineLink::run_changed, this,
-          [this] { stage_.engine().send(command::Selfcheck{}); });
+  connect(&stage_.engine(), &EngineLink::run_changed, this, [this] {
+    stage_.engine().send(command::Selfcheck{});
+    if (std::exchange(train_text_, false)) set_room(Room::train);
+  });
   connect(&stage_.engine(), &EngineLink::failed, this, [this](const QString& sentence) {
-    banner_->tell(sentence);
+    banner_->tell(sentence, about(stage_.snapshot().failure.where));
+    train_text_ = false;
     // A file that cannot be opened does not leave an empty window.
-    if (!stage_.snapshot().model && !first_run_->begun()) begin();
+    if (!stage_.snapshot().model && !first_run_->begun()) {
+      banner_->expect_first_scene();
+      begin();
+    }
   });
   connect(&stage_.engine(), &EngineLink::noticed, this,
           [this](const QString& sentence) { statusBar()->showMessage(sentence, 8000); });
@@ -98,6 +148,33 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
   if (options_.remember) restore_settings();
   follow_look();
   follow_snapshot();
+}
+
+/// Tab goes past what lies behind a tab, which Qt takes for visible.
+bool MainWindow::focusNextPrevChild(bool next) {
+  const auto behind_a_tab = [](const QWidget* widget) {
+    for (; widget; widget = widget->parentWidget()) {
+      if (qobject_cast<const Dock*>(widget)) return widget->visibleRegion().isEmpty();
+    }
+    return false;
+  };
+  const QWidget* const start = QApplication::focusWidget();
+  do {
+    if (!QMainWindow::focusNextPrevChild(next)) return false;
+  } while (QApplication::focusWidget() != start && behind_a_tab(QApplication::focusWidget()));
+  return true;
+}
+
+void MainWindow::give_keys_back() {
+  ViewDock* seen = nullptr;
+  for (ViewDock* dock : views_) {
+    if (!seen && dock->seen() && !dock->shows_table()) seen = dock;
+  }
+  if (seen) {
+    seen->canvas().setFocus();
+  } else {
+    setFocus();
+  }
 }
 
 MainWindow::~MainWindow() {
@@ -111,9 +188,12 @@ void MainWindow::make_docks() {
   for (auto& view : ui::make_views()) {
     auto* dock = new ViewDock(stage_, std::move(view), this);
     connect(dock, &ViewDock::maximise_wanted, this, [this, dock] { maximise(dock); });
-    connect(dock, &ViewDock::failed, this, [this](const QString& text) { banner_->tell(text); });
-    connect(dock, &ViewDock::noticed, this,
-            [this](const QString& text) { statusBar()->showMessage(text, 8000); });
+    connect(dock, &ViewDock::failed, this,
+            [this](const QString& text) { banner_->tell(text, About::writing); });
+    connect(dock, &ViewDock::noticed, this, [this](const QString& text) {
+      statusBar()->showMessage(text, 8000);
+      banner_->written();
+    });
     views_.append(dock);
   }
   const auto panel = [this](const char* name, const QString& title, QWidget* contents) {
@@ -140,11 +220,10 @@ void MainWindow::make_docks() {
 
 void MainWindow::make_status_bar() {
   steps_ = new QLabel;
-  steps_->setToolTip(tr("Training steps in a second"));
+  steps_->setToolTip(tr("Training steps in a second, over the last half second"));
   tokens_ = new QLabel;
-  tokens_->setToolTip(tr("Tokens trained on in a second"));
+  tokens_->setToolTip(tr("Tokens trained on in a second, a running mean"));
   frames_ = new QLabel;
-  frames_->setToolTip(tr("Time to draw the slowest visible view"));
   for (QLabel* label : {steps_, tokens_, frames_}) statusBar()->addPermanentWidget(label);
   statusBar()->addPermanentWidget(new DeviceChip(stage_));
   statusBar()->setSizeGripEnabled(false);
@@ -161,25 +240,15 @@ void MainWindow::begin() {
   first_run_->begin();
 }
 
-void MainWindow::open(const QString& path) {
-  if (!may_lose_training(tr("Open another run?"))) return;
-  if (path.endsWith(".xlab")) {
-    stage_.send(command::OpenRun{.path = path.toStdString(), .bytes = nullptr});
-  } else if (const QFileInfo file(path); file.isDir() || file.fileName() == "config.json") {
-    stage_.send(command::OpenFolder{path.toStdString()});
-  } else {
-    stage_.send(command::OpenText{.path = path.toStdString()});
-    // A text is there to be learned.
-    set_room(Room::train);
-  }
-}
-
 void MainWindow::set_look(const CanvasLook& look) {
   CanvasLook within = look;
   within.scale = std::clamp(look.scale, 1.0f, 2.5f);
-  const bool other_size = within.scale != stage_.look().scale;
+  const float before = stage_.look().scale;
+  const bool other_size = within.scale != before && shown_;
+  const Arrangement left =
+      other_size ? Arrangement{saveState(layout_version()), shown_docks()} : Arrangement{};
   stage_.set_look(within);
-  if (other_size && shown_) fit_time_bar();
+  if (other_size) follow_scale(before, left);
 }
 
 void MainWindow::follow_look() {
@@ -191,6 +260,7 @@ void MainWindow::follow_look() {
   play_->setIcon({});
   train_->setIcon({});
   follow_snapshot();
+  fit_tool_bar();
 }
 
 void MainWindow::follow_snapshot() {
@@ -209,14 +279,13 @@ void MainWindow::follow_snapshot() {
     train_->setIcon(icon(training ? Shape::pause : Shape::play,
                          training ? theme(stage_.look().palette).accent_text : colour));
     train_->setText(training ? tr("Pause training") : tr("Start training"));
+    fit_tool_bar();
   }
   speed_->setText(tr("%1 tokens/s").arg(three_digits(now.session.tokens_per_second)));
   if (now.run_id != run_id_) {
     run_id_ = now.run_id;
-    opened_step_ = now.train.step;
     measured_step_ = now.train.step;
   }
-  if (now.train.step < opened_step_) opened_step_ = now.train.step;
   const QString path = QString::fromStdString(now.run_path);
   const QString name = !path.isEmpty() ? QFileInfo(path).fileName()
                        : now.data      ? QString::fromStdString(now.data->title)
@@ -244,6 +313,7 @@ void MainWindow::measure() {
   tokens_->setText(running ? tr("%1 tokens/s").arg(grouped(std::llround(train.tokens_per_second)))
                            : QString());
   frames_->setText(tr("frame %1 ms").arg(QString::number(frame_ms(), 'f', 1)));
+  frames_->setToolTip(frame_break_down());
   steps_->setVisible(running);
   tokens_->setVisible(running);
 }
@@ -251,6 +321,18 @@ void MainWindow::measure() {
 bool MainWindow::at_rest() const {
   return std::none_of(views_.begin(), views_.end(),
                       [](ViewDock* dock) { return dock->canvas().busy(); });
+}
+
+QString MainWindow::frame_break_down() const {
+  QStringList lines = {tr("Time to draw each visible view once; the slowest is shown")};
+  for (ViewDock* dock : views_) {
+    if (dock->canvas().seen()) {
+      lines.append(
+          tr("%1: %2 ms")
+              .arg(dock->windowTitle(), QString::number(dock->canvas().frame_ms(), 'f', 1)));
+    }
+  }
+  return lines.join('\n');
 }
 
 double MainWindow::frame_ms() const {
@@ -261,18 +343,14 @@ double MainWindow::frame_ms() const {
   return slowest;
 }
 
-bool MainWindow::may_lose_training(const QString& question) {
-  const Snapshot& now = stage_.snapshot();
-  const auto steps = now.train.step - opened_step_;
-  if (!now.unsaved || steps <= 0) return true;
-  return QMessageBox::warning(this, tr("Unsaved training"),
-                              tr("%1 The last %2 training steps are not saved and would be lost.")
-                                  .arg(question, grouped(steps)),
-                              QMessageBox::Discard | QMessageBox::Cancel,
-                              QMessageBox::Cancel) == QMessageBox::Discard;
-}
-
 void MainWindow::closeEvent(QCloseEvent* event) {
+  if (!close_agreed_ && work_->any()) {
+    event->ignore();
+    // Not from within this event: a window that is closing does not begin to close.
+    work_->keep_then(tr("Quit xLSTM Lab?"),
+                     [this] { QTimer::singleShot(0, this, &MainWindow::close_unasked); });
+    return;
+  }
   if (options_.remember) save_settings();
   hide();
   for (QDockWidget* dock : findChildren<QDockWidget*>()) {
@@ -281,6 +359,11 @@ void MainWindow::closeEvent(QCloseEvent* event) {
   stop_engine();
   event->accept();
   QCoreApplication::quit();
+}
+
+void MainWindow::close_unasked() {
+  close_agreed_ = true;
+  close();
 }
 
 /// Ends the computing and keeps the session. A disk that hangs does not keep the window.
@@ -345,11 +428,22 @@ bool MainWindow::eventFilter(QObject* object, QEvent* event) {
     event->ignore();
     return true;
   }
-  if (event->type() == QEvent::KeyPress && qobject_cast<Canvas*>(object)) {
-    const auto* key = static_cast<QKeyEvent*>(event);
-    if (key->key() == Qt::Key_Tab && key->modifiers() == Qt::NoModifier) {
-      hide_panels(!panels_hidden_);
-      return true;
+  // After Return or Escape in a field, and after a click beside it, keys are the window's again.
+  const auto* widget = qobject_cast<const QWidget*>(object);
+  if (widget && widget->window() == this) {
+    const bool press = event->type() == QEvent::MouseButtonPress;
+    if (event->type() == QEvent::KeyPress) {
+      const auto* pressed = static_cast<QKeyEvent*>(event);
+      const int key = pressed->key();
+      const bool new_line = pressed->modifiers() & Qt::ShiftModifier;
+      const bool leaves =
+          key == Qt::Key_Escape || ((key == Qt::Key_Return || key == Qt::Key_Enter) && !new_line);
+      if (leaves && is_field(widget) && widget->hasFocus()) {
+        // After the field has taken what was typed.
+        QTimer::singleShot(0, this, &MainWindow::give_keys_back);
+      }
+    } else if (press && is_field(QApplication::focusWidget()) && !takes_clicks(widget)) {
+      give_keys_back();
     }
   }
   return QMainWindow::eventFilter(object, event);

@@ -5,20 +5,26 @@
 #include <QMainWindow>
 #include <QMap>
 #include <QTimer>
+#include <functional>
 
 #include "app/stage.hpp"
 #include "app/view_dock.hpp"
 
 class QActionGroup;
 class QLabel;
+class QToolButton;
 
 namespace xlab::app {
 
 class Banner;
 class FirstRun;
+class UnsavedWork;
 
 /// Three layouts over the same docks.
 enum class Room { explore, train, generate };
+/// How much room a window has for them at its size of text: side by side, two columns of tabs under
+/// the time bar, or tabs alone.
+enum class Fit { roomy, compact, tiny };
 
 struct WindowOptions {
   CanvasKind canvas = CanvasKind::software;
@@ -44,8 +50,11 @@ class MainWindow : public QMainWindow {
 
   /// Opens the preset and plays it.
   void begin();
-  /// A name ending in .xlab is a run, anything else a text.
+  /// A name ending in .xlab is a run, a folder or its config.json a model, anything else a text.
+  /// Asks where work would be lost, and only after a look at the file.
   void open(const QString& path);
+  /// Closes without a question, as when the system asks: the session is kept.
+  void close_unasked();
   void set_room(Room room);
   Room room() const { return room_; }
   void set_look(const CanvasLook& look);
@@ -56,13 +65,17 @@ class MainWindow : public QMainWindow {
   bool at_rest() const;
   /// Milliseconds of the slowest frame among the visible canvases.
   double frame_ms() const;
+  /// The same for each of them, as lines of text.
+  QString frame_break_down() const;
 
  protected:
   void closeEvent(QCloseEvent* event) override;
   void dragEnterEvent(QDragEnterEvent* event) override;
   void dropEvent(QDropEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
   void showEvent(QShowEvent* event) override;
   bool eventFilter(QObject* object, QEvent* event) override;
+  bool focusNextPrevChild(bool next) override;
   QMenu* createPopupMenu() override { return nullptr; }
 
  private:
@@ -74,7 +87,33 @@ class MainWindow : public QMainWindow {
   void follow_look();
   void measure();
 
+  /// A room as it was left, and what it was left at.
+  struct Layout {
+    QByteArray state;
+    float scale = 1.0f;
+    Fit fit = Fit::roomy;
+    bool by_hand = false;  ///< somebody moved, closed or opened a dock
+  };
+  /// A room at another size of text.
+  struct Arrangement {
+    QByteArray state;
+    QList<QDockWidget*> docks;  ///< those that were open
+  };
+  Layout present_layout() const;
+  /// Shows a layout; one that nobody arranged is made anew where size or text have changed since.
+  void show_layout(const Layout& layout);
+  Fit fit() const;
+  bool arranged_by_hand() const;
+  QList<QDockWidget*> shown_docks() const;
   void default_layout(Room room);
+  void share_room(Room room);
+  void keep_tab_words();
+  /// Places docks in two columns of tabs, below `above` where it is not null.
+  void two_columns(QDockWidget* above, const QList<QDockWidget*>& left,
+                   const QList<QDockWidget*>& right);
+  QList<Dock*> panels() const { return {model_, task_, trainer_, prompt_, text_}; }
+  /// Another size of text: the layout goes along, and is the same again on the way back.
+  void follow_scale(float before, const Arrangement& left);
   void show_room();
   /// Gives the time bar the height of its rows.
   void fit_time_bar();
@@ -84,6 +123,11 @@ class MainWindow : public QMainWindow {
   int layout_version() const;
   void restore_others();
   void hide_panels(bool hidden);
+  /// Keys belong to the drawings again.
+  void give_keys_back();
+  /// What does not fit into the tool bar leaves it in order of rank; the menus have everything.
+  void fit_tool_bar();
+  void back_to_start();
   Dock* active_dock() const;
 
   void start_task(const QString& task);
@@ -94,7 +138,8 @@ class MainWindow : public QMainWindow {
   void open_folder_dialog();
   void export_folder_dialog();
   void open_last_session();
-  void save(bool ask);
+  /// Opens a kept session as a run that has no file yet.
+  void open_autosave(const QString& path);
   void toggle_training();
   void toggle_playing();
   void move_cursor(int steps);
@@ -102,8 +147,10 @@ class MainWindow : public QMainWindow {
   void export_active(bool picture);
   void show_keys();
   void show_about();
-  /// Asks before training that is not saved gets lost.
-  bool may_lose_training(const QString& question);
+  /// Calls `go_on` when nothing is lost by it or a person has said what to do. Before anybody is
+  /// asked `look` is called, on another thread: what it throws is told, and that is all.
+  void replace_run(const QString& question, std::function<void()> look,
+                   std::function<void()> go_on);
   void stop_engine();
 
   QAction* add(QMenu* menu, const QString& text, const QKeySequence& key, auto slot);
@@ -111,36 +158,43 @@ class MainWindow : public QMainWindow {
   WindowOptions options_;
   Stage stage_;
   FirstRun* first_run_;
+  UnsavedWork* work_;
   QToolBar* tool_bar_ = nullptr;
+  QToolButton* room_menu_ = nullptr;  ///< stands for the three rooms in a narrow window
   Banner* banner_ = nullptr;
   QList<ViewDock*> views_;
   Dock *model_ = nullptr, *task_ = nullptr, *trainer_ = nullptr, *prompt_ = nullptr,
        *text_ = nullptr;
 
   Room room_ = Room::explore;
-  /// A room as it was left, and the size of text it was left at.
-  struct Layout {
-    QByteArray state;
-    float scale = 1.0f;
-  };
   QMap<int, Layout> layouts_;
-  QByteArray before_maximise_;
+  /// The layouts of the open room at other sizes of text, by percent, as long as nobody arranges
+  /// it.
+  QMap<int, Arrangement> at_scale_;
+  Layout before_maximise_, before_hiding_;
   QDockWidget* alone_ = nullptr;
   bool panels_hidden_ = false;
-  QList<QDockWidget*> hidden_panels_;
+  bool arranging_ = false;  ///< docks move by the program, not by hand
+  bool moved_ = false;      ///< a dock was moved by hand since the layout was made
+  Fit shown_fit_ = Fit::roomy;
+  int layouts_made_ = 0;               ///< counts up, so that only the last one is finished
+  QList<QDockWidget*> default_docks_;  ///< what the default layout shows
   bool shown_ = false;
   bool stopped_ = false;
+  bool close_agreed_ = false;
+  bool train_text_ = false;  ///< the text that is being opened is there to be learned
 
   QActionGroup* rooms_ = nullptr;
   QAction *play_ = nullptr, *train_ = nullptr, *save_ = nullptr, *undo_ = nullptr, *redo_ = nullptr,
-          *clear_clamps_ = nullptr, *panels_ = nullptr;
+          *clear_clamps_ = nullptr, *panels_ = nullptr, *start_ = nullptr;
+  /// What stands in the tool bar, by name ("rooms", "speed", ...).
+  QMap<QString, QList<QAction*>> bar_;
   QList<QPair<QAction*, Shape>> icons_;
   QLabel *steps_ = nullptr, *tokens_ = nullptr, *frames_ = nullptr, *speed_ = nullptr;
   QTimer measure_timer_;
   QElapsedTimer since_measure_;
   std::int64_t measured_step_ = 0;
   std::uint64_t run_id_ = 0;
-  std::int64_t opened_step_ = 0;  ///< training steps the run had when it was opened
 };
 
 }  // namespace xlab::app

@@ -49,6 +49,10 @@ QToolBar QToolButton { border: 1px solid transparent; border-radius: 6px; paddin
 QToolBar QToolButton:hover { background: @soft; }
 QToolBar QToolButton:checked { background: @accent; color: @on_accent; }
 QToolBar QToolButton:focus { border: 1px solid @accent; }
+QToolBar QToolButton::menu-indicator { image: none; width: 0px; }
+QToolBar QToolButton#room_menu { background: @accent; color: @on_accent; }
+QToolBar QToolButton#room_menu:focus { border: 1px solid @text; }
+QToolBarExtension { background: @panel; border: 1px solid @line; border-radius: 4px; padding: 0px; min-width: @knob2; }
 QStatusBar { background: @window; color: @muted; }
 QStatusBar::item { border: none; }
 QStatusBar QLabel { color: @muted; padding: 0 @gap; }
@@ -64,6 +68,10 @@ QWidget#dock_title QToolButton:hover { background: @soft; }
 QWidget#dock_title QToolButton:checked { background: @soft; border-color: @accent; }
 QWidget#dock_title QToolButton:focus { border-color: @accent; }
 QWidget#dock_title QToolButton::menu-indicator { image: none; width: 0px; }
+QWidget#dock_title[floating="true"] { background: @accent; border: 2px solid @accent; }
+QWidget#dock_title[floating="true"] QLabel { color: @on_accent; }
+QWidget#dock_body[floating="true"] { border: 2px solid @accent; border-top: none; }
+QWidget#dock_body[focused="true"] { border: 2px solid @accent; border-top: none; }
 QTabBar { qproperty-drawBase: 0; }
 QTabBar::tab { background: transparent; color: @muted; padding: 4px 12px; border: none; border-bottom: 2px solid transparent; }
 QTabBar::tab:selected { color: @text; border-bottom-color: @accent; }
@@ -75,6 +83,9 @@ QToolButton#menu_button { background: @field; color: @text; border: 1px solid @e
 QToolButton#menu_button:hover, QToolButton#menu_button:focus { border-color: @accent; }
 QToolButton#menu_button:disabled { color: @faint; border-color: @line; }
 QToolButton#menu_button::menu-indicator { image: none; width: 0px; height: 0px; right: 6px; subcontrol-position: center right; border-left: 4px solid @field; border-right: 4px solid @field; border-top: 5px solid @muted; }
+QTabBar::tab:focus { color: @text; background: @soft; }
+QCheckBox { border: 1px solid transparent; border-radius: 4px; padding: 1px; }
+QCheckBox:focus { border: 1px solid @accent; }
 QPushButton, QComboBox, QLineEdit, QSpinBox, QDoubleSpinBox { background: @field; color: @text; border: 1px solid @edge; border-radius: 5px; padding: 3px 8px; min-height: @control; }
 QPushButton:hover, QComboBox:hover { border-color: @accent; }
 QPushButton:pressed { background: @soft; }
@@ -92,6 +103,7 @@ QSlider::sub-page:horizontal { background: @accent; border-radius: 2px; }
 QSlider::handle:horizontal { background: @panel; border: 2px solid @accent; width: @knob; height: @knob; margin: -@knob_margin 0; border-radius: @knob_round; }
 QSlider::handle:horizontal:focus { background: @accent; }
 QTableView, QTreeView, QTextBrowser, QPlainTextEdit { background: @panel; color: @text; border: none; gridline-color: @line; alternate-background-color: @window; selection-background-color: @soft; selection-color: @text; }
+QTableView:focus, QTreeView:focus, QTextBrowser:focus, QPlainTextEdit:focus { border: 1px solid @accent; }
 QHeaderView { background: @panel; }
 QHeaderView::section { background: @panel; color: @muted; border: none; border-bottom: 1px solid @line; padding: 3px 4px; }
 QScrollArea, QScrollArea > QWidget > QWidget { background: @panel; border: none; }

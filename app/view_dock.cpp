@@ -5,12 +5,12 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QElapsedTimer>
-#include <QFileDialog>
 #include <QHeaderView>
 #include <QScrollBar>
 #include <algorithm>
 
 #include "app/files.hpp"
+#include "app/save_dialog.hpp"
 
 namespace xlab::app {
 namespace {
@@ -39,7 +39,7 @@ ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent
   const QString title = windowTitle();
   const auto draw_live = [this](ui::Images& images, ImVec2 size, float scale) {
     ui::Focus focus = stage_.focus();
-    const bool moves = draw(images, size, scale, stage_.look().palette, focus);
+    const bool moves = draw(images, size, scale, stage_.look().palette, focus, false);
     stage_.set_focus(focus);
     canvas_->set_animating(moves);
   };
@@ -51,6 +51,8 @@ ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent
   table_view_->setModel(model_);
   table_view_->setAlternatingRowColors(true);
   table_view_->setShowGrid(false);
+  // Tab goes on to the next control; the arrows go from cell to cell.
+  table_view_->setTabKeyNavigation(false);
   table_view_->setAccessibleName(tr("%1 as a table").arg(title));
   table_view_->verticalHeader()->hide();
   table_view_->verticalHeader()->setMinimumSectionSize(1);
@@ -124,12 +126,18 @@ ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent
     }
   };
   connect(&stage, &Stage::look_changed, this, follow_look);
+  connect(canvas_, &Canvas::reached, this, &ViewDock::show_focus);
   connect(canvas_, &Canvas::left, this, [this] {
     ui::Focus focus = stage_.focus();
     focus.hovered.reset();
     stage_.set_focus(focus);
   });
   follow_look();
+}
+
+ViewDock::~ViewDock() {
+  // A canvas that goes away with the focus says so, to nobody any more.
+  canvas_->disconnect(this);
 }
 
 QString ViewDock::view_name() const {
@@ -158,7 +166,7 @@ void ViewDock::show_table(bool table) {
 }
 
 bool ViewDock::draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteName palette,
-                    ui::Focus& focus) {
+                    ui::Focus& focus, bool exporting) {
   const std::shared_ptr<const Snapshot> snapshot = stage_.engine().snapshot();
   ui::Scene scene{*snapshot,
                   focus,
@@ -166,21 +174,26 @@ bool ViewDock::draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteNam
                   ui::palette(palette),
                   [this](Command command) { stage_.send(std::move(command)); },
                   scale};
+  scene.exporting = exporting;
   view_->draw(scene, size);
   return view_->animating(scene);
 }
 
-QImage ViewDock::picture(QSize size, const CanvasLook& look, double density) {
+QImage ViewDock::picture(QSize size, const CanvasLook& look, double density, bool buttons) {
   ui::Focus focus = stage_.focus();
   focus.hovered.reset();
-  return Canvas::picture([&](ui::Images& images, ImVec2 pixels,
-                             float scale) { draw(images, pixels, scale, look.palette, focus); },
-                         size, look, density);
+  return Canvas::picture(
+      [&](ui::Images& images, ImVec2 pixels, float scale) {
+        draw(images, pixels, scale, look.palette, focus, !buttons);
+      },
+      size, look, density);
 }
 
 void ViewDock::export_picture(double density) {
-  const QString path = QFileDialog::getSaveFileName(this, tr("Export picture"),
-                                                    view_name() + ".png", tr("Pictures (*.png)"));
+  const QString path = ask_where_to_write(this, {.title = tr("Export picture"),
+                                                 .suggestion = view_name() + ".png",
+                                                 .filter = tr("Pictures (*.png)"),
+                                                 .extension = "png"});
   if (path.isEmpty()) return;
   const std::string problem = save_picture(path, picture(canvas_->size(), stage_.look(), density));
   if (problem.empty()) {
@@ -191,8 +204,10 @@ void ViewDock::export_picture(double density) {
 }
 
 void ViewDock::export_csv() {
-  const QString path = QFileDialog::getSaveFileName(this, tr("Export CSV"), view_name() + ".csv",
-                                                    tr("Tables (*.csv)"));
+  const QString path = ask_where_to_write(this, {.title = tr("Export CSV"),
+                                                 .suggestion = view_name() + ".csv",
+                                                 .filter = tr("Tables (*.csv)"),
+                                                 .extension = "csv"});
   if (path.isEmpty()) return;
   const std::string problem = save_text(path, table().csv());
   if (problem.empty()) {

@@ -19,6 +19,7 @@ class ViewDock : public Dock {
 
  public:
   ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent = nullptr);
+  ~ViewDock() override;
 
   QString view_name() const;
   Canvas& canvas() { return *canvas_; }
@@ -27,8 +28,8 @@ class ViewDock : public Dock {
   /// Whether canvas or table are on the screen, not behind a tab.
   bool seen() const;
 
-  /// The view as a picture, without window and mouse.
-  QImage picture(QSize size, const CanvasLook& look, double density = 1.0);
+  /// The view as a picture, without window, mouse and, unless wanted, buttons.
+  QImage picture(QSize size, const CanvasLook& look, double density = 1.0, bool buttons = false);
   /// Asks for a file and writes the view as it stands, `density` times as many pixels a side.
   void export_picture(double density);
   void export_csv();
@@ -40,8 +41,8 @@ class ViewDock : public Dock {
 
  private:
   /// Whether the drawing moves by itself.
-  bool draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteName palette,
-            ui::Focus& focus);
+  bool draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteName palette, ui::Focus& focus,
+            bool exporting);
   void follow_snapshot();
   ui::Table table() const;
   void fill_table();

@@ -670,7 +670,22 @@ struct Engine::Worker {
     draft.unsaved = false;
     draft.train.saved_step = run->trainer->steps_done();
     history.file_written(target);
+    ++draft.saves;
     note(fmt::format("Saved to {}", target));
+  }
+
+  /// What a command is about, for `Failure::where`.
+  static const char* place_of(const Command& command) {
+    using namespace command;
+    const auto is_one_of = [&]<typename... Kinds>(Kinds...) {
+      return (std::holds_alternative<Kinds>(command) || ...);
+    };
+    if (is_one_of(OpenRun{}, OpenText{}, OpenFolder{}, NewRun{})) return "open";
+    if (is_one_of(Save{})) return "save";
+    if (is_one_of(ExportFolder{})) return "export";
+    if (is_one_of(SetPrompt{}, NewSample{}, TakeToken{}, StepForward{})) return "sequence";
+    if (is_one_of(UseDevice{})) return "device";
+    return "command";
   }
 
   void apply(Command command) {
@@ -680,7 +695,7 @@ struct Engine::Worker {
         !std::holds_alternative<OpenFolder>(command) && !std::holds_alternative<NewRun>(command) &&
         !std::holds_alternative<UseDevice>(command) &&
         !std::holds_alternative<SetPlaySpeed>(command);
-    guarded("command", [&] {
+    guarded(place_of(command), [&] {
       if (needs_run) need_run();
       std::visit(
           Overloaded{

@@ -195,6 +195,8 @@ struct HealthReport {
 /// A command or a step that failed; the engine goes on.
 struct Failure {
   std::uint64_t id = 0;  ///< counts up, so that a repeated message is seen as new
+  /// "open", "save", "export", "sequence", "train", "play", "refresh", "show", "device", and
+  /// "command" for every other command.
   std::string where;
   std::string what;
 };
@@ -211,6 +213,7 @@ struct Snapshot {
   std::uint64_t run_id = 0;  ///< changes when another run is opened
   std::string run_path;      ///< file of the run; empty when it has none
   bool unsaved = false;      ///< training or edits since the last save
+  std::uint64_t saves = 0;   ///< counts the saves that were asked for and are complete
   /// What Undo and Redo would do, in words: "Undo new prompt", "Redo clamp". Empty when nothing.
   std::string undo_label, redo_label;
   DeviceCard device;                                       ///< where the run computes

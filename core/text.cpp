@@ -121,6 +121,30 @@ OpenedText open_text(const std::filesystem::path& path) {
   return opened;
 }
 
+void check_text_file(const std::filesystem::path& path, const Tokenizer* tokenizer) {
+  const std::string text = read_text_file(path, kMostTextBytes);
+  const std::string shown = printable(path.filename().string(), 512);
+  check(!text.empty(), "'{}' is empty. Choose a text with at least two characters.", shown);
+  if (tokenizer && tokenizer->kind() == "bytes") return;
+  try {
+    check_text(text, shown);
+  } catch (const NoUtf8&) {
+    // Without a tokenizer such a text is read as bytes, as by `open_text`.
+    const bool utf16 = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff");
+    const std::size_t zero = utf16 ? text.npos : text.find('\0');
+    if (tokenizer) throw;
+    if (zero != text.npos) refuse_zero(shown, zero);
+    return;
+  }
+  const std::size_t bom = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+  // One token is too few; whether a longer text is, only the tokenizer can tell.
+  const std::size_t characters = bom == text.size()                                   ? 0
+                                 : bom + decode_utf8(text, bom)->bytes == text.size() ? 1
+                                                                                      : 2;
+  check(characters >= 2, "'{}' has {} character{}, too few to learn from: at least two are needed.",
+        shown, characters, characters == 1 ? "" : "s");
+}
+
 TextData text_from_bytes(std::span<const std::byte> bytes, const std::string& name,
                          std::shared_ptr<const Tokenizer> tokenizer) {
   return parse_text({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, name,

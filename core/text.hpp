@@ -49,7 +49,11 @@ struct OpenedText {
 /// else; zero bytes are text in UTF-16 only.
 OpenedText open_text(const std::filesystem::path& path);
 
-/// The same for bytes in memory; `name` is for messages and becomes TextData::name.
+/// Throws what `read_text` or, without a tokenizer, `open_text` would throw for what is in the file,
+/// without making tokens of it.
+void check_text_file(const std::filesystem::path& path, const Tokenizer* tokenizer);
+
+/// `read_text` for bytes in memory; `name` is for messages and becomes TextData::name.
 TextData text_from_bytes(std::span<const std::byte> bytes, const std::string& name,
                          std::shared_ptr<const Tokenizer> tokenizer = nullptr);
 

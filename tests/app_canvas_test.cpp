@@ -179,7 +179,7 @@ TEST_F(CanvasTest, BothSurfacesShowTheSamePicture) {
     if (dock->isHidden() || dock->view_name() == "gates") continue;
     const QImage by_gl = dock->canvas().grab().toImage();
     const QImage by_cpu = dock->picture(dock->canvas().size(), window_->stage().look(),
-                                        dock->canvas().devicePixelRatioF());
+                                        dock->canvas().devicePixelRatioF(), true);
     EXPECT_LT(difference(by_cpu, by_gl), 0.03) << qPrintable(dock->view_name());
   }
 }

@@ -67,7 +67,8 @@ Painter::Painter(const Scene& scene)
       log_(scene.log),
       palette_(scene.palette),
       scale_(scene.scale),
-      pixels_(text_pixels(scene.scale)) {}
+      pixels_(text_pixels(scene.scale)),
+      exporting_(scene.exporting) {}
 
 // The second font of the atlas, where there is one, is the bold face.
 ImFont* Painter::font(Weight weight) const {

@@ -55,6 +55,8 @@ class Painter {
   /// Where what is drawn is written down; null: nowhere.
   DrawLog* log() { return log_; }
   const Palette& palette() const { return palette_; }
+  /// Whether this is a picture to keep, which holds no buttons.
+  bool exporting() const { return exporting_; }
   /// Logical pixels at 100 % in pixels of this scene.
   float px(float logical) const { return logical * scale_; }
   /// Width of the palette's lines at this scale.
@@ -119,6 +121,7 @@ class Painter {
 
   float scale_;
   float pixels_;
+  bool exporting_;
 };
 
 /// A box of lines near the mouse, kept inside the canvas, on top of everything. Long lines are

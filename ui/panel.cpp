@@ -76,6 +76,7 @@ Touch touch(const char* id, const Box& box) {
 
 bool button_at(Painter& painter, const char* id, const Box& box, std::string_view word,
                bool enabled) {
+  if (painter.exporting()) return false;
   const Palette& palette = painter.palette();
   const Touch t = touch(id, box);
   painter.fill(box, enabled && t.hovered ? palette.control_hovered : palette.control,
@@ -88,6 +89,7 @@ bool button_at(Painter& painter, const char* id, const Box& box, std::string_vie
 
 bool check_at(Painter& painter, const char* id, const Box& box, std::string_view word,
               bool ticked) {
+  if (painter.exporting()) return false;
   const Palette& palette = painter.palette();
   const Touch t = touch(id, box);
   Box rest = box;
@@ -110,6 +112,7 @@ bool check_at(Painter& painter, const char* id, const Box& box, std::string_view
 
 bool slider_at(Painter& painter, const char* id, const Box& box, double& value, double low,
                double high, bool logarithmic, std::string_view text) {
+  if (painter.exporting()) return false;
   const Palette& palette = painter.palette();
   const Touch t = touch(id, box);
   bool changed = false;
@@ -174,6 +177,12 @@ int choose_at(Painter& painter, const char* id, Box& row, std::span<const std::s
   const Palette& palette = painter.palette();
   const int last = static_cast<int>(labels.size()) - 1;
   chosen = std::clamp(chosen, 0, last);
+  if (painter.exporting()) {
+    const std::string& label = labels[static_cast<std::size_t>(chosen)];
+    painter.text_in(row.cut_left(painter.measure(label).x + painter.px(2)), palette.text, label);
+    row.cut_left(painter.px(10));
+    return chosen;
+  }
   const float gap = painter.px(kTabGap), pad = painter.px(kTabPad);
   const auto [needed, widest] = tab_widths(painter, labels);
   int result = chosen;

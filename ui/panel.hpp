@@ -34,12 +34,16 @@ struct Touch {
 };
 Touch touch(const char* id, const Box& box);
 
+// In a picture to keep (Painter::exporting) the four that follow draw nothing that can be pressed
+// and change nothing.
+
 /// A button with a word on it. Returns whether it was pressed.
 bool button_at(Painter& painter, const char* id, const Box& box, std::string_view word,
                bool enabled = true);
 /// A box to tick, with a word after it. Returns whether it was pressed.
 bool check_at(Painter& painter, const char* id, const Box& box, std::string_view word, bool ticked);
-/// A slider with its value written on it; changes `value` while it is dragged.
+/// A slider with its value written on it, never crossed by the handle; changes `value` while it is
+/// dragged.
 bool slider_at(Painter& painter, const char* id, const Box& box, double& value, double low,
                double high, bool logarithmic, std::string_view text);
 

@@ -29,6 +29,9 @@ struct Scene {
   std::function<void(Command)> send;
   float scale = 1.0f;      ///< size of text and lines, 1 = 100 %
   DrawLog* log = nullptr;  ///< where what is drawn is written down; null: nowhere
+  /// A picture for a paper or a slide: nothing in it can be pressed, so no button is drawn. What a
+  /// row of tabs has chosen is written as plain text.
+  bool exporting = false;
 };
 
 /// One panel. Keeps its own folding and zoom, nothing else.

@@ -50,6 +50,7 @@ void draw_icon(Painter& painter, const Box& box, Icon icon, ImU32 colour) {
 /// A button with an icon and, where there is room, a word. Its tip says the rest.
 bool icon_button(const Scene& scene, Painter& painter, const char* word, const char* tip,
                  const Box& box, Icon icon, bool with_word, bool enabled) {
+  if (painter.exporting()) return false;
   const Palette& palette = painter.palette();
   const Touch t = touch(word, box);
   const bool lit = enabled && t.hovered;
@@ -243,7 +244,7 @@ class TimeView : public View {
     const float widest = painter.measure("0.25 tokens/s").x + painter.px(24);
     const Box slider = row.cut_left(std::max(painter.px(118), widest));
     if (slider.width() > painter.px(100)) {
-      if (slider_at(painter, "speed", slider, speed, 0.5, 32.0, true,
+      if (slider_at(painter, "speed", slider, speed, 0.25, 64.0, true,
                     painter.fit_first(speeds, slider.width() - painter.px(8)))) {
         scene.send(command::SetPlaySpeed{speed});
       }

@@ -1,0 +1,58 @@
+// The dialog itself does not ask about existing files: it does not know the extension to come.
+#include "app/save_dialog.hpp"
+
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QMessageBox>
+#include <QPushButton>
+
+namespace xlab::app {
+namespace {
+
+bool may_replace(QWidget* parent, const QString& path) {
+  QMessageBox box(QMessageBox::Question, QFileDialog::tr("Replace file"),
+                  QFileDialog::tr("%1 exists already. Replace it?").arg(QFileInfo(path).fileName()),
+                  QMessageBox::Cancel, parent);
+  QPushButton* replace = box.addButton(QFileDialog::tr("Replace"), QMessageBox::DestructiveRole);
+  box.setDefaultButton(QMessageBox::Cancel);
+  box.exec();
+  return box.clickedButton() == replace;
+}
+
+}  // namespace
+
+QString wrong_extension(const QString& path, const FileKind& kind) {
+  const QString suffix = QFileInfo(path).suffix();
+  if (!kind.strict || suffix.isEmpty() ||
+      suffix.compare(kind.extension, Qt::CaseInsensitive) == 0) {
+    return {};
+  }
+  return QFileDialog::tr(
+             "\"%1\" ends in .%2, but what can be written here is .%3. Choose a name "
+             "that ends in .%3, or one without an ending.")
+      .arg(QFileInfo(path).fileName(), suffix, kind.extension);
+}
+
+QString with_extension(const QString& path, const FileKind& kind) {
+  const QString suffix = QFileInfo(path).suffix();
+  if (suffix.compare(kind.extension, Qt::CaseInsensitive) == 0) return path;
+  return path + (path.endsWith('.') ? "" : ".") + kind.extension;
+}
+
+QString ask_where_to_write(QWidget* parent, const FileKind& kind) {
+  QString suggestion = kind.suggestion;
+  for (;;) {
+    const QString chosen = QFileDialog::getSaveFileName(parent, kind.title, suggestion, kind.filter,
+                                                        nullptr, QFileDialog::DontConfirmOverwrite);
+    if (chosen.isEmpty()) return {};
+    suggestion = chosen;
+    if (const QString wrong = wrong_extension(chosen, kind); !wrong.isEmpty()) {
+      QMessageBox::warning(parent, kind.title, wrong);
+      continue;
+    }
+    const QString path = with_extension(chosen, kind);
+    if (!QFileInfo::exists(path) || may_replace(parent, path)) return path;
+  }
+}
+
+}  // namespace xlab::app

@@ -1,0 +1,84 @@
+// Saving is done by the engine's thread, so what follows it waits for a snapshot that says so.
+#include "app/unsaved_work.hpp"
+
+#include <QMessageBox>
+#include <QPushButton>
+#include <algorithm>
+#include <utility>
+
+#include "app/facts.hpp"
+#include "app/save_dialog.hpp"
+
+namespace xlab::app {
+
+UnsavedWork::UnsavedWork(Stage& stage, QWidget* window)
+    : QObject(window), stage_(stage), window_(window) {
+  connect(&stage.engine(), &EngineLink::changed, this, &UnsavedWork::follow_snapshot);
+}
+
+void UnsavedWork::follow_snapshot() {
+  const Snapshot& now = stage_.snapshot();
+  const bool saved = now.saves != saves_;
+  saves_ = now.saves;
+  if (!then_) return;
+  if (saved) {
+    std::exchange(then_, {})();
+  } else if (now.failure.id != failure_) {
+    // The banner tells why. Training goes on as if nothing had been asked.
+    then_ = {};
+    if (was_training_) stage_.send(command::Train{});
+  }
+}
+
+bool UnsavedWork::any() const {
+  return stage_.snapshot().unsaved;
+}
+
+std::int64_t UnsavedWork::steps() const {
+  const TrainStatus& train = stage_.snapshot().train;
+  return any() ? std::max<std::int64_t>(0, train.step - train.saved_step) : 0;
+}
+
+QString UnsavedWork::sentence() const {
+  const std::int64_t lost = steps();
+  if (lost == 0) return tr("Changes made since the last save are not saved.");
+  return lost == 1 ? tr("The last training step is not saved.")
+                   : tr("The last %1 training steps are not saved.").arg(grouped(lost));
+}
+
+void UnsavedWork::keep_then(const QString& question, std::function<void()> go_on) {
+  if (!any()) {
+    go_on();
+    return;
+  }
+  QMessageBox box(QMessageBox::Warning, tr("Unsaved work"), question + " " + sentence(),
+                  QMessageBox::Save | QMessageBox::Discard | QMessageBox::Cancel, window_);
+  box.button(QMessageBox::Discard)->setText(tr("Do&n't save"));
+  box.setDefaultButton(QMessageBox::Save);
+  const int answer = box.exec();
+  if (answer == QMessageBox::Discard) go_on();
+  if (answer == QMessageBox::Save) save(false, std::move(go_on));
+}
+
+void UnsavedWork::save(bool ask, std::function<void()> then) {
+  QString path;
+  if (ask || stage_.snapshot().run_path.empty()) {
+    path = ask_where_to_write(window_, {.title = tr("Save run"),
+                                        .suggestion = "run.xlab",
+                                        .filter = tr("Runs (*.xlab)"),
+                                        .extension = "xlab",
+                                        .strict = false});
+    if (path.isEmpty()) return;
+  }
+  if (then) {
+    // Nothing may happen between the save and what waits for it.
+    was_training_ = stage_.snapshot().train.state == TrainState::running;
+    if (was_training_) stage_.send(command::Pause{});
+    stage_.send(command::StopPlaying{});
+    failure_ = stage_.engine().engine().snapshot()->failure.id;
+    then_ = std::move(then);
+  }
+  stage_.send(command::Save{path.toStdString()});
+}
+
+}  // namespace xlab::app

@@ -1,0 +1,48 @@
+// Knows what would be lost, asks about it in the same words everywhere, and saves.
+#pragma once
+
+#include <QObject>
+#include <functional>
+
+#include "app/stage.hpp"
+
+class QWidget;
+
+namespace xlab::app {
+
+/// One for each window; GUI thread only. A run has work to lose when the engine calls it unsaved:
+/// training, edits, prompts, tokens written. The first scene as it opens has none.
+class UnsavedWork : public QObject {
+  Q_OBJECT
+
+ public:
+  UnsavedWork(Stage& stage, QWidget* window);
+
+  bool any() const;
+  /// Training steps that no file holds.
+  std::int64_t steps() const;
+  /// What would be lost, as a sentence.
+  QString sentence() const;
+
+  /// Calls `go_on` when nothing is lost by it, or a person has said what to do: at once when there
+  /// is nothing to lose or it is to be discarded, after it is saved when it is to be saved, never
+  /// when the question is cancelled or saving fails. `question` opens the dialog ("Open another
+  /// run?").
+  void keep_then(const QString& question, std::function<void()> go_on);
+  /// Saves to the file of the run; asks for one when it has none or `ask` is set. `then` is called
+  /// when the file is complete, and never when saving fails or no file is chosen.
+  void save(bool ask, std::function<void()> then = {});
+
+ private:
+  void follow_snapshot();
+
+  Stage& stage_;
+  QWidget* window_;
+  std::uint64_t saves_ = 0;
+  /// What waits for a save, and what the engine had reported when it was asked for.
+  std::function<void()> then_;
+  std::uint64_t failure_ = 0;
+  bool was_training_ = false;
+};
+
+}  // namespace xlab::app

@@ -1,0 +1,337 @@
+// Every action of every menu, and every button of the tool bar, with what it does: a table that has
+// to be complete.
+#include <QAction>
+#include <QDialog>
+#include <QDockWidget>
+#include <QFile>
+#include <QMessageBox>
+#include <QToolBar>
+#include <QToolButton>
+#include <functional>
+
+#include "app/files.hpp"
+#include "app_answers.hpp"
+#include "app_commands.hpp"
+#include "app_window.hpp"
+#include "core/hf_folder.hpp"
+#include "core/run.hpp"
+
+namespace xlab::tests {
+namespace {
+
+/// What an action does.
+struct Row {
+  QStringList sent;                  ///< commands in words, see `words_of_command`
+  std::function<void()> before;      ///< brings the window to where the action means something
+  std::function<bool()> afterwards;  ///< what else can be seen
+  QStringList files;                 ///< typed into dialogs for files
+};
+
+class Actions : public WindowTest {
+ protected:
+  void SetUp() override {
+    WindowTest::SetUp();
+    if (HasFatalFailure()) return;
+    run_ = folder_.filePath("run.xlab");
+    text_ = folder_.filePath("words.txt");
+    QFile words(text_);
+    ASSERT_TRUE(words.open(QIODevice::WriteOnly));
+    words.write(QByteArray("the quick brown fox. ").repeated(20));
+    save_run(*make_run(make_task("copy")), run_.toStdString());
+    ModelSpec spec;
+    spec.vocab_size = 12;
+    spec.embedding_dim = 16;
+    spec.large = LargeSpec{.num_heads = 2, .ffn_round_up_to_multiple_of = 8};
+    Model model(spec);
+    model.params().initialise(1);
+    model_ = folder_.filePath("model");
+    write_model_folder(model, model_.toStdString());
+    fill_table();
+  }
+
+  void send(Command command) {
+    window_->stage().send(std::move(command));
+    settle();
+  }
+
+  /// A saved run, paused, at rest, with the cursor at t = 4.
+  void reset() {
+    window_->reset_layout();
+    window_->set_room(app::Room::explore);
+    window_->set_look({});
+    for (const Command& command : std::initializer_list<Command>{
+             command::Pause{}, command::StopPlaying{},
+             command::NewRun{.task = "recall", .spec_json = {}}, command::SetPlaySpeed{4.0},
+             command::Save{folder_.filePath("kept.xlab").toStdString()}}) {
+      window_->stage().send(command);
+    }
+    send(command::SetCursor{4});
+    window_->stage().set_block(0);
+    window_->activateWindow();
+    view("gates").canvas().setFocus();
+    settle();
+  }
+
+  bool seen(const QString& dock) { return window_->findChild<QDockWidget*>(dock)->isVisible(); }
+
+  /// What opens without being modal, closed again.
+  bool closes_dialog(const QString& title) {
+    for (QWidget* widget : QApplication::topLevelWidgets()) {
+      if (qobject_cast<QDialog*>(widget) && widget->isVisible() && widget->windowTitle() == title) {
+        widget->close();
+        return true;
+      }
+    }
+    return false;
+  }
+
+  void fill_table() {
+    const int last = static_cast<int>(now().session.tokens.size()) - 1;
+    ASSERT_GT(last, 14) << "ten steps on from t = 4 must not end at the last token";
+    const QString picture = folder_.filePath("p.png"), csv = folder_.filePath("t.csv"),
+                  copy = folder_.filePath("copy.xlab"), exported = folder_.filePath("exported");
+    table_["File/New/Recall"] = {{"NewRun recall"}, {}, {}, {}};
+    table_["File/New/Parity"] = {{"NewRun parity"}, {}, {}, {}};
+    table_["File/New/Copy"] = {{"NewRun copy"}, {}, {}, {}};
+    table_["File/Open text…"] = {{"OpenText " + text_}, {}, {}, {text_}};
+    table_["File/Open run…"] = {{"OpenRun " + run_}, {}, {}, {run_}};
+    table_["File/Open model folder…"] = {{"OpenFolder " + model_}, {}, {}, {model_}};
+    table_["File/Save"] = {{"Save"}, {}, {}, {}};
+    table_["File/Save as…"] = {
+        {"Save " + copy}, {}, [=] { return QFile::exists(copy); }, {folder_.filePath("copy")}};
+    table_["File/Export picture…"] = {{}, {}, [=] { return !QImage(picture).isNull(); }, {picture}};
+    table_["File/Export CSV…"] = {{},
+                                  {},
+                                  [=] {
+                                    QFile file(csv);
+                                    return file.open(QIODevice::ReadOnly) &&
+                                           file.readLine().count(',') > 2 && QImage(csv).isNull();
+                                  },
+                                  {csv}};
+    table_["File/Export model folder…"] = {{"ExportFolder " + exported},
+                                           {},
+                                           [=] { return QFile::exists(exported + "/config.json"); },
+                                           {exported}};
+    table_["File/Back to start"] = {{"OpenRun bytes", "Rewind", "SetPlaySpeed 4", "Play"},
+                                    [this] { window_->set_room(app::Room::train); },
+                                    [this] { return window_->room() == app::Room::explore; },
+                                    {}};
+
+    const Clamp clamp{.path = now().model->blocks[0].prefix + "/forget_gate_pre",
+                      .head = 1,
+                      .begin = 3,
+                      .end = 5,
+                      .value = -2.5f};
+    const auto hold = [this, clamp] { send(command::SetClamp{clamp}); };
+    table_["Edit/Clear clamps"] = {
+        {"ClearClamps"}, hold, [this] { return now().session.clamps.empty(); }, {}};
+
+    table_["Run/Start training"] = {{"Train"}, {}, {}, {}};
+    table_["Run/One step"] = {{"TrainOneStep"}, {}, [this] { return now().train.step == 1; }, {}};
+    table_["Run/Restart run"] = {{"RestartRun"}, {}, {}, {}};
+    table_["Run/New seed"] = {{"NewSeed"}, {}, {}, {}};
+    table_["Run/New sample"] = {{"NewSample"}, {}, {}, {}};
+
+    table_["Time/Rewind"] = {{"Rewind"}, {}, {}, {}};
+    table_["Time/Step back"] = {{"StepBack"}, {}, [this] { return now().session.cursor == 3; }, {}};
+    table_["Time/Play"] = {{"Play"}, {}, {}, {}};
+    table_["Time/Step"] = {{"StepForward"}, {}, [this] { return now().session.cursor == 5; }, {}};
+    table_["Time/Ten back"] = {{"SetCursor 3"}, [this] { send(command::SetCursor{13}); }, {}, {}};
+    table_["Time/Ten on"] = {{"SetCursor 14"}, {}, {}, {}};
+    table_["Time/First token"] = {{"SetCursor 0"}, {}, {}, {}};
+    table_["Time/Last token"] = {{QString("SetCursor %1").arg(last)}, {}, {}, {}};
+    table_["Time/Slower"] = {{"SetPlaySpeed 2"}, {}, {}, {}};
+    table_["Time/Faster"] = {{"SetPlaySpeed 8"}, {}, {}, {}};
+
+    // A dock that is on the screen is closed, another one comes to the front.
+    for (QDockWidget* dock :
+         window_->findChildren<QDockWidget*>(QString(), Qt::FindDirectChildrenOnly)) {
+      const auto was = std::make_shared<bool>();
+      table_["View/" + dock->windowTitle()] = {
+          {},
+          [=] { *was = dock->isVisible() && !dock->visibleRegion().isEmpty(); },
+          [=] { return dock->isHidden() == *was || dock->objectName().startsWith("panel_"); },
+          {}};
+    }
+    table_["View/Show as table"] = {{}, {}, [this] { return view("gates").shows_table(); }, {}};
+    table_["View/Maximise view"] = {
+        {}, {}, [this] { return seen("view_gates") && !seen("view_memory"); }, {}};
+    table_["View/Hide panels"] = {{}, {}, [this] { return !seen("panel_prompt"); }, {}};
+    const auto head = [this](int head) {
+      return [this, head] { return window_->stage().focus().head == head; };
+    };
+    table_["View/Previous head"] = {{}, [this] { window_->stage().set_head(1); }, head(0), {}};
+    table_["View/Next head"] = {{}, [this] { window_->stage().set_head(0); }, head(1), {}};
+    table_["View/Block above"] = {{"Focus 0"}, [this] { window_->stage().set_block(1); }, {}, {}};
+    table_["View/Block below"] = {{"Focus 1"}, {}, {}, {}};
+
+    const auto room = [this](app::Room room) {
+      return [this, room] { return window_->room() == room; };
+    };
+    table_["Window/Explore"] = {
+        {}, [this] { window_->set_room(app::Room::train); }, room(app::Room::explore), {}};
+    table_["Window/Train"] = {{}, {}, room(app::Room::train), {}};
+    table_["Window/Generate"] = {{}, {}, room(app::Room::generate), {}};
+    const auto palette = [this](ui::PaletteName name) {
+      return [this, name] { return window_->stage().look().palette == name; };
+    };
+    table_["Window/Palette/Light"] = {
+        {},
+        [this] { window_->set_look({.palette = ui::PaletteName::dark}); },
+        palette(ui::PaletteName::light),
+        {}};
+    table_["Window/Palette/Dark"] = {{}, {}, palette(ui::PaletteName::dark), {}};
+    table_["Window/Palette/Projector"] = {{}, {}, palette(ui::PaletteName::projector), {}};
+    const auto scale = [this](float scale) {
+      return [this, scale] { return window_->stage().look().scale == scale; };
+    };
+    const auto larger = [this] { window_->set_look({.scale = 1.5f}); };
+    for (const int percent : {100, 125, 150, 175, 200, 250}) {
+      table_[QString("Window/Size of text/%1 %").arg(percent)] = {
+          {}, larger, scale(static_cast<float>(percent) / 100.0f), {}};
+    }
+    table_["Window/Larger text"] = {{}, larger, scale(1.75f), {}};
+    table_["Window/Smaller text"] = {{}, larger, scale(1.25f), {}};
+    table_["Window/Reset layout"] = {
+        {}, [this] { view("next").hide(); }, [this] { return seen("view_next"); }, {}};
+    table_["Help/Keys"] = {{}, {}, [this] { return closes_dialog("Keys"); }, {}};
+    table_["Help/About xLSTM Lab"] = {
+        {}, {}, [this] { return closes_dialog("About xLSTM Lab"); }, {}};
+  }
+
+  /// By its key where it has one, which is how most people reach it.
+  void trigger(QAction* action) {
+    const QKeySequence keys = action->shortcut();
+    if (keys.isEmpty()) {
+      action->trigger();
+    } else {
+      QTest::keyClick(window_->windowHandle(), keys[0].key(), keys[0].keyboardModifiers());
+    }
+  }
+
+  QMap<QString, Row> table_;
+  QTemporaryDir folder_;
+  QString run_, text_, model_;
+};
+
+TEST_F(Actions, EveryActionOfEveryMenuDoesWhatTheTableSays) {
+  const QMap<QString, QAction*> actions = menu_actions(*window_);
+  ASSERT_GT(actions.size(), 60);
+  // What needs a history, a session from before or the end of the program has tests of its own.
+  // The words of undo and redo say what they would do.
+  const auto has_a_test_of_its_own = [](const QString& path) {
+    return path == "File/Quit" || path.startsWith("File/Reopen") || path.startsWith("Edit/Undo") ||
+           path.startsWith("Edit/Redo");
+  };
+  for (auto it = table_.cbegin(); it != table_.cend(); ++it)
+    EXPECT_TRUE(actions.contains(it.key())) << qPrintable(it.key()) << " is in no menu";
+  for (auto it = actions.cbegin(); it != actions.cend(); ++it) {
+    if (has_a_test_of_its_own(it.key())) continue;
+    if (!table_.contains(it.key())) {
+      ADD_FAILURE() << "The table does not say what this does: " << qPrintable(it.key());
+      continue;
+    }
+    SCOPED_TRACE(it.key().toStdString());
+    const Row& row = table_[it.key()];
+    reset();
+    if (row.before) row.before();
+    settle();
+    Answers answers;
+    answers.files = row.files;
+    QStringList words;
+    {
+      Sent sent(window_->stage().engine());
+      trigger(it.value());
+      QTest::qWait(60);
+      settle();
+      words = words_of_commands(sent.commands);
+    }
+    EXPECT_EQ(words.join(", ").toStdString(), row.sent.join(", ").toStdString());
+    if (row.afterwards) {
+      EXPECT_TRUE(QTest::qWaitFor(row.afterwards, 3000));
+    }
+    EXPECT_TRUE(answers.questions.isEmpty()) << qPrintable(answers.questions.join(' '));
+    EXPECT_TRUE(answers.files.isEmpty()) << "no dialog asked for a file";
+    window_->stage().send(command::Pause{});
+  }
+}
+
+TEST_F(Actions, EveryButtonOfTheToolBarIsOneOfTheseActions) {
+  const QList<QAction*> actions = menu_actions(*window_).values();
+  auto* bar = window_->findChild<QToolBar*>("tool_bar");
+  ASSERT_NE(bar, nullptr);
+  int buttons = 0;
+  for (QToolButton* button : bar->findChildren<QToolButton*>()) {
+    if (button->objectName() == "qt_toolbar_ext_button") continue;
+    EXPECT_FALSE(button->accessibleName().isEmpty());
+    EXPECT_FALSE(button->toolTip().isEmpty()) << qPrintable(button->accessibleName());
+    if (button->menu()) continue;
+    ++buttons;
+    EXPECT_TRUE(actions.contains(button->defaultAction()))
+        << qPrintable(button->accessibleName()) << " is in no menu";
+  }
+  EXPECT_GE(buttons, 9);
+}
+
+TEST_F(Actions, AnUndoneEditIsGoneAfterANewOne) {
+  reset();
+  const auto clamp = [&](int step, float value) {
+    return Clamp{.path = now().model->blocks[0].prefix + "/forget_gate_pre",
+                 .head = 1,
+                 .begin = step,
+                 .end = step + 1,
+                 .value = value};
+  };
+  send(command::SetClamp{clamp(2, -4.0f)});
+  key(Qt::Key_Z, Qt::ControlModifier);
+  ASSERT_TRUE(now().session.clamps.empty());
+  key(Qt::Key_Z, Qt::ControlModifier | Qt::ShiftModifier);
+  ASSERT_EQ(now().session.clamps.size(), 1u);
+  key(Qt::Key_Z, Qt::ControlModifier);
+  ASSERT_TRUE(now().session.clamps.empty());
+  const Clamp other = clamp(7, 1.5f);
+  send(command::SetClamp{other});
+  key(Qt::Key_Z, Qt::ControlModifier | Qt::ShiftModifier);
+  EXPECT_EQ(now().session.clamps, std::vector<Clamp>{other}) << "redo leads nowhere any more";
+}
+
+TEST_F(Actions, TheLastSessionOpensAsARunWithoutAFile) {
+  const QString kept = app::autosave_path();
+  ASSERT_TRUE(app::make_folder_of(kept));
+  save_run(*make_run(make_task("parity")), kept.toStdString());
+  const auto content = [&] {
+    QFile file(kept);
+    EXPECT_TRUE(file.open(QIODevice::ReadOnly));
+    return file.readAll();
+  };
+  const QByteArray before = content();
+  reset();
+  menu_actions(*window_)["File/Reopen last session"]->trigger();
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().data->task == "parity"; }, 5000));
+  EXPECT_EQ(now().run_path, "");
+  send(command::TrainOneStep{});
+  Answers answers;
+  menu_actions(*window_)["File/Save"]->trigger();
+  EXPECT_EQ(answers.file_dialogs.size(), 1) << "saving asks for a file of its own";
+  settle();
+  EXPECT_EQ(content(), before);
+  QFile::remove(kept);
+}
+
+TEST_F(Actions, TrainingAndPlayingStopAgain) {
+  reset();
+  for (const auto& [path, on, off] : {std::tuple{"Run/Start training", "Train", "Pause"},
+                                      std::tuple{"Time/Play", "Play", "StopPlaying"}}) {
+    QAction* action = menu_actions(*window_)[path];
+    Sent sent(window_->stage().engine());
+    trigger(action);
+    settle();
+    trigger(action);
+    settle();
+    EXPECT_EQ(words_of_commands(sent.commands).join(", ").toStdString(),
+              std::string(on) + ", " + off);
+  }
+}
+
+}  // namespace
+}  // namespace xlab::tests

@@ -1,0 +1,100 @@
+// Commands in words, so that a table can name them and a failure can be read.
+#pragma once
+
+#include <cxxabi.h>
+
+#include <QString>
+#include <QStringList>
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <typeinfo>
+#include <variant>
+#include <vector>
+
+#include "core/command.hpp"
+
+namespace xlab::tests {
+
+/// "SetCursor 3", "NewRun recall", "SetClamp block0/mlstm/forget_gate_pre head 1 unit 0 3..5 =
+/// -2.5". Of a kind without words of its own only the name.
+inline QString words_of_command(const Command& command) {
+  using namespace command;
+  const auto name = [&] {
+    return std::visit(
+        [](const auto& c) {
+          int status = 0;
+          char* text = abi::__cxa_demangle(typeid(c).name(), nullptr, nullptr, &status);
+          const QString full = QString::fromLatin1(text);
+          std::free(text);
+          return full.section("::", -1);
+        },
+        command);
+  }();
+  const auto with = [&](const QString& rest) { return rest.isEmpty() ? name : name + " " + rest; };
+  const auto words = [](const std::string& text) { return QString::fromStdString(text); };
+  const auto clamp = [&](const Clamp& c) {
+    return QString("%1 head %2 unit %3 %4..%5 = %6%7")
+        .arg(words(c.path))
+        .arg(c.head)
+        .arg(c.unit)
+        .arg(c.begin)
+        .arg(c.end)
+        .arg(static_cast<double>(c.value))
+        .arg(c.enabled ? "" : " off");
+  };
+  if (const auto* c = std::get_if<OpenRun>(&command))
+    return with(c->bytes ? "bytes" : words(c->path));
+  if (const auto* c = std::get_if<OpenText>(&command)) {
+    return with(
+        (words(c->path) + (c->tokenizer == "characters" ? "" : " by " + words(c->tokenizer)))
+            .trimmed());
+  }
+  if (const auto* c = std::get_if<OpenFolder>(&command)) return with(words(c->path));
+  if (const auto* c = std::get_if<ExportFolder>(&command)) return with(words(c->path));
+  if (const auto* c = std::get_if<NewRun>(&command)) return with(words(c->task));
+  if (const auto* c = std::get_if<UseDevice>(&command)) return with(words(c->id));
+  if (const auto* c = std::get_if<Save>(&command)) return with(words(c->path));
+  if (const auto* c = std::get_if<SetLearningRateScale>(&command))
+    return with(QString::number(c->scale, 'g', 6));
+  if (const auto* c = std::get_if<SetStepLimit>(&command)) return with(QString::number(c->steps));
+  if (const auto* c = std::get_if<SetPrompt>(&command)) return with(words(c->text));
+  if (const auto* c = std::get_if<SetCursor>(&command)) return with(QString::number(c->step));
+  if (const auto* c = std::get_if<SetPlaySpeed>(&command))
+    return with(QString::number(c->tokens_per_second, 'g', 6));
+  if (const auto* c = std::get_if<TakeToken>(&command)) return with(QString::number(c->token));
+  if (const auto* c = std::get_if<Focus>(&command)) return with(QString::number(c->block));
+  if (const auto* c = std::get_if<SetVariant>(&command)) {
+    const CellVariant& v = c->variant;
+    return with(QString("%1 f=%2 m=%3 floor=%4 scale=%5 eps=%6 cap=%7 %8")
+                    .arg(words(c->kind), words(v.forget_gate), v.stabilizer ? "on" : "off",
+                         words(v.denominator_floor), words(v.scale))
+                    .arg(v.eps)
+                    .arg(v.gate_soft_cap)
+                    .arg(words(v.number_format)));
+  }
+  if (const auto* c = std::get_if<SetClamp>(&command)) return with(clamp(c->clamp));
+  if (const auto* c = std::get_if<RemoveClamp>(&command)) return with(QString::number(c->index));
+  if (const auto* c = std::get_if<EnableClamp>(&command))
+    return with(QString("%1 %2").arg(c->index).arg(c->enabled ? "on" : "off"));
+  return name;
+}
+
+/// Without what the window asks for by itself when another run opens: a check and the block shown.
+inline QStringList words_of_commands(const std::vector<Command>& commands) {
+  QStringList words;
+  bool opened = false;
+  for (const Command& command : commands) {
+    opened = opened || std::holds_alternative<command::Selfcheck>(command);
+    if (std::holds_alternative<command::Selfcheck>(command)) continue;
+    words.append(words_of_command(command));
+  }
+  if (opened) {
+    words.erase(std::remove_if(words.begin(), words.end(),
+                               [](const QString& w) { return w.startsWith("Focus "); }),
+                words.end());
+  }
+  return words;
+}
+
+}  // namespace xlab::tests

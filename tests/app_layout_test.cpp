@@ -1,0 +1,485 @@
+// Layouts keep their shape, the keyboard reaches everything and lets go of it, messages end with
+// what they speak of.
+#include <QCheckBox>
+#include <QDockWidget>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPushButton>
+#include <QSettings>
+#include <QSpinBox>
+#include <QStatusBar>
+#include <QToolBar>
+#include <QToolButton>
+#include <algorithm>
+#include <map>
+
+#include "app/dock.hpp"
+#include "app_answers.hpp"
+#include "app_window.hpp"
+
+namespace xlab::tests {
+namespace {
+
+using app::Room;
+
+class Layouts : public WindowTest {
+ protected:
+  /// Where every dock stands; nothing for a closed one.
+  std::map<std::string, QRect> places() {
+    settle();
+    std::map<std::string, QRect> found;
+    for (QDockWidget* dock :
+         window_->findChildren<QDockWidget*>(QString(), Qt::FindDirectChildrenOnly)) {
+      const bool seen = dock->isVisible() && !dock->visibleRegion().isEmpty();
+      found[dock->objectName().toStdString()] = seen ? dock->geometry() : QRect();
+    }
+    return found;
+  }
+
+  void expect_same(const std::map<std::string, QRect>& before,
+                   const std::map<std::string, QRect>& after, int most = 0) {
+    for (const auto& [name, place] : before) {
+      const QRect now = after.at(name);
+      const int off = std::max({std::abs(now.x() - place.x()), std::abs(now.y() - place.y()),
+                                std::abs(now.width() - place.width()),
+                                std::abs(now.height() - place.height())});
+      EXPECT_LE(off, most) << name << ": " << place.x() << "," << place.y() << " " << place.width()
+                           << "x" << place.height() << " became " << now.x() << "," << now.y()
+                           << " " << now.width() << "x" << now.height();
+    }
+  }
+
+  QWidget* tool(const QString& name) {
+    for (QToolButton* button :
+         window_->findChild<QToolBar*>("tool_bar")->findChildren<QToolButton*>())
+      if (button->accessibleName() == name) return button;
+    return nullptr;
+  }
+};
+
+TEST_F(Layouts, HidingThePanelsTwentyTimesMovesNothing) {
+  for (const Room room : {Room::explore, Room::train, Room::generate}) {
+    window_->set_room(room);
+    const auto before = places();
+    for (int i = 0; i < 20; ++i) {
+      key(Qt::Key_F9);
+      QTest::qWait(5);
+      if (i == 0) {
+        EXPECT_FALSE(window_->findChild<QWidget*>("panel_model")->isVisible());
+      }
+      key(Qt::Key_F9);
+      QTest::qWait(5);
+    }
+    expect_same(before, places());
+  }
+}
+
+TEST_F(Layouts, LargerTextAndBackMovesNothing) {
+  for (const Room room : {Room::explore, Room::train, Room::generate}) {
+    window_->set_room(room);
+    const auto before = places();
+    for (int i = 0; i < 3; ++i) {
+      window_->set_look({.scale = 2.5f});
+      settle();
+      window_->set_look({.scale = 1.0f});
+      settle();
+    }
+    expect_same(before, places());
+    for (int i = 0; i < 6; ++i) key(Qt::Key_Plus, Qt::ControlModifier);
+    settle();
+    EXPECT_EQ(window_->stage().look().scale, 2.5f);
+    for (int i = 0; i < 6; ++i) key(Qt::Key_Minus, Qt::ControlModifier);
+    expect_same(before, places());
+  }
+}
+
+TEST_F(Layouts, LargerTextKeepsWhatWasArrangedByHand) {
+  view("next").detach(true);
+  view("next").detach(false);
+  view("memory").hide();
+  const auto before = places();
+  window_->set_look({.scale = 2.0f});
+  settle();
+  EXPECT_TRUE(view("memory").isHidden());
+  window_->set_look({.scale = 1.0f});
+  expect_same(before, places());
+}
+
+TEST_F(Layouts, MaximisingAndHidingTogetherComeBack) {
+  const auto before = places();
+  window_->maximise(&view("memory"));
+  key(Qt::Key_F9);
+  key(Qt::Key_F9);
+  settle();
+  expect_same(before, places());
+  key(Qt::Key_F9);
+  window_->maximise(&view("gates"));
+  settle();
+  EXPECT_TRUE(view("gates").isVisible());
+  window_->maximise(&view("gates"));
+  key(Qt::Key_F9);
+  expect_same(before, places());
+}
+
+TEST(Remembered, ALayoutSurvivesTextSizesHiddenPanelsAndTheNextStart) {
+  QSettings("xlstm-lab", "xlstm-lab").clear();
+  std::map<int, std::map<QString, QRect>> before;
+  const auto geometry = [](app::MainWindow& window) {
+    std::map<QString, QRect> places;
+    for (QDockWidget* dock :
+         window.findChildren<QDockWidget*>(QString(), Qt::FindDirectChildrenOnly)) {
+      if (dock->isVisible() && !dock->visibleRegion().isEmpty())
+        places[dock->objectName()] = dock->geometry();
+    }
+    return places;
+  };
+  const auto open = [] {
+    auto window = std::make_unique<app::MainWindow>(
+        app::WindowOptions{.canvas = app::CanvasKind::software, .remember = true});
+    window->resize(1280, 800);
+    window->show();
+    EXPECT_TRUE(QTest::qWaitForWindowExposed(window.get()));
+    return window;
+  };
+  {
+    auto window = open();
+    for (const Room room : {Room::explore, Room::train, Room::generate}) {
+      window->set_room(room);
+      QTest::qWait(100);
+      before[static_cast<int>(room)] = geometry(*window);
+      window->set_look({.palette = ui::PaletteName::dark, .scale = 2.5f});
+      QTest::qWait(50);
+      window->set_look({.palette = ui::PaletteName::dark, .scale = 1.0f});
+      QTest::qWait(50);
+    }
+    QTest::keyClick(window->windowHandle(), Qt::Key_F9);
+    window->close_unasked();
+  }
+  auto window = open();
+  EXPECT_EQ(window->stage().look().palette, ui::PaletteName::dark);
+  for (const Room room : {Room::explore, Room::train, Room::generate}) {
+    window->set_room(room);
+    QTest::qWait(100);
+    const auto after = geometry(*window);
+    ASSERT_EQ(after.size(), before[static_cast<int>(room)].size());
+    for (const auto& [name, place] : before[static_cast<int>(room)]) {
+      EXPECT_LE((after.at(name).topLeft() - place.topLeft()).manhattanLength(), 4)
+          << qPrintable(name) << " in room " << static_cast<int>(room);
+      EXPECT_LE(std::abs(after.at(name).width() - place.width()), 4) << qPrintable(name);
+      EXPECT_LE(std::abs(after.at(name).height() - place.height()), 4) << qPrintable(name);
+    }
+  }
+  QSettings("xlstm-lab", "xlstm-lab").clear();
+}
+
+TEST_F(Layouts, SmallWindowsAndLargeTextShowPictures) {
+  struct Case {
+    QSize size;
+    float scale;
+  };
+  for (const Case& c : {Case{{1280, 800}, 2.5f}, Case{{1600, 1000}, 2.5f}, Case{{640, 480}, 1.0f},
+                        Case{{1024, 640}, 1.5f}}) {
+    SCOPED_TRACE(std::to_string(c.size.width()) + " at " + std::to_string(c.scale));
+    window_->set_look({.scale = c.scale});
+    window_->resize(c.size);
+    settle();
+    EXPECT_EQ(window_->size(), c.size);
+    for (const Room room : {Room::explore, Room::train, Room::generate}) {
+      window_->set_room(room);
+      settle();
+      QWidget* train = tool("Start training");
+      ASSERT_NE(train, nullptr);
+      EXPECT_TRUE(train->isVisible());
+      EXPECT_FALSE(train->visibleRegion().isEmpty()) << "Start training is always there";
+      EXPECT_GE(train->width(), train->sizeHint().width()) << "its words are not cut";
+      const char* first = room == Room::explore ? "memory" : room == Room::train ? "loss" : "next";
+      const QWidget& picture = view(first).canvas();
+      EXPECT_FALSE(picture.visibleRegion().isEmpty()) << first;
+      EXPECT_GE(static_cast<float>(picture.width()), 200 * c.scale) << first;
+      EXPECT_GE(static_cast<float>(picture.height()), 90 * c.scale) << first;
+    }
+    window_->set_room(Room::explore);
+  }
+}
+
+TEST_F(Layouts, TheToolBarGivesWayByRank) {
+  const auto shown = [&](const char* name) {
+    QWidget* widget = tool(name);
+    return widget && widget->isVisible();
+  };
+  EXPECT_TRUE(shown("Back to start"));
+  EXPECT_TRUE(shown("Explore"));
+  EXPECT_FALSE(shown("Room"));
+  window_->set_look({.scale = 2.5f});
+  window_->resize(1000, 700);
+  settle();
+  EXPECT_FALSE(shown("Back to start"));
+  EXPECT_TRUE(shown("Start training"));
+  EXPECT_TRUE(shown("Room"));
+  auto* rooms = qobject_cast<QToolButton*>(tool("Room"));
+  ASSERT_NE(rooms, nullptr);
+  rooms->menu()->actions()[1]->trigger();
+  EXPECT_EQ(window_->room(), Room::train);
+  EXPECT_TRUE(rooms->text().startsWith("Train"));
+  window_->set_look({.scale = 1.0f});
+  window_->resize(1280, 800);
+  settle();
+  EXPECT_TRUE(shown("Back to start"));
+  EXPECT_TRUE(shown("Train"));
+}
+
+TEST_F(Layouts, ADetachedDockIsAWindowBesideTheOthers) {
+  window_->move(0, 0);
+  QTest::qWait(50);
+  view("memory").detach(true);
+  settle();
+  ASSERT_TRUE(view("memory").isFloating());
+  const QRect main = window_->frameGeometry(), dock = view("memory").frameGeometry();
+  if (window_->screen()->availableGeometry().width() > main.width() + dock.width() + 20) {
+    EXPECT_FALSE(main.intersects(dock));
+  } else {
+    EXPECT_NE(main.topLeft(), dock.topLeft());
+  }
+  // A frame all around it, in the colour of what is selected.
+  const QColor accent = app::theme(window_->stage().look().palette).accent;
+  const auto framed = [&] {
+    const QImage picture = view("memory").grab().toImage();
+    bool left = false, right = false, bottom = false;
+    for (int i = 0; i < 8; ++i) {
+      left = left || picture.pixelColor(i, picture.height() / 2) == accent;
+      right = right || picture.pixelColor(picture.width() - 1 - i, picture.height() / 2) == accent;
+      bottom =
+          bottom || picture.pixelColor(picture.width() / 2, picture.height() - 1 - i) == accent;
+    }
+    return left && right && bottom;
+  };
+  EXPECT_TRUE(framed());
+  view("memory").detach(false);
+  settle();
+  EXPECT_FALSE(view("memory").isFloating());
+  EXPECT_FALSE(framed());
+}
+
+TEST_F(Layouts, TabReachesEveryControlAndShiftTabGoesBack) {
+  for (const Room room : {Room::explore, Room::train, Room::generate}) {
+    window_->set_room(room);
+    settle();
+    view("time").canvas().setFocus();
+    QWidget* const start = QApplication::focusWidget();
+    ASSERT_NE(start, nullptr);
+    QList<QWidget*> walked;
+    for (int i = 0; i < 400; ++i) {
+      QTest::keyClick(window_->windowHandle(), Qt::Key_Tab);
+      QWidget* at = QApplication::focusWidget();
+      ASSERT_NE(at, nullptr);
+      if (at == start) break;
+      ASSERT_FALSE(walked.contains(at))
+          << "Tab turns in a circle at " << qPrintable(at->accessibleName()) << " "
+          << at->metaObject()->className();
+      walked.append(at);
+    }
+    EXPECT_EQ(QApplication::focusWidget(), start) << "Tab never came round";
+    for (QWidget* widget : window_->findChildren<QWidget*>()) {
+      const QDockWidget* dock = nullptr;
+      for (QWidget* up = widget; up && !dock; up = up->parentWidget())
+        dock = qobject_cast<QDockWidget*>(up);
+      const bool behind = dock && dock->visibleRegion().isEmpty();
+      const bool wants = (widget->focusPolicy() & Qt::TabFocus) == Qt::TabFocus;
+      if (!widget->isVisible() || !widget->isEnabled() || !wants || behind) continue;
+      if (widget == start || widget->focusProxy()) continue;
+      EXPECT_TRUE(walked.contains(widget))
+          << widget->metaObject()->className() << " " << qPrintable(widget->accessibleName());
+    }
+    for (QWidget* at : walked) {
+      for (QWidget* up = at; up; up = up->parentWidget()) {
+        if (qobject_cast<QDockWidget*>(up)) {
+          EXPECT_FALSE(up->visibleRegion().isEmpty())
+              << "the focus went behind a tab: " << qPrintable(up->objectName());
+        }
+      }
+    }
+    QList<QWidget*> back;
+    for (qsizetype i = 0; i < walked.size(); ++i) {
+      QTest::keyClick(window_->windowHandle(), Qt::Key_Backtab, Qt::ShiftModifier);
+      back.prepend(QApplication::focusWidget());
+    }
+    EXPECT_EQ(back, walked);
+  }
+}
+
+TEST_F(Layouts, ADrawingReachedByTabHasARing) {
+  view("time").canvas().setFocus();
+  const QImage plain = view("gates").grab().toImage();
+  for (int i = 0; i < 400 && !view("gates").canvas().hasFocus(); ++i)
+    QTest::keyClick(window_->windowHandle(), Qt::Key_Tab);
+  ASSERT_TRUE(view("gates").canvas().hasFocus());
+  settle();
+  const QColor accent = app::theme(window_->stage().look().palette).accent;
+  const QImage ringed = view("gates").grab().toImage();
+  EXPECT_EQ(ringed.pixelColor(0, ringed.height() / 2), accent);
+  EXPECT_NE(plain.pixelColor(0, plain.height() / 2), accent);
+  QTest::keyClick(window_->windowHandle(), Qt::Key_Tab);
+  settle();
+  EXPECT_NE(view("gates").grab().toImage().pixelColor(0, ringed.height() / 2), accent);
+}
+
+TEST_F(Layouts, KeysAreTheWindowsAgainAfterAField) {
+  // Return in the prompt, then T trains.
+  auto* prompt = window_->findChild<QDockWidget*>("panel_prompt")->findChild<QLineEdit*>();
+  if (prompt) {
+    prompt->setFocus();
+    QTest::keyClick(prompt, Qt::Key_Return);
+    settle();
+    EXPECT_FALSE(prompt->hasFocus());
+    const auto training = [&] {
+      return window_->stage().snapshot().train.state == TrainState::running;
+    };
+    key(Qt::Key_T);
+    EXPECT_TRUE(QTest::qWaitFor(training, 5000));
+    key(Qt::Key_T);
+    EXPECT_TRUE(QTest::qWaitFor([&] { return !training(); }, 5000));
+  }
+  // A number, then Space plays.
+  window_->set_room(Room::train);
+  window_->stage().send(command::Rewind{});
+  settle();
+  auto* limit = window_->findChild<QDockWidget*>("panel_trainer")->findChild<QSpinBox*>();
+  ASSERT_NE(limit, nullptr);
+  limit->setFocus();
+  limit->selectAll();
+  QTest::keyClicks(limit, "40");
+  QTest::keyClick(limit, Qt::Key_Return);
+  settle();
+  EXPECT_FALSE(limit->hasFocus());
+  EXPECT_EQ(limit->value(), 40);
+  key(Qt::Key_Space);
+  EXPECT_TRUE(now().session.playing);
+  key(Qt::Key_Space);
+  // A click on an empty part lets go as well; one on another control does not.
+  limit->setFocus();
+  QWidget* panel = window_->findChild<QWidget*>("dock_title");
+  ASSERT_NE(panel, nullptr);
+  for (QWidget* title : window_->findChildren<QWidget*>("dock_title"))
+    if (title->isVisible() && !title->visibleRegion().isEmpty()) panel = title;
+  QTest::mouseClick(window_->windowHandle(), Qt::LeftButton, Qt::NoModifier,
+                    panel->mapTo(window_.get(), QPoint(panel->width() / 2, 3)));
+  EXPECT_FALSE(limit->hasFocus());
+  EXPECT_NE(qobject_cast<app::Canvas*>(QApplication::focusWidget()), nullptr);
+}
+
+TEST_F(Layouts, EveryFieldOfTheBarsSaysWhatItIs) {
+  window_->stage().send(command::Train{});
+  QTest::qWait(1300);
+  int seen = 0;
+  for (QWidget* bar : {static_cast<QWidget*>(window_->statusBar()),
+                       static_cast<QWidget*>(window_->findChild<QToolBar*>("tool_bar"))}) {
+    for (QWidget* part : bar->findChildren<QWidget*>()) {
+      const bool speaks = qobject_cast<QLabel*>(part) || qobject_cast<QAbstractButton*>(part);
+      if (!speaks || !part->isVisible() || part->objectName() == "qt_toolbar_ext_button") continue;
+      ++seen;
+      auto* label = qobject_cast<QLabel*>(part);
+      EXPECT_GE(part->toolTip().size(), 4)
+          << qPrintable(part->accessibleName() + (label ? label->text() : QString()));
+    }
+  }
+  EXPECT_GE(seen, 12);
+  QString frame;
+  for (QLabel* label : window_->statusBar()->findChildren<QLabel*>())
+    if (label->text().startsWith("frame ")) frame = label->toolTip();
+  EXPECT_TRUE(frame.contains("Gates: ")) << qPrintable(frame);
+  EXPECT_TRUE(frame.contains("ms")) << qPrintable(frame);
+  window_->stage().send(command::Pause{});
+}
+
+TEST_F(Layouts, TheSpeedKeepsItsDigits) {
+  window_->stage().send(command::SetPlaySpeed{0.25});
+  settle();
+  QString speed;
+  for (QLabel* label : window_->findChild<QToolBar*>("tool_bar")->findChildren<QLabel*>())
+    if (label->text().contains("tokens/s")) speed = label->text();
+  EXPECT_EQ(speed, "0.25 tokens/s");
+}
+
+TEST_F(Layouts, MessagesEndWithWhatTheySpeakOf) {
+  const QTemporaryDir folder;
+  app::Banner& banner = window_->banner();
+  const auto told = [&] {
+    return QTest::qWaitFor([&] { return !banner.sentence().isEmpty(); }, 5000);
+  };
+  // A save that failed, until one does not.
+  window_->stage().send(command::Save{"/nowhere/at/all.xlab"});
+  ASSERT_TRUE(told());
+  window_->stage().send(command::TrainOneStep{});
+  settle();
+  EXPECT_FALSE(banner.sentence().isEmpty());
+  window_->stage().send(command::Save{folder.filePath("kept.xlab").toStdString()});
+  settle();
+  EXPECT_TRUE(banner.sentence().isEmpty());
+  // A prompt that was refused, until there is another.
+  window_->stage().send(command::SetPrompt{"no such token"});
+  ASSERT_TRUE(told());
+  window_->stage().send(command::SetPrompt{now().model->vocabulary[1]});
+  settle();
+  EXPECT_TRUE(banner.sentence().isEmpty());
+  // Training that stopped, until it goes on; and every one of them, until another run is opened.
+  const auto stops = [&] {
+    banner.tell("Training paused at step 489.", app::About::training);
+    EXPECT_FALSE(banner.sentence().isEmpty());
+  };
+  stops();
+  window_->stage().send(command::Train{});
+  EXPECT_TRUE(QTest::qWaitFor([&] { return banner.sentence().isEmpty(); }, 5000));
+  window_->stage().send(command::Pause{});
+  settle();
+  stops();
+  window_->stage().send(command::NewRun{.task = "parity", .spec_json = {}});
+  settle();
+  EXPECT_TRUE(banner.sentence().isEmpty());
+  // A file that could not be opened, until one is.
+  window_->open("/nowhere/at/all.xlab");
+  ASSERT_TRUE(told());
+  window_->open(folder.filePath("kept.xlab"));
+  settle();
+  EXPECT_TRUE(QTest::qWaitFor([&] { return banner.sentence().isEmpty(); }, 5000));
+  // A picture that could not be written, until one is.
+  Answers answers;
+  answers.files = {"/nowhere/at/all.png", folder.filePath("p.png")};
+  view("gates").export_picture(1.0);
+  EXPECT_FALSE(banner.sentence().isEmpty());
+  view("gates").export_picture(1.0);
+  EXPECT_TRUE(banner.sentence().isEmpty());
+}
+
+TEST(Remembered, AFileThatCannotBeOpenedIsToldOverTheFirstScene) {
+  app::MainWindow window({.canvas = app::CanvasKind::software, .remember = false});
+  window.show();
+  window.open("/nowhere/at/all.xlab");
+  ASSERT_TRUE(QTest::qWaitFor([&] { return window.stage().snapshot().model != nullptr; }, 10000));
+  QTest::qWait(200);
+  EXPECT_FALSE(window.banner().sentence().isEmpty());
+}
+
+TEST_F(Layouts, BackToStartOpensTheUntouchedFirstScene) {
+  const std::vector<int> tokens = now().session.tokens;
+  const std::int64_t step = now().train.step;
+  window_->stage().send(command::NewRun{.task = "parity", .spec_json = {}});
+  settle();
+  window_->set_room(Room::train);
+  auto* button = qobject_cast<QToolButton*>(tool("Back to start"));
+  ASSERT_NE(button, nullptr);
+  QTest::mouseClick(button, Qt::LeftButton);
+  ASSERT_TRUE(QTest::qWaitFor(
+      [&] {
+        window_->first_run().skip();
+        return window_->stage().snapshot().data->task == "recall" &&
+               window_->first_run().finished() && !window_->stage().focus().hint.empty();
+      },
+      20000));
+  EXPECT_EQ(window_->room(), Room::explore);
+  EXPECT_EQ(now().session.tokens, tokens);
+  EXPECT_EQ(now().train.step, step);
+  EXPECT_FALSE(now().unsaved);
+}
+
+}  // namespace
+}  // namespace xlab::tests
