@@ -30,7 +30,12 @@ QString TokenText::add(int token) {
         known ? QString::fromStdString(model_->vocabulary[index]) : QString("#%1").arg(token);
     return std::exchange(begins_, false) ? word : ' ' + word;
   }
-  kept_ += known ? model_->vocabulary[index] : "#" + std::to_string(token);
+  if (known) {
+    kept_ += model_->vocabulary[index];
+  } else {
+    kept_ += '#';
+    kept_ += std::to_string(token);
+  }
   QString text;
   std::size_t at = 0;
   while (at < kept_.size()) {
