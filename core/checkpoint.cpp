@@ -175,10 +175,21 @@ std::int64_t StoredTensor::elements() const {
 
 SafetensorsFile::SafetensorsFile(std::string name, Metadata metadata,
                                  std::vector<StoredTensor> tensors)
-    : name_(std::move(name)),
-      metadata_(std::move(metadata)),
-      tensors_(std::move(tensors)),
-      by_name_(tensors_.size()) {
+    : name_(std::move(name)), metadata_(std::move(metadata)), tensors_(std::move(tensors)) {
+  sort_names();
+}
+
+void SafetensorsFile::add(const SafetensorsFile& other) {
+  for (const StoredTensor& tensor : other.tensors_) {
+    check(!contains(tensor.name), "'{}' and '{}' both hold a tensor '{}'.", printable(name_, 512),
+          printable(other.name_, 512), printable(tensor.name));
+  }
+  tensors_.insert(tensors_.end(), other.tensors_.begin(), other.tensors_.end());
+  sort_names();
+}
+
+void SafetensorsFile::sort_names() {
+  by_name_.resize(tensors_.size());
   std::iota(by_name_.begin(), by_name_.end(), std::size_t{0});
   std::sort(by_name_.begin(), by_name_.end(),
             [&](std::size_t a, std::size_t b) { return tensors_[a].name < tensors_[b].name; });

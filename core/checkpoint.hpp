@@ -47,6 +47,9 @@ class SafetensorsFile {
   /// The tensor of that name; throws when there is none.
   const StoredTensor& at(std::string_view name) const;
 
+  /// Takes over the tensors of another file, of which this one must have none.
+  void add(const SafetensorsFile& other);
+
   /// The numbers of a tensor, converted to T: float, double, std::int64_t, std::int32_t or
   /// std::uint8_t. Throws when an integer is asked for and the file holds fractions, or a number
   /// that T cannot hold.
@@ -61,6 +64,7 @@ class SafetensorsFile {
   friend SafetensorsFile parse_safetensors(std::span<const std::byte>, const std::string&);
   friend SafetensorsFile read_safetensors(const std::filesystem::path&);
   SafetensorsFile(std::string name, Metadata metadata, std::vector<StoredTensor> tensors);
+  void sort_names();
 
   std::string name_;
   Metadata metadata_;

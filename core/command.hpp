@@ -46,8 +46,17 @@ struct NewRun {  ///< a new run on a built-in task; `spec_json` empty: the task'
 struct UseDevice {
   std::string id;  ///< "cpu", "cuda:0", or "auto": the first graphics card there is
 };
-struct Save {  ///< empty path: the file the run came from
+/// Opens a run that was kept without being saved (core/kept_runs.hpp). It goes on being kept in
+/// this session, and has the file that it had.
+struct ReopenRun {
+  std::string kept;  ///< path of its file
+};
+/// Empty path: the file the run came from; refused when that has changed since, by whomever.
+struct Save {
   std::string path;
+};
+struct SetScreen {  ///< how the window shows the run: its own JSON, saved with the run
+  std::string text;
 };
 
 // Training.
@@ -125,13 +134,14 @@ namespace xlab {
 
 using Command =
     std::variant<command::OpenRun, command::OpenText, command::OpenFolder, command::ExportFolder,
-                 command::NewRun, command::UseDevice, command::Save, command::Train, command::Pause,
-                 command::TrainOneStep, command::SetLearningRateScale, command::SetStepLimit,
-                 command::RestartRun, command::NewSeed, command::SetPrompt, command::NewSample,
-                 command::SetCursor, command::StepForward, command::StepBack, command::Play,
-                 command::StopPlaying, command::SetPlaySpeed, command::Rewind, command::TakeToken,
-                 command::SetSampler, command::SetVariant, command::Selfcheck, command::Focus,
-                 command::SetClamp, command::ReplaceClamp, command::RemoveClamp,
-                 command::EnableClamp, command::ClearClamps, command::Undo, command::Redo>;
+                 command::NewRun, command::UseDevice, command::ReopenRun, command::Save,
+                 command::SetScreen, command::Train, command::Pause, command::TrainOneStep,
+                 command::SetLearningRateScale, command::SetStepLimit, command::RestartRun,
+                 command::NewSeed, command::SetPrompt, command::NewSample, command::SetCursor,
+                 command::StepForward, command::StepBack, command::Play, command::StopPlaying,
+                 command::SetPlaySpeed, command::Rewind, command::TakeToken, command::SetSampler,
+                 command::SetVariant, command::Selfcheck, command::Focus, command::SetClamp,
+                 command::ReplaceClamp, command::RemoveClamp, command::EnableClamp,
+                 command::ClearClamps, command::Undo, command::Redo>;
 
 }  // namespace xlab

@@ -14,11 +14,14 @@
 #include <thread>
 #include <utility>
 
+#include "core/autosave.hpp"
 #include "core/background_check.hpp"
 #include "core/folder_run.hpp"
 #include "core/generation.hpp"
 #include "core/history.hpp"
+#include "core/kept_runs.hpp"
 #include "core/last_copy.hpp"
+#include "core/open_notes.hpp"
 #include "core/run.hpp"
 #include "core/sampler.hpp"
 #include "core/sequence.hpp"
@@ -50,14 +53,22 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;  // clang 14 does not find t
 /// Threads: `mutex` guards what is shared; `stop` is also read without it, to give up a training
 /// step. Everything else belongs to the engine's thread.
 struct Engine::Worker {
-  Worker(std::function<void()> on_publish, std::string first_device)
-      : on_publish(std::move(on_publish)), first_device(std::move(first_device)) {
+  Worker(std::function<void()> on_publish, std::string first_device, Keeping keeping)
+      : on_publish(std::move(on_publish)),
+        first_device(std::move(first_device)),
+        autosave(std::move(keeping), [this] {
+          {
+            const std::lock_guard lock(mutex);
+            keeping_news = true;
+          }
+          wake.notify_all();
+        }) {
     draft.device = card_of(host_device());
     newest = std::make_shared<const Snapshot>(draft);
     thread = std::thread([this] { work(); });
   }
   ~Worker() {
-    ask_to_stop({});
+    ask_to_stop({}, false);
     if (thread.joinable()) thread.join();
   }
 
@@ -73,11 +84,12 @@ struct Engine::Worker {
     return ticket;
   }
 
-  void ask_to_stop(const std::string& save_path) {
+  void ask_to_stop(const std::string& save_path, bool keep) {
     {
       const std::lock_guard lock(mutex);
       stop = true;
       if (!save_path.empty()) final_path = save_path;
+      keep_at_end = keep_at_end || keep;
     }
     wake.notify_all();
   }
@@ -90,9 +102,12 @@ struct Engine::Worker {
   std::deque<std::optional<Command>> queue;
   std::atomic<bool> stop = false;
   std::string final_path;
+  bool keep_at_end = false;
+  std::string final_screen;
   std::string final_error;
   std::shared_ptr<const Snapshot> newest;
   bool check_news = false;               // the self-check has found something out
+  bool keeping_news = false;             // a run was kept or could not be
   std::uint64_t accepted = 0, done = 0;  // commands sent; commands whose effect was published
   bool ended = false;
 
@@ -100,6 +115,9 @@ struct Engine::Worker {
   const std::string first_device;
   Device device = Device::cpu();  // where runs are put
   LastCopy copy;                  // of a run on a card
+  Autosave autosave;
+  OpenNote open_note;                  // on the run's file
+  std::optional<FileStamp> run_stamp;  // of the run's file when it was read or written last
   std::unique_ptr<Run> run;
   std::unique_ptr<Sequence> sequence;
   WritableTokens writable;              // of the run
@@ -159,6 +177,7 @@ struct Engine::Worker {
         done = applied;
         finished.notify_all();
       }
+      keep_if_due();
       // Last, so that nobody waits for a training step to see what a command did.
       if (training && !weights_in_use()) train_one();
     }
@@ -169,6 +188,7 @@ struct Engine::Worker {
         final_error = e.what();
       }
     }
+    if (keep_at_end) keep_and_end();
     const std::lock_guard lock(mutex);
     ended = true;
     finished.notify_all();
@@ -177,13 +197,19 @@ struct Engine::Worker {
   /// Moves what was sent to `pending`; waits for it when there is nothing to do. False: stop.
   bool take_commands() {
     std::unique_lock lock(mutex);
-    const auto wanted = [&] { return stop || !queue.empty() || check_news; };
+    const auto wanted = [&] { return stop || !queue.empty() || check_news || keeping_news; };
     if (!busy()) {
-      if (playing) {
-        wake.wait_until(lock, next_play, wanted);
+      std::optional<Clock::time_point> until = autosave.due();
+      if (playing) until = until ? std::min(*until, next_play) : next_play;
+      if (until) {
+        wake.wait_until(lock, *until, wanted);
       } else {
         wake.wait(lock, wanted);
       }
+    }
+    if (std::exchange(keeping_news, false)) {
+      if (const std::string problem = autosave.take_news(); !problem.empty())
+        fail("autosave", problem);
     }
     std::move(queue.begin(), queue.end(), std::back_inserter(pending));
     queue.clear();
@@ -268,6 +294,7 @@ struct Engine::Worker {
     last_step = result;
     dirty = true;
     draft.unsaved = true;
+    autosave.trained();
     if (run->model->device() != Device::cpu() && copy.due(*run)) copy.take(*run);
     if (bad_steps.too_many(result)) {
       throw Error(
@@ -370,7 +397,7 @@ struct Engine::Worker {
     sequence->append(token);
     sequence->compute_all();
     cursor = last_position();
-    draft.unsaved = true;
+    changed();
     new_trace();
   }
 
@@ -404,7 +431,7 @@ struct Engine::Worker {
   void set_clamps(std::vector<Clamp> clamps) {
     before_edit();
     sequence->set_clamps(std::move(clamps));
-    draft.unsaved = true;
+    changed();
     new_trace();
   }
 
@@ -456,16 +483,23 @@ struct Engine::Worker {
     ++draft.notice_id;
   }
 
+  /// Something is different now from what the run's file holds.
+  void changed() {
+    draft.unsaved = true;
+    autosave.changed();
+  }
+
   /// Shows a run that was just made or read. The one before is kept, `name` says what was done.
   void open(std::unique_ptr<Run> fresh, const std::string& path, const char* name,
-            bool unsaved = false) {
+            bool unsaved = false, std::optional<FileStamp> stamp = {}) {
     const bool replaces = run != nullptr;
     std::optional<ShownRun> before = set_aside();
     ShownRun shown;
     shown.saved_step = fresh->trainer->steps_done();
-    shown.cursor = fresh->session->length() > 0 ? 0 : -1;
+    shown.cursor = fresh->session->length() > 0 ? std::max(fresh->cursor, 0) : -1;
     shown.weights_id = ++last_weights_id;
     shown.path = path;
+    shown.stamp = stamp;
     shown.unsaved = unsaved;
     shown.run = std::move(fresh);
     show(std::move(shown));
@@ -478,7 +512,9 @@ struct Engine::Worker {
   /// Takes the run off the screen and off its device, whole. Nothing when there is none, or when it
   /// cannot be kept.
   std::optional<ShownRun> set_aside() {
-    if (!run || memory_of(*run) > History::kMostBytes) return {};
+    if (!run) return {};
+    if (draft.unsaved) guarded("autosave", [&] { keep_run(true); });
+    if (memory_of(*run) > History::kMostBytes) return {};
     training = playing = false;
     refreshed.reset();
     checks.stop();
@@ -490,6 +526,7 @@ struct Engine::Worker {
     if (run->model->device() != Device::cpu()) return {};
     return ShownRun{.run = std::move(run),
                     .path = draft.run_path,
+                    .stamp = run_stamp,
                     .unsaved = draft.unsaved,
                     .saved_step = draft.train.saved_step,
                     .cursor = cursor,
@@ -502,7 +539,7 @@ struct Engine::Worker {
 
   void show(ShownRun shown) {
     run = std::move(shown.run);
-    run->trainer->cancel = &stop;
+    use_trainer();
     copy.drop();
     training = playing = false;
     bad_steps = {};
@@ -516,8 +553,12 @@ struct Engine::Worker {
     sequence_step = run->trainer->steps_done();
     cursor = std::min(shown.cursor, last_position());
     focus_block = shown.focus_block;
-    draft.run_path = shown.path;
+    set_file(shown.path, shown.stamp);
+    draft.screen = nullptr;
     draft.unsaved = shown.unsaved;
+    autosave.saved();
+    // What was kept of it says that another run took its place.
+    if (shown.unsaved) autosave.changed();
     ++draft.run_id;
     checks.stop();
     draft.health = nullptr;
@@ -593,7 +634,7 @@ struct Engine::Worker {
     refreshed.reset();
     sequence->store_into(*run->session);
     run = copy.revive(*run);
-    run->trainer->cancel = &stop;
+    use_trainer();
     weights_id = ++last_weights_id;
     copy.drop();
     sequence = std::make_unique<Sequence>(*run->session);
@@ -652,8 +693,21 @@ struct Engine::Worker {
         fmt::format("{} {} {} {} {}", clamp.path, clamp.head, clamp.unit, clamp.begin, clamp.end));
   }
 
-  void store(const std::string& path) {
+  // ---- files
+  // -----------------------------------------------------------------------------------
+
+  void use_trainer() {
+    run->trainer->cancel = &stop;
+    run->trainer->before_update = [this] { autosave.settle(); };
+  }
+
+  void note_place() {
     sequence->store_into(*run->session);
+    run->cursor = cursor;
+  }
+
+  void store(const std::string& path) {
+    note_place();
     try {
       save_run(*run, path);
     } catch (const DeviceLost& e) {
@@ -662,16 +716,101 @@ struct Engine::Worker {
     }
   }
 
+  /// From now on this is the run's file.
+  void set_file(const std::string& path, std::optional<FileStamp> stamp) {
+    if (path != draft.run_path || path.empty()) {
+      open_note = {};
+      if (!path.empty()) open_note = OpenNote(autosave.root(), path);
+    }
+    draft.run_path = path;
+    run_stamp = stamp;
+  }
+
+  void tell_of_others(const char* what) {
+    if (!open_note.others()) return;
+    fail("file", fmt::format("'{}' is open in another window too. {}", draft.run_path, what));
+  }
+
   void save_to(const std::string& path) {
     const std::string target = path.empty() ? draft.run_path : path;
     check(!target.empty(), "The run has no file yet: choose a name to save it under.");
+    const auto stands = stamp_of(target);
+    check(!path.empty() || !stands || !run_stamp || stands == run_stamp,
+          "'{}' was changed by another program since this run was opened or saved here, and is not "
+          "overwritten. Save this run under another name with Save as.",
+          target);
     store(target);
-    draft.run_path = target;
+    set_file(target, stamp_of(target));
     draft.unsaved = false;
     draft.train.saved_step = run->trainer->steps_done();
     history.file_written(target);
     ++draft.saves;
+    autosave.forget(run->kept_as);
     note(fmt::format("Saved to {}", target));
+    tell_of_others("It has what was saved here only when it opens the file again.");
+  }
+
+  void show_saved_screen() {
+    if (!run->screen.empty()) draft.screen = std::make_shared<const std::string>(run->screen);
+  }
+
+  void open_file(const std::string& path) {
+    const auto stamp = stamp_of(path);
+    open(load_run(path), path, "opening a run", false, stamp);
+    show_saved_screen();
+    tell_of_others("What is saved here is not seen there: to keep both, use Save as.");
+  }
+
+  void reopen(const std::string& kept) {
+    Reopened lost = load_kept_run(kept);
+    lost.run->kept_as = autosave.next_number();
+    open(std::move(lost.run), lost.about.run_path, "reopening a run", true, lost.about.stamp);
+    draft.train.saved_step = lost.about.saved_step;
+    show_saved_screen();
+    guarded("autosave", [&] { autosave.adopt(lost.about, run->kept_as); });
+    if (!lost.problem.empty()) fail("file", lost.problem);
+    tell_of_others("What is saved here is not seen there: to keep both, use Save as.");
+  }
+
+  /// Hands the run as it is now to the thread that keeps it.
+  void keep_run(bool replaced) {
+    if (!autosave.keeps() || !run->model->params().trainable()) {
+      autosave.saved();
+      return;
+    }
+    note_place();
+    RunRecord record = record_of(*run);
+    const bool on_card = run->model->device() != Device::cpu();
+    if (on_card) {
+      if (copy.empty() || copy.step() != run->trainer->steps_done()) copy.take(*run);
+      copy.put_into(record);
+    }
+    if (run->kept_as == 0) run->kept_as = autosave.next_number();
+    autosave.keep(std::move(record),
+                  {.file = {},
+                   .number = run->kept_as,
+                   .title = run->task->title(),
+                   .run_path = draft.run_path,
+                   .step = run->trainer->steps_done(),
+                   .saved_step = draft.train.saved_step,
+                   .replaced = replaced,
+                   .stamp = run_stamp,
+                   .text = {}},
+                  on_card);
+  }
+
+  void keep_if_due() {
+    const auto due = autosave.due();
+    if (!due || Clock::now() < *due) return;
+    guarded(
+        "autosave", [&] { keep_run(false); }, [&] { autosave.saved(); });
+  }
+
+  void keep_and_end() {
+    if (run && !final_screen.empty()) run->screen = final_screen;
+    if (run && draft.unsaved) guarded("autosave", [&] { keep_run(false); });
+    autosave.end();
+    final_error = autosave.take_news();
   }
 
   /// What a command is about, for `Failure::where`.
@@ -680,7 +819,7 @@ struct Engine::Worker {
     const auto is_one_of = [&]<typename... Kinds>(Kinds...) {
       return (std::holds_alternative<Kinds>(command) || ...);
     };
-    if (is_one_of(OpenRun{}, OpenText{}, OpenFolder{}, NewRun{})) return "open";
+    if (is_one_of(OpenRun{}, ReopenRun{}, OpenText{}, OpenFolder{}, NewRun{})) return "open";
     if (is_one_of(Save{})) return "save";
     if (is_one_of(ExportFolder{})) return "export";
     if (is_one_of(SetPrompt{}, NewSample{}, TakeToken{}, StepForward{})) return "sequence";
@@ -693,6 +832,8 @@ struct Engine::Worker {
     const bool needs_run =
         !std::holds_alternative<OpenRun>(command) && !std::holds_alternative<OpenText>(command) &&
         !std::holds_alternative<OpenFolder>(command) && !std::holds_alternative<NewRun>(command) &&
+        !std::holds_alternative<ReopenRun>(command) &&
+        !std::holds_alternative<SetScreen>(command) &&
         !std::holds_alternative<UseDevice>(command) &&
         !std::holds_alternative<SetPlaySpeed>(command);
     guarded(place_of(command), [&] {
@@ -702,8 +843,9 @@ struct Engine::Worker {
               [&](const OpenRun& c) {
                 if (c.bytes) {
                   open(load_run(parse_safetensors(*c.bytes, c.path)), "", "opening a run");
+                  show_saved_screen();
                 } else {
-                  open(load_run(c.path), c.path, "opening a run");
+                  open_file(c.path);
                 }
               },
               [&](const OpenFolder& c) {
@@ -721,7 +863,13 @@ struct Engine::Worker {
               [&](const OpenText& c) { open_text(c); },
               [&](const NewRun& c) { new_run(c); },
               [&](const UseDevice& c) { use_device(c.id); },
+              [&](const ReopenRun& c) { reopen(c.kept); },
               [&](const Save& c) { save_to(c.path); },
+              [&](const SetScreen& c) {
+                check(c.text.size() <= Run::kMostScreenBytes && !find_invalid_utf8(c.text),
+                      "What the window says of itself is not saved: it is no text, or too long.");
+                if (run) run->screen = c.text;
+              },
               [&](const Train&) {
                 need_training();
                 training = true;
@@ -741,7 +889,7 @@ struct Engine::Worker {
                 const double before = std::exchange(run->trainer->learning_rate_scale, c.scale);
                 if (before == c.scale) return;
                 remember("learning rate", before, "learning rate");
-                draft.unsaved = true;
+                changed();
               },
               [&](const SetStepLimit& c) { step_limit = std::max<std::int64_t>(c.steps, 0); },
               [&](const RestartRun&) { restart(run->trainer->spec().seed, "restart"); },
@@ -785,7 +933,7 @@ struct Engine::Worker {
                 if (before == c.settings) return;
                 remember("sampler", before, "sampler");
                 text_end.clear();
-                draft.unsaved = true;
+                changed();
               },
               [&](const SetVariant& c) {
                 VariantBefore before{.kind = c.kind, .variant = variant_of(c.kind), .numbers = {}};
@@ -869,7 +1017,7 @@ struct Engine::Worker {
 
   void restart(std::uint64_t seed, const char* name) {
     sequence->store_into(*run->session);
-    open(restart_run(*run, seed), draft.run_path, name, true);
+    open(restart_run(*run, seed), draft.run_path, name, true, run_stamp);
   }
 
   // ---- going back
@@ -898,7 +1046,7 @@ struct Engine::Worker {
     refreshed.reset();
     sequence->invalidate();
     sequence_step = run->trainer->steps_done();
-    draft.unsaved = true;
+    changed();
     new_trace();
     start_check();
   }
@@ -936,13 +1084,14 @@ struct Engine::Worker {
                      show(std::exchange(before, std::move(*now)));
                    }},
         edit.before);
-    if (!std::holds_alternative<ShownRun>(edit.before)) draft.unsaved = true;
+    if (!std::holds_alternative<ShownRun>(edit.before)) changed();
   }
 
   void exchange(VariantBefore& before) {
     VariantBefore now{.kind = before.kind, .variant = variant_of(before.kind), .numbers = {}};
     if (before.numbers && before.numbers->weights_id != weights_id) {
       now.numbers = trained_numbers(*run, weights_id);
+      autosave.settle();
       put_back(*before.numbers, *run);
       weights_id = before.numbers->weights_id;
       if (run->model->device() != Device::cpu()) copy.take(*run);
@@ -966,7 +1115,7 @@ struct Engine::Worker {
     new_trace();
     if (before.tokens == sequence->edited().tokens() && before.prompt_length == run->prompt_length)
       return;
-    draft.unsaved = true;
+    changed();
     remember(name, std::move(before));
   }
 
@@ -983,7 +1132,7 @@ struct Engine::Worker {
     new_trace();
     if (before.tokens == sequence->edited().tokens() && before.prompt_length == run->prompt_length)
       return;
-    draft.unsaved = true;
+    changed();
     remember(at_end ? "taking a token" : "taking another token", std::move(before));
   }
 
@@ -1055,8 +1204,9 @@ struct Engine::Worker {
   }
 };
 
-Engine::Engine(std::function<void()> on_publish, std::string device)
-    : worker_(std::make_unique<Worker>(std::move(on_publish), std::move(device))) {}
+Engine::Engine(std::function<void()> on_publish, std::string device, Keeping keeping)
+    : worker_(
+          std::make_unique<Worker>(std::move(on_publish), std::move(device), std::move(keeping))) {}
 
 Engine::~Engine() = default;
 
@@ -1076,7 +1226,17 @@ void Engine::flush() {
 }
 
 std::string Engine::save_and_stop(const std::string& path) {
-  worker_->ask_to_stop(path);
+  worker_->ask_to_stop(path, false);
+  if (worker_->thread.joinable()) worker_->thread.join();
+  return worker_->final_error;
+}
+
+std::string Engine::keep_and_stop(const std::string& screen) {
+  {
+    const std::lock_guard lock(worker_->mutex);
+    worker_->final_screen = screen;
+  }
+  worker_->ask_to_stop({}, true);
   if (worker_->thread.joinable()) worker_->thread.join();
   return worker_->final_error;
 }

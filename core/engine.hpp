@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/command.hpp"
+#include "core/keeping.hpp"
 #include "core/snapshot.hpp"
 
 namespace xlab {
@@ -13,14 +14,18 @@ namespace xlab {
 /// Owns everything that computes. Thread rules: `send`, `snapshot` and `flush` may be called from
 /// any thread; `on_publish` is called on the engine's thread, must return at once and must not call
 /// back. A run on a graphics card that is lost goes on on the CPU from a copy at most
-/// `LastCopy::kMostSteps` steps old. Commands take effect between units of work (one training step or one token), in order. A
-/// command that fails leaves the run as it was and is reported in the snapshot.
+/// `LastCopy::kMostSteps` steps old. What is not saved is kept as `Keeping` says; a run that is
+/// replaced before it was saved is kept too. Commands take effect between units of work (one
+/// training step or one token), in order. A command that fails leaves the run as it was and is
+/// reported in the snapshot.
 class Engine {
  public:
   /// `device` is where runs are to compute: "auto" (the first graphics card there is), "cpu",
   /// "cuda:0". One that is not there is reported like a command that failed, and the CPU taken.
-  explicit Engine(std::function<void()> on_publish, std::string device = "auto");
-  /// Gives up the training step at hand and stops; pending commands are dropped.
+  explicit Engine(std::function<void()> on_publish, std::string device = "auto",
+                  Keeping keeping = {});
+  /// Gives up the training step at hand and stops; pending commands are dropped. For what is kept
+  /// this is like a crash.
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -35,6 +40,9 @@ class Engine {
   /// saves the run to `path`. Returns what went wrong, or an empty string. Used when the window
   /// closes; from one thread, and commands sent afterwards have no effect.
   std::string save_and_stop(const std::string& path);
+  /// The same, but unsaved work is kept among the session's runs, and the session ends in order.
+  /// `screen`: see command::SetScreen; empty: as it was set.
+  std::string keep_and_stop(const std::string& screen = {});
 
  private:
   struct Worker;

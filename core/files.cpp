@@ -65,7 +65,7 @@ class Save {
     } else if (errno != ENOENT) {
       refuse(cause(errno));
     }
-    remove_leftovers();
+    remove_save_leftovers(folder_);
     create();
   }
 
@@ -109,21 +109,6 @@ class Save {
       path = path.parent_path() / link;
     }
     refuse(cause(ELOOP));
-  }
-
-  /// Temporary files of saves that were killed. A living save holds a lock on its own.
-  void remove_leftovers() const {
-    std::error_code error;
-    for (fs::directory_iterator entry(folder_, error), end; !error && entry != end;
-         entry.increment(error)) {
-      const std::string name = entry->path().filename().string();
-      if (!name.starts_with(kTemporaryPrefix) || !name.ends_with(kTemporarySuffix)) continue;
-      const int leftover =
-          ::open(entry->path().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-      if (leftover < 0) continue;
-      if (::flock(leftover, LOCK_EX | LOCK_NB) == 0) ::unlink(entry->path().c_str());
-      ::close(leftover);
-    }
   }
 
   void create() {
@@ -256,6 +241,61 @@ void write_file_atomically(const fs::path& path,
   Save save(path);
   for (const auto piece : pieces) save.write(piece);
   save.finish();
+}
+
+/// Temporary files of saves that were killed. A living save holds a lock on its own.
+void remove_save_leftovers(const fs::path& folder) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with(kTemporaryPrefix) || !name.ends_with(kTemporarySuffix)) continue;
+    const int leftover =
+        ::open(entry->path().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (leftover < 0) continue;
+    if (::flock(leftover, LOCK_EX | LOCK_NB) == 0) ::unlink(entry->path().c_str());
+    ::close(leftover);
+  }
+}
+
+std::optional<FileStamp> stamp_of(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  return FileStamp{
+      .device = static_cast<std::uint64_t>(status.st_dev),
+      .inode = static_cast<std::uint64_t>(status.st_ino),
+      .size = static_cast<std::uint64_t>(status.st_size),
+      .modified_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
+FileLock::FileLock(const fs::path& path, Wait wait, Kind kind) {
+  const int descriptor =
+      retry([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600); });
+  if (descriptor < 0) return;
+  const int how = (kind == Kind::shared ? LOCK_SH : LOCK_EX) | (wait == Wait::no ? LOCK_NB : 0);
+  if (retry([&] { return ::flock(descriptor, how); }) == 0) {
+    descriptor_ = descriptor;
+  } else {
+    ::close(descriptor);
+  }
+}
+
+FileLock::~FileLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+FileLock::FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+FileLock& FileLock::operator=(FileLock&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+void FileLock::write(std::string_view text) const {
+  if (descriptor_ < 0) return;
+  // In this order a kill between the two leaves no empty file.
+  (void)!::pwrite(descriptor_, text.data(), text.size(), 0);
+  (void)!::ftruncate(descriptor_, static_cast<off_t>(text.size()));
 }
 
 void write_file_atomically(const fs::path& path, std::string_view text) {

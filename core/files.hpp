@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,5 +46,41 @@ std::string read_text_file(const std::filesystem::path& path, std::uint64_t limi
 void write_file_atomically(const std::filesystem::path& path,
                            std::span<const std::span<const std::byte>> pieces);
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
+
+/// Removes what killed saves left in a folder. Those under way are left alone.
+void remove_save_leftovers(const std::filesystem::path& folder);
+
+/// Which content stands under a name at one moment: another save, by whomever, gives another stamp.
+struct FileStamp {
+  std::uint64_t device = 0, inode = 0, size = 0;
+  std::int64_t modified_ns = 0;  ///< since 1970
+
+  bool operator==(const FileStamp&) const = default;
+};
+/// Nothing when there is no such file. Symbolic links are followed.
+std::optional<FileStamp> stamp_of(const std::filesystem::path& path);
+
+/// A lock file held by this process, and given up when the process ends, however it ends. Two
+/// holders in one process are two as well.
+class FileLock {
+ public:
+  enum class Wait { no, yes };
+  enum class Kind { exclusive, shared };
+  FileLock() = default;
+  /// Makes the file if need be. `held()` is false when somebody else holds it, or where locks are
+  /// not possible at all.
+  explicit FileLock(const std::filesystem::path& path, Wait wait = Wait::no,
+                    Kind kind = Kind::exclusive);
+  ~FileLock();
+  FileLock(FileLock&& other) noexcept;
+  FileLock& operator=(FileLock&& other) noexcept;
+
+  bool held() const { return descriptor_ >= 0; }
+  /// Puts a few words into the file, for those who find it locked.
+  void write(std::string_view text) const;
+
+ private:
+  int descriptor_ = -1;
+};
 
 }  // namespace xlab

@@ -7,10 +7,12 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "core/files.hpp"
 #include "core/run.hpp"
 
 namespace xlab {
@@ -47,7 +49,8 @@ struct VariantBefore {
 /// was, on the CPU.
 struct ShownRun {
   std::unique_ptr<Run> run;
-  std::string path;  ///< of its file
+  std::string path;                ///< of its file
+  std::optional<FileStamp> stamp;  ///< of that when it was read or written last
   bool unsaved = false;
   std::int64_t saved_step = 0;
   int cursor = -1;

@@ -43,6 +43,13 @@ bool LastCopy::due(const Run& run) const {
          (trained > 0 && std::chrono::steady_clock::now() - taken_ >= kLongest);
 }
 
+void LastCopy::put_into(RunRecord& record) const {
+  record.values = values_.front();
+  if (!record.first_moment.defined()) return;
+  record.first_moment = first_moment_;
+  record.second_moment = second_moment_;
+}
+
 std::unique_ptr<Run> LastCopy::revive(Run& lost) const {
   check(!empty(), "There was no copy of the run in the computer's memory yet.");
   auto run = std::make_unique<Run>();
@@ -64,6 +71,10 @@ std::unique_ptr<Run> LastCopy::revive(Run& lost) const {
   run->sampler = lost.sampler;
   run->seconds = lost.seconds;
   run->came_with_weights = lost.came_with_weights;
+  run->cursor = lost.cursor;
+  run->screen = lost.screen;
+  run->kept_as = lost.kept_as;
+  run->stored_task = lost.stored_task;
   std::copy_if(lost.losses.begin(), lost.losses.end(), std::back_inserter(run->losses),
                [this](const LossPoint& point) { return point.step < step_; });
   run->task = std::move(lost.task);

@@ -28,6 +28,10 @@ class LastCopy {
   bool due(const Run& run) const;
   std::int64_t step() const { return step_; }
 
+  /// Puts the copied numbers into the record of a run that is trained, in the place of those on the
+  /// card. They do not change any more.
+  void put_into(RunRecord& record) const;
+
   /// The run as it was, on the CPU. Leaves `lost` without its task; throws, leaving it as it was,
   /// when the computer has no memory for that.
   std::unique_ptr<Run> revive(Run& lost) const;

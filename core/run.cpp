@@ -61,15 +61,17 @@ json session_json(const Run& run) {
                       {"end", c.end},
                       {"value", c.value},
                       {"enabled", c.enabled}});
-  return {{"tokens", run.session->tokens()},
-          {"prompt_length", run.prompt_length},
-          {"clamps", clamps},
-          {"sampler",
-           {{"greedy", run.sampler.greedy},
-            {"temperature", run.sampler.temperature},
-            {"top_k", run.sampler.top_k},
-            {"top_p", run.sampler.top_p},
-            {"seed", run.sampler.seed}}}};
+  json session = {{"tokens", run.session->tokens()},
+                  {"prompt_length", run.prompt_length},
+                  {"clamps", clamps},
+                  {"sampler",
+                   {{"greedy", run.sampler.greedy},
+                    {"temperature", run.sampler.temperature},
+                    {"top_k", run.sampler.top_k},
+                    {"top_p", run.sampler.top_p},
+                    {"seed", run.sampler.seed}}}};
+  if (run.cursor >= 0) session["cursor"] = run.cursor;
+  return session;
 }
 
 /// A number of the run description. JSON's own conversions cut off what does not fit.
@@ -115,6 +117,16 @@ void restore_session(Run& run, const json& in) {
                  number<int>(s, "top_k"), number<double>(s, "top_p"),
                  number<std::uint64_t>(s, "seed")};
   validate(run.sampler);
+  if (in.contains("cursor"))
+    run.cursor = std::clamp(number<int>(in, "cursor"), -1, run.session->length() - 1);
+}
+
+/// The window's words. Where they are none, it is the window that says so: nothing here reads them.
+std::string screen_of(const json& meta) {
+  const auto found = meta.find("screen");
+  if (found == meta.end()) return {};
+  std::string screen = found->is_string() ? found->get<std::string>() : found->dump();
+  return screen.size() <= Run::kMostScreenBytes ? screen : std::string("too long");
 }
 
 /// The optimizer's moments; they are stored in our layout only.
@@ -163,7 +175,7 @@ StepResult Run::train_step() {
   return result;
 }
 
-std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, const RunSpec& spec) {
+std::unique_ptr<Run> make_run(std::shared_ptr<const Task> task, const RunSpec& spec) {
   auto run = std::make_unique<Run>();
   run->task = std::move(task);
   TrainSpec train = spec.train.value_or(run->task->default_training());
@@ -178,7 +190,7 @@ std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, const RunSpec& spec) {
   return run;
 }
 
-std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, std::unique_ptr<Model> model,
+std::unique_ptr<Run> make_run(std::shared_ptr<const Task> task, std::unique_ptr<Model> model,
                               const TrainSpec& train) {
   auto run = std::make_unique<Run>();
   run->task = std::move(task);
@@ -187,7 +199,7 @@ std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, std::unique_ptr<Model>
   return run;
 }
 
-std::unique_ptr<Run> make_run_from(const Run& run, std::unique_ptr<Task> task,
+std::unique_ptr<Run> make_run_from(const Run& run, std::shared_ptr<const Task> task,
                                    const std::optional<TrainSpec>& train) {
   const Params& weights = run.model->params();
   check(weights.trainable(), "{}", kOnlyRead);
@@ -209,13 +221,13 @@ std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed) {
   spec.model = run.model->spec();
   spec.train = run.trainer->spec();
   spec.train->seed = seed;
-  std::unique_ptr<Task> task =
-      run.task->text() ? make_text_task(*run.task->text()) : make_task(run.task->name());
-  std::unique_ptr<Run> fresh = make_run(std::move(task), spec);
+  std::unique_ptr<Run> fresh = make_run(run.task, spec);
+  fresh->stored_task = run.stored_task;
   fresh->session->set_tokens(run.session->tokens());
   fresh->session->set_clamps(run.session->clamps());
   fresh->prompt_length = run.prompt_length;
   fresh->sampler = run.sampler;
+  fresh->screen = run.screen;
   move_run(*fresh, run.model->device());
   return fresh;
 }
@@ -227,36 +239,19 @@ void move_run(Run& run, Device device) {
   *run.session = std::move(session);
 }
 
-void save_run(const Run& run, const std::filesystem::path& path) {
-  check(run.model->params().trainable(),
-        "This model is too large to be a run: it is only read, and nothing of it has changed.");
-  std::vector<StoredTensor> tensors;
+void RunRecord::detach() {
+  values = values.clone();
+  if (!first_moment.defined()) return;
+  first_moment = first_moment.clone();
+  second_moment = second_moment.clone();
+}
+
+RunRecord record_of(const Run& run) {
   const Params& params = run.model->params();
-  const bool trained = run.trainer->steps_done() > 0;
-  for (const ParamInfo& info : params.infos()) {
-    const std::int64_t end = info.offset + info.shape.elements();
-    const auto part = [&](const Tensor& block) {
-      return block.slice(info.offset, end).reshape(info.shape);
-    };
-    tensors.push_back(stored("p/" + info.name, part(params.values())));
-    if (trained) {
-      tensors.push_back(stored("m/" + info.name, part(run.trainer->first_moment())));
-      tensors.push_back(stored("v/" + info.name, part(run.trainer->second_moment())));
-    }
-  }
-  std::vector<std::int64_t> steps;
-  std::vector<float> losses, smoothed;
-  for (const LossPoint& point : run.losses) {
-    steps.push_back(point.step);
-    losses.push_back(point.loss);
-    smoothed.push_back(point.smoothed);
-  }
-  const auto count = static_cast<std::int64_t>(steps.size());
-  if (count > 0) {
-    tensors.push_back(stored("c/step", {count}, std::move(steps)));
-    tensors.push_back(stored("c/loss", {count}, std::move(losses)));
-    tensors.push_back(stored("c/smoothed", {count}, std::move(smoothed)));
-  }
+  check(params.trainable(),
+        "This model is too large to be a run: it is only read, and nothing of it has changed.");
+  if (!run.stored_task || run.stored_task->task() != run.task)
+    run.stored_task = std::make_shared<const StoredTask>(run.task);
   json meta = {{"format", kFormat},
                {"model", parse_json(to_json(run.model->spec()), "The specification")},
                {"train", parse_json(to_json(run.trainer->spec()), "The specification")},
@@ -265,8 +260,59 @@ void save_run(const Run& run, const std::filesystem::path& path) {
                {"learning_rate_scale", run.trainer->learning_rate_scale},
                {"came_with_weights", run.came_with_weights},
                {"session", session_json(run)}};
-  store_task(*run.task, tensors, meta);
-  write_safetensors(path, std::move(tensors), {{"format", "pt"}, {"xlab", json_text(meta)}});
+  if (!run.screen.empty()) meta["screen"] = run.screen;
+  RunRecord record{.task = run.stored_task,
+                   .parameters = params.infos(),
+                   .values = params.values(),
+                   .first_moment = {},
+                   .second_moment = {},
+                   .losses = run.losses,
+                   .description = json_text(meta)};
+  if (run.trainer->steps_done() > 0) {
+    record.first_moment = run.trainer->first_moment();
+    record.second_moment = run.trainer->second_moment();
+  }
+  return record;
+}
+
+RecordFile file_of(const RunRecord& record) {
+  RecordFile file;
+  for (const ParamInfo& info : record.parameters) {
+    const std::int64_t end = info.offset + info.shape.elements();
+    const auto add = [&](const char* prefix, const Tensor& block) {
+      if (block.defined())
+        file.tensors.push_back(
+            stored(prefix + info.name, block.slice(info.offset, end).reshape(info.shape)));
+    };
+    add("p/", record.values);
+    add("m/", record.first_moment);
+    add("v/", record.second_moment);
+  }
+  std::vector<std::int64_t> steps;
+  std::vector<float> losses, smoothed;
+  for (const LossPoint& point : record.losses) {
+    steps.push_back(point.step);
+    losses.push_back(point.loss);
+    smoothed.push_back(point.smoothed);
+  }
+  const auto count = static_cast<std::int64_t>(steps.size());
+  if (count > 0) {
+    file.tensors.push_back(stored("c/step", {count}, std::move(steps)));
+    file.tensors.push_back(stored("c/loss", {count}, std::move(losses)));
+    file.tensors.push_back(stored("c/smoothed", {count}, std::move(smoothed)));
+  }
+  json meta = parse_json(record.description, "The description of a run");
+  record.task->describe(meta);
+  file.description = json_text(meta);
+  return file;
+}
+
+void save_run(const Run& run, const std::filesystem::path& path) {
+  const RunRecord record = record_of(run);
+  RecordFile file = file_of(record);
+  const std::vector<StoredTensor>& data = record.task->tensors();
+  file.tensors.insert(file.tensors.end(), data.begin(), data.end());
+  write_safetensors(path, std::move(file.tensors), {{"format", "pt"}, {"xlab", file.description}});
 }
 
 std::unique_ptr<Run> load_run(const std::filesystem::path& path) {
@@ -317,6 +363,7 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
         run->losses.push_back({steps[i], losses[i], smoothed[i]});
     }
     restore_session(*run, meta.at("session"));
+    run->screen = screen_of(meta);
     return run;
   } catch (const json::exception& e) {
     // The library's words after its own "[json.exception...] ".

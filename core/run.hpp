@@ -5,6 +5,8 @@
 // under "xlab".
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -13,14 +15,17 @@
 
 #include "core/checkpoint.hpp"
 #include "core/model.hpp"
+#include "core/params.hpp"
 #include "core/session.hpp"
 #include "core/task.hpp"
 #include "core/trainer.hpp"
 
 namespace xlab {
 
+class StoredTask;
+
 struct Run {
-  std::unique_ptr<Task> task;
+  std::shared_ptr<const Task> task;
   std::unique_ptr<Model> model;
   std::unique_ptr<Trainer> trainer;
   std::unique_ptr<Session> session;
@@ -31,19 +36,31 @@ struct Run {
   bool came_with_weights = false;  ///< trained elsewhere before its first step here
   std::string remark;              ///< a sentence on what its folder says in vain; not saved
 
+  // What was on screen.
+  int cursor = -1;  ///< time step; -1: nobody has looked at it yet
+  /// How the window showed the run: its own JSON, kept with the run and not read here. At most
+  /// `kMostScreenBytes` of UTF-8, empty where there is none.
+  std::string screen;
+  static constexpr std::size_t kMostScreenBytes = 64 << 10;
+
+  /// Which of the runs that a session keeps this one is; 0: none yet.
+  int kept_as = 0;
+  /// The task as it stands in files, once it was needed.
+  mutable std::shared_ptr<const StoredTask> stored_task;
+
   /// Trains one step and extends the loss curve.
   StepResult train_step();
 };
 
 /// A new, untrained run. Model and training default to the task's own.
-std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, const RunSpec& spec = {});
+std::unique_ptr<Run> make_run(std::shared_ptr<const Task> task, const RunSpec& spec = {});
 /// A new run around a model that has its weights.
-std::unique_ptr<Run> make_run(std::unique_ptr<Task> task, std::unique_ptr<Model> model,
+std::unique_ptr<Run> make_run(std::shared_ptr<const Task> task, std::unique_ptr<Model> model,
                               const TrainSpec& train);
 /// A new run that goes on with the weights of another run's model, on the CPU: training is the
 /// task's own unless given. Throws a sentence when the model is only read, or has fewer tokens than
 /// the task.
-std::unique_ptr<Run> make_run_from(const Run& run, std::unique_ptr<Task> task,
+std::unique_ptr<Run> make_run_from(const Run& run, std::shared_ptr<const Task> task,
                                    const std::optional<TrainSpec>& train = {});
 /// The same run before its first step, with this seed, on the same device.
 std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed);
@@ -53,6 +70,28 @@ std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed);
 /// where it was. From then on everything is computed on that device; every number stays the same to
 /// the bit.
 void move_run(Run& run, Device device);
+
+/// What the file of a run holds, taken at one moment. The numbers of the model and of the optimizer
+/// are shared with the run until `detach`, everything else is a copy.
+struct RunRecord {
+  std::shared_ptr<const StoredTask> task;
+  std::vector<ParamInfo> parameters;
+  Tensor values, first_moment, second_moment;  ///< the moments are absent before the first step
+  std::vector<LossPoint> losses;
+  std::string description;  ///< JSON: all the rest but the task
+
+  /// Takes copies of the shared numbers, which must not change meanwhile.
+  void detach();
+};
+/// Throws for a model that is only read, which is no run.
+RunRecord record_of(const Run& run);
+
+/// How a record becomes a file.
+struct RecordFile {
+  std::vector<StoredTensor> tensors;  ///< without those of the task
+  std::string description;            ///< with the task
+};
+RecordFile file_of(const RunRecord& record);
 
 /// Atomic: the file holds the old or the new run, whole. Refuses a model that is only read.
 void save_run(const Run& run, const std::filesystem::path& path);

@@ -2,7 +2,12 @@
 #include "core/run_data.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string_view>
 
+#include "core/hash.hpp"
 #include "core/json_text.hpp"
 #include "core/utf8.hpp"
 #include "kernels/check.hpp"
@@ -14,9 +19,13 @@ using nlohmann::json;
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
-StoredTensor stored_bytes(const char* name, std::string_view bytes) {
-  return stored(name, {static_cast<std::int64_t>(bytes.size())},
-                std::vector<std::uint8_t>(bytes.begin(), bytes.end()));
+StoredTensor stored_bytes(const char* name, std::string bytes) {
+  const auto owner = std::make_shared<const std::string>(std::move(bytes));
+  return {name,
+          StoredType::u8,
+          {static_cast<std::int64_t>(owner->size())},
+          std::as_bytes(std::span(*owner)),
+          owner};
 }
 
 std::string bytes_of(const SafetensorsFile& file, const char* name) {
@@ -57,24 +66,52 @@ std::shared_ptr<const Tokenizer> stored_tokenizer(const json& in, const Safetens
 
 }  // namespace
 
-void store_task(const Task& task, std::vector<StoredTensor>& tensors, json& description) {
-  description["task"] = task.name();
-  description["title"] = task.title();
-  const auto tokenizer = task.tokenizer();
-  if (!tokenizer) return;
-  description["tokenizer"] = tokenizer_description(*tokenizer);
-  const TextData* text = task.text();
-  if (text && text_tells_tokens(*text)) {
-    std::string bytes = bytes_of(*text);
-    // Reading characters drops one byte order mark; this one belongs to the text.
-    if (tokenizer->kind() == "characters" && bytes.starts_with(kByteOrderMark))
-      bytes.insert(0, kByteOrderMark);
-    tensors.push_back(stored_bytes("d/text", bytes));
-    return;
+void StoredTask::describe(json& description) const {
+  description["task"] = task_->name();
+  description["title"] = task_->title();
+  if (const auto tokenizer = task_->tokenizer())
+    description["tokenizer"] = tokenizer_description(*tokenizer);
+}
+
+const std::vector<StoredTensor>& StoredTask::tensors() const {
+  std::call_once(made_, [this] {
+    const auto tokenizer = task_->tokenizer();
+    if (!tokenizer) return;
+    const TextData* text = task_->text();
+    if (text && text_tells_tokens(*text)) {
+      std::string bytes = bytes_of(*text);
+      // Reading characters drops one byte order mark; this one belongs to the text.
+      if (tokenizer->kind() == "characters" && bytes.starts_with(kByteOrderMark))
+        bytes.insert(0, kByteOrderMark);
+      tensors_.push_back(stored_bytes("d/text", std::move(bytes)));
+      return;
+    }
+    tensors_.push_back(stored_bytes("d/tokenizer", tokenizer->to_json()));
+    if (text)
+      tensors_.push_back(
+          stored("d/tokens", {static_cast<std::int64_t>(text->ids.size())}, text->ids));
+  });
+  return tensors_;
+}
+
+const std::string& StoredTask::name() const {
+  std::call_once(named_, [this] { name_ = name_of_data(tensors()); });
+  return name_;
+}
+
+std::string name_of_data(const std::vector<StoredTensor>& tensors) {
+  if (tensors.empty()) return {};
+  std::uint64_t hash = kHashSeed;
+  std::size_t bytes = 0;
+  // In files tensors stand in another order.
+  std::map<std::string_view, const StoredTensor*> by_name;
+  for (const StoredTensor& tensor : tensors) by_name[tensor.name] = &tensor;
+  for (const auto& [name, tensor] : by_name) {
+    hash = hash_bytes(std::as_bytes(std::span(name)), hash);
+    hash = hash_bytes(tensor->bytes, hash);
+    bytes += tensor->bytes.size();
   }
-  tensors.push_back(stored_bytes("d/tokenizer", tokenizer->to_json()));
-  if (text)
-    tensors.push_back(stored("d/tokens", {static_cast<std::int64_t>(text->ids.size())}, text->ids));
+  return fmt::format("{:016x}-{}", hash, bytes);
 }
 
 std::unique_ptr<Task> stored_task(const json& description, const SafetensorsFile& file,

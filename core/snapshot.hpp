@@ -216,6 +216,9 @@ struct Snapshot {
   std::uint64_t saves = 0;   ///< counts the saves that were asked for and are complete
   /// What Undo and Redo would do, in words: "Undo new prompt", "Redo clamp". Empty when nothing.
   std::string undo_label, redo_label;
+  /// How the window showed the run when it was saved: what it said itself then. Null for a run that
+  /// comes without, which is no reason to show anything else.
+  std::shared_ptr<const std::string> screen;
   DeviceCard device;                                       ///< where the run computes
   std::shared_ptr<const std::vector<DeviceCard>> devices;  ///< where it could; null at first
   std::string no_cuda;  ///< why no graphics card is among them, as a sentence; empty when one is

@@ -193,6 +193,7 @@ void Trainer::run(const Batch& batch, std::int64_t counted, Part& part) const {
 
 bool Trainer::update(const StepResult& result, double gradient_scale) {
   const Params& params = model_.params();
+  if (before_update) before_update();
   previous_.copy_from(params.values());
   kernels::adamw_step({.learning_rate = result.learning_rate,
                        .beta1 = spec_.beta1,

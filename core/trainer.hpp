@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -67,6 +68,9 @@ class Trainer {
   double learning_rate_scale = 1.0;
   /// Set by another thread to give up the step at hand. Null: nobody does.
   const std::atomic<bool>* cancel = nullptr;
+  /// Called before a step overwrites weights and moments in host memory: from the beginning of the
+  /// step until then they may be read by another thread.
+  std::function<void()> before_update;
 
   const Tensor& first_moment() const { return first_moment_; }
   const Tensor& second_moment() const { return second_moment_; }
