@@ -3,6 +3,7 @@
 
 #include <QBoxLayout>
 #include <QLabel>
+#include <QPushButton>
 #include <QToolButton>
 #include <algorithm>
 #include <utility>
@@ -18,22 +19,50 @@ Banner::Banner(Stage& stage, QWidget* parent) : QToolBar(parent), stage_(stage) 
   setMovable(false);
   box_ = new QWidget;
   box_->setObjectName("banner");
-  auto* row = new QHBoxLayout(box_);
-  row->setContentsMargins(12, 5, 6, 5);
-  text_ = new QLabel;
-  text_->setWordWrap(true);
-  text_->setTextInteractionFlags(Qt::TextSelectableByMouse);
-  text_->setAccessibleName(tr("Message"));
+  auto* rows = new QVBoxLayout(box_);
+  rows->setContentsMargins(12, 5, 6, 5);
+  rows->setSpacing(2);
+  const auto add_row = [rows](QWidget*& row, QLabel*& text, const QString& name) {
+    row = new QWidget;
+    auto* line = new QHBoxLayout(row);
+    line->setContentsMargins(0, 0, 0, 0);
+    text = new QLabel;
+    text->setWordWrap(true);
+    text->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    text->setAccessibleName(name);
+    line->addWidget(text, 1);
+    rows->addWidget(row);
+    row->hide();
+    return line;
+  };
+  QHBoxLayout* offer = add_row(offer_, question_, tr("Offer"));
+  accept_ = new QPushButton;
+  decline_ = new QPushButton;
+  for (QPushButton* button : {accept_, decline_}) {
+    button->setFocusPolicy(Qt::TabFocus);
+    offer->addWidget(button);
+  }
+  QHBoxLayout* message = add_row(message_, text_, tr("Message"));
   close_ = new QToolButton;
   close_->setAutoRaise(true);
   close_->setToolTip(tr("Close this message"));
   close_->setAccessibleName(tr("Close this message"));
-  row->addWidget(text_, 1);
-  row->addWidget(close_, 0, Qt::AlignTop);
+  message->addWidget(close_, 0, Qt::AlignTop);
   box_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
   addWidget(box_);
   hide();
-  connect(close_, &QToolButton::clicked, this, &QWidget::hide);
+  connect(close_, &QToolButton::clicked, this, [this] {
+    message_->hide();
+    show_rows();
+  });
+  connect(accept_, &QPushButton::clicked, this, [this] {
+    withdraw();
+    emit accepted();
+  });
+  connect(decline_, &QPushButton::clicked, this, [this] {
+    withdraw();
+    emit declined();
+  });
   const auto follow_look = [this, &stage] {
     close_->setIcon(icon(Shape::close, theme(stage.look().palette).text));
     close_->setIconSize(QSize(scaled(stage.look(), 12), scaled(stage.look(), 12)));
@@ -49,7 +78,25 @@ void Banner::tell(const QString& sentence, About about) {
   saves_ = stage_.snapshot().saves;
   tokens_ = stage_.snapshot().session.tokens;
   text_->setText(sentence);
-  show();
+  message_->show();
+  show_rows();
+}
+
+void Banner::offer(const QString& sentence, const QString& accept, const QString& decline) {
+  question_->setText(sentence);
+  accept_->setText(accept);
+  decline_->setText(decline);
+  offer_->show();
+  show_rows();
+}
+
+void Banner::withdraw() {
+  offer_->hide();
+  show_rows();
+}
+
+void Banner::show_rows() {
+  setVisible(!message_->isHidden() || !offer_->isHidden());
   fit();
 }
 
@@ -83,7 +130,11 @@ void Banner::resizeEvent(QResizeEvent* event) {
 }
 
 QString Banner::sentence() const {
-  return isHidden() ? QString() : text_->text();
+  return isHidden() || message_->isHidden() ? QString() : text_->text();
+}
+
+QString Banner::offered() const {
+  return isHidden() || offer_->isHidden() ? QString() : question_->text();
 }
 
 }  // namespace xlab::app

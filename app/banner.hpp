@@ -1,4 +1,4 @@
-// A line over the docks that says what went wrong, until it is closed.
+// Lines over the docks: what went wrong, until it is closed, and an offer, until it is answered.
 #pragma once
 
 #include <QToolBar>
@@ -6,6 +6,7 @@
 #include <vector>
 
 class QLabel;
+class QPushButton;
 class QToolButton;
 
 namespace xlab::app {
@@ -22,7 +23,8 @@ enum class About {
   opening,   ///< a run is opened by a person
 };
 
-/// Not modal: everything else goes on. A later sentence takes the place of the one before.
+/// Not modal: everything else goes on. A later sentence takes the place of the one before; an offer
+/// stays beside it.
 class Banner : public QToolBar {
   Q_OBJECT
 
@@ -35,6 +37,17 @@ class Banner : public QToolBar {
   /// The next run is opened by the program, in place of the one the message is about.
   void expect_first_scene() { first_scene_to_come_ = true; }
 
+  /// Asks whether to accept something, until the person answers or it is withdrawn.
+  void offer(const QString& sentence, const QString& accept, const QString& decline);
+  void withdraw();
+  /// Empty when nothing is offered.
+  QString offered() const;
+
+ signals:
+  /// After `withdraw`.
+  void accepted();
+  void declined();
+
  protected:
   void resizeEvent(QResizeEvent* event) override;
 
@@ -42,15 +55,17 @@ class Banner : public QToolBar {
   void fit();
   void follow_snapshot();
   void follow_run();
+  void show_rows();
 
   Stage& stage_;
   About about_ = About::run;
   std::uint64_t saves_ = 0;
   std::vector<int> tokens_;
   bool first_scene_to_come_ = false;
-  QWidget* box_;
-  QLabel* text_;
+  QWidget *box_, *message_, *offer_;
+  QLabel *text_, *question_;
   QToolButton* close_;
+  QPushButton *accept_, *decline_;
 };
 
 }  // namespace xlab::app

@@ -6,7 +6,8 @@
 
 namespace xlab::app {
 
-EngineLink::EngineLink(int interval_ms, const std::string& device, QObject* parent)
+EngineLink::EngineLink(int interval_ms, const std::string& device, const Keeping& keeping,
+                       QObject* parent)
     : QObject(parent), interval_ms_(interval_ms) {
   later_.setSingleShot(true);
   later_.setTimerType(Qt::PreciseTimer);
@@ -27,7 +28,7 @@ EngineLink::EngineLink(int interval_ms, const std::string& device, QObject* pare
         },
         Qt::QueuedConnection);
   };
-  engine_ = std::make_unique<Engine>(on_publish, device);
+  engine_ = std::make_unique<Engine>(on_publish, device, keeping);
   snapshot_ = engine_->snapshot();
 }
 

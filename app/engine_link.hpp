@@ -21,7 +21,9 @@ class EngineLink : public QObject {
  public:
   /// `interval_ms`: the shortest time between two `changed` signals. `device`: where runs compute,
   /// as the engine takes it.
-  EngineLink(int interval_ms, const std::string& device, QObject* parent = nullptr);
+  /// `keeping`: where work that is not saved is kept.
+  EngineLink(int interval_ms, const std::string& device, const Keeping& keeping,
+             QObject* parent = nullptr);
   ~EngineLink() override;
 
   void send(Command command);

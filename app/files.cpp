@@ -3,7 +3,6 @@
 
 #include <QByteArray>
 #include <QDir>
-#include <QFileInfo>
 #include <QSaveFile>
 
 namespace xlab::app {
@@ -29,14 +28,10 @@ std::string save_text(const QString& path, const std::string& text) {
   });
 }
 
-QString autosave_path() {
+QString state_folder() {
   const QString state = qEnvironmentVariable("XDG_STATE_HOME");
   const bool usable = !state.isEmpty() && QDir::isAbsolutePath(state);
-  return (usable ? state : QDir::homePath() + "/.local/state") + "/xlstm-lab/autosave.xlab";
-}
-
-bool make_folder_of(const QString& path) {
-  return QDir().mkpath(QFileInfo(path).absolutePath());
+  return (usable ? state : QDir::homePath() + "/.local/state") + "/xlstm-lab";
 }
 
 }  // namespace xlab::app

@@ -11,9 +11,8 @@ namespace xlab::app {
 std::string save_picture(const QString& path, const QImage& picture);
 std::string save_text(const QString& path, const std::string& text);
 
-/// The run as it was when the window closed last: autosave.xlab under XDG_STATE_HOME.
-QString autosave_path();
-/// Makes the folder of a file. False when that cannot be done.
-bool make_folder_of(const QString& path);
+/// Where the program keeps its own files, work that is not saved among them: xlstm-lab under
+/// XDG_STATE_HOME.
+QString state_folder();
 
 }  // namespace xlab::app

@@ -2,7 +2,6 @@
 #include <QActionGroup>
 #include <QApplication>
 #include <QDialog>
-#include <QFile>
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QHeaderView>
@@ -14,12 +13,12 @@
 #include <QTreeWidget>
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "app/banner.hpp"
 #include "app/files.hpp"
 #include "app/first_run.hpp"
 #include "app/main_window.hpp"
+#include "app/recovery.hpp"
 #include "app/unsaved_work.hpp"
 #include "core/openable.hpp"
 #include "core/task.hpp"
@@ -56,9 +55,11 @@ void MainWindow::make_menus() {
   add(file, tr("Open &text…"), {}, [this] { open_dialog(false); });
   add(file, tr("&Open run…"), QKeySequence::Open, [this] { open_dialog(true); });
   add(file, tr("Open &model folder…"), {}, [this] { open_folder_dialog(); });
-  QAction* last = add(file, tr("Reopen &last session"), {}, [this] { open_last_session(); });
+  QMenu* kept = file->addMenu(tr("&Reopen"));
+  kept->menuAction()->setStatusTip(tr("What was not saved when its session ended"));
   connect(file, &QMenu::aboutToShow, this,
-          [last] { last->setEnabled(QFile::exists(autosave_path())); });
+          [this, kept] { kept->menuAction()->setEnabled(recovery_->anything()); });
+  connect(kept, &QMenu::aboutToShow, this, [this, kept] { recovery_->fill(kept); });
   file->addSeparator();
   save_ = add(file, tr("&Save"), QKeySequence::Save, [this] { work_->save(false); });
   add(file, tr("Save &as…"), QKeySequence::SaveAs, [this] { work_->save(true); });
@@ -351,25 +352,6 @@ void MainWindow::export_folder_dialog() {
   if (!path.isEmpty()) stage_.send(command::ExportFolder{path.toStdString()});
 }
 
-void MainWindow::open_last_session() {
-  const std::string path = autosave_path().toStdString();
-  replace_run(
-      tr("Open the last session?"), [path] { look_at_run(path); },
-      [this] { open_autosave(autosave_path()); });
-}
-
-void MainWindow::open_autosave(const QString& path) {
-  QFile file(path);
-  if (!file.open(QIODevice::ReadOnly)) {
-    banner_->tell(tr("Cannot read %1: %2.").arg(file.fileName(), file.errorString()),
-                  About::opening);
-    return;
-  }
-  // As bytes: the run is not to be saved over the autosave.
-  const QByteArray content = file.readAll();
-  auto bytes = std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(content.size()));
-  if (!content.isEmpty()) std::memcpy(bytes->data(), content.data(), bytes->size());
-  stage_.send(command::OpenRun{.path = {}, .bytes = std::move(bytes)});
 }
 
 void MainWindow::toggle_training() {

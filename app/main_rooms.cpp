@@ -10,6 +10,10 @@
 #include <QToolBar>
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "app/banner.hpp"
@@ -371,6 +375,59 @@ void MainWindow::hide_panels(bool hidden) {
   arranging_ = true;
   for (QDockWidget* dock : panels()) dock->hide();
   arranging_ = false;
+}
+
+Screen MainWindow::shown() const {
+  Screen shown;
+  shown.room = kRoomNames[static_cast<int>(room_)];
+  const Layout arranged = alone_           ? before_maximise_
+                          : panels_hidden_ ? before_hiding_
+                                           : present_layout();
+  shown.layout = arranged.state;
+  shown.layout_version = layout_version();
+  shown.scale = arranged.scale;
+  shown.panels_hidden = panels_hidden_;
+  shown.block = stage_.focus().block;
+  shown.head = stage_.focus().head;
+  shown.pinned = stage_.focus().pinned;
+  return shown;
+}
+
+void MainWindow::tell_screen() {
+  if (!stage_.snapshot().model) return;
+  std::string text = to_text(shown());
+  if (text == told_screen_) return;
+  told_screen_ = text;
+  stage_.send(command::SetScreen{std::move(text)});
+}
+
+void MainWindow::show_screen() {
+  told_screen_.clear();
+  const std::shared_ptr<const std::string> text = stage_.snapshot().screen;
+  if (!text) return;
+  const std::optional<Screen> saved = screen_from(*text);
+  const auto* const name =
+      saved ? std::find(std::begin(kRoomNames), std::end(kRoomNames), saved->room)
+            : std::end(kRoomNames);
+  if (name == std::end(kRoomNames)) {
+    banner_->tell(tr("How the window looked when this run was saved cannot be read and is left "
+                     "out. Everything else is there."),
+                  About::opening);
+    return;
+  }
+  const auto room = static_cast<Room>(name - std::begin(kRoomNames));
+  set_room(room);
+  if (saved->layout_version == layout_version()) {
+    hide_panels(false);
+    layouts_[static_cast<int>(room)] = {saved->layout, saved->scale, fit(), true};
+    if (shown_) show_room();
+    hide_panels(saved->panels_hidden);
+  }
+  stage_.set_block(saved->block);
+  stage_.set_head(saved->head);
+  ui::Focus focus = stage_.focus();
+  focus.pinned = saved->pinned;
+  stage_.set_focus(focus);
 }
 
 void MainWindow::restore_settings() {

@@ -40,6 +40,7 @@
 #include "app/panel_task.hpp"
 #include "app/panel_text.hpp"
 #include "app/panel_trainer.hpp"
+#include "app/recovery.hpp"
 #include "app/unsaved_work.hpp"
 
 namespace xlab::app {
@@ -97,7 +98,9 @@ bool control_needs(const QWidget* widget, int key) {
 MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
     : QMainWindow(parent),
       options_(options),
-      stage_(options.canvas, options.device),
+      stage_(options.canvas, options.device,
+             Keeping{options.remember ? state_folder().toStdString() : std::string(),
+                     std::chrono::milliseconds(options.keep_every_ms)}),
       first_run_(new FirstRun(stage_, this)),
       work_(new UnsavedWork(stage_, this)) {
   setWindowTitle("xLSTM Lab[*]");
@@ -107,10 +110,16 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
   setDockOptions(AllowNestedDocks | AllowTabbedDocks | AnimatedDocks);
   setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
   stage_.set_look(options.look);
+  banner_ = new Banner(stage_, this);
+  recovery_ = new Recovery(
+      stage_, *banner_, state_folder().toStdString(),
+      [this](const QString& question, std::function<void()> go_on) {
+        replace_run(question, {}, std::move(go_on));
+      },
+      this);
   make_docks();
   make_menus();
   make_tool_bar();
-  banner_ = new Banner(stage_, this);
   addToolBarBreak();
   addToolBar(banner_);
   make_status_bar();
@@ -130,6 +139,8 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
     stage_.engine().send(command::Selfcheck{});
     if (std::exchange(train_text_, false)) set_room(Room::train);
   });
+  connect(&stage_.engine(), &EngineLink::run_changed, this, &MainWindow::show_screen);
+  connect(work_, &UnsavedWork::about_to_save, this, &MainWindow::tell_screen);
   connect(&stage_.engine(), &EngineLink::failed, this, [this](const QString& sentence) {
     banner_->tell(sentence, about(stage_.snapshot().failure.where));
     train_text_ = false;
@@ -148,6 +159,7 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
   if (options_.remember) restore_settings();
   follow_look();
   follow_snapshot();
+  if (options_.remember) recovery_->look();
 }
 
 /// Tab goes past what lies behind a tab, which Qt takes for visible.
@@ -304,6 +316,7 @@ void MainWindow::follow_snapshot() {
 }
 
 void MainWindow::measure() {
+  tell_screen();
   const TrainStatus& train = stage_.snapshot().train;
   const double seconds = static_cast<double>(since_measure_.restart()) / 1000.0;
   const auto done = static_cast<double>(train.step - measured_step_);
@@ -351,6 +364,7 @@ void MainWindow::closeEvent(QCloseEvent* event) {
                      [this] { QTimer::singleShot(0, this, &MainWindow::close_unasked); });
     return;
   }
+  tell_screen();  // as it is before everything is hidden
   if (options_.remember) save_settings();
   hide();
   for (QDockWidget* dock : findChildren<QDockWidget*>()) {
@@ -366,11 +380,10 @@ void MainWindow::close_unasked() {
   close();
 }
 
-/// Ends the computing and keeps the session. A disk that hangs does not keep the window.
+/// Ends the computing and keeps what is not saved. A disk that hangs does not keep the window.
 void MainWindow::stop_engine() {
   if (stopped_) return;
   stopped_ = true;
-  const QString path = autosave_path();
   if (!options_.remember) {
     stage_.send(command::Pause{});
     stage_.send(command::StopPlaying{});
@@ -378,12 +391,8 @@ void MainWindow::stop_engine() {
   }
   std::promise<std::string> promise;
   std::future<std::string> saved = promise.get_future();
-  std::thread saver([this, path, &promise] {
-    if (!make_folder_of(path)) {
-      promise.set_value("Cannot make the folder of " + path.toStdString() + ".");
-      return;
-    }
-    promise.set_value(stage_.engine().engine().save_and_stop(path.toStdString()));
+  std::thread saver([this, screen = told_screen_, &promise] {
+    promise.set_value(stage_.engine().engine().keep_and_stop(screen));
   });
   if (saved.wait_for(kLongestSave) == std::future_status::timeout) {
     std::fprintf(stderr, "xlstm-lab: saving the session takes too long and is given up.\n");

@@ -6,7 +6,9 @@
 #include <QMap>
 #include <QTimer>
 #include <functional>
+#include <string>
 
+#include "app/screen.hpp"
 #include "app/stage.hpp"
 #include "app/view_dock.hpp"
 
@@ -18,6 +20,7 @@ namespace xlab::app {
 
 class Banner;
 class FirstRun;
+class Recovery;
 class UnsavedWork;
 
 /// Three layouts over the same docks.
@@ -28,8 +31,9 @@ enum class Fit { roomy, compact, tiny };
 
 struct WindowOptions {
   CanvasKind canvas = CanvasKind::software;
-  /// Layout, look and autosave of this person are read and written. Pictures and tests do without.
+  /// Layout, look and unsaved work of this person are read and kept. Pictures and tests do without.
   bool remember = true;
+  int keep_every_ms = 20'000;   ///< how much training is lost at most when the program is killed
   CanvasLook look;              ///< used when nothing is remembered
   std::string device = "auto";  ///< where runs compute, as the engine takes it
 };
@@ -47,6 +51,7 @@ class MainWindow : public QMainWindow {
   /// Null when there is no such view.
   ViewDock* view(const QString& name) const;
   Banner& banner() { return *banner_; }
+  Recovery& recovery() { return *recovery_; }
 
   /// Opens the preset and plays it.
   void begin();
@@ -67,6 +72,8 @@ class MainWindow : public QMainWindow {
   double frame_ms() const;
   /// The same for each of them, as lines of text.
   QString frame_break_down() const;
+  /// What is shown, and how: saved with every run.
+  Screen shown() const;
 
  protected:
   void closeEvent(QCloseEvent* event) override;
@@ -137,9 +144,10 @@ class MainWindow : public QMainWindow {
   void open_dialog(bool run);
   void open_folder_dialog();
   void export_folder_dialog();
-  void open_last_session();
-  /// Opens a kept session as a run that has no file yet.
-  void open_autosave(const QString& path);
+  /// Says to the engine what is shown, when that has changed.
+  void tell_screen();
+  /// Shows what the run that has been opened was saved with.
+  void show_screen();
   void toggle_training();
   void toggle_playing();
   void move_cursor(int steps);
@@ -162,6 +170,8 @@ class MainWindow : public QMainWindow {
   QToolBar* tool_bar_ = nullptr;
   QToolButton* room_menu_ = nullptr;  ///< stands for the three rooms in a narrow window
   Banner* banner_ = nullptr;
+  Recovery* recovery_ = nullptr;
+  std::string told_screen_;
   QList<ViewDock*> views_;
   Dock *model_ = nullptr, *task_ = nullptr, *trainer_ = nullptr, *prompt_ = nullptr,
        *text_ = nullptr;

@@ -12,10 +12,10 @@ constexpr int kSoftwareIntervalMs = 33;
 
 }  // namespace
 
-Stage::Stage(CanvasKind kind, const std::string& device, QObject* parent)
+Stage::Stage(CanvasKind kind, const std::string& device, const Keeping& keeping, QObject* parent)
     : QObject(parent),
       kind_(kind),
-      engine_(kind == CanvasKind::gl ? kGlIntervalMs : kSoftwareIntervalMs, device) {
+      engine_(kind == CanvasKind::gl ? kGlIntervalMs : kSoftwareIntervalMs, device, keeping) {
   connect(&engine_, &EngineLink::run_changed, this, &Stage::start_run);
 }
 

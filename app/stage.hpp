@@ -15,7 +15,9 @@ class Stage : public QObject {
 
  public:
   /// `device`: where runs compute, as the engine takes it.
-  Stage(CanvasKind kind, const std::string& device, QObject* parent = nullptr);
+  /// `keeping`: where work that is not saved is kept.
+  Stage(CanvasKind kind, const std::string& device, const Keeping& keeping = {},
+        QObject* parent = nullptr);
 
   EngineLink& engine() { return engine_; }
   const Snapshot& snapshot() const { return *engine_.snapshot(); }

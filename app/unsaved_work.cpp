@@ -78,6 +78,7 @@ void UnsavedWork::save(bool ask, std::function<void()> then) {
     failure_ = stage_.engine().engine().snapshot()->failure.id;
     then_ = std::move(then);
   }
+  emit about_to_save();
   stage_.send(command::Save{path.toStdString()});
 }
 

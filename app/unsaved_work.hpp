@@ -33,6 +33,10 @@ class UnsavedWork : public QObject {
   /// when the file is complete, and never when saving fails or no file is chosen.
   void save(bool ask, std::function<void()> then = {});
 
+ signals:
+  /// The run is written next.
+  void about_to_save();
+
  private:
   void follow_snapshot();
 

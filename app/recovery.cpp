@@ -1,0 +1,145 @@
+// The looking is done by a thread that nobody waits for: a disk may hang.
+#include "app/recovery.hpp"
+
+#include <QDateTime>
+#include <QFileInfo>
+#include <QLocale>
+#include <QMenu>
+#include <algorithm>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace xlab::app {
+namespace {
+
+constexpr std::size_t kMostEntries = 20;
+
+QString when(std::int64_t seconds) {
+  const QDateTime then = QDateTime::fromSecsSinceEpoch(seconds);
+  const QString time = QLocale().toString(then.time(), QLocale::ShortFormat);
+  const qint64 days = then.date().daysTo(QDate::currentDate());
+  if (days == 0) return Recovery::tr("today at %1").arg(time);
+  if (days == 1) return Recovery::tr("yesterday at %1").arg(time);
+  return Recovery::tr("%1 at %2").arg(QLocale().toString(then.date(), QLocale::ShortFormat), time);
+}
+
+}  // namespace
+
+QString words_of(const KeptRun& run) {
+  const QString name = run.run_path.empty()
+                           ? QString::fromStdString(run.title)
+                           : QFileInfo(QString::fromStdString(run.run_path)).fileName();
+  return Recovery::tr("%1, step %2, %3")
+      .arg(name, QLocale().toString(static_cast<qint64>(run.step)), when(run.kept_at));
+}
+
+struct Recovery::Listener {
+  std::mutex mutex;
+  Recovery* recovery = nullptr;  // until it goes
+};
+
+Recovery::Recovery(Stage& stage, Banner& banner, std::filesystem::path root, Replace replace,
+                   QObject* parent)
+    : QObject(parent),
+      stage_(stage),
+      banner_(banner),
+      root_(std::move(root)),
+      replace_(std::move(replace)),
+      listener_(std::make_shared<Listener>()) {
+  listener_->recovery = this;
+  connect(&banner_, &Banner::accepted, this, &Recovery::accept);
+  connect(&banner_, &Banner::declined, this, &Recovery::decline);
+  const auto answer_opened = [this] {
+    for (LostRun& run : opening_) run.answer();
+    opening_.clear();
+  };
+  connect(&stage_.engine(), &EngineLink::run_changed, this, answer_opened);
+  connect(&stage_.engine(), &EngineLink::failed, this, answer_opened);
+}
+
+Recovery::~Recovery() {
+  const std::lock_guard lock(listener_->mutex);
+  listener_->recovery = nullptr;
+}
+
+void Recovery::look() {
+  std::thread([listener = listener_, root = root_] {
+    auto found = std::make_shared<LostRuns>(claim_lost_runs(root));
+    const std::lock_guard lock(listener->mutex);
+    Recovery* recovery = listener->recovery;
+    if (!recovery) return;
+    QMetaObject::invokeMethod(
+        recovery, [recovery, found] { recovery->take(std::move(*found)); }, Qt::QueuedConnection);
+  }).detach();
+}
+
+void Recovery::take(LostRuns found) {
+  looked_ = true;
+  for (LostRun& run : found.runs) lost_.push_back(std::move(run));
+  if (!found.problems.empty()) {
+    QString sentences;
+    for (const std::string& problem : found.problems)
+      sentences += (sentences.isEmpty() ? "" : " ") + QString::fromStdString(problem);
+    banner_.tell(sentences, About::opening);
+  }
+  offer_next();
+}
+
+void Recovery::offer_next() {
+  if (lost_.empty()) return;
+  banner_.offer(tr("The program ended before this was saved: %1. Later it can be reopened from the "
+                   "File menu.")
+                    .arg(words_of(lost_.front().about())),
+                tr("Reopen"), tr("Not now"));
+}
+
+void Recovery::accept() {
+  if (lost_.empty()) return;
+  const KeptRun run = lost_.front().about();
+  reopen(run);
+  // Until it is opened the offer stands: the person may keep the open run after all.
+  offer_next();
+}
+
+void Recovery::decline() {
+  if (lost_.empty()) return;
+  lost_.front().answer();
+  lost_.pop_front();
+  offer_next();
+}
+
+void Recovery::reopen(const KeptRun& run) {
+  replace_(tr("Reopen %1?").arg(words_of(run)), [this, run] {
+    stage_.send(command::ReopenRun{run.file.string()});
+    take_out(run.file);
+  });
+}
+
+void Recovery::take_out(const std::filesystem::path& file) {
+  const auto offered = std::find_if(lost_.begin(), lost_.end(),
+                                    [&](const LostRun& lost) { return lost.about().file == file; });
+  if (offered == lost_.end()) return;
+  opening_.push_back(std::move(*offered));
+  lost_.erase(offered);
+  banner_.withdraw();
+  offer_next();
+}
+
+bool Recovery::anything() const {
+  return !kept_runs(root_).runs.empty();
+}
+
+void Recovery::fill(QMenu* menu) {
+  menu->clear();
+  std::vector<KeptRun> runs = kept_runs(root_).runs;
+  runs.resize(std::min(runs.size(), kMostEntries));
+  for (const KeptRun& run : runs) {
+    QString text = words_of(run);
+    if (run.replaced) text = tr("%1 (replaced by another run)").arg(text);
+    QAction* action = menu->addAction(text.replace("&", "&&"));
+    connect(action, &QAction::triggered, this, [this, run] { reopen(run); });
+  }
+}
+
+}  // namespace xlab::app

@@ -1,0 +1,66 @@
+// Offers what a crash left, and lists what was kept without being saved.
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "app/banner.hpp"
+#include "app/stage.hpp"
+#include "core/kept_runs.hpp"
+
+class QMenu;
+
+namespace xlab::app {
+
+/// A kept run in words: what it is, its training step, and when it was kept.
+QString words_of(const KeptRun& run);
+
+/// Looks for lost runs beside everything else; they are offered in the banner one after the other,
+/// never in a dialog. Closing the window while an offer stands declines nothing: it stands again at
+/// the next start.
+class Recovery : public QObject {
+  Q_OBJECT
+
+ public:
+  /// Asks, if need be, whether the open run may be replaced, and goes on when it may.
+  using Replace = std::function<void(const QString& question, std::function<void()> go_on)>;
+  Recovery(Stage& stage, Banner& banner, std::filesystem::path root, Replace replace,
+           QObject* parent = nullptr);
+  ~Recovery() override;
+
+  /// Begins to look. Offers follow when something is found.
+  void look();
+  /// Whether looking has ended.
+  bool looked() const { return looked_; }
+  /// Fills a menu with what can be reopened, the newest first.
+  void fill(QMenu* menu);
+  /// Whether there is anything to fill a menu with.
+  bool anything() const;
+
+ private:
+  /// What the looking thread may still speak to.
+  struct Listener;
+  void take(LostRuns found);
+  void offer_next();
+  void accept();
+  void decline();
+  void reopen(const KeptRun& run);
+  /// What stands in the banner is answered when its run is opened.
+  void take_out(const std::filesystem::path& file);
+
+  Stage& stage_;
+  Banner& banner_;
+  std::filesystem::path root_;
+  Replace replace_;
+  std::shared_ptr<Listener> listener_;
+  std::deque<LostRun> lost_;     // the first is offered
+  std::deque<LostRun> opening_;  // accepted, and not open yet
+  bool looked_ = false;
+};
+
+}  // namespace xlab::app

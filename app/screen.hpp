@@ -1,0 +1,28 @@
+// What of the window is saved with a run: which room, its layout, and what is selected.
+#pragma once
+
+#include <QByteArray>
+#include <QString>
+#include <optional>
+#include <string>
+
+#include "ui/focus.hpp"
+
+namespace xlab::app {
+
+struct Screen {
+  QString room;            ///< "explore", "train" or "generate"
+  QByteArray layout;       ///< as QMainWindow keeps it
+  int layout_version = 0;  ///< of the docks that the layout speaks of
+  float scale = 1.0f;      ///< size of text that the layout was made for; it is not changed
+  bool panels_hidden = false;
+  int block = 0, head = 0;
+  std::optional<ui::ValueRef> pinned;
+};
+
+/// Versioned JSON.
+std::string to_text(const Screen& screen);
+/// Nothing when the text, which may come from strangers, is no such JSON.
+std::optional<Screen> screen_from(const std::string& text);
+
+}  // namespace xlab::app

@@ -1,0 +1,226 @@
+// What a crash left, in the window: offered in the banner, accepted, declined, listed; and a saved
+// run that opens on the screen it was saved with.
+#include <QDir>
+#include <QMenu>
+#include <QMenuBar>
+#include <QPushButton>
+#include <QTemporaryDir>
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+#include "app/files.hpp"
+#include "app/recovery.hpp"
+#include "app_window.hpp"
+#include "core/engine.hpp"
+#include "core/kept_runs.hpp"
+
+namespace xlab::tests {
+namespace {
+
+using app::Room;
+
+class RecoveryTest : public WindowTest {
+ protected:
+  void SetUp() override { QDir(app::state_folder()).removeRecursively(); }
+  void TearDown() override {
+    window_.reset();
+    QDir(app::state_folder()).removeRecursively();
+  }
+
+  static std::filesystem::path root() { return app::state_folder().toStdString(); }
+
+  /// An instance that trained this far and was killed.
+  static void crash_at(int step, const char* task = "recall") {
+    Engine lost([] {}, "cpu", Keeping{root(), std::chrono::milliseconds(10)});
+    lost.send(command::NewRun{task, ""});
+    for (int i = 0; i < step; ++i) lost.send(command::TrainOneStep{});
+    lost.flush();
+    const auto kept = [&] {
+      std::error_code error;
+      for (const auto& entry :
+           std::filesystem::recursive_directory_iterator(root() / "sessions", error)) {
+        if (entry.path().extension() == ".xlab" && about_kept_run(entry.path()).step == step &&
+            about_kept_run(entry.path()).title == lost.snapshot()->data->title)
+          return true;
+      }
+      return false;
+    };
+    ASSERT_TRUE(QTest::qWaitFor(kept, 20000));
+  }
+
+  void start() {
+    open_window({.canvas = app::CanvasKind::software, .remember = true});
+    ASSERT_TRUE(QTest::qWaitFor([&] { return window_->recovery().looked(); }, 10000));
+  }
+
+  static void press(app::MainWindow& window, const QString& text) {
+    for (QPushButton* button : window.banner().findChildren<QPushButton*>()) {
+      if (button->isVisible() && button->text() == text) {
+        QTest::mouseClick(button, Qt::LeftButton);
+        return;
+      }
+    }
+    ADD_FAILURE() << "there is no button " << qPrintable(text);
+  }
+
+  /// The texts of File > Reopen.
+  QStringList listed() {
+    QMenu menu;
+    window_->recovery().fill(&menu);
+    QStringList texts;
+    for (const QAction* action : menu.actions()) texts.append(action->text());
+    return texts;
+  }
+};
+
+TEST_F(RecoveryTest, WhatACrashLeftIsOfferedAndReopened) {
+  crash_at(3);
+  start();
+  const QString offer = window_->banner().offered();
+  EXPECT_TRUE(offer.contains("Associative recall, step 3, today at ")) << qPrintable(offer);
+  EXPECT_TRUE(window_->banner().isVisible());
+  EXPECT_EQ(QApplication::activeModalWidget(), nullptr);
+  press(*window_, "Reopen");
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().train.step == 3; }, 10000));
+  EXPECT_EQ(window_->banner().offered(), "");
+  EXPECT_TRUE(now().unsaved);
+  EXPECT_EQ(now().run_path, "") << "saving asks for a name and overwrites nothing";
+  // It was answered: the next start offers nothing, whatever becomes of this one.
+  window_.reset();
+  start();
+  EXPECT_EQ(window_->banner().offered(), "");
+  // What was not saved at the end can be reopened, with its step.
+  ASSERT_EQ(listed().size(), 1);
+  EXPECT_TRUE(listed()[0].contains("step 3, today")) << qPrintable(listed()[0]);
+}
+
+TEST_F(RecoveryTest, DecliningKeepsItInTheMenu) {
+  crash_at(2);
+  start();
+  press(*window_, "Not now");
+  EXPECT_EQ(window_->banner().offered(), "");
+  EXPECT_EQ(listed().size(), 1);
+  window_.reset();
+  start();
+  EXPECT_EQ(window_->banner().offered(), "");
+  QMenu menu;
+  window_->recovery().fill(&menu);
+  ASSERT_EQ(menu.actions().size(), 1);
+  menu.actions()[0]->trigger();
+  EXPECT_TRUE(QTest::qWaitFor([&] { return now().train.step == 2; }, 10000));
+}
+
+TEST_F(RecoveryTest, TwoCrashesAreOfferedOneAfterTheOther) {
+  crash_at(2);
+  crash_at(1, "copy");
+  start();
+  EXPECT_TRUE(window_->banner().offered().contains("Copy, step 1"));
+  press(*window_, "Not now");
+  EXPECT_TRUE(window_->banner().offered().contains("Associative recall, step 2"));
+  press(*window_, "Reopen");
+  EXPECT_TRUE(QTest::qWaitFor([&] { return now().train.step == 2; }, 10000));
+}
+
+TEST_F(RecoveryTest, OfTwoWindowsOneOffers) {
+  crash_at(2);
+  start();
+  EXPECT_NE(window_->banner().offered(), "");
+  app::MainWindow second({.canvas = app::CanvasKind::software, .remember = true, .device = "cpu"});
+  second.show();
+  ASSERT_TRUE(QTest::qWaitFor([&] { return second.recovery().looked(); }, 10000));
+  EXPECT_EQ(second.banner().offered(), "");
+}
+
+TEST_F(RecoveryTest, ADamagedRunIsToldInASentence) {
+  crash_at(2);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root() / "sessions")) {
+    if (entry.path().extension() == ".xlab") std::filesystem::resize_file(entry.path(), 500);
+  }
+  start();
+  EXPECT_EQ(window_->banner().offered(), "");
+  EXPECT_TRUE(window_->banner().sentence().contains("cannot be read and is left out"))
+      << qPrintable(window_->banner().sentence());
+}
+
+TEST_F(RecoveryTest, AMessageAndAnOfferStandSideBySide) {
+  crash_at(2);
+  start();
+  window_->banner().tell("Something went wrong.");
+  EXPECT_NE(window_->banner().offered(), "");
+  EXPECT_EQ(window_->banner().sentence(), "Something went wrong.");
+  press(*window_, "Not now");
+  EXPECT_EQ(window_->banner().sentence(), "Something went wrong.");
+  EXPECT_TRUE(window_->banner().isVisible());
+}
+
+TEST_F(RecoveryTest, TheReplacedRunIsInTheMenu) {
+  start();
+  window_->stage().send(command::NewRun{"recall", ""});
+  window_->stage().send(command::TrainOneStep{});
+  window_->stage().send(command::NewRun{"copy", ""});
+  ASSERT_TRUE(QTest::qWaitFor([&] { return listed().size() == 1; }, 10000));
+  EXPECT_TRUE(listed()[0].contains("Associative recall, step 1")) << qPrintable(listed()[0]);
+  EXPECT_TRUE(listed()[0].contains("replaced by another run")) << qPrintable(listed()[0]);
+}
+
+TEST_F(RecoveryTest, ASavedRunOpensOnItsScreen) {
+  const QTemporaryDir folder;
+  const std::string path = folder.filePath("run.xlab").toStdString();
+  start();
+  window_->stage().send(command::NewRun{"recall", ""});
+  (void)now();
+  window_->set_room(Room::generate);
+  window_->stage().send(command::SetCursor{4});
+  window_->stage().set_block(1);
+  window_->stage().set_head(1);
+  ui::Focus focus = window_->stage().focus();
+  focus.pinned = ui::ValueRef{
+      .path = now().model->blocks[1].prefix + "/forget_gate", .step = 3, .head = 1, .unit = 0};
+  window_->stage().set_focus(focus);
+  window_->view("loss")->show();
+  settle();
+  QTest::qWait(1200);  // the window says what it shows now and then
+  window_->stage().send(command::Save{path});
+  ASSERT_EQ(now().run_path, path);
+  window_->view("loss")->hide();
+  window_->set_room(Room::explore);
+  window_->stage().send(command::NewRun{"copy", ""});
+  (void)now();
+
+  window_->open(QString::fromStdString(path));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().run_path == path; }, 10000));
+  settle();
+  EXPECT_EQ(window_->room(), Room::generate);
+  EXPECT_EQ(now().session.cursor, 4);
+  EXPECT_EQ(window_->stage().focus().block, 1);
+  EXPECT_EQ(window_->stage().focus().head, 1);
+  EXPECT_EQ(window_->stage().focus().pinned, focus.pinned);
+  EXPECT_FALSE(window_->view("loss")->isHidden());
+  EXPECT_EQ(window_->banner().sentence(), "");
+}
+
+TEST_F(RecoveryTest, AScreenThatIsNoneIsToldAndTheRunIsThere) {
+  const QTemporaryDir folder;
+  const std::string path = folder.filePath("run.xlab").toStdString();
+  for (const char* screen : {"{\"version\":1", "[]", "{\"version\":1,\"room\":\"cellar\"}", "x"}) {
+    {
+      Engine engine([] {}, "cpu");
+      engine.send(command::NewRun{"recall", ""});
+      engine.send(command::SetScreen{screen});
+      engine.send(command::Save{path});
+      engine.flush();
+    }
+    start();
+    window_->open(QString::fromStdString(path));
+    ASSERT_TRUE(QTest::qWaitFor([&] { return now().run_path == path; }, 10000));
+    EXPECT_TRUE(QTest::qWaitFor(
+        [&] { return window_->banner().sentence().contains("cannot be read and is left out"); },
+        5000))
+        << screen;
+    window_.reset();
+  }
+}
+
+}  // namespace
+}  // namespace xlab::tests
