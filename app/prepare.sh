@@ -60,18 +60,9 @@ drop_moved_build() {
   fi
 }
 
-# Whether what the compiler made before is at hand (ccache keeps it).
-has_compiled_before() {
-  [[ -d "${CCACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ccache}" || -d "$HOME/.ccache" ]]
-}
-
 # Makes the build folder ready; arguments go to cmake. XLAB_WERROR=ON refuses warnings.
 configure() {
-  local options=(-DXLAB_WERROR="${XLAB_WERROR:-OFF}")
-  if [[ ! -f "$build/CMakeCache.txt" ]] && ! has_compiled_before; then
-    options+=(-DXLAB_PRECOMPILED=ON)
-  fi
-  (cd "$root" && cmake --preset release "${options[@]}" "$@" >&2)
+  (cd "$root" && cmake --preset release -DXLAB_WERROR="${XLAB_WERROR:-OFF}" "$@" >&2)
 }
 
 # What cmake is told about graphics cards so that the program is ready soon: kernels for the cards

@@ -986,7 +986,7 @@ struct Engine::Worker {
     }
     need_run();
     check(!spec.model, "A new run with the present model has that model: give \"train\" alone.");
-    open(make_run_from(*run, std::move(task), spec.train), "", "new run");
+    open(make_run_from(*run, std::move(task), spec.train), "", "new run", true);
   }
 
   void open_text(const command::OpenText& c) {
@@ -994,7 +994,7 @@ struct Engine::Worker {
     OpenedText opened = text_of(c);
     auto task = make_text_task(std::move(opened.text));
     open(c.from_model ? make_run_from(*run, std::move(task)) : make_run(std::move(task)), "",
-         "opening a text");
+         "opening a text", c.from_model);
     if (!opened.notice.empty()) note(opened.notice);
   }
 
@@ -1094,6 +1094,11 @@ struct Engine::Worker {
       autosave.settle();
       put_back(*before.numbers, *run);
       weights_id = before.numbers->weights_id;
+      // What was said of the last step was said of other weights, and a file that was written later
+      // holds steps that these weights never made.
+      last_step = {};
+      bad_steps = {};
+      draft.train.saved_step = std::min(draft.train.saved_step, run->trainer->steps_done());
       if (run->model->device() != Device::cpu()) copy.take(*run);
     }
     run->model->set_variant(before.kind, before.variant);

@@ -216,7 +216,7 @@ std::unique_ptr<Run> make_run_from(const Run& run, std::shared_ptr<const Task> t
 std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed) {
   check(run.task->has_data() && !run.came_with_weights,
         "This model came with its weights: untrained it would be of no use. To have them again, "
-        "open its folder again.");
+        "use Undo, or open again what they came from.");
   RunSpec spec;
   spec.model = run.model->spec();
   spec.train = run.trainer->spec();

@@ -66,7 +66,7 @@ TEST_F(WhatARunCanDo, WithoutDataThereIsNoTraining) {
   expect_refused(Train{}, "nothing to learn from");
   expect_refused(TrainOneStep{}, "nothing to learn from");
   expect_refused(NewSample{}, "no samples");
-  expect_refused(RestartRun{}, "open its folder again");
+  expect_refused(RestartRun{}, "open again what they came from");
   // It stays so in a file.
   const auto again = after(Save{folder_ / "run.xlab"}, OpenRun{folder_ / "run.xlab", nullptr});
   EXPECT_TRUE(again->model->came_with_weights);
@@ -85,7 +85,7 @@ TEST_F(WhatARunCanDo, AModelGoesOnLearningATask) {
   EXPECT_EQ(tuned->train.step, 0);
   EXPECT_EQ(signature(), weights);
   EXPECT_EQ(train(2)->train.step, 2);
-  expect_refused(RestartRun{}, "open its folder again");
+  expect_refused(RestartRun{}, "open again what they came from");
   EXPECT_TRUE(after(Save{folder_ / "run.xlab"}, OpenRun{folder_ / "run.xlab", nullptr})
                   ->model->came_with_weights);
   // The folder's model comes back with Undo.
