@@ -537,6 +537,13 @@ struct Engine::Worker {
                     .weights_id = weights_id};
   }
 
+  /// The run could not be set aside, so it stays: what was kept of it is not that of a replaced
+  /// one.
+  void go_on_after_all() {
+    if (!training && draft.train.state == TrainState::running) end_training(TrainState::idle);
+    if (draft.unsaved) autosave.changed();
+  }
+
   void show(ShownRun shown) {
     run = std::move(shown.run);
     use_trainer();
@@ -743,7 +750,7 @@ struct Engine::Worker {
     set_file(target, stamp_of(target));
     draft.unsaved = false;
     draft.train.saved_step = run->trainer->steps_done();
-    history.file_written(target);
+    history.file_written(target, run_stamp);
     ++draft.saves;
     autosave.forget(run->kept_as);
     note(fmt::format("Saved to {}", target));
@@ -803,7 +810,12 @@ struct Engine::Worker {
     const auto due = autosave.due();
     if (!due || Clock::now() < *due) return;
     guarded(
-        "autosave", [&] { keep_run(false); }, [&] { autosave.saved(); });
+        "autosave", [&] { keep_run(false); },
+        [&] {
+          // Not at once again, but later.
+          autosave.saved();
+          autosave.trained();
+        });
   }
 
   void keep_and_end() {
@@ -1078,6 +1090,7 @@ struct Engine::Worker {
                    [&](VariantBefore& before) { exchange(before); },
                    [&](ShownRun& before) {
                      std::optional<ShownRun> now = set_aside();
+                     if (!now) go_on_after_all();
                      check(now.has_value(),
                            "The run of now is too large to be kept, so it is not replaced. Open "
                            "or begin the other one to go on there.");

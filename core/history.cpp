@@ -162,13 +162,15 @@ void History::take_numbers(std::shared_ptr<const TrainedNumbers> numbers) {
   forget_oldest();
 }
 
-void History::file_written(const std::string& path) {
+void History::file_written(const std::string& path, std::optional<FileStamp> stamp) {
   for (std::deque<Edit>* edits : {&past_, &future_}) {
     for (Edit& edit : *edits) {
       auto* shown = std::get_if<ShownRun>(&edit.before);
       if (!shown || shown->path.empty() || shown->path != path) continue;
       shown->unsaved = true;
       shown->saved_step = 0;
+      // It was written here, by nobody else: saving this run over it again is no accident.
+      shown->stamp = stamp;
     }
   }
 }

@@ -97,8 +97,8 @@ class History {
   /// before it; then they have to be handed over before that step.
   bool wants_numbers() const;
   void take_numbers(std::shared_ptr<const TrainedNumbers> numbers);
-  /// A file was written: runs that were in it before are not any more.
-  void file_written(const std::string& path);
+  /// A file was written, and has this stamp now: runs that were in it before are not any more.
+  void file_written(const std::string& path, std::optional<FileStamp> stamp);
   void clear();
 
  private:

@@ -23,7 +23,8 @@ void remove_dead(const fs::path& folder) {
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
     std::error_code ignored;
-    if (FileLock(entry->path()).held()) fs::remove(entry->path(), ignored);
+    // Held until it is removed, so that nobody takes it for his own in between.
+    if (const FileLock lock(entry->path()); lock.held()) fs::remove(entry->path(), ignored);
   }
 }
 

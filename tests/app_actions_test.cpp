@@ -295,29 +295,6 @@ TEST_F(Actions, AnUndoneEditIsGoneAfterANewOne) {
   EXPECT_EQ(now().session.clamps, std::vector<Clamp>{other}) << "redo leads nowhere any more";
 }
 
-TEST_F(Actions, TheLastSessionOpensAsARunWithoutAFile) {
-  const QString kept = app::autosave_path();
-  ASSERT_TRUE(app::make_folder_of(kept));
-  save_run(*make_run(make_task("parity")), kept.toStdString());
-  const auto content = [&] {
-    QFile file(kept);
-    EXPECT_TRUE(file.open(QIODevice::ReadOnly));
-    return file.readAll();
-  };
-  const QByteArray before = content();
-  reset();
-  menu_actions(*window_)["File/Reopen last session"]->trigger();
-  ASSERT_TRUE(QTest::qWaitFor([&] { return now().data->task == "parity"; }, 5000));
-  EXPECT_EQ(now().run_path, "");
-  send(command::TrainOneStep{});
-  Answers answers;
-  menu_actions(*window_)["File/Save"]->trigger();
-  EXPECT_EQ(answers.file_dialogs.size(), 1) << "saving asks for a file of its own";
-  settle();
-  EXPECT_EQ(content(), before);
-  QFile::remove(kept);
-}
-
 TEST_F(Actions, TrainingAndPlayingStopAgain) {
   reset();
   for (const auto& [path, on, off] : {std::tuple{"Run/Start training", "Train", "Pause"},
