@@ -80,13 +80,15 @@ inline QString words_of_command(const Command& command) {
   return name;
 }
 
-/// Without what the window asks for by itself when another run opens: a check and the block shown.
+/// Without what the window says by itself: how it looks, before a run is saved; and when another run
+/// opens, a check and the block shown.
 inline QStringList words_of_commands(const std::vector<Command>& commands) {
   QStringList words;
   bool opened = false;
   for (const Command& command : commands) {
     opened = opened || std::holds_alternative<command::Selfcheck>(command);
     if (std::holds_alternative<command::Selfcheck>(command)) continue;
+    if (std::holds_alternative<command::SetScreen>(command)) continue;
     words.append(words_of_command(command));
   }
   if (opened) {
