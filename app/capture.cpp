@@ -25,6 +25,8 @@ namespace {
 constexpr int kOpenMs = 60000;
 constexpr int kSettleMs = 3000;
 constexpr int kTrainMs = 6000;
+/// The code of wrong arguments.
+constexpr int kWrongSize = 2;
 
 /// Runs events until `done`; false when that takes longer than `ms`.
 bool wait_until(const std::function<bool()>& done, int ms) {
@@ -298,6 +300,15 @@ int take_picture(MainWindow& window, const Picture& picture) {
   }
   settle(window);
   ViewDock* view = window.view(picture.view);
+  // A picture has the size that was asked for, or there is none.
+  if (!view && picture.size.isValid() && window.size() != picture.size) {
+    refuse(
+        QString("--size: the window cannot be smaller than %1x%2 with text of this size; ask for "
+                "more, or for one --view.")
+            .arg(window.width())
+            .arg(window.height()));
+    return kWrongSize;
+  }
   const QImage image =
       view ? view->picture(picture.size, window.stage().look()) : window.grab().toImage();
   const std::string problem = save_picture(picture.path, image);

@@ -185,13 +185,6 @@ int main(int argc, char** argv) {
                      &app::MainWindow::close_unasked);
   }
   window.show();
-  // A picture has the size that was asked for, or there is none.
-  if (unattended && arguments.view == "window" && size.isValid() && window.size() != size) {
-    return refuse("--size: the window cannot be smaller than " + std::to_string(window.width()) +
-                      "x" + std::to_string(window.height()) +
-                      " with text of this size; ask for more, or for one --view.",
-                  kBadArguments);
-  }
   const QString file = QString::fromLocal8Bit(arguments.file.c_str());
   if (!arguments.tour.empty()) {
     return app::take_tour(window, QString::fromLocal8Bit(arguments.tour.c_str()));

@@ -108,6 +108,8 @@ QList<QDockWidget*> MainWindow::shown_docks() const {
   for (QDockWidget* dock : findChildren<QDockWidget*>(Qt::FindDirectChildrenOnly)) {
     if (!dock->isHidden()) shown.append(dock);
   }
+  // Docks come in the order they lie over each other, which changes with the tab in front.
+  std::sort(shown.begin(), shown.end());
   return shown;
 }
 

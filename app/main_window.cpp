@@ -14,6 +14,7 @@
 #include <QKeyEvent>
 #include <QLabel>
 #include <QLineEdit>
+#include <QLocale>
 #include <QMenuBar>
 #include <QMimeData>
 #include <QPlainTextEdit>
@@ -293,7 +294,8 @@ void MainWindow::follow_snapshot() {
     train_->setText(training ? tr("Pause training") : tr("Start training"));
     fit_tool_bar();
   }
-  speed_->setText(tr("%1 tokens/s").arg(three_digits(now.session.tokens_per_second)));
+  speed_->setText(
+      tr("%1 tokens/s").arg(QLocale::c().toString(now.session.tokens_per_second, 'g', 3)));
   if (now.run_id != run_id_) {
     run_id_ = now.run_id;
     measured_step_ = now.train.step;

@@ -90,7 +90,7 @@ class Actions : public WindowTest {
     ASSERT_GT(last, 14) << "ten steps on from t = 4 must not end at the last token";
     const QString picture = folder_.filePath("p.png"), csv = folder_.filePath("t.csv"),
                   copy = folder_.filePath("copy.xlab"), exported = folder_.filePath("exported");
-    table_["File/New/Recall"] = {{"NewRun recall"}, {}, {}, {}};
+    table_["File/New/Associative recall"] = {{"NewRun recall"}, {}, {}, {}};
     table_["File/New/Parity"] = {{"NewRun parity"}, {}, {}, {}};
     table_["File/New/Copy"] = {{"NewRun copy"}, {}, {}, {}};
     table_["File/Open text…"] = {{"OpenText " + text_}, {}, {}, {text_}};
@@ -243,8 +243,10 @@ TEST_F(Actions, EveryActionOfEveryMenuDoesWhatTheTableSays) {
       Sent sent(window_->stage().engine());
       trigger(it.value());
       QTest::qWait(60);
-      settle();
       words = words_of_commands(sent.commands);
+      // Training never rests.
+      window_->stage().send(command::Pause{});
+      settle();
     }
     EXPECT_EQ(words.join(", ").toStdString(), row.sent.join(", ").toStdString());
     if (row.afterwards) {
@@ -301,10 +303,11 @@ TEST_F(Actions, TrainingAndPlayingStopAgain) {
                                       std::tuple{"Time/Play", "Play", "StopPlaying"}}) {
     QAction* action = menu_actions(*window_)[path];
     Sent sent(window_->stage().engine());
-    trigger(action);
-    settle();
-    trigger(action);
-    settle();
+    for (int i = 0; i < 2; ++i) {
+      trigger(action);
+      window_->stage().engine().flush();
+      QTest::qWait(60);
+    }
     EXPECT_EQ(words_of_commands(sent.commands).join(", ").toStdString(),
               std::string(on) + ", " + off);
   }

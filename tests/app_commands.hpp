@@ -46,13 +46,15 @@ inline QString words_of_command(const Command& command) {
   if (const auto* c = std::get_if<OpenRun>(&command))
     return with(c->bytes ? "bytes" : words(c->path));
   if (const auto* c = std::get_if<OpenText>(&command)) {
-    return with(
-        (words(c->path) + (c->tokenizer == "characters" ? "" : " by " + words(c->tokenizer)))
-            .trimmed());
+    return with((words(c->path) +
+                 (c->tokenizer == "characters" ? "" : " by " + words(c->tokenizer)) +
+                 (c->from_model ? " from the model" : ""))
+                    .trimmed());
   }
   if (const auto* c = std::get_if<OpenFolder>(&command)) return with(words(c->path));
   if (const auto* c = std::get_if<ExportFolder>(&command)) return with(words(c->path));
-  if (const auto* c = std::get_if<NewRun>(&command)) return with(words(c->task));
+  if (const auto* c = std::get_if<NewRun>(&command))
+    return with(words(c->task) + (c->from_model ? " from the model" : ""));
   if (const auto* c = std::get_if<UseDevice>(&command)) return with(words(c->id));
   if (const auto* c = std::get_if<Save>(&command)) return with(words(c->path));
   if (const auto* c = std::get_if<SetLearningRateScale>(&command))
@@ -74,6 +76,8 @@ inline QString words_of_command(const Command& command) {
                     .arg(words(v.number_format)));
   }
   if (const auto* c = std::get_if<SetClamp>(&command)) return with(clamp(c->clamp));
+  if (const auto* c = std::get_if<ReplaceClamp>(&command))
+    return with(QString::number(c->index) + " " + clamp(c->clamp));
   if (const auto* c = std::get_if<RemoveClamp>(&command)) return with(QString::number(c->index));
   if (const auto* c = std::get_if<EnableClamp>(&command))
     return with(QString("%1 %2").arg(c->index).arg(c->enabled ? "on" : "off"));
