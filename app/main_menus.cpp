@@ -352,8 +352,6 @@ void MainWindow::export_folder_dialog() {
   if (!path.isEmpty()) stage_.send(command::ExportFolder{path.toStdString()});
 }
 
-}
-
 void MainWindow::toggle_training() {
   if (stage_.snapshot().train.state == TrainState::running) {
     stage_.send(command::Pause{});

@@ -8,6 +8,7 @@
 #include <QToolBar>
 #include <QToolButton>
 #include <functional>
+#include <tuple>
 
 #include "app/files.hpp"
 #include "app_answers.hpp"

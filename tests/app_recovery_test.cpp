@@ -146,7 +146,7 @@ TEST_F(RecoveryTest, ADamagedRunIsToldInASentence) {
 TEST_F(RecoveryTest, AMessageAndAnOfferStandSideBySide) {
   crash_at(2);
   start();
-  window_->banner().tell("Something went wrong.");
+  window_->banner().tell("Something went wrong.", app::About::opening);
   EXPECT_NE(window_->banner().offered(), "");
   EXPECT_EQ(window_->banner().sentence(), "Something went wrong.");
   press(*window_, "Not now");
