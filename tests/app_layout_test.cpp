@@ -182,8 +182,11 @@ TEST_F(Layouts, SmallWindowsAndLargeTextShowPictures) {
                         Case{{1024, 640}, 1.5f}}) {
     SCOPED_TRACE(std::to_string(c.size.width()) + " at " + std::to_string(c.scale));
     window_->set_look({.scale = c.scale});
-    window_->resize(c.size);
-    settle();
+    // A hand comes down by and by: the layout follows, and then leaves room for less.
+    for (int i = 0; i < 3 && window_->size() != c.size; ++i) {
+      window_->resize(c.size);
+      settle();
+    }
     EXPECT_EQ(window_->size(), c.size);
     for (const Room room : {Room::explore, Room::train, Room::generate}) {
       window_->set_room(room);
@@ -195,7 +198,7 @@ TEST_F(Layouts, SmallWindowsAndLargeTextShowPictures) {
       EXPECT_GE(train->width(), train->sizeHint().width()) << "its words are not cut";
       const char* first = room == Room::explore ? "memory" : room == Room::train ? "loss" : "next";
       const QWidget& picture = view(first).canvas();
-      EXPECT_FALSE(picture.visibleRegion().isEmpty()) << first;
+      EXPECT_TRUE(view(first).canvas().seen()) << first;
       EXPECT_GE(static_cast<float>(picture.width()), 200 * c.scale) << first;
       EXPECT_GE(static_cast<float>(picture.height()), 90 * c.scale) << first;
     }
