@@ -2,6 +2,8 @@
 // written over something else, nothing beyond the edge.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,7 +19,9 @@ namespace {
 using namespace ui;
 
 /// Names of the views held to it.
-const char* const kViews[] = {"time", "memory", "loss", "next"};
+const char* const kViews[] = {"time", "gates", "memory", "loss", "next", "inspector", "health"};
+/// Those in which nearly every place has something to say under the mouse.
+const char* const kTelling[] = {"time", "gates", "memory", "loss", "next"};
 
 struct NamedScene {
   const char* name;
@@ -32,6 +36,18 @@ const std::vector<NamedScene>& scenes() {
   return list;
 }
 
+/// Something to look into, and a report with each of its answers.
+void fill(Snapshot& snapshot, Focus& focus, int block) {
+  focus.pinned = ValueRef{block == 1 ? "block1/slstm/c" : "block0/mlstm/h", 7, 1, 3};
+  auto report = std::make_shared<HealthReport>();
+  report->checks = {
+      {"Recurrent = chunkwise = parallel", 3e-7, 1e-5, true, "Outputs of each of 2 blocks"},
+      {"Stabilised = plain", 0.2, 1e-9, false, "They differ most in block0/mlstm."},
+      {"Watched = unwatched", 0.0, 0.0, true, "Every bit is the same."},
+      {"Step by step = whole sequence", std::nan(""), 1e-4, false, "No finite number."}};
+  snapshot.health = report;
+}
+
 class Legible : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Legible, AtEverySizeAndScale) {
@@ -39,7 +55,8 @@ TEST_P(Legible, AtEverySizeAndScale) {
                           {640, 150}, {640, 400}, {900, 520}, {1500, 900}};
   std::size_t read = 0;
   for (const NamedScene& scene : scenes()) {
-    Stage stage(scene.snapshot);
+    Snapshot snapshot = scene.snapshot;
+    Stage stage(snapshot);
     for (const auto& view : make_views()) {
       if (view->name() != GetParam()) continue;
       for (const ImVec2 size : sizes) {
@@ -48,6 +65,7 @@ TEST_P(Legible, AtEverySizeAndScale) {
             stage.size = size;
             stage.scale = scale;
             stage.focus.block = block;
+            fill(snapshot, stage.focus, block);
             stage.frame(*view);
             // Once more: what is laid out by what was there a frame ago has settled.
             stage.frame(*view);
@@ -66,7 +84,9 @@ TEST_P(Legible, AtEverySizeAndScale) {
   EXPECT_GT(read, 1500u) << "a view that says nothing is easily read";
 }
 
-TEST_P(Legible, UnderTheMouseOneCardAtATime) {
+class Telling : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Telling, UnderTheMouseOneCardAtATime) {
   int cards = 0;
   for (const Snapshot& snapshot : {asking_scene(), odd_scene()}) {
     Stage stage(snapshot);
@@ -95,6 +115,8 @@ TEST_P(Legible, UnderTheMouseOneCardAtATime) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Views, Legible, ::testing::ValuesIn(kViews),
+                         [](const auto& info) { return std::string(info.param); });
+INSTANTIATE_TEST_SUITE_P(Views, Telling, ::testing::ValuesIn(kTelling),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
