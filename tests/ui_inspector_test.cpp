@@ -136,14 +136,21 @@ TEST_F(InspectorDrawing, NothingIsWrittenOverAnythingHoweverLowItIs) {
       stage->size = size;
       stage->scale = scale;
       stage->focus.pinned = ValueRef{"block0/mlstm/h", 7, 1, 3};
-      for (int i = 0; i < 12; ++i) {
+      std::string seen;
+      for (int i = 0; i < 90; ++i) {
         stage->frame(*view);
+        for (const DrawLog::Text& text : stage->log.texts) {
+          if (!overlap(text.box, text.clip).empty()) seen += text.shown + "\n";
+        }
         EXPECT_EQ(stumbles(stage->log), std::vector<std::string>{}) << size.x << " at " << scale;
         // It scrolls, and the last row is reached.
         stage->move(*view, size.x / 2, size.y / 2);
-        stage->wheel(*view, -8.0f);
+        stage->wheel(*view, -0.5f);
       }
       EXPECT_NE(all().find("block0"), std::string::npos) << "the path is the last line";
+      for (const char* row : {"comp", "\nC\n", "\nq\n", "\nN\n"}) {
+        EXPECT_NE(seen.find(row), std::string::npos) << row << " at " << size.x << "\n" << seen;
+      }
     }
   }
 }
