@@ -167,8 +167,10 @@ struct Engine::Worker {
         pending.pop_front();
         ++applied;
         if (!command) continue;
+        // What the window says of itself changes nothing that it shows.
+        const bool shows = !std::holds_alternative<command::SetScreen>(*command);
         apply(std::move(*command));
-        urgent = dirty = true;
+        if (shows) urgent = dirty = true;
       }
       work_on_sequence();
       publish_if_due();
