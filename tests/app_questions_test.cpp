@@ -91,7 +91,7 @@ class Questions : public WindowTest {
   std::vector<Way> ways() {
     using namespace command;
     return {
-        {"New, Recall", [this] { press("File/New/Recall"); }, first<NewRun>()},
+        {"New, Recall", [this] { press("File/New/Associative recall"); }, first<NewRun>()},
         {"New, Parity", [this] { press("File/New/Parity"); }, first<NewRun>()},
         {"New, Copy", [this] { press("File/New/Copy"); }, first<NewRun>()},
         {"the task box", [this] { choose_task("parity"); }, first<NewRun>()},
