@@ -36,8 +36,9 @@ Banner::Banner(Stage& stage, QWidget* parent) : QToolBar(parent), stage_(stage) 
     return line;
   };
   QHBoxLayout* offer = add_row(offer_, question_, tr("Offer"));
-  accept_ = new QPushButton;
-  decline_ = new QPushButton;
+  // An offer has words of its own for them.
+  accept_ = new QPushButton(tr("Yes"));
+  decline_ = new QPushButton(tr("No"));
   for (QPushButton* button : {accept_, decline_}) {
     button->setFocusPolicy(Qt::TabFocus);
     offer->addWidget(button);

@@ -294,6 +294,19 @@ TEST(TimeWindow, KeepsTheCursorInSight) {
   EXPECT_EQ(window.first(), 0);
 }
 
+TEST(TimeWindow, NeverLeavesTheSequenceNotEvenForAFrame) {
+  TimeWindow window;
+  window.update(100, 0, {{0, 0}, {400, 20}}, 20.0f, 40.0f);
+  ASSERT_EQ(window.count(), 20);
+  window.scroll(-3);
+  EXPECT_EQ(window.first(), 0);
+  window.scroll(1000);
+  EXPECT_EQ(window.first(), 80);
+  window.zoom(2.0f, 99);
+  EXPECT_GE(window.first(), 0);
+  EXPECT_LE(window.first() + window.count(), 100);
+}
+
 TEST(TimeWindow, NumbersStepsInRoundStrides) {
   TimeWindow window;
   window.update(5000, 0, {{0, 0}, {200, 50}}, 10, 50);

@@ -21,7 +21,7 @@ void TimeWindow::update(int length, int cursor, const Box& box, float narrowest,
     if (cursor >= first_ + count_) first_ = cursor - count_ + 1 + margin;
   }
   cursor_ = cursor;
-  first_ = std::clamp(first_, 0, std::max(0, length_ - count_));
+  keep_inside();
 }
 
 void TimeWindow::zoom(float factor, int around) {
@@ -32,10 +32,17 @@ void TimeWindow::zoom(float factor, int around) {
   zoomed_ = std::clamp(zoomed_, std::min(8.0f, most), most);
   const float share = (static_cast<float>(around - first_) + 0.5f) / std::max(before, 1.0f);
   first_ = around - static_cast<int>(share * zoomed_);
+  keep_inside();
 }
 
 void TimeWindow::scroll(int steps) {
   first_ += steps;
+  keep_inside();
+}
+
+// Also before the next update: what is drawn in this frame must be there.
+void TimeWindow::keep_inside() {
+  first_ = std::clamp(first_, 0, std::max(0, length_ - count_));
 }
 
 int TimeWindow::label_stride(float width) const {

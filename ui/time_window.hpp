@@ -30,6 +30,8 @@ class TimeWindow {
   int step_at(float x) const;
 
  private:
+  void keep_inside();
+
   Box box_;
   float column_ = 1.0f;
   int first_ = 0, count_ = 0, length_ = 0, cursor_ = -1;
