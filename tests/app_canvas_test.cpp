@@ -187,6 +187,13 @@ TEST_F(CanvasTest, BothSurfacesShowTheSamePicture) {
 TEST_F(CanvasTest, SleepsWhenNothingChanges) {
   window_->stage().send(command::SetClamp{
       Clamp{.path = "block0/mlstm/forget_gate_pre", .begin = 1, .end = 2, .value = 3.0f}});
+  // The check of the model that runs beside everything brings a picture when it ends.
+  ASSERT_TRUE(QTest::qWaitFor(
+      [&] {
+        const auto health = window_->stage().snapshot().health;
+        return health && !health->running;
+      },
+      20000));
   settle();
   std::uint64_t before = 0, after = 0;
   for (app::ViewDock* dock : window_->views()) before += dock->canvas().frames();
