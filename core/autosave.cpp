@@ -1,8 +1,9 @@
-// Keeps the work that is in no file.
+// Keeps the work that is in no file, and writes runs into their files.
 #include "core/autosave.hpp"
 
 #include <algorithm>
 #include <exception>
+#include <new>
 #include <utility>
 
 namespace xlab {
@@ -15,15 +16,23 @@ constexpr int kRestPerWriting = 10;
 
 }  // namespace
 
-void Autosave::Keep::copy() {
+void Autosave::Handed::copy() {
   std::call_once(copied, [this] {
-    if (!own_numbers) record.detach();
+    if (own_numbers) return;
+    try {
+      record.detach();
+      own_numbers = true;
+    } catch (const std::bad_alloc&) {
+      problem = "There is no memory for a copy of the run.";
+    } catch (const std::exception& e) {
+      problem = e.what();
+    }
   });
 }
 
 Autosave::Autosave(Keeping keeping, std::function<void()> on_news)
     : keeping_(std::move(keeping)), on_news_(std::move(on_news)), folder_(keeping_.root) {
-  if (keeps()) thread_ = std::thread([this] { write_jobs(); });
+  thread_ = std::thread([this] { write_jobs(); });
 }
 
 Autosave::~Autosave() {
@@ -67,61 +76,103 @@ std::optional<Autosave::Clock::time_point> Autosave::due() const {
   return due;
 }
 
-void Autosave::keep(RunRecord record, KeptRun about, bool own_numbers) {
-  saved();
-  if (!keeps()) return;
-  auto job = std::make_shared<Keep>();
-  job->record = std::move(record);
-  job->about = std::move(about);
-  job->own_numbers = own_numbers;
+std::shared_ptr<Autosave::Handed> Autosave::handed(RunRecord record, bool own_numbers,
+                                                   bool may_be_lost) {
+  auto handed = std::make_shared<Handed>();
+  handed->record = std::move(record);
+  handed->own_numbers = own_numbers;
+  handed->may_be_lost = may_be_lost;
+  return handed;
+}
+
+void Autosave::add(std::function<void()> job, const std::shared_ptr<Handed>& handed) {
   {
     const std::lock_guard lock(mutex_);
-    jobs_.push_back(job);
-    uncopied_.push_back(job);
+    jobs_.push_back(std::move(job));
+    if (handed) {
+      try {
+        unsettled_.push_back(handed);
+      } catch (...) {
+        jobs_.pop_back();
+        throw;
+      }
+    }
   }
   wake_.notify_all();
 }
 
-void Autosave::forget(int number) {
-  saved();
-  if (!keeps() || number == 0) return;
-  {
-    const std::lock_guard lock(mutex_);
-    jobs_.push_back(Forget{number});
+void Autosave::keep(RunRecord record, KeptRun about, bool own_numbers) {
+  if (keeps()) {
+    const auto job = handed(std::move(record), own_numbers, true);
+    add([this, job, about = std::move(about)] { write_kept(*job, about); }, job);
   }
-  wake_.notify_all();
+  saved();
+}
+
+void Autosave::drop(int number) {
+  if (keeps() && number != 0) add([this, number] { folder_.remove(number); });
+}
+
+void Autosave::limit_replaced(std::size_t most, std::vector<int> needed) {
+  if (keeps())
+    add([this, most, needed = std::move(needed)] { folder_.limit_replaced(most, needed); });
 }
 
 void Autosave::adopt(const KeptRun& run, int number) {
-  if (keeps()) folder_.adopt(run, number);
+  if (!keeps()) return;
+  const auto done = std::make_shared<bool>(false);
+  add([this, run, number, done] {
+    std::string problem;
+    try {
+      folder_.adopt(run, number);
+    } catch (const std::exception& e) {
+      problem = e.what();
+    }
+    const std::lock_guard lock(mutex_);
+    *done = true;
+    if (!problem.empty()) tell(problem);
+    idle_.notify_all();
+  });
+  std::unique_lock lock(mutex_);
+  idle_.wait_for(lock, kLongestWait, [&] { return *done; });
+}
+
+void Autosave::save(RunRecord record, std::filesystem::path path, bool own_numbers) {
+  const auto job = handed(std::move(record), own_numbers, false);
+  add([this, job, path = std::move(path)] { write_saved(*job, path); }, job);
+}
+
+std::optional<Autosave::Saved> Autosave::take_saved() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(saved_, {});
 }
 
 void Autosave::settle() {
   for (;;) {
-    std::shared_ptr<Keep> job;
+    std::shared_ptr<Handed> job;
     {
       const std::lock_guard lock(mutex_);
-      if (uncopied_.empty()) return;
-      job = uncopied_.front().lock();
-      if (!job) uncopied_.pop_front();
+      if (unsettled_.empty()) return;
+      job = unsettled_.front();
     }
-    if (!job) continue;
     // By the writing thread, if it has begun; otherwise here, since that thread may have a slow
     // disk to wait for.
     job->copy();
-    const std::lock_guard lock(mutex_);
-    if (!uncopied_.empty() && uncopied_.front().lock() == job) uncopied_.pop_front();
+    std::unique_lock lock(mutex_);
+    // Without memory for a copy a file is written from the run's own numbers.
+    idle_.wait(lock, [&] { return job->own_numbers || job->may_be_lost || job->settled; });
+    if (!unsettled_.empty() && unsettled_.front() == job) unsettled_.pop_front();
   }
 }
 
 void Autosave::finish() {
   std::unique_lock lock(mutex_);
-  idle_.wait(lock, [this] { return !keeps() || (jobs_.empty() && !writing_); });
+  idle_.wait(lock, [this] { return jobs_.empty() && !writing_; });
 }
 
 void Autosave::end() {
-  if (!keeps()) return;
   finish();
+  if (!keeps()) return;
   try {
     folder_.end();
   } catch (const std::exception& e) {
@@ -143,14 +194,10 @@ void Autosave::write_jobs() {
     if (jobs_.empty()) return;
     writing_ = true;
     {
-      const Job job = std::move(jobs_.front());
+      const std::function<void()> job = std::move(jobs_.front());
       jobs_.pop_front();
       lock.unlock();
-      if (const auto* keep = std::get_if<std::shared_ptr<Keep>>(&job)) {
-        write(**keep);
-      } else {
-        folder_.remove(std::get<Forget>(job).number);
-      }
+      job();
     }
     lock.lock();
     writing_ = false;
@@ -161,19 +208,24 @@ void Autosave::write_jobs() {
   }
 }
 
-void Autosave::write(Keep& job) {
+void Autosave::settled(Handed& handed) {
+  handed.settled = true;
+  std::erase_if(unsettled_, [&](const auto& other) { return other.get() == &handed; });
+  idle_.notify_all();
+}
+
+void Autosave::write_kept(Handed& handed, const KeptRun& about) {
   const auto begun = Clock::now();
   std::string problem;
   try {
-    job.copy();
+    handed.copy();
     {
       const std::lock_guard lock(mutex_);
-      std::erase_if(uncopied_, [&](const std::weak_ptr<Keep>& other) {
-        const auto kept = other.lock();
-        return !kept || kept.get() == &job;
-      });
+      settled(handed);
     }
-    folder_.write(job.record, job.about);
+    // Training went on without waiting: what is shared is no longer the run of then.
+    if (!handed.problem.empty()) throw Error(handed.problem);
+    folder_.write(handed.record, about);
   } catch (const std::exception& e) {
     problem = e.what();
   }
@@ -182,10 +234,30 @@ void Autosave::write(Keep& job) {
   failed_ = !problem.empty();
   lost_ = lost_ || failed_;
   // The same trouble is told once.
-  if (failed_ && problem != last_problem_) {
-    problem_ = "What is not saved could not be kept for the case of a crash. " + problem;
-  }
+  if (failed_ && problem != last_problem_) tell(problem);
   last_problem_ = std::move(problem);
+}
+
+void Autosave::write_saved(Handed& handed, const std::filesystem::path& path) {
+  Saved saved;
+  try {
+    handed.copy();
+    if (handed.own_numbers) {
+      const std::lock_guard lock(mutex_);
+      settled(handed);
+    }
+    save_run(handed.record, path);
+    saved.stamp = stamp_of(path);
+  } catch (const std::exception& e) {
+    saved.problem = e.what();
+  }
+  const std::lock_guard lock(mutex_);
+  settled(handed);
+  saved_ = std::move(saved);
+}
+
+void Autosave::tell(const std::string& problem) {
+  problem_ = "What is not saved could not be kept for the case of a crash. " + problem;
 }
 
 }  // namespace xlab

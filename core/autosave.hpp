@@ -1,5 +1,5 @@
-// Keeps the work that is in no file: copies of the run at step boundaries, written by a thread of
-// their own.
+// Keeps the work that is in no file, and writes runs into their files: copies of the run at step
+// boundaries, written by a thread of their own.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,7 @@
 #include <optional>
 #include <string>
 #include <thread>
-#include <variant>
+#include <vector>
 
 #include "core/keeping.hpp"
 #include "core/kept_runs.hpp"
@@ -54,12 +54,26 @@ class Autosave {
   /// Hands a run over. `record` shares its numbers with the run, unless `own_numbers`. Returns at
   /// once.
   void keep(RunRecord record, KeptRun about, bool own_numbers);
-  /// The run's work is in its file now.
-  void forget(int number);
+  /// What was kept of a run is of no use any more, as when its work is in its file now.
+  void drop(int number);
+  /// See SessionFolder::limit_replaced.
+  void limit_replaced(std::size_t most, std::vector<int> needed);
   /// A number for a run that has none yet.
   int next_number() { return ++numbers_; }
-  /// See SessionFolder::adopt.
+  /// See SessionFolder::adopt. Returns when it is done or after `kLongestWait`: then another
+  /// process is in the way, and it is done when that allows it.
   void adopt(const KeptRun& run, int number);
+  static constexpr std::chrono::milliseconds kLongestWait{100};
+
+  /// Writes a run into its file, after what was handed over before; also where nothing is kept.
+  /// Returns at once. What came of it is told by `take_saved`, to be asked when there are news; one
+  /// file at a time.
+  void save(RunRecord record, std::filesystem::path path, bool own_numbers);
+  struct Saved {
+    std::optional<FileStamp> stamp;  ///< of the file
+    std::string problem;             ///< why there is none; empty when there is
+  };
+  std::optional<Saved> take_saved();
 
   /// Before anything overwrites numbers of runs that were handed over: returns when they have been
   /// copied.
@@ -74,21 +88,28 @@ class Autosave {
   std::string take_news();
 
  private:
-  struct Keep {
+  /// A run on its way to the disk. What is not its own of the numbers is copied once, by whoever
+  /// needs that first.
+  struct Handed {
     RunRecord record;
-    KeptRun about;
-    std::once_flag copied;
     bool own_numbers = false;
+    bool may_be_lost = false;  // rather than that training waits for the disk
+    std::once_flag copied;
+    std::string problem;   // why the numbers could not be copied
+    bool settled = false;  // guarded by mutex_
     void copy();
   };
-  struct Forget {
-    int number = 0;
-  };
-  using Job = std::variant<std::shared_ptr<Keep>, Forget>;
 
   void work(std::optional<Clock::time_point>& since);
+  static std::shared_ptr<Handed> handed(RunRecord record, bool own_numbers, bool may_be_lost);
+  /// Has `job` done by the writing thread; `handed` is what it writes, if anything.
+  void add(std::function<void()> job, const std::shared_ptr<Handed>& handed = {});
   void write_jobs();
-  void write(Keep& job);
+  void write_kept(Handed& handed, const KeptRun& about);
+  void write_saved(Handed& handed, const std::filesystem::path& path);
+  /// Both with mutex_ held.
+  void settled(Handed& handed);
+  void tell(const std::string& problem);
 
   Keeping keeping_;
   std::function<void()> on_news_;
@@ -97,13 +118,14 @@ class Autosave {
 
   mutable std::mutex mutex_;
   std::condition_variable wake_, idle_;
-  std::deque<Job> jobs_;
-  std::deque<std::weak_ptr<Keep>> uncopied_;
+  std::deque<std::function<void()>> jobs_;
+  std::deque<std::shared_ptr<Handed>> unsettled_;  // they may still share numbers with the run
   bool writing_ = false, stop_ = false;
   bool failed_ = false;  // the last run could not be written
   bool lost_ = false;    // nor is it due again yet
   std::string problem_, last_problem_;
-  Clock::duration took_{};  // the last writing
+  std::optional<Saved> saved_;
+  Clock::duration took_{};  // the last writing of a kept run
 
   SessionFolder folder_;
   std::thread thread_;

@@ -51,7 +51,9 @@ struct UseDevice {
 struct ReopenRun {
   std::string kept;  ///< path of its file
 };
-/// Empty path: the file the run came from; refused when that has changed since, by whomever.
+/// Empty path: the file the run came from; refused when that has changed since, by whomever. The
+/// file gets the run as it is when the command's turn comes, and is written beside everything else:
+/// commands that take another run or save again wait for it.
 struct Save {
   std::string path;
 };
@@ -104,11 +106,12 @@ struct Focus {        ///< which block the matrix memory is shown of
 };
 
 // Edits.
-struct SetClamp {  ///< replaces a clamp on the same path, head, unit and range
+struct SetClamp {  ///< replaces the last clamp on the same path, head, unit and range
   Clamp clamp;
 };
-/// Another range, head, value or switch for a clamp that keeps its place in the list. One that was
-/// on the new path, head, unit and range already is replaced with it.
+/// Another range, head, value or switch for a clamp that keeps its place in the list. One that is
+/// on the new path, head, unit and range already stays: of several clamps that hold the same value,
+/// the last one in the list counts.
 struct ReplaceClamp {
   int index = 0;
   Clamp clamp;

@@ -11,8 +11,10 @@
 #include <mutex>
 #include <new>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "core/autosave.hpp"
 #include "core/background_check.hpp"
@@ -39,6 +41,7 @@ constexpr auto kPublishEvery = milliseconds(33);   // while working: about 30 pi
 constexpr auto kLossesEvery = milliseconds(100);   // the loss curve is copied at most this often
 constexpr auto kRefreshEvery = milliseconds(100);  // live recordings while training
 constexpr auto kSlice = milliseconds(8);           // of sequence work between looks at the queue
+constexpr auto kReading = milliseconds(5000);      // for as long a sentence that matters stands
 
 /// Calls handlers for the alternatives of a variant.
 template <typename... Handlers>
@@ -148,6 +151,16 @@ struct Engine::Worker {
     }
     wake.notify_all();
   }};
+  /// The run on its way into its file.
+  struct Saving {
+    std::string path;
+    std::int64_t step = 0;
+    std::uint64_t changes = 0;  // of the run until then
+  };
+  std::optional<Saving> saving;
+  std::uint64_t changes = 0;  // of the runs so far, by hand or by training
+  std::string must_know;      // see `tell`
+  Clock::time_point told{};
   Snapshot draft;  // what the next snapshot starts from
   bool dirty = true, urgent = true;
   Clock::time_point published{}, losses_published{};
@@ -183,7 +196,12 @@ struct Engine::Worker {
       // Last, so that nobody waits for a training step to see what a command did.
       if (training && !weights_in_use()) train_one();
     }
+    if (saving) {
+      autosave.finish();
+      final_error = finish_save();
+    }
     if (!final_path.empty() && run && draft.unsaved) {
+      final_error.clear();
       try {
         store(final_path);
       } catch (const std::exception& e) {
@@ -198,38 +216,58 @@ struct Engine::Worker {
 
   /// Moves what was sent to `pending`; waits for it when there is nothing to do. False: stop.
   bool take_commands() {
-    std::unique_lock lock(mutex);
-    const auto wanted = [&] { return stop || !queue.empty() || check_news || keeping_news; };
-    if (!busy()) {
-      std::optional<Clock::time_point> until = autosave.due();
-      if (playing) until = until ? std::min(*until, next_play) : next_play;
-      if (until) {
-        wake.wait_until(lock, *until, wanted);
-      } else {
-        wake.wait(lock, wanted);
+    bool kept = false;
+    {
+      std::unique_lock lock(mutex);
+      const auto wanted = [&] { return stop || !queue.empty() || check_news || keeping_news; };
+      if (!busy()) {
+        std::optional<Clock::time_point> until = autosave.due();
+        if (playing) until = until ? std::min(*until, next_play) : next_play;
+        if (until) {
+          wake.wait_until(lock, *until, wanted);
+        } else {
+          wake.wait(lock, wanted);
+        }
+      }
+      kept = std::exchange(keeping_news, false);
+      take_queue();
+      if (std::exchange(check_news, false)) {
+        draft.health = checks.report();
+        urgent = dirty = true;
       }
     }
-    if (std::exchange(keeping_news, false)) {
-      if (const std::string problem = autosave.take_news(); !problem.empty())
-        fail("autosave", problem);
-    }
-    std::move(queue.begin(), queue.end(), std::back_inserter(pending));
-    queue.clear();
-    if (std::exchange(check_news, false)) {
-      draft.health = checks.report();
-      urgent = dirty = true;
-    }
+    if (kept) follow_autosave();
     return !stop;
+  }
+
+  /// What there is no memory for stays in the queue.
+  void take_queue() {
+    if (pending.empty()) {
+      pending.swap(queue);
+      return;
+    }
+    try {
+      for (; !queue.empty(); queue.pop_front()) pending.push_back(std::move(queue.front()));
+    } catch (const std::bad_alloc&) {
+    }
+  }
+
+  void follow_autosave() {
+    if (const std::string problem = autosave.take_news(); !problem.empty())
+      fail("autosave", problem);
+    guarded("save", [&] { finish_save(); });
   }
 
   /// Whether there is work that nobody has to ask for again.
   bool busy() const {
-    return training || sequence_outstanding() || stale() || dirty || !pending.empty();
+    return training || sequence_outstanding() || stale() || dirty ||
+           (!pending.empty() && !waits_for_file());
   }
   /// Whether everything asked for so far can be seen. Training never ends by itself and is no
   /// reason to wait.
   bool settled() const {
-    return pending.empty() && !sequence_outstanding() && (training ? !urgent : !dirty && !stale());
+    return pending.empty() && !saving && !sequence_outstanding() &&
+           (training ? !urgent : !dirty && !stale());
   }
   bool sequence_outstanding() const { return sequence && !sequence->complete(); }
   /// Whether the sequence shows older weights than those of now.
@@ -238,7 +276,8 @@ struct Engine::Worker {
   /// A sequence is computed with one set of weights: while one is being computed or waits to be
   /// gone on with, training waits.
   bool weights_in_use() const {
-    return sequence_outstanding() || refreshed || (playing && play_waits) || !pending.empty();
+    return sequence_outstanding() || refreshed || (playing && play_waits) ||
+           (!pending.empty() && !waits_for_file());
   }
 
   void work_on_sequence() {
@@ -296,6 +335,7 @@ struct Engine::Worker {
     last_step = result;
     dirty = true;
     draft.unsaved = true;
+    ++changes;
     autosave.trained();
     if (run->model->device() != Device::cpu() && copy.due(*run)) copy.take(*run);
     if (bad_steps.too_many(result)) {
@@ -312,11 +352,34 @@ struct Engine::Worker {
   /// Before the first step after an edit that brings the weights of now back when it is undone.
   void keep_numbers() {
     if (!history.wants_numbers()) return;
+    if (!history.has_room_for_numbers(bytes_of_trained_numbers(*run))) {
+      history.go_without_numbers();
+      tell(
+          "The weights from before the change of the equations are too large to be kept: Undo "
+          "brings "
+          "the equations back, but not these weights.");
+      return;
+    }
     try {
-      history.take_numbers(trained_numbers(*run, weights_id));
-    } catch (const std::bad_alloc&) {
-      history.clear();
-      note("There is no memory for the weights of before: what was done so far stays done.");
+      const std::vector<std::string> forgotten =
+          history.take_numbers(trained_numbers(*run, weights_id));
+      if (forgotten.empty()) return;
+      const std::string which =
+          forgotten.size() == 1
+              ? fmt::format("'{}' before that", forgotten.front())
+              : fmt::format("the {} edits before that, from '{}' back to '{}',", forgotten.size(),
+                            forgotten.front(), forgotten.back());
+      tell(fmt::format(
+          "The weights from before the change of the equations are kept for Undo. There "
+          "was no memory left for what is older: {} can no longer be undone.",
+          which));
+    } catch (const DeviceLost&) {
+      throw;
+    } catch (const std::exception&) {
+      history.go_without_numbers();
+      tell(
+          "There is no memory for the weights from before the change of the equations: Undo brings "
+          "the equations back, but not these weights.");
     }
   }
 
@@ -375,8 +438,24 @@ struct Engine::Worker {
     return !sequence->complete();
   }
 
+  /// Whether the next command has to wait until the run is in its file: it takes another run, or
+  /// needs a file.
+  bool waits_for_file() const {
+    using namespace command;
+    if (!saving || pending.empty() || !pending.front()) return false;
+    const Command& next = *pending.front();
+    const auto is_one_of = [&]<typename... Kinds>(Kinds...) {
+      return (std::holds_alternative<Kinds>(next) || ...);
+    };
+    return is_one_of(OpenRun{}, OpenText{}, OpenFolder{}, NewRun{}, ReopenRun{}, RestartRun{},
+                     NewSeed{}, Save{}) ||
+           (is_one_of(Undo{}) && history.undo_shows_run()) ||
+           (is_one_of(Redo{}) && history.redo_shows_run());
+  }
+
   bool must_wait(const std::optional<Command>& command) {
     if (!command) return false;
+    if (waits_for_file()) return true;
     if (std::holds_alternative<command::StepForward>(*command)) return must_compute_first();
     return std::holds_alternative<command::TrainOneStep>(*command) && sequence_outstanding();
   }
@@ -480,14 +559,28 @@ struct Engine::Worker {
     urgent = dirty = true;
   }
 
-  void note(std::string text) {
-    draft.notice = std::move(text);
+  /// Tells what was done.
+  void note(const std::string& text) {
+    if (Clock::now() - told > kReading) must_know.clear();
+    draft.notice = must_know.empty() ? text : must_know + " " + text;
+    ++draft.notice_id;
+  }
+
+  /// Tells what somebody must know: notes that come soon after do not take its place but stand
+  /// behind it.
+  void tell(const std::string& sentence) {
+    if (Clock::now() - told > kReading) must_know.clear();
+    if (must_know.find(sentence) == std::string::npos)
+      must_know += (must_know.empty() ? "" : " ") + sentence;
+    told = Clock::now();
+    draft.notice = must_know;
     ++draft.notice_id;
   }
 
   /// Something is different now from what the run's file holds.
   void changed() {
     draft.unsaved = true;
+    ++changes;
     autosave.changed();
   }
 
@@ -495,7 +588,6 @@ struct Engine::Worker {
   void open(std::unique_ptr<Run> fresh, const std::string& path, const char* name,
             bool unsaved = false, std::optional<FileStamp> stamp = {}) {
     const bool replaces = run != nullptr;
-    std::optional<ShownRun> before = set_aside();
     ShownRun shown;
     shown.saved_step = fresh->trainer->steps_done();
     shown.cursor = fresh->session->length() > 0 ? std::max(fresh->cursor, 0) : -1;
@@ -504,39 +596,61 @@ struct Engine::Worker {
     shown.stamp = stamp;
     shown.unsaved = unsaved;
     shown.run = std::move(fresh);
-    show(std::move(shown));
-    if (!replaces) return;
-    if (!before) history.clear();  // what it holds is of a run that is gone
-    if (!before || !history.add({name, std::move(*before)}, Clock::now()))
-      note("The run before could not be kept: there is no way back to it with Undo.");
+    Scene scene = scene_of(shown);
+    Edit edit{.name = name, .before = {}};
+    std::optional<ShownRun> before = set_aside();
+    show(std::move(shown), std::move(scene));
+    const bool kept = !replaces || (before && add_to_history(std::move(edit), std::move(*before)));
+    if (!kept) history.clear();  // what it holds is of a run that is gone
+    go_to_device();
+    if (!kept) tell("The run before could not be kept: there is no way back to it with Undo.");
+    limit_kept_runs();
+  }
+
+  bool add_to_history(Edit edit, ShownRun before) {
+    edit.before = std::move(before);
+    try {
+      return history.add(std::move(edit), Clock::now());
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  }
+
+  /// Who opens one run after the other does not fill the disk with all of them.
+  void limit_kept_runs() {
+    std::vector<int> needed = history.kept_runs();
+    needed.push_back(run->kept_as);
+    autosave.limit_replaced(2 * History::kMostRuns, std::move(needed));
   }
 
   /// Takes the run off the screen and off its device, whole. Nothing when there is none, or when it
-  /// cannot be kept.
+  /// cannot be kept. When it throws, the run stays.
   std::optional<ShownRun> set_aside() {
     if (!run) return {};
     if (draft.unsaved) guarded("autosave", [&] { keep_run(true); });
     if (memory_of(*run) > History::kMostBytes) return {};
+    sequence->store_into(*run->session);
+    ShownRun aside;
+    aside.path = draft.run_path;
     training = playing = false;
     refreshed.reset();
     checks.stop();
     guarded("device", [&] {
       run->trainer->rest();
-      sequence->store_into(*run->session);
       move_run(*run, Device::cpu());
     });
     if (run->model->device() != Device::cpu()) return {};
-    return ShownRun{.run = std::move(run),
-                    .path = draft.run_path,
-                    .stamp = run_stamp,
-                    .unsaved = draft.unsaved,
-                    .saved_step = draft.train.saved_step,
-                    .cursor = cursor,
-                    .focus_block = focus_block,
-                    .samples_taken = samples_taken,
-                    .step_limit = step_limit,
-                    .last_step = last_step,
-                    .weights_id = weights_id};
+    aside.stamp = run_stamp;
+    aside.unsaved = draft.unsaved;
+    aside.saved_step = draft.train.saved_step;
+    aside.cursor = cursor;
+    aside.focus_block = focus_block;
+    aside.samples_taken = samples_taken;
+    aside.step_limit = step_limit;
+    aside.last_step = last_step;
+    aside.weights_id = weights_id;
+    aside.run = std::move(run);
+    return aside;
   }
 
   /// The run could not be set aside, so it stays: what was kept of it is not that of a replaced
@@ -546,7 +660,31 @@ struct Engine::Worker {
     if (draft.unsaved) autosave.changed();
   }
 
-  void show(ShownRun shown) {
+  /// What is shown of a run besides its numbers: complete before the run before it is given up.
+  struct Scene {
+    std::unique_ptr<Sequence> sequence;
+    std::shared_ptr<const ModelCard> model;
+    std::shared_ptr<const DataCard> data;
+    WritableTokens writable;
+    std::string path, cannot_train, cannot_sample;
+    std::optional<OpenNote> note;  // where the file is another one than now
+  };
+  Scene scene_of(const ShownRun& shown) const {
+    const Run& of = *shown.run;
+    Scene scene;
+    scene.sequence = std::make_unique<Sequence>(*of.session);
+    scene.model = model_card(of);
+    scene.data = data_card(of);
+    scene.writable = writable_tokens(*of.task, of.model->spec());
+    scene.path = shown.path;
+    scene.cannot_train = why_not_trained(of);
+    scene.cannot_sample = why_no_samples(of);
+    scene.note = note_on(shown.path);
+    return scene;
+  }
+
+  /// Shows a run on the CPU in the place of the one of now; nothing in here can fail.
+  void show(ShownRun shown, Scene scene) noexcept {
     run = std::move(shown.run);
     use_trainer();
     copy.drop();
@@ -558,29 +696,34 @@ struct Engine::Worker {
     samples_taken = shown.samples_taken;
     weights_id = shown.weights_id;
     refreshed.reset();
-    sequence = std::make_unique<Sequence>(*run->session);
+    sequence = std::move(scene.sequence);
     sequence_step = run->trainer->steps_done();
     cursor = std::min(shown.cursor, last_position());
     focus_block = shown.focus_block;
-    set_file(shown.path, shown.stamp);
+    set_file(std::move(scene.path), shown.stamp, std::move(scene.note));
     draft.screen = nullptr;
     draft.unsaved = shown.unsaved;
+    ++changes;
     autosave.saved();
     // What was kept of it says that another run took its place.
     if (shown.unsaved) autosave.changed();
     ++draft.run_id;
     checks.stop();
     draft.health = nullptr;
-    draft.model = model_card(*run);
-    draft.data = data_card(*run);
-    writable = writable_tokens(*run->task, run->model->spec());
+    draft.model = std::move(scene.model);
+    draft.data = std::move(scene.data);
+    writable = std::move(scene.writable);
     draft.train = {};
     draft.train.seconds = run->seconds;
     draft.train.saved_step = shown.saved_step;
-    draft.train.cannot_train = why_not_trained(*run);
-    draft.session.cannot_sample = why_no_samples(*run);
+    draft.train.cannot_train = std::move(scene.cannot_train);
+    draft.session.cannot_sample = std::move(scene.cannot_sample);
     losses_shown = static_cast<std::size_t>(-1);
     new_trace();
+  }
+
+  /// Brings a run that was just shown to where runs are put.
+  void go_to_device() {
     guarded("device", [&] {
       move_to(device);
       if (run->model->device() != Device::cpu() && copy.empty()) copy.take(*run);
@@ -681,18 +824,18 @@ struct Engine::Worker {
     check(clamp.begin < clamp.end, "A clamp from step {} to step {} holds nothing.", clamp.begin,
           clamp.end - 1);
     std::vector<Clamp> clamps = clamps_with(index);
+    // Another one on the same place stays: who drags an end over it takes nothing away with that.
     clamps[static_cast<std::size_t>(index)] = clamp;
-    int at = 0;
-    std::erase_if(clamps, [&](const Clamp& c) { return at++ != index && in_one_place(c, clamp); });
     edit_clamps(std::move(clamps), "changing a clamp", fmt::format("clamp {}", index));
   }
 
   void set_clamp(const Clamp& clamp) {
     check(std::isfinite(clamp.value), "A clamp needs a finite number.");
     std::vector<Clamp> clamps = sequence->edited().clamps();
-    const auto same = std::find_if(clamps.begin(), clamps.end(),
+    // The last one is the one that counts.
+    const auto same = std::find_if(clamps.rbegin(), clamps.rend(),
                                    [&](const Clamp& c) { return in_one_place(c, clamp); });
-    if (same != clamps.end()) {
+    if (same != clamps.rend()) {
       *same = clamp;
     } else {
       clamps.push_back(clamp);
@@ -725,13 +868,18 @@ struct Engine::Worker {
     }
   }
 
-  /// From now on this is the run's file.
-  void set_file(const std::string& path, std::optional<FileStamp> stamp) {
-    if (path != draft.run_path || path.empty()) {
-      open_note = {};
-      if (!path.empty()) open_note = OpenNote(autosave.root(), path);
-    }
-    draft.run_path = path;
+  /// A note on this file, unless it is the run's already.
+  std::optional<OpenNote> note_on(const std::string& path) const {
+    if (path.empty()) return OpenNote();
+    if (path == draft.run_path) return {};
+    return OpenNote(autosave.root(), path);
+  }
+
+  /// From now on this is the run's file. `note`: see note_on.
+  void set_file(std::string path, std::optional<FileStamp> stamp,
+                std::optional<OpenNote> note) noexcept {
+    if (note) open_note = std::move(*note);
+    draft.run_path = std::move(path);
     run_stamp = stamp;
   }
 
@@ -748,15 +896,46 @@ struct Engine::Worker {
           "'{}' was changed by another program since this run was opened or saved here, and is not "
           "overwritten. Save this run under another name with Save as.",
           target);
-    store(target);
-    set_file(target, stamp_of(target));
-    draft.unsaved = false;
-    draft.train.saved_step = run->trainer->steps_done();
-    history.file_written(target, run_stamp);
+    Saving begun{.path = target, .step = run->trainer->steps_done(), .changes = changes};
+    const auto write = [&] {
+      auto [record, own_numbers] = record_now();
+      autosave.save(std::move(record), target, own_numbers);
+    };
+    try {
+      write();
+    } catch (const DeviceLost& e) {
+      leave_lost_device(e.what());
+      begun.step = run->trainer->steps_done();
+      write();
+    }
+    saving = std::move(begun);
+    autosave.saved();
+  }
+
+  /// When the run is in its file, or could not be written; otherwise nothing. Returns what went
+  /// wrong.
+  std::string finish_save() {
+    const std::optional<Autosave::Saved> saved = saving ? autosave.take_saved() : std::nullopt;
+    if (!saved) return {};
+    const Saving done = *std::exchange(saving, {});
+    urgent = dirty = true;
+    if (!saved->problem.empty()) {
+      if (draft.unsaved) autosave.changed();
+      fail("save", saved->problem);
+      return saved->problem;
+    }
+    set_file(done.path, saved->stamp, note_on(done.path));
+    draft.train.saved_step = done.step;
+    history.file_written(done.path, run_stamp);
     ++draft.saves;
-    autosave.forget(run->kept_as);
-    note(fmt::format("Saved to {}", target));
+    if (changes == done.changes) {
+      draft.unsaved = false;
+      autosave.saved();
+      autosave.drop(run->kept_as);
+    }
+    note(fmt::format("Saved to {}", done.path));
     tell_of_others("It has what was saved here only when it opens the file again.");
+    return {};
   }
 
   void show_saved_screen() {
@@ -781,12 +960,8 @@ struct Engine::Worker {
     tell_of_others("What is saved here is not seen there: to keep both, use Save as.");
   }
 
-  /// Hands the run as it is now to the thread that keeps it.
-  void keep_run(bool replaced) {
-    if (!autosave.keeps() || !run->model->params().trainable()) {
-      autosave.saved();
-      return;
-    }
+  /// The run as it is now, and whether its numbers are already copies: those of a card are.
+  std::pair<RunRecord, bool> record_now() {
     note_place();
     RunRecord record = record_of(*run);
     const bool on_card = run->model->device() != Device::cpu();
@@ -794,6 +969,16 @@ struct Engine::Worker {
       if (copy.empty() || copy.step() != run->trainer->steps_done()) copy.take(*run);
       copy.put_into(record);
     }
+    return {std::move(record), on_card};
+  }
+
+  /// Hands the run as it is now to the thread that keeps it.
+  void keep_run(bool replaced) {
+    if (!autosave.keeps() || !run->model->params().trainable()) {
+      autosave.saved();
+      return;
+    }
+    auto [record, own_numbers] = record_now();
     if (run->kept_as == 0) run->kept_as = autosave.next_number();
     autosave.keep(std::move(record),
                   {.file = {},
@@ -805,7 +990,7 @@ struct Engine::Worker {
                    .replaced = replaced,
                    .stamp = run_stamp,
                    .text = {}},
-                  on_card);
+                  own_numbers);
   }
 
   void keep_if_due() {
@@ -971,16 +1156,8 @@ struct Engine::Worker {
                 edit_clamps(std::move(clamps), "switching a clamp");
               },
               [&](const ClearClamps&) { edit_clamps({}, "clearing clamps"); },
-              [&](const Undo&) {
-                const std::string label = history.undo_label(weights_id);
-                history.undo([&](Edit& edit) { exchange(edit); });
-                note(fmt::format("{}: done", label));
-              },
-              [&](const Redo&) {
-                const std::string label = history.redo_label(weights_id);
-                history.redo([&](Edit& edit) { exchange(edit); });
-                note(fmt::format("{}: done", label));
-              },
+              [&](const Undo&) { go_back(false); },
+              [&](const Redo&) { go_back(true); },
           },
           command);
     });
@@ -1065,7 +1242,22 @@ struct Engine::Worker {
     start_check();
   }
 
-  /// Puts back what an edit replaced, and into the edit what that puts away.
+  void go_back(bool redo) {
+    const std::string label =
+        redo ? history.redo_label(weights_id) : history.undo_label(weights_id);
+    const std::uint64_t shown = draft.run_id;
+    const auto put_back = [&](Edit& edit) { exchange(edit); };
+    if (redo) {
+      history.redo(put_back);
+    } else {
+      history.undo(put_back);
+    }
+    if (draft.run_id != shown) go_to_device();
+    note(fmt::format("{}: done", label));
+  }
+
+  /// Puts back what an edit replaced, and into the edit what that puts away. A run that comes back
+  /// is on the CPU then.
   void exchange(Edit& edit) {
     std::visit(
         Overloaded{[&](TokensBefore& before) {
@@ -1091,19 +1283,23 @@ struct Engine::Worker {
                    [&](double& before) { std::swap(run->trainer->learning_rate_scale, before); },
                    [&](VariantBefore& before) { exchange(before); },
                    [&](ShownRun& before) {
+                     Scene scene = scene_of(before);
                      std::optional<ShownRun> now = set_aside();
                      if (!now) go_on_after_all();
                      check(now.has_value(),
                            "The run of now is too large to be kept, so it is not replaced. Open "
                            "or begin the other one to go on there.");
-                     show(std::exchange(before, std::move(*now)));
+                     show(std::exchange(before, std::move(*now)), std::move(scene));
                    }},
         edit.before);
     if (!std::holds_alternative<ShownRun>(edit.before)) changed();
   }
 
   void exchange(VariantBefore& before) {
-    VariantBefore now{.kind = before.kind, .variant = variant_of(before.kind), .numbers = {}};
+    VariantBefore now{.kind = before.kind,
+                      .variant = variant_of(before.kind),
+                      .numbers = {},
+                      .without_numbers = before.without_numbers};
     if (before.numbers && before.numbers->weights_id != weights_id) {
       now.numbers = trained_numbers(*run, weights_id);
       autosave.settle();
@@ -1175,8 +1371,21 @@ struct Engine::Worker {
     const auto now = Clock::now();
     if (!dirty) return;
     if (!urgent && (training || sequence_outstanding()) && now - published < kPublishEvery) return;
-    guarded("show", [&] { fill_snapshot(now); });
-    auto snapshot = std::make_shared<const Snapshot>(draft);
+    std::shared_ptr<const Snapshot> snapshot;
+    try {
+      bool whole = true;
+      guarded("show", [&] {
+        try {
+          fill_snapshot(now);
+        } catch (const std::bad_alloc&) {
+          whole = false;
+        }
+      });
+      if (whole) snapshot = std::make_shared<const Snapshot>(draft);
+    } catch (const std::bad_alloc&) {
+      // What is half of one run and half of another is not shown.
+    }
+    if (!snapshot) return;  // it is tried again
     {
       const std::lock_guard lock(mutex);
       newest = std::move(snapshot);

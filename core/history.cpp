@@ -22,10 +22,12 @@ bool is_run(const Edit& edit) {
 }
 
 /// Memory that edits hold; numbers that several share are counted once.
-std::size_t bytes_of(const std::deque<Edit>& edits) {
+template <typename Iterator>
+std::size_t bytes_of(Iterator begin, Iterator end) {
   std::size_t bytes = 0;
   std::set<const TrainedNumbers*> shared;
-  for (const Edit& edit : edits) {
+  for (; begin != end; ++begin) {
+    const Edit& edit = *begin;
     if (const auto* tokens = std::get_if<TokensBefore>(&edit.before)) {
       bytes += tokens->tokens.size() * sizeof(int);
     } else if (const auto* clamps = std::get_if<std::vector<Clamp>>(&edit.before)) {
@@ -40,10 +42,21 @@ std::size_t bytes_of(const std::deque<Edit>& edits) {
   return bytes;
 }
 
+std::size_t bytes_of(const std::deque<Edit>& edits) {
+  return bytes_of(edits.begin(), edits.end());
+}
+
+bool wants_numbers_of_before(const Edit& edit) {
+  const auto* variant = std::get_if<VariantBefore>(&edit.before);
+  return variant && !variant->numbers && !variant->without_numbers;
+}
+
 std::string label(const char* what, const std::deque<Edit>& edits, std::uint64_t weights_id) {
   if (edits.empty()) return {};
   const Edit& edit = edits.back();
   const auto* variant = std::get_if<VariantBefore>(&edit.before);
+  if (variant && variant->without_numbers)
+    return fmt::format("{} {} (with the weights of now)", what, edit.name);
   if (!variant || !variant->numbers || variant->numbers->weights_id == weights_id)
     return fmt::format("{} {}", what, edit.name);
   return fmt::format("{} {} (with the weights of step {})", what, edit.name,
@@ -52,8 +65,15 @@ std::string label(const char* what, const std::deque<Edit>& edits, std::uint64_t
 
 void move_back(std::deque<Edit>& from, std::deque<Edit>& to,
                const std::function<void(Edit&)>& exchange) {
-  exchange(from.back());
-  to.push_back(std::move(from.back()));
+  // Room first: what was exchanged must find it.
+  to.emplace_back();
+  try {
+    exchange(from.back());
+  } catch (...) {
+    to.pop_back();
+    throw;
+  }
+  to.back() = std::move(from.back());
   from.pop_back();
 }
 
@@ -72,6 +92,11 @@ std::size_t memory_of(const Run& run) {
   }
   if (const TextData* text = run.task->text()) bytes += text->ids.size() * sizeof(std::int32_t);
   return bytes;
+}
+
+std::size_t bytes_of_trained_numbers(const Run& run) {
+  return bytes_of(run.model->params().values()) + bytes_of(run.trainer->first_moment()) +
+         bytes_of(run.trainer->second_moment()) + run.losses.size() * sizeof(LossPoint);
 }
 
 std::shared_ptr<const TrainedNumbers> trained_numbers(const Run& run, std::uint64_t weights_id) {
@@ -115,15 +140,18 @@ bool History::add(Edit edit, Time now, const std::string& place) {
   return !past_.empty();
 }
 
-void History::forget_oldest() {
+std::vector<std::string> History::forget_oldest() {
   const auto runs = [&] {
     return static_cast<std::size_t>(std::count_if(past_.begin(), past_.end(), is_run));
   };
+  std::vector<std::string> forgotten;
   // Edits of a run that is forgotten are older than its end, so they go with it.
   while (!past_.empty() && (past_.size() > kMostEdits || runs() > kMostRuns ||
                             bytes_of(past_) + bytes_of(future_) > kMostBytes)) {
+    forgotten.insert(forgotten.begin(), std::move(past_.front().name));
     past_.pop_front();
   }
+  return forgotten;
 }
 
 void History::undo(const std::function<void(Edit&)>& exchange) {
@@ -146,20 +174,51 @@ std::string History::redo_label(std::uint64_t weights_id) const {
   return label("Redo", future_, weights_id);
 }
 
-bool History::wants_numbers() const {
-  for (auto edit = past_.rbegin(); edit != past_.rend() && !is_run(*edit); ++edit) {
-    const auto* variant = std::get_if<VariantBefore>(&edit->before);
-    if (variant && !variant->numbers) return true;
-  }
-  return false;
+bool History::undo_shows_run() const {
+  return !past_.empty() && is_run(past_.back());
 }
 
-void History::take_numbers(std::shared_ptr<const TrainedNumbers> numbers) {
+bool History::redo_shows_run() const {
+  return !future_.empty() && is_run(future_.back());
+}
+
+std::vector<VariantBefore*> History::wanting() {
+  std::vector<VariantBefore*> found;
   for (auto edit = past_.rbegin(); edit != past_.rend() && !is_run(*edit); ++edit) {
-    auto* variant = std::get_if<VariantBefore>(&edit->before);
-    if (variant && !variant->numbers) variant->numbers = numbers;
+    if (wants_numbers_of_before(*edit)) found.push_back(&std::get<VariantBefore>(edit->before));
   }
-  forget_oldest();
+  return found;
+}
+
+bool History::wants_numbers() const {
+  const auto run = std::find_if(past_.rbegin(), past_.rend(), is_run);
+  return std::any_of(past_.rbegin(), run, wants_numbers_of_before);
+}
+
+bool History::has_room_for_numbers(std::size_t bytes) const {
+  const auto run = std::find_if(past_.rbegin(), past_.rend(), is_run);
+  const auto oldest = std::find_if(run.base(), past_.end(), wants_numbers_of_before);
+  return bytes + bytes_of(oldest, past_.end()) + bytes_of(future_) <= kMostBytes;
+}
+
+std::vector<std::string> History::take_numbers(std::shared_ptr<const TrainedNumbers> numbers) {
+  for (VariantBefore* variant : wanting()) variant->numbers = numbers;
+  return forget_oldest();
+}
+
+void History::go_without_numbers() {
+  for (VariantBefore* variant : wanting()) variant->without_numbers = true;
+}
+
+std::vector<int> History::kept_runs() const {
+  std::vector<int> numbers;
+  for (const std::deque<Edit>* edits : {&past_, &future_}) {
+    for (const Edit& edit : *edits) {
+      const auto* shown = std::get_if<ShownRun>(&edit.before);
+      if (shown && shown->run && shown->run->kept_as != 0) numbers.push_back(shown->run->kept_as);
+    }
+  }
+  return numbers;
 }
 
 void History::file_written(const std::string& path, std::optional<FileStamp> stamp) {

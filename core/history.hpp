@@ -34,6 +34,8 @@ struct TrainedNumbers {
   double seconds = 0.0;
 };
 std::shared_ptr<const TrainedNumbers> trained_numbers(const Run& run, std::uint64_t weights_id);
+/// The memory that they take.
+std::size_t bytes_of_trained_numbers(const Run& run);
 /// Puts them back into the run they are of, wherever it computes now.
 void put_back(const TrainedNumbers& numbers, Run& run);
 
@@ -43,6 +45,8 @@ struct VariantBefore {
   std::string kind;
   CellVariant variant;
   std::shared_ptr<const TrainedNumbers> numbers;  ///< null while nothing was trained since
+  /// There was no room for the weights of before, so only the equations come back.
+  bool without_numbers = false;
 };
 
 /// A run as it is on screen; also one that another took the place of. It is the whole run, as it
@@ -92,17 +96,30 @@ class History {
   /// "Undo new prompt"; empty when there is nothing. `weights_id` of the present weights.
   std::string undo_label(std::uint64_t weights_id) const;
   std::string redo_label(std::uint64_t weights_id) const;
+  /// Whether the next of them brings another run in the place of the one of now.
+  bool undo_shows_run() const;
+  bool redo_shows_run() const;
 
   /// Whether the next training step is the first one after an edit that brings back the weights of
   /// before it; then they have to be handed over before that step.
   bool wants_numbers() const;
-  void take_numbers(std::shared_ptr<const TrainedNumbers> numbers);
+  /// Whether so many bytes of numbers can be kept at all, if need be in the place of everything
+  /// that is older than the edit.
+  bool has_room_for_numbers(std::size_t bytes) const;
+  /// Returns the names of the edits that were forgotten for them, the newest first.
+  std::vector<std::string> take_numbers(std::shared_ptr<const TrainedNumbers> numbers);
+  /// There is no room for them: the edits that want them stay, without.
+  void go_without_numbers();
+  /// `Run::kept_as` of all runs that can be brought back, as far as they have one.
+  std::vector<int> kept_runs() const;
   /// A file was written, and has this stamp now: runs that were in it before are not any more.
   void file_written(const std::string& path, std::optional<FileStamp> stamp);
   void clear();
 
  private:
-  void forget_oldest();
+  std::vector<std::string> forget_oldest();
+  /// Edits since the present run took its place that change equations and have no numbers yet.
+  std::vector<VariantBefore*> wanting();
 
   std::deque<Edit> past_, future_;  ///< the back is the next to be undone, or redone
   std::string place_;

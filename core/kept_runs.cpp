@@ -386,7 +386,7 @@ void SessionFolder::write(const RunRecord& record, KeptRun about) {
                      {"xlab", contents.description},
                      {kAbout, words.dump(-1, ' ', false, json::error_handler_t::replace)}});
   const std::lock_guard lock(mutex_);
-  newest_[about.number] = {target == place(about.number, true), sequence};
+  newest_[about.number] = {target == place(about.number, true), sequence, about.replaced};
 }
 
 void SessionFolder::remove(int number) {
@@ -397,6 +397,23 @@ void SessionFolder::remove(int number) {
   for (const bool second : {false, true}) fs::remove(place(number, second), ignored);
 }
 
+void SessionFolder::limit_replaced(std::size_t most, const std::vector<int>& needed) {
+  std::vector<std::pair<std::int64_t, int>> replaced;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [number, newest] : newest_)
+      if (newest.replaced) replaced.emplace_back(newest.sequence, number);
+  }
+  std::sort(replaced.begin(), replaced.end());
+  std::size_t left = replaced.size();
+  for (const auto& [sequence, number] : replaced) {
+    if (left <= most) return;
+    if (std::find(needed.begin(), needed.end(), number) != needed.end()) continue;
+    remove(number);
+    --left;
+  }
+}
+
 void SessionFolder::adopt(const KeptRun& run, int number) {
   const std::lock_guard lock(mutex_);
   make();
@@ -404,7 +421,9 @@ void SessionFolder::adopt(const KeptRun& run, int number) {
   fs::rename(run.file, place(number, false), error);
   if (error) return;  // it stays where it is, and is written here when there is more to keep
   sequence_ = std::max(sequence_, run.sequence);
-  newest_[number] = {false, run.sequence};
+  newest_[number] = {false, run.sequence, false};
+  // It may have been one of this session, which goes on under another number.
+  if (run.file.parent_path() == folder_) newest_.erase(run_number(run.file.filename().string()));
   // The generation before it has served. What cannot be read is left to those who can.
   const fs::path other = other_generation(run.file);
   std::vector<std::string> problems;

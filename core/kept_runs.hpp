@@ -77,6 +77,9 @@ class SessionFolder {
   /// stays whole until the new one is.
   void write(const RunRecord& record, KeptRun about);
   void remove(int number);
+  /// Of the runs that others took the place of, at most `most` stay: those written first go, but
+  /// for those in `needed`.
+  void limit_replaced(std::size_t most, const std::vector<int>& needed);
   /// A kept run of an earlier session goes on in this one, as run `number`: its file moves here.
   void adopt(const KeptRun& run, int number);
   /// The session ended in order: nothing is offered, what is kept stays for `kKeptDays`.
@@ -86,6 +89,7 @@ class SessionFolder {
   struct Generations {
     bool second = false;  // whether the newest is the second one
     std::int64_t sequence = 0;
+    bool replaced = false;
   };
   void make();
   std::filesystem::path place(int number, bool second) const;

@@ -308,7 +308,10 @@ RecordFile file_of(const RunRecord& record) {
 }
 
 void save_run(const Run& run, const std::filesystem::path& path) {
-  const RunRecord record = record_of(run);
+  save_run(record_of(run), path);
+}
+
+void save_run(const RunRecord& record, const std::filesystem::path& path) {
   RecordFile file = file_of(record);
   const std::vector<StoredTensor>& data = record.task->tensors();
   file.tensors.insert(file.tensors.end(), data.begin(), data.end());

@@ -95,6 +95,7 @@ RecordFile file_of(const RunRecord& record);
 
 /// Atomic: the file holds the old or the new run, whole. Refuses a model that is only read.
 void save_run(const Run& run, const std::filesystem::path& path);
+void save_run(const RunRecord& record, const std::filesystem::path& path);
 /// Throws a sentence when the file is no run or is damaged; nothing is half-loaded.
 std::unique_ptr<Run> load_run(const std::filesystem::path& path);
 std::unique_ptr<Run> load_run(const SafetensorsFile& file);

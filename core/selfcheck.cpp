@@ -422,6 +422,40 @@ class Selfcheck {
     return Exponentials::safe;
   }
 
+  /// The three forms where the keys are turned against the queries, so that <q, n> lies below -1 at
+  /// every step. What is divided by is its size: with values that are all 1 every output is -1 but
+  /// for eps, whatever the gates; a formula without the absolute value gives something else.
+  Difference turned_against(const BlockCard& card, kernels::MlstmOptions cell, std::int64_t chunk,
+                            Exponentials exponentials) const {
+    cell.eps = 0.0;
+    MlstmInputs in(trace_, card.prefix, DType::f32, device_);
+    const auto around = [&](const Tensor& like, float centre, std::uint64_t stream) {
+      const Tensor x = noise(like.shape(), DType::f32, stream).to(Device::cpu()).clone();
+      for (float& value : x.span<float>()) value += centre;
+      return x.to(device_);
+    };
+    const auto all = [&](const Tensor& like, float value) {
+      const Tensor x = Tensor::empty(like.shape(), DType::f32);
+      for (float& number : x.span<float>()) number = value;
+      return x.to(device_);
+    };
+    in.q = around(in.q, 3.0f, 0xa);
+    in.k = around(in.k, -3.0f, 0xb);
+    in.v = all(in.v, 1.0f);
+    in.i = all(in.i, 0.0f);
+    in.f = around(in.f, -1.0f, 0xc);
+    const Tensor wanted = all(in.v, -1.0f);
+    Difference found;
+    const auto compare = [&](const char* form, const Tensor& h) {
+      found.take(difference(fmt::format("{}, {} form with <q, n> below -1", card.prefix, form), h,
+                            wanted, wanted, options_.damage, exponentials));
+    };
+    compare("parallel", by_attention(cell, in, {}, {}).h);
+    compare("recurrent", by_recurrence(cell, in, {}, 0).h);
+    compare("chunkwise", by_recurrence(cell, in, {}, chunk).h);
+    return found;
+  }
+
   void forms() {
     const std::vector<BlockCard> cards = blocks("mlstm");
     if (cards.empty()) return;
@@ -446,6 +480,7 @@ class Selfcheck {
         };
         compare("recurrent", by_recurrence(cell, in, {}, 0).h);
         compare("chunkwise", by_recurrence(cell, in, {}, chunk).h);
+        outputs.take(turned_against(card, cell, chunk, kind));
       }
       const MlstmInputs in(trace_, card.prefix, DType::f64, device_);
       const Tensor dh = noise(in.v.shape(), DType::f64, 0xd);
@@ -473,7 +508,8 @@ class Selfcheck {
                                   ? "the mLSTM block"
                                   : fmt::format("each of {} mLSTM blocks", cards.size());
     report("Recurrent = chunkwise = parallel", outputs, 1e-5,
-           fmt::format("Outputs of {} on its own q, k, v, i and f", count));
+           fmt::format("Outputs of {} on its own q, k, v, i and f, and where <q, n> lies below -1",
+                       count));
     report("Gradients of the three forms", gradients, 1e-9,
            fmt::format("Gradients of {} in double precision", count));
   }

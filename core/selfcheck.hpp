@@ -26,7 +26,7 @@ struct SelfcheckOptions {
 
 /// Compares, on these tokens:
 /// - the recurrent, chunkwise and parallel form of every mLSTM block, on its own q, k, v, i and f,
-///   and their gradients;
+///   and their gradients; the forms also where <q, n> lies below -1, with what must come out there;
 /// - the cells with their stabilizer and without, in double;
 /// - the model token by token with the whole sequence at once;
 /// - going on from a state, and from weights, that were written to a file and read again;

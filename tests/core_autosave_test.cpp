@@ -7,14 +7,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -24,6 +28,7 @@
 #include "core/engine.hpp"
 #include "core/kept_runs.hpp"
 #include "core/open_notes.hpp"
+#include "tests/failing_memory.hpp"
 #include "tests/small_models.hpp"
 #include "tests/temporary_folder.hpp"
 
@@ -247,6 +252,127 @@ TEST_F(KeptWork, AReplacedRunIsNotWhatACrashOffers) {
   }
   EXPECT_THAT(claim_lost_runs(root_).runs, IsEmpty());
   EXPECT_EQ(kept_runs(root_).runs.size(), 1u) << "but it can be reopened";
+}
+
+TEST_F(KeptWork, OfManyReplacedRunsTheNewestAreKept) {
+  Instance here(root_, milliseconds(2000));
+  // Every run is trained one step more than the one before it.
+  std::int64_t steps = 0;
+  for (const int most = 12; steps < most;) {
+    here.open_small(steps % 2 == 0 ? "recall" : "copy");
+    ++steps;
+    for (int i = 0; i < steps; ++i) here.after(TrainOneStep{});
+  }
+  const auto kept_steps = [&] {
+    std::vector<std::int64_t> found;
+    for (const KeptRun& run : kept_runs(root_).runs) found.push_back(run.step);
+    return found;
+  };
+  ASSERT_TRUE(eventually([&] { return kept_steps().size() == 8 && kept_steps().front() == 11; }));
+  EXPECT_THAT(kept_steps(), testing::ElementsAre(11, 10, 9, 8, 7, 6, 5, 4));
+  // What Undo brings back comes whole and is kept on as the run of now; of the others none goes
+  // that can be brought back.
+  EXPECT_EQ(here.after(Undo{})->train.step, 11);
+  for (int i = 0; i < 3; ++i) {
+    here.after(RestartRun{}, TrainOneStep{});
+    here.after(Undo{}, Undo{}, Redo{});
+  }
+  const auto now = here.after(TrainOneStep{});
+  ASSERT_TRUE(eventually([&] {
+    for (const fs::path& file : files()) {
+      try {
+        const KeptRun about = about_kept_run(file);
+        if (!about.replaced && about.step == now->train.step) return true;
+      } catch (const Error&) {
+        // It was removed just now.
+      }
+    }
+    return false;
+  }));
+  EXPECT_LE(kept_steps().size(), 8u);
+  EXPECT_EQ(now->failure.what, "");
+}
+
+TEST_F(KeptWork, WhatIsInReachIsNotRemoved) {
+  SessionFolder session(root_);
+  const auto run = make_run(make_task("recall"), run_spec_from_json(small_spec()));
+  const auto write = [&](int number, bool replaced) {
+    session.write(record_of(*run),
+                  {.file = {}, .number = number, .replaced = replaced, .stamp = {}});
+  };
+  for (int number = 1; number <= 6; ++number) write(number, true);
+  write(7, false);
+  write(2, true);  // again: it is no longer among the oldest
+  session.limit_replaced(3, {1, 5});
+  std::vector<std::string> names;
+  for (const fs::path& file : files()) names.push_back(file.filename().string());
+  EXPECT_THAT(names, testing::UnorderedElementsAre("run-1-a.xlab", "run-5-a.xlab", "run-2-a.xlab",
+                                                   "run-2-b.xlab", "run-7-a.xlab"));
+}
+
+TEST_F(KeptWork, ReopeningDoesNotWaitForAnotherInstance) {
+  crash_at(4);
+  LostRuns found = claim_lost_runs(root_);
+  ASSERT_EQ(found.runs.size(), 1u);
+  const KeptRun about = found.runs[0].about();
+  Instance here(root_, std::chrono::hours(1));
+  std::future<SnapshotPtr> back;
+  {
+    // As another instance does while it looks at what there is, however long that takes.
+    const FileLock busy(root_ / "sessions" / "lock", FileLock::Wait::yes);
+    ASSERT_TRUE(busy.held());
+    back = std::async(std::launch::async, [&] { return here.after(ReopenRun{about.file}); });
+    EXPECT_EQ(back.wait_for(std::chrono::seconds(20)), std::future_status::ready)
+        << "the engine waits";
+  }
+  EXPECT_EQ(back.get()->train.step, about.step);
+  EXPECT_EQ(here.after()->failure.what, "");
+  EXPECT_TRUE(eventually([&] { return !fs::exists(about.file); })) << "it moves later";
+  EXPECT_EQ(files().size(), 1u);
+}
+
+TEST_F(KeptWork, WhatCannotBeCopiedIsToldAndDueAgain) {
+  std::atomic<int> news = 0;
+  Autosave autosave({root_, milliseconds(1)}, [&] { ++news; });
+  const auto run = make_run(make_task("recall"), run_spec_from_json(small_spec()));
+  run->kept_as = autosave.next_number();
+  RunRecord broken = record_of(*run);
+  broken.first_moment = run->model->params().values();  // and nothing where the second one lies
+  autosave.trained();
+  autosave.keep(std::move(broken), {.file = {}, .number = 1, .stamp = {}}, false);
+  EXPECT_FALSE(autosave.due());
+  autosave.settle();  // as training does before it goes on
+  autosave.finish();
+  EXPECT_THAT(files(), IsEmpty()) << "what was overwritten meanwhile is not written";
+  EXPECT_THAT(autosave.take_news(), HasSubstr("could not be kept"));
+  EXPECT_TRUE(autosave.due());
+  autosave.keep(record_of(*run), {.file = {}, .number = 1, .stamp = {}}, false);
+  autosave.settle();
+  autosave.finish();
+  EXPECT_EQ(files().size(), 1u);
+  EXPECT_EQ(autosave.take_news(), "");
+}
+
+TEST_F(KeptWork, AFileIsWrittenFromTheRunItselfWhereThereIsNoMemoryForACopy) {
+  Autosave autosave({}, [] {});
+  RunSpec spec = run_spec_from_json(small_spec());
+  spec.model->embedding_dim = 320;  // no block of that size lies ready
+  const auto run = make_run(make_task("recall"), spec);
+  const std::uint64_t signature = run->model->params().signature();
+  const long failed = failed_memory;
+  largest_memory = run->model->params().values().bytes();
+  autosave.save(record_of(*run), folder_ / "run.xlab", false);
+  autosave.settle();
+  largest_memory = std::numeric_limits<std::size_t>::max();
+  EXPECT_GT(failed_memory, failed);
+  run->model->params().values().fill_zero();
+  autosave.finish();
+  const auto saved = autosave.take_saved();
+  ASSERT_TRUE(saved.has_value());
+  EXPECT_EQ(saved->problem, "");
+  EXPECT_EQ(saved->stamp, stamp_of(folder_ / "run.xlab"));
+  EXPECT_EQ(load_run(folder_ / "run.xlab")->model->params().signature(), signature);
+  EXPECT_FALSE(autosave.take_saved().has_value());
 }
 
 TEST_F(KeptWork, AReopenedRunMovesIntoTheSession) {

@@ -703,18 +703,39 @@ TEST_F(Engines, AClampThatMovesKeepsItsPlaceInTheList) {
   EXPECT_EQ(moved->trace->find(2, "block0/mlstm/input_gate_pre")->at(0, 0), -3.5f);
   expect_exact(moved);
 
-  const auto merged = after(ReplaceClamp{1, clamp(0, 5, 6, 1.0f)});
-  EXPECT_EQ(merged->session.clamps,
-            (std::vector<Clamp>{clamp(0, 2, 3, -3.5f), clamp(0, 5, 6, 1.0f)}))
-      << "there is one clamp for one place";
-
-  std::uint64_t failures = merged->failure.id;
+  std::uint64_t failures = moved->failure.id;
   for (const Command& command : std::vector<Command>{
-           ReplaceClamp{2, clamp(0, 1, 2, 1.0f)}, ReplaceClamp{-1, clamp(0, 1, 2, 1.0f)},
+           ReplaceClamp{3, clamp(0, 1, 2, 1.0f)}, ReplaceClamp{-1, clamp(0, 1, 2, 1.0f)},
            ReplaceClamp{0, clamp(0, 3, 3, 1.0f)}, ReplaceClamp{0, clamp(0, 3, 2, 1.0f)},
            ReplaceClamp{0, clamp(0, 1, 2, std::nanf(""))}})
     EXPECT_EQ(after(command)->failure.id, ++failures);
-  EXPECT_EQ(after()->session.clamps, merged->session.clamps);
+  EXPECT_EQ(after()->session.clamps, moved->session.clamps);
+}
+
+TEST_F(Engines, AClampThatIsDraggedOverAnotherTakesNothingAway) {
+  open_small();
+  const auto clamp = [](int begin, int end, float value) {
+    return Clamp{"block0/mlstm/input_gate_pre", 0, 0, begin, end, value, true};
+  };
+  const auto held = [](const SnapshotPtr& s, int step) {
+    return s->trace->find(step, "block0/mlstm/input_gate_pre")->at(0, 0);
+  };
+  after(SetPrompt{"a 3 b 7 a ?"}, SetClamp{clamp(1, 4, 8.0f)}, SetClamp{clamp(1, 2, 7.0f)});
+  const auto before = after(SetClamp{clamp(3, 5, -6.0f)});
+  // The end of the second one passes over the very range of the first.
+  const auto over = after(ReplaceClamp{1, clamp(1, 3, 7.0f)}, ReplaceClamp{1, clamp(1, 4, 7.0f)});
+  EXPECT_EQ(over->session.clamps,
+            (std::vector<Clamp>{clamp(1, 4, 8.0f), clamp(1, 4, 7.0f), clamp(3, 5, -6.0f)}));
+  EXPECT_EQ(held(over, 2), 7.0f) << "the last one in the list counts";
+  const auto past = after(ReplaceClamp{1, clamp(1, 5, 7.0f)});
+  EXPECT_EQ(past->session.clamps,
+            (std::vector<Clamp>{clamp(1, 4, 8.0f), clamp(1, 5, 7.0f), clamp(3, 5, -6.0f)}));
+  EXPECT_EQ(past->failure.id, before->failure.id);
+  EXPECT_EQ(after(Undo{})->session.clamps, before->session.clamps) << "a drag is one edit";
+  // A value that is held anew on that place goes to the one that counts.
+  const auto anew = after(ReplaceClamp{1, clamp(1, 4, 7.0f)}, SetClamp{clamp(1, 4, 1.5f)});
+  EXPECT_EQ(anew->session.clamps[0], clamp(1, 4, 8.0f));
+  EXPECT_EQ(held(anew, 2), 1.5f);
 }
 
 TEST_F(Engines, WrongClampsAreRefused) {
@@ -773,6 +794,41 @@ TEST_F(Engines, WhatIsSavedIsWhatIsShown) {
   EXPECT_THAT(failed->failure.what, HasSubstr("folder.xlab"));
   EXPECT_TRUE(failed->unsaved);
   EXPECT_EQ(failed->run_path, path);
+}
+
+TEST_F(Engines, WhatIsDoneWhileARunIsWrittenIsNotTakenForSaved) {
+  open_small();
+  const auto path = folder_ / "run.xlab";
+  const auto saved = after(SetPrompt{"a 3 b 7 a ?"}, Save{path}, TrainOneStep{}, SetPrompt{"b 4"});
+  EXPECT_EQ(saved->saves, 1u);
+  EXPECT_EQ(saved->run_path, path);
+  EXPECT_TRUE(saved->unsaved);
+  EXPECT_EQ(saved->train.saved_step, 0);
+  const auto written = load_run(path);
+  EXPECT_EQ(written->trainer->steps_done(), 0);
+  EXPECT_EQ(written->session->length(), 6);
+  // What needs the file comes after it.
+  const auto opened = after(Save{}, OpenRun{path, nullptr}, SetCursor{1});
+  EXPECT_EQ(opened->train.step, 1);
+  EXPECT_EQ(opened->session.tokens.size(), 2u);
+  EXPECT_EQ(opened->session.cursor, 1);
+  EXPECT_FALSE(opened->unsaved);
+  // Files that were asked for one after the other are written one after the other.
+  const auto twice = after(TrainOneStep{}, Save{}, TrainOneStep{}, Save{folder_ / "other.xlab"});
+  EXPECT_EQ(twice->saves, 4u);
+  EXPECT_FALSE(twice->unsaved);
+  EXPECT_EQ(load_run(path)->trainer->steps_done(), 2);
+  EXPECT_EQ(load_run(folder_ / "other.xlab")->trainer->steps_done(), 3);
+}
+
+TEST_F(Engines, ARunThatCannotBeWrittenStaysUnsaved) {
+  open_small();
+  const auto failed = after(TrainOneStep{}, Save{folder_ / "no" / "folder.xlab"});
+  EXPECT_EQ(failed->failure.where, "save");
+  EXPECT_EQ(failed->saves, 0u);
+  EXPECT_TRUE(failed->unsaved);
+  EXPECT_EQ(failed->run_path, "");
+  EXPECT_FALSE(after(Save{folder_ / "run.xlab"})->unsaved);
 }
 
 TEST_F(Engines, SavingWhileTrainingGoesOn) {

@@ -6,6 +6,9 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -354,6 +357,54 @@ TEST_F(GoingBack, AFailedOpeningIsNoEdit) {
   EXPECT_EQ(failed->undo_label, "Undo new prompt");
 }
 
+// ---- what is too large --------------------------------------------------------------------------
+
+std::string spec_of_width(int width) {
+  RunSpec spec = run_spec_from_json(quick_spec());
+  spec.model->embedding_dim = width;
+  spec.train->batch_size = 1;
+  return "{\"model\": " + to_json(*spec.model) + ", \"train\": " + to_json(*spec.train) + "}";
+}
+
+TEST_F(GoingBack, WhatIsForgottenForLargeWeightsIsTold) {
+  // A run that just fits beside nothing much, and weights of another one that are too much beside
+  // it.
+  const auto large = after(NewRun{"copy", spec_of_width(1600)});
+  ASSERT_EQ(large->failure.what, "");
+  ASSERT_LT(large->model->parameters * 20, 1 << 30);
+  after(SetPrompt{"a b |"});
+  const auto opened = after(NewRun{"recall", spec_of_width(512)});
+  ASSERT_GT(large->model->parameters * 20 + opened->model->parameters * 12, 1 << 30);
+  EXPECT_EQ(opened->undo_label, "Undo new run");
+  after(SetPrompt{"a 3 b 7"}, SetVariant{"mlstm", other_variant(*opened, "mlstm")});
+  EXPECT_EQ(engine_.snapshot()->notice_id, 0u);
+  const auto trained = after(TrainOneStep{});
+  EXPECT_EQ(trained->failure.what, "");
+  EXPECT_THAT(
+      trained->notice,
+      HasSubstr("the 2 edits before that, from 'new run' back to 'new prompt', can no longer "
+                "be undone"));
+  EXPECT_EQ(after(TrainOneStep{})->notice_id, trained->notice_id) << "told once";
+  EXPECT_EQ(after(Undo{})->train.step, 0) << "the weights of before come back";
+  EXPECT_EQ(after(Undo{})->undo_label, "");
+}
+
+TEST_F(GoingBack, ARunTooLargeToBeKeptIsToldBesideAnythingElse) {
+  put_file(folder_ / "text.txt", std::string("caf\xe9 au lait, caf\xe9 cr\xe8me"));
+  const auto large = after(NewRun{"recall", spec_of_width(1664)});
+  ASSERT_EQ(large->failure.what, "");
+  ASSERT_GT(large->model->parameters * 20, 1 << 30);
+  const auto text = after(OpenText{folder_ / "text.txt"});
+  EXPECT_EQ(text->failure.what, "");
+  EXPECT_EQ(text->undo_label, "");
+  EXPECT_THAT(text->notice, HasSubstr("no way back to it with Undo"));
+  EXPECT_THAT(text->notice, HasSubstr("not in UTF-8"));
+  // What is done at once afterwards does not take the words away either.
+  const auto saved = after(Save{folder_ / "run.xlab"});
+  EXPECT_THAT(saved->notice, HasSubstr("no way back to it with Undo"));
+  EXPECT_THAT(saved->notice, HasSubstr("Saved to "));
+}
+
 // ---- the list itself ----------------------------------------------------------------------------
 
 TEST(Histories, DragsJoinWithinAPause) {
@@ -420,6 +471,51 @@ TEST(Histories, MemoryIsBounded) {
   EXPECT_EQ(count, 2);
   EXPECT_FALSE(history.add({"new prompt", megabytes(1025)}, {})) << "too much for itself";
   EXPECT_EQ(history.undo_label(0), "");
+}
+
+/// Weights that take so many MiB, and say so alone: the memory is never touched.
+std::shared_ptr<const TrainedNumbers> numbers_of(std::int64_t mebibytes) {
+  auto numbers = std::make_shared<TrainedNumbers>();
+  numbers->weights_id = 7;
+  numbers->step = 3;
+  numbers->values = Tensor::empty({mebibytes << 18}, DType::f32);
+  return numbers;
+}
+
+TEST(Histories, WeightsThatPushOutOlderEditsNameThem) {
+  History history;
+  history.add({"new prompt", TokensBefore{.tokens = std::vector<int>(100 << 18)}}, {});
+  history.add({"sampler", SamplerSettings{}}, {});
+  EXPECT_FALSE(history.wants_numbers());
+  history.add({"variant", VariantBefore{.kind = "mlstm"}}, {});
+  history.add({"learning rate", 0.5}, {});
+  EXPECT_TRUE(history.wants_numbers());
+  EXPECT_TRUE(history.has_room_for_numbers(std::size_t{900} << 20));
+  EXPECT_THAT(history.take_numbers(numbers_of(900)), testing::IsEmpty());
+  EXPECT_FALSE(history.wants_numbers());
+  history.add({"variant", VariantBefore{.kind = "mlstm"}}, {});
+  EXPECT_TRUE(history.has_room_for_numbers(std::size_t{200} << 20));
+  EXPECT_THAT(history.take_numbers(numbers_of(200)),
+              testing::ElementsAre("variant", "sampler", "new prompt"));
+  std::vector<std::string> left;
+  for (std::string label; !(label = history.undo_label(7)).empty(); history.undo([](Edit&) {}))
+    left.push_back(label);
+  EXPECT_THAT(left, testing::ElementsAre("Undo variant", "Undo learning rate"));
+}
+
+TEST(Histories, WeightsWithoutRoomTakeNothingAway) {
+  History history;
+  history.add({"sampler", SamplerSettings{}}, {});
+  history.add({"variant", VariantBefore{.kind = "mlstm"}}, {});
+  history.add({"new prompt", TokensBefore{.tokens = std::vector<int>(100 << 18)}}, {});
+  EXPECT_FALSE(history.has_room_for_numbers(std::size_t{925} << 20)) << "the prompt is younger";
+  EXPECT_TRUE(history.has_room_for_numbers(std::size_t{900} << 20));
+  history.go_without_numbers();
+  EXPECT_FALSE(history.wants_numbers()) << "asked once";
+  history.undo([](Edit&) {});
+  EXPECT_EQ(history.undo_label(0), "Undo variant (with the weights of now)");
+  history.undo([](Edit&) {});
+  EXPECT_EQ(history.undo_label(0), "Undo sampler");
 }
 
 TEST(Histories, WhatThrowsStaysWhereItWas) {

@@ -17,6 +17,7 @@ void add_ops();
 void add_models();
 void add_growth();
 void add_recording();
+void add_keeping();
 /// Everything on the first card; in builds with CUDA.
 void add_cuda();
 

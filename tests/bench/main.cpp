@@ -8,6 +8,7 @@ int main(int argc, char** argv) {
   xlab::bench::add_ceilings();
   xlab::bench::add_models();
   xlab::bench::add_recording();
+  xlab::bench::add_keeping();
   xlab::bench::add_growth();
   xlab::bench::add_ops();
   if constexpr (xlab::kHasCuda) xlab::bench::add_cuda();
