@@ -197,7 +197,12 @@ void Autosave::write_jobs() {
       const std::function<void()> job = std::move(jobs_.front());
       jobs_.pop_front();
       lock.unlock();
-      job();
+      try {
+        job();
+      } catch (const std::exception& e) {
+        const std::lock_guard telling(mutex_);
+        tell(e.what());
+      }
     }
     lock.lock();
     writing_ = false;

@@ -99,6 +99,7 @@ void steps(benchmark::State& state, const ModelSpec& model, const TrainSpec& tra
   state.counters["copied_worst"] = largest(beside);
   state.counters["waited_ms"] = median(waits);
   state.counters["waited_worst"] = largest(waits);
+  state.counters["handed_ms"] = median(handing);
   state.counters["handed_worst"] = largest(handing);
 }
 
