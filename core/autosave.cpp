@@ -16,11 +16,29 @@ constexpr int kRestPerWriting = 10;
 
 }  // namespace
 
+Tensor Autosave::Handed::copied_of(const Tensor& shared) {
+  constexpr std::int64_t kPiece = 1 << 18;
+  Tensor copy = Tensor::empty(shared.shape(), shared.dtype());
+  const std::int64_t end = shared.elements();
+  const Tensor from = shared.reshape({end}), to = copy.reshape({end});
+  for (std::int64_t at = 0; at < end; at += kPiece) {
+    if (!in_time) return {};
+    const std::int64_t next = std::min(at + kPiece, end);
+    to.slice(at, next).copy_from(from.slice(at, next));
+  }
+  return copy;
+}
+
 void Autosave::Handed::copy() {
   std::call_once(copied, [this] {
     if (own_numbers) return;
     try {
-      record.detach();
+      for (Tensor* numbers : {&record.values, &record.first_moment, &record.second_moment}) {
+        if (!numbers->defined() && numbers == &record.first_moment) break;  // nor the second one
+        *numbers = copied_of(*numbers);
+        given_up = !numbers->defined();
+        if (given_up) return;
+      }
       own_numbers = true;
     } catch (const std::bad_alloc&) {
       problem = "There is no memory for a copy of the run.";
@@ -103,7 +121,10 @@ void Autosave::add(std::function<void()> job, const std::shared_ptr<Handed>& han
 
 void Autosave::keep(RunRecord record, KeptRun about, bool own_numbers) {
   if (keeps()) {
+    const std::size_t bytes = 3 * record.values.bytes();
     const auto job = handed(std::move(record), own_numbers, true);
+    // Of a run that another one took the place of there is no later step.
+    job->may_be_later = !about.replaced && bytes > kCopiedAtOnce;
     add([this, job, about = std::move(about)] { write_kept(*job, about); }, job);
   }
   saved();
@@ -154,11 +175,15 @@ void Autosave::settle() {
       const std::lock_guard lock(mutex_);
       if (unsettled_.empty()) return;
       job = unsettled_.front();
+      const auto now = Clock::now();
+      const bool patient = !giving_up_ || now - *giving_up_ < keeping_.interval / kPatience;
+      if (job->may_be_later && patient) job->in_time = false;
     }
     // By the writing thread, if it has begun; otherwise here, since that thread may have a slow
     // disk to wait for.
     job->copy();
     std::unique_lock lock(mutex_);
+    if (job->given_up && !giving_up_) giving_up_ = Clock::now();
     // Without memory for a copy a file is written from the run's own numbers.
     idle_.wait(lock, [&] { return job->own_numbers || job->may_be_lost || job->settled; });
     if (!unsettled_.empty() && unsettled_.front() == job) unsettled_.pop_front();
@@ -184,6 +209,7 @@ void Autosave::end() {
 std::string Autosave::take_news() {
   const std::lock_guard lock(mutex_);
   if (std::exchange(lost_, false)) work(trained_);
+  if (std::exchange(given_up_, false)) trained_ = Clock::now() - keeping_.interval;
   return std::exchange(problem_, {});
 }
 
@@ -227,6 +253,11 @@ void Autosave::write_kept(Handed& handed, const KeptRun& about) {
     {
       const std::lock_guard lock(mutex_);
       settled(handed);
+      if (handed.given_up) {
+        given_up_ = true;
+        return;
+      }
+      giving_up_.reset();
     }
     // Training went on without waiting: what is shared is no longer the run of then.
     if (!handed.problem.empty()) throw Error(handed.problem);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
@@ -24,8 +25,9 @@ namespace xlab {
 
 /// Belongs to one thread, which also trains the run; only `settle` may come from another. What is
 /// handed over is written by a thread of its own, in order. Training goes on while its numbers are
-/// copied: they are read from the end of one step to the update of the next, which waits for the
-/// copy in `settle`.
+/// copied: they are read from the end of one step to the update of the next. A copy that is not
+/// there by then is given up and made in a later step, where its memory is no longer new; after
+/// `Keeping::interval / kPatience` the update waits for it in `settle`.
 class Autosave {
  public:
   using Clock = std::chrono::steady_clock;
@@ -76,8 +78,11 @@ class Autosave {
   std::optional<Saved> take_saved();
 
   /// Before anything overwrites numbers of runs that were handed over: returns when they have been
-  /// copied.
+  /// copied, or are given up and due again.
   void settle();
+  static constexpr int kPatience = 4;
+  /// A run of fewer bytes is copied in no time.
+  static constexpr std::size_t kCopiedAtOnce = std::size_t{4} << 20;
   /// Waits until everything handed over is written.
   void finish();
   /// The same; then the session has ended in order, and nothing can be kept any more.
@@ -93,11 +98,18 @@ class Autosave {
   struct Handed {
     RunRecord record;
     bool own_numbers = false;
-    bool may_be_lost = false;  // rather than that training waits for the disk
+    bool may_be_lost = false;          // rather than that training waits for the disk
+    bool may_be_later = false;         // rather than that training waits for the copy
+    std::atomic<bool> in_time = true;  // no longer: the copy is given up
+    bool given_up = false;
     std::once_flag copied;
     std::string problem;   // why the numbers could not be copied
     bool settled = false;  // guarded by mutex_
     void copy();
+
+   private:
+    /// Nothing once it is given up.
+    Tensor copied_of(const Tensor& shared);
   };
 
   void work(std::optional<Clock::time_point>& since);
@@ -123,6 +135,8 @@ class Autosave {
   bool writing_ = false, stop_ = false;
   bool failed_ = false;  // the last run could not be written
   bool lost_ = false;    // nor is it due again yet
+  bool given_up_ = false;
+  std::optional<Clock::time_point> giving_up_;  // since then no copy was there in time
   std::string problem_, last_problem_;
   std::optional<Saved> saved_;
   Clock::duration took_{};  // the last writing of a kept run

@@ -996,6 +996,10 @@ struct Engine::Worker {
   void keep_if_due() {
     const auto due = autosave.due();
     if (!due || Clock::now() < *due) return;
+    if (!draft.unsaved) {
+      autosave.saved();
+      return;
+    }
     guarded(
         "autosave", [&] { keep_run(false); },
         [&] {

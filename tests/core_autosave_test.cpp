@@ -353,6 +353,39 @@ TEST_F(KeptWork, WhatCannotBeCopiedIsToldAndDueAgain) {
   EXPECT_EQ(autosave.take_news(), "");
 }
 
+TEST_F(KeptWork, TrainingDoesNotWaitForTheCopyOfALargeRun) {
+  Autosave autosave({root_, std::chrono::hours(1)}, [] {});
+  const auto small = make_run(make_task("recall"), run_spec_from_json(small_spec()));
+  RunSpec spec = run_spec_from_json(small_spec());
+  spec.model->embedding_dim = 384;
+  const auto large = make_run(make_task("recall"), spec);
+  ASSERT_GT(3 * large->model->params().values().bytes(), Autosave::kCopiedAtOnce);
+  fs::create_directories(root_ / "sessions");
+  {
+    // The writing thread is held up by another instance, with the small run.
+    const FileLock busy(root_ / "sessions" / "lock", FileLock::Wait::yes);
+    autosave.keep(record_of(*small), {.file = {}, .number = 1, .stamp = {}}, false);
+    autosave.keep(record_of(*large), {.file = {}, .number = 2, .stamp = {}}, false);
+    autosave.keep(record_of(*large), {.file = {}, .number = 3, .replaced = true, .stamp = {}},
+                  false);
+    autosave.settle();
+    large->model->params().values().fill_zero();
+  }
+  autosave.finish();
+  std::vector<std::string> names;
+  for (const fs::path& file : files()) names.push_back(file.filename().string());
+  EXPECT_THAT(names, testing::UnorderedElementsAre("run-1-a.xlab", "run-3-a.xlab"))
+      << "what is not copied in time is not written, but for the last there is of a run";
+  EXPECT_FALSE(autosave.due());
+  EXPECT_EQ(autosave.take_news(), "") << "nothing to worry about";
+  ASSERT_TRUE(autosave.due());
+  EXPECT_LE(*autosave.due(), Autosave::Clock::now()) << "it is begun again at once";
+  autosave.keep(record_of(*large), {.file = {}, .number = 2, .stamp = {}}, false);
+  autosave.finish();
+  EXPECT_EQ(files().size(), 3u);
+  EXPECT_FALSE(autosave.due());
+}
+
 TEST_F(KeptWork, AFileIsWrittenFromTheRunItselfWhereThereIsNoMemoryForACopy) {
   Autosave autosave({}, [] {});
   RunSpec spec = run_spec_from_json(small_spec());

@@ -69,6 +69,7 @@ void steps(benchmark::State& state, const ModelSpec& model, const TrainSpec& tra
   const auto run = make_run(make_task("recall"), RunSpec{.model = model, .train = train});
   Autosave autosave({folder.path(), std::chrono::milliseconds(0)}, [] {});
   double waited = 0.0;
+  int given_up = 0;  // copies that were not there in time
   run->trainer->before_update = [&] {
     const auto start = Clock::now();
     autosave.settle();
@@ -90,8 +91,12 @@ void steps(benchmark::State& state, const ModelSpec& model, const TrainSpec& tra
       beside.push_back(step());
       waits.push_back(waited);
       autosave.finish();
+      autosave.take_news();
+      if (autosave.due()) ++given_up;
+      autosave.saved();
     }
   }
+  state.counters["given_up"] = given_up;
   state.counters["parameters"] = static_cast<double>(run->model->params().elements());
   state.counters["alone_ms"] = median(alone);
   state.counters["alone_worst"] = largest(alone);
