@@ -7,6 +7,7 @@
 #include <QToolButton>
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "app/stage.hpp"
 #include "app/theme.hpp"
@@ -52,10 +53,7 @@ Banner::Banner(Stage& stage, QWidget* parent) : QToolBar(parent), stage_(stage) 
   box_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
   addWidget(box_);
   hide();
-  connect(close_, &QToolButton::clicked, this, [this] {
-    message_->hide();
-    show_rows();
-  });
+  connect(close_, &QToolButton::clicked, this, &Banner::end_message);
   connect(accept_, &QPushButton::clicked, this, [this] {
     withdraw();
     emit accepted();
@@ -71,6 +69,12 @@ Banner::Banner(Stage& stage, QWidget* parent) : QToolBar(parent), stage_(stage) 
   connect(&stage, &Stage::look_changed, this, follow_look);
   connect(&stage.engine(), &EngineLink::changed, this, &Banner::follow_snapshot);
   connect(&stage.engine(), &EngineLink::run_changed, this, &Banner::follow_run);
+  connect(&stage.engine(), &EngineLink::sent, this, [this](const Command& command) {
+    // Whoever tries again has read it.
+    if ((about_ == About::exporting && std::holds_alternative<command::ExportFolder>(command)) ||
+        (about_ == About::device && std::holds_alternative<command::UseDevice>(command)))
+      end_message();
+  });
   follow_look();
 }
 
@@ -91,6 +95,12 @@ void Banner::offer(const QString& sentence, const QString& accept, const QString
   show_rows();
 }
 
+/// An offer beside it stays.
+void Banner::end_message() {
+  message_->hide();
+  show_rows();
+}
+
 void Banner::withdraw() {
   offer_->hide();
   show_rows();
@@ -102,21 +112,21 @@ void Banner::show_rows() {
 }
 
 void Banner::follow_snapshot() {
-  if (isHidden()) return;
+  if (message_->isHidden()) return;
   const Snapshot& now = stage_.snapshot();
   const bool over = (about_ == About::training && now.train.state == TrainState::running) ||
                     (about_ == About::saving && now.saves != saves_) ||
                     (about_ == About::sequence && now.session.tokens != tokens_);
-  if (over) hide();
+  if (over) end_message();
 }
 
 void Banner::follow_run() {
   if (about_ == About::opening && std::exchange(first_scene_to_come_, false)) return;
-  if (about_ != About::writing) hide();
+  if (about_ != About::writing && about_ != About::exporting) end_message();
 }
 
 void Banner::written() {
-  if (about_ == About::writing) hide();
+  if (about_ == About::writing) end_message();
 }
 
 /// A tool bar does not ask how high a text gets at its width.

@@ -15,12 +15,14 @@ class Stage;
 
 /// What a message speaks of: it is closed when that is over.
 enum class About {
-  run,       ///< another run is opened
-  training,  ///< training goes on, or another run is opened
-  sequence,  ///< other tokens are on the screen, or another run is opened
-  saving,    ///< the run is saved, or another run is opened
-  writing,   ///< another file is written
-  opening,   ///< a run is opened by a person
+  run,        ///< another run is opened
+  training,   ///< training goes on, or another run is opened
+  sequence,   ///< other tokens are on the screen, or another run is opened
+  saving,     ///< the run is saved, or another run is opened
+  writing,    ///< another picture or table is written
+  exporting,  ///< a model is exported again
+  device,     ///< a device is chosen again, or another run is opened
+  opening,    ///< a run is opened by a person
 };
 
 /// Not modal: everything else goes on. A later sentence takes the place of the one before; an offer
@@ -56,6 +58,7 @@ class Banner : public QToolBar {
   void follow_snapshot();
   void follow_run();
   void show_rows();
+  void end_message();
 
   Stage& stage_;
   About about_ = About::run;

@@ -74,6 +74,13 @@ QWidget* pair_of(const QString& word, QWidget* field) {
   return pair;
 }
 
+/// Whether both hold one value over the same steps, whatever they hold it at.
+bool is_same_edit(const Clamp& a, Clamp b) {
+  b.value = a.value;
+  b.enabled = a.enabled;
+  return a == b;
+}
+
 }  // namespace
 
 float switched_off(const std::string& path) {
@@ -164,7 +171,11 @@ EditRow::EditRow(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage)
   column->addWidget(inside);
 
   connect(on_, &QCheckBox::clicked, this, &EditRow::enabled);
-  connect(remove_, &QToolButton::clicked, this, &EditRow::removed);
+  connect(remove_, &QToolButton::clicked, this, [this] {
+    // A number typed for an edit that goes is meant for no other one.
+    value_->setModified(false);
+    emit removed();
+  });
   connect(hold_, &QComboBox::activated, this, &EditRow::hold);
   connect(value_, &QLineEdit::editingFinished, this, &EditRow::take_value);
   connect(value_, &QLineEdit::textChanged, this, &EditRow::fit_value);
@@ -195,6 +206,7 @@ EditRow::EditRow(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage)
 }
 
 void EditRow::show_clamp(int number, const Clamp& clamp) {
+  const bool same_edit = is_same_edit(clamp, clamp_);
   clamp_ = clamp;
   const QString words = words_of(clamp);
   on_->setChecked(clamp.enabled);
@@ -205,7 +217,7 @@ void EditRow::show_clamp(int number, const Clamp& clamp) {
   const QString what = QString("%1 · %2").arg(title_of(clamp), block_of(clamp));
   if (what_->text() != what) what_->setText(what);
   what_->setToolTip(words);
-  if (!value_->hasFocus() || !value_->isModified()) {
+  if (!same_edit || !value_->hasFocus() || !value_->isModified()) {
     value_->setText(editable(clamp.value));
     value_->setCursorPosition(0);
   }

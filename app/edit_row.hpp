@@ -34,8 +34,10 @@ class EditRow : public QWidget {
  public:
   explicit EditRow(Stage& stage, QWidget* parent = nullptr);
   /// Shows this clamp, the `number`th of the list, counted from 0. A field that is being typed in
-  /// keeps what was typed.
+  /// keeps what was typed as long as it is the same edit.
   void show_clamp(int number, const Clamp& clamp);
+  /// Takes a value that was typed and not entered yet.
+  void take_value();
 
  signals:
   void changed(const Clamp& clamp);
@@ -46,7 +48,6 @@ class EditRow : public QWidget {
   void follow_snapshot();
   void send(Clamp clamp);
   void hold(int choice);
-  void take_value();
   void fit_value();
 
   Stage& stage_;

@@ -57,8 +57,12 @@ void MainWindow::make_menus() {
   add(file, tr("Open &model folder…"), {}, [this] { open_folder_dialog(); });
   QMenu* kept = file->addMenu(tr("&Reopen"));
   kept->menuAction()->setStatusTip(tr("What was not saved when its session ended"));
-  connect(file, &QMenu::aboutToShow, this,
-          [this, kept] { kept->menuAction()->setEnabled(recovery_->anything()); });
+  const auto follow_kept = [this, kept] { kept->menuAction()->setEnabled(recovery_->anything()); };
+  connect(file, &QMenu::aboutToShow, this, [this, follow_kept] {
+    follow_kept();
+    recovery_->list();
+  });
+  connect(recovery_, &Recovery::listed, this, follow_kept);
   connect(kept, &QMenu::aboutToShow, this, [this, kept] { recovery_->fill(kept); });
   file->addSeparator();
   save_ = add(file, tr("&Save"), QKeySequence::Save, [this] { work_->save(false); });
@@ -84,8 +88,8 @@ void MainWindow::make_menus() {
   QMenu* run = menuBar()->addMenu(tr("&Run"));
   train_ = add(run, tr("Start training"), QKeySequence("T"), [this] { toggle_training(); });
   train_->setCheckable(true);
-  add(run, tr("&One step"), QKeySequence("Shift+T"),
-      [this] { stage_.send(command::TrainOneStep{}); });
+  one_step_ = add(run, tr("&One step"), QKeySequence("Shift+T"),
+                  [this] { stage_.send(command::TrainOneStep{}); });
   run->addSeparator();
   add(run, tr("&Restart run"), QKeySequence("Shift+R"), [this] {
     replace_run(tr("Start this run again, untrained?"), {},
@@ -95,9 +99,11 @@ void MainWindow::make_menus() {
     replace_run(tr("Start with another seed, untrained?"), {},
                 [this] { stage_.send(command::NewSeed{}); });
   })->setStatusTip(tr("Another seed, untrained"));
-  add(run, tr("New &sample"), QKeySequence("N"), [this] {
-    stage_.send(command::NewSample{});
-  })->setStatusTip(tr("Another example of the task under the time cursor"));
+  sample_ =
+      add(run, tr("New &sample"), QKeySequence("N"), [this] { stage_.send(command::NewSample{}); });
+  sample_->setStatusTip(tr("Another example of the task under the time cursor"));
+  for (QAction* action : {train_, one_step_, sample_})
+    action->setProperty(kWhatItDoes, action->toolTip());
 
   QMenu* time = menuBar()->addMenu(tr("&Time"));
   QAction* rewind =
@@ -118,11 +124,10 @@ void MainWindow::make_menus() {
   add(time, tr("Faster"), QKeySequence("."), [this] { change_speed(2.0); });
 
   QMenu* see = menuBar()->addMenu(tr("&View"));
-  for (int i = 0; i < views_.size(); ++i) {
-    ViewDock* dock = views_[i];
-    QAction* action = add(see, dock->windowTitle(), QKeySequence(QString::number(i + 1)), [dock] {
+  const auto add_dock = [this, see](Dock* dock, const QKeySequence& key) {
+    QAction* action = add(see, dock->windowTitle(), key, [dock] {
       // A dock behind a tab comes to the front before it is closed.
-      const bool seen = dock->seen();
+      const bool seen = dock->isVisible() && !dock->visibleRegion().isEmpty();
       dock->setVisible(!seen);
       if (!seen) dock->raise();
     });
@@ -130,9 +135,10 @@ void MainWindow::make_menus() {
     connect(dock->toggleViewAction(), &QAction::toggled, action, &QAction::setChecked);
     connect(dock, &QDockWidget::visibilityChanged, action,
             [dock, action] { action->setChecked(!dock->isHidden()); });
-  }
+  };
+  for (int i = 0; i < views_.size(); ++i) add_dock(views_[i], QKeySequence(QString::number(i + 1)));
   see->addSeparator();
-  for (Dock* dock : panels()) see->addAction(dock->toggleViewAction());
+  for (Dock* dock : panels()) add_dock(dock, {});
   see->addSeparator();
   add(see, tr("Show as table"), QKeySequence("Ctrl+T"), [this] {
     if (auto* dock = qobject_cast<ViewDock*>(active_dock())) dock->show_table(!dock->shows_table());
@@ -307,12 +313,12 @@ void MainWindow::train_model_on(const QString& task) {
   std::function<void()> look;
   if (text) look = [file] { look_at_text(file); };
   replace_run(tr("Train this model on something else?"), std::move(look), [this, task, text, file] {
+    to_train_ = true;
     if (text) {
       stage_.send(command::OpenText{.path = file, .from_model = true});
     } else {
       stage_.send(command::NewRun{.task = task.toStdString(), .spec_json = {}, .from_model = true});
     }
-    set_room(Room::train);
   });
 }
 

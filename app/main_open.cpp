@@ -1,10 +1,12 @@
 // Opening files, and everything else that puts another run in the place of the one that is open.
 #include <QFileInfo>
-#include <QFuture>
-#include <QPromise>
-#include <QThreadPool>
+#include <QMetaObject>
+#include <QStatusBar>
 #include <exception>
 #include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
 
 #include "app/banner.hpp"
 #include "app/main_window.hpp"
@@ -13,8 +15,17 @@
 
 namespace xlab::app {
 
+struct MainWindow::Looking {
+  explicit Looking(MainWindow* asking) : window(asking) {}
+  std::mutex mutex;
+  MainWindow* window;  // until it goes
+};
+
 void MainWindow::replace_run(const QString& question, std::function<void()> look,
                              std::function<void()> go_on) {
+  // What was asked for last counts: a look that is not over leads to nothing any more.
+  const int number = ++looks_;
+  statusBar()->clearMessage();
   // Where nothing can be lost nobody is asked, and the engine looks for itself.
   if (!work_->any()) {
     go_on();
@@ -24,25 +35,39 @@ void MainWindow::replace_run(const QString& question, std::function<void()> look
     work_->keep_then(question, std::move(go_on));
     return;
   }
-  const auto promise = std::make_shared<QPromise<QString>>();
-  promise->start();
-  promise->future().then(this, [this, question, go_on = std::move(go_on)](const QString& problem) {
-    if (problem.isEmpty()) {
-      work_->keep_then(question, go_on);
-    } else {
-      banner_->tell(problem, About::opening);
-    }
-  });
-  QThreadPool::globalInstance()->start([promise, look = std::move(look)] {
+  // By a thread that nobody waits for: a disk may hang, also when the program ends.
+  if (!looking_) looking_ = std::make_shared<Looking>(this);
+  statusBar()->showMessage(tr("Looking at the file…"));
+  std::thread([looking = looking_, number, question, look = std::move(look),
+               go_on = std::move(go_on)] {
     QString problem;
     try {
       look();
     } catch (const std::exception& e) {
       problem = QString::fromStdString(e.what());
     }
-    promise->addResult(problem);
-    promise->finish();
-  });
+    const std::lock_guard lock(looking->mutex);
+    MainWindow* window = looking->window;
+    if (!window) return;
+    QMetaObject::invokeMethod(
+        window,
+        [window, number, question, problem, go_on] {
+          if (number != window->looks_) return;
+          window->statusBar()->clearMessage();
+          if (problem.isEmpty()) {
+            window->work_->keep_then(question, go_on);
+          } else {
+            window->banner_->tell(problem, About::opening);
+          }
+        },
+        Qt::QueuedConnection);
+  }).detach();
+}
+
+void MainWindow::stop_looking() {
+  if (!looking_) return;
+  const std::lock_guard lock(looking_->mutex);
+  looking_->window = nullptr;
 }
 
 void MainWindow::open(const QString& path) {
@@ -60,7 +85,7 @@ void MainWindow::open(const QString& path) {
     replace_run(
         question, [file] { look_at_text(file); },
         [this, file] {
-          train_text_ = true;
+          to_train_ = true;
           stage_.send(command::OpenText{.path = file});
         });
   }

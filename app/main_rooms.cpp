@@ -59,8 +59,25 @@ void MainWindow::resizeEvent(QResizeEvent* event) {
   QTimer::singleShot(0, this, [this] {
     if (stopped_ || alone_ || panels_hidden_ || fit() == shown_fit_ || arranged_by_hand()) return;
     at_scale_.clear();
-    default_layout(room_);
+    if (!dragged_.state.isEmpty()) at_fit_[static_cast<int>(shown_fit_)] = dragged_;
+    dragged_ = at_fit_.value(static_cast<int>(fit()));
+    if (dragged_.state.isEmpty()) {
+      default_layout(room_);
+    } else {
+      show_layout(dragged_);
+    }
   });
+}
+
+void MainWindow::follow_separator(bool pressed) {
+  QList<QSize> sizes;
+  for (const QDockWidget* dock : shown_docks()) sizes.append(dock->size());
+  if (pressed) {
+    sizes_before_ = sizes;
+  } else if (sizes != sizes_before_ && !alone_ && !panels_hidden_) {
+    of_file_ = false;
+    if (!arranged_by_hand()) dragged_ = present_layout();
+  }
 }
 
 void MainWindow::set_room(Room room) {
@@ -76,12 +93,15 @@ void MainWindow::set_room(Room room) {
 
 void MainWindow::show_room() {
   at_scale_.clear();
+  at_fit_.clear();
+  dragged_ = {};
   show_layout(layouts_.value(static_cast<int>(room_)));
   give_keys_back();
 }
 
 MainWindow::Layout MainWindow::present_layout() const {
-  return {saveState(layout_version()), stage_.look().scale, shown_fit_, arranged_by_hand()};
+  return {saveState(layout_version()), stage_.look().scale, shown_fit_, arranged_by_hand(),
+          of_file_ && shown_docks() == default_docks_};
 }
 
 void MainWindow::show_layout(const Layout& layout) {
@@ -90,6 +110,7 @@ void MainWindow::show_layout(const Layout& layout) {
       layout.state.isEmpty() || (!layout.by_hand && !(same_scale && layout.fit == fit()));
   const bool message = !banner_->isHidden();
   const bool were_arranging = std::exchange(arranging_, true);
+  of_file_ = layout.of_file;
   if (made_anew || !restoreState(layout.state, layout_version())) {
     default_layout(room_);
   } else {
@@ -117,7 +138,10 @@ void MainWindow::reset_layout() {
   restore_others();
   hide_panels(false);
   layouts_.remove(static_cast<int>(room_));
+  of_file_ = false;
   at_scale_.clear();
+  at_fit_.clear();
+  dragged_ = {};
   default_layout(room_);
 }
 
@@ -325,7 +349,7 @@ void MainWindow::follow_scale(float before, const Arrangement& left) {
   const Arrangement kept = at_scale_.value(percent(stage_.look().scale));
   if (!kept.state.isEmpty() && kept.docks == left.docks) {
     // Once more when the smaller text has made all docks smaller.
-    const Layout back{kept.state, stage_.look().scale, fit(), arranged_by_hand()};
+    const Layout back{kept.state, stage_.look().scale, fit(), arranged_by_hand(), of_file_};
     show_layout(back);
     const int made = ++layouts_made_;
     QTimer::singleShot(0, this, [this, back, made] {
@@ -382,12 +406,15 @@ void MainWindow::hide_panels(bool hidden) {
 Screen MainWindow::shown() const {
   Screen shown;
   shown.room = kRoomNames[static_cast<int>(room_)];
-  const Layout arranged = alone_           ? before_maximise_
-                          : panels_hidden_ ? before_hiding_
-                                           : present_layout();
+  // What is maximised while panels are hidden came after they were.
+  const Layout arranged = panels_hidden_ ? before_hiding_
+                          : alone_       ? before_maximise_
+                                         : present_layout();
   shown.layout = arranged.state;
   shown.layout_version = layout_version();
   shown.scale = arranged.scale;
+  shown.fit = static_cast<int>(arranged.fit);
+  shown.by_hand = arranged.by_hand;
   shown.panels_hidden = panels_hidden_;
   shown.block = stage_.focus().block;
   shown.head = stage_.focus().head;
@@ -420,8 +447,13 @@ void MainWindow::show_screen() {
   const auto room = static_cast<Room>(name - std::begin(kRoomNames));
   set_room(room);
   if (saved->layout_version == layout_version()) {
+    restore_others();
     hide_panels(false);
-    layouts_[static_cast<int>(room)] = {saved->layout, saved->scale, fit(), true};
+    Layout& layout = layouts_[static_cast<int>(room)];
+    if (shown_) layout = present_layout();
+    if (!layout.of_file) own_layouts_[static_cast<int>(room)] = layout;
+    layout = {saved->layout, saved->scale, static_cast<Fit>(std::clamp(saved->fit, 0, 2)),
+              saved->by_hand, true};
     if (shown_) show_room();
     hide_panels(saved->panels_hidden);
   }
@@ -466,7 +498,9 @@ void MainWindow::save_settings() {
   kept.setValue("scale", stage_.look().scale);
   kept.setValue("geometry", saveGeometry());
   for (int room = 0; room < 3; ++room) {
-    const Layout layout = layouts_.value(room);
+    const Layout shown = layouts_.value(room);
+    // How a run was saved is the run's, unless somebody went on from there.
+    const Layout layout = shown.of_file ? own_layouts_.value(room) : shown;
     const QString name = kRoomNames[room];
     kept.setValue("layout/" + name, layout.state);
     kept.setValue("layout_scale/" + name, layout.scale);

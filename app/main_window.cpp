@@ -19,6 +19,7 @@
 #include <QMimeData>
 #include <QPlainTextEdit>
 #include <QScrollArea>
+#include <QSpinBox>
 #include <QStatusBar>
 #include <QTabBar>
 #include <QUrl>
@@ -58,6 +59,16 @@ bool is_field(const QWidget* widget) {
          qobject_cast<const QAbstractSpinBox*>(widget);
 }
 
+/// Puts back what a field showed before it was typed in. A prompt keeps its text: nothing but
+/// Return and its button set it.
+void give_up_typing(QObject* field) {
+  if (auto* box = qobject_cast<QSpinBox*>(field)) {
+    box->setValue(box->value());
+  } else if (auto* line = qobject_cast<QLineEdit*>(field)) {
+    while (line->isUndoAvailable()) line->undo();
+  }
+}
+
 /// Whether a click on a widget means something there; else it is one on an empty part.
 bool takes_clicks(const QWidget* widget) {
   for (; widget && !widget->isWindow(); widget = widget->parentWidget()) {
@@ -73,9 +84,10 @@ bool takes_clicks(const QWidget* widget) {
 About about(const std::string& where) {
   if (where == "open") return About::opening;
   if (where == "save") return About::saving;
-  if (where == "export") return About::writing;
+  if (where == "export") return About::exporting;
   if (where == "train") return About::training;
   if (where == "sequence" || where == "play") return About::sequence;
+  if (where == "device") return About::device;
   return About::run;
 }
 
@@ -128,6 +140,7 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
     const auto by_hand = [this] {
       if (arranging_ || !shown_) return;
       moved_ = true;
+      of_file_ = false;
       at_scale_.clear();
     };
     connect(dock, &QDockWidget::dockLocationChanged, this, by_hand);
@@ -138,13 +151,13 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
   connect(&stage_.engine(), &EngineLink::changed, this, &MainWindow::follow_snapshot);
   connect(&stage_.engine(), &EngineLink::run_changed, this, [this] {
     stage_.engine().send(command::Selfcheck{});
-    if (std::exchange(train_text_, false)) set_room(Room::train);
+    if (std::exchange(to_train_, false)) set_room(Room::train);
   });
   connect(&stage_.engine(), &EngineLink::run_changed, this, &MainWindow::show_screen);
   connect(work_, &UnsavedWork::about_to_save, this, &MainWindow::tell_screen);
   connect(&stage_.engine(), &EngineLink::failed, this, [this](const QString& sentence) {
     banner_->tell(sentence, about(stage_.snapshot().failure.where));
-    train_text_ = false;
+    to_train_ = false;
     // A file that cannot be opened does not leave an empty window.
     if (!stage_.snapshot().model && !first_run_->begun()) {
       banner_->expect_first_scene();
@@ -191,6 +204,7 @@ void MainWindow::give_keys_back() {
 }
 
 MainWindow::~MainWindow() {
+  stop_looking();
   qApp->removeEventFilter(this);
   stop_engine();
   // Docks and panels hear from the stage; they go first.
@@ -315,6 +329,15 @@ void MainWindow::follow_snapshot() {
   show_edit(undo_, now.undo_label, tr("Undo"));
   show_edit(redo_, now.redo_label, tr("Redo"));
   clear_clamps_->setEnabled(!now.session.clamps.empty());
+  // What cannot be done says why, here as in the panels.
+  const auto allow = [](QAction* action, const std::string& problem) {
+    action->setEnabled(problem.empty());
+    action->setToolTip(problem.empty() ? action->property(kWhatItDoes).toString()
+                                       : QString::fromStdString(problem));
+  };
+  allow(train_, now.train.cannot_train);
+  allow(one_step_, now.train.cannot_train);
+  allow(sample_, now.session.cannot_sample);
 }
 
 void MainWindow::measure() {
@@ -361,9 +384,14 @@ double MainWindow::frame_ms() const {
 void MainWindow::closeEvent(QCloseEvent* event) {
   if (!close_agreed_ && work_->any()) {
     event->ignore();
-    // Not from within this event: a window that is closing does not begin to close.
-    work_->keep_then(tr("Quit xLSTM Lab?"),
-                     [this] { QTimer::singleShot(0, this, &MainWindow::close_unasked); });
+    if (std::exchange(quit_asked_, true)) return;
+    // Not from within this event: a window that is closing does not begin to close, and while the
+    // question stands the system may want it to.
+    QTimer::singleShot(0, this, [this] {
+      work_->keep_then(tr("Quit xLSTM Lab?"),
+                       [this] { QTimer::singleShot(0, this, &MainWindow::close_unasked); });
+      quit_asked_ = false;
+    });
     return;
   }
   tell_screen();  // as it is before everything is hidden
@@ -379,6 +407,10 @@ void MainWindow::closeEvent(QCloseEvent* event) {
 
 void MainWindow::close_unasked() {
   close_agreed_ = true;
+  // What is asked just now has its answer.
+  while (QWidget* dialog = QApplication::activeModalWidget()) {
+    if (!dialog->close()) break;
+  }
   close();
 }
 
@@ -432,6 +464,11 @@ bool MainWindow::eventFilter(QObject* object, QEvent* event) {
       return true;
     }
   }
+  if (object == this && event->type() == QEvent::MouseButtonPress) follow_separator(true);
+  if (object == this && event->type() == QEvent::MouseButtonRelease) {
+    // After Qt has let go of it.
+    QTimer::singleShot(0, this, [this] { follow_separator(false); });
+  }
   // A wheel that scrolls a panel does not change the choices that pass under it.
   if (event->type() == QEvent::Wheel &&
       (qobject_cast<QComboBox*>(object) || qobject_cast<QAbstractSpinBox*>(object)) &&
@@ -450,6 +487,7 @@ bool MainWindow::eventFilter(QObject* object, QEvent* event) {
       const bool leaves =
           key == Qt::Key_Escape || ((key == Qt::Key_Return || key == Qt::Key_Enter) && !new_line);
       if (leaves && is_field(widget) && widget->hasFocus()) {
+        if (key == Qt::Key_Escape) give_up_typing(object);
         // After the field has taken what was typed.
         QTimer::singleShot(0, this, &MainWindow::give_keys_back);
       }

@@ -6,6 +6,7 @@
 #include <QMap>
 #include <QTimer>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "app/screen.hpp"
@@ -86,6 +87,10 @@ class MainWindow : public QMainWindow {
   QMenu* createPopupMenu() override { return nullptr; }
 
  private:
+  /// What a thread that looks at a file may still speak to.
+  struct Looking;
+  /// In an action: what it does, which its tool tip says where it is possible.
+  static constexpr const char* kWhatItDoes = "what it does";
   void make_docks();
   void make_menus();
   void make_tool_bar();
@@ -100,6 +105,7 @@ class MainWindow : public QMainWindow {
     float scale = 1.0f;
     Fit fit = Fit::roomy;
     bool by_hand = false;  ///< somebody moved, closed or opened a dock
+    bool of_file = false;  ///< as a run's file has it, and untouched since
   };
   /// A room at another size of text.
   struct Arrangement {
@@ -122,6 +128,8 @@ class MainWindow : public QMainWindow {
   /// Another size of text: the layout goes along, and is the same again on the way back.
   void follow_scale(float before, const Arrangement& left);
   void show_room();
+  /// The mouse is pressed, or let go, between the docks.
+  void follow_separator(bool pressed);
   /// Gives the time bar the height of its rows.
   void fit_time_bar();
   void restore_settings();
@@ -159,6 +167,7 @@ class MainWindow : public QMainWindow {
   /// asked `look` is called, on another thread: what it throws is told, and that is all.
   void replace_run(const QString& question, std::function<void()> look,
                    std::function<void()> go_on);
+  void stop_looking();
   void stop_engine();
 
   QAction* add(QMenu* menu, const QString& text, const QKeySequence& key, auto slot);
@@ -192,7 +201,7 @@ class MainWindow : public QMainWindow {
   bool shown_ = false;
   bool stopped_ = false;
   bool close_agreed_ = false;
-  bool train_text_ = false;  ///< the text that is being opened is there to be learned
+  bool to_train_ = false;  ///< what is being opened is there to be trained
 
   QActionGroup* rooms_ = nullptr;
   QAction *play_ = nullptr, *train_ = nullptr, *save_ = nullptr, *undo_ = nullptr, *redo_ = nullptr,
@@ -205,6 +214,16 @@ class MainWindow : public QMainWindow {
   QElapsedTimer since_measure_;
   std::int64_t measured_step_ = 0;
   std::uint64_t run_id_ = 0;
+  bool quit_asked_ = false;  ///< the question before quitting stands
+  QAction *one_step_ = nullptr, *sample_ = nullptr;
+  /// The open room with separators dragged, and as it was left so at every other `Fit`.
+  Layout dragged_;
+  QMap<int, Layout> at_fit_;
+  QList<QSize> sizes_before_;      ///< of the docks, when the mouse was pressed between them
+  QMap<int, Layout> own_layouts_;  ///< of rooms that show a file's, as the person left them
+  bool of_file_ = false;           ///< the open room is as a file has it
+  std::shared_ptr<Looking> looking_;
+  int looks_ = 0;  ///< counts up: a look that another one follows leads to nothing
 };
 
 }  // namespace xlab::app

@@ -45,7 +45,7 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
   prompt_->setPlaceholderText(tr("Tokens to begin with"));
   prompt_->setToolTip(
       tr("What the sequence begins with. Return sets it, Shift+Return begins a new "
-         "line."));
+         "line. In a text \\x0d stands for a byte that is no letter."));
   auto* set = new QPushButton(tr("Set"));
   set->setAccessibleName(tr("Set the prompt"));
   set->setToolTip(tr("Use this as the sequence (Return in the field)"));
@@ -135,8 +135,11 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
 }
 
 void PromptPanel::set_prompt() {
-  stage_.send(command::SetPrompt{prompt_->toPlainText().toStdString()});
-  prompt_->document()->setModified(false);
+  const SessionStatus& session = stage_.snapshot().session;
+  // What is set already is not read again: other pieces may make up the same text.
+  const bool set_already = static_cast<int>(session.tokens.size()) == session.prompt_length;
+  if (set_already && !prompt_->document()->isModified()) return;
+  stage_.send(command::SetPrompt{typed_prompt(stage_.snapshot(), prompt_->text())});
 }
 
 void PromptPanel::follow_snapshot() {
@@ -180,8 +183,11 @@ void PromptPanel::show_clamps(const std::vector<Clamp>& clamps) {
     connect(row, &EditRow::enabled, this, [this, index](bool on) {
       stage_.send(command::EnableClamp{index, on});
     });
-    connect(row, &EditRow::removed, this,
-            [this, index] { stage_.send(command::RemoveClamp{index}); });
+    connect(row, &EditRow::removed, this, [this, index] {
+      // What is being typed elsewhere belongs to the edits as they are numbered now.
+      for (EditRow* other : rows_) other->take_value();
+      stage_.send(command::RemoveClamp{index});
+    });
   }
   for (std::size_t i = 0; i < clamps.size(); ++i)
     rows_[i]->show_clamp(static_cast<int>(i), clamps[i]);

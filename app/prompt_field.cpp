@@ -28,6 +28,11 @@ QSize PromptField::sizeHint() const {
   return {fontMetrics().averageCharWidth() * 12, height_};
 }
 
+QString PromptField::text() const {
+  // Plain text would have an ordinary blank for each of them.
+  return document()->toRawText().replace(QChar::ParagraphSeparator, '\n');
+}
+
 void PromptField::keyPressEvent(QKeyEvent* event) {
   if (event->key() != Qt::Key_Return && event->key() != Qt::Key_Enter) {
     QPlainTextEdit::keyPressEvent(event);

@@ -11,6 +11,8 @@ class PromptField : public QPlainTextEdit {
 
  public:
   explicit PromptField(QWidget* parent = nullptr);
+  /// What was typed, its blanks that do not break included.
+  QString text() const;
   QSize sizeHint() const override;
   QSize minimumSizeHint() const override { return sizeHint(); }
 

@@ -1,4 +1,4 @@
-// The looking is done by a thread that nobody waits for: a disk may hang.
+// Looking and listing are done by threads that nobody waits for: a disk may hang.
 #include "app/recovery.hpp"
 
 #include <QDateTime>
@@ -9,6 +9,8 @@
 #include <mutex>
 #include <thread>
 #include <utility>
+
+#include "app/facts.hpp"
 
 namespace xlab::app {
 namespace {
@@ -30,8 +32,7 @@ QString words_of(const KeptRun& run) {
   const QString name = run.run_path.empty()
                            ? QString::fromStdString(run.title)
                            : QFileInfo(QString::fromStdString(run.run_path)).fileName();
-  return Recovery::tr("%1, step %2, %3")
-      .arg(name, QLocale().toString(static_cast<qint64>(run.step)), when(run.kept_at));
+  return Recovery::tr("%1, step %2, %3").arg(name, grouped(run.step), when(run.kept_at));
 }
 
 struct Recovery::Listener {
@@ -63,19 +64,40 @@ Recovery::~Recovery() {
   listener_->recovery = nullptr;
 }
 
-void Recovery::look() {
-  std::thread([listener = listener_, root = root_] {
-    auto found = std::make_shared<LostRuns>(claim_lost_runs(root));
+template <typename Work, typename Take>
+void Recovery::beside(Work work, Take take) {
+  std::thread([listener = listener_, root = root_, work, take] {
+    auto found = std::make_shared<decltype(work(root))>(work(root));
     const std::lock_guard lock(listener->mutex);
     Recovery* recovery = listener->recovery;
     if (!recovery) return;
     QMetaObject::invokeMethod(
-        recovery, [recovery, found] { recovery->take(std::move(*found)); }, Qt::QueuedConnection);
+        recovery, [recovery, found, take] { (recovery->*take)(std::move(*found)); },
+        Qt::QueuedConnection);
   }).detach();
+}
+
+void Recovery::look() {
+  beside([](const std::filesystem::path& root) { return claim_lost_runs(root); }, &Recovery::take);
+}
+
+void Recovery::list() {
+  list_again_ = listing_;
+  if (std::exchange(listing_, true)) return;
+  beside([](const std::filesystem::path& root) { return kept_runs(root).runs; },
+         &Recovery::take_list);
+}
+
+void Recovery::take_list(std::vector<KeptRun> runs) {
+  kept_ = std::move(runs);
+  listing_ = false;
+  emit listed();
+  if (std::exchange(list_again_, false)) list();
 }
 
 void Recovery::take(LostRuns found) {
   looked_ = true;
+  list();
   for (LostRun& run : found.runs) lost_.push_back(std::move(run));
   if (!found.problems.empty()) {
     QString sentences;
@@ -126,15 +148,10 @@ void Recovery::take_out(const std::filesystem::path& file) {
   offer_next();
 }
 
-bool Recovery::anything() const {
-  return !kept_runs(root_).runs.empty();
-}
-
 void Recovery::fill(QMenu* menu) {
   menu->clear();
-  std::vector<KeptRun> runs = kept_runs(root_).runs;
-  runs.resize(std::min(runs.size(), kMostEntries));
-  for (const KeptRun& run : runs) {
+  for (std::size_t i = 0; i < std::min(kept_.size(), kMostEntries); ++i) {
+    const KeptRun& run = kept_[i];
     QString text = words_of(run);
     if (run.replaced) text = tr("%1 (replaced by another run)").arg(text);
     QAction* action = menu->addAction(text.replace("&", "&&"));

@@ -37,15 +37,24 @@ class Recovery : public QObject {
   void look();
   /// Whether looking has ended.
   bool looked() const { return looked_; }
-  /// Fills a menu with what can be reopened, the newest first.
+  /// Begins to list what can be reopened; `listed` says when that is done.
+  void list();
+  /// Fills a menu with what could be reopened when it was listed last, the newest first.
   void fill(QMenu* menu);
   /// Whether there is anything to fill a menu with.
-  bool anything() const;
+  bool anything() const { return !kept_.empty(); }
+
+ signals:
+  void listed();
 
  private:
   /// What the looking thread may still speak to.
   struct Listener;
+  /// Does something slow with the folder by a thread that nobody waits for, and then the rest.
+  template <typename Work, typename Take>
+  void beside(Work work, Take take);
   void take(LostRuns found);
+  void take_list(std::vector<KeptRun> runs);
   void offer_next();
   void accept();
   void decline();
@@ -61,6 +70,8 @@ class Recovery : public QObject {
   std::deque<LostRun> lost_;     // the first is offered
   std::deque<LostRun> opening_;  // accepted, and not open yet
   bool looked_ = false;
+  std::vector<KeptRun> kept_;  // as listed last
+  bool listing_ = false, list_again_ = false;
 };
 
 }  // namespace xlab::app

@@ -1,6 +1,7 @@
 // The dialog itself does not ask about existing files: it does not know the extension to come.
 #include "app/save_dialog.hpp"
 
+#include <QCoreApplication>
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QMessageBox>
@@ -9,11 +10,16 @@
 namespace xlab::app {
 namespace {
 
+/// The words here are ours, not those of Qt's dialog.
+struct SaveDialog {
+  Q_DECLARE_TR_FUNCTIONS(xlab::app::SaveDialog)
+};
+
 bool may_replace(QWidget* parent, const QString& path) {
-  QMessageBox box(QMessageBox::Question, QFileDialog::tr("Replace file"),
-                  QFileDialog::tr("%1 exists already. Replace it?").arg(QFileInfo(path).fileName()),
+  QMessageBox box(QMessageBox::Question, SaveDialog::tr("Replace file"),
+                  SaveDialog::tr("%1 exists already. Replace it?").arg(QFileInfo(path).fileName()),
                   QMessageBox::Cancel, parent);
-  QPushButton* replace = box.addButton(QFileDialog::tr("Replace"), QMessageBox::DestructiveRole);
+  QPushButton* replace = box.addButton(SaveDialog::tr("Replace"), QMessageBox::DestructiveRole);
   box.setDefaultButton(QMessageBox::Cancel);
   box.exec();
   return box.clickedButton() == replace;
@@ -27,7 +33,7 @@ QString wrong_extension(const QString& path, const FileKind& kind) {
       suffix.compare(kind.extension, Qt::CaseInsensitive) == 0) {
     return {};
   }
-  return QFileDialog::tr(
+  return SaveDialog::tr(
              "\"%1\" ends in .%2, but what can be written here is .%3. Choose a name "
              "that ends in .%3, or one without an ending.")
       .arg(QFileInfo(path).fileName(), suffix, kind.extension);

@@ -27,6 +27,8 @@ std::string to_text(const Screen& screen) {
                   {"layout", QString::fromLatin1(screen.layout.toBase64())},
                   {"layout_version", screen.layout_version},
                   {"scale", static_cast<double>(screen.scale)},
+                  {"fit", screen.fit},
+                  {"by_hand", screen.by_hand},
                   {"panels_hidden", screen.panels_hidden},
                   {"block", screen.block},
                   {"head", screen.head}};
@@ -52,6 +54,9 @@ std::optional<Screen> screen_from(const std::string& text) {
   screen.layout = QByteArray::fromBase64(in.value("layout").toString().toLatin1());
   screen.layout_version = in.value("layout_version").toInt(-1);
   screen.scale = static_cast<float>(scale);
+  // Runs that were saved by earlier programs say neither.
+  screen.fit = in.value("fit").toInt(0);
+  screen.by_hand = in.value("by_hand").toBool(true);
   screen.panels_hidden = in.value("panels_hidden").toBool();
   screen.block = *block;
   screen.head = *head;

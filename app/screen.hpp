@@ -15,6 +15,8 @@ struct Screen {
   QByteArray layout;       ///< as QMainWindow keeps it
   int layout_version = 0;  ///< of the docks that the layout speaks of
   float scale = 1.0f;      ///< size of text that the layout was made for; it is not changed
+  int fit = 0;             ///< how much room it was made for, a `Fit`
+  bool by_hand = true;     ///< somebody arranged it; else it is made anew for another room
   bool panels_hidden = false;
   int block = 0, head = 0;
   std::optional<ui::ValueRef> pinned;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <system_error>
 
 #include "ui/number.hpp"
 
@@ -17,9 +18,11 @@ constexpr int kLookedAt = 40;
 /// "1.5", "-3e-05", "nan", "-inf": what is written shorter on the screen. Whole numbers are not.
 bool number_of(const std::string& text, double* number) {
   if (text.empty() || text.find_first_of(".en") == std::string::npos) return false;
-  char* end = nullptr;
-  *number = std::strtod(text.c_str(), &end);
-  return end == text.c_str() + text.size();
+  // Whatever the decimal point of the person's language is.
+  const char* end = text.data() + text.size();
+  const auto [read, error] = std::from_chars(text.data(), end, *number);
+  // Too large and too small for a number is what it is as text.
+  return error == std::errc() && read == end;
 }
 
 bool is_whole(const std::string& text) {

@@ -1,5 +1,5 @@
 // Tokens as text that can be read and copied: their bytes joined, since a character may need
-// several tokens, and what is no character written as \x01.
+// several tokens, and what is no character written as \x01; and the way back.
 #pragma once
 
 #include <QString>
@@ -33,7 +33,10 @@ class TokenText {
   std::string kept_;
 };
 
-/// The first `count` tokens as they can be typed as a prompt.
+/// The first `count` tokens as they can be typed as a prompt: `typed_prompt` of it are their bytes
+/// again.
 QString text_of_tokens(const Snapshot& snapshot, std::size_t count);
+/// What was typed for this model: in a text \x0d stands for the byte, else every letter for itself.
+std::string typed_prompt(const Snapshot& snapshot, const QString& text);
 
 }  // namespace xlab::app

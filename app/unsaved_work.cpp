@@ -20,8 +20,16 @@ void UnsavedWork::follow_snapshot() {
   const Snapshot& now = stage_.snapshot();
   const bool saved = now.saves != saves_;
   saves_ = now.saves;
+  // What followed the save did not come about: training goes on as if nothing had been asked.
+  if (paused_in_ != 0 && (now.run_id != paused_in_ || now.failure.id != failure_ ||
+                          now.train.state == TrainState::running)) {
+    const bool failed = now.run_id == paused_in_ && now.failure.id != failure_;
+    paused_in_ = 0;
+    if (failed) stage_.send(command::Train{});
+  }
   if (!then_) return;
   if (saved) {
+    if (was_training_) paused_in_ = now.run_id;
     std::exchange(then_, {})();
   } else if (now.failure.id != failure_) {
     // The banner tells why. Training goes on as if nothing had been asked.

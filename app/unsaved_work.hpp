@@ -47,6 +47,9 @@ class UnsavedWork : public QObject {
   std::function<void()> then_;
   std::uint64_t failure_ = 0;
   bool was_training_ = false;
+  /// The run whose training was paused for a save, until what followed it came about or failed; 0:
+  /// none.
+  std::uint64_t paused_in_ = 0;
 };
 
 }  // namespace xlab::app

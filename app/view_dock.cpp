@@ -18,6 +18,8 @@ namespace {
 constexpr int kTableIntervalMs = 250;
 constexpr int kTitleHeight = 28;
 constexpr int kRowHeight = 21;
+/// So many rows are written again while somebody waits for the next picture. A file has all.
+constexpr std::size_t kMostRows = 10000;
 
 /// A table needs no textures.
 struct NoImages : ui::Images {
@@ -209,9 +211,11 @@ void ViewDock::export_csv() {
                                                  .filter = tr("Tables (*.csv)"),
                                                  .extension = "csv"});
   if (path.isEmpty()) return;
-  const std::string problem = save_text(path, table().csv());
+  const ui::Table written = table(0);
+  const std::string problem = save_text(path, written.csv());
   if (problem.empty()) {
-    emit noticed(tr("Wrote %1").arg(path));
+    const QString note = QString::fromStdString(written.note);
+    emit noticed(note.isEmpty() ? tr("Wrote %1").arg(path) : tr("Wrote %1. %2").arg(path, note));
   } else {
     emit failed(QString::fromStdString(problem));
   }
@@ -222,18 +226,22 @@ void ViewDock::follow_snapshot() {
   if (shows_table() && seen() && !table_timer_.isActive()) table_timer_.start();
 }
 
-ui::Table ViewDock::table() const {
+ui::Table ViewDock::table(std::size_t most_rows) const {
   ui::Focus focus = stage_.focus();
   NoImages images;
   const std::shared_ptr<const Snapshot> snapshot = stage_.engine().snapshot();
-  return view_->table({*snapshot, focus, images, ui::palette(stage_.look().palette), {}});
+  ui::Scene scene{*snapshot, focus, images, ui::palette(stage_.look().palette), {}};
+  scene.most_rows = most_rows;
+  return view_->table(scene);
 }
 
 void ViewDock::fill_table() {
   QElapsedTimer clock;
   clock.start();
   const int columns = model_->columnCount();
-  model_->set(table());
+  ui::Table read = table(kMostRows);
+  const QString note = QString::fromStdString(read.note);
+  model_->set(std::move(read));
   if (model_->columnCount() != columns) {
     table_cursor_ = -1;
     // Other columns begin with their own width and grow from there.
@@ -247,9 +255,13 @@ void ViewDock::fill_table() {
   if (no_columns > 0)
     left_out.append(no_columns == 1 ? tr("1 column") : tr("%1 columns").arg(no_columns));
   if (no_rows > 0) left_out.append(no_rows == 1 ? tr("1 row") : tr("%1 rows").arg(no_rows));
-  empty_->setText(
-      tr("Left out: %1 in which nothing was recorded.").arg(left_out.join(tr(" and "))));
-  empty_->setVisible(!left_out.isEmpty());
+  QStringList sentences;
+  if (!note.isEmpty()) sentences.append(note);
+  if (!left_out.isEmpty())
+    sentences.append(
+        tr("Left out: %1 in which nothing was recorded.").arg(left_out.join(tr(" and "))));
+  empty_->setText(sentences.join(' '));
+  empty_->setVisible(!sentences.isEmpty());
   // A long table is written again less often, so that it never takes more than a tenth of the time.
   table_timer_.setInterval(
       std::max(kTableIntervalMs, static_cast<int>(10 * std::min<qint64>(clock.elapsed(), 1000))));

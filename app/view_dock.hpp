@@ -44,7 +44,8 @@ class ViewDock : public Dock {
   bool draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteName palette, ui::Focus& focus,
             bool exporting);
   void follow_snapshot();
-  ui::Table table() const;
+  /// All of it, or what is read on the screen.
+  ui::Table table(std::size_t most_rows) const;
   void fill_table();
   /// Brings the rows of the time cursor into view.
   void follow_cursor();

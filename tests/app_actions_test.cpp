@@ -151,7 +151,7 @@ class Actions : public WindowTest {
       table_["View/" + dock->windowTitle()] = {
           {},
           [=] { *was = dock->isVisible() && !dock->visibleRegion().isEmpty(); },
-          [=] { return dock->isHidden() == *was || dock->objectName().startsWith("panel_"); },
+          [=] { return dock->isHidden() == *was; },
           {}};
     }
     table_["View/Show as table"] = {{}, {}, [this] { return view("gates").shows_table(); }, {}};

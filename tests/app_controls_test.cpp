@@ -161,15 +161,14 @@ TEST_F(Controls, EveryControlOfEveryPanelSendsWhatTheTableSays) {
       {"trainer/Step limit", {type("40"), "SetStepLimit 40", {}}},
       {"prompt/Prompt", {type(prompt), "SetPrompt " + prompt, {}}},
       {"prompt/Set the prompt",
-       {click,
-        "SetPrompt " + QString::fromStdString([&] {
-          std::string text;
-          for (int t = 0; t < now().session.prompt_length; ++t) {
-            const int token = now().session.tokens[static_cast<std::size_t>(t)];
-            text += (t ? " " : "") + now().model->vocabulary[static_cast<std::size_t>(token)];
-          }
-          return text;
-        }()),
+       {[this](QWidget& button) {
+          auto* field = panel("prompt")->findChild<QPlainTextEdit*>();
+          field->setFocus();
+          QTest::keyClick(field, Qt::Key_A, Qt::ControlModifier);
+          QTest::keyClicks(field, "a 1");
+          click(button);
+        },
+        "SetPrompt a 1",
         {}}},
       {"prompt/Play", {click, "Play", {}}},
       {"prompt/Next token", {click, "StepForward", {}}},

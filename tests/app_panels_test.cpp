@@ -21,6 +21,7 @@
 #include <QToolButton>
 #include <QTreeWidget>
 #include <algorithm>
+#include <clocale>
 #include <cmath>
 #include <ctime>
 
@@ -31,6 +32,7 @@
 #include "app/prompt_field.hpp"
 #include "app/table_model.hpp"
 #include "app/token_text.hpp"
+#include "app_answers.hpp"
 #include "app_window.hpp"
 #include "core/task.hpp"
 
@@ -264,6 +266,22 @@ TEST_F(LoadedModelTest, SaysWhyItCannotBeTrainedAndWhereItsWeightsAreFrom) {
             now().session.cannot_sample);
   front("panel_model");
   EXPECT_EQ(named<QLabel>("Weights")->text(), "came with the model");
+  // The menu and the tool bar say no more than the panels.
+  const QMap<QString, QAction*> actions = menu_actions(*window_);
+  for (const char* name : {"Run/Start training", "Run/One step", "Run/New sample"}) {
+    const QAction* action = actions.value(name);
+    ASSERT_NE(action, nullptr) << name;
+    EXPECT_FALSE(action->isEnabled()) << name;
+    EXPECT_EQ(action->toolTip().toStdString(), std::string(name) == "Run/New sample"
+                                                   ? now().session.cannot_sample
+                                                   : now().train.cannot_train);
+  }
+  window_->stage().send(command::NewRun{.task = "recall", .spec_json = {}});
+  (void)now();
+  for (const char* name : {"Run/Start training", "Run/One step", "Run/New sample"}) {
+    EXPECT_TRUE(actions.value(name)->isEnabled()) << name;
+    EXPECT_TRUE(actions.value(name)->toolTip().contains('(')) << "its key: " << name;
+  }
 }
 
 TEST_F(LoadedModelTest, IsTrainedOnATaskFromTheTaskPanel) {
@@ -580,7 +598,7 @@ TEST(TextPanel, CostsLittleAtTwoThousandTokens) {
              costs[15], costs[30]);
 }
 
-TEST(TokenText, IsWrittenAsItWouldBeTyped) {
+TEST(TokenText, IsWrittenSoThatItCanBeRead) {
   auto model = std::make_shared<ModelCard>();
   model->vocabulary = {"a", "\xe2", "\x82", "\xac", "\n", std::string(1, '\0'), " b"};
   const auto written = [&](std::vector<int> tokens, bool text) {
@@ -658,6 +676,22 @@ TEST_F(PanelTest, CellsAreShortOnTheScreenAndWholeWhenCopied) {
   QTest::keyClick(table, Qt::Key_C, Qt::ControlModifier);
   EXPECT_EQ(QApplication::clipboard()->text(), cell.data(app::TableModel::kFullText).toString());
   next.show_table(false);
+}
+
+TEST(TableModel, ReadsNumbersWhateverTheDecimalPointOfTheLanguage) {
+  const std::string before = std::setlocale(LC_NUMERIC, nullptr);
+  if (!std::setlocale(LC_NUMERIC, "de_DE.UTF-8") && !std::setlocale(LC_NUMERIC, "fr_FR.UTF-8"))
+    GTEST_SKIP() << "no language with a decimal comma is installed";
+  ui::Table table;
+  table.columns = {"a", "b"};
+  table.rows = {{"0.25", "-inf"}, {"-1.23456e-07", "nan"}, {"7", "2.5e3x"}};
+  app::TableModel model;
+  model.set(table);
+  std::setlocale(LC_NUMERIC, before.c_str());
+  EXPECT_EQ(model.index(1, 0).data().toString(), "−1.23e−7");
+  EXPECT_EQ(model.index(0, 0).data(Qt::TextAlignmentRole).toInt() & Qt::AlignRight,
+            static_cast<int>(Qt::AlignRight));
+  EXPECT_EQ(model.index(2, 1).data().toString(), "2.5e3x") << "no number";
 }
 
 TEST(TableModel, LeavesOutWhatIsEmptyAndCountsIt) {

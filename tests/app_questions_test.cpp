@@ -334,7 +334,7 @@ TEST_F(Questions, QuittingAsksAsOpeningDoes) {
   {
     Answers answers;
     EXPECT_FALSE(window_->close());
-    EXPECT_EQ(answers.questions.size(), 1);
+    EXPECT_TRUE(QTest::qWaitFor([&] { return answers.questions.size() == 1; }, 5000));
     settle();
     EXPECT_TRUE(window_->isVisible());
     EXPECT_TRUE(now().unsaved);
@@ -367,7 +367,7 @@ TEST_F(Questions, QuittingAsksAsOpeningDoes) {
     Answers answers;
     answers.button = QMessageBox::Save;
     window_->close();
-    EXPECT_EQ(answers.file_dialogs.size(), 1);
+    EXPECT_TRUE(QTest::qWaitFor([&] { return answers.file_dialogs.size() == 1; }, 5000));
     settle();
     EXPECT_TRUE(window_->isVisible());
   }

@@ -1,6 +1,8 @@
 // What a crash left, in the window: offered in the banner, accepted, declined, listed; and a saved
 // run that opens on the screen it was saved with.
 #include <QDir>
+#include <QElapsedTimer>
+#include <QFile>
 #include <QMenu>
 #include <QMenuBar>
 #include <QPushButton>
@@ -64,8 +66,17 @@ class RecoveryTest : public WindowTest {
     ADD_FAILURE() << "there is no button " << qPrintable(text);
   }
 
-  /// The texts of File > Reopen.
+  /// The texts of File > Reopen, as it is when it is listed now.
   QStringList listed() {
+    int lists = 0;
+    const auto counted =
+        QObject::connect(&window_->recovery(), &app::Recovery::listed, [&] { ++lists; });
+    // The first may have begun before.
+    for (const int wanted : {1, 2}) {
+      window_->recovery().list();
+      EXPECT_TRUE(QTest::qWaitFor([&] { return lists >= wanted; }, 5000));
+    }
+    QObject::disconnect(counted);
     QMenu menu;
     window_->recovery().fill(&menu);
     QStringList texts;
@@ -104,9 +115,9 @@ TEST_F(RecoveryTest, DecliningKeepsItInTheMenu) {
   window_.reset();
   start();
   EXPECT_EQ(window_->banner().offered(), "");
+  ASSERT_EQ(listed().size(), 1);
   QMenu menu;
   window_->recovery().fill(&menu);
-  ASSERT_EQ(menu.actions().size(), 1);
   menu.actions()[0]->trigger();
   EXPECT_TRUE(QTest::qWaitFor([&] { return now().train.step == 2; }, 10000));
 }
@@ -152,6 +163,70 @@ TEST_F(RecoveryTest, AMessageAndAnOfferStandSideBySide) {
   press(*window_, "Not now");
   EXPECT_EQ(window_->banner().sentence(), "Something went wrong.");
   EXPECT_TRUE(window_->banner().isVisible());
+}
+
+TEST_F(RecoveryTest, AnOfferOutlastsTheFirstSceneAndEveryOtherRun) {
+  crash_at(2);
+  start();
+  window_->begin();
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().model != nullptr; }, 20000));
+  EXPECT_TRUE(window_->banner().offered().contains("Associative recall, step 2"));
+  EXPECT_TRUE(window_->banner().isVisible());
+  const auto first = now().run_id;
+  window_->stage().send(command::NewRun{"copy", ""});
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().run_id != first; }, 10000));
+  EXPECT_TRUE(window_->banner().offered().contains("Associative recall, step 2"));
+  press(*window_, "Reopen");
+  EXPECT_TRUE(QTest::qWaitFor([&] { return now().train.step == 2; }, 10000));
+}
+
+TEST_F(RecoveryTest, AMessageThatEndsLeavesTheOffer) {
+  using app::About;
+  crash_at(2);
+  start();
+  window_->begin();
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().model != nullptr; }, 20000));
+  const std::pair<About, std::function<void()>> ends[] = {
+      {About::training, [this] { window_->stage().send(command::Train{}); }},
+      {About::sequence, [this] { window_->stage().send(command::NewSample{}); }},
+      {About::writing, [this] { window_->banner().written(); }},
+      {About::device, [this] { window_->stage().send(command::UseDevice{"cpu"}); }},
+      {About::run, [this] {
+         window_->stage().send(command::NewRun{"copy", ""});
+       }}};
+  for (const auto& [about, end] : ends) {
+    window_->banner().tell("Something went wrong.", about);
+    end();
+    EXPECT_TRUE(QTest::qWaitFor([&] { return window_->banner().sentence().isEmpty(); }, 5000));
+    EXPECT_NE(window_->banner().offered(), "") << static_cast<int>(about);
+    window_->stage().send(command::Pause{});
+    settle();
+  }
+  press(*window_, "Not now");
+  EXPECT_FALSE(window_->banner().isVisible()) << "what ended does not come back";
+}
+
+TEST_F(RecoveryTest, TheFileMenuDoesNotWaitForTheDisk) {
+  start();
+  window_->begin();
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().model != nullptr; }, 20000));
+  // So much was kept that reading it takes a while.
+  const std::filesystem::path session = root() / "sessions" / "000900";
+  std::filesystem::create_directories(session);
+  for (int i = 1; i <= 20000; ++i) {
+    QFile file(QString::fromStdString(session.string()) + QString("/run-%1-a.xlab").arg(i));
+    ASSERT_TRUE(file.open(QIODevice::WriteOnly));
+  }
+  QElapsedTimer clock;
+  clock.start();
+  (void)kept_runs(root());
+  const qint64 reading = clock.restart();
+  QMenuBar* bar = window_->menuBar();
+  QTest::mouseClick(window_->windowHandle(), Qt::LeftButton, Qt::NoModifier,
+                    bar->mapTo(window_.get(), bar->actionGeometry(bar->actions()[0]).center()));
+  EXPECT_TRUE(bar->actions()[0]->menu()->isVisible());
+  EXPECT_LT(clock.elapsed(), reading / 2) << "reading takes " << reading << " ms";
+  QTest::keyClick(bar->actions()[0]->menu(), Qt::Key_Escape);
 }
 
 TEST_F(RecoveryTest, TheReplacedRunIsInTheMenu) {

@@ -335,10 +335,40 @@ TEST_F(GatesDrawing, ATableTooLongSaysWhatItLeavesOut) {
   const Snapshot s = SceneBuilder(shape).build();
   draw(s, 0, 0);
   const Table table = view->table(stage->scene());
-  ASSERT_EQ(table.rows.size(), 1u + 320u * 8u);
-  EXPECT_EQ(table.rows[0][0].rfind("Only unit 0 of 200 is listed: all of them would be 512000", 0),
-            0u)
-      << table.rows[0][0];
+  ASSERT_EQ(table.rows.size(), 320u * 8u);
+  EXPECT_EQ(table.note.rfind("Only unit 0 of 200 is listed: all of them would be 512000", 0), 0u)
+      << table.note;
+  EXPECT_EQ(table.rows[0][0], "0") << "no words among the numbers";
+  EXPECT_EQ(table.csv().find("listed"), std::string::npos);
+}
+
+TEST_F(GatesDrawing, ATableToLookAtHasTheStepsAroundTheCursor) {
+  SceneShape shape;
+  shape.heads = 5;
+  shape.key_dim = 7;
+  shape.value_dim = 11;
+  shape.length = 40;
+  const std::size_t of_a_step = 5u * 11u;
+  for (const int cursor : {0, 3, 20, 38, 39}) {
+    shape.cursor = cursor;
+    const Snapshot s = SceneBuilder(shape).build();
+    draw(s, 0, 0);
+    Scene scene = stage->scene();
+    scene.most_rows = 12 * of_a_step + 1;
+    const Table table = view->table(scene);
+    ASSERT_EQ(table.rows.size(), 12 * of_a_step);
+    const int first = std::atoi(table.rows.front()[0].c_str());
+    EXPECT_LE(first, cursor);
+    EXPECT_EQ(std::atoi(table.rows.back()[0].c_str()), first + 11);
+    EXPECT_GE(first + 11, cursor);
+    EXPECT_EQ(table.note, "Time steps " + std::to_string(first) + " to " +
+                              std::to_string(first + 11) +
+                              " of 0 to 39 are listed, those around the time cursor.");
+    scene.most_rows = 40 * of_a_step;
+    EXPECT_EQ(view->table(scene).note, "") << "all of them";
+    scene.most_rows = 3;
+    EXPECT_EQ(view->table(scene).rows.size(), of_a_step) << "one step whole";
+  }
 }
 
 // -- Clamps -------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -241,6 +242,46 @@ TEST_F(TimeShown, ATextIsShadedByTheSurpriseOfItsTokens) {
         << t;
     EXPECT_TRUE(marks(t).empty() || marks(t)[0].shown == "prompt") << marks(t)[0].shown;
   }
+}
+
+TEST_F(TimeShown, WhatIsNotComputedYetHasNoSurprise) {
+  Snapshot s = text_scene();
+  // Nine of the seventeen tokens are read: the model has chosen what comes at 9, no more.
+  auto begun = std::make_shared<Trace>();
+  begun->steps.assign(s.trace->steps.begin(), s.trace->steps.begin() + 9);
+  s.trace = begun;
+  s.session.cursor = 8;
+  for (std::size_t t = 0; t < s.session.top_choice.size(); ++t)
+    s.session.top_choice[t] = t > 0 && t < 10 ? 3 : -1;
+  for (std::size_t t = 9; t < s.session.surprise.size(); ++t) s.session.surprise[t] = 0.0f;
+  open(s);
+  const Palette& colours = palette(PaletteName::light);
+  const Table table = view_->table(stage_->scene());
+  const auto named = std::find(table.columns.begin(), table.columns.end(), "surprise (nats)");
+  const auto at = static_cast<std::size_t>(named - table.columns.begin());
+  for (int t = 1; t < length(); ++t) {
+    EXPECT_EQ(table.rows[static_cast<std::size_t>(t)][at].empty(), t >= 9) << t;
+    if (t < 9) continue;
+    const Text token = tokens(t).at(0);
+    EXPECT_EQ(ground(*stage_, {x_of(t), token.box.centre().y}, token.order),
+              mix(colours.panel, colours.control, 0.35f))
+        << t;
+    for (const DrawLog::Fill& fill : stage_->log.fills) {
+      EXPECT_FALSE(fill.box.min.y > step_label(16).box.max.y + 2 &&
+                   fill.box.contains({x_of(t), fill.box.centre().y}) &&
+                   fill.box.width() > column() / 3 && fill.box.width() < column())
+          << "a bar at " << t;
+    }
+    stage_->move(*view_, x_of(t), token.box.centre().y);
+    EXPECT_TRUE(has(card(*stage_), "still to come")) << t << ": " << card(*stage_);
+    EXPECT_FALSE(has(card(*stage_), "surprise of this token")) << t;
+    stage_->move(*view_, -FLT_MAX, -FLT_MAX);
+  }
+  s.session.cursor = 9;
+  open(s);
+  EXPECT_EQ(texts(*stage_, [](const Text& t) { return has(t.shown, "not computed yet"); }).size(),
+            1u);
+  EXPECT_TRUE(texts(*stage_, [](const Text& t) { return has(t.shown, "surprise 0"); }).empty());
 }
 
 TEST_F(TimeShown, TheCardSaysWhatWasAskedAndWhatTheModelChose) {
@@ -641,6 +682,45 @@ TEST(MemoryShown, WhatIsNoNumberSetsNoRangeAndIsSaid) {
   EXPECT_TRUE(has(words, "stands at t = 0")) << words;
 }
 
+TEST(MemoryShown, ARangeThatNothingHasSetHasNoTime) {
+  for (const float value : {std::nanf(""), 0.0f}) {
+    Snapshot s = recall_scene();
+    auto memory = std::make_shared<MemoryImage>(*s.memory);
+    std::fill(memory->C.begin(), memory->C.end(), value);
+    s.memory = memory;
+    MemoryStage m(s);
+    EXPECT_TRUE(texts(m.stage, [](const Text& t) { return has(t.shown, "-1"); }).empty());
+    const std::string words = std::isnan(value) ? "all heads, no number yet" : "all heads, all 0";
+    const std::vector<Text> legend =
+        texts(m.stage, [&](const Text& t) { return has(t.shown, words); });
+    ASSERT_EQ(legend.size(), 1u) << words;
+    const std::string card = hover(m.stage, *m.view, legend[0].shown);
+    EXPECT_TRUE(has(card, "set by the first finite number")) << card;
+    EXPECT_FALSE(has(card, "-1")) << card;
+  }
+}
+
+TEST(MemoryShown, ATableTooLongSaysWhatItLeavesOut) {
+  MemoryStage m(recall_scene());  // three heads of 12 keys and 20 values
+  m.stage.focus.head = 1;
+  Scene scene = m.stage.scene();
+  EXPECT_EQ(m.view->table(scene).note, "");
+  scene.most_rows = 12 * 20;
+  const Table head = m.view->table(scene);
+  ASSERT_EQ(head.rows.size(), 12u * 20u);
+  EXPECT_EQ(head.note,
+            "Only head 1 of 3 is listed: all of them would be 720 rows. Choose another head to "
+            "list it.");
+  scene.most_rows = 5 * 20 + 3;
+  const Table keys = m.view->table(scene);
+  ASSERT_EQ(keys.rows.size(), 5u * 20u);
+  EXPECT_TRUE(has(keys.note, "Keys 0 to 4 of 12 are listed.")) << keys.note;
+  for (std::size_t i = 0; i < keys.rows.size(); ++i) {
+    EXPECT_EQ(keys.rows[i], head.rows[i]);
+    EXPECT_EQ(std::strtof(keys.rows[i][4].c_str(), nullptr), m.s.memory->C[12 * 20 + i]);
+  }
+}
+
 TEST(MemoryShown, FourHeadsUseTheRoomOfFour) {
   SceneShape shape;
   shape.heads = 4;
@@ -838,6 +918,13 @@ TEST(LossShown, TheCardHasTheNumbersOfItsStepInOneFormat) {
   }
 }
 
+TEST(LossShown, TheScalesExplainThemselves) {
+  LossStage l(with_losses([](int i) { return 2.0f - 0.005f * static_cast<float>(i); }));
+  for (const char* word : {"linear", "log"}) {
+    EXPECT_TRUE(has(hover(l.stage, *l.view, word), "equal factors")) << word;
+  }
+}
+
 TEST(LossShown, SaysWhyThereIsNoCurve) {
   Snapshot s = silent_scene();
   LossStage fresh(s);
@@ -940,9 +1027,14 @@ TEST(NextShown, TheRightAnswerHasItsTickAndStaysInSight) {
     NextStage n(s);
     const std::optional<Text> row = n.row(s.session.expected[16]);
     ASSERT_TRUE(row);
-    const std::vector<Text> ticks = texts(n.stage, [](const Text& t) {
-      return t.shown == "✓" && t.weight == Weight::bold && !t.on_top;
-    });
+    const auto marks = [&](const char* mark) {
+      return texts(n.stage, [&](const Text& t) {
+        return t.shown == mark && t.weight == Weight::bold && !t.on_top;
+      });
+    };
+    // A tick is the model's own right choice, here as in the time bar.
+    const std::vector<Text> ticks = marks(unlikely ? "→" : "✓");
+    EXPECT_TRUE(marks(unlikely ? "✓" : "→").empty());
     int beside = 0;
     for (const Text& tick : ticks) {
       if (std::abs(tick.box.centre().y - row->box.centre().y) < 3) ++beside;

@@ -13,10 +13,12 @@ struct Table {
   std::vector<std::string> titles;
   int places = 0;        ///< how many leading columns say where a row stands, not what is there
   int step_column = -1;  ///< the column with the time step; -1 when there is none
+  /// What is not listed, and how to see it, as sentences; empty: everything is.
+  std::string note;
 
   /// What people read above a column.
   const std::string& title(std::size_t column) const;
-  /// RFC 4180: comma-separated, quoted where needed, one header line.
+  /// RFC 4180: comma-separated, quoted where needed, one header line. Without the note.
   std::string csv() const;
 };
 

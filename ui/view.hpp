@@ -32,6 +32,9 @@ struct Scene {
   /// A picture for a paper or a slide: nothing in it can be pressed, so no button is drawn. What a
   /// row of tabs has chosen is written as plain text.
   bool exporting = false;
+  /// A table to look at lists about so many rows at most, those at the time cursor, and says so; 0:
+  /// all there are.
+  std::size_t most_rows = 0;
 };
 
 /// One panel. Keeps its own folding and zoom, nothing else.

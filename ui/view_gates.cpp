@@ -1274,21 +1274,28 @@ Table GatesView::table(const Scene& scene) const {
   table.columns.insert(table.columns.end(), names.begin(), names.end());
   table.titles = column_titles(table.columns, *block);
   const int units = std::max({block->key_dim, block->value_dim, 1});
-  const std::int64_t all = static_cast<std::int64_t>(units) * block->heads * trace->length();
-  // Beyond this many rows only the selected unit of each head is listed, and the table says so.
+  const std::int64_t of_a_step = static_cast<std::int64_t>(units) * block->heads;
+  const std::int64_t all = of_a_step * trace->length();
+  // A file has every step; beyond this many rows the selected unit of each head only.
   constexpr std::int64_t kMostRows = 500000;
-  const int only = all > kMostRows ? std::clamp(unit_, 0, units - 1) : -1;
-  if (only >= 0) {
-    std::vector<std::string> said(table.columns.size());
-    said.front() = fmt::format(
+  const auto most = static_cast<std::int64_t>(scene.most_rows);
+  int begin = 0, end = trace->length(), only = -1;
+  if (most > 0 && all > most) {
+    const int steps = static_cast<int>(std::max<std::int64_t>(1, most / of_a_step));
+    begin = std::clamp(scene.snapshot.session.cursor - steps / 2, 0, std::max(0, end - steps));
+    table.note =
+        fmt::format("Time steps {} to {} of 0 to {} are listed, those around the time cursor.",
+                    begin, begin + steps - 1, end - 1);
+    end = begin + steps;
+  } else if (most == 0 && all > kMostRows) {
+    only = std::clamp(unit_, 0, units - 1);
+    table.note = fmt::format(
         "Only unit {} of {} is listed: all of them would be {} rows. Choose another unit in a "
-        "strip "
-        "of the drawing.",
+        "strip of the drawing.",
         only, units, all);
-    table.rows.push_back(std::move(said));
   }
   const auto& tokens = scene.snapshot.session.tokens;
-  for (int step = 0; step < trace->length(); ++step) {
+  for (int step = begin; step < end; ++step) {
     const std::string token =
         step < static_cast<int>(tokens.size())
             ? token_label(scene.snapshot.model.get(), tokens[static_cast<std::size_t>(step)])

@@ -65,8 +65,9 @@ class LossView : public View {
     for (const std::string& label : scales) width += painter.measure(label).x + painter.px(18);
     Box right = row.cut_right(width <= row.width() * 0.6f ? width : 0.0f);
     row.cut_right(right.empty() ? 0.0f : painter.px(8));
+    const Box whole = right;
     logarithmic_ = choose_at(painter, "scale", right, scales, logarithmic_ ? 1 : 0) == 1;
-    hint(scene, {row.max, {right.max.x, row.max.y}},
+    hint(scene, whole,
          "Whether equal distances on the axis are equal differences (linear) or equal factors "
          "(log).");
     const std::string smoothed = short_number(last.smoothed), raw = short_number(last.loss);

@@ -295,12 +295,20 @@ class MemoryView : public View {
     const ColourScale n_colours(palette, MapName::signed_values, 0.0, n_range);
 
     // Legends at the bottom, side by side where there is room.
-    Legend legend{
-        mode_ == Mode::value ? "C / exp(m)" : "i' k vᵀ",
-        locked_ ? fmt::format("all heads, range set at t = {}", kept.step) : "all heads, this step",
-        "", outside(shown.cells, colours)};
-    legend.brief = locked_ ? fmt::format("locked at t = {}", kept.step) : "this step";
-    if (locked_) {
+    const bool any_number = std::any_of(shown.cells.begin(), shown.cells.end(),
+                                        [](float cell) { return std::isfinite(cell); });
+    const std::string no_range = any_number ? "all 0" : "no number yet";
+    Legend legend{mode_ == Mode::value ? "C / exp(m)" : "i' k vᵀ",
+                  !locked_         ? "all heads, this step"
+                  : kept.step >= 0 ? fmt::format("all heads, range set at t = {}", kept.step)
+                                   : "all heads, " + no_range,
+                  "", outside(shown.cells, colours)};
+    legend.brief = !locked_         ? "this step"
+                   : kept.step >= 0 ? fmt::format("locked at t = {}", kept.step)
+                                    : no_range;
+    if (locked_ && kept.step < 0) {
+      legend.more = "The range is set by the first finite number other than 0.";
+    } else if (locked_) {
       legend.more = fmt::format(
           "The range was set at time step {} with the weights of training step {}. Click to set it "
           "to what is on screen now.",
@@ -761,17 +769,33 @@ Table MemoryView::table(const Scene& scene) const {
   const Shown shown = gather(scene, *block, *image, Mode::value);
   const Shown write = gather(scene, *block, *image, Mode::write);
   if (shown.cells.empty()) return table;
-  // Beyond this many rows a table is no longer read: then only the head in focus is listed.
+  // Beyond this many rows only the head in focus is listed, and to look at its first keys.
   constexpr std::size_t kMostRows = 100000;
-  const bool all = shown.cells.size() <= kMostRows;
+  const std::size_t most = scene.most_rows > 0 ? scene.most_rows : kMostRows;
+  const bool all = shown.cells.size() <= most;
   const int focused = focused_head(*block, scene.focus);
+  int keys = shown.keys;
+  if (!all) {
+    if (scene.most_rows > 0)
+      keys = std::clamp(static_cast<int>(most) / std::max(1, shown.values), 1, shown.keys);
+    if (shown.heads > 1) {
+      table.note = fmt::format(
+          "Only head {} of {} is listed: all of them would be {} rows. Choose another head to list "
+          "it.",
+          focused, shown.heads, shown.cells.size());
+    }
+    if (keys < shown.keys) {
+      table.note += fmt::format("{}Keys 0 to {} of {} are listed.", table.note.empty() ? "" : " ",
+                                keys - 1, shown.keys);
+    }
+  }
   std::size_t i = 0;
   for (int head = 0; head < shown.heads; ++head) {
     if (!all && head != focused) {
       i += static_cast<std::size_t>(shown.keys) * static_cast<std::size_t>(shown.values);
       continue;
     }
-    for (int key = 0; key < shown.keys; ++key) {
+    for (int key = 0; key < keys; ++key) {
       for (int value = 0; value < shown.values; ++value, ++i) {
         const auto n = static_cast<std::size_t>(head) * static_cast<std::size_t>(shown.keys) +
                        static_cast<std::size_t>(key);

@@ -49,6 +49,15 @@ int expected_next(const SessionStatus& session) {
   return session.cursor >= 0 && next < session.expected.size() ? session.expected[next] : -1;
 }
 
+/// What stands beside the right answer: as everywhere a tick means that the model's own first
+/// choice is right, so an answer that it ranks lower has an arrow.
+const char* mark_of_answer(const SessionStatus& session) {
+  const int expected = expected_next(session);
+  const auto next = static_cast<std::size_t>(session.cursor + 1);
+  const bool first = next < session.top_choice.size() && session.top_choice[next] == expected;
+  return expected < 0 || first ? "✓" : "→";
+}
+
 class NextView : public View {
  public:
   std::string name() const override { return "next"; }
@@ -359,7 +368,10 @@ class NextView : public View {
     const bool expected = token == expected_next(scene.snapshot.session);
     Box label = row.cut_left(columns.label);
     const Box mark = label.cut_left(painter.px(16));
-    if (expected) painter.text_in(mark, palette.text, "✓", Align::centre, Weight::bold);
+    if (expected) {
+      painter.text_in(mark, palette.text, mark_of_answer(scene.snapshot.session), Align::centre,
+                      Weight::bold);
+    }
     label.cut_right(painter.px(6));
     write_label(painter, label, token_label(scene.snapshot.model.get(), token), best);
     if (columns.logit > 0.0f) {
@@ -440,10 +452,12 @@ class NextView : public View {
            [&](Box box) { painter.fill(box.cut_bottom(painter.px(4)), palette.muted_text); }});
     }
     keys.push_back({"right answer", "right",
-                    "✓: the answer that the task asks for here, wherever the model ranks it.",
+                    "The answer that the task asks for here. ✓: the model's own first choice is "
+                    "the right one. →: it is not, and this is the right one.",
                     [&](const Box& box) {
                       painter.text_in({{box.min.x, row.min.y}, {box.max.x, row.max.y}},
-                                      palette.text, "✓", Align::centre, Weight::bold);
+                                      palette.text, mark_of_answer(scene.snapshot.session),
+                                      Align::centre, Weight::bold);
                     }});
     const float swatch = painter.px(14), gap = painter.px(4), apart = painter.px(12);
     float full = 0.0f;

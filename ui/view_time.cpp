@@ -116,19 +116,20 @@ class TimeView : public View {
       const bool to_come = t == length;
       const int token = to_come ? -1 : session.tokens[static_cast<std::size_t>(t)];
       const int expected = expected_at(session, t), choice = choice_at(session, t);
-      table.rows.push_back({std::to_string(t), to_come ? "" : std::to_string(token),
-                            to_come ? "" : token_label(model, token),
-                            t == 0 || to_come ? "" : full_number(number_of(session.surprise, t)),
-                            expected < 0 ? "" : token_label(model, expected),
-                            expected < 0 || verdict(session, t) == Verdict::unknown
-                                ? ""
-                                : full_number(asked_for(session, t)),
-                            choice < 0 ? "" : token_label(model, choice),
-                            verdict_word(verdict(session, t)),
-                            to_come                     ? "to come"
-                            : t < session.prompt_length ? "prompt"
-                                                        : "generated",
-                            t == session.cursor ? "here" : ""});
+      table.rows.push_back(
+          {std::to_string(t), to_come ? "" : std::to_string(token),
+           to_come ? "" : token_label(model, token),
+           t == 0 || !computed(scene.snapshot, t) ? ""
+                                                  : full_number(number_of(session.surprise, t)),
+           expected < 0 ? "" : token_label(model, expected),
+           expected < 0 || verdict(session, t) == Verdict::unknown
+               ? ""
+               : full_number(asked_for(session, t)),
+           choice < 0 ? "" : token_label(model, choice), verdict_word(verdict(session, t)),
+           to_come                     ? "to come"
+           : t < session.prompt_length ? "prompt"
+                                       : "generated",
+           t == session.cursor ? "here" : ""});
     }
     return table;
   }
@@ -191,14 +192,21 @@ class TimeView : public View {
     }
   }
 
-  /// Whether there is a surprise to show.
-  static bool scored(const SessionStatus& session, int t) {
-    return asked(session, t) && verdict(session, t) != Verdict::unknown;
+  /// Whether the model has read this token, so that its own surprise is known.
+  static bool computed(const Snapshot& now, int t) { return now.trace && t < now.trace->length(); }
+
+  /// Whether the number for what is asked for here is there.
+  static bool known(const Snapshot& now, int t) {
+    return now.session.expected.empty() ? computed(now, t)
+                                        : verdict(now.session, t) != Verdict::unknown;
   }
 
+  /// Whether there is a surprise to show.
+  static bool scored(const Snapshot& now, int t) { return asked(now.session, t) && known(now, t); }
+
   /// What is shaded: the surprise where a guess was asked for, else 0.
-  static float shaded_at(const SessionStatus& session, int t) {
-    return scored(session, t) ? asked_for(session, t) : 0.0f;
+  static float shaded_at(const Snapshot& now, int t) {
+    return scored(now, t) ? asked_for(now.session, t) : 0.0f;
   }
 
   void controls(Scene& scene, Painter& painter, Box row) {
@@ -266,9 +274,10 @@ class TimeView : public View {
     const bool answer = expected_at(session, at) >= 0;
     const std::string surprise = short_number(asked_for(session, at));
     const std::string guess =
-        scored(session, at)
+        scored(scene.snapshot, at)
             ? fmt::format("surprise{} {} nats", answer ? " of the answer" : "", surprise)
-        : asked(session, at)         ? "an answer is asked for"
+        : answer                     ? "an answer is asked for"
+        : asked(session, at)         ? "not computed yet"
         : at < session.prompt_length ? "given, not guessed"
                                      : "generated, no answer asked for";
     const std::string texts[] = {fmt::format("{}   token {}   {}", where, label, guess),
@@ -276,9 +285,10 @@ class TimeView : public View {
                                  fmt::format("t = {}", at)};
     painter.first_in(row, painter.palette().text, texts);
     const char* meaning =
-        scored(session, at) ? "Surprise is −log of the probability that the model gave to what is "
-                              "asked for: 0 nats "
-                              "when it was sure, ln(number of tokens) when it had no idea."
+        scored(scene.snapshot, at)
+            ? "Surprise is −log of the probability that the model gave to what is "
+              "asked for: 0 nats "
+              "when it was sure, ln(number of tokens) when it had no idea."
         : asked(session, at)         ? "The model's numbers for this place are still to come."
         : at < session.prompt_length ? "Given, not guessed: this token is part of the sequence "
                                        "that was given, and nothing asks the model to guess it."
@@ -304,7 +314,7 @@ class TimeView : public View {
       legend_row = rest.cut_bottom(line);
       rest.cut_bottom(painter.px(3));
     }
-    const Axis axis = vertical(session, uniform);
+    const Axis axis = vertical(scene.snapshot, uniform);
     float caption = axis_margin(painter, rest.height(), axis) + painter.measure("nats").x;
     for (const char* word : {"answer", "token", "step t"}) {
       caption = std::max(caption, painter.measure(word).x + painter.px(8));
@@ -365,9 +375,9 @@ class TimeView : public View {
     painter.list().PushClipRect({rest.min.x, panel_top(marks, tokens)}, {rest.max.x, rest.max.y},
                                 true);
     if (!bars.empty())
-      draw_bars(scene, painter, bars, captions, vertical(session, uniform), uniform);
+      draw_bars(scene, painter, bars, captions, vertical(scene.snapshot, uniform), uniform);
     for (int t = window_.first(); t < window_.first() + window_.count() && t < length; ++t) {
-      const float surprise = shaded_at(session, t);
+      const float surprise = shaded_at(scene.snapshot, t);
       const Outside one = outside({&surprise, 1}, colours);
       beyond.above |= one.above;
       beyond.below |= one.below;
@@ -444,9 +454,9 @@ class TimeView : public View {
     const Box column = window_.column(t);
     Box box{{std::floor(column.min.x), row.min.y}, {std::floor(column.max.x), row.max.y}};
     box = box.inset(painter.px(1), painter.px(1));
-    const float surprise = shaded_at(session, t);
+    const float surprise = shaded_at(scene.snapshot, t);
     const bool later = t > session.cursor;
-    ImU32 fill = scored(session, t) ? colours(surprise) : palette.control;
+    ImU32 fill = scored(scene.snapshot, t) ? colours(surprise) : palette.control;
     if (later) fill = mix(palette.panel, fill, 0.35f);
     painter.fill(box, fill, painter.px(3));
     // Lighter than elsewhere: the token has to be read through it.
@@ -541,11 +551,11 @@ class TimeView : public View {
   }
 
   /// The heights of the bars: a uniform guess, and more where a token was a greater surprise.
-  Axis vertical(const SessionStatus& session, double uniform) const {
+  Axis vertical(const Snapshot& now, double uniform) const {
     double most = uniform;
     for (int t = window_.first(); t < window_.first() + window_.count(); ++t) {
-      if (t >= static_cast<int>(session.tokens.size())) break;
-      const double surprise = shaded_at(session, t);
+      if (t >= static_cast<int>(now.session.tokens.size())) break;
+      const double surprise = shaded_at(now, t);
       if (std::isfinite(surprise)) most = std::max(most, surprise);
     }
     return {0.0, most * 1.08};
@@ -569,7 +579,7 @@ class TimeView : public View {
                  {palette.muted_text, painter.line_width(), Dash::dashed});
     for (int t = window_.first(); t < window_.first() + window_.count(); ++t) {
       if (t >= static_cast<int>(session.tokens.size())) break;
-      if (!scored(session, t)) continue;
+      if (!scored(scene.snapshot, t)) continue;
       const double surprise = asked_for(session, t);
       const Box column = window_.column(t);
       const float gap = std::min(painter.px(3), column.width() * 0.15f);
@@ -590,7 +600,8 @@ class TimeView : public View {
     const Palette& palette = scene.palette;
     const int length = static_cast<int>(session.tokens.size());
     std::vector<float> surprise(session.tokens.size());
-    for (int t = 0; t < length; ++t) surprise[static_cast<std::size_t>(t)] = shaded_at(session, t);
+    for (int t = 0; t < length; ++t)
+      surprise[static_cast<std::size_t>(t)] = shaded_at(scene.snapshot, t);
     const Box strip = box.inset(0, painter.px(3));
     draw_heat(painter, scene.images, "time/overview", strip, surprise, 1, length, colours);
     painter.outline(strip, palette.grid);
@@ -655,7 +666,7 @@ class TimeView : public View {
       }
       if (!std::isfinite(surprise)) {
         lines.push_back({"the model gave no numbers here"});
-      } else if (verdict(session, t) == Verdict::unknown) {
+      } else if (!known(scene.snapshot, t)) {
         lines.push_back({"the model's numbers for this place are still to come"});
       } else {
         lines.push_back({fmt::format("surprise of {} {} nats, probability {}",
