@@ -18,13 +18,19 @@ constexpr int kRestPerWriting = 10;
 
 Tensor Autosave::Handed::copied_of(const Tensor& shared) {
   constexpr std::int64_t kPiece = 1 << 18;
+  constexpr std::size_t kPage = 4096;
   Tensor copy = Tensor::empty(shared.shape(), shared.dtype());
   const std::int64_t end = shared.elements();
   const Tensor from = shared.reshape({end}), to = copy.reshape({end});
   for (std::int64_t at = 0; at < end; at += kPiece) {
-    if (!in_time) return {};
     const std::int64_t next = std::min(at + kPiece, end);
-    to.slice(at, next).copy_from(from.slice(at, next));
+    const Tensor piece = to.slice(at, next);
+    // The system may take its time to give the memory: nobody is to wait for that.
+    for (std::size_t byte = 0; byte < piece.bytes(); byte += kPage)
+      static_cast<volatile char*>(piece.raw())[byte] = 0;
+    const std::lock_guard lock(reading);
+    if (!in_time) return {};
+    piece.copy_from(from.slice(at, next));
   }
   return copy;
 }
@@ -171,21 +177,24 @@ std::optional<Autosave::Saved> Autosave::take_saved() {
 void Autosave::settle() {
   for (;;) {
     std::shared_ptr<Handed> job;
+    bool patient = false;
     {
       const std::lock_guard lock(mutex_);
       if (unsettled_.empty()) return;
       job = unsettled_.front();
-      const auto now = Clock::now();
-      const bool patient = !giving_up_ || now - *giving_up_ < keeping_.interval / kPatience;
-      if (job->may_be_later && patient) job->in_time = false;
+      patient = !giving_up_ || Clock::now() - *giving_up_ < keeping_.interval / kPatience;
     }
-    // By the writing thread, if it has begun; otherwise here, since that thread may have a slow
-    // disk to wait for.
-    job->copy();
+    if (job->may_be_later && patient) {
+      const std::lock_guard lock(job->reading);
+      job->in_time = false;
+    } else {
+      // By the writing thread, if it has begun; otherwise here, since that thread may have a slow
+      // disk to wait for.
+      job->copy();
+    }
     std::unique_lock lock(mutex_);
-    if (job->given_up && !giving_up_) giving_up_ = Clock::now();
     // Without memory for a copy a file is written from the run's own numbers.
-    idle_.wait(lock, [&] { return job->own_numbers || job->may_be_lost || job->settled; });
+    idle_.wait(lock, [&] { return job->may_be_lost || job->own_numbers || job->settled; });
     if (!unsettled_.empty() && unsettled_.front() == job) unsettled_.pop_front();
   }
 }
@@ -255,6 +264,7 @@ void Autosave::write_kept(Handed& handed, const KeptRun& about) {
       settled(handed);
       if (handed.given_up) {
         given_up_ = true;
+        if (!giving_up_) giving_up_ = Clock::now();
         return;
       }
       giving_up_.reset();

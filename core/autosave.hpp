@@ -98,9 +98,10 @@ class Autosave {
   struct Handed {
     RunRecord record;
     bool own_numbers = false;
-    bool may_be_lost = false;          // rather than that training waits for the disk
-    bool may_be_later = false;         // rather than that training waits for the copy
-    std::atomic<bool> in_time = true;  // no longer: the copy is given up
+    bool may_be_lost = false;   // rather than that training waits for the disk
+    bool may_be_later = false;  // rather than that training waits for the copy
+    std::mutex reading;         // held while a piece is copied
+    bool in_time = true;        // guarded by it; no longer: the copy is given up
     bool given_up = false;
     std::once_flag copied;
     std::string problem;   // why the numbers could not be copied
