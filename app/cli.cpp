@@ -18,7 +18,9 @@
 #include <map>
 #include <optional>
 #include <system_error>
+#include <utility>
 
+#include "app/cli_places.hpp"
 #include "core/files.hpp"
 #include "core/folder_run.hpp"
 #include "core/generation.hpp"
@@ -30,6 +32,7 @@
 #include "core/tokenizer.hpp"
 #include "core/utf8.hpp"
 #include "core/verdict.hpp"
+#include "core/weights.hpp"
 #include "kernels/config.hpp"
 #include "kernels/device.hpp"
 #include "kernels/precision.hpp"
@@ -51,17 +54,13 @@ void on_signal(int) {
   interrupted = true;
 }
 
-/// A wrong argument that only the command itself can see.
-struct UsageError : Error {
-  using Error::Error;
-};
-
 struct TrainArguments {
   std::string spec, task, text, tokenizer, out, resume, log, model, device = "auto";
   std::int64_t steps = 0;
   double seconds = 0.0;
   std::int64_t seed = -1;
   int threads = 0;
+  bool force = false;
 };
 
 /// The device of that name. One that is not there is a wrong argument.
@@ -117,27 +116,6 @@ class ProgressLine {
   Clock::time_point shown_{};
   std::string text_;
 };
-
-bool same_file(const std::string& a, const std::string& b) {
-  if (a.empty() || b.empty()) return false;
-  std::error_code missing;
-  return std::filesystem::equivalent(a, b, missing) || a == b;
-}
-
-/// Refuses to write a file over one that is read, those of a folder included.
-void refuse_overwriting(const std::string& written, const std::vector<std::string>& all_read) {
-  if (written.empty()) return;
-  const std::string beside = std::filesystem::absolute(written).parent_path().string();
-  for (const std::string& read : all_read) {
-    if (read.empty()) continue;
-    const auto folder = model_folder_of(read);
-    const bool like_its_files = written.ends_with(".json") || written.ends_with(".safetensors");
-    if (same_file(written, read) ||
-        (folder && like_its_files && same_file(beside, folder->string())))
-      throw UsageError(fmt::format("'{}' would be overwritten: choose another place for '{}'.",
-                                   printable(read, 512), printable(written, 512)));
-  }
-}
 
 std::filesystem::path model_folder(const std::string& path) {
   const auto folder = model_folder_of(path);
@@ -225,17 +203,23 @@ int train(const TrainArguments& args) {
   if (!args.tokenizer.empty() && args.text.empty())
     throw UsageError("--tokenizer is for a text: give one with --text FILE.");
   if (std::isnan(args.seconds)) throw UsageError("--seconds needs a number larger than 0.");
+  if (args.out.empty()) throw UsageError("--out needs the name of a file.");
   for (const std::string& written : {args.out, args.log})
     refuse_overwriting(written, {args.text, args.spec, args.tokenizer, args.model});
   if (same_file(args.log, args.out) || same_file(args.log, args.resume))
     throw UsageError("--log needs a file of its own.");
+  check_run_place(args.out, args.resume, args.force);
+  check_log_place(args.log);
   set_threads(args.threads);
   const Device device = device_for(args.device);
   std::unique_ptr<Run> run = start_run(args);
   tell(run->remark);
-  const std::filesystem::path folder = std::filesystem::absolute(args.out).parent_path();
-  check(std::filesystem::is_directory(folder) && access(folder.c_str(), W_OK) == 0,
-        "The folder '{}' for --out does not exist or cannot be written to.", folder.string());
+  check_run_fits(*run, args.out);
+  const WeightsGlance weights = glance_at(run->model->params());
+  check(weights.not_finite.empty(),
+        "The weights of '{}' are not finite before the first step ({}): there is nothing to train "
+        "on from. Nothing was written.",
+        printable(args.model.empty() ? args.resume : args.model, 512), weights.not_finite);
 
   const std::int64_t first = run->trainer->steps_done();
   std::int64_t last = first + args.steps;
@@ -279,6 +263,22 @@ int train(const TrainArguments& args) {
                        minutes(std::max(left, 0.0)));
   };
   BadSteps bad_steps;
+  bool any_good = false, told_of_saving = false;
+  // Steps without finite numbers leave the weights as they came in: no file is replaced by those.
+  const auto nothing_learned = [&](const std::string& what) {
+    const std::string reason = why_not_finite(model_card(*run)->blocks);
+    const std::string because =
+        reason.empty()
+            ? fmt::format("although the weights are: the largest is {:.3g}", weights.largest)
+            : "because " + reason;
+    const bool kept = std::filesystem::exists(args.out);
+    if (!kept) save_run_somewhere(*run, args.out);
+    throw Error(
+        fmt::format("{} gave numbers that are not finite, {}. The weights are as they came in; {}.",
+                    what, because,
+                    kept ? fmt::format("'{}' is left as it was", printable(args.out, 512))
+                         : fmt::format("they are saved to '{}'", printable(args.out, 512))));
+  };
   while (!interrupted && run->trainer->steps_done() < last &&
          (args.seconds <= 0.0 || elapsed() < args.seconds)) {
     const double before = run->seconds;
@@ -293,22 +293,25 @@ int train(const TrainArguments& args) {
     }
     const double now = static_cast<double>(step.tokens) / std::max(run->seconds - before, 1e-9);
     rate = rate == 0.0 ? now : 0.95 * rate + 0.05 * now;
+    any_good = any_good || step.finite;
     if (bad_steps.too_many(step)) {
-      save_run(*run, args.out);
-      throw Error(fmt::format(
-          "Training stopped at step {}: three steps in a row gave numbers that are not finite. The "
-          "weights before them are saved; {}.",
-          step.step,
-          run->losses.empty() ? "the equations overflow from the start: they want the stabilizer, "
-                                "a cap on the gates or another number format"
-                              : "lower the learning rate"));
+      const std::int64_t done = run->trainer->steps_done();
+      const std::string what =
+          fmt::format("Training stopped after step {}: three steps in a row, {} to {},", done,
+                      done - BadSteps::kInARow + 1, done);
+      if (!any_good) nothing_learned(what);
+      save_run_somewhere(*run, args.out);
+      throw Error(
+          fmt::format("{} gave numbers that are not finite. The weights before them are saved to "
+                      "'{}'; lower the learning rate.",
+                      what, printable(args.out, 512)));
     }
     if (log.is_open() && step.finite) {
       log << fmt::format(
           "{{\"step\": {}, \"loss\": {}, \"tokens_per_second\": {:.1f}, \"seconds\": {:.3f}}}\n",
-          step.step, step.loss, now, elapsed());
+          step.step + 1, step.loss, now, elapsed());
       if (!log.flush()) {
-        save_run(*run, args.out);
+        save_run_somewhere(*run, args.out);
         throw Error(
             fmt::format("Writing the log file '{}' failed: is the disk full? Training stopped "
                         "after {} steps; the run is saved to {}.",
@@ -316,13 +319,23 @@ int train(const TrainArguments& args) {
       }
     }
     if (std::chrono::duration<double>(Clock::now() - saved).count() > kAutosaveSeconds) {
-      save_run(*run, args.out);
+      try {
+        if (any_good) save_run(*run, args.out);
+        told_of_saving = false;
+      } catch (const Error& e) {
+        // The end of the training tries again, and then another place.
+        if (!std::exchange(told_of_saving, true))
+          fmt::print(stderr, "\n{} Training goes on.\n", e.what());
+      }
       saved = Clock::now();
     }
     progress.show(line(), false);
   }
   progress.show(line(), true);
-  save_run(*run, args.out);
+  if (const std::int64_t made = run->trainer->steps_done() - first; made > 0 && !any_good)
+    nothing_learned(made == 1 ? fmt::format("Step {}", first + 1)
+                              : fmt::format("Both steps, {} and {},", first + 1, first + 2));
+  save_run_somewhere(*run, args.out);
   fmt::print(stderr, "{} after {} steps; saved to {}\n", interrupted ? "Interrupted" : "Done",
              run->trainer->steps_done(), args.out);
   return 0;
@@ -388,8 +401,9 @@ struct SelfcheckArguments {
   int threads = 0;
 };
 
-/// Exit code of a self-check without a failure in which something could not be compared.
-constexpr int kNotComparable = 3;
+/// Exit code where nothing failed, but numbers are not finite: there is nothing to compare, or to
+/// go on with.
+constexpr int kNotFinite = 3;
 
 /// A relative difference in a column of a table.
 std::string difference_text(double x) {
@@ -429,7 +443,7 @@ int check_model(SelfcheckArguments& args) {
   const std::string reason = why_not_finite(run->model->cards());
   fmt::print("The model's numbers are not finite{}: {} of {} checks hold, {} cannot be compared.\n",
              reason.empty() ? "" : " because " + reason, passed, rows, rows - passed);
-  return kNotComparable;
+  return kNotFinite;
 }
 
 struct LogitsArguments {
@@ -465,8 +479,10 @@ std::vector<int> token_numbers(const std::vector<std::string>& lists) {
 int logits(const LogitsArguments& args) {
   if (args.ids.empty() == args.prompt.empty())
     throw UsageError("Give either --ids NUMBERS or --prompt TEXT.");
+  if (args.out.empty()) throw UsageError("--out needs the name of a file.");
   const std::vector<int> numbers = token_numbers(args.ids);
   refuse_overwriting(args.out, {args.model});
+  check_logits_place(args.out);
   const Device device = device_for(args.device);
   const std::unique_ptr<Run> run = open_run(args.model, FolderUse::read);
   move_run(*run, device);
@@ -484,20 +500,30 @@ int logits(const LogitsArguments& args) {
   }
   const auto count = static_cast<std::int64_t>(ids.size());
   const auto width = static_cast<std::int64_t>(rows.size()) / count;
+  const auto bad =
+      std::count_if(rows.begin(), rows.end(), [](float x) { return !std::isfinite(x); });
+  const auto numbers_written = rows.size();
   write_safetensors(args.out, {stored("logits", {count, width}, std::move(rows)),
                                stored("ids", {count}, std::vector<std::int32_t>(ids))});
-  return 0;
+  if (bad == 0) return 0;
+  const std::string reason = why_not_finite(run->model->cards());
+  fmt::print(stderr, "{} of the {} logits written to '{}' are not finite{}.\n", bad,
+             numbers_written, printable(args.out, 512),
+             reason.empty() ? "" : ", because " + reason);
+  return kNotFinite;
 }
 
 struct ExportArguments {
   std::string run, folder;
-  bool bf16 = false;
+  bool bf16 = false, force = false;
 };
 
 int export_folder(const ExportArguments& args) {
   const auto from = model_folder_of(args.run);
   if (same_file(from ? from->string() : args.run, args.folder))
     throw UsageError("The folder to write must be another one than the one that is read.");
+  if (args.folder.empty()) throw UsageError("The folder to write needs a name.");
+  check_folder_place(args.folder, args.force);
   const std::unique_ptr<Run> run = open_run(args.run);
   export_run(*run, args.folder, {.halves = args.bf16});
   if (const auto own = keys_of_our_own(run->model->spec()); !own.empty())
@@ -571,6 +597,20 @@ int info(const std::string& path) {
   return 0;
 }
 
+/// A number that is refused in words, without the limits of its type.
+CLI::Validator number_that(const std::string& wanted, bool (*fits)(double)) {
+  return CLI::Validator(
+      [=](const std::string& text) {
+        double number = 0.0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        const bool whole = error == std::errc() && end == text.data() + text.size();
+        return whole && std::isfinite(number) && fits(number)
+                   ? std::string()
+                   : fmt::format("'{}' is not {}", printable(text, 60), wanted);
+      },
+      "");
+}
+
 int run_command_line(int argc, char** argv) {
   CLI::App app{
       "xLSTM Lab on the command line: train a small xLSTM, let it write, check it, look into "
@@ -597,6 +637,7 @@ int run_command_line(int argc, char** argv) {
                             "What the text is read by: characters, bytes, a tokenizer.json or a "
                             "folder that holds one (default: the model folder's, or characters)");
   train_command->add_option("--out", t.out, "File to save the run to (*.xlab)")->required();
+  train_command->add_flag("--force", t.force, "Replace a run that --out holds already");
   train_command->add_option("--spec", t.spec,
                             "JSON file with \"model\" and \"train\" specifications");
   train_command->add_option("--model", t.model,
@@ -605,8 +646,10 @@ int run_command_line(int argc, char** argv) {
   train_command
       ->add_option("--steps", t.steps, "Steps to train now (default: to the end of the schedule)")
       ->check(CLI::Range(std::int64_t{1}, kMostSteps));
+  const CLI::Validator not_negative =
+      number_that("a number of 0 or more", [](double x) { return x >= 0.0; });
   train_command->add_option("--seconds", t.seconds, "Stop after this time")
-      ->check(CLI::PositiveNumber);
+      ->check(number_that("a number larger than 0", [](double x) { return x > 0.0; }));
   train_command->add_option("--seed", t.seed, "Seed of weights and data (default 1)")
       ->check(CLI::Range(std::int64_t{0}, kLargestSeed));
   train_command->add_option("--threads", t.threads, "Threads to use (default: one per core)")
@@ -625,7 +668,7 @@ int run_command_line(int argc, char** argv) {
   generate_command->add_flag("--bf16", g.bf16,
                              "Round the weights of a model folder to bf16: half the memory");
   generate_command->add_option("--tokens", g.tokens, "Tokens to write (default 200)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative);
   generate_command->add_option("--temperature", g.sampler.temperature,
                                "Sampling temperature, 0 for always the likeliest (default 0.8)");
   generate_command->add_option("--top-k", g.sampler.top_k,
@@ -633,7 +676,7 @@ int run_command_line(int argc, char** argv) {
   generate_command->add_option("--top-p", g.sampler.top_p,
                                "Draw from the likeliest that make up P");
   generate_command->add_option("--seed", g.sampler.seed, "Seed of the draws (default 1)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative);
   generate_command->add_option("--threads", g.threads, "Threads to use (default 1)")
       ->check(CLI::Range(0, 256));
   generate_command->add_option("--device", g.device, kDeviceHelp);
@@ -648,7 +691,7 @@ int run_command_line(int argc, char** argv) {
       "there is nothing to compare");
   selfcheck_command->add_option("run", c.run, "Run (*.xlab) or model folder")->required();
   selfcheck_command->add_option("--seed", c.options.seed, "Seed of the tokens it reads (default 1)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative);
   selfcheck_command->add_option("--threads", c.threads, "Threads to use (default: one per core)")
       ->check(CLI::Range(0, 256));
   selfcheck_command->add_option(
@@ -657,8 +700,10 @@ int run_command_line(int argc, char** argv) {
   selfcheck_command->add_option("--device", c.device, kDeviceHelp);
 
   LogitsArguments l;
-  CLI::App* logits_command =
-      app.add_subcommand("logits", "Write what a model expects after each token of a sequence");
+  CLI::App* logits_command = app.add_subcommand("logits",
+                                                "Write what a model expects after each token of a "
+                                                "sequence. Exit code 3: they are written, but "
+                                                "not all are finite");
   logits_command->add_option("model", l.model, "Run (*.xlab) or model folder")->required();
   logits_command->add_option("--ids", l.ids, "Token numbers, separated by commas");
   logits_command->add_option("--prompt", l.prompt, "Text instead of numbers");
@@ -676,6 +721,7 @@ int run_command_line(int argc, char** argv) {
   export_command->add_option("run", e.run, "Run (*.xlab) or model folder")->required();
   export_command->add_option("folder", e.folder, "Folder to write")->required();
   export_command->add_flag("--bf16", e.bf16, "Round the weights to bf16 (large family)");
+  export_command->add_flag("--force", e.force, "Replace a model that the folder holds already");
 
   std::string signature_path, info_path;
   CLI::App* signature_command =
@@ -685,10 +731,26 @@ int run_command_line(int argc, char** argv) {
       app.add_subcommand("info", "Say what a run, a model folder or a safetensors file holds");
   info_command->add_option("file", info_path, "File or folder to look into")->required();
 
+  // A file that may not grow any more is answered in words, not by an end without any.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {
     return app.exit(e);  // help and version
+  } catch (const CLI::RequiredError& e) {
+    std::vector<std::string> names;
+    for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+    const std::string word = argc > 1 ? argv[1] : "";
+    if (!app.get_subcommands().empty()) {
+      fmt::print(stderr, "xlstm: {}. Try 'xlstm --help'.\n", e.what());
+    } else {
+      fmt::print(stderr, "xlstm: {}; the commands are {}. Try 'xlstm --help'.\n",
+                 word.empty() || word.starts_with('-')
+                     ? "A command is missing"
+                     : fmt::format("'{}' is no command", printable(word, 60)),
+                 fmt::join(names, ", "));
+    }
+    return kWrongArguments;
   } catch (const CLI::ParseError& e) {
     const std::string what = e.what();
     fmt::print(stderr, "xlstm: {}{} Try 'xlstm --help'.\n", what, what.ends_with('.') ? "" : ".");

@@ -28,6 +28,8 @@
 #include "core/sampler.hpp"
 #include "core/sequence.hpp"
 #include "core/utf8.hpp"
+#include "core/verdict.hpp"
+#include "core/weights.hpp"
 #include "kernels/device.hpp"
 
 namespace xlab {
@@ -339,14 +341,29 @@ struct Engine::Worker {
     autosave.trained();
     if (run->model->device() != Device::cpu() && copy.due(*run)) copy.take(*run);
     if (bad_steps.too_many(result)) {
-      throw Error(
-          fmt::format("Training paused at step {}: {} steps in a row gave numbers that are not "
-                      "finite. The weights are those before them; lower the learning rate and "
-                      "start again.",
-                      result.step, BadSteps::kInARow));
+      throw Error(fmt::format(
+          "Training paused after step {}: {} steps in a row gave numbers that are not finite{}",
+          result.step + 1, BadSteps::kInARow, advice_on_bad_steps()));
     }
     if (training && step_limit > 0 && run->trainer->steps_done() >= step_limit)
       end_training(TrainState::finished);
+  }
+
+  /// The rest of the sentence: why, as far as it is known, and what to do about it.
+  std::string advice_on_bad_steps() const {
+    const WeightsGlance weights = glance_at(run->model->params());
+    if (!weights.not_finite.empty())
+      return fmt::format(
+          ", because the weights are not ({}). They came in like that: open another model.",
+          weights.not_finite);
+    if (!run->losses.empty())
+      return ". The weights are those before them; lower the learning rate and start again.";
+    const std::string reason = why_not_finite(run->model->cards());
+    return fmt::format(
+        ", {}. The weights are as they were.",
+        reason.empty()
+            ? fmt::format("although the weights are: the largest is {:.3g}", weights.largest)
+            : "because " + reason);
   }
 
   /// Before the first step after an edit that brings the weights of now back when it is undone.

@@ -87,6 +87,14 @@ class Save {
     }
   }
 
+  /// Refuses when the disk has no room for so many bytes, where the file system can tell.
+  void reserve(std::uint64_t bytes) {
+    if (bytes == 0) return;
+    const auto size = static_cast<off_t>(bytes);
+    if (retry([&] { return ::fallocate(descriptor_, 0, 0, size); }) == 0) return;
+    if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) refuse(cause(errno));
+  }
+
   void finish() {
     if (retry([&] { return ::fsync(descriptor_); }) != 0) refuse(cause(errno));
     // Renamed while still open: the lock is what tells other saves that this is no leftover.
@@ -241,6 +249,10 @@ void write_file_atomically(const fs::path& path,
   Save save(path);
   for (const auto piece : pieces) save.write(piece);
   save.finish();
+}
+
+void check_can_write_file(const fs::path& path, std::uint64_t bytes) {
+  Save(path).reserve(bytes);
 }
 
 /// Temporary files of saves that were killed. A living save holds a lock on its own.

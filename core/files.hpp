@@ -47,6 +47,11 @@ void write_file_atomically(const std::filesystem::path& path,
                            std::span<const std::span<const std::byte>> pieces);
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 
+/// Throws the sentence that a save of `bytes` bytes to `path` would end with, as far as it can be
+/// known beforehand: what stands there cannot be replaced, or the disk has no room. Changes
+/// nothing.
+void check_can_write_file(const std::filesystem::path& path, std::uint64_t bytes);
+
 /// Removes what killed saves left in a folder. Those under way are left alone.
 void remove_save_leftovers(const std::filesystem::path& folder);
 

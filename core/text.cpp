@@ -23,7 +23,8 @@ struct NoUtf8 : Error {
   NoUtf8(const std::string& shown, std::size_t offset, unsigned byte)
       : Error(fmt::format(
             "'{}' is not a text in UTF-8: the byte at position {} (0x{:02X}) fits nowhere. Save it "
-            "as UTF-8, or choose a plain text file.",
+            "as UTF-8, choose a plain text file, or have it read by its bytes (--tokenizer "
+            "bytes).",
             shown, offset, byte)),
         offset(offset),
         byte(byte) {}

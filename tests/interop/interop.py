@@ -107,7 +107,7 @@ def tokenizers(xlstm):
             name = os.path.basename(kind)
             run, out = f"{folder}/run.xlab", f"{folder}/{name}"
             xlstm("train", "--text", text, "--tokenizer", kind, "--spec", f"{folder}/spec.json",
-                  "--steps", 1, "--out", run)
+                  "--steps", 1, "--out", run, "--force")
             xlstm("export", run, out)
             theirs = Tokenizer.from_file(f"{out}/tokenizer.json")
             wrong = 0
@@ -131,7 +131,7 @@ def tokenizers_in_transformers(xlstm):
         for kind in ["characters", "bytes", here("../golden_tokenizers/neox.json")]:
             name = os.path.basename(kind)
             run, out = f"{folder}/run.xlab", f"{folder}/{name}"
-            xlstm("train", "--text", f"{folder}/text.txt", "--tokenizer", kind, "--steps", 1, "--out", run)
+            xlstm("train", "--text", f"{folder}/text.txt", "--tokenizer", kind, "--steps", 1, "--out", run, "--force")
             xlstm("export", run, out)
             # By name: the model's type would choose the class otherwise.
             theirs = AutoTokenizer.from_pretrained(out)
@@ -225,7 +225,7 @@ def paper(xlstm):
                 "batch_size": 4, "sequence_length": 32, "warmup_steps": 2, "learning_rate": 0.02}})
             run, out = f"{folder}/run.xlab", f"{folder}/{name}-from-here"
             xlstm("train", "--text", f"{folder}/text.txt", "--spec", f"{folder}/spec.json", "--steps", 20,
-                  "--out", run)
+                  "--out", run, "--force")
             xlstm("export", run, out)
             with open(f"{out}/config.json", encoding="utf-8") as fh:
                 written = json.load(fh)
@@ -346,7 +346,7 @@ def large(xlstm):
                 "batch_size": 4, "sequence_length": 32, "warmup_steps": 2, "learning_rate": 0.01}})
             run, out = f"{folder}/run.xlab", f"{folder}/{name}-from-here"
             xlstm("train", "--text", f"{folder}/text.txt", "--spec", f"{folder}/spec.json", "--steps", 20,
-                  "--out", run)
+                  "--out", run, "--force")
             xlstm("export", run, out)
             model = xLSTMForCausalLM.from_pretrained(out, **KERNELS).eval()
             compare_large(xlstm, f"large {name} made here, in {there}", model, run, model.config.vocab_size)
@@ -366,7 +366,7 @@ def large_generation(xlstm):
         for kind in ["characters", "bytes", here("../golden_tokenizers/neox.json")]:
             run, out = f"{folder}/run.xlab", f"{folder}/{os.path.basename(kind)}"
             xlstm("train", "--text", f"{folder}/text.txt", "--tokenizer", kind, "--spec",
-                  f"{folder}/spec.json", "--steps", 60, "--out", run)
+                  f"{folder}/spec.json", "--steps", 60, "--out", run, "--force")
             xlstm("export", run, out)
             model = xLSTMForCausalLM.from_pretrained(out, **KERNELS).eval()
             tokenizer = AutoTokenizer.from_pretrained(out)
