@@ -13,9 +13,8 @@
 #include "app/files.hpp"
 #include "app_answers.hpp"
 #include "app_commands.hpp"
+#include "app_files.hpp"
 #include "app_window.hpp"
-#include "core/hf_folder.hpp"
-#include "core/run.hpp"
 
 namespace xlab::tests {
 namespace {
@@ -33,20 +32,6 @@ class Actions : public WindowTest {
   void SetUp() override {
     WindowTest::SetUp();
     if (HasFatalFailure()) return;
-    run_ = folder_.filePath("run.xlab");
-    text_ = folder_.filePath("words.txt");
-    QFile words(text_);
-    ASSERT_TRUE(words.open(QIODevice::WriteOnly));
-    words.write(QByteArray("the quick brown fox. ").repeated(20));
-    save_run(*make_run(make_task("copy")), run_.toStdString());
-    ModelSpec spec;
-    spec.vocab_size = 12;
-    spec.embedding_dim = 16;
-    spec.large = LargeSpec{.num_heads = 2, .ffn_round_up_to_multiple_of = 8};
-    Model model(spec);
-    model.params().initialise(1);
-    model_ = folder_.filePath("model");
-    write_model_folder(model, model_.toStdString());
     fill_table();
   }
 
@@ -63,7 +48,7 @@ class Actions : public WindowTest {
     for (const Command& command : std::initializer_list<Command>{
              command::Pause{}, command::StopPlaying{},
              command::NewRun{.task = "recall", .spec_json = {}}, command::SetPlaySpeed{4.0},
-             command::Save{folder_.filePath("kept.xlab").toStdString()}}) {
+             command::Save{files_.path("kept.xlab").toStdString()}}) {
       window_->stage().send(command);
     }
     send(command::SetCursor{4});
@@ -89,17 +74,17 @@ class Actions : public WindowTest {
   void fill_table() {
     const int last = static_cast<int>(now().session.tokens.size()) - 1;
     ASSERT_GT(last, 14) << "ten steps on from t = 4 must not end at the last token";
-    const QString picture = folder_.filePath("p.png"), csv = folder_.filePath("t.csv"),
-                  copy = folder_.filePath("copy.xlab"), exported = folder_.filePath("exported");
+    const QString picture = files_.path("p.png"), csv = files_.path("t.csv"),
+                  copy = files_.path("copy.xlab"), exported = files_.path("exported");
     table_["File/New/Associative recall"] = {{"NewRun recall"}, {}, {}, {}};
     table_["File/New/Parity"] = {{"NewRun parity"}, {}, {}, {}};
     table_["File/New/Copy"] = {{"NewRun copy"}, {}, {}, {}};
-    table_["File/Open text…"] = {{"OpenText " + text_}, {}, {}, {text_}};
-    table_["File/Open run…"] = {{"OpenRun " + run_}, {}, {}, {run_}};
-    table_["File/Open model folder…"] = {{"OpenFolder " + model_}, {}, {}, {model_}};
+    table_["File/Open text…"] = {{"OpenText " + files_.text}, {}, {}, {files_.text}};
+    table_["File/Open run…"] = {{"OpenRun " + files_.run}, {}, {}, {files_.run}};
+    table_["File/Open model folder…"] = {{"OpenFolder " + files_.model}, {}, {}, {files_.model}};
     table_["File/Save"] = {{"Save"}, {}, {}, {}};
     table_["File/Save as…"] = {
-        {"Save " + copy}, {}, [=] { return QFile::exists(copy); }, {folder_.filePath("copy")}};
+        {"Save " + copy}, {}, [=] { return QFile::exists(copy); }, {files_.path("copy")}};
     table_["File/Export picture…"] = {{}, {}, [=] { return !QImage(picture).isNull(); }, {picture}};
     table_["File/Export CSV…"] = {{},
                                   {},
@@ -211,8 +196,7 @@ class Actions : public WindowTest {
   }
 
   QMap<QString, Row> table_;
-  QTemporaryDir folder_;
-  QString run_, text_, model_;
+  Files files_;
 };
 
 TEST_F(Actions, EveryActionOfEveryMenuDoesWhatTheTableSays) {

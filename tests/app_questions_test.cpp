@@ -11,14 +11,11 @@
 #include "app/files.hpp"
 #include "app/save_dialog.hpp"
 #include "app_answers.hpp"
+#include "app_files.hpp"
 #include "app_window.hpp"
-#include "core/hf_folder.hpp"
-#include "core/run.hpp"
 
 namespace xlab::tests {
 namespace {
-
-using Button = QMessageBox::StandardButton;
 
 /// Which command an action ends in when nothing stands in its way, and -1 when none was sent.
 using Place = std::function<int(const Sent&)>;
@@ -31,31 +28,6 @@ struct Way {
 
 class Questions : public WindowTest {
  protected:
-  void SetUp() override {
-    WindowTest::SetUp();
-    if (HasFatalFailure()) return;
-    text_ = write("words.txt",
-                  QByteArray("the quick brown fox jumps over the lazy dog. ").repeated(40));
-    other_ = folder_.filePath("other.xlab");
-    save_run(*make_run(make_task("copy")), other_.toStdString());
-    ModelSpec spec;
-    spec.vocab_size = 12;
-    spec.embedding_dim = 16;
-    spec.large = LargeSpec{.num_heads = 2, .ffn_round_up_to_multiple_of = 8};
-    Model model(spec);
-    model.params().initialise(1);
-    model_ = folder_.filePath("model");
-    write_model_folder(model, model_.toStdString());
-  }
-
-  QString write(const char* name, const QByteArray& content) {
-    const QString path = folder_.filePath(name);
-    QFile file(path);
-    EXPECT_TRUE(file.open(QIODevice::WriteOnly));
-    file.write(content);
-    return path;
-  }
-
   void press(const char* path) {
     QAction* action = menu_actions(*window_).value(path);
     ASSERT_NE(action, nullptr) << path;
@@ -98,20 +70,20 @@ class Questions : public WindowTest {
         {"Restart run", [this] { press("Run/Restart run"); }, first<RestartRun>()},
         {"New seed", [this] { press("Run/New seed"); }, first<NewSeed>()},
         {"Back to start", [this] { press("File/Back to start"); }, first<OpenRun>()},
-        {"opening a run", [this] { window_->open(other_); }, first<OpenRun>()},
-        {"opening a text", [this] { window_->open(text_); }, first<OpenText>()},
-        {"opening a model folder", [this] { window_->open(model_); }, first<OpenFolder>()},
-        {"dropping a run", [this] { drop(other_); }, first<OpenRun>()},
-        {"dropping a text", [this] { drop(text_); }, first<OpenText>()},
+        {"opening a run", [this] { window_->open(files_.run); }, first<OpenRun>()},
+        {"opening a text", [this] { window_->open(files_.text); }, first<OpenText>()},
+        {"opening a model folder", [this] { window_->open(files_.model); }, first<OpenFolder>()},
+        {"dropping a run", [this] { drop(files_.run); }, first<OpenRun>()},
+        {"dropping a text", [this] { drop(files_.text); }, first<OpenText>()},
     };
   }
 
-  /// A fresh recall run with one clamp and `steps` training steps, saved in `path_` but for the
+  /// A fresh recall run with `steps` training steps, saved in `path_` but for the
   /// last `unsaved` of them.
   void work(int steps, int unsaved) {
     window_->stage().send(command::NewRun{.task = "recall", .spec_json = {}});
     for (int i = 0; i < steps - unsaved; ++i) window_->stage().send(command::TrainOneStep{});
-    path_ = folder_.filePath(QString("run%1.xlab").arg(++files_));
+    path_ = files_.path(QString("run%1.xlab").arg(++works_));
     window_->stage().send(command::Save{path_.toStdString()});
     window_->stage().engine().flush();
     for (int i = 0; i < unsaved; ++i) window_->stage().send(command::TrainOneStep{});
@@ -120,121 +92,129 @@ class Questions : public WindowTest {
     ASSERT_EQ(now().unsaved, unsaved > 0);
   }
 
+  /// What a button of the question leads to.
+  struct Outcome {
+    QMessageBox::StandardButton button;
+    bool goes_on, saves;
+  };
+  /// Of three steps two are not saved, and something is about to replace the run: every way of
+  /// doing that, and quitting, ends as the button says.
+  void answer_everywhere(const Outcome& outcome) {
+    for (const Way& way : ways()) {
+      SCOPED_TRACE(way.name);
+      work(3, 2);
+      Answers answers;
+      answers.button = outcome.button;
+      const auto run = now().run_id;
+      Sent sent(window_->stage().engine());
+      way.go();
+      EXPECT_TRUE(QTest::qWaitFor([&] { return !answers.questions.isEmpty(); }, 5000));
+      if (outcome.goes_on) {
+        EXPECT_TRUE(QTest::qWaitFor([&] { return way.place(sent) >= 0; }, 5000));
+        EXPECT_TRUE(QTest::qWaitFor([&] { return now().run_id != run; }, 5000));
+      } else {
+        settle();
+        EXPECT_LT(way.place(sent), 0);
+        EXPECT_EQ(now().run_id, run);
+        EXPECT_TRUE(now().unsaved);
+        EXPECT_EQ(now().train.step, 3);
+      }
+      EXPECT_EQ(answers.questions.size(), 1);
+      EXPECT_TRUE(answers.file_dialogs.isEmpty()) << "the run has a file";
+      EXPECT_EQ(sent.count<command::Save>(), outcome.saves ? 1 : 0);
+      EXPECT_EQ(steps_in(path_), outcome.saves ? 3 : 1);
+      if (outcome.saves) {
+        EXPECT_LT(sent.first<command::Save>(), way.place(sent));
+      }
+    }
+    work(3, 2);
+    Answers answers;
+    answers.button = outcome.button;
+    window_->close();
+    const auto gone = [&] { return !window_->isVisible(); };
+    EXPECT_TRUE(QTest::qWaitFor([&] { return answers.questions.size() == 1; }, 5000));
+    EXPECT_EQ(QTest::qWaitFor(gone, outcome.goes_on ? 5000 : 300), outcome.goes_on);
+    EXPECT_EQ(answers.questions.size(), 1);
+    EXPECT_EQ(steps_in(path_), outcome.saves ? 3 : 1);
+    if (!outcome.goes_on) {
+      EXPECT_TRUE(now().unsaved);
+    }
+  }
+
   static std::int64_t steps_in(const QString& path) {
     return load_run(std::filesystem::path(path.toStdString()))->trainer->steps_done();
   }
 
-  QTemporaryDir folder_;
-  QString text_, other_, model_, path_;
-  int files_ = 0;
+  Files files_;
+  QString path_;  // of the run that `work` has made
+  int works_ = 0;
 };
 
 TEST_F(Questions, NobodyIsAskedWhereNothingIsLost) {
-  const auto nobody_asks = [&](const char* when) {
-    for (const Way& way : ways()) {
-      Answers answers;
-      Sent sent(window_->stage().engine());
-      way.go();
-      EXPECT_TRUE(QTest::qWaitFor([&] { return way.place(sent) >= 0; }, 5000))
-          << way.name << " after " << when;
-      EXPECT_TRUE(answers.questions.isEmpty()) << way.name << " after " << when;
-      settle();
-      work(2, 0);
-    }
-  };
-  nobody_asks("the first scene and after saving");
+  // After the first scene, and then after work that is saved.
+  for (const Way& way : ways()) {
+    Answers answers;
+    Sent sent(window_->stage().engine());
+    way.go();
+    EXPECT_TRUE(QTest::qWaitFor([&] { return way.place(sent) >= 0; }, 5000)) << way.name;
+    EXPECT_TRUE(answers.questions.isEmpty()) << way.name;
+    settle();
+    work(2, 0);
+  }
 }
 
 TEST_F(Questions, CancelLeavesEverythingAsItWas) {
-  for (const Way& way : ways()) {
-    work(3, 2);
-    Answers answers;
-    answers.button = QMessageBox::Cancel;
-    const auto run = now().run_id;
-    Sent sent(window_->stage().engine());
-    way.go();
-    EXPECT_TRUE(QTest::qWaitFor([&] { return !answers.questions.isEmpty(); }, 5000)) << way.name;
-    settle();
-    EXPECT_EQ(answers.questions.size(), 1) << way.name;
-    EXPECT_LT(way.place(sent), 0) << way.name;
-    EXPECT_EQ(sent.count<command::Save>(), 0) << way.name;
-    EXPECT_EQ(now().run_id, run) << way.name;
-    EXPECT_TRUE(now().unsaved) << way.name;
-    EXPECT_EQ(now().train.step, 3) << way.name;
-    EXPECT_EQ(steps_in(path_), 1) << way.name;
-  }
+  answer_everywhere({.button = QMessageBox::Cancel, .goes_on = false, .saves = false});
 }
 
 TEST_F(Questions, DiscardGoesOnAndLeavesTheFileAlone) {
-  for (const Way& way : ways()) {
-    work(3, 2);
-    Answers answers;
-    answers.button = QMessageBox::Discard;
-    const auto run = now().run_id;
-    Sent sent(window_->stage().engine());
-    way.go();
-    EXPECT_TRUE(QTest::qWaitFor([&] { return way.place(sent) >= 0; }, 5000)) << way.name;
-    EXPECT_TRUE(QTest::qWaitFor([&] { return now().run_id != run; }, 5000)) << way.name;
-    EXPECT_EQ(answers.questions.size(), 1) << way.name;
-    EXPECT_EQ(sent.count<command::Save>(), 0) << way.name;
-    EXPECT_EQ(steps_in(path_), 1) << way.name;
-  }
+  answer_everywhere({.button = QMessageBox::Discard, .goes_on = true, .saves = false});
 }
 
 TEST_F(Questions, SaveSavesBeforeItGoesOn) {
-  for (const Way& way : ways()) {
-    work(3, 2);
-    Answers answers;
-    answers.button = QMessageBox::Save;
-    const auto run = now().run_id;
-    Sent sent(window_->stage().engine());
-    way.go();
-    EXPECT_TRUE(QTest::qWaitFor([&] { return way.place(sent) >= 0; }, 5000)) << way.name;
-    EXPECT_TRUE(QTest::qWaitFor([&] { return now().run_id != run; }, 5000)) << way.name;
-    EXPECT_EQ(answers.questions.size(), 1) << way.name;
-    EXPECT_TRUE(answers.file_dialogs.isEmpty()) << way.name << ": the run has a file";
-    EXPECT_GE(sent.first<command::Save>(), 0) << way.name;
-    EXPECT_LT(sent.first<command::Save>(), way.place(sent)) << way.name;
-    EXPECT_EQ(steps_in(path_), 3) << way.name;
-  }
+  answer_everywhere({.button = QMessageBox::Save, .goes_on = true, .saves = true});
 }
 
-TEST_F(Questions, WithoutAFileSaveAsksForOneAndItsCancelCancelsAll) {
-  window_->stage().send(command::NewRun{.task = "recall", .spec_json = {}});
-  window_->stage().send(command::TrainOneStep{});
-  const auto run = now().run_id;
-  Answers answers;
-  answers.button = QMessageBox::Save;
-  Sent sent(window_->stage().engine());
-  press("File/New/Parity");
-  EXPECT_EQ(answers.file_dialogs.size(), 1);
-  settle();
-  EXPECT_EQ(sent.count<command::NewRun>(), 0);
-  EXPECT_EQ(now().run_id, run);
-  EXPECT_TRUE(now().unsaved);
-
-  answers.files = {folder_.filePath("named")};
-  press("File/New/Parity");
-  EXPECT_TRUE(QTest::qWaitFor([&] { return now().run_id != run; }, 5000));
-  EXPECT_EQ(steps_in(folder_.filePath("named.xlab")), 1) << "the extension is added";
-}
-
-TEST_F(Questions, AFailedSaveLosesNothing) {
-  window_->stage().send(command::NewRun{.task = "recall", .spec_json = {}});
-  window_->stage().send(command::TrainOneStep{});
-  const auto run = now().run_id;
-  Answers answers;
-  answers.button = QMessageBox::Save;
+TEST_F(Questions, WithoutAFileSaveAsksForOneAndGoesOnOnlyWithIt) {
   // A folder stands where the file is to be.
-  ASSERT_TRUE(QDir(folder_.path()).mkpath("taken.xlab"));
-  answers.files = {folder_.filePath("taken")};
-  answers.word = "Replace";
-  Sent sent(window_->stage().engine());
-  press("File/New/Parity");
-  settle();
-  EXPECT_EQ(sent.count<command::NewRun>(), 0);
-  EXPECT_EQ(now().run_id, run);
-  EXPECT_TRUE(now().unsaved);
+  ASSERT_TRUE(QDir(files_.folder.path()).mkpath("taken.xlab"));
+  struct Case {
+    const char* name;
+    QStringList typed;
+    QString saved;  ///< where, when it is
+  };
+  for (const Case& c :
+       {Case{"no name", {}, {}}, Case{"a name that cannot be", {files_.path("taken")}, {}},
+        Case{"a name", {files_.path("named")}, files_.path("named.xlab")}}) {
+    for (const bool quits : {false, true}) {
+      SCOPED_TRACE(std::string(c.name) + (quits ? ", quitting" : ", a new run"));
+      window_->stage().send(command::NewRun{.task = "recall", .spec_json = {}});
+      window_->stage().send(command::TrainOneStep{});
+      const auto run = now().run_id;
+      Answers answers;
+      answers.button = QMessageBox::Save;
+      answers.word = "Replace";
+      answers.files = c.typed;
+      Sent sent(window_->stage().engine());
+      if (quits) {
+        window_->close();
+      } else {
+        press("File/New/Parity");
+      }
+      EXPECT_TRUE(QTest::qWaitFor([&] { return answers.file_dialogs.size() == 1; }, 5000));
+      const auto gone = [&] { return quits ? !window_->isVisible() : now().run_id != run; };
+      if (!c.saved.isEmpty()) {
+        EXPECT_TRUE(QTest::qWaitFor(gone, 5000));
+        EXPECT_EQ(steps_in(c.saved), 1) << "the extension is added";
+        if (quits) open_window({.canvas = app::CanvasKind::software, .remember = false});
+        continue;
+      }
+      settle();
+      EXPECT_FALSE(gone());
+      EXPECT_EQ(sent.count<command::NewRun>(), 0);
+      EXPECT_TRUE(now().unsaved);
+    }
+  }
 }
 
 TEST_F(Questions, EveryKindOfWorkIsWorthAQuestion) {
@@ -299,19 +279,19 @@ TEST_F(Questions, TheNumberOfUnsavedStepsIsRight) {
 }
 
 TEST_F(Questions, WhatCannotBeOpenedIsRefusedBeforeAnybodyIsAsked) {
-  QFile run(other_);
+  QFile run(files_.run);
   ASSERT_TRUE(run.open(QIODevice::ReadOnly));
   const QByteArray bytes = run.readAll();
   const QString bad[] = {
-      write("junk.xlab", "this is no run at all, just words"),
-      write("short.xlab", bytes.left(bytes.size() / 2)),
-      write("empty.xlab", ""),
-      folder_.filePath("missing.xlab"),
-      write("binary.txt", QByteArray("ab\0cd", 5)),
-      write("empty.txt", ""),
-      write("one.txt", "a"),
-      folder_.filePath("missing.txt"),
-      folder_.path(),
+      files_.write("junk.xlab", "this is no run at all, just words"),
+      files_.write("short.xlab", bytes.left(bytes.size() / 2)),
+      files_.write("empty.xlab", ""),
+      files_.path("missing.xlab"),
+      files_.write("binary.txt", QByteArray("ab\0cd", 5)),
+      files_.write("empty.txt", ""),
+      files_.write("one.txt", "a"),
+      files_.path("missing.txt"),
+      files_.folder.path(),
   };
   work(3, 2);
   for (const QString& path : bad) {
@@ -328,50 +308,8 @@ TEST_F(Questions, WhatCannotBeOpenedIsRefusedBeforeAnybodyIsAsked) {
   }
 }
 
-/// What quitting does with a button pressed: whether the window closed, and the steps in the file.
-TEST_F(Questions, QuittingAsksAsOpeningDoes) {
+TEST_F(Questions, TheSystemsWishToEndIsNotAskedBack) {
   work(3, 2);
-  {
-    Answers answers;
-    EXPECT_FALSE(window_->close());
-    EXPECT_TRUE(QTest::qWaitFor([&] { return answers.questions.size() == 1; }, 5000));
-    settle();
-    EXPECT_TRUE(window_->isVisible());
-    EXPECT_TRUE(now().unsaved);
-  }
-  {
-    Answers answers;
-    answers.button = QMessageBox::Save;
-    window_->close();
-    EXPECT_TRUE(QTest::qWaitFor([&] { return !window_->isVisible(); }, 5000));
-    EXPECT_EQ(answers.questions.size(), 1);
-    EXPECT_EQ(steps_in(path_), 3);
-  }
-  open_window({.canvas = app::CanvasKind::software, .remember = false});
-  window_->begin();
-  work(3, 2);
-  {
-    Answers answers;
-    answers.button = QMessageBox::Discard;
-    window_->close();
-    EXPECT_TRUE(QTest::qWaitFor([&] { return !window_->isVisible(); }, 5000));
-    EXPECT_EQ(answers.questions.size(), 1);
-    EXPECT_EQ(steps_in(path_), 1);
-  }
-  // A run without a file: cancelling the dialog for its name cancels the quitting.
-  open_window({.canvas = app::CanvasKind::software, .remember = false});
-  window_->stage().send(command::NewRun{.task = "recall", .spec_json = {}});
-  window_->stage().send(command::TrainOneStep{});
-  settle();
-  {
-    Answers answers;
-    answers.button = QMessageBox::Save;
-    window_->close();
-    EXPECT_TRUE(QTest::qWaitFor([&] { return answers.file_dialogs.size() == 1; }, 5000));
-    settle();
-    EXPECT_TRUE(window_->isVisible());
-  }
-  // The system's wish to end is not asked back.
   Answers answers;
   window_->close_unasked();
   EXPECT_FALSE(window_->isVisible());
@@ -386,14 +324,14 @@ TEST_F(Questions, TheUntouchedFirstSceneQuitsAtOnce) {
 
 TEST_F(Questions, AFileIsReplacedOnlyAfterAQuestion) {
   work(2, 0);
-  const QString there = write("there.xlab", "somebody's file");
+  const QString there = files_.write("there.xlab", "somebody's file");
   const auto content = [&] {
     QFile file(there);
     EXPECT_TRUE(file.open(QIODevice::ReadOnly));
     return file.readAll();
   };
   // Named without its extension, so that only the program knows which file is meant.
-  for (const QString& name : {there, folder_.filePath("there")}) {
+  for (const QString& name : {there, files_.path("there")}) {
     Answers answers;
     answers.files = {name};
     press("File/Save as…");
@@ -402,7 +340,7 @@ TEST_F(Questions, AFileIsReplacedOnlyAfterAQuestion) {
     EXPECT_EQ(content(), "somebody's file");
   }
   Answers answers;
-  answers.files = {folder_.filePath("there")};
+  answers.files = {files_.path("there")};
   answers.word = "Replace";
   press("File/Save as…");
   settle();
@@ -424,19 +362,19 @@ TEST_F(Questions, ExportsGetTheirExtensionOrARefusal) {
     settle();
     return answers.questions;
   };
-  EXPECT_TRUE(exported("File/Export picture…", {folder_.filePath("plain")}).isEmpty());
-  EXPECT_FALSE(QImage(folder_.filePath("plain.png")).isNull());
-  EXPECT_FALSE(QFile::exists(folder_.filePath("plain")));
-  EXPECT_TRUE(exported("File/Export CSV…", {folder_.filePath("numbers")}).isEmpty());
-  QFile csv(folder_.filePath("numbers.csv"));
+  EXPECT_TRUE(exported("File/Export picture…", {files_.path("plain")}).isEmpty());
+  EXPECT_FALSE(QImage(files_.path("plain.png")).isNull());
+  EXPECT_FALSE(QFile::exists(files_.path("plain")));
+  EXPECT_TRUE(exported("File/Export CSV…", {files_.path("numbers")}).isEmpty());
+  QFile csv(files_.path("numbers.csv"));
   ASSERT_TRUE(csv.open(QIODevice::ReadOnly));
   EXPECT_TRUE(csv.readLine().contains(','));
-  const QStringList refused = exported("File/Export picture…", {folder_.filePath("drawing.svg")});
+  const QStringList refused = exported("File/Export picture…", {files_.path("drawing.svg")});
   ASSERT_EQ(refused.size(), 1);
   EXPECT_TRUE(refused[0].contains(".png")) << qPrintable(refused[0]);
-  EXPECT_FALSE(QFile::exists(folder_.filePath("drawing.svg")));
-  EXPECT_EQ(exported("File/Export CSV…", {folder_.filePath("numbers.xlsx")}).size(), 1);
-  EXPECT_FALSE(QFile::exists(folder_.filePath("numbers.xlsx")));
+  EXPECT_FALSE(QFile::exists(files_.path("drawing.svg")));
+  EXPECT_EQ(exported("File/Export CSV…", {files_.path("numbers.xlsx")}).size(), 1);
+  EXPECT_FALSE(QFile::exists(files_.path("numbers.xlsx")));
 }
 
 }  // namespace
