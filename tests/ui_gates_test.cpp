@@ -490,6 +490,50 @@ TEST_F(GatesDrawing, TheHintIsReadWholeAtLargeText) {
   }
 }
 
+TEST_F(GatesDrawing, NothingIsDrawnOverTheHint) {
+  const Snapshot s = recall_scene();
+  draw(s, 0, 0);
+  stage->focus.hint_target = kForget;
+  stage->focus.hint = "Drag the forget gate down: make it forget.";
+  const ImU32 ink = readable_on(stage->scene().palette.accent);
+  // Of a window at 640 x 480, and of one at 1280 x 800 whose text is 250 % large.
+  for (const auto& [size, scale] : {std::pair{ImVec2{278, 190}, 1.0f},
+                                    {ImVec2{560, 520}, 2.5f},
+                                    {ImVec2{560, 420}, 2.5f},
+                                    {ImVec2{900, 500}, 2.0f}}) {
+    SCOPED_TRACE(size.x);
+    stage->size = size;
+    stage->scale = scale;
+    for (int i = 0; i < 3; ++i) stage->frame(*view);
+    Box sentence{{1e9f, 1e9f}, {-1e9f, -1e9f}}, clip;
+    std::string read;
+    int last = 0;
+    for (const DrawLog::Text& text : log().texts) {
+      if (text.weight != Weight::bold || text.colour != ink) continue;
+      if (text.shown.size() < 3) continue;  // a chip
+      read += (read.empty() ? "" : " ") + text.shown;
+      sentence.min = {std::min(sentence.min.x, text.box.min.x),
+                      std::min(sentence.min.y, text.box.min.y)};
+      sentence.max = {std::max(sentence.max.x, text.box.max.x),
+                      std::max(sentence.max.y, text.box.max.y)};
+      clip = text.clip;
+      last = text.order;
+    }
+    ASSERT_EQ(read, stage->focus.hint);
+    EXPECT_TRUE(covers(clip, sentence)) << "it is cut off";
+    for (const DrawLog::Curve& curve : log().curves)
+      EXPECT_FALSE(curve.order > last && !overlap(curve.box, sentence).empty());
+    for (const DrawLog::Line& line : log().lines) {
+      for (const ImVec2 point : line.points)
+        EXPECT_FALSE(line.order > last && sentence.contains(point));
+    }
+    for (const DrawLog::Outline& outline : log().outlines)
+      EXPECT_FALSE(outline.order > last && !overlap(outline.box, sentence).empty());
+    for (const DrawLog::Heat& heat : log().heats)
+      EXPECT_FALSE(heat.order > last && !overlap(heat.box, sentence).empty());
+  }
+}
+
 TEST(GateLanes, NothingIsPreparedWhileNothingChanges) {
   Snapshot s = long_scene();
   const BlockCard& block = s.model->blocks[1];

@@ -2,9 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cfloat>
+#include <cmath>
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -224,6 +228,89 @@ TEST_F(InspectorDrawing, APinOfAnotherRunGoesWithIt) {
   EXPECT_NE(all().find("Not computed yet: the sequence has 1 step so far."), std::string::npos);
   for (const DrawLog::Text& text : stage->log.texts) {
     EXPECT_NE(text.colour, stage->scene().palette.warning) << text.shown;
+  }
+}
+
+TEST_F(InspectorDrawing, ABarOfTheNextTokenHasACard) {
+  const Snapshot s = clamped_scene();
+  const NextToken& next = *s.next;
+  double sum = 0.0;
+  for (const float logit : next.logits) sum += std::exp(static_cast<double>(logit));
+  stage = std::make_unique<Stage>(s);
+  stage->size = {520, 900};
+  std::unique_ptr<View> bars = make_next_view();
+  // The mouse goes down the bars; the card is always about the one it is on.
+  std::set<int> seen;
+  for (float y = 0; y < 330; y += 9) {
+    stage->size = {500, 330};
+    stage->move(*bars, 150, y);
+    const std::optional<ValueRef> hovered = stage->focus.hovered;
+    if (!hovered) continue;
+    ASSERT_EQ(hovered->path, "next/probability");
+    const int token = hovered->unit;
+    ASSERT_GE(token, 0);
+    const auto i = static_cast<std::size_t>(token);
+    ASSERT_LT(i, next.probabilities.size());
+    // It is the bar whose label stands on the line of the mouse.
+    const std::string label = token_label(s.model.get(), token);
+    EXPECT_TRUE(std::any_of(stage->log.texts.begin(), stage->log.texts.end(),
+                            [&](const DrawLog::Text& text) {
+                              return text.shown == label && text.box.min.y <= y + 6 &&
+                                     text.box.max.y >= y - 6;
+                            }))
+        << label << " at " << y;
+    if (!seen.insert(token).second) continue;
+    stage->size = {520, 900};
+    stage->frame(*view);
+    EXPECT_NE(all().find("next token " + label + " (number " + std::to_string(token) + ")"),
+              std::string::npos)
+        << all();
+    EXPECT_NE(all().find("after t = " + std::to_string(s.session.cursor)), std::string::npos);
+    EXPECT_EQ(beside("recorded"), short_number(next.probabilities[i]));
+    const std::string evaluated =
+        short_number(std::exp(static_cast<double>(next.logits[i])) / sum) + " ✓ agrees";
+    EXPECT_EQ(beside("evaluated"), evaluated);
+    EXPECT_EQ(beside("logit z"), short_number(next.logits[i]));
+    EXPECT_EQ(beside("ln Σ exp(z')"), short_number(std::log(sum)));
+    EXPECT_EQ(beside("without clamps"), short_number(next.unclamped[i]));
+    EXPECT_EQ(beside("surprise, −ln p"),
+              short_number(-std::log(static_cast<double>(next.probabilities[i]))) + " nats");
+    const auto before = std::count_if(next.probabilities.begin(), next.probabilities.end(),
+                                      [&](float p) { return p > next.probabilities[i]; });
+    EXPECT_EQ(beside("rank"),
+              std::to_string(before + 1) + " of " + std::to_string(next.probabilities.size()));
+    for (const auto& stumble : stumbles(stage->log)) ADD_FAILURE() << stumble;
+    std::map<std::string, std::string> rows;
+    for (const auto& row : view->table(stage->scene()).rows) rows[row[0]] = row[1];
+    EXPECT_EQ(std::strtof(rows["value"].c_str(), nullptr), next.probabilities[i]);
+    EXPECT_EQ(rows["evaluated"], evaluated);
+  }
+  EXPECT_GE(seen.size(), 8u);
+  // The mouse leaves: what was pointed at last stays readable, until the cursor is elsewhere.
+  stage->size = {500, 330};
+  stage->move(*bars, -FLT_MAX, -FLT_MAX);
+  EXPECT_EQ(stage->focus.hovered, std::nullopt);
+  stage->size = {520, 900};
+  stage->frame(*view);
+  EXPECT_NE(all().find("probability of the next token"), std::string::npos);
+}
+
+TEST_F(InspectorDrawing, ABarOfAnotherPlaceHasNoCard) {
+  Snapshot s = recall_scene();
+  draw(s, {});
+  stage->focus.pinned.reset();
+  stage->focus.hovered = ValueRef{"next/probability", s.session.cursor, 0, 3};
+  stage->frame(*view);
+  ASSERT_NE(all().find("probability of the next token"), std::string::npos);
+  stage->focus.hovered.reset();
+  s.session.cursor -= 1;
+  stage->frame(*view);
+  EXPECT_EQ(all().find("probability of the next token"), std::string::npos);
+  // Nor has a token that does not exist, whatever is asked for.
+  for (const int token : {-1, 1 << 20}) {
+    stage->focus.hovered = ValueRef{"next/probability", s.session.cursor, 0, token};
+    stage->frame(*view);
+    EXPECT_EQ(all().find("probability of the next token"), std::string::npos);
   }
 }
 

@@ -84,6 +84,7 @@ class GatesView : public View {
     card_.clear();
     preview_ = std::exchange(next_preview_, -1);
     range_.reset();
+    hinted_ = {};
     time_hint(scene);
     if (panel.usable()) contents(scene, painter, panel.content());
     if (!ImGui::IsMouseDown(ImGuiMouseButton_Left)) {
@@ -144,6 +145,8 @@ class GatesView : public View {
       for (std::size_t i = 0; i < rows.size(); ++i) {
         draw_row(scene, inner, *block, *trace, rows[i], static_cast<int>(i), column);
       }
+      // Over all rows: its sentence may be higher than the lane it is about.
+      if (hinted_.lane) draw_hint(scene, inner, rest);
       ImGui::SetCursorScreenPos({origin.x, origin.y + height - 1.0f});
       ImGui::Dummy({1.0f, 1.0f});
     }
@@ -587,7 +590,7 @@ class GatesView : public View {
         });
       }
     }
-    if (lane.clampable && hint_is_here(scene, path)) draw_hint(scene, painter, curves, axis, box);
+    if (lane.clampable && hint_is_here(scene, path)) hinted_ = {&shown, axis, box};
   }
 
   static Stroke stroke_of(const Painter& painter, const Lane& lane, const DrawnCurve& curve,
@@ -1016,18 +1019,25 @@ class GatesView : public View {
     return !target.empty() && (target == path || target + "_pre" == path);
   }
 
-  /// Scrolls once to the lane the hint is about; from then on scrolling is the person's business.
+  /// Scrolls to the lane the hint is about, once for each size of the view and of its text; from
+  /// then on scrolling is the person's business.
   void bring_hint_into_view(const Scene& scene, const std::string& path, const Box& lane,
                             bool clampable) {
     if (scene.focus.hint_target.empty()) scrolled_to_.clear();
-    if (!clampable || !hint_is_here(scene, path) || scrolled_to_ == path) return;
-    scrolled_to_ = path;
+    if (!clampable || !hint_is_here(scene, path)) return;
+    const ImVec2 size = ImGui::GetWindowSize();
+    const std::string now = fmt::format("{} {} {} {}", path, size.x, size.y, scene.scale);
+    if (scrolled_to_ == now) return;
+    scrolled_to_ = now;
     ImGui::SetScrollFromPosY(lane.centre().y - ImGui::GetWindowPos().y, 0.5f);
   }
 
-  /// A pulsing ring on the curve at the cursor, and the sentence where it covers no curve.
-  void draw_hint(const Scene& scene, Painter& painter, const std::vector<DrawnCurve>& curves,
-                 const Axis& axis, const Box& box) const {
+  /// A pulsing ring on the curve at the cursor, and the sentence where it covers no curve; in its
+  /// lane where that is high enough, else anywhere in the rows that are `seen`.
+  void draw_hint(const Scene& scene, Painter& painter, const Box& seen) const {
+    const std::vector<DrawnCurve>& curves = hinted_.lane->curves;
+    const Axis& axis = hinted_.axis;
+    const Box& box = hinted_.box;
     const Palette& palette = painter.palette();
     const int last = window_.first() + window_.count() - 1;
     const int step = std::clamp(scene.snapshot.session.cursor, window_.first(), last);
@@ -1053,6 +1063,9 @@ class GatesView : public View {
       widest = std::max(widest, painter.measure(row, Weight::bold).x);
     }
     const ImVec2 size{widest + 2 * pad, line * static_cast<float>(words.size()) + painter.px(4)};
+    const bool in_lane = size.y <= box.height();
+    const Box room{{box.min.x, in_lane ? box.min.y : seen.min.y},
+                   {box.max.x, in_lane ? box.max.y : seen.max.y}};
     const float away = painter.px(16);
     const float tops[] = {at.y + away, at.y - away - size.y, at.y - size.y / 2};
     const float lefts[] = {at.x - size.x - away, at.x + away, at.x - size.x / 2};
@@ -1061,8 +1074,8 @@ class GatesView : public View {
     for (const float top : tops) {
       for (const float left : lefts) {
         Box bubble;
-        bubble.min = {std::clamp(left, box.min.x, std::max(box.min.x, box.max.x - size.x)),
-                      std::clamp(top, box.min.y, std::max(box.min.y, box.max.y - size.y))};
+        bubble.min = {std::clamp(left, room.min.x, std::max(room.min.x, room.max.x - size.x)),
+                      std::clamp(top, room.min.y, std::max(room.min.y, room.max.y - size.y))};
         bubble.max = {bubble.min.x + size.x, bubble.min.y + size.y};
         const Box guard = {{bubble.min.x - 3, bubble.min.y - 3},
                            {bubble.max.x + 3, bubble.max.y + 3}};
@@ -1236,7 +1249,7 @@ class GatesView : public View {
   int next_preview_ = -1;
   std::optional<Drag> drag_;
   std::optional<RangeDrag> range_drag_;
-  std::string scrolled_to_;              ///< path of the hint that was brought into view
+  std::string scrolled_to_;              ///< the hint that was brought into view, and at which size
   int sent_ = -1;                        ///< last cursor asked for during a drag
   std::string arranged_;                 ///< what the room for numbers was found for
   float numbers_ = 0.0f;                 ///< room for the numbers of the axes
@@ -1251,6 +1264,12 @@ class GatesView : public View {
   std::optional<ValueRef> hovered_;
   std::optional<std::pair<int, int>> range_;  ///< steps [first, second) the time axis points out
   std::vector<CardLine> card_;
+  /// Where the first hint points.
+  struct Hinted {
+    const CurveLane* lane = nullptr;
+    Axis axis;
+    Box box;
+  } hinted_;
 };
 
 Table GatesView::table(const Scene& scene) const {

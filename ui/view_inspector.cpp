@@ -13,6 +13,7 @@
 #include "core/explain.hpp"
 #include "ui/equation.hpp"
 #include "ui/heat.hpp"
+#include "ui/next_token.hpp"
 #include "ui/number.hpp"
 #include "ui/panel.hpp"
 #include "ui/values.hpp"
@@ -195,6 +196,7 @@ class InspectorView : public View {
 
   /// The number itself, when there is one.
   static std::optional<float> value_of(const Snapshot& snapshot, const ValueRef& ref) {
+    if (ref.path == kNextProbability) return next_probability(snapshot, ref);
     if (!snapshot.trace) return std::nullopt;
     const std::string name = value_name(ref.path);
     if (is_matrix(name)) {
@@ -217,10 +219,31 @@ class InspectorView : public View {
     return number ? std::optional(*number) : std::nullopt;
   }
 
+  /// The card of a probability of the next token, which is no value of a block.
+  static void probability(const Snapshot& snapshot, Painter& painter, Box& column,
+                          const ValueRef& ref) {
+    const Palette& palette = painter.palette();
+    const std::optional<NextCard> card = next_card(snapshot, ref);
+    if (!card) return;
+    const std::string whole = card->symbol + "   " + card->title;
+    paragraph(painter, column, palette.text, whole, Weight::bold);
+    paragraph(painter, column, palette.muted_text, card->place);
+    paragraph(painter, column, palette.text, card->words);
+    plate(painter, column, typeset_equation(card->equation), false);
+    plate(painter, column, typeset_equation(card->with_numbers), true);
+    for (const NextCard::Row& entry : card->rows) {
+      row(painter, column, entry.label, entry.text, entry.wrong ? palette.warning : palette.text);
+    }
+  }
+
   void card(Scene& scene, Painter& painter, Box& column, const ValueRef& ref,
             std::optional<ValueRef>& hovered) {
     const Palette& palette = painter.palette();
     const Snapshot& snapshot = scene.snapshot;
+    if (ref.path == kNextProbability) {
+      probability(snapshot, painter, column, ref);
+      return;
+    }
     const EquationCard* card = explain(ref.path, variant_of(snapshot, ref.path));
     const float line = painter.line_height();
     const bool pinned = scene.focus.pinned == ref;
@@ -415,6 +438,18 @@ Table InspectorView::table(const Scene& scene) const {
   const auto add = [&](std::string what, std::string value) {
     table.rows.push_back({std::move(what), std::move(value)});
   };
+  if (const auto next = next_card(snapshot, *ref)) {
+    add("path", ref->path);
+    add("place", next->place);
+    if (const auto value = value_of(snapshot, *ref)) add("value", full_number(*value));
+    add("symbol", next->symbol);
+    add("title", next->title);
+    add("meaning", next->words);
+    add("equation", next->equation);
+    add("with numbers", next->with_numbers);
+    for (const NextCard::Row& row : next->rows) add(row.label, row.text);
+    return table;
+  }
   add("path", ref->path);
   add("place", place_of(snapshot, *ref));
   if (const auto value = value_of(snapshot, *ref)) add("value", full_number(*value));

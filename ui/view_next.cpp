@@ -7,10 +7,12 @@
 #include <initializer_list>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <span>
 
 #include "ui/heat.hpp"
 #include "ui/hint.hpp"
+#include "ui/next_token.hpp"
 #include "ui/number.hpp"
 #include "ui/panel.hpp"
 #include "ui/plot.hpp"
@@ -21,11 +23,6 @@ namespace xlab::ui {
 namespace {
 
 constexpr int kRows = 10;
-
-float value_of(const std::vector<float>& values, int token) {
-  const auto i = static_cast<std::size_t>(token);
-  return i < values.size() ? values[i] : 0.0f;
-}
 
 /// The most probable tokens, best first. What is no number comes first: it has to be seen.
 std::vector<int> most_probable(const std::vector<float>& probabilities, int count) {
@@ -41,12 +38,6 @@ std::vector<int> most_probable(const std::vector<float>& probabilities, int coun
   });
   order.erase(end, order.end());
   return order;
-}
-
-/// The right answer for the place after the cursor, or -1.
-int expected_next(const SessionStatus& session) {
-  const auto next = static_cast<std::size_t>(session.cursor + 1);
-  return session.cursor >= 0 && next < session.expected.size() ? session.expected[next] : -1;
 }
 
 /// What stands beside the right answer: as everywhere a tick means that the model's own first
@@ -67,8 +58,16 @@ class NextView : public View {
   void draw(Scene& scene, ImVec2 size) override {
     const Panel panel(scene, "next", size);
     Painter painter(scene);
-    if (!panel.usable()) return;
-    Box rest = panel.content().inset(painter.px(8), painter.px(6));
+    hovered_.reset();
+    if (panel.usable())
+      contents(scene, painter, panel.content().inset(painter.px(8), painter.px(6)));
+    hover_.set(scene.focus, hovered_);
+  }
+
+  Table table(const Scene& scene) const override;
+
+ private:
+  void contents(Scene& scene, Painter& painter, Box rest) {
     const Snapshot& snapshot = scene.snapshot;
     if (!snapshot.model) {
       say(painter, rest, "No run is open. Open or make one to see what it expects next.");
@@ -93,35 +92,6 @@ class NextView : public View {
     bars(scene, painter, rest);
   }
 
-  Table table(const Scene& scene) const override {
-    Table table;
-    table.columns = {"rank",
-                     "token",
-                     "label",
-                     "probability",
-                     "logit",
-                     "drawn from",
-                     "probability without clamps",
-                     "expected"};
-    if (!scene.snapshot.next) return table;
-    const NextToken& next = *scene.snapshot.next;
-    const int expected = expected_next(scene.snapshot.session);
-    const std::vector<int> order =
-        most_probable(next.probabilities, static_cast<int>(next.probabilities.size()));
-    for (std::size_t rank = 0; rank < order.size(); ++rank) {
-      const int token = order[rank];
-      table.rows.push_back(
-          {std::to_string(rank + 1), std::to_string(token),
-           token_label(scene.snapshot.model.get(), token),
-           full_number(value_of(next.probabilities, token)),
-           full_number(value_of(next.logits, token)), full_number(value_of(next.sampling, token)),
-           next.unclamped.empty() ? "" : full_number(value_of(next.unclamped, token)),
-           token == expected ? "yes" : ""});
-    }
-    return table;
-  }
-
- private:
   /// What the bars are about, and what clamps changed about them.
   void header(Scene& scene, Painter& painter, Box& rest, bool beside) {
     const Palette& palette = painter.palette();
@@ -315,6 +285,12 @@ class NextView : public View {
       }
       draw_bar(scene, painter, token, row, plot, columns, first_ == 0 && i == 0, drawn_differs);
       any_hovered |= mouse.hovered;
+      if (mouse.hovered) {
+        hovered_ = ValueRef{.path = kNextProbability,
+                            .step = scene.snapshot.session.cursor,
+                            .head = 0,
+                            .unit = token};
+      }
       if (mouse.pressed) {
         // Where later tokens would be lost, the first click only asks.
         if (later(scene.snapshot.session) == 0 || armed(scene, token)) {
@@ -588,14 +564,6 @@ class NextView : public View {
     hover_card(scene, lines);
   }
 
-  /// ln Σ exp(logits).
-  static double log_sum(const std::vector<float>& logits) {
-    double most = -std::numeric_limits<double>::infinity(), sum = 0.0;
-    for (const float logit : logits) most = std::max(most, static_cast<double>(logit));
-    for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - most);
-    return most + std::log(sum);
-  }
-
   /// What stands between the probabilities and the draw.
   static std::string drawn_how(const SamplerSettings& sampler) {
     if (sampler.greedy) return " (greedy)";
@@ -617,7 +585,37 @@ class NextView : public View {
   Armed armed_;
   int first_ = 0;  ///< rank of the first bar
   bool settings_open_ = false;
+  Hover hover_;
+  std::optional<ValueRef> hovered_;  ///< of this frame
 };
+
+Table NextView::table(const Scene& scene) const {
+  Table table;
+  table.columns = {"rank",
+                   "token",
+                   "label",
+                   "probability",
+                   "logit",
+                   "drawn from",
+                   "probability without clamps",
+                   "expected"};
+  if (!scene.snapshot.next) return table;
+  const NextToken& next = *scene.snapshot.next;
+  const int expected = expected_next(scene.snapshot.session);
+  const std::vector<int> order =
+      most_probable(next.probabilities, static_cast<int>(next.probabilities.size()));
+  for (std::size_t rank = 0; rank < order.size(); ++rank) {
+    const int token = order[rank];
+    table.rows.push_back(
+        {std::to_string(rank + 1), std::to_string(token),
+         token_label(scene.snapshot.model.get(), token),
+         full_number(value_of(next.probabilities, token)),
+         full_number(value_of(next.logits, token)), full_number(value_of(next.sampling, token)),
+         next.unclamped.empty() ? "" : full_number(value_of(next.unclamped, token)),
+         token == expected ? "yes" : ""});
+  }
+  return table;
+}
 
 }  // namespace
 
