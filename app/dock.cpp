@@ -10,7 +10,7 @@
 namespace xlab::app {
 
 Dock::Dock(Stage& stage, const QString& name, const QString& title, QWidget* parent)
-    : QDockWidget(title, parent), stage_(stage) {
+    : QDockWidget(title, parent), stage_(stage), title_(title) {
   setObjectName(name);
   auto* body = new QWidget;
   body->setObjectName("dock_body");
@@ -86,6 +86,14 @@ void Dock::place_beside() {
   at.setY(std::clamp(at.y(), room.top(), std::max(room.top(), room.bottom() - wanted.height())));
   resize(wanted);
   move(at);
+}
+
+/// Qt's tabs say what the title of the window is.
+void Dock::show_tab_word(bool shown) {
+  const QString wanted = shown && !tab_word_.isEmpty() && !isFloating() ? tab_word_ : title_;
+  if (windowTitle() == wanted) return;
+  setWindowTitle(wanted);
+  toggleViewAction()->setText(title_);
 }
 
 void Dock::set_contents(QWidget* contents) {

@@ -20,6 +20,11 @@ class Dock : public QDockWidget {
   Dock(Stage& stage, const QString& name, const QString& title, QWidget* parent = nullptr);
   void set_contents(QWidget* contents);
 
+  /// What its tab says where the titles of all tabs have no room; the title when there is none.
+  void set_tab_word(const QString& word) { tab_word_ = word; }
+  const QString& title() const { return title_; }
+  void show_tab_word(bool shown);
+
   QMenu* menu() { return menu_; }
   /// The default size, in pixels at 100 %.
   void set_hint(QSize hint) { hint_ = hint; }
@@ -39,6 +44,7 @@ class Dock : public QDockWidget {
   void place_beside();
 
   Stage& stage_;
+  QString title_, tab_word_;
   bool detached_by_menu_ = false;
   QSize hint_{300, 220};
   QBoxLayout* body_;

@@ -3,10 +3,12 @@
 
 #include <QApplication>
 #include <QClipboard>
+#include <QEvent>
 #include <QGridLayout>
 #include <QLabel>
 #include <QLocale>
 #include <QMenu>
+#include <algorithm>
 #include <cmath>
 
 #include "ui/number.hpp"
@@ -15,15 +17,16 @@ namespace xlab::app {
 namespace {
 
 constexpr const char* kFull = "full";
+constexpr int kApart = 12;
 
 }  // namespace
 
-Facts::Facts(const QList<FactRow>& rows, QWidget* parent) : QWidget(parent) {
-  auto* grid = new QGridLayout(this);
-  grid->setContentsMargins(0, 0, 0, 0);
-  grid->setHorizontalSpacing(12);
-  grid->setVerticalSpacing(3);
-  grid->setColumnStretch(1, 1);
+Facts::Facts(const QList<FactRow>& rows, QWidget* parent)
+    : QWidget(parent), grid_(new QGridLayout(this)) {
+  grid_->setContentsMargins(0, 0, 0, 0);
+  grid_->setHorizontalSpacing(kApart);
+  grid_->setVerticalSpacing(3);
+  grid_->setColumnStretch(1, 1);
   for (const FactRow& row : rows) {
     auto* caption = new QLabel(row.caption);
     caption->setObjectName("caption");
@@ -34,7 +37,8 @@ Facts::Facts(const QList<FactRow>& rows, QWidget* parent) : QWidget(parent) {
     value->setTextInteractionFlags(Qt::TextSelectableByMouse);
     for (QLabel* label : {caption, value}) label->setToolTip(row.meaning);
     // Words wrap in a narrow panel; a number has no place to break and keeps its width.
-    value->setWordWrap(true);
+    value->setWordWrap(!row.large);
+    if (row.large) value->setMinimumWidth(1);
     value->setContextMenuPolicy(Qt::CustomContextMenu);
     connect(value, &QWidget::customContextMenuRequested, value, [value](QPoint at) {
       QMenu menu(value);
@@ -43,17 +47,56 @@ Facts::Facts(const QList<FactRow>& rows, QWidget* parent) : QWidget(parent) {
               [full] { QApplication::clipboard()->setText(full); });
       menu.exec(value->mapToGlobal(at));
     });
-    const int at = static_cast<int>(values_.size());
-    grid->addWidget(caption, at, 0, row.large ? Qt::AlignVCenter : Qt::AlignTop);
-    grid->addWidget(value, at, 1);
+    // Two lines of the grid for each; the second is empty unless the value stands below.
+    const int at = 2 * static_cast<int>(values_.size());
+    grid_->addWidget(caption, at, 0, row.large ? Qt::AlignVCenter : Qt::AlignTop);
+    grid_->addWidget(value, at, 1);
+    captions_.append(caption);
     values_.append(value);
+    large_.append(row.large);
   }
 }
 
 void Facts::set(int row, const QString& value, const QString& full) {
   const QString copied = full.isEmpty() ? value : full;
   if (values_[row]->property(kFull) != copied) values_[row]->setProperty(kFull, copied);
-  if (values_[row]->text() != value) values_[row]->setText(value);
+  if (values_[row]->text() == value) return;
+  values_[row]->setText(value);
+  if (large_[row]) fit();
+}
+
+void Facts::fit() {
+  int captions = 0;
+  for (const QLabel* caption : captions_)
+    captions = std::max(captions, caption->sizeHint().width());
+  for (qsizetype i = 0; i < values_.size(); ++i) {
+    if (!large_[i]) continue;
+    QLabel* value = values_[i];
+    value->ensurePolished();
+    const bool beside = captions + kApart + value->sizeHint().width() <= width();
+    int line = 0, column = 0, lines = 0, columns = 0;
+    grid_->getItemPosition(grid_->indexOf(value), &line, &column, &lines, &columns);
+    if (beside == (column == 1)) continue;
+    grid_->removeWidget(value);
+    // Beside its caption it does not hold the panel open, so that it can go below.
+    value->setMinimumWidth(beside ? 1 : 0);
+    const int at = 2 * static_cast<int>(i);
+    if (beside) {
+      grid_->addWidget(value, at, 1);
+    } else {
+      grid_->addWidget(value, at + 1, 0, 1, 2);
+    }
+  }
+}
+
+void Facts::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  fit();
+}
+
+void Facts::changeEvent(QEvent* event) {
+  QWidget::changeEvent(event);
+  if (event->type() == QEvent::FontChange || event->type() == QEvent::StyleChange) fit();
 }
 
 QString grouped(long long number) {

@@ -5,6 +5,7 @@
 #include <QStringList>
 #include <QWidget>
 
+class QGridLayout;
 class QLabel;
 
 namespace xlab::app {
@@ -13,7 +14,8 @@ namespace xlab::app {
 struct FactRow {
   QString caption;
   QString meaning;
-  bool large = false;  ///< the one that is looked for first
+  /// The one that is looked for first: always on one line, below its caption if need be.
+  bool large = false;
 };
 
 /// Every value can be selected and copied; a right click copies it with all its digits.
@@ -26,8 +28,17 @@ class Facts : public QWidget {
   /// is more than what is shown.
   void set(int row, const QString& value, const QString& full = {});
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+  void changeEvent(QEvent* event) override;
+
  private:
-  QList<QLabel*> values_;
+  /// Puts a large value beside its caption, or below it where it would not be whole there.
+  void fit();
+
+  QGridLayout* grid_;
+  QList<QLabel*> captions_, values_;
+  QList<bool> large_;
 };
 
 /// "1,234,567"

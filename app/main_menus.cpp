@@ -114,7 +114,11 @@ void MainWindow::make_menus() {
   play_->setCheckable(true);
   QAction* step = add(time, tr("&Step"), QKeySequence("Right"),
                       [this] { stage_.send(command::StepForward{}); });
-  icons_ = {{rewind, Shape::rewind}, {back, Shape::back}, {step, Shape::forward}};
+  icons_ = {{rewind, Shape::rewind},
+            {back, Shape::back},
+            {step, Shape::forward},
+            {undo_, Shape::undo},
+            {redo_, Shape::redo}};
   add(time, tr("Ten back"), QKeySequence("Shift+Left"), [this] { move_cursor(-10); });
   add(time, tr("Ten on"), QKeySequence("Shift+Right"), [this] { move_cursor(10); });
   add(time, tr("First token"), QKeySequence("Home"), [this] { move_cursor(-(1 << 30)); });
@@ -258,6 +262,8 @@ void MainWindow::make_tool_bar() {
   auto* gap = new QWidget;
   gap->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
   bar_["gap"].append(bar->addWidget(gap));
+  add_button("undo", undo_, false);
+  add_button("undo", redo_, false);
   add_button("start", start_, true);
 }
 
@@ -266,21 +272,37 @@ void MainWindow::fit_tool_bar() {
   for (int i = 0; i < 3; ++i) {
     if (rooms_->actions()[i]->isChecked()) room_menu_->setText(rooms_->actions()[i]->text() + " ▾");
   }
-  // What leaves first stands last in rank. The rooms become one button.
-  const QStringList leave = {"start", "speed", "rooms", "transport"};
-  for (int gone = 0; gone <= leave.size(); ++gone) {
-    int needed = scaled(stage_.look(), 20);
-    for (auto place = bar_.cbegin(); place != bar_.cend(); ++place) {
-      const bool menu = place.key() == "room menu";
-      const qsizetype rank = leave.indexOf(menu ? "rooms" : place.key());
-      const bool stays = menu ? gone > rank : rank < 0 || rank >= gone;
-      for (QAction* action : place.value()) {
-        if (action->isVisible() != stays) action->setVisible(stays);
-        QWidget* widget = tool_bar_->widgetForAction(action);
-        if (stays && widget) needed += widget->sizeHint().width() + 4;
-      }
+  const auto width_of = [this](const QString& place) {
+    int width = 0;
+    for (QAction* action : bar_.value(place)) {
+      QWidget* widget = tool_bar_->widgetForAction(action);
+      if (!widget) continue;
+      widget->ensurePolished();
+      width += widget->sizeHint().width() + 4;
     }
-    if (needed <= width()) break;
+    return width;
+  };
+  // By rank, each where there is still room for it. Without their room the rooms are one button.
+  QStringList stay = {"room menu", "play", "train", "gap"};
+  int used = scaled(stage_.look(), 20);
+  for (const QString& place : stay) used += width_of(place);
+  for (const QString place : {"transport", "rooms", "undo", "speed", "start"}) {
+    const bool rooms = place == "rooms";
+    const int more = width_of(place) - (rooms ? width_of("room menu") : 0);
+    if (used + more > width()) continue;
+    used += more;
+    stay.append(place);
+    if (rooms) stay.removeOne("room menu");
+  }
+  for (auto place = bar_.cbegin(); place != bar_.cend(); ++place) {
+    for (QAction* action : place.value()) {
+      const bool stays = stay.contains(place.key());
+      if (action->isVisible() != stays) action->setVisible(stays);
+      // Qt enables what it shows again.
+      auto* button = qobject_cast<QToolButton*>(tool_bar_->widgetForAction(action));
+      if (button && button->defaultAction())
+        button->setEnabled(button->defaultAction()->isEnabled());
+    }
   }
 }
 

@@ -118,7 +118,7 @@ void MainWindow::show_layout(const Layout& layout) {
     if (!same_scale) fit_time_bar();
     default_docks_ = shown_docks();
     shown_fit_ = fit();
-    keep_tab_words();
+    fit_tabs_soon();
   }
   arranging_ = were_arranging;
   banner_->setVisible(message);
@@ -156,7 +156,7 @@ int MainWindow::layout_version() const {
 Fit MainWindow::fit() const {
   const float scale = stage_.look().scale;
   const auto w = static_cast<float>(width()) / scale, h = static_cast<float>(height()) / scale;
-  if (w >= 760 && h >= 480) return Fit::roomy;
+  if (w >= 760 && h >= 520) return Fit::roomy;
   return w >= 560 && h >= 440 ? Fit::compact : Fit::tiny;
 }
 
@@ -267,7 +267,7 @@ void MainWindow::default_layout(Room room) {
   for (QDockWidget* dock : docks) dock->setVisible(visible.contains(dock));
   share_room(room);
   for (QDockWidget* dock : in_front) dock->raise();
-  keep_tab_words();
+  fit_tabs_soon();
   // Sizes and tabs hold once Qt has laid out what was shown just now.
   const int made = ++layouts_made_;
   QTimer::singleShot(0, this, [this, room, in_front, made] {
@@ -280,11 +280,39 @@ void MainWindow::default_layout(Room room) {
   arranging_ = were_arranging;
 }
 
-/// Tabs that have no room are scrolled to instead of being cut to their first letters.
-void MainWindow::keep_tab_words() {
+void MainWindow::fit_tabs_soon() {
+  if (std::exchange(tabs_to_fit_, true)) return;
+  QTimer::singleShot(0, this, [this] {
+    tabs_to_fit_ = false;
+    if (!stopped_) fit_tabs();
+  });
+}
+
+void MainWindow::fit_tabs() {
+  const QList<Dock*> docks = findChildren<Dock*>(QString(), Qt::FindDirectChildrenOnly);
+  QList<Dock*> in_tabs;
   for (QTabBar* tabs : findChildren<QTabBar*>(QString(), Qt::FindDirectChildrenOnly)) {
     tabs->setElideMode(Qt::ElideNone);
     tabs->setUsesScrollButtons(true);
+    if (!tabs->isVisible()) continue;
+    const QFontMetrics metrics(tabs->font());
+    QList<Dock*> here;
+    int needed = 0;
+    for (int i = 0; i < tabs->count(); ++i) {
+      const QString text = tabs->tabText(i);
+      for (Dock* dock : docks) {
+        if (dock->isFloating() || dock->windowTitle() != text) continue;
+        here.append(dock);
+        needed += tabs->tabRect(i).width() - metrics.horizontalAdvance(text) +
+                  metrics.horizontalAdvance(dock->title());
+        tabs->setTabToolTip(i, dock->title());
+      }
+    }
+    for (Dock* dock : here) dock->show_tab_word(needed > tabs->width());
+    in_tabs += here;
+  }
+  for (Dock* dock : docks) {
+    if (!in_tabs.contains(dock)) dock->show_tab_word(false);
   }
 }
 
@@ -304,8 +332,9 @@ void MainWindow::share_room(Room room) {
                                               : text_;
     QDockWidget* right = room == Room::explore ? memory : room == Room::train ? loss : next;
     if (shown_fit_ == Fit::compact) sizes({time, left}, {bar, std::max(1, h - bar)}, Qt::Vertical);
-    // Pictures on the right, forms on the left, but for the first room.
-    const int narrow = room == Room::explore ? w * 46 / 100 : w * 40 / 100;
+    // Pictures on the right, forms on the left, but for the first room. Forms are not narrower than
+    // their longest row.
+    const int narrow = w * 46 / 100;
     sizes({left, right}, {narrow, w - narrow}, Qt::Horizontal);
     return;
   }

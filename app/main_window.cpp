@@ -115,7 +115,7 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
              Keeping{options.remember ? state_folder().toStdString() : std::string(),
                      std::chrono::milliseconds(options.keep_every_ms)}),
       first_run_(new FirstRun(stage_, this)),
-      work_(new UnsavedWork(stage_, this)) {
+      work_(new UnsavedWork(stage_, options.remember, this)) {
   setWindowTitle("xLSTM Lab[*]");
   setAcceptDrops(true);
   setContentsMargins(5, 0, 5, 0);
@@ -145,6 +145,8 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
     };
     connect(dock, &QDockWidget::dockLocationChanged, this, by_hand);
     connect(dock, &QDockWidget::topLevelChanged, this, by_hand);
+    connect(dock, &QDockWidget::topLevelChanged, this, &MainWindow::fit_tabs_soon);
+    connect(dock, &QDockWidget::visibilityChanged, this, &MainWindow::fit_tabs_soon);
   }
   qApp->installEventFilter(this);
 
@@ -243,6 +245,10 @@ void MainWindow::make_docks() {
   trainer_ = panel("panel_trainer", tr("Trainer"), new TrainerPanel(stage_));
   prompt_ = panel("panel_prompt", tr("Prompt and edits"), new PromptPanel(stage_));
   text_ = panel("panel_text", tr("Text"), new TextPanel(stage_));
+  view("memory")->set_tab_word(tr("Memory"));
+  view("next")->set_tab_word(tr("Next"));
+  task_->set_tab_word(tr("Task"));
+  prompt_->set_tab_word(tr("Prompt"));
 }
 
 void MainWindow::make_status_bar() {
@@ -325,6 +331,8 @@ void MainWindow::follow_snapshot() {
     action->setEnabled(!label.empty());
     const QString text = label.empty() ? nothing : QString::fromStdString(label);
     action->setText("&" + text);
+    action->setToolTip(
+        QString("%1 (%2)").arg(text, action->shortcut().toString(QKeySequence::NativeText)));
   };
   show_edit(undo_, now.undo_label, tr("Undo"));
   show_edit(redo_, now.redo_label, tr("Redo"));
@@ -366,8 +374,7 @@ QString MainWindow::frame_break_down() const {
   for (ViewDock* dock : views_) {
     if (dock->canvas().seen()) {
       lines.append(
-          tr("%1: %2 ms")
-              .arg(dock->windowTitle(), QString::number(dock->canvas().frame_ms(), 'f', 1)));
+          tr("%1: %2 ms").arg(dock->title(), QString::number(dock->canvas().frame_ms(), 'f', 1)));
     }
   }
   return lines.join('\n');
@@ -468,6 +475,10 @@ bool MainWindow::eventFilter(QObject* object, QEvent* event) {
   if (object == this && event->type() == QEvent::MouseButtonRelease) {
     // After Qt has let go of it.
     QTimer::singleShot(0, this, [this] { follow_separator(false); });
+  }
+  if (event->type() == QEvent::Resize && object->parent() == this &&
+      qobject_cast<QTabBar*>(object)) {
+    fit_tabs_soon();
   }
   // A wheel that scrolls a panel does not change the choices that pass under it.
   if (event->type() == QEvent::Wheel &&

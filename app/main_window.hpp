@@ -120,7 +120,11 @@ class MainWindow : public QMainWindow {
   QList<QDockWidget*> shown_docks() const;
   void default_layout(Room room);
   void share_room(Room room);
-  void keep_tab_words();
+  /// Where tabs have no room for their titles, they say a word; where that is too much too, they
+  /// are scrolled to.
+  void fit_tabs();
+  /// When Qt has laid out what has changed.
+  void fit_tabs_soon();
   /// Places docks in two columns of tabs, below `above` where it is not null.
   void two_columns(QDockWidget* above, const QList<QDockWidget*>& left,
                    const QList<QDockWidget*>& right);
@@ -140,7 +144,7 @@ class MainWindow : public QMainWindow {
   void hide_panels(bool hidden);
   /// Keys belong to the drawings again.
   void give_keys_back();
-  /// What does not fit into the tool bar leaves it in order of rank; the menus have everything.
+  /// What does not fit into the tool bar leaves it by rank; the menus have everything.
   void fit_tool_bar();
   void back_to_start();
   Dock* active_dock() const;
@@ -196,6 +200,7 @@ class MainWindow : public QMainWindow {
   bool arranging_ = false;  ///< docks move by the program, not by hand
   bool moved_ = false;      ///< a dock was moved by hand since the layout was made
   Fit shown_fit_ = Fit::roomy;
+  bool tabs_to_fit_ = false;
   int layouts_made_ = 0;               ///< counts up, so that only the last one is finished
   QList<QDockWidget*> default_docks_;  ///< what the default layout shows
   bool shown_ = false;

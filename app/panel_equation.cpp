@@ -43,6 +43,7 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
   column->setContentsMargins(0, 6, 0, 0);
   title_ = new QLabel;
   title_->setObjectName("figure");
+  title_->setWordWrap(true);
   title_->setToolTip(
       tr("Other equations for all blocks of this kind; the weights stay as they are. "
          "What differs from the official program is bold."));
@@ -140,6 +141,9 @@ void EquationGroup::add_row(const QString& caption, const QString& hint, bool of
   box->setAccessibleName(caption);
   box->setToolTip(hint);
   box->setFocusPolicy(Qt::TabFocus);
+  // No wider than a narrow panel; the list that opens is as wide as its words.
+  box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+  box->setMinimumContentsLength(6);
   rows_.push_back({label, box, std::move(options), of_mlstm_only});
 }
 

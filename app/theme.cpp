@@ -7,6 +7,7 @@
 #include <QPalette>
 #include <QPixmap>
 #include <QPolygonF>
+#include <QTransform>
 #include <algorithm>
 #include <cmath>
 
@@ -76,6 +77,7 @@ QTabBar { qproperty-drawBase: 0; }
 QTabBar::tab { background: transparent; color: @muted; padding: 4px 12px; border: none; border-bottom: 2px solid transparent; }
 QTabBar::tab:selected { color: @text; border-bottom-color: @accent; }
 QTabBar::tab:hover { color: @text; }
+QTabBar::scroller { width: @knob2; }
 QPlainTextEdit#field { font-family: "DejaVu Sans"; background: @field; border: 1px solid @edge; border-radius: 5px; padding: 0 4px; }
 QPlainTextEdit#field:focus { border: 1px solid @accent; }
 QPlainTextEdit#prose { font-family: "DejaVu Sans"; }
@@ -221,6 +223,16 @@ QIcon icon(Shape shape, const QColor& colour) {
     painter.setBrush(Qt::NoBrush);
     painter.setPen(QPen(colour, width, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
   };
+  // An arrow that turns back to the left.
+  const auto turn_back = [&] {
+    stroke(6);
+    QPainterPath path(QPointF(14, 24));
+    path.lineTo(40, 24);
+    path.arcTo(QRectF(26, 24, 28, 28), 90, -180);
+    path.lineTo(24, 52);
+    painter.drawPath(path);
+    painter.drawPolyline(QPolygonF({QPointF(26, 11), QPointF(13, 24), QPointF(26, 37)}));
+  };
   switch (shape) {
     case Shape::rewind:
       bar(10);
@@ -240,6 +252,13 @@ QIcon icon(Shape shape, const QColor& colour) {
     case Shape::forward:
       triangle(12, 44);
       bar(46);
+      break;
+    case Shape::undo:
+      turn_back();
+      break;
+    case Shape::redo:
+      painter.setTransform(QTransform(-1, 0, 0, 1, kSide, 0));
+      turn_back();
       break;
     case Shape::more:
       for (const double x : {14.0, 32.0, 50.0}) painter.drawEllipse(QPointF(x, 32), 5.5, 5.5);

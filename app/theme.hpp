@@ -20,7 +20,7 @@ void apply_look(const CanvasLook& look);
 /// `pixels` at 100 %, grown with the text.
 int scaled(const CanvasLook& look, double pixels);
 
-enum class Shape { rewind, back, play, pause, forward, more, table, maximise, close };
+enum class Shape { rewind, back, play, pause, forward, undo, redo, more, table, maximise, close };
 /// A plain symbol in the colour of the text.
 QIcon icon(Shape shape, const QColor& colour);
 

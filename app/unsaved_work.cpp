@@ -8,11 +8,12 @@
 
 #include "app/facts.hpp"
 #include "app/save_dialog.hpp"
+#include "core/kept_runs.hpp"
 
 namespace xlab::app {
 
-UnsavedWork::UnsavedWork(Stage& stage, QWidget* window)
-    : QObject(window), stage_(stage), window_(window) {
+UnsavedWork::UnsavedWork(Stage& stage, bool kept, QWidget* window)
+    : QObject(window), stage_(stage), kept_(kept), window_(window) {
   connect(&stage.engine(), &EngineLink::changed, this, &UnsavedWork::follow_snapshot);
 }
 
@@ -61,6 +62,10 @@ void UnsavedWork::keep_then(const QString& question, std::function<void()> go_on
   }
   QMessageBox box(QMessageBox::Warning, tr("Unsaved work"), question + " " + sentence(),
                   QMessageBox::Save | QMessageBox::Discard | QMessageBox::Cancel, window_);
+  if (kept_) {
+    box.setInformativeText(
+        tr("What you do not save is kept for %1 days under File > Reopen.").arg(kKeptDays));
+  }
   box.button(QMessageBox::Discard)->setText(tr("Do&n't save"));
   box.setDefaultButton(QMessageBox::Save);
   const int answer = box.exec();

@@ -16,7 +16,8 @@ class UnsavedWork : public QObject {
   Q_OBJECT
 
  public:
-  UnsavedWork(Stage& stage, QWidget* window);
+  /// `kept`: what is not saved is kept for a while all the same.
+  UnsavedWork(Stage& stage, bool kept, QWidget* window);
 
   bool any() const;
   /// Training steps that no file holds.
@@ -41,6 +42,7 @@ class UnsavedWork : public QObject {
   void follow_snapshot();
 
   Stage& stage_;
+  bool kept_;
   QWidget* window_;
   std::uint64_t saves_ = 0;
   /// What waits for a save, and what the engine had reported when it was asked for.

@@ -111,7 +111,8 @@ ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent
   connect(&table_timer_, &QTimer::timeout, this, &ViewDock::fill_table);
 
   const ImVec2 smallest = view_->minimum_size();
-  canvas_->setMinimumSize(static_cast<int>(smallest.x / 2), static_cast<int>(smallest.y / 2));
+  // Low enough for a window of 640 x 480 with a message in it, however its docks are arranged.
+  canvas_->setMinimumSize(static_cast<int>(smallest.x / 2), static_cast<int>(smallest.y / 3));
   set_hint(QSize(static_cast<int>(smallest.x), static_cast<int>(smallest.y) + kTitleHeight));
   connect(&stage.engine(), &EngineLink::changed, this, &ViewDock::follow_snapshot);
   connect(&stage, &Stage::focus_changed, this, &ViewDock::follow_snapshot);

@@ -35,6 +35,7 @@ class Answers {
   QStringList files;
 
   QStringList questions;     ///< texts of the message boxes so far
+  QStringList notes;         ///< what stood below each of them
   QStringList file_dialogs;  ///< titles of the dialogs for files so far
 
  private:
@@ -44,6 +45,7 @@ class Answers {
     if (auto* box = qobject_cast<QMessageBox*>(open)) {
       last_ = open;
       questions.append(box->text());
+      notes.append(box->informativeText());
       for (QAbstractButton* candidate : box->buttons()) {
         if (!word.isEmpty() && candidate->text() == word) {
           QTest::mouseClick(candidate, Qt::LeftButton);

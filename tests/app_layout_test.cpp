@@ -5,13 +5,17 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
+#include <QScrollArea>
+#include <QScrollBar>
 #include <QSettings>
 #include <QSpinBox>
 #include <QStatusBar>
+#include <QTabBar>
 #include <QToolBar>
 #include <QToolButton>
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "app/dock.hpp"
 #include "app_answers.hpp"
@@ -206,6 +210,127 @@ TEST_F(Layouts, SmallWindowsAndLargeTextShowPictures) {
   }
 }
 
+TEST_F(Layouts, EveryTabIsWholeAndEveryPanelFitsItsWidth) {
+  struct Case {
+    QSize size;
+    float scale;
+  };
+  window_->stage().send(command::SetClamp{
+      Clamp{.path = now().model->blocks[0].prefix + "/forget_gate_pre", .value = -12.345f}});
+  for (const Case& c : {Case{{640, 480}, 1.0f}, Case{{1280, 800}, 2.5f}, Case{{1280, 800}, 1.0f}}) {
+    SCOPED_TRACE(std::to_string(c.size.width()) + " at " + std::to_string(c.scale));
+    window_->set_look({.scale = c.scale});
+    for (int i = 0; i < 3 && window_->size() != c.size; ++i) {
+      window_->resize(c.size);
+      settle();
+    }
+    for (const Room room : {Room::explore, Room::train, Room::generate}) {
+      SCOPED_TRACE("room " + std::to_string(static_cast<int>(room)));
+      window_->set_room(room);
+      settle();
+      int tabs_seen = 0;
+      for (QTabBar* tabs : window_->findChildren<QTabBar*>(QString(), Qt::FindDirectChildrenOnly)) {
+        if (!tabs->isVisible()) continue;
+        for (int i = 0; i < tabs->count(); ++i, ++tabs_seen) {
+          EXPECT_TRUE(tabs->rect().contains(tabs->tabRect(i))) << qPrintable(tabs->tabText(i));
+          EXPECT_GE(tabs->tabRect(i).width(),
+                    tabs->fontMetrics().horizontalAdvance(tabs->tabText(i)));
+          EXPECT_GE(tabs->tabToolTip(i).size(), tabs->tabText(i).size());
+        }
+      }
+      EXPECT_GE(tabs_seen, 3);
+      for (const char* name :
+           {"panel_model", "panel_task", "panel_trainer", "panel_prompt", "panel_text"}) {
+        auto* dock = window_->findChild<QDockWidget*>(name);
+        if (dock->isHidden()) continue;
+        dock->raise();
+        settle();
+        auto* scroll = dock->findChild<QScrollArea*>();
+        ASSERT_NE(scroll, nullptr);
+        EXPECT_EQ(scroll->horizontalScrollBar()->maximum(), 0)
+            << name << " is " << scroll->widget()->width() << " wide in "
+            << scroll->viewport()->width();
+      }
+    }
+    window_->set_room(Room::explore);
+  }
+}
+
+TEST_F(Layouts, TabsSayTheirWholeTitleWhereThereIsRoom) {
+  const auto words = [&] {
+    settle();
+    QStringList found;
+    for (QTabBar* tabs : window_->findChildren<QTabBar*>(QString(), Qt::FindDirectChildrenOnly)) {
+      for (int i = 0; tabs->isVisible() && i < tabs->count(); ++i) found.append(tabs->tabText(i));
+    }
+    return found;
+  };
+  EXPECT_TRUE(words().contains("Prompt and edits")) << qPrintable(words().join(", "));
+  window_->set_look({.scale = 2.5f});
+  EXPECT_TRUE(words().contains("Prompt")) << qPrintable(words().join(", "));
+  EXPECT_TRUE(words().contains("Memory"));
+  EXPECT_FALSE(words().contains("Prompt and edits"));
+  // The menus name everything by its whole title.
+  const QMap<QString, QAction*> actions = menu_actions(*window_);
+  EXPECT_TRUE(actions.contains("View/Prompt and edits"));
+  EXPECT_TRUE(actions.contains("View/Matrix memory"));
+  window_->set_look({.scale = 1.0f});
+  EXPECT_TRUE(words().contains("Prompt and edits")) << qPrintable(words().join(", "));
+}
+
+TEST_F(Layouts, TheLossIsOnOneLineInANarrowPanel) {
+  for (const auto& [size, scale] :
+       {std::pair{QSize(1280, 800), 1.0f}, {QSize(640, 480), 1.0f}, {QSize(1280, 800), 2.5f}}) {
+    window_->set_look({.scale = scale});
+    for (int i = 0; i < 3 && window_->size() != size; ++i) {
+      window_->resize(size);
+      settle();
+    }
+    window_->set_room(Room::train);
+    settle();
+    auto* panel = window_->findChild<QDockWidget*>("panel_trainer");
+    panel->raise();
+    settle();
+    QLabel* loss = nullptr;
+    for (QLabel* label : panel->findChildren<QLabel*>("headline")) loss = label;
+    ASSERT_NE(loss, nullptr);
+    ASSERT_TRUE(loss->text().endsWith("nats")) << qPrintable(loss->text());
+    EXPECT_LT(loss->height(), 2 * loss->fontMetrics().lineSpacing()) << size.width();
+    EXPECT_GE(loss->width(), loss->fontMetrics().horizontalAdvance(loss->text())) << size.width();
+    window_->set_room(Room::explore);
+  }
+}
+
+TEST_F(Layouts, AWindowGetsAsSmallAsPromisedFromAnySize) {
+  for (const QSize from : {QSize(1900, 1150), QSize(1280, 800), QSize(1000, 560)}) {
+    for (const QSize to : {QSize(640, 480), QSize(from.width(), 480), QSize(640, from.height())}) {
+      for (const Room room : {Room::explore, Room::train, Room::generate}) {
+        SCOPED_TRACE(std::to_string(from.width()) + " to " + std::to_string(to.width()) + " x " +
+                     std::to_string(to.height()) + ", room " +
+                     std::to_string(static_cast<int>(room)));
+        window_->resize(from);
+        settle();
+        window_->set_room(room);
+        window_->reset_layout();
+        settle();
+        // A hand comes by and by.
+        for (int i = 1; i <= 20; ++i) {
+          window_->resize(from + (to - from) * i / 20);
+          QTest::qWait(5);
+        }
+        window_->resize(to);
+        settle();
+        EXPECT_EQ(window_->size(), to);
+        // A message takes its room from the docks.
+        window_->banner().tell("Something went wrong.", app::About::opening);
+        settle();
+        EXPECT_EQ(window_->size(), to);
+        window_->banner().hide();
+      }
+    }
+  }
+}
+
 TEST_F(Layouts, TheToolBarGivesWayByRank) {
   const auto shown = [&](const char* name) {
     QWidget* widget = tool(name);
@@ -230,6 +355,56 @@ TEST_F(Layouts, TheToolBarGivesWayByRank) {
   settle();
   EXPECT_TRUE(shown("Back to start"));
   EXPECT_TRUE(shown("Train"));
+}
+
+TEST_F(Layouts, UndoAndRedoStandInTheToolBar) {
+  auto* undo = qobject_cast<QToolButton*>(tool("Undo"));
+  auto* redo = qobject_cast<QToolButton*>(tool("Redo"));
+  ASSERT_NE(undo, nullptr);
+  ASSERT_NE(redo, nullptr);
+  const QMap<QString, QAction*> actions = menu_actions(*window_);
+  EXPECT_EQ(undo->defaultAction(), actions["Edit/Undo"]);
+  EXPECT_EQ(redo->defaultAction(), actions["Edit/Redo"]);
+  for (QToolButton* button : {undo, redo}) {
+    EXPECT_TRUE(button->isVisible());
+    EXPECT_FALSE(button->icon().isNull());
+    EXPECT_FALSE(button->isEnabled()) << "there is nothing to take back yet";
+    EXPECT_GT(button->x(), window_->width() / 2) << "they stand on the right";
+    EXPECT_LT(button->x(), tool("Back to start")->x());
+  }
+  EXPECT_LT(undo->x(), redo->x());
+  const std::vector<int> before = now().session.tokens;
+  window_->stage().send(command::NewSample{});
+  const std::vector<int> after = now().session.tokens;
+  ASSERT_NE(before, after);
+  EXPECT_TRUE(undo->isEnabled());
+  EXPECT_FALSE(redo->isEnabled());
+  EXPECT_EQ(undo->toolTip(), "Undo new sample (Ctrl+Z)");
+  EXPECT_EQ(undo->accessibleName(), "Undo new sample");
+  QTest::mouseClick(undo, Qt::LeftButton);
+  EXPECT_EQ(now().session.tokens, before);
+  EXPECT_FALSE(undo->isEnabled());
+  EXPECT_TRUE(redo->isEnabled());
+  EXPECT_EQ(redo->toolTip(), "Redo new sample (Ctrl+Shift+Z)");
+  QTest::mouseClick(redo, Qt::LeftButton);
+  EXPECT_EQ(now().session.tokens, after);
+  // However narrow the window is, nothing in the bar is cut, and Qt hides nothing by itself.
+  for (const int width : {1280, 1000, 800, 700, 640}) {
+    for (int i = 0; i < 3 && window_->width() != width; ++i) {
+      window_->resize(width, 700);
+      settle();
+    }
+    ASSERT_EQ(window_->width(), width);
+    auto* bar = window_->findChild<QToolBar*>("tool_bar");
+    for (QToolButton* button : bar->findChildren<QToolButton*>()) {
+      if (button->objectName() == "qt_toolbar_ext_button") {
+        EXPECT_FALSE(button->isVisible()) << width;
+      } else if (button->isVisible()) {
+        EXPECT_TRUE(bar->rect().contains(button->geometry())) << qPrintable(button->toolTip());
+        EXPECT_GE(button->width(), button->sizeHint().width()) << qPrintable(button->toolTip());
+      }
+    }
+  }
 }
 
 TEST_F(Layouts, ADetachedDockIsAWindowBesideTheOthers) {

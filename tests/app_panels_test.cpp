@@ -34,6 +34,7 @@
 #include "app/token_text.hpp"
 #include "app_answers.hpp"
 #include "app_window.hpp"
+#include "core/engine.hpp"
 #include "core/task.hpp"
 
 namespace xlab::tests {
@@ -306,6 +307,89 @@ TEST_F(LoadedModelTest, IsTrainedOnATaskFromTheTaskPanel) {
   window_->stage().send(command::TrainOneStep{});
   settle();
   EXPECT_EQ(named<QLabel>("Weights")->text(), "came with the model, trained on to step 1");
+}
+
+TEST_F(LoadedModelTest, IsTrainedOnATextFileFromTheTaskPanel) {
+  // A model that has read one text, in a folder with its tokens.
+  open_text(QByteArray("the quick brown fox jumps over the lazy dog. ").repeated(30));
+  for (int i = 0; i < 3; ++i) window_->stage().send(command::TrainOneStep{});
+  settle();
+  open_folder();
+  const std::string prompt = "the lazy fox";
+  const auto logits = [&] {
+    window_->stage().send(command::SetPrompt{prompt});
+    return now().next->logits;
+  };
+  Engine reference([] {}, "cpu");
+  reference.send(command::OpenFolder{folder_.filePath("model").toStdString()});
+  reference.send(command::SetPrompt{prompt});
+  reference.flush();
+  ASSERT_NE(reference.snapshot()->next, nullptr);
+  const std::vector<float> before = reference.snapshot()->next->logits;
+  const auto write = [&](const char* name, const QByteArray& content) {
+    const QString path = folder_.filePath(name);
+    QFile file(path);
+    EXPECT_TRUE(file.open(QIODevice::WriteOnly));
+    file.write(content);
+    return path;
+  };
+  const QString other =
+      write("other.txt", QByteArray("my dog is over the fox. not lazy. ").repeated(40));
+  const QString foreign = write("foreign.txt", QByteArray("ΔΣΩ and others ").repeated(20));
+
+  // The button's menu, its last entry, and a name in the dialog.
+  const auto train_on = [&](const QString& path, int questions = 0) {
+    front("panel_task");
+    auto* onward = named<QToolButton>("Train this model on another task");
+    Answers answers;
+    answers.button = QMessageBox::Discard;
+    answers.files = {path};
+    bool pressed = false;
+    QTimer::singleShot(200, onward, [&pressed, onward] {
+      auto* menu = qobject_cast<QMenu*>(QApplication::activePopupWidget());
+      if (!menu || menu != onward->menu()) return;
+      QAction* entry = menu->actions().last();
+      pressed = entry->text() == "Text file…";
+      QTest::mouseClick(menu->windowHandle(), Qt::LeftButton, Qt::NoModifier,
+                        menu->actionGeometry(entry).center());
+    });
+    click(onward);
+    EXPECT_TRUE(QTest::qWaitFor([&] { return answers.files.isEmpty(); }, 5000));
+    EXPECT_TRUE(pressed);
+    // The file is looked at before anybody is asked.
+    EXPECT_TRUE(QTest::qWaitFor([&] { return answers.questions.size() >= questions; }, 5000));
+    EXPECT_EQ(answers.file_dialogs, QStringList{"Train this model on a text"});
+    return answers.questions;
+  };
+  const auto run = now().run_id;
+  // A text in other letters than the model knows is refused, and nothing is replaced.
+  EXPECT_TRUE(train_on(foreign).isEmpty());
+  EXPECT_TRUE(QTest::qWaitFor([&] { return !window_->banner().sentence().isEmpty(); }, 5000));
+  EXPECT_EQ(now().run_id, run);
+
+  EXPECT_TRUE(train_on(other).isEmpty()) << "nothing is lost by it, so nobody is asked";
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().run_id != run; }, 10000))
+      << qPrintable(window_->banner().sentence());
+  EXPECT_EQ(window_->room(), Room::train);
+  EXPECT_EQ(now().data->task, "text");
+  EXPECT_TRUE(now().model->came_with_weights) << "with its weights, not fresh ones";
+  EXPECT_EQ(now().train.step, 0);
+  EXPECT_EQ(now().train.cannot_train, "");
+  EXPECT_EQ(logits(), before) << "the same model as in the folder";
+  // And it learns: by the button, to a limit.
+  front("panel_trainer");
+  window_->stage().send(command::SetStepLimit{25});
+  click(named<QPushButton>("Start training"));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().train.step == 25; }, 60000));
+  ASSERT_FALSE(now().losses->empty());
+  EXPECT_LT(now().losses->back().loss, 0.9 * now().losses->front().loss);
+  EXPECT_NE(logits(), before);
+  EXPECT_EQ(named<QLabel>("Weights")->text(), "came with the model, trained on to step 25");
+  // That training is worth a question.
+  const QStringList asked = train_on(other, 1);
+  ASSERT_EQ(asked.size(), 1);
+  EXPECT_TRUE(asked[0].contains("last 25 training steps")) << qPrintable(asked[0]);
+  EXPECT_TRUE(QTest::qWaitFor([&] { return now().train.step == 0; }, 10000));
 }
 
 // ---- edits

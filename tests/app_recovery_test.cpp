@@ -13,6 +13,7 @@
 
 #include "app/files.hpp"
 #include "app/recovery.hpp"
+#include "app_answers.hpp"
 #include "app_window.hpp"
 #include "core/engine.hpp"
 #include "core/kept_runs.hpp"
@@ -237,6 +238,31 @@ TEST_F(RecoveryTest, TheReplacedRunIsInTheMenu) {
   ASSERT_TRUE(QTest::qWaitFor([&] { return listed().size() == 1; }, 10000));
   EXPECT_TRUE(listed()[0].contains("Associative recall, step 1")) << qPrintable(listed()[0]);
   EXPECT_TRUE(listed()[0].contains("replaced by another run")) << qPrintable(listed()[0]);
+}
+
+TEST_F(RecoveryTest, TheQuestionSaysForHowLongTheRestIsKept) {
+  const auto ask = [&] {
+    window_->stage().send(command::NewRun{"recall", ""});
+    window_->stage().send(command::TrainOneStep{});
+    settle();
+    Answers answers;
+    answers.button = QMessageBox::Discard;
+    menu_actions(*window_)["File/New/Copy"]->trigger();
+    EXPECT_EQ(answers.notes.size(), 1);
+    return answers.notes.value(0);
+  };
+  start();
+  const QString note = ask();
+  EXPECT_EQ(
+      note,
+      QString("What you do not save is kept for %1 days under File > Reopen.").arg(kKeptDays));
+  // As it says: there it is.
+  ASSERT_TRUE(QTest::qWaitFor([&] { return listed().size() == 1; }, 10000));
+  EXPECT_TRUE(listed()[0].contains("Associative recall, step 1")) << qPrintable(listed()[0]);
+  // Where nothing is kept it promises nothing.
+  window_.reset();
+  open_window({.canvas = app::CanvasKind::software, .remember = false});
+  EXPECT_EQ(ask(), "");
 }
 
 TEST_F(RecoveryTest, ASavedRunOpensOnItsScreen) {
