@@ -30,6 +30,8 @@ TextPanel::TextPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(st
   text_->setToolTip(
       tr("The sequence as text: what was given in bold, what was generated after it. "
          "Bytes that are no characters are written as \\x and two digits."));
+  // As high as the panel leaves it: what stands below is never scrolled out of a low window.
+  text_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Ignored);
   column->addWidget(text_, 1);
   counts_ = new QLabel;
   counts_->setObjectName("caption");

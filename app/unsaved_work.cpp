@@ -64,7 +64,7 @@ void UnsavedWork::keep_then(const QString& question, std::function<void()> go_on
                   QMessageBox::Save | QMessageBox::Discard | QMessageBox::Cancel, window_);
   if (kept_) {
     box.setInformativeText(
-        tr("What you do not save is kept for %1 days under File > Reopen.").arg(kKeptDays));
+        tr("What you do not save is kept for up to %1 days under File > Reopen.").arg(kKeptDays));
   }
   box.button(QMessageBox::Discard)->setText(tr("Do&n't save"));
   box.setDefaultButton(QMessageBox::Save);

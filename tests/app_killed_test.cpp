@@ -30,7 +30,7 @@
 namespace xlab::tests {
 namespace {
 
-constexpr int kRounds = 7;
+constexpr int kRounds = 6;
 /// From a change by hand until it is kept, and for writing it on a machine that is busy.
 constexpr int kKeptAfterMs = 2000 + 2000;
 

@@ -253,9 +253,8 @@ TEST_F(RecoveryTest, TheQuestionSaysForHowLongTheRestIsKept) {
   };
   start();
   const QString note = ask();
-  EXPECT_EQ(
-      note,
-      QString("What you do not save is kept for %1 days under File > Reopen.").arg(kKeptDays));
+  EXPECT_EQ(note, QString("What you do not save is kept for up to %1 days under File > Reopen.")
+                      .arg(kKeptDays));
   // As it says: there it is.
   ASSERT_TRUE(QTest::qWaitFor([&] { return listed().size() == 1; }, 10000));
   EXPECT_TRUE(listed()[0].contains("Associative recall, step 1")) << qPrintable(listed()[0]);

@@ -270,6 +270,11 @@ TEST_F(InspectorDrawing, ABarOfTheNextTokenHasACard) {
     const std::string evaluated =
         short_number(std::exp(static_cast<double>(next.logits[i])) / sum) + " ✓ agrees";
     EXPECT_EQ(beside("evaluated"), evaluated);
+    EXPECT_NE(
+        all().find("exp(" + short_number(static_cast<double>(next.logits[i]) - std::log(sum)) +
+                   ") = " + short_number(next.probabilities[i])),
+        std::string::npos)
+        << all();
     EXPECT_EQ(beside("logit z"), short_number(next.logits[i]));
     EXPECT_EQ(beside("ln Σ exp(z')"), short_number(std::log(sum)));
     EXPECT_EQ(beside("without clamps"), short_number(next.unclamped[i]));

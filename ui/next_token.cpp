@@ -61,11 +61,11 @@ std::optional<NextCard> next_card(const Snapshot& snapshot, const ValueRef& ref)
       "How likely the model finds this token after those before it. Softmax: the exponential of "
       "the token's logit, divided by the sum of the exponentials of all logits, so that all "
       "probabilities together are 1.";
-  card.equation = "p = exp(z) / Σ exp(z')";
-  card.with_numbers = fmt::format("p = exp({}) / exp({}) = exp({} − {}) = {}", short_number(logit),
-                                  short_number(all), short_number(logit),
-                                  all < 0.0 ? "(" + short_number(all) + ")" : short_number(all),
-                                  short_number(evaluated));
+  card.equation = "p = exp(z) / Σ exp(z') = exp(z − ln Σ exp(z'))";
+  const std::string sum = all < 0.0 ? "(" + short_number(all) + ")" : short_number(all);
+  // The difference by itself: of three digits each, both are often the same.
+  card.with_numbers = fmt::format("p = exp({} − {}) = exp({}) = {}", short_number(logit), sum,
+                                  short_number(logit - all), short_number(evaluated));
   const auto add = [&](const std::string& name, const std::string& text, bool wrong = false) {
     card.rows.push_back({name, text, wrong});
   };
