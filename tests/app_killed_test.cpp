@@ -22,6 +22,7 @@
 #include <random>
 #include <string>
 
+#include "app/facts.hpp"
 #include "app/files.hpp"
 #include "app/recovery.hpp"
 #include "app_window.hpp"
@@ -258,7 +259,7 @@ TEST_F(KilledProgram, OffersItsWorkAtTheNextStart) {
     ASSERT_TRUE(words.hasMatch()) << qPrintable(offer);
     ++offers;
     EXPECT_EQ(words.captured(1), "Associative recall");
-    EXPECT_EQ(words.captured(2), QLocale().toString(static_cast<qint64>(reached)));
+    EXPECT_EQ(words.captured(2), app::grouped(reached));
     const QDateTime then = QDateTime::fromSecsSinceEpoch(left.runs.front().kept_at);
     EXPECT_LE(then.secsTo(QDateTime::currentDateTime()), all.elapsed() / 1000 + 2);
     EXPECT_EQ(words.captured(4), QLocale().toString(then.time(), QLocale::ShortFormat));
