@@ -147,7 +147,8 @@ struct StabilisedLanes {
     const Lanes<T> e = exp_below<T>(apart > T(0) ? apart - lost : apart);
     m = larger<T>(input_gate_pre, a);
     input_gate = apart > T(0) ? all<T>(T(1)) : e;
-    forget_gate = apart > T(0) ? e : kept;
+    // What is no number stays none.
+    forget_gate = apart > T(0) ? e : (a == a ? kept : a);
   }
 };
 

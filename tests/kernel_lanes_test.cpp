@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
+#include <limits>
+#include <utility>
 #include <vector>
 
 #include "kernels/gates.hpp"
@@ -97,6 +100,18 @@ TYPED_TEST(LanesTest, NoNumberStaysNoNumber) {
     T value;
     std::memcpy(&value, &result, sizeof(value));
     EXPECT_TRUE(std::isnan(value));
+  }
+}
+
+TYPED_TEST(LanesTest, AForgetGateOfNoNumberIsNone) {
+  using T = TypeParam;
+  const T none = std::numeric_limits<T>::quiet_NaN();
+  for (const auto& [log_forget, m_prev] : {std::pair{none, T(2)}, {T(-0.5), none}, {none, none}}) {
+    const StabilisedLanes<T> gates(all<T>(T(1)), all<T>(log_forget), all<T>(m_prev));
+    T forget;
+    std::memcpy(&forget, &gates.forget_gate, sizeof(forget));
+    EXPECT_TRUE(std::isnan(forget)) << forget;
+    EXPECT_TRUE(std::isnan(stabilise<T>(T(1), log_forget, m_prev).forget_gate)) << "as elsewhere";
   }
 }
 

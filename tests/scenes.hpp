@@ -150,7 +150,7 @@ class SceneBuilder {
       const double loss =
           0.15 + 2.8 * std::exp(-step / 260.0) + 0.25 * noise.next() * std::exp(-step / 700.0);
       smoothed = 0.97 * smoothed + 0.03 * loss;
-      losses->push_back({step + 1, static_cast<float>(loss), static_cast<float>(smoothed)});
+      losses->push_back({step, static_cast<float>(loss), static_cast<float>(smoothed)});
     }
     s.losses = losses;
     s.train.step = 1200;

@@ -697,7 +697,25 @@ TEST(MemoryShown, ARangeThatNothingHasSetHasNoTime) {
     const std::string card = hover(m.stage, *m.view, legend[0].shown);
     EXPECT_TRUE(has(card, "set by the first finite number")) << card;
     EXPECT_FALSE(has(card, "-1")) << card;
+    EXPECT_EQ(texts(m.stage, "all NaN").size(), std::isnan(value) ? 3u : 0u) << "on every head";
+    EXPECT_EQ(texts(m.stage, "all 0").size(), std::isnan(value) ? 0u : 3u);
   }
+}
+
+TEST(MemoryShown, ZerosAmongNumbersThatAreNoneAreNotAll) {
+  Snapshot s = recall_scene();
+  auto memory = std::make_shared<MemoryImage>(*s.memory);
+  // Head 1 is 0 but for one place, head 2 is infinite and NaN.
+  const std::size_t head = memory->C.size() / 3;
+  for (std::size_t i = 0; i < head; ++i) {
+    memory->C[head + i] = i == 7 ? std::nanf("") : 0.0f;
+    memory->C[2 * head + i] = i == 7 ? std::nanf("") : std::numeric_limits<float>::infinity();
+  }
+  s.memory = memory;
+  MemoryStage m(s);
+  EXPECT_TRUE(texts(m.stage, "all 0").empty());
+  EXPECT_TRUE(texts(m.stage, "all NaN").empty());
+  EXPECT_EQ(texts(m.stage, "no finite number").size(), 1u);
 }
 
 TEST(MemoryShown, ATableTooLongSaysWhatItLeavesOut) {
@@ -837,7 +855,30 @@ TEST(LossShown, TheLastLossItselfIsTheLargeNumber) {
       texts(l.stage, [](const Text& t) { return t.weight == Weight::bold && !t.on_top; });
   ASSERT_EQ(bold.size(), 1u);
   EXPECT_EQ(bold[0].shown, "0.0224");
-  EXPECT_EQ(texts(l.stage, "step 898: loss 0.0224, smoothed 0.311 nats per token").size(), 1u);
+  EXPECT_EQ(texts(l.stage, "step 899: loss 0.0224, smoothed 0.311 nats per token").size(), 1u);
+}
+
+TEST(LossShown, AStepIsCountedLikeTheStepsThatWereMade) {
+  // Two steps were made, and the curve knows them by 0 and 1.
+  Snapshot s = recall_scene();
+  s.losses = std::make_shared<std::vector<LossPoint>>(
+      std::vector<LossPoint>{{0, 3.25f, 3.25f}, {1, 2.5f, 3.0f}});
+  s.train.step = 2;
+  LossStage l(s);
+  EXPECT_EQ(texts(l.stage, [](const Text& t) { return has(t.shown, "step 2: loss 2.5"); }).size(),
+            1u);
+  for (const auto& [mark, count] : {std::pair{"0", 0u}, {"1", 1u}, {"2", 1u}}) {
+    // Below the plot, where the steps are written.
+    const std::vector<Text> marks = texts(l.stage, [&, word = std::string(mark)](const Text& t) {
+      return t.shown == word && t.box.min.y > l.stage.log.curves[0].box.max.y;
+    });
+    EXPECT_EQ(marks.size(), count) << mark;
+  }
+  const Table table = l.view->table(l.stage.scene());
+  ASSERT_EQ(table.rows.size(), 2u);
+  EXPECT_EQ(table.rows[0][0], "1");
+  EXPECT_EQ(table.rows[1][0], "2");
+  EXPECT_TRUE(has(table.csv(), "\n2,2.5,3")) << table.csv();
 }
 
 TEST(LossShown, BothCurvesAreTheNumbersAndCanBeTold) {
@@ -912,7 +953,7 @@ TEST(LossShown, TheCardHasTheNumbersOfItsStepInOneFormat) {
         raw.box.centre().y);
     const LossPoint& point = (*l.s.losses)[static_cast<std::size_t>(i)];
     const std::string words = card(l.stage);
-    EXPECT_TRUE(has(words, "training step " + std::to_string(point.step))) << words;
+    EXPECT_TRUE(has(words, "training step " + std::to_string(point.step + 1))) << words;
     EXPECT_TRUE(has(words, "loss " + short_number(point.loss) + " nats")) << words;
     EXPECT_TRUE(has(words, "smoothed " + short_number(point.smoothed) + " nats")) << words;
   }
@@ -945,7 +986,7 @@ TEST(LossShown, TheTableHasEveryColumn) {
   ASSERT_EQ(table.rows.size(), l.s.losses->size());
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     const LossPoint& point = (*l.s.losses)[i];
-    EXPECT_EQ(table.rows[i][0], std::to_string(point.step));
+    EXPECT_EQ(table.rows[i][0], std::to_string(point.step + 1));
     EXPECT_EQ(std::stof(table.rows[i][1]), point.loss);
     EXPECT_EQ(std::stof(table.rows[i][2]), point.smoothed);
   }

@@ -14,6 +14,11 @@
 namespace xlab::ui {
 namespace {
 
+/// A step is counted like the steps that were made: the first one is step 1.
+std::int64_t number_of(const LossPoint& point) {
+  return point.step + 1;
+}
+
 class LossView : public View {
  public:
   std::string name() const override { return "loss"; }
@@ -51,7 +56,7 @@ class LossView : public View {
     if (!scene.snapshot.losses) return table;
     for (const LossPoint& point : *scene.snapshot.losses) {
       table.rows.push_back(
-          {std::to_string(point.step), full_number(point.loss), full_number(point.smoothed)});
+          {std::to_string(number_of(point)), full_number(point.loss), full_number(point.smoothed)});
     }
     return table;
   }
@@ -72,16 +77,16 @@ class LossView : public View {
          "(log).");
     const std::string smoothed = short_number(last.smoothed), raw = short_number(last.loss);
     const std::string texts[] = {
-        fmt::format("step {}: loss {}, smoothed {} nats per token", last.step, raw, smoothed),
-        fmt::format("step {}: loss {} nats per token", last.step, raw),
-        fmt::format("step {}: loss {} nats", last.step, raw), fmt::format("loss {} nats", raw),
-        painter.fit_number(last.loss, row.width())};
+        fmt::format("step {}: loss {}, smoothed {} nats per token", number_of(last), raw, smoothed),
+        fmt::format("step {}: loss {} nats per token", number_of(last), raw),
+        fmt::format("step {}: loss {} nats", number_of(last), raw),
+        fmt::format("loss {} nats", raw), painter.fit_number(last.loss, row.width())};
     painter.first_in(row, palette.text, texts);
     hint(scene, row,
          fmt::format("Training step {}. Loss: mean cross-entropy of this step's batch, {} nats per "
                      "token. Smoothed: mean over the steps before it, recent ones counting more, "
                      "{}.",
-                     last.step, raw, smoothed));
+                     number_of(last), raw, smoothed));
   }
 
   /// A logarithmic axis goes no deeper: below this the loss is rounding. Smaller values, and 0,
@@ -128,8 +133,8 @@ class LossView : public View {
     draw_axis(painter, rest, axis, margin);
     painter.outline(rest, palette.grid);
 
-    const auto first = static_cast<double>(losses.front().step);
-    const double span = std::max(1.0, static_cast<double>(losses.back().step) - first);
+    const auto first = static_cast<double>(number_of(losses.front()));
+    const double span = std::max(1.0, static_cast<double>(number_of(losses.back())) - first);
     const auto x_of = [&](double step) {
       return rest.min.x + rest.width() * static_cast<float>((step - first) / span);
     };
@@ -151,7 +156,7 @@ class LossView : public View {
                  : value;
     };
     for (const LossPoint& point : losses) {
-      xs.push_back(x_of(static_cast<double>(point.step)));
+      xs.push_back(x_of(static_cast<double>(number_of(point))));
       raw.push_back(shown(point.loss));
       smoothed.push_back(shown(point.smoothed));
     }
@@ -175,7 +180,7 @@ class LossView : public View {
       painter.list().AddCircle({xs[i], y}, painter.px(4.5f), palette.text, 16, painter.px(1.5f));
     }
     const CardLine lines[] = {
-        {fmt::format("training step {}", losses[i].step), true},
+        {fmt::format("training step {}", number_of(losses[i])), true},
         {fmt::format("loss {} nats per token", short_number(losses[i].loss))},
         {fmt::format("smoothed {} nats per token", short_number(losses[i].smoothed))},
         {fmt::format("a uniform guess: {} nats", short_number(uniform))}};

@@ -532,8 +532,15 @@ class MemoryView : public View {
            "Columns of the memory: the components of the value, from 0 at the left.");
       hint(scene, n_name, "The strip beside the memory is the normalizer n, one number per key.");
     }
-    if (const double most = largest(part(shown.cells, head, shown.keys * shown.values));
-        locked_ && most < kFaint * colours.high()) {
+    const std::span<const float> cells = part(shown.cells, head, shown.keys * shown.values);
+    const Outside broken = outside(cells, colours);
+    if (const double most = largest(cells);
+        broken.not_numbers() == static_cast<int>(cells.size()) && !cells.empty()) {
+      const std::string texts[] = {
+          broken.nan == broken.not_numbers() ? "all NaN" : "no finite number", "NaN"};
+      say_on(painter, map, texts);
+    } else if (locked_ && most < kFaint * colours.high() &&
+               (most > 0.0 || broken.not_numbers() == 0)) {
       faint(painter, map, most, colours.high());
     }
 
@@ -593,6 +600,11 @@ class MemoryView : public View {
         most > 0.0 ? fmt::format("|x| ≤ {} of ±{}", short_number(most), short_number(range))
                    : std::string("all 0"),
         most > 0.0 ? fmt::format("≤ {}", short_number(most)) : std::string("0")};
+    say_on(painter, map, texts);
+  }
+
+  /// Writes the first of the texts that fits over a map.
+  static void say_on(Painter& painter, const Box& map, std::span<const std::string> texts) {
     for (const std::string& text : texts) {
       const ImVec2 size = painter.measure(text);
       if (size.x + painter.px(8) > map.width() || size.y > map.height()) continue;
