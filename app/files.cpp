@@ -1,31 +1,40 @@
-// QSaveFile writes beside the target and renames at the end.
+// Pictures are encoded in memory first: a writer of pictures cannot say what a disk has against
+// them.
 #include "app/files.hpp"
 
+#include <QBuffer>
 #include <QByteArray>
 #include <QDir>
-#include <QSaveFile>
+#include <cstddef>
+#include <string_view>
+
+#include "core/files.hpp"
+#include "kernels/check.hpp"
 
 namespace xlab::app {
 namespace {
 
-template <typename Write>
-std::string save(const QString& path, Write write) {
-  QSaveFile file(path);
-  if (file.open(QIODevice::WriteOnly) && write(file) && file.commit()) return {};
-  return "Cannot write " + path.toStdString() + ": " + file.errorString().toStdString() + ".";
+std::string save(const QString& path, std::string_view bytes) {
+  try {
+    write_file_atomically(path.toStdString(), bytes);
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return {};
 }
 
 }  // namespace
 
 std::string save_picture(const QString& path, const QImage& picture) {
-  return save(path, [&](QSaveFile& file) { return picture.save(&file, "PNG"); });
+  QByteArray bytes;
+  QBuffer buffer(&bytes);
+  if (!buffer.open(QIODevice::WriteOnly) || !picture.save(&buffer, "PNG"))
+    return "Cannot write " + path.toStdString() + ": there is no picture to write.";
+  return save(path, {bytes.constData(), static_cast<std::size_t>(bytes.size())});
 }
 
 std::string save_text(const QString& path, const std::string& text) {
-  return save(path, [&](QSaveFile& file) {
-    return file.write(text.data(), static_cast<qint64>(text.size())) ==
-           static_cast<qint64>(text.size());
-  });
+  return save(path, text);
 }
 
 QString state_folder() {

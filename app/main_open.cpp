@@ -73,14 +73,15 @@ void MainWindow::stop_looking() {
 void MainWindow::open(const QString& path) {
   const std::string file = path.toStdString();
   const QString question = tr("Open another run?");
-  if (path.endsWith(".xlab")) {
-    replace_run(
-        question, [file] { look_at_run(file); },
-        [this, file] { stage_.send(command::OpenRun{.path = file, .bytes = nullptr}); });
-  } else if (const QFileInfo info(path); info.isDir() || info.fileName() == "config.json") {
+  // A folder is one, whatever its name ends in.
+  if (const QFileInfo info(path); info.isDir() || info.fileName() == "config.json") {
     replace_run(
         question, [file] { look_at_folder(file); },
         [this, file] { stage_.send(command::OpenFolder{file}); });
+  } else if (path.endsWith(".xlab")) {
+    replace_run(
+        question, [file] { look_at_run(file); },
+        [this, file] { stage_.send(command::OpenRun{.path = file, .bytes = nullptr}); });
   } else {
     replace_run(
         question, [file] { look_at_text(file); },

@@ -19,6 +19,7 @@
 #include <QMimeData>
 #include <QPlainTextEdit>
 #include <QScrollArea>
+#include <QSlider>
 #include <QSpinBox>
 #include <QStatusBar>
 #include <QTabBar>
@@ -91,6 +92,11 @@ About about(const std::string& where) {
   return About::run;
 }
 
+/// A wheel over a control does not move the keys to it.
+void leave_keys_to_clicks(QWidget& widget) {
+  if (widget.focusPolicy() == Qt::WheelFocus) widget.setFocusPolicy(Qt::StrongFocus);
+}
+
 /// Whether a control needs this key itself, so that the window's shortcut must not take it.
 bool control_needs(const QWidget* widget, int key) {
   const bool arrows = key == Qt::Key_Left || key == Qt::Key_Right || key == Qt::Key_Up ||
@@ -149,6 +155,7 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
     connect(dock, &QDockWidget::visibilityChanged, this, &MainWindow::fit_tabs_soon);
   }
   qApp->installEventFilter(this);
+  for (QWidget* widget : findChildren<QWidget*>()) leave_keys_to_clicks(*widget);
 
   connect(&stage_.engine(), &EngineLink::changed, this, &MainWindow::follow_snapshot);
   connect(&stage_.engine(), &EngineLink::run_changed, this, [this] {
@@ -480,9 +487,14 @@ bool MainWindow::eventFilter(QObject* object, QEvent* event) {
       qobject_cast<QTabBar*>(object)) {
     fit_tabs_soon();
   }
-  // A wheel that scrolls a panel does not change the choices that pass under it.
+  // A wheel that scrolls a panel does not change the choices that pass under it, nor does it move
+  // the keys to them: Qt would have it give them the focus first.
+  if (event->type() == QEvent::Polish) {
+    if (auto* polished = qobject_cast<QWidget*>(object)) leave_keys_to_clicks(*polished);
+  }
   if (event->type() == QEvent::Wheel &&
-      (qobject_cast<QComboBox*>(object) || qobject_cast<QAbstractSpinBox*>(object)) &&
+      (qobject_cast<QComboBox*>(object) || qobject_cast<QAbstractSpinBox*>(object) ||
+       qobject_cast<QSlider*>(object)) &&
       !static_cast<QWidget*>(object)->hasFocus()) {
     event->ignore();
     return true;

@@ -5,6 +5,7 @@
 #include <QLabel>
 #include <QMenu>
 #include <QPushButton>
+#include <QStyle>
 #include <QToolButton>
 #include <algorithm>
 
@@ -46,13 +47,18 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
   prompt_->setToolTip(
       tr("What the sequence begins with. Return sets it, Shift+Return begins a new "
          "line. In a text \\x0d stands for a byte that is no letter."));
-  auto* set = new QPushButton(tr("Set"));
-  set->setAccessibleName(tr("Set the prompt"));
-  set->setToolTip(tr("Use this as the sequence (Return in the field)"));
+  set_ = new QPushButton(tr("Set"));
+  set_->setAccessibleName(tr("Set the prompt"));
+  set_->setToolTip(tr("Use this as the sequence (Return in the field)"));
   auto* row = new QHBoxLayout;
   row->addWidget(prompt_, 1);
-  row->addWidget(set, 0, Qt::AlignTop);
+  row->addWidget(set_, 0, Qt::AlignTop);
   column->addLayout(row);
+  unset_ = new QLabel(tr("Not set yet: Return or Set uses it. Play goes on with what was before."));
+  unset_->setAccessibleName(tr("The prompt is not set yet"));
+  unset_->setToolTip(tr("The sequence does not begin with what stands in the field"));
+  unset_->hide();
+  column->addWidget(unset_);
 
   play_ = new QPushButton(tr("Play"));
   play_->setObjectName("primary");
@@ -63,7 +69,7 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
   row->addWidget(play_, 1);
   row->addWidget(one_, 1);
   column->addLayout(row);
-  for (QPushButton* button : {set, play_, one_}) button->setFocusPolicy(Qt::TabFocus);
+  for (QPushButton* button : {set_, play_, one_}) button->setFocusPolicy(Qt::TabFocus);
 
   one_->setAccessibleName(tr("Next token"));
   sampler_ = new QLabel;
@@ -74,10 +80,10 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
   full_ = new QLabel;
   full_->setAccessibleName(tr("Why the sequence cannot go on"));
   full_->setToolTip(tr("Why no more tokens can be added to this sequence"));
-  for (QLabel* label : {sampler_, full_}) {
+  for (QLabel* label : {unset_, sampler_, full_}) {
     label->setWordWrap(true);
     label->setObjectName("caption");
-    column->addWidget(label);
+    if (label != unset_) column->addWidget(label);
   }
   column->addWidget(line());
 
@@ -119,7 +125,8 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
   column->addStretch(1);
 
   connect(prompt_, &PromptField::entered, this, &PromptPanel::set_prompt);
-  connect(set, &QPushButton::clicked, this, &PromptPanel::set_prompt);
+  connect(set_, &QPushButton::clicked, this, &PromptPanel::set_prompt);
+  connect(prompt_, &QPlainTextEdit::textChanged, this, &PromptPanel::mark_unset);
   connect(values_, &QMenu::aboutToShow, this, &PromptPanel::offer_values);
   connect(play_, &QPushButton::clicked, this, [this] {
     if (stage_.snapshot().session.playing) {
@@ -139,7 +146,24 @@ void PromptPanel::set_prompt() {
   // What is set already is not read again: other pieces may make up the same text.
   const bool set_already = static_cast<int>(session.tokens.size()) == session.prompt_length;
   if (set_already && !prompt_->document()->isModified()) return;
-  stage_.send(command::SetPrompt{typed_prompt(stage_.snapshot(), prompt_->text())});
+  asked_text_ = prompt_->text();
+  failure_ = stage_.snapshot().failure.id;
+  mark_unset();
+  stage_.send(command::SetPrompt{typed_prompt(stage_.snapshot(), asked_text_)});
+}
+
+void PromptPanel::mark_unset() {
+  const QString text = prompt_->text();
+  const bool unset = text != shown_text_ && text != asked_text_;
+  if (unset == !unset_->isHidden()) return;
+  unset_->setVisible(unset);
+  // The button that is to be pressed next stands out.
+  set_->setObjectName(unset ? "primary" : "");
+  play_->setObjectName(unset ? "" : "primary");
+  for (QPushButton* button : {set_, play_}) {
+    button->style()->unpolish(button);
+    button->style()->polish(button);
+  }
 }
 
 void PromptPanel::follow_snapshot() {
@@ -150,6 +174,11 @@ void PromptPanel::follow_snapshot() {
   sampler_->setText(sampler_text(session.sampler));
   full_->setText(QString::fromStdString(session.full_reason));
   full_->setVisible(!session.full_reason.empty());
+  if (now.failure.id != failure_) {
+    failure_ = now.failure.id;
+    if (now.failure.where == "sequence") asked_text_ = shown_text_;
+    mark_unset();
+  }
   if (now.model) {
     const auto length =
         std::min(session.tokens.size(), static_cast<std::size_t>(session.prompt_length));
@@ -158,7 +187,11 @@ void PromptPanel::follow_snapshot() {
     if (tokens != prompt_tokens_ || model_ != now.model) {
       prompt_tokens_ = tokens;
       model_ = now.model;
-      prompt_->setPlainText(text_of_tokens(now, length));
+      const QString text = text_of_tokens(now, length);
+      shown_text_ = asked_text_ = text;
+      prompt_->setPlainText(text);
+      shown_text_ = prompt_->text();
+      mark_unset();
     }
   }
   if (session.clamps != shown_) show_clamps(session.clamps);

@@ -26,11 +26,18 @@ class PromptPanel : public QWidget {
  private:
   void follow_snapshot();
   void set_prompt();
+  /// Shows whether the sequence begins with what stands in the field.
+  void mark_unset();
   void show_clamps(const std::vector<Clamp>& clamps);
   void offer_values();
 
   Stage& stage_;
   PromptField* prompt_;
+  QPushButton* set_;
+  QLabel* unset_;
+  QString shown_text_;         ///< what the sequence begins with, as it stood in the field
+  QString asked_text_;         ///< what was to become that, as long as nobody refused it
+  std::uint64_t failure_ = 0;  ///< the last one seen
   QPushButton* play_;
   QPushButton* one_;
   QLabel* full_;

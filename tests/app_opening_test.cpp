@@ -1,13 +1,17 @@
 // What follows when opening, saving before it, or exporting does not come about.
+#include <sys/resource.h>
+
 #include <QDir>
 #include <QFile>
 #include <QMenu>
 #include <QToolButton>
+#include <csignal>
 
 #include "app/files.hpp"
 #include "app/recovery.hpp"
 #include "app_answers.hpp"
 #include "app_window.hpp"
+#include "core/folder_run.hpp"
 #include "core/hf_folder.hpp"
 #include "core/run.hpp"
 
@@ -51,6 +55,45 @@ TEST_F(Opening, OfTwoFilesTheSecondCounts) {
   settle();
   EXPECT_EQ(answers.questions.size(), 1);
   EXPECT_EQ(now().run_path, second.toStdString());
+}
+
+TEST_F(Opening, AModelFolderMayBeCalledLikeARun) {
+  const QString folder = folder_.filePath("model.xlab");
+  export_run(*make_run(make_task("copy")), folder.toStdString());
+  const auto before = now().run_id;
+  window_->open(folder);
+  EXPECT_TRUE(QTest::qWaitFor([&] { return now().run_id != before; }, 5000));
+  EXPECT_EQ(window_->banner().sentence(), "");
+}
+
+TEST_F(Opening, ADiskWithoutRoomForAPictureOrATableIsNamed) {
+  settle();
+  const QString picture = folder_.filePath("p.png"), table = folder_.filePath("t.csv");
+  Answers answers;
+  answers.files = {picture, table};
+  rlimit before{}, small{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  small = before;
+  small.rlim_cur = 100;
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  testing::internal::CaptureStderr();
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  view("gates").export_picture(1.0);
+  const QString of_picture = window_->banner().sentence();
+  view("gates").export_csv();
+  const QString of_table = window_->banner().sentence();
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  const std::string raw = testing::internal::GetCapturedStderr();
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(raw, "") << "no line of a library";
+  for (const QString& said : {of_picture, of_table}) {
+    EXPECT_TRUE(said.contains("File too large")) << qPrintable(said);
+    EXPECT_FALSE(said.contains("Unknown")) << qPrintable(said);
+  }
+  EXPECT_TRUE(of_picture.contains(picture)) << qPrintable(of_picture);
+  EXPECT_TRUE(of_table.contains(table)) << qPrintable(of_table);
+  EXPECT_FALSE(QFile::exists(picture));
+  EXPECT_FALSE(QFile::exists(table));
 }
 
 TEST_F(Opening, ReopeningAndTrainingTheModelOnAskAsEverythingElseDoes) {

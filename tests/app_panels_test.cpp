@@ -20,6 +20,7 @@
 #include <QTextBrowser>
 #include <QToolButton>
 #include <QTreeWidget>
+#include <QWheelEvent>
 #include <algorithm>
 #include <clocale>
 #include <cmath>
@@ -394,6 +395,94 @@ TEST_F(LoadedModelTest, IsTrainedOnATextFileFromTheTaskPanel) {
 
 // ---- edits
 // ---------------------------------------------------------------------------------------
+
+TEST_F(PanelTest, TheWheelChangesOnlyWhatHasTheFocus) {
+  window_->stage().send(command::SetClamp{held(0, 1, 7, 4.0f)});
+  // As it comes from the windowing system: Qt gives the focus for such a wheel only.
+  const auto wheel_over = [&](QWidget* widget) {
+    const QPoint at = widget->rect().center();
+    QWheelEvent wheel(widget->mapTo(widget->window(), at), widget->mapToGlobal(at), {}, {0, -120},
+                      Qt::NoButton, Qt::NoModifier, Qt::NoScrollPhase, false);
+    QSpontaneKeyEvent::setSpontaneous(&wheel);
+    qApp->notify(widget->window()->windowHandle(), &wheel);
+  };
+  const auto value = [](const QWidget* control) {
+    if (const auto* box = qobject_cast<const QSpinBox*>(control)) return box->value();
+    if (const auto* slider = qobject_cast<const QSlider*>(control)) return slider->value();
+    return static_cast<const QComboBox*>(control)->currentIndex();
+  };
+  int controls = 0;
+  for (const char* panel : {"panel_prompt", "panel_trainer", "panel_task"}) {
+    app::Dock& dock = front(panel);
+    QList<QWidget*> all;
+    for (auto* box : dock.findChildren<QSpinBox*>()) all.append(box);
+    for (auto* slider : dock.findChildren<QSlider*>()) all.append(slider);
+    for (auto* box : dock.findChildren<QComboBox*>()) all.append(box);
+    for (QWidget* control : all) {
+      if (!control->isVisible() || !control->isEnabled()) continue;
+      ++controls;
+      const std::string name = control->accessibleName().toStdString();
+      show_in_scroll(control);
+      if (QWidget* focused = QApplication::focusWidget()) focused->clearFocus();
+      const int before = value(control);
+      for (int notch = 0; notch < 2; ++notch) wheel_over(control);
+      EXPECT_EQ(value(control), before) << name;
+      EXPECT_FALSE(control->hasFocus()) << name << " has taken the keys";
+    }
+  }
+  EXPECT_GE(controls, 7);
+  front("panel_prompt");
+  auto* prompt = named<QPlainTextEdit>("Prompt");
+  wheel_over(prompt);
+  EXPECT_FALSE(prompt->hasFocus());
+  EXPECT_EQ(now().session.clamps.at(0), held(0, 1, 7, 4.0f));
+  // Where somebody has clicked, the wheel is the control's.
+  auto* last = named<QSpinBox>("Last time step");
+  show_in_scroll(last);
+  last->setFocus();
+  wheel_over(last);
+  EXPECT_EQ(now().session.clamps.at(0), held(0, 1, 6, 4.0f));
+}
+
+TEST_F(PanelTest, APromptThatIsTypedButNotSetIsMarked) {
+  front("panel_prompt");
+  auto* prompt = named<QPlainTextEdit>("Prompt");
+  auto* mark = named<QLabel>("The prompt is not set yet");
+  auto* set = named<QPushButton>("Set the prompt");
+  ASSERT_NE(mark, nullptr);
+  EXPECT_FALSE(mark->isVisible());
+  const QString usual = prompt->toPlainText();
+  const auto type_all = [&](const QString& text) {
+    prompt->setFocus();
+    QTest::keyClick(prompt, Qt::Key_A, Qt::ControlModifier);
+    QTest::keyClicks(prompt, text);
+  };
+  type_all("a 3 b");
+  EXPECT_TRUE(mark->isVisible());
+  EXPECT_TRUE(mark->text().startsWith("Not set yet"));
+  EXPECT_EQ(set->objectName(), "primary") << "the button to press stands out";
+  // It stays marked while the old sequence goes on, and is not marked once it is set.
+  click(named<QPushButton>("Next token"));
+  EXPECT_GT(now().session.tokens.size(), 3u);
+  EXPECT_TRUE(mark->isVisible());
+  click(set);
+  EXPECT_EQ(now().session.tokens.size(), 3u);
+  EXPECT_FALSE(mark->isVisible());
+  EXPECT_NE(set->objectName(), "primary");
+  // The same tokens written otherwise are set, too, and what is refused is not.
+  type_all("a  3  b");
+  click(set);
+  settle();
+  EXPECT_FALSE(mark->isVisible());
+  type_all("no such token");
+  click(set);
+  settle();
+  EXPECT_NE(window_->banner().sentence(), "");
+  EXPECT_TRUE(mark->isVisible());
+  type_all("a 3 b");
+  EXPECT_FALSE(mark->isVisible()) << "what is set already";
+  EXPECT_NE(usual, prompt->toPlainText());
+}
 
 TEST_F(PanelTest, AnEditIsTypedFieldByField) {
   window_->stage().send(command::SetClamp{held(0, 1, 2, 4.0f)});
