@@ -161,7 +161,7 @@ class Tour {
     const Snapshot& s = now();
     if (!s.model) return;
     const auto block = std::find_if(s.model->blocks.begin(), s.model->blocks.end(),
-                                    [](const BlockCard& b) { return b.kind == "mlstm"; });
+                                    [](const BlockCard& b) { return b.has_matrix; });
     if (block == s.model->blocks.end()) {
       say("The model has no mLSTM block.\n");
       return;

@@ -98,7 +98,7 @@ void FirstRun::follow_snapshot() {
     stage_.send(command::StopPlaying{});
     const auto& blocks = now.model->blocks;
     const auto first = std::find_if(blocks.begin(), blocks.end(),
-                                    [](const BlockCard& b) { return b.kind == "mlstm"; });
+                                    [](const BlockCard& b) { return b.has_matrix; });
     if (first == blocks.end() || !session.clamps.empty()) {
       end();
       return;

@@ -28,7 +28,8 @@ QString formula_of(const BlockCard& block) {
     if (card) lines.append(QString::fromStdString(card->equation));
   };
   for (const char* value : {"m", "input_gate", "forget_gate"}) add(value);
-  if (block.kind == "mlstm") add("normalizer");
+  if (block.has_matrix) add("normalizer");
+  if (!block.has_normalizer) add("c");
   add("h");
   QString text = lines.join("<br>");
   // m_{t−1} and m_t as subscripts.
@@ -56,20 +57,20 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
   add_row(tr("Forget gate"),
           tr("What keeps the memory from one token to the next: σ(f) stays below 1, exp(f) may "
              "also let it grow."),
-          false,
+          Of::exponential,
           {{"σ(f)", [](CellVariant& v) { v.forget_gate = "sigmoid"; }},
            {"exp(f)", [](CellVariant& v) { v.forget_gate = "exponential"; }}});
   add_row(tr("Stabilizer"),
           tr("On: everything is stored divided by exp(m), so that no number gets too large. Off: "
              "as it is; large gates overflow."),
-          false,
+          Of::exponential,
           {{tr("on"), [](CellVariant& v) { v.stabilizer = true; }},
            {tr("off, raw exponentials"), [](CellVariant& v) { v.stabilizer = false; }}});
-  add_row(tr("Floor of N"), tr("What the read-out is divided by at least"), true,
+  add_row(tr("Floor of N"), tr("What the read-out is divided by at least"), Of::matrix,
           {{"exp(−m)", [](CellVariant& v) { v.denominator_floor = "stabilizer"; }},
            {"1", [](CellVariant& v) { v.denominator_floor = "one"; }}});
   add_row(tr("1/√K goes to"),
-          tr("Whether keys or queries are scaled by 1/√K before they meet the memory"), true,
+          tr("Whether keys or queries are scaled by 1/√K before they meet the memory"), Of::matrix,
           {{tr("keys"), [](CellVariant& v) { v.scale = "keys"; }},
            {tr("queries"), [](CellVariant& v) { v.scale = "queries"; }}});
   const auto numbers = [](double CellVariant::*field,
@@ -79,13 +80,13 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
       options.push_back({label, [field, value = value](CellVariant& v) { v.*field = value; }});
     return options;
   };
-  add_row(tr("ε"), tr("Added to what the read-out is divided by"), true,
+  add_row(tr("ε"), tr("Added to what the read-out is divided by"), Of::matrix,
           numbers(&CellVariant::eps,
                   {{"0", 0.0}, {"1e−8", 1e-8}, {"1e−6", 1e-6}, {"1e−4", 1e-4}, {"0.01", 1e-2}}));
   add_row(
       tr("Gates capped at"),
       tr("Keeps the pre-activations of input and forget gate between −c and c: c · tanh(x / c)"),
-      false,
+      Of::every_cell,
       numbers(&CellVariant::gate_soft_cap,
               {{tr("no cap"), 0.0}, {"5", 5.0}, {"10", 10.0}, {"15", 15.0}, {"30", 30.0}}));
   const auto format = [](const char* name) {
@@ -93,7 +94,7 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
   };
   add_row(tr("Numbers"),
           tr("Every operation of the cell rounds to this format; native is the model's own."),
-          false,
+          Of::every_cell,
           {{tr("native"), format("native")},
            {"fp64", format("fp64")},
            {"fp32", format("fp32")},
@@ -132,7 +133,7 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
   follow();
 }
 
-void EquationGroup::add_row(const QString& caption, const QString& hint, bool of_mlstm_only,
+void EquationGroup::add_row(const QString& caption, const QString& hint, Of of,
                             std::vector<Option> options) {
   auto* label = new QLabel(caption);
   label->setObjectName("caption");
@@ -144,7 +145,7 @@ void EquationGroup::add_row(const QString& caption, const QString& hint, bool of
   // No wider than a narrow panel; the list that opens is as wide as its words.
   box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
   box->setMinimumContentsLength(6);
-  rows_.push_back({label, box, std::move(options), of_mlstm_only});
+  rows_.push_back({label, box, std::move(options), of});
 }
 
 const BlockCard* EquationGroup::block() const {
@@ -163,15 +164,16 @@ void EquationGroup::follow() {
   setVisible(focused != nullptr);
   if (!focused) return;
   if (wanted_ && focused->variant == *wanted_) wanted_.reset();
-  title_->setText(focused->kind == "mlstm" ? tr("Equation of the mLSTM blocks")
-                                           : tr("Equation of the sLSTM blocks"));
+  title_->setText(tr("Equation of the %1 blocks").arg(QString::fromStdString(focused->title)));
   for (Row& row : rows_) show_row(row, *focused);
   formula_->setText(formula_of(*focused));
   usual_->setEnabled(!(focused->variant == focused->usual));
 }
 
 void EquationGroup::show_row(Row& row, const BlockCard& block) {
-  const bool used = !row.of_mlstm_only || block.kind == "mlstm";
+  const bool used = row.of == Of::every_cell ||
+                    (row.of == Of::exponential && block.has_normalizer) ||
+                    (row.of == Of::matrix && block.has_matrix);
   row.caption->setVisible(used);
   row.box->setVisible(used);
   const QSignalBlocker quiet(row.box);

@@ -54,7 +54,7 @@ ModelPanel::ModelPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(
   const QString meanings[] = {
       tr("The blocks from the bottom to the top, counted from 0, and what kind each of them is"),
       tr("How many memories of its own a block has"),
-      tr("mLSTM: numbers of a key × numbers of a value; sLSTM: cells of a head"),
+      tr("mLSTM: numbers of a key × numbers of a value; else the cells of a head"),
       tr("How many numbers of this block training can change")};
   for (int column_of = 0; column_of < 4; ++column_of)
     blocks_->headerItem()->setToolTip(column_of, meanings[column_of]);
@@ -100,10 +100,8 @@ void ModelPanel::follow_snapshot() {
   blocks_->clear();
   for (std::size_t i = 0; i < shown_->blocks.size(); ++i) {
     const BlockCard& block = shown_->blocks[i];
-    const bool matrix = block.kind == "mlstm";
-    const QString kind = matrix                  ? "mLSTM"
-                         : block.kind == "slstm" ? "sLSTM"
-                                                 : QString::fromStdString(block.kind);
+    const bool matrix = block.has_matrix;
+    const QString kind = QString::fromStdString(block.title);
     auto* item = new QTreeWidgetItem(
         blocks_, {QString("%1 %2").arg(i).arg(kind), QString::number(block.heads),
                   matrix ? QString("%1×%2").arg(block.key_dim).arg(block.value_dim)

@@ -60,7 +60,7 @@ void Stage::start_run() {
   if (snapshot().model) {
     const auto& blocks = snapshot().model->blocks;
     const auto first = std::find_if(blocks.begin(), blocks.end(),
-                                    [](const BlockCard& b) { return b.kind == "mlstm"; });
+                                    [](const BlockCard& b) { return b.has_matrix; });
     if (first != blocks.end()) focus.block = static_cast<int>(first - blocks.begin());
   }
   focus_ = focus;

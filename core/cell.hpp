@@ -34,7 +34,7 @@ class Cell {
 };
 
 /// Declares the parameters of block `place` and returns its cell: the large family's, or mLSTM or
-/// sLSTM by `spec.slstm_at`.
+/// a scalar one (sLSTM or LSTM) by `spec.slstm_at`.
 std::unique_ptr<Cell> make_cell(const ModelSpec& spec, const BlockPlace& place, Params& params);
 
 /// Whether weight decay applies: the name holds "weight" and not "norm"; the token embedding only
@@ -43,7 +43,7 @@ bool decays(const ModelSpec& spec, const std::string& name);
 
 /// What a variant means to the kernels. Queries and keys enter them scaled already.
 kernels::MlstmOptions mlstm_options(const CellVariant& variant);
-kernels::SlstmOptions slstm_options(const CellVariant& variant);
+kernels::SlstmOptions slstm_options(const CellVariant& variant, kernels::ScalarMemory memory);
 
 std::unique_ptr<Cell> make_mlstm_cell(const ModelSpec& spec, const BlockPlace& place,
                                       Params& params);

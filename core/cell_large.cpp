@@ -97,6 +97,8 @@ class LargeCell : public Cell {
 
   BlockCard card() const override {
     return {.kind = "mlstm",
+            .title = "mLSTM",
+            .has_matrix = true,
             .heads = spec_.num_heads,
             .key_dim = static_cast<int>(keys_) / spec_.num_heads,
             .value_dim = static_cast<int>(values_) / spec_.num_heads,

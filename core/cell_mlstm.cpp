@@ -117,6 +117,8 @@ class MlstmCell : public Cell {
 
   BlockCard card() const override {
     return {.kind = "mlstm",
+            .title = "mLSTM",
+            .has_matrix = true,
             .heads = heads_,
             .key_dim = inner_ / heads_,
             .value_dim = inner_ / heads_,

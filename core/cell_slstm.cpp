@@ -1,9 +1,10 @@
 // The paper's sLSTM layer: scalar memories with memory mixing inside each head (Beck et al. 2024,
-// fig. 9).
+// fig. 9). The memory is the sLSTM's, or that of the LSTM, with the same weights.
 //
 //   xc = SiLU(conv(x))
-//   input gate <- fgate(xc), forget gate <- igate(xc), cell input <- zgate(x), output gate <-
-//   ogate(x) y = norm(sLSTM(...))
+//   input gate <- fgate(xc), forget gate <- igate(xc)
+//   cell input <- zgate(x), output gate <- ogate(x)
+//   y = norm(sLSTM(...))
 //
 // The official code feeds the parameter named `fgate` into the input gate's place and `igate` into
 // the forget gate's; checkpoints depend on it, so it is kept.
@@ -38,6 +39,7 @@ class SlstmCell : public Cell {
       : heads_(spec.slstm->num_heads),
         window_(spec.slstm->conv1d_kernel_size),
         units_(spec.embedding_dim / heads_),
+        memory_(spec.slstm->memory),
         variant_(spec.slstm->variant) {
     const std::int64_t D = spec.embedding_dim, DH = units_, H = heads_;
     const double std = std::sqrt(2.0 / (5.0 * static_cast<double>(D)));
@@ -89,19 +91,24 @@ class SlstmCell : public Cell {
                            ops::headwise(tape, x, at(zgate_)), ops::headwise(tape, x, at(ogate_))});
     kernels::SlstmState initial{before.get("y"), before.get("c"), before.get("n"), before.get("m")};
     kernels::SlstmState last;
-    const Var y = ops::slstm(tape, slstm_options(variant_), heads_, wx, at(recurrent_), at(bias_),
-                             initial, last);
+    const Var y = ops::slstm(tape, slstm_options(variant_, memory_), heads_, wx, at(recurrent_),
+                             at(bias_), initial, last);
     after.set("y", last.y);
     after.set("c", last.c);
-    after.set("n", last.n);
-    after.set("m", last.m);
+    if (memory_ == kernels::ScalarMemory::slstm) {
+      after.set("n", last.n);
+      after.set("m", last.m);
+    }
     return ops::norm(tape, {.groups = heads_, .eps = 1e-5}, y, at(norm_));
   }
 
   void set_variant(const CellVariant& variant) override { variant_ = variant; }
 
   BlockCard card() const override {
-    return {.kind = "slstm",
+    const bool lstm = memory_ == kernels::ScalarMemory::lstm;
+    return {.kind = lstm ? "lstm" : "slstm",
+            .title = lstm ? "LSTM" : "sLSTM",
+            .has_normalizer = !lstm,
             .heads = heads_,
             .key_dim = units_,
             .value_dim = units_,
@@ -110,6 +117,7 @@ class SlstmCell : public Cell {
 
  private:
   int heads_, window_, units_;
+  kernels::ScalarMemory memory_;
   CellVariant variant_;
   int conv_ = -1, conv_bias_ = -1, fgate_, igate_, zgate_, ogate_, recurrent_, bias_, norm_ = -1;
 };

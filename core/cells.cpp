@@ -39,8 +39,9 @@ kernels::MlstmOptions mlstm_options(const CellVariant& variant) {
           .format = number_format_of(variant)};
 }
 
-kernels::SlstmOptions slstm_options(const CellVariant& variant) {
-  return {.forget_gate = forget_gate_of(variant),
+kernels::SlstmOptions slstm_options(const CellVariant& variant, kernels::ScalarMemory memory) {
+  return {.memory = memory,
+          .forget_gate = forget_gate_of(variant),
           .stabilizer = variant.stabilizer,
           .gate_soft_cap = variant.gate_soft_cap,
           .format = number_format_of(variant)};

@@ -97,7 +97,7 @@ struct SetSampler {
   SamplerSettings settings;
 };
 struct SetVariant {  ///< other equations for all blocks of one kind; the weights stay as they are
-  std::string kind;  ///< "mlstm" or "slstm"
+  std::string kind;  ///< of the blocks, see BlockCard
   CellVariant variant;
 };
 struct Selfcheck {};  ///< compares what the model computes in different ways

@@ -99,7 +99,7 @@ struct Side {
 // -- The equations --------------------------------------------------------------------------------
 
 struct Entry {
-  const char* cell;  ///< "mlstm", "mlstm_large" or "slstm"
+  const char* cell;  ///< "mlstm", "mlstm_large", "slstm" or "lstm"
   const char* name;  ///< last part of the path
   EquationCard card;
   /// Evaluates the right-hand side; empty for values that come from outside the cell.
@@ -550,6 +550,63 @@ const std::vector<Entry>& entries() {
        [](Place& p) -> std::optional<Side> {
          const double o = p.now("output_gate"), c = p.now("c"), n = p.now("n");
          return Side{number(o) + " · " + term(c) + " / " + number(n), o * c / n};
+       }},
+      // LSTM --------------------------------------------------------------------------------------
+      {"lstm", "input_gate_pre",
+       {"i", "input gate, pre-activation",
+        "How strongly this token asks to be written, before squashing; softly capped.",
+        "i_t = c · tanh((w · x_t + R h_{t−1} + b) / c)", "−c..c", {}}, from_outside, is_capped},
+      {"lstm", "forget_gate_pre",
+       {"f", "forget gate, pre-activation",
+        "How much of the cell is kept, before squashing; softly capped.",
+        "f_t = c · tanh((w · x_t + R h_{t−1} + b) / c)", "−c..c", {}}, from_outside, is_capped},
+      {"lstm", "input_gate_pre",
+       {"i", "input gate, pre-activation",
+        "How strongly this token asks to be written, before squashing; it also sees what the head "
+        "put out one token before.",
+        "i_t = w · x_t + R h_{t−1} + b", "any number", {}}, from_outside},
+      {"lstm", "forget_gate_pre",
+       {"f", "forget gate, pre-activation",
+        "How much of the cell is kept, before squashing: +5 keeps nearly all, −5 nearly nothing.",
+        "f_t = w · x_t + R h_{t−1} + b", "any number", {}}, from_outside},
+      {"lstm", "cell_input_pre",
+       {"z", "cell input, pre-activation", "What is to be written, before squashing.",
+        "z_t = w · x_t + R h_{t−1} + b", "any number", {}}, from_outside},
+      {"lstm", "output_gate_pre",
+       {"o", "output gate, pre-activation", "How far the cell is opened, before squashing.",
+        "o_t = w · x_t + R h_{t−1} + b", "any number", {}}, from_outside},
+      {"lstm", "input_gate",
+       {"σ(i)", "input gate", "The share of the cell input that is written.",
+        "σ(i_t) = 1 / (1 + exp(−i_t))", "0..1", {"input_gate_pre"}},
+       [](Place& p) -> std::optional<Side> { return sigmoid_side(p, "input_gate_pre"); }},
+      {"lstm", "forget_gate",
+       {"σ(f)", "forget gate", "The share of the cell that is kept from one token to the next.",
+        "σ(f_t) = 1 / (1 + exp(−f_t))", "0..1", {"forget_gate_pre"}},
+       [](Place& p) -> std::optional<Side> { return sigmoid_side(p, "forget_gate_pre"); }},
+      {"lstm", "cell_input",
+       {"tanh(z)", "cell input", "What is written.", "tanh(z_t)", "−1..1", {"cell_input_pre"}},
+       [](Place& p) -> std::optional<Side> {
+         const double z = p.now("cell_input_pre");
+         return Side{"tanh(" + number(z) + ")", std::tanh(z)};
+       }},
+      {"lstm", "output_gate",
+       {"σ(o)", "output gate", "How far the cell is opened.", "σ(o_t) = 1 / (1 + exp(−o_t))", "0..1",
+        {"output_gate_pre"}},
+       [](Place& p) -> std::optional<Side> { return sigmoid_side(p, "output_gate_pre"); }},
+      {"lstm", "c",
+       {"c", "cell", "What has been written so far, as far as it was kept.",
+        "c_t = σ(f_t) c_{t−1} + σ(i_t) tanh(z_t)", "any number",
+        {"forget_gate", "c@-1", "input_gate", "cell_input"}},
+       [](Place& p) -> std::optional<Side> {
+         return mixed(p.now("forget_gate"), p.before("c"), p.now("input_gate"),
+                      p.now("cell_input"));
+       }},
+      {"lstm", "h",
+       {"h", "output", "The squashed cell, as far as it is opened.", "h_t = σ(o_t) · tanh(c_t)",
+        "−1..1", {"output_gate", "c"}},
+       [](Place& p) -> std::optional<Side> {
+         const double o = p.now("output_gate"), c = p.now("c");
+         return Side{number(o) + " · tanh(" + number(c) + ")", o * std::tanh(c)};
        }},
   };
   return list;

@@ -120,7 +120,9 @@ void Model::declare_large() {
 }
 
 std::string Model::path_of(int block) const {
-  const char* cell = spec_.large ? "mlstm_large" : spec_.is_slstm(block) ? "slstm" : "mlstm";
+  // The large family's output gate is another one than the paper's.
+  const std::string cell =
+      spec_.large ? "mlstm_large" : blocks_[static_cast<std::size_t>(block)].cell->card().kind;
   return fmt::format("block{}/{}", block, cell);
 }
 
@@ -184,7 +186,8 @@ void Model::set_variant(const std::string& kind, const CellVariant& variant) {
   } else if (kind == "mlstm" && changed.mlstm) {
     changed.mlstm->variant = variant;
     known = true;
-  } else if (kind == "slstm" && changed.slstm) {
+  } else if (changed.slstm &&
+             kind == (changed.slstm->memory == kernels::ScalarMemory::lstm ? "lstm" : "slstm")) {
     changed.slstm->variant = variant;
     known = true;
   }

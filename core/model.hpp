@@ -42,7 +42,7 @@ class Model {
   Var forward(Tape& tape, const Params& params, const Tensor& ids, const State& before,
               State& after) const;
 
-  /// Other equations for all blocks of a kind, "mlstm" or "slstm"; the weights stay. Throws a
+  /// Other equations for all blocks of a kind (see BlockCard); the weights stay. Throws a
   /// sentence, and changes nothing, when there is no such block or choice.
   void set_variant(const std::string& kind, const CellVariant& variant);
 

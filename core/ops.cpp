@@ -285,7 +285,9 @@ Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, c
   };
   const Shape sequence = {B, T, H, D}, gates = {B, T, 4, H * D}, state = {B, H, D};
 
-  last = {make(state), make(state), make(state), make(state)};
+  const bool lstm = options.memory == kernels::ScalarMemory::lstm;
+  last = {make(state), make(state)};
+  if (!lstm) last = {make(state), make(state), make(state), make(state)};
   kernels::SlstmForward args{.wx = in.reshape(gates),
                              .r = r.value,
                              .b = b.value,
@@ -296,12 +298,12 @@ Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, c
                              .record = {},
                              .saved = {}};
   if (tape.needs_gradients()) {
-    args.saved = {.pre = make(gates),
-                  .input_gate = make(sequence),
-                  .forget_gate = make(sequence),
-                  .c = make(sequence),
-                  .n = make(sequence),
-                  .m = make(sequence)};
+    args.saved.pre = make(gates);
+    args.saved.c = make(sequence);
+    if (!lstm) {
+      args.saved.n = make(sequence);
+      args.saved.m = make(sequence);
+    }
   }
   if (tape.observed()) {
     if (const Tensor clamps = slstm_clamps(tape, heads, in); clamps.defined())
@@ -310,8 +312,10 @@ Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, c
     args.record.input_gate = make(sequence);
     args.record.forget_gate = make(sequence);
     args.record.c = make(sequence);
-    args.record.n = make(sequence);
-    args.record.m = make(sequence);
+    if (!lstm) {
+      args.record.n = make(sequence);
+      args.record.m = make(sequence);
+    }
   }
   kernels::slstm_forward(options, args);
   if (tape.observed()) {
@@ -325,13 +329,15 @@ Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, c
       tape.record(kSlstmPre[static_cast<std::size_t>(gate)], pre.slice(gate, gate + 1), heads);
     tape.record("input_gate", args.record.input_gate, heads);
     tape.record("forget_gate", args.record.forget_gate, heads);
-    tape.record("forget_gate_sigmoid", plain_forget_gate(options.forget_gate, pre.slice(1, 2)),
-                heads);
+    if (!lstm) {
+      tape.record("forget_gate_sigmoid", plain_forget_gate(options.forget_gate, pre.slice(1, 2)),
+                  heads);
+      tape.record("n", args.record.n, heads);
+      tape.record("m", args.record.m, heads);
+    }
     tape.record("cell_input", squashed(2, kernels::Activation::tanh), heads);
     tape.record("output_gate", squashed(3, kernels::Activation::sigmoid), heads);
     tape.record("c", args.record.c, heads);
-    tape.record("n", args.record.n, heads);
-    tape.record("m", args.record.m, heads);
     tape.record("h", args.y, heads);
     args.record = {};
   }

@@ -44,9 +44,9 @@ Var reshape(Tape& tape, Var x, const Shape& shape);
 Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Var k, Var v, Var i,
           Var f, const kernels::MlstmState& initial, kernels::MlstmState& last);
 
-/// The sLSTM scan over wx (B, T, 4*H*D), from `initial` (absent: zeros); returns y (B, T, H*D) and
-/// fills `last`. Records its inner values, and applies clamps on its pre-activations, when
-/// observed.
+/// The scan of the sLSTM or LSTM over wx (B, T, 4*H*D), from `initial` (absent: zeros); returns y
+/// (B, T, H*D) and fills `last`. Records its inner values, and applies clamps on its
+/// pre-activations, when observed.
 Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, const Param& r,
           const Param& b, const kernels::SlstmState& initial, kernels::SlstmState& last);
 

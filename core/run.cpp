@@ -239,13 +239,6 @@ void move_run(Run& run, Device device) {
   *run.session = std::move(session);
 }
 
-void RunRecord::detach() {
-  values = values.clone();
-  if (!first_moment.defined()) return;
-  first_moment = first_moment.clone();
-  second_moment = second_moment.clone();
-}
-
 RunRecord record_of(const Run& run) {
   const Params& params = run.model->params();
   check(params.trainable(),

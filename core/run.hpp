@@ -72,16 +72,13 @@ std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed);
 void move_run(Run& run, Device device);
 
 /// What the file of a run holds, taken at one moment. The numbers of the model and of the optimizer
-/// are shared with the run until `detach`, everything else is a copy.
+/// are shared with the run, everything else is a copy.
 struct RunRecord {
   std::shared_ptr<const StoredTask> task;
   std::vector<ParamInfo> parameters;
   Tensor values, first_moment, second_moment;  ///< the moments are absent before the first step
   std::vector<LossPoint> losses;
   std::string description;  ///< JSON: all the rest but the task
-
-  /// Takes copies of the shared numbers, which must not change meanwhile.
-  void detach();
 };
 /// Throws for a model that is only read, which is no run.
 RunRecord record_of(const Run& run);

@@ -515,6 +515,7 @@ class Selfcheck {
   }
 
   void stabilizer() {
+    if (blocks("mlstm").empty() && blocks("slstm").empty()) return;  // nothing has one
     Difference found;
     for (const BlockCard& card : blocks("mlstm")) {
       // Neither eps, which is added after stabilisation, nor a floor that forgets the stabilizer:
@@ -528,15 +529,17 @@ class Selfcheck {
                             Exponentials::raw));
     }
     for (const BlockCard& card : blocks("slstm")) {
-      const kernels::ForgetGate gate = slstm_options(card.variant).forget_gate;
+      const kernels::ForgetGate gate =
+          slstm_options(card.variant, kernels::ScalarMemory::slstm).forget_gate;
       const Tensor y = slstm_output({.forget_gate = gate}, trace_, card.prefix, device_);
       const kernels::SlstmOptions plain{.forget_gate = gate, .stabilizer = false};
       found.take(difference(card.prefix, slstm_output(plain, trace_, card.prefix, device_), y, y,
                             options_.damage, Exponentials::raw));
     }
-    report(
-        "Stabilised = plain", found, 1e-9,
-        "Outputs of all cells in double precision, with the stabilizer and with raw exponentials");
+    report("Stabilised = plain", found, 1e-9,
+           "Outputs of all mLSTM and sLSTM cells in double precision, with the stabilizer and with "
+           "raw "
+           "exponentials");
   }
 
   void carried_state() {

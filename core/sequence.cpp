@@ -149,7 +149,7 @@ void Sequence::describe_cursor(int cursor, int block, const Model& model,
   const std::vector<BlockCard> cards = model.cards();
   if (block < 0 || block >= static_cast<int>(cards.size())) return;
   const auto number = static_cast<std::size_t>(block);
-  if (cards[number].kind != "mlstm") return;
+  if (!cards[number].has_matrix) return;
   const bool at_hand = edited_.has_state(cursor) && (cursor == 0 || edited_.has_state(cursor - 1));
   if (outdated && !at_hand) {
     if (shown && shown->block == block && shown->step == cursor) snapshot.memory = shown;

@@ -31,7 +31,7 @@ double kept_bytes(const Model& model) {
   double state = 0.0, recorded = 0.0, recordings = 0.0;
   for (const BlockCard& card : model.cards()) {
     const double H = card.heads, K = card.key_dim, V = card.value_dim;
-    if (card.kind == "mlstm") {
+    if (card.has_matrix) {
       state += H * (K * V + K + 1);
       if (spec.mlstm) state += spec.mlstm->conv1d_kernel_size * H * V;
       recorded += H * (3 * K + 4 * V + 8);

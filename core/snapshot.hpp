@@ -15,10 +15,13 @@ namespace xlab {
 
 /// One residual block as shown to people.
 struct BlockCard {
-  std::string kind;  ///< "mlstm" or "slstm"
+  std::string kind;            ///< "mlstm", "slstm" or "lstm"
+  std::string title;           ///< as people write it, e.g. "mLSTM"
+  bool has_matrix = false;     ///< each head has a matrix for a memory, else each unit a number
+  bool has_normalizer = true;  ///< its input gate is exponential: there are n and m
   int heads = 0;
-  int key_dim = 0;    ///< mLSTM: K; sLSTM: units per head
-  int value_dim = 0;  ///< mLSTM: V; sLSTM: units per head
+  int key_dim = 0;    ///< K of a matrix, else units per head
+  int value_dim = 0;  ///< V of a matrix, else units per head
   std::int64_t parameters = 0;
 
   /// First part of the paths of this block's values, e.g. "block0/mlstm".

@@ -43,16 +43,6 @@ MlstmSpec read_mlstm(const json& object, NotUsed not_used) {
   return spec;
 }
 
-/// What another word than "slstm" stands for.
-std::string_view function_meaning(const json& slstm) {
-  if (slstm.value("function", json()) == json("lstm"))
-    return "that is the LSTM (i, f and o are sigmoids, c = f c + i tanh(z), y = o tanh(c)), which "
-           "is "
-           "not computed here yet; its weights look like an sLSTM's, but as one they would give "
-           "wrong numbers";
-  return "the only function that is computed here is \"slstm\"";
-}
-
 SlstmSpec read_slstm(const json& object, NotUsed not_used) {
   SlstmSpec spec;
   SpecReader in(object, "slstm_block.slstm", not_used);
@@ -69,10 +59,20 @@ SlstmSpec read_slstm(const json& object, NotUsed not_used) {
   check(!cut && !in.find("gradient_recurrent_clipval"),
         "slstm_block.slstm: cutting or clipping the recurrent gradient is not supported; leave "
         "'gradient_recurrent_cut' false and 'gradient_recurrent_clipval' null.");
-  in.only("function", {"slstm"}, function_meaning(object));
-  in.only("num_states", {4},
-          "the sLSTM has 4 states, y, c, n and m, and no other cell is computed");
-  in.only("num_gates", {4}, "the sLSTM has 4 gates, and no other cell is computed");
+  // Names and shapes of the weights are the same: only this word tells.
+  in.only("function", {"slstm", "lstm"},
+          "the functions that are computed here are \"slstm\" and \"lstm\"");
+  if (const json* function = in.find("function"); function && *function == "lstm") {
+    spec.memory = kernels::ScalarMemory::lstm;
+    check(
+        spec.variant.forget_gate == "sigmoid" && spec.variant.stabilizer,
+        "slstm_block.slstm: the function 'lstm' has sigmoid gates and nothing to stabilise; leave "
+        "'forget_gate' and 'stabilizer' out, or use the function 'slstm'.");
+    in.only("num_states", {2}, "the LSTM has 2 states, y and c");
+  } else {
+    in.only("num_states", {4}, "the sLSTM has 4 states, y, c, n and m");
+  }
+  in.only("num_gates", {4}, "these cells have 4 gates");
   in.only("initial_val", {0.0}, "states begin at 0 here");
   in.only("backend", {"vanilla", "cuda"}, "what that computes is not known here");
   // The official program reads it, but hands its cells another number.
@@ -234,6 +234,10 @@ json as_json(const ModelSpec& spec) {
                                    {"group_norm_weight", s.group_norm_weight},
                                    {"bias_init", s.bias_init},
                                    {"recurrent_weight_init", s.recurrent_weight_init}};
+    if (s.memory == kernels::ScalarMemory::lstm) {
+      out["slstm_block"]["slstm"]["function"] = "lstm";
+      out["slstm_block"]["slstm"]["num_states"] = 2;
+    }
     write_variant(s.variant, {}, out["slstm_block"]["slstm"]);
     out["slstm_block"]["feedforward"] = nullptr;
     if (spec.feedforward) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/variant.hpp"
+#include "kernels/cell_options.hpp"
 
 namespace xlab {
 
@@ -23,6 +24,8 @@ struct MlstmSpec {
 
 /// Options of the sLSTM blocks.
 struct SlstmSpec {
+  /// What they remember with: the sLSTM, or the LSTM in its place ("function" in the files).
+  kernels::ScalarMemory memory = kernels::ScalarMemory::slstm;
   int num_heads = 4;
   int conv1d_kernel_size = 4;  ///< 0: no convolution
   bool group_norm_weight = true;

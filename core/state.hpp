@@ -11,8 +11,8 @@
 namespace xlab {
 
 /// Named tensors one cell carries from token to token; the names are the cell's own
-/// (mlstm: conv, C, n, m; slstm: conv, y, c, n, m). Empty means the start of a sequence.
-/// Tensors in a state are never written to.
+/// (mlstm: conv, C, n, m; slstm: conv, y, c, n, m; lstm: conv, y, c). Empty means the start of a
+/// sequence. Tensors in a state are never written to.
 class CellState {
  public:
   /// The tensor of a name, undefined when the state is at its start or has no such tensor.

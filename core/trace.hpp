@@ -11,6 +11,9 @@
 //   slstm, dim D:   input_gate_pre, forget_gate_pre, cell_input_pre, output_gate_pre, input_gate,
 //                   forget_gate, forget_gate_sigmoid, cell_input = tanh(z), output_gate =
 //                   sigmoid(o), c, n, m, h
+//   lstm, dim D:    input_gate_pre, forget_gate_pre, cell_input_pre, output_gate_pre, input_gate =
+//                   sigmoid(i), forget_gate = sigmoid(f), cell_input = tanh(z), output_gate =
+//                   sigmoid(o), c, h
 #pragma once
 
 #include <cstddef>

@@ -8,6 +8,12 @@ namespace xlab::kernels {
 /// What keeps the memory: sigmoid(f), or exp(f) (Beck et al. 2024, eq. 14 and 26 allow both).
 enum class ForgetGate : std::uint8_t { sigmoid, exponential };
 
+/// Which scalar memory stands behind the four gates of the sLSTM's scan.
+enum class ScalarMemory : std::uint8_t {
+  slstm,  ///< exponential input gate, normalizer and stabilizer
+  lstm,   ///< sigmoid gates; neither normalizer nor stabilizer
+};
+
 /// The least denominator of the mLSTM's output, of the stabilised numbers.
 enum class DenominatorFloor : std::uint8_t {
   stabilizer,  ///< exp(-m), which is 1 before stabilisation

@@ -183,6 +183,40 @@ void mix(const SlstmOptions& options, const SlstmForward& args, const Sizes& z, 
   }
 }
 
+/// The sLSTM of one step, from the pre-activations on.
+template <typename T>
+void remember_slstm(const SlstmOptions& options, std::int64_t numbers, ForwardSpace<T>& space) {
+  for (std::int64_t at = 0; at < numbers; at += kLanes<T>) {
+    const OpenGates<T> gates(options, space.pre[0].get(at), space.pre[1].get(at), space.m.get(at),
+                             space.n.get(at));
+    const Lanes<T> c =
+        gates.forget_gate * space.c.get(at) + gates.input_gate * tanh_of<T>(space.pre[2].get(at));
+    const Lanes<T> n = gates.forget_gate * space.n.get(at) + gates.input_gate;
+    const SigmoidLanes<T> output(space.pre[3].get(at));
+    space.c.set(at, c);
+    space.n.set(at, n);
+    space.m.set(at, gates.m);
+    space.y.set(at, output.value() * (c / n));
+    space.input_gate.set(at, gates.input_gate);
+    space.forget_gate.set(at, gates.forget_gate);
+  }
+}
+
+/// The LSTM of one step.
+template <typename T>
+void remember_lstm(std::int64_t numbers, ForwardSpace<T>& space) {
+  for (std::int64_t at = 0; at < numbers; at += kLanes<T>) {
+    const SigmoidLanes<T> input(space.pre[0].get(at)), forget(space.pre[1].get(at)),
+        output(space.pre[3].get(at));
+    const Lanes<T> c =
+        forget.value() * space.c.get(at) + input.value() * tanh_of<T>(space.pre[2].get(at));
+    space.c.set(at, c);
+    space.y.set(at, output.value() * tanh_of<T>(c));
+    space.input_gate.set(at, input.value());
+    space.forget_gate.set(at, forget.value());
+  }
+}
+
 template <typename T>
 void forward_piece(const SlstmOptions& options, const SlstmForward& args, const Sizes& z,
                    const Piece& p, ForwardSpace<T>& space) {
@@ -208,19 +242,10 @@ void forward_piece(const SlstmOptions& options, const SlstmForward& args, const 
 
   for (std::int64_t t = 0; t < z.T; ++t) {
     mix(options, args, z, p, t, turned, space);
-    for (std::int64_t at = 0; at < p.rows * z.D; at += kLanes<T>) {
-      const OpenGates<T> gates(options, space.pre[0].get(at), space.pre[1].get(at), space.m.get(at),
-                               space.n.get(at));
-      const Lanes<T> c =
-          gates.forget_gate * space.c.get(at) + gates.input_gate * tanh_of<T>(space.pre[2].get(at));
-      const Lanes<T> n = gates.forget_gate * space.n.get(at) + gates.input_gate;
-      const SigmoidLanes<T> output(space.pre[3].get(at));
-      space.c.set(at, c);
-      space.n.set(at, n);
-      space.m.set(at, gates.m);
-      space.y.set(at, output.value() * (c / n));
-      space.input_gate.set(at, gates.input_gate);
-      space.forget_gate.set(at, gates.forget_gate);
+    if (options.memory == ScalarMemory::lstm) {
+      remember_lstm(p.rows * z.D, space);
+    } else {
+      remember_slstm(options, p.rows * z.D, space);
     }
     space.y.write(units<T>(args.y, z, p, t), p.rows);
     for (const SlstmRecord* record : {&args.saved, &args.record}) {
@@ -264,6 +289,54 @@ struct BackwardSpace {
   Padded<T> dpre, y_prev;
 };
 
+/// The sLSTM of one step on the way back: its pre-activations become their gradients, `inverse_cap`
+/// being 1 / cap, or 0.
+template <typename T>
+void back_through_slstm(const SlstmOptions& options, T inverse_cap, std::int64_t numbers,
+                        BackwardSpace<T>& space) {
+  for (std::int64_t at = 0; at < numbers; at += kLanes<T>) {
+    const SigmoidLanes<T> output(space.pre[3].get(at));
+    const Lanes<T> c_prev = space.c_prev.get(at), n_prev = space.n_prev.get(at);
+    const OpenGates<T> gates(options, space.pre[0].get(at), space.pre[1].get(at),
+                             space.m_prev.get(at), n_prev);
+    const Lanes<T> value = tanh_of<T>(space.pre[2].get(at));
+    const Lanes<T> inverse = T(1) / space.n.get(at);
+    const Lanes<T> read = output.value() * inverse;  // y = read c
+    const Lanes<T> y = read * space.c.get(at);
+    const Lanes<T> dy_total = space.dy.get(at);
+    const Lanes<T> dc = space.dc.get(at) + dy_total * read;
+    const Lanes<T> dn = space.dn.get(at) - dy_total * y * inverse;
+    const Lanes<T> i = space.pre[0].get(at) * inverse_cap, f = space.pre[1].get(at) * inverse_cap;
+    space.pre[0].set(at, gates.input_gate * (dc * value + dn) * (T(1) - i * i));
+    space.pre[1].set(at, gates.forget_gate * (dc * c_prev + dn * n_prev) *
+                             (gates.forget_slope * (T(1) - f * f)));
+    space.pre[2].set(at, dc * gates.input_gate * (T(1) - value * value));
+    space.pre[3].set(at, dy_total * y * output.complement());
+    space.dc.set(at, gates.forget_gate * dc);
+    space.dn.set(at, gates.forget_gate * dn);
+  }
+}
+
+/// The same of the LSTM.
+template <typename T>
+void back_through_lstm(T inverse_cap, std::int64_t numbers, BackwardSpace<T>& space) {
+  for (std::int64_t at = 0; at < numbers; at += kLanes<T>) {
+    const SigmoidLanes<T> input(space.pre[0].get(at)), forget(space.pre[1].get(at)),
+        output(space.pre[3].get(at));
+    const Lanes<T> value = tanh_of<T>(space.pre[2].get(at));
+    const Lanes<T> read = tanh_of<T>(space.c.get(at));  // y = output read
+    const Lanes<T> dy = space.dy.get(at);
+    const Lanes<T> dc = space.dc.get(at) + dy * output.value() * (T(1) - read * read);
+    const Lanes<T> i = space.pre[0].get(at) * inverse_cap, f = space.pre[1].get(at) * inverse_cap;
+    space.pre[0].set(at, dc * value * input.value() * input.complement() * (T(1) - i * i));
+    space.pre[1].set(
+        at, dc * space.c_prev.get(at) * forget.value() * forget.complement() * (T(1) - f * f));
+    space.pre[2].set(at, dc * input.value() * (T(1) - value * value));
+    space.pre[3].set(at, dy * read * output.value() * output.complement());
+    space.dc.set(at, forget.value() * dc);
+  }
+}
+
 /// Adds the gradients of one piece; `dr` (4*D, D) and `db` (4*D) are its own.
 template <typename T>
 void backward_piece(const SlstmOptions& options, const SlstmBackward& args, const Sizes& z,
@@ -279,7 +352,8 @@ void backward_piece(const SlstmOptions& options, const SlstmBackward& args, cons
   begin(space.dc, args.dlast.c);
   begin(space.dn, args.dlast.n);
   space.c_prev.read(units<T>(saved.c, z, p, z.T - 1), p.rows);
-  space.n_prev.read(units<T>(saved.n, z, p, z.T - 1), p.rows);
+  const bool lstm = options.memory == ScalarMemory::lstm;
+  if (!lstm) space.n_prev.read(units<T>(saved.n, z, p, z.T - 1), p.rows);
 
   // The slope of cap * tanh(x / cap) is 1 - (its value / cap)^2.
   const double cap = options.gate_soft_cap;
@@ -290,8 +364,10 @@ void backward_piece(const SlstmOptions& options, const SlstmBackward& args, cons
     space.n.swap(space.n_prev);
     if (t > 0) {
       space.c_prev.read(units<T>(saved.c, z, p, t - 1), p.rows);
-      space.n_prev.read(units<T>(saved.n, z, p, t - 1), p.rows);
-      space.m_prev.read(units<T>(saved.m, z, p, t - 1), p.rows);
+      if (!lstm) {
+        space.n_prev.read(units<T>(saved.n, z, p, t - 1), p.rows);
+        space.m_prev.read(units<T>(saved.m, z, p, t - 1), p.rows);
+      }
     } else {
       begin(space.c_prev, fw.initial.c);
       begin(space.n_prev, fw.initial.n);
@@ -305,26 +381,10 @@ void backward_piece(const SlstmOptions& options, const SlstmBackward& args, cons
       add(dy.at(r), space.dy.data() + r * z.D, z.D);
     }
 
-    for (std::int64_t at = 0; at < p.rows * z.D; at += kLanes<T>) {
-      const SigmoidLanes<T> output(space.pre[3].get(at));
-      const Lanes<T> c_prev = space.c_prev.get(at), n_prev = space.n_prev.get(at);
-      const OpenGates<T> gates(options, space.pre[0].get(at), space.pre[1].get(at),
-                               space.m_prev.get(at), n_prev);
-      const Lanes<T> value = tanh_of<T>(space.pre[2].get(at));
-      const Lanes<T> inverse = T(1) / space.n.get(at);
-      const Lanes<T> read = output.value() * inverse;  // y = read c
-      const Lanes<T> y = read * space.c.get(at);
-      const Lanes<T> dy_total = space.dy.get(at);
-      const Lanes<T> dc = space.dc.get(at) + dy_total * read;
-      const Lanes<T> dn = space.dn.get(at) - dy_total * y * inverse;
-      const Lanes<T> i = space.pre[0].get(at) * inverse_cap, f = space.pre[1].get(at) * inverse_cap;
-      space.pre[0].set(at, gates.input_gate * (dc * value + dn) * (T(1) - i * i));
-      space.pre[1].set(at, gates.forget_gate * (dc * c_prev + dn * n_prev) *
-                               (gates.forget_slope * (T(1) - f * f)));
-      space.pre[2].set(at, dc * gates.input_gate * (T(1) - value * value));
-      space.pre[3].set(at, dy_total * y * output.complement());
-      space.dc.set(at, gates.forget_gate * dc);
-      space.dn.set(at, gates.forget_gate * dn);
+    if (lstm) {
+      back_through_lstm(inverse_cap, p.rows * z.D, space);
+    } else {
+      back_through_slstm(options, inverse_cap, p.rows * z.D, space);
     }
 
     T* const dpre = space.dpre.data() + kept * line;
@@ -384,6 +444,7 @@ void backward_piece(const SlstmOptions& options, const SlstmBackward& args, cons
   if (!args.dinitial.y) return;
   space.dy.add_to(state_units<T>(args.dinitial.y, z, p), p.rows);
   space.dc.add_to(state_units<T>(args.dinitial.c, z, p), p.rows);
+  if (lstm) return;
   space.dn.add_to(state_units<T>(args.dinitial.n, z, p), p.rows);
   for (std::int64_t at = 0; at < p.rows * z.D; at += kLanes<T>) {
     space.dc.set(at,
@@ -413,14 +474,22 @@ void require(const char* what, const Tensor& x, const Shape& shape, DType dtype)
 }
 
 /// Either all of a state or nothing.
-void require_state(const char* what, const SlstmState& state, const Sizes& z, DType dtype) {
+void require_state(const char* what, const SlstmState& state, ScalarMemory memory, const Sizes& z,
+                   DType dtype) {
   if (!state.y && !state.c && !state.n && !state.m) return;
-  for (const Tensor* x : {&state.y, &state.c, &state.n, &state.m}) {
-    require(what, *x, {z.B, z.H, z.D}, dtype);
+  for (const Tensor* x : {&state.y, &state.c}) require(what, *x, {z.B, z.H, z.D}, dtype);
+  for (const Tensor* x : {&state.n, &state.m}) {
+    if (memory == ScalarMemory::lstm) {
+      check(!x->defined(), "[slstm] The LSTM has no n and no m, but {} has them.", what);
+    } else {
+      require(what, *x, {z.B, z.H, z.D}, dtype);
+    }
   }
 }
 
-void require_record(const SlstmRecord& record, const Sizes& z, DType dtype) {
+void require_record(const SlstmRecord& record, ScalarMemory memory, const Sizes& z, DType dtype) {
+  check(memory == ScalarMemory::slstm || (!record.n && !record.m),
+        "[slstm] The LSTM has no n and no m that could be recorded.");
   if (record.pre) {
     require("the recorded pre-activation", record.pre, {z.B, z.T, kGates, z.width()}, dtype);
   }
@@ -430,25 +499,27 @@ void require_record(const SlstmRecord& record, const Sizes& z, DType dtype) {
   }
 }
 
-void require_forward(const SlstmForward& args, const Sizes& z) {
+void require_forward(const SlstmOptions& options, const SlstmForward& args, const Sizes& z) {
   const DType dtype = args.wx.dtype();
+  const ScalarMemory memory = options.memory;
+  check(memory == ScalarMemory::slstm ||
+            (options.stabilizer && options.forget_gate == ForgetGate::sigmoid),
+        "[slstm] The LSTM's forget gate is the sigmoid, and it has no stabilizer to switch off.");
   const Shape pre{z.B, z.T, kGates, z.width()};
   require("wx", args.wx, pre, dtype);
   require("r", args.r, {z.H, kGates * z.D, z.D}, dtype);
   require("b", args.b, {kGates * z.width()}, dtype);
   if (args.clamp) require("the clamp", args.clamp, pre, dtype);
-  require_state("the initial state", args.initial, z, dtype);
+  require_state("the initial state", args.initial, memory, z, dtype);
   require("y", args.y, {z.B, z.T, z.H, z.D}, dtype);
   check(args.last.y.defined(), "[slstm] needs room for the last state.");
-  require_state("the last state", args.last, z, dtype);
-  if (args.initial.y) {
-    check(args.initial.y.raw() != args.last.y.raw() && args.initial.c.raw() != args.last.c.raw() &&
-              args.initial.n.raw() != args.last.n.raw() &&
-              args.initial.m.raw() != args.last.m.raw(),
-          "[slstm] The last state cannot overwrite the initial one.");
-  }
-  require_record(args.record, z, dtype);
-  require_record(args.saved, z, dtype);
+  require_state("the last state", args.last, memory, z, dtype);
+  const auto apart = [](const Tensor& a, const Tensor& b) { return !a || a.raw() != b.raw(); };
+  check(apart(args.initial.y, args.last.y) && apart(args.initial.c, args.last.c) &&
+            apart(args.initial.n, args.last.n) && apart(args.initial.m, args.last.m),
+        "[slstm] The last state cannot overwrite the initial one.");
+  require_record(args.record, memory, z, dtype);
+  require_record(args.saved, memory, z, dtype);
   require_same_device(kOp, args.wx, args.r, args.b, args.clamp, args.y);
   for (const SlstmState* state : {&args.initial, &args.last}) {
     require_same_device(kOp, args.wx, state->y, state->c, state->n, state->m);
@@ -464,7 +535,7 @@ void require_forward(const SlstmForward& args, const Sizes& z) {
 }
 
 [[maybe_unused]] cuda::SlstmGates cuda_gates(const SlstmOptions& options) {
-  return {options.forget_gate, options.stabilizer, options.gate_soft_cap};
+  return {options.memory, options.forget_gate, options.stabilizer, options.gate_soft_cap};
 }
 
 template <typename T>
@@ -511,8 +582,8 @@ void backward_on_cuda(const SlstmOptions& options, const SlstmBackward& args, co
                            .y = fw.y.data<T>(),
                            .pre = fw.saved.pre.data<T>(),
                            .c = fw.saved.c.data<T>(),
-                           .n = fw.saved.n.data<T>(),
-                           .m = fw.saved.m.data<T>(),
+                           .n = place_of<const T>(fw.saved.n),
+                           .m = place_of<const T>(fw.saved.m),
                            .dy = args.dy.data<T>(),
                            .dlast = cuda_units<const T>(args.dlast),
                            .dwx = args.dwx.data<T>(),
@@ -530,7 +601,7 @@ std::int64_t grain(const Sizes& z) {
 
 void slstm_forward(const SlstmOptions& options, const SlstmForward& args) {
   const Sizes z = sizes_of(args);
-  require_forward(args, z);
+  require_forward(options, args, z);
   if (options.format != NumberFormat::native) return slstm_forward_in_format(options, args);
   visit_float(args.wx, [&]<typename T>(T) {
     if constexpr (kHasCuda) {
@@ -548,23 +619,27 @@ void slstm_forward(const SlstmOptions& options, const SlstmForward& args) {
 void slstm_backward(const SlstmOptions& options, const SlstmBackward& args) {
   const SlstmForward& fw = args.forward;
   const Sizes z = sizes_of(fw);
-  require_forward(fw, z);
+  require_forward(options, fw, z);
+  const bool lstm = options.memory == ScalarMemory::lstm;
   const DType dtype = fw.wx.dtype();
   const Shape units{z.B, z.T, z.H, z.D};
   require("the saved pre-activation", fw.saved.pre, fw.wx.shape(), dtype);
   require("the saved c", fw.saved.c, units, dtype);
-  require("the saved n", fw.saved.n, units, dtype);
-  require("the saved m", fw.saved.m, units, dtype);
+  if (!lstm) {
+    require("the saved n", fw.saved.n, units, dtype);
+    require("the saved m", fw.saved.m, units, dtype);
+  }
   require("dy", args.dy, units, dtype);
   if (args.dlast.y || args.dlast.c || args.dlast.n) {
     for (const Tensor* x : {&args.dlast.y, &args.dlast.c, &args.dlast.n}) {
+      if (lstm && x == &args.dlast.n) continue;
       require("the gradient of the last state", *x, {z.B, z.H, z.D}, dtype);
     }
   }
   require("dwx", args.dwx, fw.wx.shape(), dtype);
   require("dr", args.dr, fw.r.shape(), dtype);
   require("db", args.db, fw.b.shape(), dtype);
-  require_state("the gradient of the initial state", args.dinitial, z, dtype);
+  require_state("the gradient of the initial state", args.dinitial, options.memory, z, dtype);
   require_same_device(kOp, fw.wx, args.dy, args.dlast.y, args.dlast.c, args.dlast.n, args.dwx,
                       args.dr, args.db, args.dinitial.y, args.dinitial.c, args.dinitial.n,
                       args.dinitial.m);

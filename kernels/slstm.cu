@@ -85,6 +85,7 @@ __global__ void __launch_bounds__(kMostSlstmThreads)
     __syncthreads();
   }
 
+  const bool lstm = args.gates.memory == kernels::ScalarMemory::lstm;
   const T cap = static_cast<T>(args.gates.soft_cap);
   T c = T(0), n = T(0), m = T(0);
   T bias[kSlstmGates] = {}, ahead[kSlstmGates] = {};
@@ -111,8 +112,10 @@ __global__ void __launch_bounds__(kMostSlstmThreads)
           }
           const bool given = t > 0 || args.initial.y != nullptr;
           c = !given ? T(0) : t > 0 ? args.last.c[state] : args.initial.c[state];
-          n = !given ? T(0) : t > 0 ? args.last.n[state] : args.initial.n[state];
-          m = !given ? T(0) : t > 0 ? args.last.m[state] : args.initial.m[state];
+          if (!lstm) {
+            n = !given ? T(0) : t > 0 ? args.last.n[state] : args.initial.n[state];
+            m = !given ? T(0) : t > 0 ? args.last.m[state] : args.initial.m[state];
+          }
           load_wx(t, unit, wx);
         } else {
 #pragma unroll
@@ -177,9 +180,11 @@ __global__ void __launch_bounds__(kMostSlstmThreads)
         }
         const OpenGate<T> open = open_gates(args.gates, pre[0], pre[1], m, n);
         c = std::fma(open.forget_gate, c, open.input_gate * std::tanh(pre[2]));
-        n = std::fma(open.forget_gate, n, open.input_gate);
-        m = open.m;
-        const T y = sigmoid(pre[3]) * (c / n);
+        if (!lstm) {
+          n = std::fma(open.forget_gate, n, open.input_gate);
+          m = open.m;
+        }
+        const T y = sigmoid(pre[3]) * (lstm ? std::tanh(c) : c / n);
 
         if constexpr (P != SlstmPlace::global) {
           lines[((t + 1) % 2 * G + at.row) * width + unit] = y;
@@ -199,8 +204,10 @@ __global__ void __launch_bounds__(kMostSlstmThreads)
         // Without room in registers, this is where the state waits for the next step.
         if (!kOnce || t + 1 == z.T) {
           args.last.c[state] = c;
-          args.last.n[state] = n;
-          args.last.m[state] = m;
+          if (!lstm) {
+            args.last.n[state] = n;
+            args.last.m[state] = m;
+          }
         }
         if (t + 1 == z.T) args.last.y[state] = y;
       }

@@ -112,9 +112,11 @@ struct OpenGate {
   T m, input_gate, forget_gate;
 };
 
-/// stabilise() with the rule of the first step: where n is 0 there is nothing to forget.
+/// The gates of the LSTM, or stabilise() with the rule of the first step: where n is 0 there is
+/// nothing to forget.
 template <typename T>
 __device__ inline OpenGate<T> open_gates(const SlstmGates& gates, T i, T f, T m_prev, T n_prev) {
+  if (gates.memory == kernels::ScalarMemory::lstm) return {T(0), sigmoid(i), sigmoid(f)};
   const T log_forget = gates.forget_gate == kernels::ForgetGate::sigmoid ? log_sigmoid(f) : f;
   const bool first = n_prev == T(0);
   if (!gates.stabilizer) {

@@ -9,6 +9,11 @@
 //   n_t = forget_gate_t n_{t-1} + input_gate_t
 //   y_t = sigmoid(o_t) c_t / n_t
 //
+// The same scan computes the LSTM with this memory mixing (`ScalarMemory::lstm`):
+//   input_gate_t = sigmoid(i_t)     forget_gate_t = sigmoid(f_t)
+//   c_t = forget_gate_t c_{t-1} + input_gate_t tanh(z_t)     y_t = sigmoid(o_t) tanh(c_t)
+// It has no n and no m: wherever these stand below they are absent, in what comes in and goes out.
+//
 // Letters: B batch, T time, H heads, D units per head. Gates are in the order i, f, z, o.
 #pragma once
 
@@ -17,12 +22,14 @@
 
 namespace xlab::kernels {
 
-/// The state of every unit, each (B, H, D). All absent together mean zeros.
+/// The state of every unit, each (B, H, D). All absent together mean zeros. The LSTM has y and c.
 struct SlstmState {
   Tensor y, c, n, m;
 };
 
 struct SlstmOptions {
+  ScalarMemory memory = ScalarMemory::slstm;
+  // The next two are choices of the sLSTM; the LSTM takes their defaults only.
   ForgetGate forget_gate = ForgetGate::sigmoid;
   bool stabilizer = true;  ///< without it m_t = 0: gates are exp(i) and sigmoid(f) or exp(f)
   /// Input and forget gate become cap * tanh(pre / cap) before anything else; 0: as they are.
@@ -48,7 +55,7 @@ struct SlstmForward {
   SlstmState initial;
   // Outputs, allocated by the caller.
   Tensor y;         ///< (B, T, H, D)
-  SlstmState last;  ///< all four required; never the same memory as `initial`
+  SlstmState last;  ///< all of it required; never the same memory as `initial`
   SlstmRecord record;
   /// What the backward pass needs; absent when there will be none. pre, c, n, m as in SlstmRecord.
   SlstmRecord saved;
@@ -63,7 +70,7 @@ struct SlstmBackward {
   SlstmState dlast;      ///< or absent (its m is ignored)
   // Outputs.
   Tensor dwx, dr, db;   ///< like their inputs, all required
-  SlstmState dinitial;  ///< or absent; dm0 = c0 dc0 + n0 dn0
+  SlstmState dinitial;  ///< or absent; dm0 = c0 dc0 + n0 dn0, dn0 and dm0 of the sLSTM
 };
 void slstm_backward(const SlstmOptions& options, const SlstmBackward& args);
 

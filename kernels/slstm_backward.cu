@@ -137,6 +137,7 @@ __global__ void __launch_bounds__(kMostSlstmThreads)
     scatter_sums<kWarpUnits * G, kWarp / 2>(sums, at.lane);
     return sums[0];
   };
+  const bool lstm = args.gates.memory == kernels::ScalarMemory::lstm;
   const auto place_of = [&](std::int64_t t, int unit) {
     return ((at.sequence * z.T + t) * z.H + at.head) * D + unit;
   };
@@ -153,12 +154,16 @@ __global__ void __launch_bounds__(kMostSlstmThreads)
     step.dy = args.dy[place_of(t, unit)];
     if (t > 0) {
       step.c_prev = args.c[place_of(t - 1, unit)];
-      step.n_prev = args.n[place_of(t - 1, unit)];
-      step.m_prev = args.m[place_of(t - 1, unit)];
+      if (!lstm) {
+        step.n_prev = args.n[place_of(t - 1, unit)];
+        step.m_prev = args.m[place_of(t - 1, unit)];
+      }
     } else if (args.initial.y != nullptr) {
       step.c_prev = args.initial.c[state_of(unit)];
-      step.n_prev = args.initial.n[state_of(unit)];
-      step.m_prev = args.initial.m[state_of(unit)];
+      if (!lstm) {
+        step.n_prev = args.initial.n[state_of(unit)];
+        step.m_prev = args.initial.m[state_of(unit)];
+      }
     }
     return step;
   };
@@ -178,14 +183,14 @@ __global__ void __launch_bounds__(kMostSlstmThreads)
       if (active) {
         if (!kOnce || last) {
           c = args.c[place_of(t, unit)];
-          n = args.n[place_of(t, unit)];
+          if (!lstm) n = args.n[place_of(t, unit)];
           dc = dn = T(0);
           if (!last) {
             dc = scratch.dc[state_of(unit)];
             dn = scratch.dn[state_of(unit)];
           } else if (args.dlast.y != nullptr) {
             dc = args.dlast.c[state_of(unit)];
-            dn = args.dlast.n[state_of(unit)];
+            if (!lstm) dn = args.dlast.n[state_of(unit)];
           }
           now = load_step(t, unit);
         } else {
@@ -207,14 +212,22 @@ __global__ void __launch_bounds__(kMostSlstmThreads)
           open_gates(args.gates, now.pre[0], now.pre[1], now.m_prev, now.n_prev);
       const T forget_slope =
           args.gates.forget_gate == kernels::ForgetGate::sigmoid ? sigmoid(-now.pre[1]) : T(1);
-      const T value = std::tanh(now.pre[2]), inverse = T(1) / n;
-      const T read = sigmoid(now.pre[3]) * inverse;  // y = read c
-      const T y = read * c;
-      dc = std::fma(dy, read, dc);
-      dn = std::fma(-dy * y, inverse, dn);
+      const T value = std::tanh(now.pre[2]), output = sigmoid(now.pre[3]);
+      T y;
+      if (lstm) {
+        const T read = std::tanh(c);
+        y = output * read;
+        dc = std::fma(dy, output * std::fma(-read, read, T(1)), dc);
+      } else {
+        const T inverse = T(1) / n, read = output * inverse;  // y = read c
+        y = read * c;
+        dc = std::fma(dy, read, dc);
+        dn = std::fma(-dy * y, inverse, dn);
+      }
+      const T input_slope = lstm ? sigmoid(-now.pre[0]) : T(1);
       const T i = now.pre[0] * inverse_cap, f = now.pre[1] * inverse_cap;
       T d[kSlstmGates];
-      d[0] = open.input_gate * std::fma(dc, value, dn) * std::fma(-i, i, T(1));
+      d[0] = open.input_gate * std::fma(dc, value, dn) * (input_slope * std::fma(-i, i, T(1)));
       d[1] = open.forget_gate * std::fma(dc, now.c_prev, dn * now.n_prev) *
              (forget_slope * std::fma(-f, f, T(1)));
       d[2] = dc * open.input_gate * std::fma(-value, value, T(1));
@@ -256,10 +269,11 @@ __global__ void __launch_bounds__(kMostSlstmThreads)
       dn = scratch.dn[state];
       const bool given = args.initial.y != nullptr;
       c = given ? args.initial.c[state] : T(0);
-      n = given ? args.initial.n[state] : T(0);
+      n = given && !lstm ? args.initial.n[state] : T(0);
     }
     args.dinitial.y[state] += dy;
     args.dinitial.c[state] += dc;
+    if (lstm) continue;
     args.dinitial.n[state] += dn;
     args.dinitial.m[state] += std::fma(dc, c, dn * n);
   }

@@ -37,6 +37,7 @@ template <typename T>
 SlstmPlan slstm_backward_plan(const SlstmSizes& sizes);
 
 struct SlstmGates {
+  kernels::ScalarMemory memory;  ///< of the LSTM all n and m are null
   kernels::ForgetGate forget_gate;
   bool stabilizer;
   double soft_cap;  ///< or 0

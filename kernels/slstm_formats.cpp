@@ -71,10 +71,16 @@ class PlainHead {
       for (auto& slopes : d) slopes.assign(at(D_), N(0));
       for (std::size_t u = 0; u < at(D_); ++u) {
         const N z = tanh_in(step.pre[2][u]), o = sigmoid_in(step.pre[3][u]);
-        const N dy_t = given[u] + dy[u], read = o / n[at(t) + 1][u];
-        dc[u] += dy_t * read;
-        dn[u] -= dy_t * y[at(t) + 1][u] / n[at(t) + 1][u];
+        const N dy_t = given[u] + dy[u];
+        if (lstm()) {
+          const N read = tanh_in(c[at(t) + 1][u]);
+          dc[u] += dy_t * o * (N(1) - read * read);
+        } else {
+          dc[u] += dy_t * (o / n[at(t) + 1][u]);
+          dn[u] -= dy_t * y[at(t) + 1][u] / n[at(t) + 1][u];
+        }
         d[0][u] = step.input_gate[u] * (dc[u] * z + dn[u]);
+        if (lstm()) d[0][u] *= N(1) - step.input_gate[u];
         d[1][u] = step.forget_gate[u] * (dc[u] * c[at(t)][u] + dn[u] * n[at(t)][u]) *
                   forget_slope_in(options_.forget_gate, step.pre[1][u]);
         if (cap_ > N(0)) {
@@ -108,6 +114,7 @@ class PlainHead {
     for (int gate = 0; gate < kGates; ++gate) add_to(db[at(gate)].data(), D_, back.db, bias(gate));
     add_to(dy.data(), D_, back.dinitial.y, state_row());
     add_to(dc.data(), D_, back.dinitial.c, state_row());
+    if (lstm()) return;
     add_to(dn.data(), D_, back.dinitial.n, state_row());
     for (std::size_t u = 0; u < dc.size(); ++u) dc[u] = dc[u] * c[0][u] + dn[u] * n[0][u];
     add_to(dc.data(), D_, back.dinitial.m, state_row());
@@ -126,6 +133,8 @@ class PlainHead {
     return (((sequence_ * T_ + t) * kGates + gate) * H_ + head_) * D_;
   }
   std::int64_t state_row() const { return (sequence_ * H_ + head_) * D_; }
+
+  bool lstm() const { return options_.memory == ScalarMemory::lstm; }
 
   void begin(std::int64_t sequence) {
     sequence_ = sequence;
@@ -154,7 +163,13 @@ class PlainHead {
         if (!clamp.empty() && !Eigen::numext::isnan(clamp[u])) pre[u] = clamp[u];
       }
     }
-    for (std::size_t u = 0; u < at(D_); ++u) {
+    for (std::size_t u = 0; lstm() && u < at(D_); ++u) {
+      step.input_gate.push_back(sigmoid_in(step.pre[0][u]));
+      step.forget_gate.push_back(sigmoid_in(step.pre[1][u]));
+      c_[u] = step.forget_gate[u] * c_[u] + step.input_gate[u] * tanh_in(step.pre[2][u]);
+      y_[u] = sigmoid_in(step.pre[3][u]) * tanh_in(c_[u]);
+    }
+    for (std::size_t u = 0; !lstm() && u < at(D_); ++u) {
       const N i = step.pre[0][u];
       const N a = log_forget_in(options_.forget_gate, step.pre[1][u]) + m_[u];
       const bool first = n_[u] == N(0);

@@ -45,6 +45,7 @@ std::string variant_of(const Options& options) {
   if (!options.stabilizer) name += " plain";
   if (options.format == kernels::NumberFormat::fp64) name += " in fp64";
   if constexpr (std::is_same_v<Options, kernels::SlstmOptions>) {
+    if (options.memory == kernels::ScalarMemory::lstm) name += " LSTM";
     if (options.gate_soft_cap > 0.0) name += " capped";
   }
   if constexpr (std::is_same_v<Options, kernels::MlstmOptions>) {
@@ -161,6 +162,7 @@ struct SlstmParts {
 
 Case slstm_case(const SlstmSizes& z, SlstmParts parts, kernels::SlstmOptions options = {}) {
   const bool initial = parts.begin != Begin::nothing;
+  const bool lstm = options.memory == kernels::ScalarMemory::lstm;
   const Shape state{z.B, z.H, z.D}, pre{z.B, z.T, 4, z.H * z.D};
   Case c{
       .name = "slstm" + Shape{z.B, z.T, z.H, z.D}.text(),
@@ -178,7 +180,8 @@ Case slstm_case(const SlstmSizes& z, SlstmParts parts, kernels::SlstmOptions opt
         m.values.push_back(j % 3 == 0 ? 0.0 : 2.0);
       }
     }
-    c.inputs.insert(c.inputs.end(), {y, c0, n, m});
+    c.inputs.insert(c.inputs.end(), {y, c0});
+    if (!lstm) c.inputs.insert(c.inputs.end(), {n, m});
   }
   if (parts.clamp) {
     CaseInput clamp{.name = "clamp", .shape = pre, .differentiable = false};
@@ -195,10 +198,11 @@ Case slstm_case(const SlstmSizes& z, SlstmParts parts, kernels::SlstmOptions opt
             variant_of(options);
 
   const auto call = [=](const Tensors& in) {
-    const auto from =
-        initial ? kernels::SlstmState{in[3], in[4], in[5], in[6]} : kernels::SlstmState{};
+    kernels::SlstmState from;
+    if (initial) from = {in[3], in[4]};
+    if (initial && !lstm) from = {in[3], in[4], in[5], in[6]};
     const kernels::SlstmForward forward =
-        slstm_call(in[0], in[1], in[2], from, parts.clamp ? in.back() : Tensor());
+        slstm_call(in[0], in[1], in[2], from, parts.clamp ? in.back() : Tensor(), options.memory);
     kernels::slstm_forward(options, forward);
     return forward;
   };
@@ -207,8 +211,8 @@ Case slstm_case(const SlstmSizes& z, SlstmParts parts, kernels::SlstmOptions opt
     Tensors out{forward.y};
     if (parts.last) {
       out.push_back(forward.last.y);
-      out.push_back(unstabilised(forward.last.c, forward.last.m));
-      out.push_back(unstabilised(forward.last.n, forward.last.m));
+      out.push_back(lstm ? forward.last.c : unstabilised(forward.last.c, forward.last.m));
+      if (!lstm) out.push_back(unstabilised(forward.last.n, forward.last.m));
     }
     return out;
   };
@@ -217,14 +221,15 @@ Case slstm_case(const SlstmSizes& z, SlstmParts parts, kernels::SlstmOptions opt
     kernels::SlstmState dlast;
     if (parts.last) {
       dlast.y = g[1];
-      dlast.c = unstabilised(g[2], forward.last.m);
-      dlast.n = unstabilised(g[3], forward.last.m);
+      dlast.c = lstm ? g[2] : unstabilised(g[2], forward.last.m);
+      if (!lstm) dlast.n = unstabilised(g[3], forward.last.m);
     }
     const kernels::SlstmBackward back = slstm_way_back(forward, g[0], dlast);
     kernels::slstm_backward(options, back);
     Tensors d{back.dwx, back.dr, back.db};
     if (parts.begin == Begin::any) {
-      d.insert(d.end(), {back.dinitial.y, back.dinitial.c, back.dinitial.n, back.dinitial.m});
+      d.insert(d.end(), {back.dinitial.y, back.dinitial.c});
+      if (!lstm) d.insert(d.end(), {back.dinitial.n, back.dinitial.m});
     } else if (initial) {
       d.insert(d.end(), {back.dinitial.y, Tensor(), Tensor(), Tensor()});
     }
@@ -239,6 +244,7 @@ Case slstm_case(const SlstmSizes& z, SlstmParts parts, kernels::SlstmOptions opt
 std::vector<Case> cell_cases() {
   const kernels::ForgetGate exponential = kernels::ForgetGate::exponential;
   const kernels::DenominatorFloor one = kernels::DenominatorFloor::one;
+  const kernels::ScalarMemory lstm = kernels::ScalarMemory::lstm;
   return {
       mlstm_case({1, 3, 1, 1, 1}, {}),
       mlstm_case({2, 1, 2, 4, 8}, {}),
@@ -318,6 +324,18 @@ std::vector<Case> cell_cases() {
       slstm_case({2, 6, 2, 3}, {.begin = Begin::any, .last = true}, {.stabilizer = false}),
       slstm_case({2, 6, 1, 4}, {.begin = Begin::nothing_remembered, .last = true},
                  {.forget_gate = exponential, .stabilizer = false}),
+      slstm_case({1, 1, 1, 1}, {}, {.memory = lstm}),
+      slstm_case({3, 1, 2, 5}, {.begin = Begin::any, .last = true}, {.memory = lstm}),
+      slstm_case({2, 9, 2, 4}, {}, {.memory = lstm}),
+      slstm_case({2, 6, 2, 3}, {.begin = Begin::any, .last = true}, {.memory = lstm}),
+      slstm_case({2, 8, 2, 3}, {.last = true, .clamp = true}, {.memory = lstm}),
+      slstm_case({3, 4, 2, 3}, {.begin = Begin::any, .last = true, .clamp = true},
+                 {.memory = lstm, .gate_soft_cap = 1.5}),
+      slstm_case({5, 6, 1, 17}, {.begin = Begin::any, .last = true}, {.memory = lstm}),
+      slstm_case({72, 3, 1, 2}, {.last = true}, {.memory = lstm}),
+      slstm_case({8, 3, 1, 32}, {}, {.memory = lstm}),
+      slstm_case({3, 4, 2, 3}, {.begin = Begin::any, .last = true, .clamp = true},
+                 {.memory = lstm, .gate_soft_cap = 1.5, .format = kernels::NumberFormat::fp64}),
   };
 }
 

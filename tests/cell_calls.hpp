@@ -72,12 +72,15 @@ inline kernels::MlstmBackward mlstm_way_back(const kernels::MlstmForward& forwar
 }
 
 /// A call with room for everything but recordings, what the way back needs included.
-inline kernels::SlstmForward slstm_call(const Tensor& wx, const Tensor& r, const Tensor& b,
-                                        const kernels::SlstmState& initial = {},
-                                        const Tensor& clamp = {}) {
+inline kernels::SlstmForward slstm_call(
+    const Tensor& wx, const Tensor& r, const Tensor& b, const kernels::SlstmState& initial = {},
+    const Tensor& clamp = {}, kernels::ScalarMemory memory = kernels::ScalarMemory::slstm) {
   const std::int64_t B = wx.extent(0), T = wx.extent(1), H = r.extent(0), D = r.extent(2);
   const Tensor y = Tensor::zeros({B, T, H, D}, wx.dtype(), wx.device());
   const Tensor state = Tensor::zeros({B, H, D}, wx.dtype(), wx.device());
+  // The LSTM has no n and no m.
+  const bool lstm = memory == kernels::ScalarMemory::lstm;
+  const Tensor n_state = lstm ? Tensor() : state, n = lstm ? Tensor() : y;
   return {
       .wx = wx,
       .r = r,
@@ -85,8 +88,8 @@ inline kernels::SlstmForward slstm_call(const Tensor& wx, const Tensor& r, const
       .clamp = clamp,
       .initial = initial,
       .y = y,
-      .last = {state, zeros_like(state), zeros_like(state), zeros_like(state)},
-      .saved = {.pre = zeros_like(wx), .c = zeros_like(y), .n = zeros_like(y), .m = zeros_like(y)}};
+      .last = {state, zeros_like(state), zeros_like(n_state), zeros_like(n_state)},
+      .saved = {.pre = zeros_like(wx), .c = zeros_like(y), .n = zeros_like(n), .m = zeros_like(n)}};
 }
 
 inline kernels::SlstmBackward slstm_way_back(const kernels::SlstmForward& forward, const Tensor& dy,

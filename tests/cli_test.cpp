@@ -934,8 +934,8 @@ TEST_F(CommandLine, OtherEquationsAreRefusedAndWhatIsNotUsedIsSaid) {
        "--force"}};
   for (const Arguments& use : uses) {
     SCOPED_TRACE(use.front());
-    put_file(at("folder/config.json"), with("/slstm_block/slstm/function", "lstm"));
-    expect_refusal(use, 1, "not computed here yet");
+    put_file(at("folder/config.json"), with("/slstm_block/slstm/function", "gru"));
+    expect_refusal(use, 1, "'function' is \"gru\"");
     put_file(at("folder/config.json"), with("/use_magic", true));
     const Answer answer = run(use);
     EXPECT_EQ(answer.code, 0) << answer.err;
@@ -948,10 +948,10 @@ TEST_F(CommandLine, OtherEquationsAreRefusedAndWhatIsNotUsedIsSaid) {
   }
   // The same words in a specification of one's own, and in a run.
   json spec = json::parse(bytes_of_file(at("small.json")));
-  spec["model"]["slstm_block"]["slstm"]["function"] = "lstm";
-  put_file(at("lstm.json"), spec.dump());
-  expect_refusal({"train", "--task", "copy", "--spec", at("lstm.json"), "--out", at("no.xlab")}, 1,
-                 "not computed here yet");
+  spec["model"]["slstm_block"]["slstm"]["function"] = "gru";
+  put_file(at("gru.json"), spec.dump());
+  expect_refusal({"train", "--task", "copy", "--spec", at("gru.json"), "--out", at("no.xlab")}, 1,
+                 "'function' is \"gru\"");
 }
 
 TEST_F(CommandLine, AListWithoutNumbersIsNoList) {

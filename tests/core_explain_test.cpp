@@ -42,6 +42,23 @@ const char* kSlstm[] = {"input_gate_pre",
                         "m",
                         "h"};
 
+const char* kLstm[] = {"input_gate_pre",
+                       "forget_gate_pre",
+                       "cell_input_pre",
+                       "output_gate_pre",
+                       "input_gate",
+                       "forget_gate",
+                       "cell_input",
+                       "output_gate",
+                       "c",
+                       "h"};
+
+std::vector<std::string> lstm_paths() {
+  std::vector<std::string> paths;
+  for (const char* name : kLstm) paths.push_back(std::string("block1/lstm/") + name);
+  return paths;
+}
+
 std::vector<std::string> all_paths() {
   std::vector<std::string> paths;
   for (const char* name : kMlstm) paths.push_back(std::string("block0/mlstm/") + name);
@@ -50,7 +67,9 @@ std::vector<std::string> all_paths() {
 }
 
 TEST(Explain, HasACardForEveryRecordedValue) {
-  for (const std::string& path : all_paths()) {
+  std::vector<std::string> paths = all_paths();
+  for (const std::string& path : lstm_paths()) paths.push_back(path);
+  for (const std::string& path : paths) {
     const EquationCard* card = explain(path);
     ASSERT_NE(card, nullptr) << path;
     EXPECT_FALSE(card->symbol.empty() || card->title.empty() || card->words.empty() ||
@@ -66,13 +85,15 @@ TEST(Explain, HasACardForEveryRecordedValue) {
   EXPECT_EQ(explain("block0/mlstm_large/output_gate")->symbol, "σ(o)");
   EXPECT_EQ(explain("block0/mlstm_large/m"), explain("block0/mlstm/m"));
   for (const char* path : {"", "m", "block0/mlstm/nothing", "block0/mlstm_large/nothing",
-                           "block1/slstm/C", "block0/gru/m"}) {
+                           "block1/slstm/C", "block1/lstm/m", "block1/lstm/n", "block0/gru/m"}) {
     EXPECT_EQ(explain(path), nullptr) << path;
   }
 }
 
 TEST(Explain, EveryInputIsARecordedValueItself) {
-  for (const std::string& path : all_paths()) {
+  std::vector<std::string> paths = all_paths();
+  for (const std::string& path : lstm_paths()) paths.push_back(path);
+  for (const std::string& path : paths) {
     const std::string prefix = path.substr(0, path.rfind('/') + 1);
     for (std::string input : explain(path)->inputs) {
       if (input.ends_with("@-1")) input.resize(input.size() - 3);
@@ -81,9 +102,8 @@ TEST(Explain, EveryInputIsARecordedValueItself) {
   }
 }
 
-TEST(Explain, RightHandSidesGiveTheRecordedNumbers) {
-  const Snapshot s = clamped_scene();
-  for (const std::string& path : all_paths()) {
+void check_right_hand_sides(const Snapshot& s, const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
     for (int step = 0; step < s.trace->length(); ++step) {
       const Recorded* recorded = s.trace->find(step, path);
       ASSERT_NE(recorded, nullptr) << path;
@@ -100,6 +120,11 @@ TEST(Explain, RightHandSidesGiveTheRecordedNumbers) {
       }
     }
   }
+}
+
+TEST(Explain, RightHandSidesGiveTheRecordedNumbers) {
+  check_right_hand_sides(clamped_scene(), all_paths());
+  check_right_hand_sides(lstm_scene(), lstm_paths());
 }
 
 TEST(Explain, TheMatrixMemoryIsReplayedFromItsWrites) {

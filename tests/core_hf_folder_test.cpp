@@ -401,10 +401,10 @@ TEST_F(ModelFolders, WhatStandsForOtherEquationsIsRefusedBeforeAnyNumber) {
   TemporaryFolder other;
   write_model_folder(filled_model(small_mixed(), DType::f32), other.path());
   json config = read_json(other / "config.json");
-  config["slstm_block"]["slstm"]["function"] = "lstm";
+  config["slstm_block"]["slstm"]["function"] = "gru";
   put_file(other / "config.json", config.dump());
   EXPECT_THAT(complaint([&] { open_folder_run(other.path()); }),
-              AllOf(HasSubstr("'function' is \"lstm\""), HasSubstr("not computed here yet")));
+              AllOf(HasSubstr("'function' is \"gru\""), HasSubstr("\"slstm\" and \"lstm\"")));
 }
 
 TEST_F(ModelFolders, WhatIsNotUsedIsSaidOnceAndOpensAllTheSame) {

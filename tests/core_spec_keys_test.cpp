@@ -145,6 +145,27 @@ TEST(SpecKeys, WhatIsWrittenHereIsReadWithoutAWord) {
   }
 }
 
+TEST(SpecKeys, TheLstmHasTwoStatesAndItsOwnGates) {
+  json config = json::parse(to_config_json(small_mixed(), "float32"));
+  json& cell = config["slstm_block"]["slstm"];
+  cell["function"] = "lstm";
+  for (const json& states : {json(), json(2)}) {
+    cell["num_states"] = states;
+    EXPECT_EQ(of_folder(config).refusal, "");
+    EXPECT_EQ(model_spec_from_json(config.dump()).slstm->memory, kernels::ScalarMemory::lstm);
+  }
+  cell["num_states"] = 4;
+  EXPECT_THAT(of_folder(config).refusal, HasSubstr("the LSTM has 2 states"));
+  cell["num_states"] = nullptr;
+  for (const auto& [key, value] :
+       {std::pair<const char*, json>{"forget_gate", "exponential"}, {"stabilizer", false}}) {
+    json other = config;
+    other["slstm_block"]["slstm"][key] = value;
+    EXPECT_THAT(of_folder(other).refusal, HasSubstr("sigmoid gates and nothing to stabilise"))
+        << key;
+  }
+}
+
 struct Word {
   const char* place;  ///< in the configuration
   std::vector<json> same, other;
@@ -204,9 +225,10 @@ const std::vector<Word>& large_words() {
 
 const std::vector<Word>& paper_words() {
   static const std::vector<Word> words = {
-      {"/slstm_block/slstm/function", {"slstm", nullptr}, {"lstm"}, "that is the LSTM"},
-      {"/slstm_block/slstm/function", {}, {"lstm"}, "not computed here yet"},
-      {"/slstm_block/slstm/function", {}, {"gru", "sLSTM", "", 4, true}, "is \"slstm\""},
+      {"/slstm_block/slstm/function",
+       {"slstm", nullptr},
+       {"gru", "sLSTM", "LSTM", "", 4, true},
+       "are \"slstm\" and \"lstm\""},
       {"/slstm_block/slstm/num_states", {4}, {2, 3}, "4 states"},
       {"/slstm_block/slstm/num_gates", {4}, {3}, "4 gates"},
       {"/slstm_block/slstm/initial_val", {0, 0.0}, {1.0, json{0.0, 1.0}}, "begin at 0"},

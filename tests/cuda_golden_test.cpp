@@ -32,6 +32,10 @@ TEST_P(CudaGoldenCells, Slstm) {
             [&](const auto& path) { check_slstm(path, GetParam(), Device::cuda()); });
 }
 
+TEST_P(CudaGoldenCells, LstmInPlaceOfTheSlstm) {
+  check_lstm(GetParam(), Device::cuda());
+}
+
 class CudaGoldenModels : public CudaGoldenCells {};
 
 TEST_P(CudaGoldenModels, PaperFamily) {
@@ -40,6 +44,17 @@ TEST_P(CudaGoldenModels, PaperFamily) {
     check_forward_and_gradients(folder, GetParam(), Device::cuda());
     check_generation(folder, GetParam(), Device::cuda());
   });
+}
+
+TEST_P(CudaGoldenModels, WithTheLstmInPlaceOfTheSlstm) {
+  using namespace paper_family;
+  check_folders(
+      false,
+      [](const fs::path& folder) {
+        check_forward_and_gradients(folder, GetParam(), Device::cuda());
+        check_generation(folder, GetParam(), Device::cuda());
+      },
+      golden_baselines_folder());
 }
 
 TEST_P(CudaGoldenModels, Training) {

@@ -131,7 +131,8 @@ Results run_planned(const SlstmOptions& options, const Inputs& in, const cuda::S
   const Call call = call_on(in, Device::cuda());
   const SlstmForward& fw = call.forward;
   const SlstmBackward& back = call.back;
-  const cuda::SlstmGates gates{options.forget_gate, options.stabilizer, options.gate_soft_cap};
+  const cuda::SlstmGates gates{options.memory, options.forget_gate, options.stabilizer,
+                               options.gate_soft_cap};
   cuda::use(0);
   cuda::slstm_forward<T>(plan, {.sizes = in.sizes,
                                 .gates = gates,

@@ -12,10 +12,20 @@ inline std::filesystem::path golden_folder() {
   return chosen && *chosen ? chosen : XLAB_GOLDEN_DEFAULT;
 }
 
-/// Whether somebody chose the folder: then it may lack some kinds of files, and their tests skip.
+/// $XLAB_GOLDEN_BASELINES, or the folder that comes with the sources: of the cells and models that
+/// stand beside the paper's.
+inline std::filesystem::path golden_baselines_folder() {
+  const char* chosen = std::getenv("XLAB_GOLDEN_BASELINES");
+  return chosen && *chosen ? chosen : XLAB_GOLDEN_DEFAULT "_baselines";
+}
+
+/// Whether somebody chose a folder: then it may lack some kinds of files, and their tests skip.
 inline bool golden_folder_is_chosen() {
-  const char* chosen = std::getenv("XLAB_GOLDEN");
-  return chosen && *chosen;
+  for (const char* name : {"XLAB_GOLDEN", "XLAB_GOLDEN_BASELINES"}) {
+    const char* chosen = std::getenv(name);
+    if (chosen && *chosen) return true;
+  }
+  return false;
 }
 
 }  // namespace xlab::tests

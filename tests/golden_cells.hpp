@@ -1,7 +1,7 @@
 // The cells against numbers of the official implementation, stored in files: what is compared, and
-// how near it has to be. Every file named mlstm_cell_*.safetensors or slstm_cell_*.safetensors in
-// the folder is taken, with whatever sizes and optional tensors it has. The folder is that of the
-// sources unless XLAB_GOLDEN names another.
+// how near it has to be. Every file of a known kind in the folder is taken, with whatever sizes and
+// optional tensors it has. The folders are those of the sources unless XLAB_GOLDEN and
+// XLAB_GOLDEN_BASELINES name others.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -24,9 +24,10 @@ namespace xlab::tests {
 using Numbers = std::vector<double>;
 
 /// The files that hold these tensors: a file's kind is what is in it, not its name.
-inline std::vector<std::filesystem::path> files_holding(const std::vector<std::string>& names) {
+inline std::vector<std::filesystem::path> files_holding(
+    const std::vector<std::string>& names, const std::filesystem::path& folder = golden_folder()) {
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(golden_folder())) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (!entry.is_regular_file() || entry.path().extension() != ".safetensors") continue;
     const SafetensorsFile file = read_safetensors(entry.path());
     if (std::all_of(names.begin(), names.end(),
@@ -385,28 +386,33 @@ inline void check_mlstm(const std::filesystem::path& path, DType dtype, std::int
   }
 }
 
+/// A file of the sLSTM, or of the LSTM in its place, whose state is y and c alone.
 inline void check_slstm(const std::filesystem::path& path, DType dtype,
-                        Device device = Device::cpu()) {
+                        Device device = Device::cpu(),
+                        kernels::ScalarMemory memory = kernels::ScalarMemory::slstm) {
+  const bool lstm = memory == kernels::ScalarMemory::lstm;
+  const kernels::SlstmOptions options{.memory = memory};
   Comparison file(path, dtype, device);
   const std::int64_t B = file.extent("wx", 0), T = file.extent("wx", 1), H = file.extent("R", 0),
                      D = file.extent("R", 2);
   const Shape state{B, H, D};
-  /// Quarter `which` of a (4, B, H * D) tensor.
-  const auto quarter = [&](const std::string& name, std::int64_t which) {
-    const Numbers all = file.stored(name);
-    const auto size = static_cast<std::int64_t>(all.size()) / 4;
-    return Numbers(all.begin() + which * size, all.begin() + (which + 1) * size);
+  /// One of the states that are stored one after the other, (4, B, H * D) or (2, B, H * D).
+  const auto part = [&](std::int64_t which) {
+    const Numbers all = file.stored("state0");
+    const auto size = state.elements();
+    return file.tensor(state,
+                       Numbers(all.begin() + which * size, all.begin() + (which + 1) * size));
   };
   kernels::SlstmState initial;
   if (file.has("state0")) {
-    initial = {file.tensor(state, quarter("state0", 0)), file.tensor(state, quarter("state0", 1)),
-               file.tensor(state, quarter("state0", 2)), file.tensor(state, quarter("state0", 3))};
+    initial = {part(0), part(1)};
+    if (!lstm) initial = {part(0), part(1), part(2), part(3)};
   }
   const Numbers wx = file.stored("wx");
   kernels::SlstmForward forward =
       slstm_call(file.tensor({B, T, 4, H * D}, wx), file.tensor({H, 4 * D, D}, file.stored("R")),
-                 file.tensor({4 * H * D}, file.stored("b")), initial);
-  kernels::slstm_forward({}, forward);
+                 file.tensor({4 * H * D}, file.stored("b")), initial, {}, memory);
+  kernels::slstm_forward(options, forward);
   file.compare(Kind::output, "h", swapped(numbers(forward.y), B, T, H), file.stored("h"));
 
   const auto trajectory = [&](const std::string& name, const Tensor& steps, const Tensor& last) {
@@ -425,7 +431,7 @@ inline void check_slstm(const std::filesystem::path& path, DType dtype,
 
   const Tensor dh = file.tensor({B, T, H, D}, swapped(file.stored("dh"), B, H, T));
   const kernels::SlstmBackward back = slstm_way_back(forward, dh);
-  kernels::slstm_backward({}, back);
+  kernels::slstm_backward(options, back);
   const auto gradient = [&](const std::string& name, const Tensor& seen) {
     if (file.has(name)) file.compare(Kind::gradients, name, numbers(seen), file.stored(name));
   };
@@ -436,6 +442,7 @@ inline void check_slstm(const std::filesystem::path& path, DType dtype,
     Numbers all;
     for (const Tensor* part :
          {&back.dinitial.y, &back.dinitial.c, &back.dinitial.n, &back.dinitial.m}) {
+      if (!part->defined()) continue;
       const Numbers values = numbers(*part);
       all.insert(all.end(), values.begin(), values.end());
     }
@@ -454,11 +461,20 @@ inline void check_slstm(const std::filesystem::path& path, DType dtype,
 
 /// Runs a check over every file of one kind; a chosen folder may hold none.
 template <typename Check>
-void check_all(const std::vector<std::string>& tensors, Check&& check_file) {
-  const auto files = files_holding(tensors);
-  if (files.empty() && golden_folder_is_chosen()) GTEST_SKIP() << "none in " << golden_folder();
-  EXPECT_FALSE(files.empty()) << "none in " << golden_folder();
+void check_all(const std::vector<std::string>& tensors, Check&& check_file,
+               const std::filesystem::path& folder = golden_folder()) {
+  const auto files = files_holding(tensors, folder);
+  if (files.empty() && golden_folder_is_chosen()) GTEST_SKIP() << "none in " << folder;
+  EXPECT_FALSE(files.empty()) << "none in " << folder;
   for (const auto& path : files) check_file(path);
+}
+
+/// Every file of the LSTM in the sLSTM's place.
+inline void check_lstm(DType dtype, Device device = Device::cpu()) {
+  check_all(
+      kSlstmTensors,
+      [&](const auto& path) { check_slstm(path, dtype, device, kernels::ScalarMemory::lstm); },
+      golden_baselines_folder());
 }
 
 }  // namespace xlab::tests

@@ -28,6 +28,9 @@ TEST(GoldenCells, SlstmInF32) {
 TEST(GoldenCells, SlstmInF64) {
   check_all(kSlstmTensors, [](const auto& path) { check_slstm(path, DType::f64); });
 }
+TEST(GoldenCells, LstmInPlaceOfTheSlstm) {
+  for (const DType dtype : {DType::f32, DType::f64}) check_lstm(dtype);
+}
 
 }  // namespace
 }  // namespace xlab::tests

@@ -26,6 +26,16 @@ TEST_P(GoldenModels, LogitsLossGradientsTokensAndStatesAgree) {
   });
 }
 
+TEST_P(GoldenModels, WithTheLstmInPlaceOfTheSlstm) {
+  check_folders(
+      false,
+      [](const fs::path& folder) {
+        check_forward_and_gradients(folder, GetParam());
+        check_generation(folder, GetParam());
+      },
+      golden_baselines_folder());
+}
+
 TEST(GoldenModels, BothRecurrentLayoutsGiveTheSameWeights) {
   int compared = 0;
   for (const fs::path& folder : folders(false)) {
@@ -40,7 +50,9 @@ TEST(GoldenModels, BothRecurrentLayoutsGiveTheSameWeights) {
 
 TEST(GoldenModels, WeightDecayGroupsAgree) {
   int compared = 0;
-  for (const fs::path& folder : folders(false)) {
+  std::vector<fs::path> all = folders(false);
+  for (const fs::path& folder : folders(false, golden_baselines_folder())) all.push_back(folder);
+  for (const fs::path& folder : all) {
     if (!fs::exists(folder / "weight_decay_groups.json")) continue;
     const Model model = load_model(folder, "model.safetensors", DType::f32);
     std::vector<std::string> decayed, official;

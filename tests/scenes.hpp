@@ -54,6 +54,7 @@ struct SceneShape {
   int length = 17;
   int cursor = 15;
   bool with_slstm = true;
+  bool lstm = false;  ///< instead of the sLSTM
 };
 
 class SceneBuilder {
@@ -77,7 +78,8 @@ class SceneBuilder {
     for (int t = 0; t < shape_.length; ++t) {
       auto token = std::make_shared<TokenTrace>();
       mlstm_step(*token, t, clamps);
-      if (shape_.with_slstm) slstm_step(*token, t, clamps);
+      if (shape_.with_slstm && shape_.lstm) lstm_step(*token, t, clamps);
+      if (shape_.with_slstm && !shape_.lstm) slstm_step(*token, t, clamps);
       result->steps.push_back(token);
     }
     return result;
@@ -94,11 +96,23 @@ class SceneBuilder {
     model->embedding_dim = 64;
     model->context_length = 64;
     model->parameters = 81234;
-    model->blocks.push_back(
-        {"mlstm", shape_.heads, shape_.key_dim, shape_.value_dim, 40000, "block0/mlstm"});
+    model->blocks.push_back({.kind = "mlstm",
+                             .title = "mLSTM",
+                             .has_matrix = true,
+                             .heads = shape_.heads,
+                             .key_dim = shape_.key_dim,
+                             .value_dim = shape_.value_dim,
+                             .parameters = 40000,
+                             .prefix = "block0/mlstm"});
     if (shape_.with_slstm) {
-      model->blocks.push_back(
-          {"slstm", shape_.slstm_heads, shape_.units, shape_.units, 30000, "block1/slstm"});
+      model->blocks.push_back({.kind = shape_.lstm ? "lstm" : "slstm",
+                               .title = shape_.lstm ? "LSTM" : "sLSTM",
+                               .has_normalizer = !shape_.lstm,
+                               .heads = shape_.slstm_heads,
+                               .key_dim = shape_.units,
+                               .value_dim = shape_.units,
+                               .parameters = 30000,
+                               .prefix = shape_.lstm ? "block1/lstm" : "block1/slstm"});
     }
     s.model = model;
     s.session.tokens = tokens_;
@@ -315,6 +329,36 @@ class SceneBuilder {
     }
   }
 
+  void lstm_step(TokenTrace& token, int t, const std::vector<Clamp>& clamps) {
+    const int H = shape_.slstm_heads, D = shape_.units;
+    slstm_.resize(static_cast<std::size_t>(H) * static_cast<std::size_t>(D));
+    const std::string p = "block1/lstm/";
+    std::vector<Recorded*> out;
+    for (const char* name :
+         {"input_gate_pre", "forget_gate_pre", "cell_input_pre", "output_gate_pre", "input_gate",
+          "forget_gate", "cell_input", "output_gate", "c", "h"}) {
+      out.push_back(&add(token, p + name, H, D));
+    }
+    for (std::size_t u = 0; u < slstm_.size(); ++u) {
+      SlstmUnit& s = slstm_[u];
+      const int head = static_cast<int>(u) / D, unit = static_cast<int>(u) % D;
+      Noise noise(static_cast<std::uint64_t>(t * 337 + static_cast<int>(u) * 11 + 5));
+      const auto pre = [&](const char* name, double value) {
+        return static_cast<float>(clamped(clamps, p + name, head, unit, t, value));
+      };
+      const float i = pre("input_gate_pre", std::sin(0.6 * t + unit) + 0.3 * noise.next());
+      const float f = pre("forget_gate_pre", 4.0 - 7.0 * unit / std::max(D - 1, 1) + 0.3 * s.h);
+      const float z = pre("cell_input_pre", 1.5 * noise.next());
+      const float o = pre("output_gate_pre", 0.8 + noise.next());
+      s.c = sigmoid(f) * s.c + sigmoid(i) * std::tanh(z);
+      s.h = sigmoid(o) * std::tanh(s.c);
+      const double values[] = {i,          f,   z,  o, sigmoid(i), sigmoid(f), std::tanh(z),
+                               sigmoid(o), s.c, s.h};
+      for (std::size_t j = 0; j < out.size(); ++j)
+        out[j]->values[u] = static_cast<float>(values[j]);
+    }
+  }
+
   NextToken next_token() const {
     NextToken next;
     double sum = 0.0;
@@ -386,6 +430,15 @@ inline Snapshot odd_scene() {
   s.model = model;
   for (float& surprise : s.session.surprise) surprise *= 321.0f;
   return s;
+}
+
+/// An LSTM in the sLSTM's place.
+inline Snapshot lstm_scene() {
+  SceneShape shape;
+  shape.lstm = true;
+  shape.slstm_heads = 5;
+  shape.units = 9;
+  return SceneBuilder(shape).build();
 }
 
 inline Snapshot wide_scene() {

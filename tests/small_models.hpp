@@ -73,6 +73,13 @@ inline std::vector<std::pair<std::string, ModelSpec>> small_models() {
     s.slstm->group_norm_weight = false;
   });
   add("one_head", small_mixed(), [](ModelSpec& s) { s.mlstm->num_heads = s.slstm->num_heads = 1; });
+  add("lstm", small_slstm(), [](ModelSpec& s) { s.slstm->memory = kernels::ScalarMemory::lstm; });
+  add("mixed_lstm", small_mixed(), [](ModelSpec& s) {
+    s.slstm->memory = kernels::ScalarMemory::lstm;
+    s.slstm->conv1d_kernel_size = 0;
+    s.slstm->variant.gate_soft_cap = 2.0;
+    s.slstm->variant.number_format = "fp64";
+  });
   add("exponential", small_mixed(), [](ModelSpec& s) {
     s.mlstm->variant.forget_gate = s.slstm->variant.forget_gate = "exponential";
     s.mlstm->variant.gate_soft_cap = s.slstm->variant.gate_soft_cap = 2.0;

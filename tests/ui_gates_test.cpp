@@ -79,8 +79,8 @@ class GatesDrawing : public ::testing::Test {
 };
 
 TEST_F(GatesDrawing, EveryCurveIsThatOfItsHeadInTheLookOfItsGate) {
-  const Snapshot s = recall_scene();
-  for (const int block : {0, 1}) {
+  for (const auto& [s, block] :
+       {std::pair{recall_scene(), 0}, {recall_scene(), 1}, {lstm_scene(), 1}}) {
     const BlockCard& card = s.model->blocks[static_cast<std::size_t>(block)];
     for (int focused = 0; focused < card.heads; ++focused) {
       draw(s, block, focused);
@@ -148,8 +148,8 @@ TEST_F(GatesDrawing, AGhostIsTheCurveWithoutClamps) {
 }
 
 TEST_F(GatesDrawing, StripsAreTheUnitsOfTheHeadInFocusInTheirColours) {
-  const Snapshot s = recall_scene();
-  for (const int block : {0, 1}) {
+  for (const auto& [s, block] :
+       {std::pair{recall_scene(), 0}, {recall_scene(), 1}, {lstm_scene(), 1}}) {
     const BlockCard& card = s.model->blocks[static_cast<std::size_t>(block)];
     for (const int head : {0, card.heads - 1}) {
       draw(s, block, head);

@@ -22,11 +22,17 @@ struct NamedScene {
 
 const std::vector<NamedScene>& scenes() {
   static const std::vector<NamedScene> list = [] {
-    std::vector<NamedScene> made = {
-        {"empty", Snapshot{}},        {"silent", silent_scene()},       {"recall", recall_scene()},
-        {"clamped", clamped_scene()}, {"one token", one_token_scene()}, {"tiny", tiny_scene()},
-        {"text", text_scene()},       {"broken", broken_scene()},       {"long", long_scene()},
-        {"wide", wide_scene()}};
+    std::vector<NamedScene> made = {{"empty", Snapshot{}},
+                                    {"silent", silent_scene()},
+                                    {"recall", recall_scene()},
+                                    {"clamped", clamped_scene()},
+                                    {"one token", one_token_scene()},
+                                    {"tiny", tiny_scene()},
+                                    {"text", text_scene()},
+                                    {"broken", broken_scene()},
+                                    {"long", long_scene()},
+                                    {"wide", wide_scene()},
+                                    {"lstm", lstm_scene()}};
     // A model before its tokens came, tokens before their recordings, an odd cursor.
     Snapshot half = recall_scene();
     half.trace = nullptr;
@@ -47,6 +53,7 @@ const std::vector<NamedScene>& scenes() {
     Snapshot strange = recall_scene();
     auto cell = std::make_shared<ModelCard>(*strange.model);
     cell->blocks[0].kind = "gru";
+    cell->blocks[0].title = "GRU";
     strange.model = cell;
     made.push_back({"unknown cell", strange});
     return made;

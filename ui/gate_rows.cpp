@@ -116,6 +116,34 @@ std::vector<GateRow> slstm_rows() {
   };
 }
 
+/// The LSTM's: no exponential, so neither stabilizer nor normalizer.
+std::vector<GateRow> lstm_rows() {
+  const auto squashed = [](const char* value, char gate, LaneRange range, MapName map,
+                           const std::string& pre, const char* label,
+                           const std::string& name) -> GateRow {
+    const std::string value_name(value), shown(label);
+    return {
+        gate,
+        {name + ": " + shown + " of all units, pre-activation " + pre + " and " + shown + " of one",
+         name + ": pre-activation " + pre + ", " + shown, name + ": " + pre + ", " + shown, name},
+        {strip_of(value, gate, "units", range, map),
+         draggable((value_name + "_pre").c_str(), gate, pre.c_str(), true),
+         curve_of(value, gate, label, range, true)}};
+  };
+  std::vector<GateRow> rows = {
+      squashed("input_gate", 'i', LaneRange::unit, MapName::unit, "i", "σ(i)", "input gate"),
+      squashed("forget_gate", 'f', LaneRange::unit, MapName::unit, "f", "σ(f)", "forget gate"),
+      squashed("cell_input", 'z', LaneRange::signed_unit, MapName::signed_values, "z", "tanh(z)",
+               "cell input"),
+      squashed("output_gate", 'o', LaneRange::unit, MapName::unit, "o", "σ(o)", "output gate")};
+  rows.push_back({'c',
+                  {"cell c = σ(f) c₋₁ + σ(i) tanh(z), all units and one",
+                   "cell c: all units and one", "cell c", "cell"},
+                  {strip_of("c", 'c', "units", LaneRange::around_zero, MapName::signed_values),
+                   curve_of("c", 'c', "c", LaneRange::around_zero, true)}});
+  return rows;
+}
+
 void replace(std::string& text, const std::string& from, const std::string& to) {
   if (const std::size_t at = text.find(from); at != std::string::npos)
     text.replace(at, from.size(), to);
@@ -178,11 +206,12 @@ const std::vector<GateRow>& gate_rows(const BlockCard& block) {
   };
   static const Variants mlstm = variants(mlstm_rows()), large = variants(large_rows()),
                         slstm = variants(slstm_rows());
-  static const std::vector<GateRow> none;
+  static const std::vector<GateRow> none, lstm = lstm_rows();
   const std::size_t variant = (block.variant.forget_gate == "exponential" ? 1U : 0U) +
                               (block.variant.stabilizer ? 0U : 2U) +
                               (block.variant.denominator_floor == "one" ? 4U : 0U);
   if (block.kind == "slstm") return slstm[variant];
+  if (block.kind == "lstm") return lstm;
   if (block.kind != "mlstm") return none;
   return (block.prefix.ends_with("mlstm_large") ? large : mlstm)[variant];
 }

@@ -248,8 +248,7 @@ class GatesView : public View {
     const auto named = [&](int words) {
       std::vector<std::string> blocks;
       for (std::size_t b = 0; b < model.blocks.size(); ++b) {
-        const std::string& kind = model.blocks[b].kind;
-        const std::string cell = kind == "mlstm" ? "mLSTM" : kind == "slstm" ? "sLSTM" : kind;
+        const std::string& cell = model.blocks[b].title;
         blocks.push_back(words == 2   ? fmt::format("block {} {}", b, cell)
                          : words == 1 ? fmt::format("{} {}", b, cell)
                                       : std::to_string(b));
@@ -309,10 +308,9 @@ class GatesView : public View {
                  {"Each head has gates and a memory of its own."}});
     row.cut_left(painter.px(8));
     std::vector<std::string> notes;
-    const std::string others =
-        heads > 1 && model.blocks[static_cast<std::size_t>(block)].kind == "mlstm"
-            ? "faint: other heads"
-            : "";
+    const std::string others = heads > 1 && model.blocks[static_cast<std::size_t>(block)].has_matrix
+                                   ? "faint: other heads"
+                                   : "";
     if (scene.snapshot.unclamped) {
       notes.push_back((others.empty() ? "" : others + " · ") + "grey: without clamps");
       notes.push_back("grey: without clamps");
@@ -479,8 +477,8 @@ class GatesView : public View {
                        {window_.column(last).max.x, row.max.y + 1}},
                       palette.text, painter.px(1.5f));
     }
-    // mLSTM's n runs over keys, not over units, so there is no curve of the row to point at.
-    const bool selects = block.kind == "slstm" || lane.curves.front().value == "output_gate";
+    // A matrix's n runs over keys, not over units, so there is no curve of the row to point at.
+    const bool selects = !block.has_matrix || lane.curves.front().value == "output_gate";
     if (selects) {
       const Box chosen = row_box(unit);
       const ImVec2 tip{box.max.x + painter.px(1), chosen.centre().y};
@@ -515,7 +513,7 @@ class GatesView : public View {
 
   int shown_unit(const BlockCard& block, const Lane& lane) const {
     if (!lane.per_unit) return 0;
-    const int units = block.kind == "slstm" ? block.key_dim : block.value_dim;
+    const int units = block.value_dim;
     const int unit = preview_ >= 0 ? preview_ : unit_;
     return std::clamp(unit, 0, std::max(units - 1, 0));
   }

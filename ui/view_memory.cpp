@@ -65,7 +65,7 @@ class MemoryView : public View {
           "step through it.");
       return;
     }
-    if (block->kind == "slstm") {
+    if (!block->has_matrix) {
       cells(scene, painter, *block, *trace, rest);
       return;
     }
@@ -99,11 +99,10 @@ class MemoryView : public View {
     if (rest.height() < 6 * line) return;
     std::vector<std::string> blocks;
     for (std::size_t b = 0; b < model.blocks.size(); ++b) {
-      blocks.push_back(
-          fmt::format("block {} {}", b, model.blocks[b].kind == "slstm" ? "sLSTM" : "mLSTM"));
+      blocks.push_back(fmt::format("block {} {}", b, model.blocks[b].title));
     }
     const int block = block_index(scene);
-    const bool matrix = model.blocks[static_cast<std::size_t>(block)].kind != "slstm";
+    const bool matrix = model.blocks[static_cast<std::size_t>(block)].has_matrix;
     const std::string modes[] = {"value C", "last write"};
     const std::string ranges[] = {"this step", "locked"};
     const std::string again = "lock again";
@@ -648,22 +647,48 @@ class MemoryView : public View {
     card_.push_back({"click: pin"});
   }
 
-  // -- sLSTM --------------------------------------------------------------------------------------
+  // -- One number a unit --------------------------------------------------------------------------
 
-  /// c / n of every unit, one strip a head.
+  /// What a unit's memory answers before the output gate: c / n, or tanh(c) where there is no n.
+  static float answer_of(const BlockCard& block, float c, float n) {
+    return block.has_normalizer ? c / n : std::tanh(c);
+  }
+  static const char* answer_name(const BlockCard& block) {
+    return block.has_normalizer ? "c / n" : "tanh(c)";
+  }
+  /// The cells of a step and what normalises them: n is null where there is none.
+  struct Cells {
+    const Recorded *c = nullptr, *n = nullptr;
+    bool complete = false;
+    float n_at(int head, int unit) const { return n ? n->at(head, unit) : 0.0f; }
+  };
+  static Cells cells_of(const BlockCard& block, const Trace* trace, int step) {
+    Cells cells;
+    if (!trace) return cells;
+    cells.c = trace->find(step, block.prefix + "/c");
+    cells.n = block.has_normalizer ? trace->find(step, block.prefix + "/n") : nullptr;
+    cells.complete = cells.c && cells.c->dim >= 1 &&
+                     (!block.has_normalizer || (cells.n && cells.c->heads == cells.n->heads &&
+                                                cells.c->dim == cells.n->dim));
+    return cells;
+  }
+
+  /// The answers of all units, one strip a head.
   void cells(Scene& scene, Painter& painter, const BlockCard& block, const Trace& trace, Box rest) {
     const Palette& palette = painter.palette();
     const float line = painter.line_height();
     const int step = std::min(scene.snapshot.session.cursor, trace.length() - 1);
-    const Recorded* c = trace.find(step, block.prefix + "/c");
-    const Recorded* n = trace.find(step, block.prefix + "/n");
-    if (!c || !n || c->heads != n->heads || c->dim != n->dim || c->dim < 1) {
+    const Cells cells = cells_of(block, &trace, step);
+    const Recorded* const c = cells.c;
+    if (!cells.complete) {
       say(painter, rest, "The cells of this block were not recorded.");
       return;
     }
+    const std::string name = answer_name(block);
     const std::string sentence =
-        "An sLSTM keeps one number per unit, not a matrix: c / n, the weighted mean of what was "
-        "written.";
+        fmt::format("An {} keeps one number per unit, not a matrix: {}, {}.", block.title, name,
+                    block.has_normalizer ? "the weighted mean of what was written"
+                                         : "what has been written and kept, squashed");
     const float words =
         painter.paragraph(rest.min, rest.width(), 0, sentence, Weight::regular, false);
     if (words + 6 * line < rest.height()) {
@@ -671,10 +696,11 @@ class MemoryView : public View {
       rest.cut_top(painter.px(6));
     }
     std::vector<float> ratio(c->values.size());
-    for (std::size_t i = 0; i < ratio.size(); ++i) ratio[i] = c->values[i] / n->values[i];
+    for (std::size_t i = 0; i < ratio.size(); ++i)
+      ratio[i] = answer_of(block, c->values[i], cells.n ? cells.n->values[i] : 0.0f);
     const ColourScale colours(palette, MapName::signed_values, -1.0, 1.0);
-    Legend legend{"c / n", "fixed range, all heads", "", outside(ratio, colours)};
-    legend.brief = "c / n";
+    Legend legend{name, "fixed range, all heads", "", outside(ratio, colours)};
+    legend.brief = name;
     const Box legend_row = rest.height() >= 2.5f * line ? rest.cut_bottom(line) : Box{};
     rest.cut_bottom(painter.px(4));
     const float each =
@@ -713,9 +739,12 @@ class MemoryView : public View {
           scene.focus.pinned = hovered_;
           scene.focus.head = head;
         }
-        const float cell = c->at(head, unit), weight = n->at(head, unit);
-        card_.push_back({fmt::format("c / n = {} / {} = {}", short_number(cell),
-                                     short_number(weight), short_number(cell / weight)),
+        const float cell = c->at(head, unit), weight = cells.n_at(head, unit);
+        const std::string answer = short_number(answer_of(block, cell, weight));
+        card_.push_back({cells.n
+                             ? fmt::format("c / n = {} / {} = {}", short_number(cell),
+                                           short_number(weight), answer)
+                             : fmt::format("tanh(c) = tanh({}) = {}", short_number(cell), answer),
                          true});
         card_.push_back({fmt::format("head {}, unit {}, t = {}", head, unit, step)});
         card_.push_back({"click: pin"});
@@ -755,20 +784,24 @@ Table MemoryView::table(const Scene& scene) const {
   Table table;
   const BlockCard* block = focused_block(scene.snapshot, scene.focus);
   const Trace* trace = scene.snapshot.trace.get();
-  if (block && block->kind == "slstm") {
-    table.columns = {"step", "head", "unit", "c", "n", "c / n"};
+  if (block && !block->has_matrix) {
+    table.columns = {"step", "head", "unit", "c"};
+    if (block->has_normalizer) table.columns.push_back("n");
+    table.columns.push_back(answer_name(*block));
     table.places = 3;
     table.step_column = 0;
     table.titles = column_titles(table.columns, *block);
     const int step = trace ? std::min(scene.snapshot.session.cursor, trace->length() - 1) : -1;
-    const Recorded* c = trace ? trace->find(step, block->prefix + "/c") : nullptr;
-    const Recorded* n = trace ? trace->find(step, block->prefix + "/n") : nullptr;
-    if (!c || !n || c->heads != n->heads || c->dim != n->dim) return table;
-    for (int head = 0; head < c->heads; ++head) {
-      for (int unit = 0; unit < c->dim; ++unit) {
-        const float cell = c->at(head, unit), weight = n->at(head, unit);
-        table.rows.push_back({std::to_string(step), std::to_string(head), std::to_string(unit),
-                              full_number(cell), full_number(weight), full_number(cell / weight)});
+    const Cells cells = cells_of(*block, trace, step);
+    if (!cells.complete) return table;
+    for (int head = 0; head < cells.c->heads; ++head) {
+      for (int unit = 0; unit < cells.c->dim; ++unit) {
+        const float cell = cells.c->at(head, unit), weight = cells.n_at(head, unit);
+        std::vector<std::string> row = {std::to_string(step), std::to_string(head),
+                                        std::to_string(unit), full_number(cell)};
+        if (cells.n) row.push_back(full_number(weight));
+        row.push_back(full_number(answer_of(*block, cell, weight)));
+        table.rows.push_back(std::move(row));
       }
     }
     return table;
