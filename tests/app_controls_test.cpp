@@ -247,6 +247,8 @@ TEST_F(Controls, EveryControlOfEveryPanelSendsWhatTheTableSays) {
       window_->stage().send(command::Pause{});
       settle();
     }
+    // On a busy machine the drawing of the memory asks for its block in between.
+    if (!row.sent.contains("Focus")) words.removeAll("Focus 0");
     EXPECT_EQ(words.join(", ").toStdString(), row.sent.toStdString());
     if (row.afterwards) {
       EXPECT_TRUE(QTest::qWaitFor(row.afterwards, 3000));
