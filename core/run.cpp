@@ -396,10 +396,12 @@ std::shared_ptr<const ModelCard> model_card(const Run& run) {
   auto card = std::make_shared<ModelCard>();
   const ModelSpec& spec = run.model->spec();
   const auto slstm_blocks = static_cast<int>(spec.slstm_at.size());
-  card->name =
-      spec.large
-          ? fmt::format("xLSTM-large, {} block{}", spec.num_blocks, spec.num_blocks == 1 ? "" : "s")
-          : fmt::format("xLSTM [{}:{}]", spec.num_blocks - slstm_blocks, slstm_blocks);
+  const bool lstm =
+      slstm_blocks > 0 && spec.slstm && spec.slstm->memory == kernels::ScalarMemory::lstm;
+  card->name = spec.large ? fmt::format("xLSTM-large, {} block{}", spec.num_blocks,
+                                        spec.num_blocks == 1 ? "" : "s")
+                          : fmt::format("xLSTM [{}:{}]{}", spec.num_blocks - slstm_blocks,
+                                        slstm_blocks, lstm ? ", LSTM for sLSTM" : "");
   card->spec_json = to_json(spec);
   for (const ParamInfo& info : run.model->params().infos())
     card->parameters += info.shape.elements();
