@@ -97,8 +97,8 @@ void FirstRun::follow_snapshot() {
   if (state_ == State::playing && last >= 0 && session.cursor >= last) {
     stage_.send(command::StopPlaying{});
     const auto& blocks = now.model->blocks;
-    const auto first = std::find_if(blocks.begin(), blocks.end(),
-                                    [](const BlockCard& b) { return b.has_matrix; });
+    const auto first =
+        std::find_if(blocks.begin(), blocks.end(), [](const BlockCard& b) { return b.has_matrix; });
     if (first == blocks.end() || !session.clamps.empty()) {
       end();
       return;

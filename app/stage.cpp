@@ -59,8 +59,8 @@ void Stage::start_run() {
   ui::Focus focus;
   if (snapshot().model) {
     const auto& blocks = snapshot().model->blocks;
-    const auto first = std::find_if(blocks.begin(), blocks.end(),
-                                    [](const BlockCard& b) { return b.has_matrix; });
+    const auto first =
+        std::find_if(blocks.begin(), blocks.end(), [](const BlockCard& b) { return b.has_matrix; });
     if (first != blocks.end()) focus.block = static_cast<int>(first - blocks.begin());
   }
   focus_ = focus;

@@ -20,8 +20,8 @@ enum class DenominatorFloor : std::uint8_t {
   one,         ///< 1 whatever m is, which is exp(m) before stabilisation
 };
 
-/// What the arithmetic of a cell is rounded to, operation by operation. Anything but `native` runs a
-/// plain loop that shows what the format does to the equations: it may overflow and underflow.
+/// What the arithmetic of a cell is rounded to, operation by operation. Anything but `native` runs
+/// a plain loop that shows what the format does to the equations: it may overflow and underflow.
 enum class NumberFormat : std::uint8_t {
   native,  ///< that of the tensors
   fp64,

@@ -501,7 +501,8 @@ TEST_F(ModelFolders, ASmallModelIsARun) {
               AllOf(HasSubstr("'x'"), HasSubstr("0 to 6")));
   EXPECT_NE(complaint([&] { run->task->encode("7"); }), kFine);
   EXPECT_THAT(complaint([&] { run->train_step(); }), HasSubstr("nothing to train on"));
-  EXPECT_THAT(complaint([&] { restart_run(*run, 2); }), HasSubstr("open again what they came from"));
+  EXPECT_THAT(complaint([&] { restart_run(*run, 2); }),
+              HasSubstr("open again what they came from"));
   EXPECT_EQ(model_card(*run)->name, "xLSTM-large, 2 blocks");
   EXPECT_EQ(data_card(*run)->task, "tokens");
 
