@@ -185,11 +185,10 @@ TEST_P(CudaModels, WhatIsRecordedTokenByTokenIsTheCpus) {
 }
 
 TEST_P(CudaModels, ClampsHold) {
-  const std::string path = small_models()[GetParam()].second.large ? "block0/mlstm_large/v"
-                           : spec().is_slstm(0)                    ? "block0/slstm/cell_input_pre"
-                                                                   : "block0/mlstm/v";
-  const std::vector<Clamp> clamps = {{path, 0, 1, 1, 9, 1.5f, true}};
   const Model there = on_card(spec(), DType::f64), here = filled_model(spec(), DType::f64);
+  const BlockCard block = there.cards().front();
+  const std::string path = block.prefix + (block.has_matrix ? "/v" : "/cell_input_pre");
+  const std::vector<Clamp> clamps = {{path, 0, 1, 1, 9, 1.5f, true}};
   Session seen(there), wanted(here), free(there);
   for (Session* session : {&seen, &wanted, &free}) {
     if (session != &free) session->set_clamps(clamps);
