@@ -4,6 +4,9 @@
 #include <setjmp.h>
 #include <sys/mman.h>
 #include <ucontext.h>
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
@@ -181,6 +184,7 @@ struct Fiber {
   ucontext_t context{};
   jmp_buf at{};  // where it waits once it has begun
   bool begun = false;
+  void* known = nullptr;  // to the thread sanitizer, which follows a change only when told
   std::unique_ptr<std::byte[]> stack;
   dim3 thread;
   enum class State { ready, at_barrier, in_warp, done } state = State::ready;
@@ -199,6 +203,7 @@ struct Block {
   int running = -1;
   ucontext_t scheduler{};
   jmp_buf back{};
+  void* known = nullptr;  // the scheduler, to the thread sanitizer
   const std::function<void()>* kernel = nullptr;
   std::vector<std::byte> shared;
   void* shared_begin = nullptr;
@@ -211,7 +216,18 @@ Fiber& self() {
 
 // Changing over by swapcontext asks the system each time; jumping does not, but sanitizers lose
 // track of the stack.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_THREAD__)
+void enter(Block& block, Fiber& fiber) {
+  if (fiber.known == nullptr) fiber.known = __tsan_create_fiber(0);
+  block.known = __tsan_get_current_fiber();
+  __tsan_switch_to_fiber(fiber.known, 0);
+  ::swapcontext(&block.scheduler, &fiber.context);
+}
+void leave(Fiber& fiber) {
+  __tsan_switch_to_fiber(current->known, 0);
+  ::swapcontext(&fiber.context, &current->scheduler);
+}
+#elif defined(__SANITIZE_ADDRESS__)
 void enter(Block& block, Fiber& fiber) {
   ::swapcontext(&block.scheduler, &fiber.context);
 }
