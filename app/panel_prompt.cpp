@@ -2,6 +2,7 @@
 #include "app/panel_prompt.hpp"
 
 #include <QBoxLayout>
+#include <QCheckBox>
 #include <QLabel>
 #include <QMenu>
 #include <QPushButton>
@@ -77,6 +78,18 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
   sampler_->setToolTip(
       tr("How the next token is chosen when the sequence goes on; the Next token "
          "view changes it."));
+  past_end_ = new QCheckBox(tr("Write past the end of the text"));
+  past_end_->setAccessibleName(tr("Write past the end of the text"));
+  past_end_->setToolTip(
+      tr("Off: generation stops where the model ends its text. On: the token that "
+         "ends it is written like any other, and generation goes on."));
+  past_end_->setFocusPolicy(Qt::TabFocus);
+  past_end_->hide();
+  connect(past_end_, &QCheckBox::clicked, this, [this](bool on) {
+    SamplerSettings settings = stage_.snapshot().session.sampler;
+    settings.past_end = on;
+    stage_.send(command::SetSampler{settings});
+  });
   full_ = new QLabel;
   full_->setAccessibleName(tr("Why the sequence cannot go on"));
   full_->setToolTip(tr("Why no more tokens can be added to this sequence"));
@@ -84,6 +97,7 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
     label->setWordWrap(true);
     label->setObjectName("caption");
     if (label != unset_) column->addWidget(label);
+    if (label == sampler_) column->addWidget(past_end_);
   }
   column->addWidget(line());
 
@@ -172,6 +186,8 @@ void PromptPanel::follow_snapshot() {
   play_->setText(session.playing ? tr("Stop") : tr("Play"));
   play_->setAccessibleName(session.playing ? tr("Stop playing") : tr("Play"));
   sampler_->setText(sampler_text(session.sampler));
+  past_end_->setChecked(session.sampler.past_end);
+  past_end_->setVisible(now.model && now.model->end_token >= 0);
   full_->setText(QString::fromStdString(session.full_reason));
   full_->setVisible(!session.full_reason.empty());
   if (now.failure.id != failure_) {

@@ -7,6 +7,7 @@
 #include "app/stage.hpp"
 
 class QBoxLayout;
+class QCheckBox;
 class QLabel;
 class QMenu;
 class QPushButton;
@@ -42,6 +43,7 @@ class PromptPanel : public QWidget {
   QPushButton* one_;
   QLabel* full_;
   QLabel* sampler_;
+  QCheckBox* past_end_;
   QLabel* no_clamps_;
   QToolButton* hold_;
   QMenu* values_;

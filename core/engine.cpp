@@ -22,13 +22,12 @@
 #include "core/generation.hpp"
 #include "core/history.hpp"
 #include "core/kept_runs.hpp"
-#include "core/last_copy.hpp"
 #include "core/open_notes.hpp"
 #include "core/run.hpp"
 #include "core/sampler.hpp"
 #include "core/sequence.hpp"
+#include "core/train_loop.hpp"
 #include "core/utf8.hpp"
-#include "core/verdict.hpp"
 #include "core/weights.hpp"
 #include "kernels/device.hpp"
 
@@ -119,7 +118,6 @@ struct Engine::Worker {
   // The engine's own.
   const std::string first_device;
   Device device = Device::cpu();  // where runs are put
-  LastCopy copy;                  // of a run on a card
   Autosave autosave;
   OpenNote open_note;                  // on the run's file
   std::optional<FileStamp> run_stamp;  // of the run's file when it was read or written last
@@ -133,10 +131,7 @@ struct Engine::Worker {
   Clock::time_point refreshed_at{}, refresh_started{};
   std::int64_t sequence_step = 0;  // training step whose weights the sequence shows
   bool training = false;
-  std::int64_t step_limit = 0;
-  BadSteps bad_steps;
-  StepResult last_step;
-  double tokens_per_second = 0.0;
+  TrainLoop loop;
   bool playing = false;
   bool play_to_end = false;
   bool play_waits = false;  // for the sequence to be computed
@@ -323,47 +318,28 @@ struct Engine::Worker {
 
   void train_one_unguarded() {
     keep_numbers();
-    StepResult result;
     try {
-      result = run->train_step();
+      loop.step(*run);
     } catch (const Cancelled&) {
       return;  // the engine stops
     }
     weights_id = ++last_weights_id;
-    const double seconds = std::max(run->seconds - draft.train.seconds, 1e-9);
-    draft.train.seconds = run->seconds;
-    const double rate = static_cast<double>(result.tokens) / seconds;
-    tokens_per_second = tokens_per_second == 0.0 ? rate : 0.9 * tokens_per_second + 0.1 * rate;
-    last_step = result;
     dirty = true;
     draft.unsaved = true;
     ++changes;
     autosave.trained();
-    if (run->model->device() != Device::cpu() && copy.due(*run)) copy.take(*run);
-    if (bad_steps.too_many(result)) {
-      throw Error(fmt::format(
-          "Training paused after step {}: {} steps in a row gave numbers that are not finite{}",
-          result.step + 1, BadSteps::kInARow, advice_on_bad_steps()));
+    if (loop.too_many_bad()) {
+      throw Error(fmt::format("Training paused after step {}: {}{}", loop.last().step + 1,
+                              loop.bad_steps_text(), advice_on_bad_steps()));
     }
-    if (training && step_limit > 0 && run->trainer->steps_done() >= step_limit)
-      end_training(TrainState::finished);
+    if (training && loop.reached_end(*run)) end_training(TrainState::finished);
   }
 
   /// The rest of the sentence: why, as far as it is known, and what to do about it.
   std::string advice_on_bad_steps() const {
-    const WeightsGlance weights = glance_at(run->model->params());
-    if (!weights.not_finite.empty())
-      return fmt::format(
-          ", because the weights are not ({}). They came in like that: open another model.",
-          weights.not_finite);
-    if (!run->losses.empty())
+    if (!run->losses.empty() && glance_at(run->model->params()).not_finite.empty())
       return ". The weights are those before them; lower the learning rate and start again.";
-    const std::string reason = why_not_finite(run->model->cards());
-    return fmt::format(
-        ", {}. The weights are as they were.",
-        reason.empty()
-            ? fmt::format("although the weights are: the largest is {:.3g}", weights.largest)
-            : "because " + reason);
+    return fmt::format(", {}. The weights are as they were.", why_steps_are_bad(*run));
   }
 
   /// Before the first step after an edit that brings the weights of now back when it is undone.
@@ -481,18 +457,17 @@ struct Engine::Worker {
     const auto& steps = sequence->edited().steps();
     check(!steps.empty(), "There is nothing to continue: set a prompt first.");
     if (!text_end.empty()) throw Error(text_end);
-    const int token = next_token(steps.back().logits, writable, run->sampler,
-                                 static_cast<std::uint64_t>(steps.size()));
-    if (token == writable.end) {
-      text_end = fmt::format(
-          "The model ended its text: '{}' came next, which is not written. Take another token or "
-          "choose another way of drawing to go on.",
-          printable(draft.model->vocabulary[static_cast<std::size_t>(token)], 40));
+    const auto token = next_token(steps.back().logits, writable, run->sampler,
+                                  static_cast<std::uint64_t>(steps.size()));
+    if (!token) {
+      text_end = end_of_text(draft.model->vocabulary[static_cast<std::size_t>(writable.end)]) +
+                 " Take another token, choose another way of drawing or write past the end to go "
+                 "on.";
       playing = false;
       dirty = true;
       return;
     }
-    sequence->append(token);
+    sequence->append(*token);
     sequence->compute_all();
     cursor = last_position();
     changed();
@@ -663,8 +638,8 @@ struct Engine::Worker {
     aside.cursor = cursor;
     aside.focus_block = focus_block;
     aside.samples_taken = samples_taken;
-    aside.step_limit = step_limit;
-    aside.last_step = last_step;
+    aside.step_limit = loop.last_step;
+    aside.last_step = loop.last();
     aside.weights_id = weights_id;
     aside.run = std::move(run);
     return aside;
@@ -704,12 +679,10 @@ struct Engine::Worker {
   void show(ShownRun shown, Scene scene) noexcept {
     run = std::move(shown.run);
     use_trainer();
-    copy.drop();
     training = playing = false;
-    bad_steps = {};
-    tokens_per_second = 0.0;
-    last_step = shown.last_step;
-    step_limit = shown.step_limit;
+    loop.begin(shown.last_step);
+    loop.copy.drop();
+    loop.last_step = shown.step_limit;
     samples_taken = shown.samples_taken;
     weights_id = shown.weights_id;
     refreshed.reset();
@@ -731,7 +704,6 @@ struct Engine::Worker {
     draft.data = std::move(scene.data);
     writable = std::move(scene.writable);
     draft.train = {};
-    draft.train.seconds = run->seconds;
     draft.train.saved_step = shown.saved_step;
     draft.train.cannot_train = std::move(scene.cannot_train);
     draft.session.cannot_sample = std::move(scene.cannot_sample);
@@ -743,7 +715,7 @@ struct Engine::Worker {
   void go_to_device() {
     guarded("device", [&] {
       move_to(device);
-      if (run->model->device() != Device::cpu() && copy.empty()) copy.take(*run);
+      if (run->model->device() != Device::cpu() && loop.copy.empty()) loop.copy.take(*run);
     });
     draft.device = card_of(run->model->device());
   }
@@ -773,9 +745,9 @@ struct Engine::Worker {
   void move_to(Device wanted) {
     if (run->model->device() == wanted) return;
     refreshed.reset();
-    copy.take(*run);
+    loop.copy.take(*run);
     move_run(*run, wanted);
-    if (wanted == Device::cpu()) copy.drop();
+    if (wanted == Device::cpu()) loop.copy.drop();
     // Recordings of another device may differ in their last digits.
     sequence->invalidate();
     sequence_step = run->trainer->steps_done();
@@ -802,10 +774,9 @@ struct Engine::Worker {
     const std::int64_t reached = run->trainer->steps_done();
     refreshed.reset();
     sequence->store_into(*run->session);
-    run = copy.revive(*run);
+    run = loop.revive(*run);
     use_trainer();
     weights_id = ++last_weights_id;
-    copy.drop();
     sequence = std::make_unique<Sequence>(*run->session);
     sequence_step = run->trainer->steps_done();
     cursor = std::min(cursor, last_position());
@@ -977,16 +948,10 @@ struct Engine::Worker {
     tell_of_others("What is saved here is not seen there: to keep both, use Save as.");
   }
 
-  /// The run as it is now, and whether its numbers are already copies: those of a card are.
+  /// The run as it is now, and whether its numbers are already copies.
   std::pair<RunRecord, bool> record_now() {
     note_place();
-    RunRecord record = record_of(*run);
-    const bool on_card = run->model->device() != Device::cpu();
-    if (on_card) {
-      if (copy.empty() || copy.step() != run->trainer->steps_done()) copy.take(*run);
-      copy.put_into(record);
-    }
-    return {std::move(record), on_card};
+    return loop.record(*run);
   }
 
   /// Hands the run as it is now to the thread that keeps it.
@@ -1094,7 +1059,7 @@ struct Engine::Worker {
                 need_training();
                 training = true;
                 draft.train.state = TrainState::running;
-                if (step_limit > 0 && run->trainer->steps_done() >= step_limit) step_limit = 0;
+                if (loop.reached_end(*run)) loop.last_step = 0;
               },
               [&](const Pause&) { end_training(TrainState::idle); },
               [&](const TrainOneStep&) {
@@ -1111,7 +1076,7 @@ struct Engine::Worker {
                 remember("learning rate", before, "learning rate");
                 changed();
               },
-              [&](const SetStepLimit& c) { step_limit = std::max<std::int64_t>(c.steps, 0); },
+              [&](const SetStepLimit& c) { loop.last_step = std::max<std::int64_t>(c.steps, 0); },
               [&](const RestartRun&) { restart(run->trainer->spec().seed, "restart"); },
               [&](const NewSeed&) { restart(run->trainer->spec().seed + 1, "new seed"); },
               [&](const SetPrompt& c) {
@@ -1253,7 +1218,6 @@ struct Engine::Worker {
   /// The model computes other numbers than before.
   void weights_changed() {
     draft.model = model_card(*run);
-    draft.train.seconds = run->seconds;
     losses_shown = static_cast<std::size_t>(-1);
     refreshed.reset();
     sequence->invalidate();
@@ -1328,10 +1292,9 @@ struct Engine::Worker {
       weights_id = before.numbers->weights_id;
       // What was said of the last step was said of other weights, and a file that was written later
       // holds steps that these weights never made.
-      last_step = {};
-      bad_steps = {};
+      loop.begin();
       draft.train.saved_step = std::min(draft.train.saved_step, run->trainer->steps_done());
-      if (run->model->device() != Device::cpu()) copy.take(*run);
+      if (run->model->device() != Device::cpu()) loop.copy.take(*run);
     }
     run->model->set_variant(before.kind, before.variant);
     before = std::move(now);
@@ -1422,14 +1385,15 @@ struct Engine::Worker {
     TrainStatus& train = draft.train;
     const TrainSpec& spec = run->trainer->spec();
     train.step = run->trainer->steps_done();
-    train.step_limit = step_limit;
+    train.step_limit = loop.last_step;
+    train.seconds = run->seconds;
     train.loss = run->losses.empty() ? 0.0 : run->losses.back().loss;
     train.smoothed_loss = run->losses.empty() ? 0.0 : run->losses.back().smoothed;
-    train.accuracy = last_step.accuracy;
-    train.gradient_norm = last_step.gradient_norm;
+    train.accuracy = loop.last().accuracy;
+    train.gradient_norm = loop.last().gradient_norm;
     train.learning_rate_scale = run->trainer->learning_rate_scale;
     train.learning_rate = learning_rate_at(spec, train.step) * train.learning_rate_scale;
-    train.tokens_per_second = tokens_per_second;
+    train.tokens_per_second = loop.tokens_per_second();
     train.batch_size = spec.batch_size;
     train.sequence_length = spec.sequence_length;
     train.seed = spec.seed;

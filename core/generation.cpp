@@ -1,11 +1,14 @@
 // What a run writes.
 #include "core/generation.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 
 #include "core/sampler.hpp"
 #include "core/tokenizer.hpp"
+#include "core/utf8.hpp"
 
 namespace xlab {
 
@@ -36,9 +39,16 @@ std::vector<float> drawing_distribution(std::span<const float> logits, const Wri
   return sampling_distribution(writable, settings);
 }
 
-int next_token(std::span<const float> logits, const WritableTokens& tokens,
-               const SamplerSettings& settings, std::uint64_t position) {
-  return draw(drawing_distribution(logits, tokens, settings), settings.seed, position);
+std::optional<int> next_token(std::span<const float> logits, const WritableTokens& tokens,
+                              const SamplerSettings& settings, std::uint64_t position) {
+  const int token = draw(drawing_distribution(logits, tokens, settings), settings.seed, position);
+  if (token == tokens.end && !settings.past_end) return {};
+  return token;
+}
+
+std::string end_of_text(const std::string& end) {
+  return fmt::format("The model ended its text: '{}' came next, which is not written.",
+                     printable(end, 40));
 }
 
 }  // namespace xlab

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/snapshot.hpp"
@@ -29,9 +31,11 @@ std::vector<float> drawing_distribution(std::span<const float> logits, const Wri
                                         const SamplerSettings& settings);
 
 /// Draws token number `position` of a sequence: a function of the logits, the settings and the
-/// position alone. It may be `tokens.end`, which is not to be appended. Throws a sentence when the
-/// logits are no numbers.
-int next_token(std::span<const float> logits, const WritableTokens& tokens,
-               const SamplerSettings& settings, std::uint64_t position);
+/// position alone. Nothing where the text ends: `tokens.end` was drawn, which is written only with
+/// `SamplerSettings::past_end`. Throws a sentence when the logits are no numbers.
+std::optional<int> next_token(std::span<const float> logits, const WritableTokens& tokens,
+                              const SamplerSettings& settings, std::uint64_t position);
+/// Says that a text ended, and with which token: `end` as the vocabulary shows it.
+std::string end_of_text(const std::string& end);
 
 }  // namespace xlab

@@ -69,7 +69,8 @@ json session_json(const Run& run) {
                     {"temperature", run.sampler.temperature},
                     {"top_k", run.sampler.top_k},
                     {"top_p", run.sampler.top_p},
-                    {"seed", run.sampler.seed}}}};
+                    {"seed", run.sampler.seed},
+                    {"past_end", run.sampler.past_end}}}};
   if (run.cursor >= 0) session["cursor"] = run.cursor;
   return session;
 }
@@ -113,9 +114,9 @@ void restore_session(Run& run, const json& in) {
                       number<float>(c, "value"), c.at("enabled").get<bool>()});
   run.session->set_clamps(std::move(clamps));
   const json& s = in.at("sampler");
-  run.sampler = {s.at("greedy").get<bool>(), number<double>(s, "temperature"),
-                 number<int>(s, "top_k"), number<double>(s, "top_p"),
-                 number<std::uint64_t>(s, "seed")};
+  run.sampler = {s.at("greedy").get<bool>(),       number<double>(s, "temperature"),
+                 number<int>(s, "top_k"),          number<double>(s, "top_p"),
+                 number<std::uint64_t>(s, "seed"), s.value("past_end", false)};
   validate(run.sampler);
   if (in.contains("cursor"))
     run.cursor = std::clamp(number<int>(in, "cursor"), -1, run.session->length() - 1);
@@ -412,7 +413,9 @@ std::shared_ptr<const ModelCard> model_card(const Run& run) {
   // A model may know more tokens than its task uses.
   for (int token = static_cast<int>(card->vocabulary.size()); token < spec.vocab_size; ++token)
     card->vocabulary.push_back(fmt::format("<{}>", token));
-  card->writable = writable_tokens(*run.task, spec).writable;
+  WritableTokens tokens = writable_tokens(*run.task, spec);
+  card->writable = std::move(tokens.writable);
+  card->end_token = tokens.end;
   card->came_with_weights = run.came_with_weights;
   return card;
 }

@@ -42,6 +42,7 @@ struct ModelCard {
   std::vector<std::string> vocabulary;
   /// Whether each token can be written: those that stand for no text are never drawn. Empty: all.
   std::vector<bool> writable;
+  int end_token = -1;  ///< the token that ends a text; -1: texts go on
   /// The weights were trained elsewhere before they came here: at step 0 the model is not
   /// untrained.
   bool came_with_weights = false;
@@ -111,6 +112,7 @@ struct SamplerSettings {
   int top_k = 0;       ///< 0: all
   double top_p = 1.0;  ///< 1: all
   std::uint64_t seed = 1;
+  bool past_end = false;  ///< the token that ends a text is written like any other
 
   bool operator==(const SamplerSettings&) const = default;
 };

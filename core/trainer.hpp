@@ -26,23 +26,6 @@ struct StepResult {
   bool finite = true;
 };
 
-/// When training is to stop by itself: so many steps in a row, with no good one between them, gave
-/// numbers that are not finite.
-class BadSteps {
- public:
-  static constexpr int kInARow = 3;
-  /// Counts a step. True when it was one too many; counting then begins again.
-  bool too_many(const StepResult& step) {
-    in_a_row_ = step.finite ? 0 : in_a_row_ + 1;
-    if (in_a_row_ < kInARow) return false;
-    in_a_row_ = 0;
-    return true;
-  }
-
- private:
-  int in_a_row_ = 0;
-};
-
 /// Owns the optimizer's moments and the step count; the model belongs to the caller.
 /// Step n is a function of the weights, the moments and n alone.
 class Trainer {

@@ -6,6 +6,8 @@
 #include <QComboBox>
 #include <QFile>
 #include <QHeaderView>
+#include <QJsonDocument>
+#include <QJsonObject>
 #include <QLabel>
 #include <QLineEdit>
 #include <QPlainTextEdit>
@@ -308,6 +310,43 @@ TEST_F(LoadedModelTest, IsTrainedOnATaskFromTheTaskPanel) {
   window_->stage().send(command::TrainOneStep{});
   settle();
   EXPECT_EQ(named<QLabel>("Weights")->text(), "came with the model, trained on to step 1");
+}
+
+TEST_F(LoadedModelTest, WritesPastTheEndOfItsTextWhenItIsTold) {
+  front("panel_prompt");
+  auto* past = named<QCheckBox>("Write past the end of the text");
+  ASSERT_NE(past, nullptr);
+  EXPECT_FALSE(past->isVisible()) << "the texts of this run have no end";
+  const QString text = folder_.filePath("text.txt");
+  QFile file(text);
+  ASSERT_TRUE(file.open(QIODevice::WriteOnly));
+  file.write(QByteArray("the quick brown fox jumps over the lazy dog. ").repeated(30));
+  file.close();
+  window_->stage().send(
+      command::OpenText{.path = text.toStdString(), .tokenizer = XLAB_TOKENIZERS "/neox.json"});
+  const QString model = folder_.filePath("ending");
+  window_->stage().send(command::ExportFolder{model.toStdString()});
+  settle();
+  QFile config(model + "/tokenizer_config.json");
+  ASSERT_TRUE(config.open(QIODevice::ReadWrite));
+  QJsonObject object = QJsonDocument::fromJson(config.readAll()).object();
+  object["eos_token"] = "<|endoftext|>";
+  config.resize(0);
+  config.write(QJsonDocument(object).toJson());
+  config.close();
+  window_->stage().send(command::OpenFolder{model.toStdString()});
+  settle();
+  front("panel_prompt");
+  ASSERT_TRUE(past->isVisible()) << now().model->end_token;
+  EXPECT_FALSE(past->isChecked());
+  click(past);
+  settle();
+  EXPECT_TRUE(now().session.sampler.past_end);
+  EXPECT_TRUE(past->isChecked());
+  window_->stage().send(command::Undo{});
+  settle();
+  EXPECT_FALSE(now().session.sampler.past_end);
+  EXPECT_FALSE(past->isChecked());
 }
 
 TEST_F(LoadedModelTest, IsTrainedOnATextFileFromTheTaskPanel) {

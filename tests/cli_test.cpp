@@ -21,6 +21,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -240,7 +241,6 @@ TEST_F(CommandLine, FilesThatCannotBeUsedAreAnsweredInOneLine) {
   put_file(at("empty.txt"), "");
   put_file(at("one.txt"), "a");
   put_file(at("binary.txt"), std::string("ab\0cd", 5));
-  put_file(at("latin.txt"), "caf\xe9 au lait");
   put_file(at("broken.json"), "{\"model\": ");
   put_file(at("unknown.json"), "{\"model\": {\"embeding_dim\": 4}}");
   put_file(at("huge.json"),
@@ -261,7 +261,6 @@ TEST_F(CommandLine, FilesThatCannotBeUsedAreAnsweredInOneLine) {
       {text("empty.txt"), "empty"},
       {text("one.txt"), "at least two"},
       {text("binary.txt"), "binary"},
-      {text("latin.txt"), "--tokenizer bytes"},
       {{"train", "--text", folder_.path(), "--out", out}, "folder"},
       {spec("missing.json"), "missing.json"},
       {spec("broken.json"), "not valid JSON"},
@@ -457,6 +456,33 @@ TEST_F(CommandLine, AKilledTrainingLeavesTheLastSave) {
   EXPECT_EQ(train("again.xlab", {"--resume", at("run.xlab"), "--steps", "3"}).code, 0);
   EXPECT_EQ(train("whole.xlab", {"--task", "recall", "--steps", "6"}).code, 0);
   EXPECT_EQ(signature("again.xlab"), signature("whole.xlab"));
+}
+
+TEST_F(CommandLine, WhatIsTrainedIsSavedNowAndThen) {
+  Program program({"train", "--task", "copy", "--spec", at("small.json"), "--seconds", "600",
+                   "--out", at("run.xlab")},
+                  at("out"), at("err"));
+  for (int i = 0; i < 6000 && !std::filesystem::exists(at("run.xlab")); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  program.send(SIGKILL);
+  EXPECT_EQ(program.wait(), 128 + SIGKILL);
+  ASSERT_TRUE(std::filesystem::exists(at("run.xlab"))) << bytes_of_file(at("err"));
+  const Answer on =
+      run({"train", "--resume", at("run.xlab"), "--steps", "1", "--out", at("run.xlab")});
+  EXPECT_EQ(on.code, 0) << on.err;
+  EXPECT_THAT(on.err, Not(HasSubstr("after 1 steps"))) << "steps of before are in it";
+}
+
+TEST_F(CommandLine, TextThatIsNotUtf8IsReadAsBytesAndThatIsSaid) {
+  put_file(at("latin1.txt"),
+           std::string("caf\xe9 au lait, caf\xe9 noir. ") + bytes_of_file(at("text.txt")));
+  const Answer answer = train("run.xlab", {"--text", at("latin1.txt"), "--steps", "1"});
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_THAT(answer.err, HasSubstr("bytes"));
+  EXPECT_THAT(run({"info", at("run.xlab")}).out, HasSubstr("bytes"));
+  expect_refusal(
+      {"train", "--text", at("latin1.txt"), "--tokenizer", "characters", "--out", at("other.xlab")},
+      1, "UTF-8");
 }
 
 TEST_F(CommandLine, TrainingThatDivergesSavesAndSaysSo) {
@@ -752,6 +778,13 @@ TEST_F(CommandLine, GeneratingEndsWithTheEndToken) {
   config["eos_token"] = first;
   put_file(at("folder/tokenizer_config.json"), config.dump());
   EXPECT_EQ(written("to be"), "to be\n") << "nothing after the end, and not its name either";
+  const Answer ended =
+      run({"generate", at("folder"), "--prompt", "to be", "--tokens", "3", "--temperature", "0"});
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("ended its text: '" + first), HasSubstr("--past-end")));
+  const Answer past = run({"generate", at("folder"), "--prompt", "to be", "--tokens", "3",
+                           "--temperature", "0", "--past-end"});
+  EXPECT_EQ(past.out, "to be" + first + first + first + "\n");
+  EXPECT_THAT(past.err, Not(HasSubstr("ended")));
   // The end of what was read is no end of what is written.
   EXPECT_EQ(written((first + "to be").c_str()), first + "to be\n");
   config.erase("eos_token");

@@ -275,6 +275,13 @@ TEST_F(Writing, TheTextEndsAtTheModelsEndToken) {
   EXPECT_NE(after()->session.full_reason, "");
   EXPECT_EQ(
       after(SetSampler{{.greedy = false, .temperature = 9.0, .seed = 4}})->session.full_reason, "");
+  // And writing past the end, which writes the end itself.
+  const auto past = after(SetSampler{{.past_end = true}}, StepForward{});
+  EXPECT_EQ(past->session.tokens.size(), prompt_.size() + 1);
+  EXPECT_EQ(past->session.tokens.back(), kEnd);
+  EXPECT_EQ(past->session.full_reason, "");
+  after(Save{folder_ / "past.xlab"});
+  EXPECT_TRUE(load_run(folder_ / "past.xlab")->sampler.past_end);
 }
 
 // ---- what counts as unsaved
@@ -388,20 +395,6 @@ TEST_F(WhatARunCanDo, GoodStepsBetweenBadOnesLetTrainingGoOn) {
   EXPECT_EQ(trained->train.step, kSteps);
   EXPECT_EQ(trained->failure.id, opened->failure.id);
   EXPECT_EQ(trained->losses->size(), static_cast<std::size_t>(kSteps - bad));
-}
-
-TEST(BadSteps, CountThoseInARow) {
-  BadSteps steps;
-  const StepResult good{.finite = true}, bad{.finite = false};
-  for (int i = 0; i < 5; ++i) {
-    EXPECT_FALSE(steps.too_many(bad));
-    EXPECT_FALSE(steps.too_many(bad));
-    EXPECT_FALSE(steps.too_many(good));
-  }
-  EXPECT_FALSE(steps.too_many(bad));
-  EXPECT_FALSE(steps.too_many(bad));
-  EXPECT_TRUE(steps.too_many(bad));
-  EXPECT_FALSE(steps.too_many(bad)) << "counting begins again";
 }
 
 }  // namespace

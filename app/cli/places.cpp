@@ -1,5 +1,5 @@
 // Where the command line writes.
-#include "app/cli_places.hpp"
+#include "app/cli/places.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -1,0 +1,121 @@
+// What the commands of the command line have in common.
+#include "app/cli/command.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <map>
+
+#include "core/openable.hpp"
+#include "core/utf8.hpp"
+#include "kernels/device.hpp"
+#include "kernels/precision.hpp"
+#include "kernels/threads.hpp"
+
+namespace xlab::app {
+namespace {
+
+const std::map<std::string, MatrixPrecision>& precisions() {
+  static const std::map<std::string, MatrixPrecision> all = {{"exact", MatrixPrecision::exact},
+                                                             {"tf32", MatrixPrecision::tf32},
+                                                             {"bf16", MatrixPrecision::bf16}};
+  return all;
+}
+
+}  // namespace
+
+std::atomic<bool> interrupted = false;
+
+void stop_on_signals() {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+    std::signal(signal, [](int) { interrupted = true; });
+}
+
+void Computing::add_device(CLI::App& command) {
+  command.add_option(
+      "--device", device,
+      "Where to compute: auto (a graphics card if there is one), cpu, cuda or cuda:N");
+}
+
+void Computing::add_precision(CLI::App& command) {
+  command
+      .add_option("--precision", precision,
+                  "What a graphics card multiplies f32 numbers in: exact (default), tf32 or bf16")
+      ->check(CLI::IsMember(precisions()));
+}
+
+void Computing::add_threads(CLI::App& command, const std::string& usually) {
+  command.add_option("--threads", threads, "Threads to use (default: " + usually + ")")
+      ->check(whole_number(0, 256));
+}
+
+Device Computing::use() const {
+  set_threads(threads);
+  set_matrix_precision(precisions().at(precision));
+  try {
+    return device_named(device);
+  } catch (const Error& e) {
+    throw UsageError(e.what());
+  }
+}
+
+namespace {
+
+/// The whole text as a number of this kind.
+template <typename T>
+std::optional<T> parsed(const std::string& text) {
+  T number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return {};
+  return number;
+}
+
+template <typename T, typename Fits>
+CLI::Validator validator(const std::string& wanted, Fits fits) {
+  return CLI::Validator(
+      [=](const std::string& text) {
+        const auto number = parsed<T>(text);
+        return number && fits(*number) ? std::string()
+                                       : fmt::format("'{}' is not {}", printable(text, 60), wanted);
+      },
+      "");
+}
+
+}  // namespace
+
+CLI::Validator number_that(const std::string& wanted, bool (*fits)(double)) {
+  return validator<double>(wanted, [fits](double x) { return std::isfinite(x) && fits(x); });
+}
+
+CLI::Validator whole_number(std::int64_t from, std::int64_t to) {
+  return validator<std::int64_t>(fmt::format("a whole number from {} to {}", from, to),
+                                 [=](std::int64_t x) { return x >= from && x <= to; });
+}
+
+std::filesystem::path model_folder(const std::string& path) {
+  const auto folder = model_folder_of(path);
+  check(folder.has_value(), "'{}' is no model folder: give a folder with a config.json.",
+        printable(path, 512));
+  return *folder;
+}
+
+void tell(const std::string& remark) {
+  if (!remark.empty()) fmt::print(stderr, "{}\n", remark);
+}
+
+std::unique_ptr<Run> open_run(const std::string& path, std::optional<FolderUse> use) {
+  const auto folder = model_folder_of(path);
+  std::unique_ptr<Run> run = folder ? open_folder_run(*folder, use) : load_run(path);
+  tell(run->remark);
+  return run;
+}
+
+std::string loss_text(const LossPoint& point) {
+  return fmt::format("{:.3f} nats/token (mean {:.3f})", point.loss, point.smoothed);
+}
+
+}  // namespace xlab::app

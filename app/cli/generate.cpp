@@ -1,0 +1,119 @@
+// xlstm generate: continues a prompt.
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "app/cli/command.hpp"
+#include "core/generation.hpp"
+#include "core/sampler.hpp"
+#include "core/stepper.hpp"
+#include "core/tokenizer.hpp"
+
+namespace xlab::app {
+namespace {
+
+constexpr std::int64_t kMostTokens = 1'000'000'000'000;
+
+struct GenerateArguments {
+  std::string run, prompt;
+  bool bf16 = false;
+  std::int64_t tokens = 200;
+  SamplerSettings sampler{.greedy = false, .temperature = 0.8};
+  Computing computing{.threads = 1};
+};
+
+/// Writes tokens as they come.
+class Writer {
+ public:
+  explicit Writer(const Task& task) : task_(task), tokenizer_(task.tokenizer()) {
+    if (tokenizer_) stream_.emplace(*tokenizer_, true);
+  }
+  void write(int token) {
+    if (stream_) {
+      // A model may begin with a token that its tokenizer does not have.
+      if (token < tokenizer_->vocab_size()) fmt::print("{}", stream_->push(token));
+    } else {
+      fmt::print("{}{}", first_ ? "" : " ", task_.decode({&token, 1}));
+    }
+    first_ = false;
+  }
+  void end() { fmt::print("{}\n", stream_ ? stream_->finish() : ""); }
+
+ private:
+  const Task& task_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::optional<StreamDecoder> stream_;
+  bool first_ = true;
+};
+
+int generate(GenerateArguments args) {
+  const Device device = args.computing.use();
+  args.sampler.greedy = args.sampler.temperature == 0.0;
+  try {
+    validate(args.sampler);
+  } catch (const Error& e) {
+    throw UsageError(e.what());
+  }
+  const std::unique_ptr<Run> run =
+      open_run(args.run, args.bf16 ? FolderUse::read_halves : FolderUse::read);
+  if (args.bf16 && !(model_folder_of(args.run) && run->model->spec().large))
+    throw UsageError("--bf16 is for model folders of the large family.");
+  std::vector<int> tokens = prompt_tokens(*run, args.prompt);
+  check(!tokens.empty(), "The prompt is empty: give at least one token with --prompt.");
+  move_run(*run, device);
+  stop_on_signals();
+  const WritableTokens writable = writable_tokens(*run->task, run->model->spec());
+  Writer writer(*run->task);
+  for (const int token : tokens) writer.write(token);
+  std::fflush(stdout);
+  Stepper stepper(*run->model);
+  std::vector<float> logits = stepper.feed(tokens);
+  bool ended = false;
+  for (std::int64_t n = 0; n < args.tokens && !interrupted; ++n) {
+    const auto token =
+        next_token(logits, writable, args.sampler, static_cast<std::uint64_t>(tokens.size()));
+    ended = !token;
+    if (ended) break;
+    tokens.push_back(*token);
+    writer.write(*token);
+    std::fflush(stdout);
+    logits = stepper.feed({&*token, 1});
+  }
+  writer.end();
+  std::fflush(stdout);
+  if (ended)
+    fmt::print(stderr, "{} With --past-end it goes on.\n",
+               end_of_text(model_card(*run)->vocabulary[static_cast<std::size_t>(writable.end)]));
+  return 0;
+}
+
+}  // namespace
+
+CliCommand generate_command(CLI::App& app) {
+  const auto args = std::make_shared<GenerateArguments>();
+  CLI::App& command = *app.add_subcommand("generate", "Continue a prompt with a trained run");
+  command.add_option("run", args->run, "Trained run (*.xlab) or model folder")->required();
+  command.add_option("--prompt", args->prompt, "Text to continue")->required();
+  command.add_flag("--bf16", args->bf16,
+                   "Round the weights of a model folder to bf16: half the memory");
+  command.add_option("--tokens", args->tokens, "Tokens to write (default 200)")
+      ->check(whole_number(0, kMostTokens));
+  command.add_flag("--past-end", args->sampler.past_end,
+                   "Write on where the model ends its text, its end token included");
+  command.add_option("--temperature", args->sampler.temperature,
+                     "Sampling temperature, 0 for always the likeliest (default 0.8)");
+  command.add_option("--top-k", args->sampler.top_k, "Draw from the K likeliest only (0: all)");
+  command.add_option("--top-p", args->sampler.top_p, "Draw from the likeliest that make up P");
+  command.add_option("--seed", args->sampler.seed, "Seed of the draws (default 1)")
+      ->check(whole_number(0, kLargestSeed));
+  args->computing.add_threads(command, "1");
+  args->computing.add_device(command);
+  args->computing.add_precision(command);
+  return {&command, [args] { return generate(*args); }};
+}
+
+}  // namespace xlab::app

@@ -1,0 +1,101 @@
+// xlstm info and signature: what files hold.
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/cli/command.hpp"
+#include "core/checkpoint.hpp"
+#include "core/hf_folder.hpp"
+#include "core/tokenizer.hpp"
+#include "core/utf8.hpp"
+
+namespace xlab::app {
+namespace {
+
+int signature(const std::string& path) {
+  const std::unique_ptr<Run> run = open_run(path);
+  fmt::print("{:016x}\n", run->model->params().signature());
+  return 0;
+}
+
+void print_blocks(const std::vector<BlockCard>& blocks) {
+  for (const BlockCard& block : blocks)
+    fmt::print("          {}: {} heads of {} x {}, {} parameters\n", block.prefix, block.heads,
+               block.key_dim, block.value_dim, block.parameters);
+}
+
+/// Looks at the headers alone.
+int folder_info(const std::filesystem::path& path) {
+  const ModelFolder folder(path);
+  tell(folder.remark());
+  const ModelSpec& spec = folder.spec();
+  fmt::print("{}: a model folder\n", printable(path.string(), 512));
+  fmt::print("model     {} family, {:.0f} parameters, {} blocks, width {}, vocabulary {}\n",
+             spec.large ? "large" : "paper", parameter_count(spec), spec.num_blocks,
+             spec.embedding_dim, spec.vocab_size);
+  print_blocks(Model::cards_of(spec));
+  fmt::print("weights   {} {} in {} file{}, {:.3f} GB; {}\n", folder.tensors().entries().size(),
+             name_of(folder.main_type()), folder.tensors().files().size(),
+             folder.tensors().files().size() == 1 ? "" : "s",
+             static_cast<double>(folder.tensors().bytes()) / 1e9,
+             folder.trainable() ? "can be trained here" : "too large to be trained here");
+  return 0;
+}
+
+int info(const std::string& path) {
+  if (const auto folder = model_folder_of(path)) return folder_info(*folder);
+  const SafetensorsFile file = read_safetensors(path);
+  if (!file.metadata().contains("xlab")) {
+    std::int64_t elements = 0;
+    for (const StoredTensor& tensor : file.tensors()) elements += tensor.elements();
+    fmt::print("{}: {} tensors, {} numbers\n", path, file.tensors().size(), elements);
+    for (const StoredTensor& tensor : file.tensors())
+      fmt::print("  {:<8} ({})  {}\n", name_of(tensor.type), fmt::join(tensor.shape, ", "),
+                 printable(tensor.name));
+    return 0;
+  }
+  const std::unique_ptr<Run> run = load_run(file);
+  const auto card = model_card(*run);
+  const auto data = data_card(*run);
+  fmt::print("{}: a run of xLSTM Lab\n", printable(path, 512));
+  fmt::print("model     {}, {} parameters, width {}, vocabulary {}\n", card->name, card->parameters,
+             card->embedding_dim, card->vocabulary.size());
+  print_blocks(card->blocks);
+  fmt::print("data      {}{}\n", printable(data->title),
+             data->length > 0 ? fmt::format(", {} {}", data->length, data->unit) : "");
+  if (const auto tokenizer = run->task->tokenizer())
+    fmt::print("tokens    {}\n", tokenizer->title());
+  fmt::print("training  {} steps of {} x {} tokens, {:.1f} s, seed {}", run->trainer->steps_done(),
+             run->trainer->spec().batch_size, run->trainer->spec().sequence_length, run->seconds,
+             run->trainer->spec().seed);
+  if (!run->losses.empty()) fmt::print(", loss {}", loss_text(run->losses.back()));
+  fmt::print("\nweights   {:016x}\n", run->model->params().signature());
+  return 0;
+}
+
+/// A command that looks into one place.
+CliCommand looking(CLI::App& app, const char* name, const char* words, const char* place,
+                   const char* place_words, int (*look)(const std::string&)) {
+  const auto path = std::make_shared<std::string>();
+  CLI::App& command = *app.add_subcommand(name, words);
+  command.add_option(place, *path, place_words)->required();
+  return {&command, [path, look] { return look(*path); }};
+}
+
+}  // namespace
+
+CliCommand signature_command(CLI::App& app) {
+  return looking(app, "signature", "Print the hash of a run's weights", "run",
+                 "Run (*.xlab) or model folder", signature);
+}
+
+CliCommand info_command(CLI::App& app) {
+  return looking(app, "info", "Say what a run, a model folder or a safetensors file holds", "file",
+                 "File or folder to look into", info);
+}
+
+}  // namespace xlab::app

@@ -1,0 +1,110 @@
+// xlstm logits: what a model expects after each token of a sequence.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "app/cli/command.hpp"
+#include "core/stepper.hpp"
+#include "core/utf8.hpp"
+#include "core/verdict.hpp"
+
+namespace xlab::app {
+namespace {
+
+struct LogitsArguments {
+  std::string model, prompt, out;
+  std::vector<std::string> ids;
+  bool step = false;
+  Computing computing;
+};
+
+/// The numbers in a list with commas. Every place in it must hold one: nothing is no token.
+std::vector<int> token_numbers(const std::vector<std::string>& lists) {
+  std::vector<int> numbers;
+  for (const std::string& list : lists) {
+    std::size_t begin = 0;
+    while (begin <= list.size()) {
+      const std::size_t comma = std::min(list.find(',', begin), list.size());
+      const char *first = list.data() + begin, *last = list.data() + comma;
+      while (first < last && *first == ' ') ++first;
+      while (first < last && *(last - 1) == ' ') --last;
+      int number = 0;
+      const auto [end, error] = std::from_chars(first, last, number);
+      if (error != std::errc() || end != last)
+        throw UsageError(fmt::format(
+            "--ids '{}': {}; give whole numbers with commas between them.", printable(list, 60),
+            first == last ? "a number is missing"
+                          : fmt::format("'{}' is no token", printable(std::string(first, last)))));
+      numbers.push_back(number);
+      begin = comma + 1;
+    }
+  }
+  return numbers;
+}
+
+int logits(const LogitsArguments& args) {
+  if (args.ids.empty() == args.prompt.empty())
+    throw UsageError("Give either --ids NUMBERS or --prompt TEXT.");
+  if (args.out.empty()) throw UsageError("--out needs the name of a file.");
+  const std::vector<int> numbers = token_numbers(args.ids);
+  refuse_overwriting(args.out, {args.model});
+  check_logits_place(args.out);
+  const Device device = args.computing.use();
+  const std::unique_ptr<Run> run = open_run(args.model, FolderUse::read);
+  move_run(*run, device);
+  const std::vector<int> ids = numbers.empty() ? prompt_tokens(*run, args.prompt) : numbers;
+  check(!ids.empty(), "The prompt is empty: give at least one token with --prompt.");
+  Stepper stepper(*run->model);
+  std::vector<float> rows;
+  if (args.step) {
+    for (const int id : ids) {
+      const std::vector<float> row = stepper.feed({&id, 1});
+      rows.insert(rows.end(), row.begin(), row.end());
+    }
+  } else {
+    rows = stepper.feed_for_all(ids);
+  }
+  const auto count = static_cast<std::int64_t>(ids.size());
+  const auto width = static_cast<std::int64_t>(rows.size()) / count;
+  const auto bad =
+      std::count_if(rows.begin(), rows.end(), [](float x) { return !std::isfinite(x); });
+  const auto numbers_written = rows.size();
+  write_safetensors(args.out, {stored("logits", {count, width}, std::move(rows)),
+                               stored("ids", {count}, std::vector<std::int32_t>(ids))});
+  if (bad == 0) return 0;
+  const std::string reason = why_not_finite(run->model->cards());
+  fmt::print(stderr, "{} of the {} logits written to '{}' are not finite{}.\n", bad,
+             numbers_written, printable(args.out, 512),
+             reason.empty() ? "" : ", because " + reason);
+  return kNotFinite;
+}
+
+}  // namespace
+
+CliCommand logits_command(CLI::App& app) {
+  const auto args = std::make_shared<LogitsArguments>();
+  CLI::App& command = *app.add_subcommand(
+      "logits",
+      "Write what a model expects after each token of a sequence. Exit code 3: they are written, "
+      "but not all are finite");
+  command.add_option("model", args->model, "Run (*.xlab) or model folder")->required();
+  command.add_option("--ids", args->ids, "Token numbers, separated by commas");
+  command.add_option("--prompt", args->prompt, "Text instead of numbers");
+  command.add_flag("--step", args->step, "One token at a time instead of all in one pass");
+  command
+      .add_option("--out", args->out, "safetensors file for \"logits\" (T, vocabulary) and \"ids\"")
+      ->required();
+  args->computing.add_threads(command, "one per core");
+  args->computing.add_device(command);
+  args->computing.add_precision(command);
+  return {&command, [args] { return logits(*args); }};
+}
+
+}  // namespace xlab::app
