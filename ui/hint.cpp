@@ -20,4 +20,9 @@ bool hint(const Scene& scene, const Box& box, std::string_view sentence) {
   return true;
 }
 
+void HoverCard::explain(const Box& box, std::initializer_list<CardLine> lines) {
+  if (dragging_ || !lines_.empty() || !box.contains(ImGui::GetIO().MousePos)) return;
+  if (ImGui::IsWindowHovered()) lines_.assign(lines);
+}
+
 }  // namespace xlab::ui

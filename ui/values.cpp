@@ -113,6 +113,12 @@ Series series(std::span<const Recorded* const> recorded, int head, int unit, int
   return result;
 }
 
+const float* value_at(const Series& series, int step) {
+  const auto found = std::lower_bound(series.steps.begin(), series.steps.end(), step);
+  if (found == series.steps.end() || *found != step) return nullptr;
+  return &series.values[static_cast<std::size_t>(found - series.steps.begin())];
+}
+
 Strip strip(std::span<const Recorded* const> recorded, int head, int first, int count) {
   Strip result;
   const int end = std::min(first + count, static_cast<int>(recorded.size()));

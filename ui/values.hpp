@@ -52,6 +52,9 @@ struct Series {
 };
 Series series(std::span<const Recorded* const> recorded, int head, int unit, int first, int count);
 
+/// The value of a step, null where it is not in the series.
+const float* value_at(const Series& series, int step);
+
 /// Values of one head over time, (units, steps); 0 where nothing was recorded. Empty when nothing
 /// was recorded at all.
 struct Strip {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ui/cursor_drag.hpp"
 #include "ui/heat.hpp"
 #include "ui/hint.hpp"
 #include "ui/number.hpp"
@@ -338,8 +339,8 @@ class TimeView : public View {
     if (mouse.hovered && ImGui::GetIO().MouseWheel != 0.0f) {
       window_.scroll(ImGui::GetIO().MouseWheel > 0.0f ? -3 : 3);
     }
-    if (mouse.held) move_cursor(scene, drag_target(mouse.mouse.x, rest, length - 1));
-    if (!mouse.held && !overview_held_) sent_ = -1;
+    if (mouse.held) drag_.to(scene, drag_target(mouse.mouse.x, rest, length - 1));
+    if (!mouse.held && !overview_held_) drag_.let_go();
 
     const bool with_marks = rest.height() > 2.1f * line &&
                             (!session.expected.empty() || session.prompt_length < length);
@@ -439,12 +440,6 @@ class TimeView : public View {
     if (x < box.min.x) return std::max(0, window_.first() - 1);
     if (x > box.max.x) return std::min(last, window_.first() + window_.count());
     return std::min(last, window_.step_at(x));
-  }
-
-  void move_cursor(Scene& scene, int step) {
-    if (step == sent_ || (sent_ < 0 && step == scene.snapshot.session.cursor)) return;
-    sent_ = step;
-    scene.send(command::SetCursor{step});
   }
 
   void draw_token(const Scene& scene, Painter& painter, int t, const Box& row, const Box& steps,
@@ -623,8 +618,8 @@ class TimeView : public View {
     overview_held_ = mouse.held;
     if (mouse.held) {
       const float share = (mouse.mouse.x - box.min.x) / std::max(box.width(), 1.0f);
-      move_cursor(scene,
-                  std::clamp(static_cast<int>(share * static_cast<float>(length)), 0, length - 1));
+      drag_.to(scene,
+               std::clamp(static_cast<int>(share * static_cast<float>(length)), 0, length - 1));
     }
   }
 
@@ -682,7 +677,7 @@ class TimeView : public View {
   }
 
   TimeWindow window_;
-  int sent_ = -1;  ///< last step asked for during a drag
+  CursorDrag drag_;
   bool overview_held_ = false;
 };
 
