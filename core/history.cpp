@@ -18,7 +18,7 @@ std::size_t bytes_of(const TrainedNumbers& numbers) {
 }
 
 bool is_run(const Edit& edit) {
-  return std::holds_alternative<ShownRun>(edit.before);
+  return std::holds_alternative<std::unique_ptr<LiveRun>>(edit.before);
 }
 
 /// Memory that edits hold; numbers that several share are counted once.
@@ -35,8 +35,8 @@ std::size_t bytes_of(Iterator begin, Iterator end) {
     } else if (const auto* variant = std::get_if<VariantBefore>(&edit.before)) {
       if (variant->numbers && shared.insert(variant->numbers.get()).second)
         bytes += bytes_of(*variant->numbers);
-    } else if (const auto* shown = std::get_if<ShownRun>(&edit.before)) {
-      bytes += memory_of(*shown->run);
+    } else if (const auto* shown = std::get_if<std::unique_ptr<LiveRun>>(&edit.before)) {
+      bytes += memory_of((*shown)->run());
     }
   }
   return bytes;
@@ -214,8 +214,9 @@ std::vector<int> History::kept_runs() const {
   std::vector<int> numbers;
   for (const std::deque<Edit>* edits : {&past_, &future_}) {
     for (const Edit& edit : *edits) {
-      const auto* shown = std::get_if<ShownRun>(&edit.before);
-      if (shown && shown->run && shown->run->kept_as != 0) numbers.push_back(shown->run->kept_as);
+      const auto* shown = std::get_if<std::unique_ptr<LiveRun>>(&edit.before);
+      if (shown && *shown && (*shown)->run().kept_as != 0)
+        numbers.push_back((*shown)->run().kept_as);
     }
   }
   return numbers;
@@ -224,12 +225,12 @@ std::vector<int> History::kept_runs() const {
 void History::file_written(const std::string& path, std::optional<FileStamp> stamp) {
   for (std::deque<Edit>* edits : {&past_, &future_}) {
     for (Edit& edit : *edits) {
-      auto* shown = std::get_if<ShownRun>(&edit.before);
-      if (!shown || shown->path.empty() || shown->path != path) continue;
-      shown->unsaved = true;
-      shown->saved_step = 0;
+      auto* shown = std::get_if<std::unique_ptr<LiveRun>>(&edit.before);
+      if (!shown || (*shown)->path.empty() || (*shown)->path != path) continue;
+      (*shown)->unsaved = true;
+      (*shown)->saved_step = 0;
       // It was written here, by nobody else: saving this run over it again is no accident.
-      shown->stamp = stamp;
+      (*shown)->stamp = stamp;
     }
   }
 }

@@ -13,21 +13,14 @@
 #include <vector>
 
 #include "core/files.hpp"
+#include "core/live_run.hpp"
 #include "core/run.hpp"
 
 namespace xlab {
 
-/// The tokens of the sequence, and where one was in them.
-struct TokensBefore {
-  std::vector<int> tokens;
-  int prompt_length = 0;
-  int cursor = -1;
-  int samples_taken = 0;
-};
-
 /// What training changes in a run, copied to host memory at one moment.
 struct TrainedNumbers {
-  std::uint64_t weights_id = 0;  ///< see ShownRun
+  std::uint64_t weights_id = 0;  ///< see LiveRun
   std::int64_t step = 0;
   Tensor values, first_moment, second_moment;
   std::vector<LossPoint> losses;
@@ -49,22 +42,6 @@ struct VariantBefore {
   bool without_numbers = false;
 };
 
-/// A run as it is on screen; also one that another took the place of. It is the whole run, as it
-/// was, on the CPU.
-struct ShownRun {
-  std::unique_ptr<Run> run;
-  std::string path;                ///< of its file
-  std::optional<FileStamp> stamp;  ///< of that when it was read or written last
-  bool unsaved = false;
-  std::int64_t saved_step = 0;
-  int cursor = -1;
-  int focus_block = 0;
-  int samples_taken = 0;
-  std::int64_t step_limit = 0;
-  StepResult last_step;
-  std::uint64_t weights_id = 0;  ///< other weights have another number
-};
-
 /// About the memory that a run takes: its numbers, its text, its loss curve.
 std::size_t memory_of(const Run& run);
 
@@ -72,8 +49,9 @@ std::size_t memory_of(const Run& run);
 /// round.
 struct Edit {
   std::string name;  ///< what was done: "new prompt"
-  std::variant<TokensBefore, std::vector<Clamp>, SamplerSettings, double, VariantBefore, ShownRun>
-      before;  ///< a number alone is the factor of the learning rate
+  std::variant<TokensBefore, std::vector<Clamp>, SamplerSettings, double, VariantBefore,
+               std::unique_ptr<LiveRun>>
+      before;  ///< a number alone is the factor of the learning rate; a run is at rest
 };
 
 class History {

@@ -1,0 +1,79 @@
+// Where the engine computes, and what it does when a graphics card is lost.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "core/engine_worker.hpp"
+
+namespace xlab {
+namespace {
+
+DeviceCard card_from(const DeviceInfo& info) {
+  return {name_of(info.device), info.name, info.memory_bytes};
+}
+
+}  // namespace
+
+DeviceCard Engine::Worker::card_of(Device wanted) const {
+  for (const DeviceCard& card : *draft.devices) {
+    if (card.id == name_of(wanted)) return card;
+  }
+  return {name_of(wanted), name_of(wanted), 0};
+}
+
+void Engine::Worker::list_devices() {
+  std::vector<DeviceCard> cards;
+  for (const DeviceInfo& info : devices()) cards.push_back(card_from(info));
+  draft.no_cuda = cards.size() > 1 ? "" : why_no_cuda();
+  draft.devices = std::make_shared<const std::vector<DeviceCard>>(std::move(cards));
+}
+
+void Engine::Worker::use_device(const std::string& name) {
+  const Device wanted = device_named(name);
+  if (live) live->move_to(wanted);
+  device = wanted;
+  draft.device = card_of(wanted);
+  note(fmt::format("Computing on: {}", draft.device.name));
+}
+
+void Engine::Worker::go_to_device() {
+  guarded("device", [&] {
+    live->move_to(device);
+    LastCopy& copy = live->loop.copy;
+    if (live->device() != Device::cpu() && copy.empty()) copy.take(live->run());
+  });
+  draft.device = card_of(live->device());
+}
+
+void Engine::Worker::leave_lost_device(const std::string& reason) {
+  device = Device::cpu();
+  list_devices();
+  draft.device = card_of(device);
+  if (!live || live->device() == Device::cpu()) {
+    fail("device", reason);
+    return;
+  }
+  const std::int64_t reached = live->run().trainer->steps_done();
+  live->stop_refreshing();
+  live->note_place();
+  live->go_on_as(live->loop.revive(live->run()));
+  use_trainer();
+  const std::int64_t step = live->run().trainer->steps_done(), lost = reached - step;
+  fail("device",
+       fmt::format("{} The run goes on on the CPU{}", reason,
+                   lost == 0 ? "; nothing is lost."
+                             : fmt::format(" from step {}: {} step{} of training {} lost.", step,
+                                           lost, lost == 1 ? "" : "s", lost == 1 ? "is" : "are")));
+}
+
+void Engine::Worker::leave_device_guarded(const std::string& reason) {
+  try {
+    leave_lost_device(reason);
+  } catch (const std::exception& e) {
+    // There is no memory for the run on the CPU either: what the file holds is what is left.
+    end_training(TrainState::failed);
+    fail("device", fmt::format("{} The run could not go on on the CPU: {}", reason, e.what()));
+  }
+}
+
+}  // namespace xlab

@@ -1,0 +1,132 @@
+// What the engine takes back.
+#include <fmt/format.h>
+
+#include <new>
+#include <utility>
+
+#include "core/engine_worker.hpp"
+
+namespace xlab {
+
+bool Engine::Worker::add_to_history(Edit edit, std::unique_ptr<LiveRun> before) {
+  edit.before = std::move(before);
+  try {
+    return history.add(std::move(edit), Clock::now());
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
+CellVariant Engine::Worker::variant_of(const std::string& kind) const {
+  for (const BlockCard& card : live->run().model->cards())
+    if (card.kind == kind) return card.variant;
+  return {};  // there is no such block, as the model will say
+}
+
+void Engine::Worker::keep_numbers() {
+  if (!history.wants_numbers()) return;
+  const Run& run = live->run();
+  if (!history.has_room_for_numbers(bytes_of_trained_numbers(run))) {
+    history.go_without_numbers();
+    tell(
+        "The weights from before the change of the equations are too large to be kept: Undo brings "
+        "the equations back, but not these weights.");
+    return;
+  }
+  try {
+    const std::vector<std::string> forgotten =
+        history.take_numbers(trained_numbers(run, live->weights_id));
+    if (forgotten.empty()) return;
+    const std::string which =
+        forgotten.size() == 1 ? fmt::format("'{}' before that", forgotten.front())
+                              : fmt::format("the {} edits before that, from '{}' back to '{}',",
+                                            forgotten.size(), forgotten.front(), forgotten.back());
+    tell(
+        fmt::format("The weights from before the change of the equations are kept for Undo. There "
+                    "was no memory left for what is older: {} can no longer be undone.",
+                    which));
+  } catch (const DeviceLost&) {
+    throw;
+  } catch (const std::exception&) {
+    history.go_without_numbers();
+    tell(
+        "There is no memory for the weights from before the change of the equations: Undo brings "
+        "the equations back, but not these weights.");
+  }
+}
+
+void Engine::Worker::go_back(bool redo) {
+  const std::string label =
+      redo ? history.redo_label(live->weights_id) : history.undo_label(live->weights_id);
+  const std::uint64_t shown = draft.run_id;
+  const auto put_back = [&](Edit& edit) { exchange(edit); };
+  if (redo) {
+    history.redo(put_back);
+  } else {
+    history.undo(put_back);
+  }
+  if (draft.run_id != shown) go_to_device();
+  note(fmt::format("{}: done", label));
+}
+
+void Engine::Worker::exchange(Edit& edit) {
+  std::visit(Overloaded{[&](TokensBefore& before) { live->exchange(before); },
+                        [&](std::vector<Clamp>& before) {
+                          std::vector<Clamp> now = live->session().clamps();
+                          live->set_clamps(before);
+                          before = std::move(now);
+                        },
+                        [&](SamplerSettings& before) {
+                          std::swap(live->run().sampler, before);
+                          live->forget_end();
+                        },
+                        [&](double& before) {
+                          std::swap(live->run().trainer->learning_rate_scale, before);
+                        },
+                        [&](VariantBefore& before) { exchange(before); },
+                        [&](std::unique_ptr<LiveRun>& before) { exchange(before); }},
+             edit.before);
+  if (!std::holds_alternative<std::unique_ptr<LiveRun>>(edit.before)) live->note_change();
+}
+
+void Engine::Worker::exchange(std::unique_ptr<LiveRun>& before) {
+  before->wake();
+  std::unique_ptr<LiveRun> now;
+  try {
+    std::optional<OpenNote> note = note_on(before->path);
+    now = set_aside();
+    if (!now) go_on_after_all();
+    check(now != nullptr,
+          "The run of now is too large to be kept, so it is not replaced. Open or begin the other "
+          "one to go on there.");
+    show(std::exchange(before, std::move(now)), std::move(note));
+  } catch (...) {
+    before->rest();
+    throw;
+  }
+}
+
+void Engine::Worker::exchange(VariantBefore& before) {
+  VariantBefore now{.kind = before.kind,
+                    .variant = variant_of(before.kind),
+                    .numbers = {},
+                    .without_numbers = before.without_numbers};
+  if (before.numbers && before.numbers->weights_id != live->weights_id) {
+    Run& run = live->run();
+    now.numbers = trained_numbers(run, live->weights_id);
+    autosave.settle();
+    put_back(*before.numbers, run);
+    live->weights_id = before.numbers->weights_id;
+    // What was said of the last step was said of other weights, and a file that was written later
+    // holds steps that these weights never made.
+    live->loop.begin();
+    live->saved_step = std::min(live->saved_step, run.trainer->steps_done());
+    if (live->device() != Device::cpu()) live->loop.copy.take(run);
+  }
+  live->run().model->set_variant(before.kind, before.variant);
+  before = std::move(now);
+  live->weights_changed();
+  start_check();
+}
+
+}  // namespace xlab

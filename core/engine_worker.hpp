@@ -1,0 +1,237 @@
+// The engine's thread: what it shares, what is its own, and what it does. For core/engine*.cpp
+// alone.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/autosave.hpp"
+#include "core/background_check.hpp"
+#include "core/engine.hpp"
+#include "core/history.hpp"
+#include "core/live_run.hpp"
+#include "core/open_notes.hpp"
+#include "core/run.hpp"
+#include "core/text.hpp"
+#include "kernels/device.hpp"
+
+namespace xlab {
+
+/// Threads: `mutex` guards what is shared; `stop` is also read without it, to give up a training
+/// step. Everything else belongs to the engine's thread.
+struct Engine::Worker {
+  using Clock = std::chrono::steady_clock;
+
+  Worker(std::function<void()> on_publish, std::string first_device, Keeping keeping);
+  ~Worker();
+
+  /// Returns the number of the command, counted from 1.
+  std::uint64_t accept(std::optional<Command> command);
+  void ask_to_stop(const std::string& save_path, bool keep);
+
+  // Shared with other threads.
+  std::function<void()> on_publish;
+  mutable std::mutex mutex;
+  std::condition_variable wake, finished;
+  /// Nothing instead of a command: somebody waits for what was sent before.
+  std::deque<std::optional<Command>> queue;
+  std::atomic<bool> stop = false;
+  std::string final_path;
+  bool keep_at_end = false;
+  std::string final_screen;
+  std::string final_error;
+  std::shared_ptr<const Snapshot> newest;
+  bool check_news = false;               // the self-check has found something out
+  bool keeping_news = false;             // a run was kept or could not be
+  std::uint64_t accepted = 0, done = 0;  // commands sent; commands whose effect was published
+  bool ended = false;
+
+  // The engine's own.
+  const std::string first_device;
+  Device device = Device::cpu();  // where runs are put
+  Autosave autosave;
+  OpenNote open_note;              // on the run's file
+  std::unique_ptr<LiveRun> live;   // the run on screen; awake
+  std::uint64_t changes_seen = 0;  // of that run, by the autosave
+  std::deque<std::optional<Command>> pending;
+  std::uint64_t applied = 0;
+  double play_speed = 4.0;
+  History history;
+  BackgroundCheck checks;
+  /// The run on its way into its file.
+  struct Saving {
+    std::string path;
+    std::int64_t step = 0;
+    std::uint64_t changes = 0;  // of the run until then
+  };
+  std::optional<Saving> saving;
+  std::string must_know;  // see `tell`
+  Clock::time_point told{};
+  Snapshot draft;  // what the next snapshot starts from
+  bool dirty = true, urgent = true;
+  Clock::time_point published{};
+  std::thread thread;
+
+  // The loop: engine.cpp.
+  void work();
+  void end_work();
+  /// Moves what was sent to `pending`; waits for it when there is nothing to do. False: stop.
+  bool take_commands();
+  void take_queue();
+  void apply_pending();
+  /// Whether there is work that nobody has to ask for again.
+  bool busy() const;
+  /// Whether everything asked for so far can be seen. Training never ends by itself and is no
+  /// reason to wait.
+  bool settled() const;
+  bool training() const { return live && live->training(); }
+  bool outstanding() const { return live && live->outstanding(); }
+  bool stale() const { return live && live->stale(); }
+  bool shows_something_new() const { return dirty || (live && live->dirty); }
+  bool is_urgent() const { return urgent || (live && live->urgent); }
+  /// A sequence is computed with one set of weights: while one is being computed or waits to be
+  /// gone on with, training waits.
+  bool weights_in_use() const;
+  void work_on_sequence();
+  void train_one();
+  void train_one_unguarded();
+  void end_training(TrainState state);
+  std::string advice_on_bad_steps() const;
+  void publish_if_due();
+  void fill_snapshot(Clock::time_point now);
+  /// Work done by hand since the last call is to be kept soon.
+  void follow_changes();
+
+  // What is told: engine.cpp.
+  void fail(const std::string& where, const std::string& what);
+  /// Tells what was done.
+  void note(const std::string& text);
+  /// Tells what somebody must know: notes that come soon after do not take its place but stand
+  /// behind it.
+  void tell(const std::string& sentence);
+  /// Runs `body`; when it throws, runs `clean_up` and reports the failure.
+  template <typename Body, typename CleanUp>
+  void guarded(const char* where, Body&& body, CleanUp&& clean_up) {
+    try {
+      body();
+    } catch (const DeviceLost& e) {
+      leave_device_guarded(e.what());
+    } catch (const std::exception& e) {
+      clean_up();
+      fail(where, e.what());
+    }
+  }
+  template <typename Body>
+  void guarded(const char* where, Body&& body) {
+    guarded(where, body, [] {});
+  }
+
+  // Commands: engine_commands.cpp.
+  bool must_wait(const std::optional<Command>& command);
+  /// Whether the next command has to wait until the run is in its file: it takes another run, or
+  /// needs a file.
+  bool waits_for_file() const;
+  void apply(Command command);
+  void need_run() const;
+  void need_training() const;
+  void new_run(const command::NewRun& c);
+  void open_text(const command::OpenText& c);
+  OpenedText text_of(const command::OpenText& c) const;
+  void restart(std::uint64_t seed, const char* name);
+  /// The clamps of now, of which there is one with this number.
+  std::vector<Clamp> clamps_with(int index) const;
+  void set_clamp(const Clamp& clamp);
+  void replace_clamp(int index, const Clamp& clamp);
+  /// `place`: where a drag goes on, see History::add.
+  void edit_clamps(std::vector<Clamp> clamps, const char* name, const std::string& place = {});
+  void set_variant(const command::SetVariant& c);
+  void start_check();
+
+  // Going back: engine_undo.cpp.
+  template <typename Before>
+  void remember(const char* name, Before before, const std::string& place = {}) {
+    history.add({name, std::move(before)}, Clock::now(), place);
+  }
+  template <typename Before>
+  void remember(const char* name, std::optional<Before> before) {
+    if (before) remember(name, std::move(*before));
+  }
+  bool add_to_history(Edit edit, std::unique_ptr<LiveRun> before);
+  void go_back(bool redo);
+  /// Puts back what an edit replaced, and into the edit what that puts away. A run that comes back
+  /// is on the CPU then.
+  void exchange(Edit& edit);
+  void exchange(VariantBefore& before);
+  void exchange(std::unique_ptr<LiveRun>& before);
+  CellVariant variant_of(const std::string& kind) const;
+  /// Before the first step after an edit that brings the weights of now back when it is undone.
+  void keep_numbers();
+
+  // Runs and files: engine_files.cpp.
+  /// Shows a run that was just made or read. The one before is kept, `name` says what was done.
+  void open(std::unique_ptr<Run> fresh, const std::string& path, const char* name,
+            bool unsaved = false, std::optional<FileStamp> stamp = {});
+  /// Takes the run off the screen and off its device, whole. Null when there is none, or when it
+  /// cannot be kept. When it throws, the run stays.
+  std::unique_ptr<LiveRun> set_aside();
+  void go_on_after_all();
+  /// Shows a run that is awake on the CPU in the place of the one of now; nothing in here can fail.
+  void show(std::unique_ptr<LiveRun> shown, std::optional<OpenNote> note) noexcept;
+  void limit_kept_runs();
+  void use_trainer();
+  void open_file(const std::string& path);
+  void reopen(const std::string& kept);
+  void show_saved_screen();
+  /// A note on this file, unless it is the run's already.
+  std::optional<OpenNote> note_on(const std::string& path) const;
+  void tell_of_others(const char* what);
+  void store(const std::string& path);
+  void save_to(const std::string& path);
+  /// When the run is in its file, or could not be written; otherwise nothing. Returns what went
+  /// wrong.
+  std::string finish_save();
+  void follow_autosave();
+  /// The run as it is now, and whether its numbers are already copies.
+  std::pair<RunRecord, bool> record_now();
+  /// Hands the run as it is now to the thread that keeps it.
+  void keep_run(bool replaced);
+  void keep_if_due();
+  void keep_and_end();
+
+  // Devices: engine_devices.cpp.
+  DeviceCard card_of(Device wanted) const;
+  void list_devices();
+  void use_device(const std::string& name);
+  /// Brings a run that was just shown to where runs are put.
+  void go_to_device();
+  /// Goes on on the CPU with what was copied last.
+  void leave_lost_device(const std::string& reason);
+  void leave_device_guarded(const std::string& reason);
+};
+
+/// Calls handlers for the alternatives of a variant.
+template <typename... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;  // clang 14 does not find this by itself
+
+/// Whether a command is of one of these kinds.
+template <typename... Kinds>
+bool is_one_of(const Command& command) {
+  return (std::holds_alternative<Kinds>(command) || ...);
+}
+
+}  // namespace xlab
