@@ -166,6 +166,12 @@ TabWidths tab_widths(const Painter& painter, std::span<const std::string> labels
 
 }  // namespace
 
+ChooserWidths chooser_widths(const Painter& painter, std::span<const std::string> labels) {
+  const TabWidths widths = tab_widths(painter, labels);
+  // A pixel more, so that cutting a box to this width loses no tab to rounding.
+  return {widths.all + 1.0f, widths.widest + painter.px(2 * kArrow + kTabGap)};
+}
+
 float chooser_width(const Painter& painter, std::span<const std::string> labels) {
   const TabWidths widths = tab_widths(painter, labels);
   return std::min(widths.all, widths.widest + 2 * painter.px(kArrow));

@@ -52,6 +52,11 @@ bool slider_at(Painter& painter, const char* id, const Box& box, double& value, 
 int choose_at(Painter& painter, const char* id, Box& row, std::span<const std::string> labels,
               int chosen);
 
+/// What `choose_at` takes: with all of its tabs, and as the chosen one between two arrows.
+struct ChooserWidths {
+  float all = 0.0f, one = 0.0f;
+};
+ChooserWidths chooser_widths(const Painter& painter, std::span<const std::string> labels);
 /// The width `choose_at` needs at least to show the longest of these labels whole.
 float chooser_width(const Painter& painter, std::span<const std::string> labels);
 

@@ -1,0 +1,309 @@
+// The memory of one head as a map: keys down, values across, the normalizer as a strip beside it.
+#include "ui/memory_figure.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ui/heat.hpp"
+#include "ui/number.hpp"
+#include "ui/panel.hpp"
+#include "ui/values.hpp"
+
+namespace xlab::ui {
+namespace {
+
+constexpr float kStrip = 11.0f, kGap = 4.0f, kApart = 14.0f;
+/// Below this share of the range a map looks empty.
+constexpr double kFaint = 0.03;
+
+/// Where the parts of a figure stand.
+struct Places {
+  Box title, axis, strip, map;
+  int keys = 1, values = 1;
+
+  float key_height() const { return map.height() / static_cast<float>(keys); }
+  float value_width() const { return map.width() / static_cast<float>(values); }
+  int key_at(float y) const {
+    return std::clamp(static_cast<int>((y - map.min.y) / key_height()), 0, keys - 1);
+  }
+  int value_at(float x) const {
+    return std::clamp(static_cast<int>((x - map.min.x) / value_width()), 0, values - 1);
+  }
+};
+
+Places places_of(const Painter& painter, const MemoryShown& shown, const Box& cell,
+                 const MemoryGrid& grid) {
+  const float line = painter.line_height();
+  const float left = grid.with_axes ? line : 0.0f;
+  const ImVec2 size{std::max(1.0f, std::floor(grid.scale * static_cast<float>(shown.values))),
+                    std::max(1.0f, std::floor(grid.scale * static_cast<float>(shown.keys)))};
+  const float whole = left + painter.px(kStrip + kGap) + size.x;
+  // The figure stands in the middle of its cell, so that several look like one row.
+  const float x = std::floor(cell.min.x + std::max(0.0f, (cell.width() - whole) / 2));
+  Places places;
+  places.keys = shown.keys;
+  places.values = shown.values;
+  places.title = {{x + left, cell.min.y},
+                  {std::max(x + whole, cell.max.x - painter.px(kApart / 2)),
+                   cell.min.y + (grid.with_title ? line : 0.0f)}};
+  const float top = places.title.max.y + (grid.with_title ? 0.0f : painter.px(1));
+  places.axis = {{x, top}, {x + left, top + size.y}};
+  places.strip = {{x + left, top}, {x + left + painter.px(kStrip), top + size.y}};
+  places.map = {{places.strip.max.x + painter.px(kGap), top},
+                {places.strip.max.x + painter.px(kGap) + size.x, top + size.y}};
+  return places;
+}
+
+bool is_chosen(const MemoryFrame& frame, int head) {
+  return head == focused_head(frame.block, frame.scene.focus) && frame.shown.heads > 1;
+}
+
+const Recorded* recorded(const MemoryFrame& frame, const char* name) {
+  const Trace* trace = frame.scene.snapshot.trace.get();
+  return trace ? trace->find(frame.shown.step, frame.block.prefix + "/" + name) : nullptr;
+}
+
+/// The head's name; `alone` where only one head has room, and its name leads to the next one.
+void draw_title(MemoryFrame& frame, Painter& painter, int head, const Box& title, bool alone) {
+  const Palette& palette = painter.palette();
+  const int heads = frame.shown.heads;
+  const bool chosen = is_chosen(frame, head);
+  const Recorded* m = recorded(frame, "m");
+  const std::string name =
+      alone ? fmt::format("head {} of {}", head, heads) : fmt::format("head {}", head);
+  std::vector<std::string> titles;
+  if (m && head < m->heads) {
+    titles.push_back(painter.fit_number(m->at(head, 0), title.width(), name + "   m = "));
+  }
+  titles.push_back(name);
+  titles.push_back(std::to_string(head));
+  painter.first_in(title, chosen ? palette.text : palette.muted_text, titles, Align::left,
+                   chosen ? Weight::bold : Weight::regular);
+  if (touch("title", title).pressed) frame.scene.focus.head = alone ? (head + 1) % heads : head;
+  hint(frame.scene, title,
+       fmt::format("Head {} of {}.{} {}", head, heads,
+                   m && head < m->heads
+                       ? fmt::format(" m = {}: its memory is stored divided by exp(m).",
+                                     short_number(m->at(head, 0)))
+                       : std::string(),
+                   alone ? "There is no room for all heads: click for the next one."
+                         : "Click to put it in focus."));
+}
+
+void draw_maps(MemoryFrame& frame, Painter& painter, int head, const Places& at) {
+  const Palette& palette = painter.palette();
+  const MemoryShown& shown = frame.shown;
+  const bool chosen = is_chosen(frame, head);
+  draw_heat(painter, frame.scene.images, fmt::format("memory/{}", head), at.map,
+            shown.cells_of(head), shown.keys, shown.values, frame.colours);
+  painter.outline({{at.map.min.x - 1, at.map.min.y - 1}, {at.map.max.x + 1, at.map.max.y + 1}},
+                  chosen ? palette.accent : palette.grid, chosen ? painter.line_width() : 1.0f);
+  if (shown.n.empty()) return;
+  draw_heat(painter, frame.scene.images, fmt::format("memory/n{}", head), at.strip,
+            shown.n_of(head), shown.keys, 1, frame.n_colours);
+  painter.outline(
+      {{at.strip.min.x - 1, at.strip.min.y - 1}, {at.strip.max.x + 1, at.strip.max.y + 1}},
+      palette.grid);
+}
+
+/// Names and ends of keys and values. Numbers stand at both ends; the name gets what they leave.
+void draw_axes(const MemoryFrame& frame, Painter& painter, const Places& at) {
+  const Palette& palette = painter.palette();
+  const float line = painter.line_height(), apart = painter.px(8);
+  const std::string last_key = std::to_string(at.keys - 1);
+  const std::string last_value = std::to_string(at.values - 1);
+  const std::string key_names[] = {"key k (row)", "key k", "k"};
+  const std::string value_names[] = {"value v (column)", "value v", "v"};
+  const float digit = painter.measure("0").x;
+  const float key_ends = painter.measure(last_key).x + digit + apart;
+  const float value_ends = painter.measure(last_value).x + digit + apart;
+  if (key_ends <= at.axis.height()) {
+    painter.text_up(at.axis, palette.muted_text, "0", Align::right);
+    if (at.keys > 1) painter.text_up(at.axis, palette.muted_text, last_key, Align::left);
+  }
+  const float key_room = at.axis.height() - 2 * (painter.measure(last_key).x + apart);
+  for (const std::string& word : key_names) {
+    if (painter.measure(word).x > key_room) continue;
+    painter.text_up(at.axis, palette.muted_text, word);
+    break;
+  }
+  const Box under{{at.map.min.x, at.map.max.y + 1}, {at.map.max.x, at.map.max.y + 1 + line}};
+  if (value_ends <= under.width()) {
+    painter.text_in(under, palette.muted_text, "0", Align::left);
+    if (at.values > 1) painter.text_in(under, palette.muted_text, last_value, Align::right);
+  }
+  const Box middle = under.inset(painter.measure(last_value).x + apart, 0);
+  painter.first_in(middle, palette.muted_text, value_names, Align::centre);
+  const Box n_name{{at.strip.min.x, under.min.y}, {at.map.min.x, under.max.y}};
+  const std::string n[] = {"n"};
+  if (!frame.shown.n.empty()) painter.first_in(n_name, palette.muted_text, n);
+  hint(frame.scene, at.axis, "Rows of the memory: the components of the key, from 0 on top.");
+  hint(frame.scene, {{at.map.min.x, under.min.y}, under.max},
+       "Columns of the memory: the components of the value, from 0 at the left.");
+  hint(frame.scene, n_name, "The strip beside the memory is the normalizer n, one number per key.");
+}
+
+/// Writes the first of the texts that fits over a map.
+void say_on(Painter& painter, const Box& map, std::span<const std::string> texts) {
+  for (const std::string& text : texts) {
+    const ImVec2 size = painter.measure(text);
+    if (size.x + painter.px(8) > map.width() || size.y > map.height()) continue;
+    const ImVec2 c = map.centre();
+    const Box plate{{c.x - size.x / 2 - painter.px(4), c.y - size.y / 2},
+                    {c.x + size.x / 2 + painter.px(4), c.y + size.y / 2}};
+    painter.fill(plate, with_alpha(painter.palette().panel, 0.8f), painter.px(3));
+    painter.text_in(plate, painter.palette().muted_text, text, Align::centre);
+    return;
+  }
+}
+
+/// Says on a map without visible colours why it has none.
+void explain_blank(const MemoryFrame& frame, Painter& painter, int head, const Box& map) {
+  const std::span<const float> cells = frame.shown.cells_of(head);
+  const Outside broken = outside(cells, frame.colours);
+  const double most = largest(cells), range = frame.colours.high();
+  if (broken.not_numbers() == static_cast<int>(cells.size()) && !cells.empty()) {
+    const std::string texts[] = {
+        broken.nan == broken.not_numbers() ? "all NaN" : "no finite number", "NaN"};
+    say_on(painter, map, texts);
+    return;
+  }
+  if (!frame.locked || most >= kFaint * range) return;
+  if (most <= 0.0 && broken.not_numbers() > 0) return;
+  const std::string texts[] = {
+      most > 0.0 ? fmt::format("|x| ≤ {} of ±{}", short_number(most), short_number(range))
+                 : std::string("all 0"),
+      most > 0.0 ? fmt::format("≤ {}", short_number(most)) : std::string("0")};
+  say_on(painter, map, texts);
+}
+
+/// What the card beside the mouse says of one cell.
+void describe(MemoryFrame& frame, int head, int key, int value) {
+  const MemoryShown& shown = frame.shown;
+  const float number = shown.cells_of(head)[static_cast<std::size_t>(key * shown.values + value)];
+  const bool of_value = frame.mode == MemoryMode::value;
+  frame.card.add(
+      fmt::format("{}[{}, {}] = {}", of_value ? "C" : "write", key, value, short_number(number)),
+      true);
+  frame.card.add(fmt::format("head {}, key {}, value {}, t = {}", head, key, value, shown.step));
+  const Recorded* gate = recorded(frame, "input_gate");
+  const Recorded* k = recorded(frame, "k");
+  const Recorded* v = recorded(frame, "v");
+  if (gate && k && v && head < std::min({gate->heads, k->heads, v->heads}) && key < k->dim &&
+      value < v->dim) {
+    const double i = gate->at(head, 0), a = k->at(head, key), b = v->at(head, value);
+    frame.card.add(fmt::format("last write i' k v = {} · {} · {} = {}", short_number(i),
+                               short_number(a), short_number(b), short_number(i * a * b)));
+  }
+  const Recorded* m = recorded(frame, "m");
+  if (m && head < m->heads && of_value) {
+    frame.card.add(fmt::format("stored divided by exp(m), m = {}", short_number(m->at(head, 0))));
+  }
+  frame.card.add("click: pin");
+}
+
+/// What is under the mouse, and what a click does.
+void interact(MemoryFrame& frame, int head, const Places& at) {
+  const MemoryShown& shown = frame.shown;
+  const Touch on_map = touch("map", at.map);
+  const Touch on_strip = shown.n.empty() ? Touch{} : touch("n", at.strip);
+  if (on_map.hovered || on_map.held) {
+    const int key = at.key_at(on_map.mouse.y), value = at.value_at(on_map.mouse.x);
+    frame.hovered =
+        ValueRef{frame.block.prefix + (frame.mode == MemoryMode::value ? "/C" : "/write"),
+                 shown.step, head, key * shown.values + value};
+    describe(frame, head, key, value);
+  } else if (on_strip.hovered || on_strip.held) {
+    const int key = at.key_at(on_strip.mouse.y);
+    frame.hovered = ValueRef{frame.block.prefix + "/n", shown.step, head, key};
+    frame.card.add(fmt::format("n[{}] = {}", key,
+                               short_number(shown.n_of(head)[static_cast<std::size_t>(key)])),
+                   true);
+    frame.card.add(fmt::format("normalizer vector, head {}, t = {}", head, shown.step));
+  }
+  if ((on_map.pressed || on_strip.pressed) && frame.hovered) {
+    frame.scene.focus.pinned = frame.hovered;
+    frame.scene.focus.head = head;
+  }
+}
+
+/// A frame around the cell or the row of a value that is pointed at.
+void mark(const MemoryFrame& frame, Painter& painter, int head, const Places& at,
+          const std::optional<ValueRef>& ref, float width) {
+  if (!ref || ref->head != head || ref->unit < 0) return;
+  const std::string& prefix = frame.block.prefix;
+  const bool matrix = ref->path == prefix + "/C" || ref->path == prefix + "/write";
+  const bool vector = ref->path == prefix + "/n" || ref->path == prefix + "/k";
+  if (!matrix && !vector) return;
+  const int key = matrix ? ref->unit / at.values : ref->unit;
+  if (key >= at.keys) return;
+  const float h = at.key_height(), w = at.value_width();
+  const float y = at.map.min.y + h * static_cast<float>(key);
+  const float grow = std::max(0.0f, (painter.px(5) - std::min(w, h)) / 2);
+  Box box{{at.strip.min.x, y - grow}, {at.strip.max.x, y + h + grow}};
+  if (matrix) {
+    const float x = at.map.min.x + w * static_cast<float>(ref->unit % at.values);
+    box = {{x - grow, y - grow}, {x + w + grow, y + h + grow}};
+  }
+  painter.outline(box, painter.palette().text, width);
+}
+
+}  // namespace
+
+MemoryGrid fit_memory_grid(const Painter& painter, const MemoryShown& shown, const Box& box,
+                           float taken) {
+  struct Detail {
+    bool axes, title;
+    float least;  ///< pixels of the longer side that make it worth it
+  };
+  const float line = painter.line_height();
+  const Detail details[] = {{true, true, painter.px(72)},
+                            {false, true, std::max(40.0f, 1.2f * line)},
+                            {false, false, std::min(painter.px(30), 40.0f)}};
+  MemoryGrid best;
+  for (const int heads : {shown.heads, 1}) {
+    for (const Detail& detail : details) {
+      best = MemoryGrid{};
+      for (int columns = 1; columns <= heads; ++columns) {
+        const int rows = (heads + columns - 1) / columns;
+        MemoryGrid grid;
+        grid.columns = columns;
+        grid.heads = heads;
+        grid.with_axes = detail.axes;
+        grid.with_title = detail.title;
+        grid.cell = {box.width() / static_cast<float>(columns),
+                     std::max(box.height() - taken, 1.0f) / static_cast<float>(rows)};
+        const float across =
+            grid.cell.x - painter.px(kStrip + kGap + kApart) - (detail.axes ? line : 0.0f);
+        const float down = grid.cell.y - (detail.title ? line : 0.0f) - painter.px(kGap) -
+                           (detail.axes ? line : 0.0f);
+        grid.scale = std::min(across / static_cast<float>(std::max(shown.values, 1)),
+                              down / static_cast<float>(std::max(shown.keys, 1)));
+        if (columns == 1 || grid.scale > best.scale) best = grid;
+      }
+      const float side = best.scale * static_cast<float>(std::max(shown.keys, shown.values));
+      if (side >= detail.least) return best;
+    }
+  }
+  return best;
+}
+
+void draw_memory_figure(MemoryFrame& frame, Painter& painter, int head, const Box& cell,
+                        const MemoryGrid& grid) {
+  if (grid.scale <= 0.0f) return;
+  const Places at = places_of(painter, frame.shown, cell, grid);
+  draw_title(frame, painter, head, at.title, grid.heads < frame.shown.heads);
+  draw_maps(frame, painter, head, at);
+  if (grid.with_axes) draw_axes(frame, painter, at);
+  explain_blank(frame, painter, head, at.map);
+  interact(frame, head, at);
+  mark(frame, painter, head, at, frame.scene.focus.pinned, painter.px(1.5f));
+  mark(frame, painter, head, at, frame.scene.focus.hovered, painter.px(2.0f));
+}
+
+}  // namespace xlab::ui

@@ -1,0 +1,32 @@
+// The numbers of a matrix memory at one step, as they are shown.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "core/snapshot.hpp"
+#include "ui/view.hpp"
+
+namespace xlab::ui {
+
+enum class MemoryMode {
+  value,  ///< C, what the memory holds
+  write,  ///< what the step added to it
+};
+
+struct MemoryShown {
+  int step = 0, heads = 0, keys = 0, values = 0;
+  std::vector<float> cells;  ///< (heads, keys, values): C, or the last write
+  std::vector<float> n;      ///< (heads, keys); empty when it was not recorded
+
+  /// (keys, values) of a head.
+  std::span<const float> cells_of(int head) const;
+  /// The n of a head, one number per key. Only where n is there.
+  std::span<const float> n_of(int head) const;
+};
+
+/// The numbers to show; `cells` stays empty when something they need was not recorded.
+MemoryShown memory_shown(const Snapshot& snapshot, const BlockCard& block, const MemoryImage& image,
+                         MemoryMode mode);
+
+}  // namespace xlab::ui
