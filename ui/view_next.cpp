@@ -3,19 +3,20 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
-#include <initializer_list>
-#include <limits>
+#include <cstddef>
+#include <memory>
 #include <numeric>
 #include <optional>
-#include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
-#include "ui/heat.hpp"
 #include "ui/hint.hpp"
 #include "ui/next_token.hpp"
 #include "ui/number.hpp"
 #include "ui/panel.hpp"
-#include "ui/plot.hpp"
+#include "ui/sampler_settings.hpp"
+#include "ui/token_bars.hpp"
 #include "ui/values.hpp"
 #include "ui/view_list.hpp"
 
@@ -38,15 +39,6 @@ std::vector<int> most_probable(const std::vector<float>& probabilities, int coun
   });
   order.erase(end, order.end());
   return order;
-}
-
-/// What stands beside the right answer: as everywhere a tick means that the model's own first
-/// choice is right, so an answer that it ranks lower has an arrow.
-const char* mark_of_answer(const SessionStatus& session) {
-  const int expected = expected_next(session);
-  const auto next = static_cast<std::size_t>(session.cursor + 1);
-  const bool first = next < session.top_choice.size() && session.top_choice[next] == expected;
-  return expected < 0 || first ? "✓" : "→";
 }
 
 class NextView : public View {
@@ -84,9 +76,9 @@ class NextView : public View {
     if (beside) {
       Box side = rest.cut_right(painter.px(206));
       rest.cut_right(painter.px(14));
-      settings(scene, painter, side);
+      draw_sampler_settings(scene, painter, side);
     } else if (settings_open_) {
-      settings(scene, painter, rest);
+      draw_sampler_settings(scene, painter, rest);
       return;
     }
     bars(scene, painter, rest);
@@ -187,15 +179,8 @@ class NextView : public View {
     rest.cut_top(painter.px(2));
   }
 
-  /// Widths beside the bars; 0 where there is no room.
-  struct Columns {
-    float label = 0.0f, probability = 0.0f, logit = 0.0f;
-  };
-
   void bars(Scene& scene, Painter& painter, Box rest) {
-    const Palette& palette = painter.palette();
     const NextToken& next = *scene.snapshot.next;
-    const ModelCard* model = scene.snapshot.model.get();
     const float line = painter.line_height();
     const bool with_legend = rest.height() > 5 * line;
     const Box legend = with_legend ? rest.cut_bottom(line) : Box{};
@@ -206,84 +191,118 @@ class NextView : public View {
     const int vocabulary = static_cast<int>(next.probabilities.size());
     const int fitting =
         std::clamp(static_cast<int>(rest.height() / line), 1, std::min(kRows, vocabulary));
-    if (const Box area = rest; area.contains(ImGui::GetIO().MousePos) && ImGui::IsWindowHovered()) {
+    const Listed listed = list(scene, rest, fitting);
+    const BarColumns columns = columns_of(scene, painter, listed.tokens, rest.width());
+    Box plot = rest;
+    plot.cut_left(columns.label);
+    plot.cut_right(columns.logit + columns.probability);
+    const float height = std::min(rest.height() / static_cast<float>(fitting), painter.px(40));
+    plot.max.y = std::min(plot.max.y, plot.min.y + height * static_cast<float>(fitting));
+    for (const double tick : {0.0, 0.25, 0.5, 0.75, 1.0}) {
+      const float x = std::floor(plot.min.x + plot.width() * static_cast<float>(tick)) + 0.5f;
+      painter.line({x, plot.min.y}, {x, plot.max.y}, {painter.palette().grid, 1.0f});
+    }
+    if (with_axis) axis(scene, painter, plot, rest.max.x, columns);
+    const bool drawn_differs = !next.sampling.empty() && next.sampling != next.probabilities;
+    rows(scene, painter, rest, plot, height, listed, columns, drawn_differs);
+    if (with_legend) {
+      draw_bar_keys(scene, painter, legend, drawn_differs, !next.unclamped.empty());
+    }
+  }
+
+  /// The tokens that have a row.
+  struct Listed {
+    std::vector<int> tokens;
+    bool appended = false;  ///< the last one is the right answer, out of its rank
+  };
+
+  Listed list(const Scene& scene, const Box& area, int fitting) {
+    const NextToken& next = *scene.snapshot.next;
+    const int vocabulary = static_cast<int>(next.probabilities.size());
+    if (area.contains(ImGui::GetIO().MousePos) && ImGui::IsWindowHovered()) {
       const float wheel = ImGui::GetIO().MouseWheel;
       if (wheel != 0.0f) first_ += wheel > 0.0f ? -1 : 1;
     }
     first_ = std::clamp(first_, 0, std::max(0, vocabulary - fitting));
-    std::vector<int> order = most_probable(next.probabilities, first_ + fitting);
+    Listed listed{most_probable(next.probabilities, first_ + fitting), false};
+    std::vector<int>& order = listed.tokens;
     order.erase(order.begin(), order.begin() + first_);
     const int expected = expected_next(scene.snapshot.session);
     // The right answer stays in sight, in the last row, however unlikely it is.
-    bool appended = false;
     if (expected >= 0 && expected < vocabulary && order.size() > 1 &&
         std::find(order.begin(), order.end(), expected) == order.end()) {
       order.back() = expected;
-      appended = true;
+      listed.appended = true;
     }
+    return listed;
+  }
 
+  static BarColumns columns_of(const Scene& scene, const Painter& painter,
+                               const std::vector<int>& tokens, float width) {
+    const NextToken& next = *scene.snapshot.next;
+    const ModelCard* model = scene.snapshot.model.get();
     float labels = painter.px(24);
-    for (const int token : order) {
+    for (const int token : tokens) {
       labels = std::max(labels, painter.measure(token_label(model, token), Weight::bold).x);
     }
-    labels = std::min(labels, rest.width() * 0.3f) + painter.px(22);
+    labels = std::min(labels, width * 0.3f) + painter.px(22);
     float probability = painter.measure("prob.").x, logit = painter.measure("logit").x;
-    for (const int token : order) {
+    for (const int token : tokens) {
       const std::string p = short_number(value_of(next.probabilities, token));
       probability = std::max(probability, painter.measure(p, Weight::bold).x);
       logit = std::max(logit, painter.measure(short_number(value_of(next.logits, token))).x);
     }
-    Columns columns{labels, probability + painter.px(10), logit + painter.px(10)};
-    if (rest.width() < labels + columns.probability + columns.logit + painter.px(80)) {
+    BarColumns columns{labels, probability + painter.px(10), logit + painter.px(10)};
+    if (width < labels + columns.probability + columns.logit + painter.px(80)) {
       columns.logit = 0.0f;
     }
-    if (rest.width() < labels + columns.probability + painter.px(50)) columns.probability = 0.0f;
-    Box plot = rest;
-    plot.cut_left(labels);
-    plot.cut_right(columns.logit + columns.probability);
-    const float height = std::min(rest.height() / static_cast<float>(fitting), painter.px(40));
-    plot.max.y = std::min(plot.max.y, plot.min.y + height * static_cast<float>(fitting));
+    if (width < labels + columns.probability + painter.px(50)) columns.probability = 0.0f;
+    return columns;
+  }
 
-    for (const double tick : {0.0, 0.25, 0.5, 0.75, 1.0}) {
-      const float x = std::floor(plot.min.x + plot.width() * static_cast<float>(tick)) + 0.5f;
-      painter.line({x, plot.min.y}, {x, plot.max.y}, {palette.grid, 1.0f});
+  /// Numbers under the bars and names under the columns, which end at `right`.
+  static void axis(const Scene& scene, Painter& painter, const Box& plot, float right,
+                   const BarColumns& columns) {
+    const Palette& palette = painter.palette();
+    const float line = painter.line_height();
+    const float half = painter.measure("0.5").x / 2 + 1;
+    const bool middle = plot.width() > 7 * half;
+    for (const double tick : {0.0, 0.5, 1.0}) {
+      if ((tick == 0.5 && !middle) || plot.width() < 5 * half) continue;
+      // The last one stays left of the columns.
+      const float x =
+          std::min(plot.min.x + plot.width() * static_cast<float>(tick), plot.max.x - half);
+      painter.text_in({{x - half, plot.max.y}, {x + half, plot.max.y + line}}, palette.muted_text,
+                      tick_number(tick, 0.5), Align::centre);
     }
-    if (with_axis) {
-      const float half = painter.measure("0.5").x / 2 + 1;
-      const bool middle = plot.width() > 7 * half;
-      for (const double tick : {0.0, 0.5, 1.0}) {
-        if ((tick == 0.5 && !middle) || plot.width() < 5 * half) continue;
-        // The last one stays left of the columns.
-        const float x =
-            std::min(plot.min.x + plot.width() * static_cast<float>(tick), plot.max.x - half);
-        painter.text_in({{x - half, plot.max.y}, {x + half, plot.max.y + line}}, palette.muted_text,
-                        tick_number(tick, 0.5), Align::centre);
-      }
-      Box heads{{plot.max.x, plot.max.y}, {rest.max.x, plot.max.y + line}};
-      const std::string logit_name[] = {"logit"}, probability_name[] = {"prob."};
-      const Box logits = heads.cut_right(columns.logit);
-      painter.first_in(logits, palette.muted_text, logit_name, Align::right);
-      painter.first_in(heads, palette.muted_text, probability_name, Align::right);
-      hint(scene, logits,
-           "The model's raw score of each token; the probability is exp(logit) over the sum of all "
-           "exp(logit).");
-      hint(scene, heads, "The probability of each token, before anything is drawn.");
-    }
+    Box heads{{plot.max.x, plot.max.y}, {right, plot.max.y + line}};
+    const std::string logit_name[] = {"logit"}, probability_name[] = {"prob."};
+    const Box logits = heads.cut_right(columns.logit);
+    painter.first_in(logits, palette.muted_text, logit_name, Align::right);
+    painter.first_in(heads, palette.muted_text, probability_name, Align::right);
+    hint(scene, logits,
+         "The model's raw score of each token; the probability is exp(logit) over the sum of all "
+         "exp(logit).");
+    hint(scene, heads, "The probability of each token, before anything is drawn.");
+  }
 
-    const bool drawn_differs = !next.sampling.empty() && next.sampling != next.probabilities;
+  void rows(Scene& scene, Painter& painter, Box rest, const Box& plot, float height,
+            const Listed& listed, const BarColumns& columns, bool drawn_differs) {
+    const Palette& palette = painter.palette();
     bool any_hovered = false;
-    for (std::size_t i = 0; i < order.size(); ++i) {
-      const int token = order[i];
-      Box row = rest.cut_top(height);
+    for (std::size_t i = 0; i < listed.tokens.size(); ++i) {
+      const int token = listed.tokens[i];
+      const Box row = rest.cut_top(height);
       ImGui::PushID(token);
       const Touch mouse = touch("bar", row);
       ImGui::PopID();
       if (mouse.hovered)
         painter.fill(row, with_alpha(palette.control_hovered, 0.6f), painter.px(2));
-      if (appended && i + 1 == order.size()) {
+      if (listed.appended && i + 1 == listed.tokens.size()) {
         painter.line(row.min, {row.max.x, row.min.y}, {palette.muted_text, 1.0f, Dash::dotted});
       }
-      draw_bar(scene, painter, token, row, plot, columns, first_ == 0 && i == 0, drawn_differs);
+      draw_token_bar(scene, painter, token, row, plot, columns, first_ == 0 && i == 0,
+                     drawn_differs);
       any_hovered |= mouse.hovered;
       if (mouse.hovered) {
         hovered_ = ValueRef{.path = kNextProbability,
@@ -291,21 +310,20 @@ class NextView : public View {
                             .head = 0,
                             .unit = token};
       }
-      if (mouse.pressed) {
-        // Where later tokens would be lost, the first click only asks.
-        if (later(scene.snapshot.session) == 0 || armed(scene, token)) {
-          scene.send(command::TakeToken{token});
-          armed_ = {};
-        } else {
-          armed_ = {token, scene.snapshot.session.cursor, scene.snapshot.session.tokens};
-        }
-      }
+      if (mouse.pressed) press(scene, token);
       if (armed(scene, token)) ask(scene, painter, token, row);
       if (mouse.hovered) card(scene, token, armed(scene, token));
     }
     if (!any_hovered) armed_ = {};
-    if (with_legend) {
-      draw_keys(scene, painter, legend, drawn_differs, !next.unclamped.empty());
+  }
+
+  /// Where later tokens would be lost, the first click only asks.
+  void press(Scene& scene, int token) {
+    if (later(scene.snapshot.session) == 0 || armed(scene, token)) {
+      scene.send(command::TakeToken{token});
+      armed_ = {};
+    } else {
+      armed_ = {token, scene.snapshot.session.cursor, scene.snapshot.session.tokens};
     }
   }
 
@@ -335,204 +353,6 @@ class NextView : public View {
 
   static std::string dropped(int count) {
     return count == 1 ? "1 later token" : fmt::format("{} later tokens", count);
-  }
-
-  static void draw_bar(const Scene& scene, Painter& painter, int token, Box row, const Box& plot,
-                       const Columns& columns, bool best, bool drawn_differs) {
-    const Palette& palette = painter.palette();
-    const NextToken& next = *scene.snapshot.next;
-    const bool expected = token == expected_next(scene.snapshot.session);
-    Box label = row.cut_left(columns.label);
-    const Box mark = label.cut_left(painter.px(16));
-    if (expected) {
-      painter.text_in(mark, palette.text, mark_of_answer(scene.snapshot.session), Align::centre,
-                      Weight::bold);
-    }
-    label.cut_right(painter.px(6));
-    write_label(painter, label, token_label(scene.snapshot.model.get(), token), best);
-    if (columns.logit > 0.0f) {
-      painter.number_in(row.cut_right(columns.logit), palette.muted_text,
-                        value_of(next.logits, token), Align::right);
-    }
-    const float p = value_of(next.probabilities, token);
-    if (columns.probability > 0.0f) {
-      painter.number_in(row.cut_right(columns.probability), palette.text, p, Align::right,
-                        best ? Weight::bold : Weight::regular);
-    }
-    Box track{{plot.min.x, row.min.y + painter.px(2)}, {plot.max.x, row.max.y - painter.px(2)}};
-    if (track.empty()) return;
-    const auto end = [&](float share) {
-      return track.min.x + track.width() * std::clamp(share, 0.0f, 1.0f);
-    };
-    if (drawn_differs) {
-      const Box thin = track.cut_bottom(std::max(painter.px(3), track.height() * 0.22f));
-      const float q = value_of(next.sampling, token);
-      if (std::isfinite(q)) painter.fill({thin.min, {end(q), thin.max.y}}, palette.muted_text);
-      track.cut_bottom(painter.px(1));
-    }
-    if (!std::isfinite(p)) {
-      painter.fill(track, kNotANumber);
-      painter.hatch(track, IM_COL32_BLACK);
-    } else {
-      const ImU32 colour = best ? palette.accent : mix(palette.accent, palette.panel, 0.45f);
-      painter.fill({track.min, {std::max(end(p), track.min.x + 1.0f), track.max.y}}, colour,
-                   painter.px(1));
-    }
-    const float ghost = value_of(next.unclamped, token);
-    if (!next.unclamped.empty() && std::isfinite(ghost)) {
-      const float width = std::max(1.0f, painter.line_width() * 0.8f);
-      const Box outline{track.min, {std::max(end(ghost), track.min.x + 1.0f), track.max.y}};
-      // Too narrow for an outline: one line at its end.
-      if (outline.width() < 3 * width) {
-        painter.line({outline.max.x, outline.min.y}, outline.max, {palette.text, 1.0f});
-      } else {
-        painter.outline(outline, palette.text, width);
-      }
-    }
-  }
-
-  /// A token's label, shortened where there is no room for all of it, unless that would show
-  /// another number than its own.
-  static void write_label(Painter& painter, const Box& box, const std::string& label, bool best) {
-    const Weight weight = best ? Weight::bold : Weight::regular;
-    const bool fits = painter.measure(label, weight).x <= box.width() + 0.5f;
-    if (!fits && label.find_first_of("0123456789") != std::string::npos) return;
-    painter.text_in(box, painter.palette().text, label, Align::right, weight);
-  }
-
-  /// What the marks of the bars mean.
-  static void draw_keys(const Scene& scene, Painter& painter, Box row, bool drawn, bool ghosts) {
-    const Palette& palette = painter.palette();
-    struct Key {
-      const char* word;
-      const char* shorter;
-      const char* meaning;
-      std::function<void(Box)> mark;
-    };
-    std::vector<Key> keys = {
-        {"probability, 0..1", "prob.",
-         "The bar: the probability that the model gives to this token.",
-         [&](const Box& box) { painter.fill(box, mix(palette.accent, palette.panel, 0.3f)); }}};
-    if (ghosts) {
-      keys.push_back({"without clamps", "no clamps",
-                      "The outline: the probability at the same place when nothing is held.",
-                      [&](const Box& box) {
-                        painter.outline(box, palette.text, painter.line_width() * 0.8f);
-                      }});
-    }
-    if (drawn) {
-      keys.push_back(
-          {"drawn from", "drawn",
-           "The thin bar: the probability that is drawn from, after temperature, top-k "
-           "and top-p.",
-           [&](Box box) { painter.fill(box.cut_bottom(painter.px(4)), palette.muted_text); }});
-    }
-    keys.push_back({"right answer", "right",
-                    "The answer that the task asks for here. ✓: the model's own first choice is "
-                    "the right one. →: it is not, and this is the right one.",
-                    [&](const Box& box) {
-                      painter.text_in({{box.min.x, row.min.y}, {box.max.x, row.max.y}},
-                                      palette.text, mark_of_answer(scene.snapshot.session),
-                                      Align::centre, Weight::bold);
-                    }});
-    const float swatch = painter.px(14), gap = painter.px(4), apart = painter.px(12);
-    float full = 0.0f;
-    for (const Key& key : keys) full += swatch + gap + painter.measure(key.word).x + apart;
-    const bool roomy = full - apart <= row.width();
-    for (const Key& key : keys) {
-      const char* word = roomy ? key.word : key.shorter;
-      if (row.width() < swatch + gap + painter.measure(word).x) break;
-      const Box box = row.cut_left(swatch);
-      key.mark(box.inset(0, std::max(0.0f, (box.height() - painter.px(10)) / 2)));
-      row.cut_left(gap);
-      const Box text = row.cut_left(painter.measure(word).x + 0.5f);
-      painter.text_in(text, palette.muted_text, word);
-      hint(scene, {box.min, text.max}, key.meaning);
-      row.cut_left(apart);
-    }
-  }
-
-  void settings(Scene& scene, Painter& painter, Box rest) {
-    const Palette& palette = painter.palette();
-    SamplerSettings next = scene.snapshot.session.sampler;
-    const float height = painter.line_height() + painter.px(4);
-    const float gap = painter.px(4);
-    if (rest.width() > painter.px(260)) rest.max.x = rest.min.x + painter.px(260);
-    if (rest.height() > 7 * (height + gap)) {
-      painter.text_in(rest.cut_top(height), palette.muted_text, "how the next token is drawn");
-    }
-    bool changed = false;
-    // What does not fit as a whole is left out.
-    const auto row = [&] {
-      if (rest.height() < height) return Box{};
-      const Box box = rest.cut_top(height);
-      rest.cut_top(gap);
-      return box;
-    };
-    const Box greedy = row();
-    if (check_at(painter, "greedy", greedy, "greedy: always the top choice", next.greedy)) {
-      next.greedy = !next.greedy;
-      changed = true;
-    }
-    hint(scene, greedy,
-         "Greedy takes the most probable token each time and looks at none of the settings below. "
-         "Without it the token is drawn at random from the thin bars.");
-    const auto slider = [&](const char* id, double& value, double low, double high, bool log,
-                            std::initializer_list<std::string> texts, const char* meaning) {
-      const Box box = row();
-      if (box.empty()) return;
-      hint(scene, box, meaning);
-      const std::span<const std::string> list(texts.begin(), texts.size());
-      std::string text = painter.fit_first(list, box.width() - painter.px(8));
-      if (text.ends_with("…")) text.clear();
-      if (next.greedy) {
-        // Greedy choice looks at none of these.
-        painter.outline(box, palette.grid, 1.0f, painter.px(3));
-        painter.text_in(box.inset(painter.px(4), 0), with_alpha(palette.muted_text, 0.7f), text,
-                        Align::centre);
-      } else if (slider_at(painter, id, box, value, low, high, log, text)) {
-        changed = true;
-      }
-    };
-    double temperature = next.temperature;
-    slider("temperature", temperature, 0.1, 3.0, true,
-           {fmt::format("temperature {:.2f}", next.temperature),
-            fmt::format("T {:.2f}", next.temperature), fmt::format("{:.2f}", next.temperature)},
-           "Temperature divides the logits: below 1 the likely tokens win more often, above 1 less "
-           "often.");
-    next.temperature = std::round(temperature * 100.0) / 100.0;
-    const int vocabulary = std::max(1, static_cast<int>(scene.snapshot.model->vocabulary.size()));
-    double top_k = next.top_k;
-    slider("top_k", top_k, 0.0, static_cast<double>(std::min(vocabulary, 100)), false,
-           {next.top_k == 0 ? std::string("top-k: all") : fmt::format("top-k: {}", next.top_k),
-            next.top_k == 0 ? std::string("all") : std::to_string(next.top_k)},
-           "Top-k: only the k most probable tokens are drawn from.");
-    next.top_k = static_cast<int>(std::lround(top_k));
-    double top_p = next.top_p;
-    slider(
-        "top_p", top_p, 0.05, 1.0, false,
-        {next.top_p >= 1.0 ? std::string("top-p: all") : fmt::format("top-p: {:.2f}", next.top_p),
-         next.top_p >= 1.0 ? std::string("all") : fmt::format("{:.2f}", next.top_p)},
-        "Top-p: only the most probable tokens that together reach this probability are drawn "
-        "from.");
-    next.top_p = std::round(top_p * 100.0) / 100.0;
-    Box seed = row();
-    hint(scene, seed, "The seed of the draws: the same seed gives the same tokens again.");
-    const float side = std::min(height, seed.width() / 4);
-    if (button_at(painter, "seed-", seed.cut_left(side), "−", !next.greedy && next.seed > 0)) {
-      --next.seed;
-      changed = true;
-    }
-    if (button_at(painter, "seed+", seed.cut_right(side), "+", !next.greedy)) {
-      ++next.seed;
-      changed = true;
-    }
-    const std::string seeds[] = {fmt::format("seed {}", next.seed), std::to_string(next.seed)};
-    painter.first_in(seed, next.greedy ? with_alpha(palette.muted_text, 0.7f) : palette.text, seeds,
-                     Align::centre);
-    if (changed && !(next == scene.snapshot.session.sampler)) {
-      scene.send(command::SetSampler{next});
-    }
   }
 
   static void card(const Scene& scene, int token, bool asking) {

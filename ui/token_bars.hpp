@@ -1,0 +1,21 @@
+// The bars of the next token: one row each, and what their marks mean.
+#pragma once
+
+#include "ui/paint.hpp"
+
+namespace xlab::ui {
+
+/// Widths beside the bars; 0 where there is no room.
+struct BarColumns {
+  float label = 0.0f, probability = 0.0f, logit = 0.0f;
+};
+
+/// The row of a token: its label, a bar from 0 to 1 across `plot`, what is drawn from as a thin bar
+/// where that differs, the probability without clamps as an outline, and the numbers.
+void draw_token_bar(const Scene& scene, Painter& painter, int token, Box row, const Box& plot,
+                    const BarColumns& columns, bool best, bool drawn_differs);
+
+/// What the marks of the bars mean, as far as there is room.
+void draw_bar_keys(const Scene& scene, Painter& painter, Box row, bool drawn, bool ghosts);
+
+}  // namespace xlab::ui
