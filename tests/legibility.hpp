@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ui/draw_log.hpp"
@@ -78,6 +81,67 @@ inline std::vector<std::string> stumbles(const ui::DrawLog& log) {
           });
       if (!hidden)
         found.push_back(quoted(a) + " and " + quoted(b) + " are written over each other");
+    }
+  }
+  return found;
+}
+
+/// Whether the straight line from `a` to `b` enters a box.
+inline bool enters(ImVec2 a, ImVec2 b, const ui::Box& box) {
+  if (a.x > b.x) std::swap(a, b);
+  if (b.x < box.min.x || a.x > box.max.x) return false;
+  const float run = std::max(b.x - a.x, 1e-6f);
+  const auto y_at = [&](float x) { return a.y + (b.y - a.y) * (x - a.x) / run; };
+  const bool steep = b.x - a.x < 0.5f;
+  const float first = steep ? a.y : y_at(std::max(a.x, box.min.x));
+  const float last = steep ? b.y : y_at(std::min(b.x, box.max.x));
+  return std::min(first, last) <= box.max.y && std::max(first, last) >= box.min.y;
+}
+
+/// Every text that a line or a curve goes through, as sentences; empty when there is none. A line
+/// below an opaque ground of the text does no harm, nor do lines in the colour `faint`, which is
+/// that of grids.
+inline std::vector<std::string> struck_through(const ui::DrawLog& log, ImU32 faint) {
+  std::vector<std::string> found;
+  struct Path {
+    std::vector<ImVec2> points;
+    ui::Box clip;
+    int order;
+  };
+  std::vector<Path> paths;
+  for (const ui::DrawLog::Line& line : log.lines) {
+    if (line.stroke.colour != faint) paths.push_back({line.points, line.clip, line.order});
+  }
+  for (const ui::DrawLog::Curve& curve : log.curves) {
+    Path path{{}, overlap(curve.box, curve.clip), curve.order};
+    for (std::size_t i = 0; i < curve.xs.size(); ++i) {
+      path.points.push_back({curve.xs[i], curve.axis.y(curve.ys[i], curve.box)});
+    }
+    paths.push_back(std::move(path));
+  }
+  for (const ui::DrawLog::Text& text : log.texts) {
+    const ui::Box visible = overlap(text.box, text.clip);
+    if (visible.empty() || text.shown.find_first_not_of(' ') == std::string::npos) continue;
+    // Lines may touch the edge of a text; its letters stand in the middle.
+    const ui::Box letters = visible.inset(1.0f, visible.height() * 0.25f);
+    for (const Path& path : paths) {
+      const ui::Box reached = overlap(letters, path.clip);
+      if (reached.empty()) continue;
+      bool through = false;
+      for (std::size_t i = 1; i < path.points.size() && !through; ++i) {
+        const ImVec2 a = path.points[i - 1], b = path.points[i];
+        through = std::isfinite(a.y) && std::isfinite(b.y) && enters(a, b, reached);
+      }
+      if (!through) continue;
+      const bool hidden =
+          std::any_of(log.fills.begin(), log.fills.end(), [&](const ui::DrawLog::Fill& fill) {
+            return fill.order > path.order && fill.order < text.order &&
+                   (fill.colour >> 24) == 255 && covers(overlap(fill.box, fill.clip), letters);
+          });
+      if (!hidden) {
+        found.push_back("a line goes through \"" + text.wanted + "\"");
+        break;
+      }
     }
   }
   return found;

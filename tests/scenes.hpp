@@ -489,6 +489,23 @@ inline Snapshot asking_scene() {
   return s;
 }
 
+/// A few steps into training: the losses lie about the line of a uniform guess.
+inline Snapshot young_scene() {
+  Snapshot s = recall_scene();
+  const float each[] = {3.31f, 3.04f, 3.17f, 2.98f, 3.02f, 2.93f, 2.95f};
+  auto losses = std::make_shared<std::vector<LossPoint>>();
+  float smoothed = each[0];
+  for (const float loss : each) {
+    smoothed = 0.8f * smoothed + 0.2f * loss;
+    losses->push_back({static_cast<std::int64_t>(losses->size()), loss, smoothed});
+  }
+  s.losses = losses;
+  s.train.step = static_cast<std::int64_t>(losses->size());
+  s.train.loss = losses->back().loss;
+  s.train.smoothed_loss = smoothed;
+  return s;
+}
+
 /// Labels with blanks, controls, quotes and letters of several bytes.
 inline Snapshot text_scene() {
   Snapshot s = recall_scene();

@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/legibility.hpp"
@@ -32,7 +33,7 @@ const std::vector<NamedScene>& scenes() {
   static const std::vector<NamedScene> list = {
       {"recall", recall_scene()}, {"clamped", clamped_scene()}, {"text", text_scene()},
       {"asking", asking_scene()}, {"broken", broken_scene()},   {"long", long_scene()},
-      {"wide", wide_scene()},     {"odd", odd_scene()}};
+      {"wide", wide_scene()},     {"odd", odd_scene()},         {"young", young_scene()}};
   return list;
 }
 
@@ -71,7 +72,11 @@ TEST_P(Legible, AtEverySizeAndScale) {
             stage.frame(*view);
             read += stage.log.texts.size();
             std::set<std::string> told;
-            for (const std::string& found : stumbles(stage.log)) {
+            std::vector<std::string> all = stumbles(stage.log);
+            for (std::string& struck : struck_through(stage.log, palette(stage.palette).grid)) {
+              all.push_back(std::move(struck));
+            }
+            for (const std::string& found : all) {
               if (!told.insert(found).second) continue;
               ADD_FAILURE() << view->name() << ", " << scene.name << ", block " << block << ", "
                             << size.x << " x " << size.y << " at " << scale << ": " << found;

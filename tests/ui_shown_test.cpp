@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/legibility.hpp"
 #include "tests/scenes.hpp"
 #include "tests/ui_stage.hpp"
 #include "ui/number.hpp"
@@ -972,6 +973,27 @@ TEST(LossShown, TheUniformGuessIsNotWrittenOverByTheLastLoss) {
     const float y = raw.axis.y(std::log(19.0), raw.box);
     EXPECT_NEAR(a.centre().y, y, 20.0f);
   }
+}
+
+TEST(LossShown, LabelsOfAShortRunStandClearOfItsCurves) {
+  LossStage l(young_scene());
+  ASSERT_EQ(l.stage.log.curves.size(), 2u);
+  const std::vector<Text> guess = texts(l.stage, "uniform guess 2.94");
+  const std::vector<Text> number =
+      texts(l.stage, [](const Text& t) { return t.weight == Weight::bold && !t.on_top; });
+  ASSERT_EQ(guess.size(), 1u);
+  ASSERT_EQ(number.size(), 1u);
+  for (const DrawLog::Curve& curve : l.stage.log.curves) {
+    for (std::size_t i = 1; i < curve.xs.size(); ++i) {
+      const ImVec2 a{curve.xs[i - 1], curve.axis.y(curve.ys[i - 1], curve.box)};
+      const ImVec2 b{curve.xs[i], curve.axis.y(curve.ys[i], curve.box)};
+      EXPECT_FALSE(enters(a, b, guess[0].box)) << "the curve at step " << i;
+    }
+  }
+  const DrawLog::Curve& raw = l.stage.log.curves[0];
+  const float y = raw.axis.y(std::log(19.0), raw.box);
+  EXPECT_FALSE(y > number[0].box.min.y && y < number[0].box.max.y)
+      << "the last loss stands on the line of a uniform guess";
 }
 
 TEST(LossShown, TheCardHasTheNumbersOfItsStepInOneFormat) {

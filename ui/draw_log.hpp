@@ -51,6 +51,7 @@ struct DrawLog {
     std::vector<float> xs;  ///< pixels
     std::vector<float> ys;  ///< values
     Stroke stroke;
+    Box clip;  ///< of what the box stands in
     int order = 0;
   };
   /// A heat map: (rows, columns) values, first row on top, and the colours they got.

@@ -36,11 +36,14 @@ void hatch_cells(Painter& painter, const Box& box, const HeatPixels& heat) {
   const float gap = std::max(3.0f, std::min(painter.px(4.0f), w + h));
   const float width = std::max(1.0f, painter.px(1.0f));
   DrawLog* log = painter.log();
+  const ImVec2 low = painter.list().GetClipRectMin(), high = painter.list().GetClipRectMax();
+  const Box seen{{std::max(box.min.x, low.x), std::max(box.min.y, low.y)},
+                 {std::min(box.max.x, high.x), std::min(box.max.y, high.y)}};
   const auto draw = [&](float sum, float from, float to) {
     const ImVec2 a{from, sum - from}, b{to, sum - to};
     painter.list().AddLine(a, b, IM_COL32_BLACK, width);
     if (!log) return;
-    log->lines.push_back({{a, b}, {IM_COL32_BLACK, width}, box, log->drawn++});
+    log->lines.push_back({{a, b}, {IM_COL32_BLACK, width}, seen, log->drawn++});
     log->hatches.push_back({{{a.x, b.y}, {b.x, a.y}}, log->drawn++});
   };
   // Along a line x + y stays the same.

@@ -141,8 +141,9 @@ void draw_curve(Painter& painter, const Box& box, const Axis& axis, std::span<co
                 std::span<const float> ys, const Stroke& stroke) {
   if (box.empty()) return;
   if (DrawLog* log = painter.log()) {
+    const Box clip{painter.list().GetClipRectMin(), painter.list().GetClipRectMax()};
     log->curves.push_back(
-        {box, axis, {xs.begin(), xs.end()}, {ys.begin(), ys.end()}, stroke, log->drawn++});
+        {box, axis, {xs.begin(), xs.end()}, {ys.begin(), ys.end()}, stroke, clip, log->drawn++});
   }
   painter.list().PushClipRect(box.min, box.max, true);
   std::vector<ImVec2> points;

@@ -2,8 +2,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "ui/hint.hpp"
 #include "ui/number.hpp"
@@ -160,12 +166,18 @@ class LossView : public View {
       raw.push_back(shown(point.loss));
       smoothed.push_back(shown(point.smoothed));
     }
+    const bool guessed = uniform > axis.low && uniform < axis.high;
+    const float guess_y = guessed ? std::floor(axis.y(uniform, rest)) + 0.5f : NAN;
+    if (guessed) {
+      painter.line({rest.min.x, guess_y}, {rest.max.x, guess_y},
+                   {palette.muted_text, painter.line_width() * 0.8f, Dash::dashed});
+    }
     draw_curve(painter, rest, axis, xs, raw, every_step(painter));
     draw_curve(painter, rest, axis, xs, smoothed, smoothed_line(painter));
-    const Box number = current(painter, rest, axis, xs.back(), losses.back().loss);
-    if (uniform > axis.low && uniform < axis.high) {
-      guess(painter, rest, axis, uniform, number);
-    }
+    // Over all lines, and on grounds of their own, so that none goes through a word.
+    Drawn drawn{rest, axis, xs, {raw, smoothed}, guess_y};
+    const Box number = current(painter, drawn, losses.back().loss);
+    if (guessed) guess(painter, drawn, uniform, number);
 
     const Touch mouse = touch("plot", rest);
     if (!mouse.hovered && !mouse.held) return;
@@ -239,52 +251,112 @@ class LossView : public View {
     painter.first_in(row, palette.muted_text, name);
   }
 
+  /// What the labels have to keep clear of.
+  struct Drawn {
+    const Box& box;
+    const Axis& axis;
+    const std::vector<float>& xs;
+    std::span<const float> ys[2];
+    float guess_y;  ///< of the line of a uniform guess, NaN where there is none
+
+    /// How much of the lines lies under a label, in pixels of width.
+    float under(const Box& label) const {
+      float covered = 0.0f;
+      for (const std::span<const float> values : ys) {
+        for (std::size_t i = 0; i < values.size(); ++i) {
+          const float before = values[i > 0 ? i - 1 : i], now = values[i];
+          if (!std::isfinite(before) || !std::isfinite(now)) continue;
+          const float left = std::max(xs[i > 0 ? i - 1 : i], label.min.x);
+          const float right = std::min(xs[i], label.max.x);
+          const float a = axis.y(before, box), b = axis.y(now, box);
+          if (right < left || std::max(a, b) < label.min.y || std::min(a, b) > label.max.y)
+            continue;
+          covered += std::max(right - left, 1.0f);
+        }
+      }
+      const bool crossed = guess_y > label.min.y && guess_y < label.max.y;
+      return covered + (crossed ? label.width() : 0.0f);
+    }
+  };
+
+  /// Of several places for a label the one that covers least of the lines; the first of equals.
+  static Box clearest(const Drawn& drawn, std::span<const Box> places) {
+    Box best;
+    float least = std::numeric_limits<float>::infinity();
+    for (const Box& place : places) {
+      const float covered = drawn.under(place);
+      if (covered >= least) continue;
+      least = covered;
+      best = place;
+    }
+    return best;
+  }
+
+  /// A label on the ground of the panel.
+  static void put_label(Painter& painter, const Box& place, ImU32 colour, const std::string& label,
+                        Weight weight) {
+    painter.fill(place, painter.palette().panel, painter.px(2));
+    painter.text({place.min.x + painter.px(3), place.min.y}, colour, label, weight);
+  }
+
   /// The last loss, large, at the end of its curve. Returns what it covers.
-  static Box current(Painter& painter, const Box& box, const Axis& axis, float x, float loss) {
+  static Box current(Painter& painter, const Drawn& drawn, float loss) {
     const Palette& palette = painter.palette();
+    const Box& box = drawn.box;
+    const float x = drawn.xs.back();
     float y = box.centre().y;
     if (std::isfinite(loss)) {
-      y = std::clamp(axis.y(loss, box), box.min.y, box.max.y);
+      y = std::clamp(drawn.axis.y(loss, box), box.min.y, box.max.y);
       painter.list().AddCircleFilled({x, y}, painter.px(3.5f), palette.accent, 16);
     }
     const std::string label =
         painter.fit_number(loss, box.width() / 2 - painter.px(6), {}, Weight::bold);
     if (label.empty()) return {};
     const ImVec2 size = painter.measure(label, Weight::bold);
-    const float above = y - size.y - painter.px(8);
-    const float top = above > box.min.y ? above : y + painter.px(6);
-    const float left = std::clamp(x - size.x - painter.px(6), box.min.x,
-                                  std::max(box.min.x, box.max.x - size.x - painter.px(3)));
-    const Box plate{{left - painter.px(3), top}, {left + size.x + painter.px(3), top + size.y}};
-    if (plate.max.y > box.max.y) return {};
-    painter.fill(plate, with_alpha(palette.panel, 0.85f), painter.px(2));
-    painter.text({left, top}, palette.text, label, Weight::bold);
-    return plate;
+    const float right =
+        std::max(box.min.x + size.x + painter.px(6), std::min(x - painter.px(3), box.max.x));
+    std::vector<Box> places;
+    const auto offer = [&](float top) {
+      const Box place{{right - size.x - painter.px(6), top}, {right, top + size.y}};
+      if (place.min.y >= box.min.y && place.max.y <= box.max.y) places.push_back(place);
+    };
+    // Above or below its point, else above or below the line of a uniform guess beside it.
+    offer(y - size.y - painter.px(8));
+    offer(y + painter.px(6));
+    if (std::abs(drawn.guess_y - y) < 2 * size.y) {
+      offer(drawn.guess_y - size.y - painter.px(4));
+      offer(drawn.guess_y + painter.px(4));
+    }
+    if (places.empty()) return {};
+    const Box place = clearest(drawn, places);
+    put_label(painter, place, palette.text, label, Weight::bold);
+    return place;
   }
 
-  /// The line of a uniform guess. Its name stands where it does not touch the last loss.
-  static void guess(Painter& painter, const Box& box, const Axis& axis, double uniform,
-                    const Box& number) {
-    const Palette& palette = painter.palette();
-    const float line = painter.line_height();
-    const float y = std::floor(axis.y(uniform, box)) + 0.5f;
-    painter.line({box.min.x, y}, {box.max.x, y},
-                 {palette.muted_text, painter.line_width() * 0.8f, Dash::dashed});
+  /// The name of the line of a uniform guess, where it does not touch the last loss and covers
+  /// least of the curves.
+  static void guess(Painter& painter, const Drawn& drawn, double uniform, const Box& number) {
+    const Box& box = drawn.box;
     const std::string label = fmt::format("uniform guess {}", short_number(uniform));
-    const float width = painter.measure(label).x, away = painter.px(6);
-    for (const bool right : {true, false}) {
-      for (const float top : {y - line - 1, y + 1}) {
-        const float left = right ? box.max.x - away - width : box.min.x + away;
-        const Box place{{left, top}, {left + width + 0.5f, top + line}};
+    const float width = painter.measure(label).x + painter.px(6), line = painter.line_height();
+    const float away = painter.px(3);
+    std::vector<Box> places;
+    const float lefts[] = {box.max.x - away - width, box.min.x + away, box.centre().x - width / 2,
+                           box.min.x + box.width() / 4 - width / 2};
+    for (const float left : lefts) {
+      for (const float top : {drawn.guess_y - line - 1, drawn.guess_y + 1}) {
+        const Box place{{left, top}, {left + width, top + line}};
         const bool inside = left >= box.min.x && top >= box.min.y && place.max.y <= box.max.y &&
                             place.max.x <= box.max.x;
         const bool apart = place.max.x < number.min.x - away || place.min.x > number.max.x + away ||
                            place.max.y < number.min.y || place.min.y > number.max.y;
         if (!inside || !(apart || number.empty())) continue;
-        painter.text_in(place, palette.muted_text, label);
-        return;
+        places.push_back(place);
       }
     }
+    if (places.empty()) return;
+    put_label(painter, clearest(drawn, places), painter.palette().muted_text, label,
+              Weight::regular);
   }
 
   bool logarithmic_ = false;
