@@ -116,13 +116,15 @@ void Banner::follow_snapshot() {
   const Snapshot& now = stage_.snapshot();
   const bool over = (about_ == About::training && now.train.state == TrainState::running) ||
                     (about_ == About::saving && now.saves != saves_) ||
+                    (about_ == About::keeping && !now.keeping_fails) ||
                     (about_ == About::sequence && now.session.tokens != tokens_);
   if (over) end_message();
 }
 
 void Banner::follow_run() {
   if (about_ == About::opening && std::exchange(first_scene_to_come_, false)) return;
-  if (about_ != About::writing && about_ != About::exporting) end_message();
+  if (about_ != About::writing && about_ != About::exporting && about_ != About::keeping)
+    end_message();
 }
 
 void Banner::written() {

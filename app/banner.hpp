@@ -19,6 +19,7 @@ enum class About {
   training,   ///< training goes on, or another run is opened
   sequence,   ///< other tokens are on the screen, or another run is opened
   saving,     ///< the run is saved, or another run is opened
+  keeping,    ///< what is not saved is kept again
   writing,    ///< another picture or table is written
   exporting,  ///< a model is exported again
   device,     ///< a device is chosen again, or another run is opened

@@ -42,11 +42,15 @@ Dock::Dock(Stage& stage, const QString& name, const QString& title, QWidget* par
 /// A floating dock has a frame and a title in the colour of what is selected. One that was sent out
 /// by its menu goes beside the window; one that was dragged stays where the hand put it.
 void Dock::follow_floating(bool floating) {
-  for (QWidget* part : {widget(), titleBarWidget()}) {
-    part->setProperty("floating", floating);
+  for (QWidget* part : {widget(), titleBarWidget()}) part->setProperty("floating", floating);
+  // What stands in the title follows from what the title is, which Qt does not notice.
+  QList<QWidget*> changed = titleBarWidget()->findChildren<QWidget*>();
+  changed += {widget(), titleBarWidget()};
+  for (QWidget* part : changed) {
     part->style()->unpolish(part);
     part->style()->polish(part);
   }
+  follow_look();
   if (floating && detached_by_menu_) place_beside();
   detached_by_menu_ = false;
 }
@@ -120,7 +124,8 @@ QToolButton* Dock::add_button(Shape shape, const QString& text, bool checkable) 
 
 void Dock::follow_look() {
   const CanvasLook& look = stage_.look();
-  const QColor colour = theme(look.palette).muted;
+  const Theme colours = theme(look.palette);
+  const QColor colour = isFloating() ? colours.accent_text : colours.muted;
   bar_->setContentsMargins(scaled(look, 9), scaled(look, 3), scaled(look, 4), scaled(look, 3));
   for (const auto& [button, shape] : buttons_) {
     button->setIcon(icon(shape, colour));

@@ -4,6 +4,7 @@
 
 #include <QBuffer>
 #include <QByteArray>
+#include <QCoreApplication>
 #include <QDir>
 #include <cstddef>
 #include <string_view>
@@ -13,6 +14,10 @@
 
 namespace xlab::app {
 namespace {
+
+struct Words {
+  Q_DECLARE_TR_FUNCTIONS(xlab::app::Files)
+};
 
 std::string save(const QString& path, std::string_view bytes) {
   try {
@@ -29,7 +34,7 @@ std::string save_picture(const QString& path, const QImage& picture) {
   QByteArray bytes;
   QBuffer buffer(&bytes);
   if (!buffer.open(QIODevice::WriteOnly) || !picture.save(&buffer, "PNG"))
-    return "Cannot write " + path.toStdString() + ": there is no picture to write.";
+    return Words::tr("Cannot write %1: there is no picture to write.").arg(path).toStdString();
   return save(path, {bytes.constData(), static_cast<std::size_t>(bytes.size())});
 }
 

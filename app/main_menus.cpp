@@ -2,7 +2,6 @@
 #include <QActionGroup>
 #include <QApplication>
 #include <QDialog>
-#include <QFileDialog>
 #include <QFileInfo>
 #include <QHeaderView>
 #include <QLabel>
@@ -15,6 +14,7 @@
 #include <cmath>
 
 #include "app/banner.hpp"
+#include "app/file_dialogs.hpp"
 #include "app/files.hpp"
 #include "app/first_run.hpp"
 #include "app/main_window.hpp"
@@ -47,6 +47,18 @@ QAction* MainWindow::add(QMenu* menu, const QString& text, const QKeySequence& k
 }
 
 void MainWindow::make_menus() {
+  make_file_menu();
+  make_edit_menu();
+  make_run_menu();
+  make_time_menu();
+  make_view_menu();
+  make_window_menu();
+  make_help_menu();
+  for (QAction* action : {save_, save_as_, train_, one_step_, sample_})
+    action->setProperty(kWhatItDoes, action->toolTip());
+}
+
+void MainWindow::make_file_menu() {
   QMenu* file = menuBar()->addMenu(tr("&File"));
   QMenu* fresh = file->addMenu(tr("&New"));
   for (const std::string& task : task_names())
@@ -66,7 +78,7 @@ void MainWindow::make_menus() {
   connect(kept, &QMenu::aboutToShow, this, [this, kept] { recovery_->fill(kept); });
   file->addSeparator();
   save_ = add(file, tr("&Save"), QKeySequence::Save, [this] { work_->save(false); });
-  add(file, tr("Save &as…"), QKeySequence::SaveAs, [this] { work_->save(true); });
+  save_as_ = add(file, tr("Save &as…"), QKeySequence::SaveAs, [this] { work_->save(true); });
   file->addSeparator();
   add(file, tr("&Export picture…"), QKeySequence("E"), [this] { export_active(true); });
   add(file, tr("Export &CSV…"), QKeySequence("Shift+E"), [this] { export_active(false); });
@@ -78,13 +90,24 @@ void MainWindow::make_menus() {
   start_->setToolTip(tr("Opens the first scene again, untouched, and plays it (Ctrl+Home)"));
   file->addSeparator();
   add(file, tr("&Quit"), QKeySequence("Ctrl+Q"), [this] { close(); });
+}
 
+void MainWindow::make_edit_menu() {
   QMenu* edit = menuBar()->addMenu(tr("&Edit"));
-  undo_ = add(edit, {}, QKeySequence("Ctrl+Z"), [this] { stage_.send(command::Undo{}); });
-  redo_ = add(edit, {}, QKeySequence("Ctrl+Shift+Z"), [this] { stage_.send(command::Redo{}); });
+  // A run that goes away with it comes back as it is shown now.
+  undo_ = add(edit, {}, QKeySequence("Ctrl+Z"), [this] {
+    tell_screen();
+    stage_.send(command::Undo{});
+  });
+  redo_ = add(edit, {}, QKeySequence("Ctrl+Shift+Z"), [this] {
+    tell_screen();
+    stage_.send(command::Redo{});
+  });
   clear_clamps_ = add(edit, tr("&Clear clamps"), QKeySequence("Ctrl+Backspace"),
                       [this] { stage_.send(command::ClearClamps{}); });
+}
 
+void MainWindow::make_run_menu() {
   QMenu* run = menuBar()->addMenu(tr("&Run"));
   train_ = add(run, tr("Start training"), QKeySequence("T"), [this] { toggle_training(); });
   train_->setCheckable(true);
@@ -102,9 +125,9 @@ void MainWindow::make_menus() {
   sample_ =
       add(run, tr("New &sample"), QKeySequence("N"), [this] { stage_.send(command::NewSample{}); });
   sample_->setStatusTip(tr("Another example of the task under the time cursor"));
-  for (QAction* action : {train_, one_step_, sample_})
-    action->setProperty(kWhatItDoes, action->toolTip());
+}
 
+void MainWindow::make_time_menu() {
   QMenu* time = menuBar()->addMenu(tr("&Time"));
   QAction* rewind =
       add(time, tr("Re&wind"), QKeySequence("R"), [this] { stage_.send(command::Rewind{}); });
@@ -126,14 +149,20 @@ void MainWindow::make_menus() {
   time->addSeparator();
   add(time, tr("Slower"), QKeySequence(","), [this] { change_speed(0.5); });
   add(time, tr("Faster"), QKeySequence("."), [this] { change_speed(2.0); });
+}
 
+void MainWindow::make_view_menu() {
   QMenu* see = menuBar()->addMenu(tr("&View"));
   const auto add_dock = [this, see](Dock* dock, const QKeySequence& key) {
-    QAction* action = add(see, dock->windowTitle(), key, [dock] {
+    QAction* action = add(see, dock->windowTitle(), key, [this, dock] {
       // A dock behind a tab comes to the front before it is closed.
-      const bool seen = dock->isVisible() && !dock->visibleRegion().isEmpty();
-      dock->setVisible(!seen);
-      if (!seen) dock->raise();
+      if (dock->isVisible() && !dock->visibleRegion().isEmpty()) {
+        dock->close();
+      } else if (dock->isHidden()) {
+        show_again(dock);
+      } else {
+        dock->raise();
+      }
     });
     action->setCheckable(true);
     connect(dock->toggleViewAction(), &QAction::toggled, action, &QAction::setChecked);
@@ -160,7 +189,9 @@ void MainWindow::make_menus() {
       [this] { stage_.set_block(stage_.focus().block - 1); });
   add(see, tr("Block below"), QKeySequence("Down"),
       [this] { stage_.set_block(stage_.focus().block + 1); });
+}
 
+void MainWindow::make_window_menu() {
   QMenu* window = menuBar()->addMenu(tr("&Window"));
   rooms_ = new QActionGroup(this);
   const QPair<QString, QString> rooms[] = {
@@ -212,7 +243,9 @@ void MainWindow::make_menus() {
   add(window, tr("Smaller text"), QKeySequence("Ctrl+-"), [zoom] { zoom(-1.0f); });
   window->addSeparator();
   add(window, tr("&Reset layout"), {}, [this] { reset_layout(); });
+}
 
+void MainWindow::make_help_menu() {
   QMenu* help = menuBar()->addMenu(tr("&Help"));
   add(help, tr("&Keys"), QKeySequence("?"), [this] { show_keys(); });
   add(help, tr("&About xLSTM Lab"), {}, [this] { show_about(); });
@@ -327,8 +360,8 @@ void MainWindow::train_model_on(const QString& task) {
   const bool text = task == "text";
   QString path;
   if (text) {
-    path = QFileDialog::getOpenFileName(this, tr("Train this model on a text"), {},
-                                        tr("Texts (*.txt *.md *.csv);;All files (*)"));
+    path = ask_what_to_open(this, tr("Train this model on a text"),
+                            tr("Texts (*.txt *.md *.csv);;All files (*)"));
     if (path.isEmpty()) return;
   }
   const std::string file = path.toStdString();
@@ -346,8 +379,8 @@ void MainWindow::train_model_on(const QString& task) {
 
 void MainWindow::read_text_again(QString tokens) {
   if (tokens == "file") {
-    tokens = QFileDialog::getOpenFileName(
-        this, tr("Open tokenizer"), {}, tr("Tokenizers and model folders (*.json);;All files (*)"));
+    tokens = ask_what_to_open(this, tr("Open tokenizer"),
+                              tr("Tokenizers and model folders (*.json);;All files (*)"));
     if (tokens.isEmpty()) return;
     // Stands for the folder, as it does where models are opened.
     const QFileInfo file(tokens);
@@ -363,20 +396,19 @@ void MainWindow::read_text_again(QString tokens) {
 
 void MainWindow::open_dialog(bool run) {
   const QString path =
-      QFileDialog::getOpenFileName(this, run ? tr("Open run") : tr("Open text"), {},
-                                   run ? tr("Runs and models (*.xlab config.json);;All files (*)")
-                                       : tr("Texts (*.txt *.md *.csv);;All files (*)"));
+      ask_what_to_open(this, run ? tr("Open run") : tr("Open text"),
+                       run ? tr("Runs and models (*.xlab config.json);;All files (*)")
+                           : tr("Texts (*.txt *.md *.csv);;All files (*)"));
   if (!path.isEmpty()) open(path);
 }
 
 void MainWindow::open_folder_dialog() {
-  const QString path = QFileDialog::getExistingDirectory(this, tr("Open model folder"));
+  const QString path = ask_for_folder(this, tr("Open model folder"));
   if (!path.isEmpty()) open(path);
 }
 
 void MainWindow::export_folder_dialog() {
-  const QString path =
-      QFileDialog::getSaveFileName(this, tr("Export model folder"), "model", tr("Folders (*)"));
+  const QString path = ask_for_name(this, tr("Export model folder"), "model", tr("Folders (*)"));
   if (!path.isEmpty()) stage_.send(command::ExportFolder{path.toStdString()});
 }
 

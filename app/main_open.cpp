@@ -23,6 +23,8 @@ struct MainWindow::Looking {
 
 void MainWindow::replace_run(const QString& question, std::function<void()> look,
                              std::function<void()> go_on) {
+  // The run that goes comes back, by Undo, as it is shown now.
+  tell_screen();
   // What was asked for last counts: a look that is not over leads to nothing any more.
   const int number = ++looks_;
   statusBar()->clearMessage();

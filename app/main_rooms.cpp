@@ -3,6 +3,8 @@
 #include <QApplication>
 #include <QMenuBar>
 #include <QScreen>
+#include <QScrollArea>
+#include <QScrollBar>
 #include <QSettings>
 #include <QStatusBar>
 #include <QTabBar>
@@ -17,6 +19,7 @@
 #include <utility>
 
 #include "app/banner.hpp"
+#include "app/file_dialogs.hpp"
 #include "app/main_window.hpp"
 
 namespace xlab::app {
@@ -76,6 +79,7 @@ void MainWindow::follow_separator(bool pressed) {
     sizes_before_ = sizes;
   } else if (sizes != sizes_before_ && !alone_ && !panels_hidden_) {
     of_file_ = false;
+    before_closed_.clear();
     if (!arranged_by_hand()) dragged_ = present_layout();
   }
 }
@@ -110,6 +114,7 @@ void MainWindow::show_layout(const Layout& layout) {
       layout.state.isEmpty() || (!layout.by_hand && !(same_scale && layout.fit == fit()));
   const bool message = !banner_->isHidden();
   const bool were_arranging = std::exchange(arranging_, true);
+  before_closed_.clear();
   of_file_ = layout.of_file;
   if (made_anew || !restoreState(layout.state, layout_version())) {
     default_layout(room_);
@@ -132,6 +137,41 @@ QList<QDockWidget*> MainWindow::shown_docks() const {
   // Docks come in the order they lie over each other, which changes with the tab in front.
   std::sort(shown.begin(), shown.end());
   return shown;
+}
+
+void MainWindow::before_closing(QDockWidget* dock) {
+  if (arranging_ || !shown_ || stopped_ || alone_ || dock->isFloating() || dock->isHidden()) return;
+  before_closed_.append({shown_docks(), saveState(layout_version()), stage_.look().scale, size()});
+}
+
+/// Qt gives a dock that is shown again the size it thinks best, at the cost of the others. Where it
+/// was seen before, all are as they were then.
+void MainWindow::show_again(QDockWidget* dock) {
+  QList<QDockWidget*> wanted = shown_docks();
+  if (!wanted.contains(dock)) wanted.append(dock);
+  for (qsizetype i = before_closed_.size(); i-- > 0;) {
+    const Closed before = before_closed_[i];
+    const auto had = [&before](QDockWidget* one) { return before.docks.contains(one); };
+    if (before.scale != stage_.look().scale || before.window != size() ||
+        !std::all_of(wanted.begin(), wanted.end(), had))
+      continue;
+    const bool were_arranging = std::exchange(arranging_, true);
+    const bool message = !banner_->isHidden();
+    setUpdatesEnabled(false);
+    if (restoreState(before.state, layout_version())) {
+      for (QDockWidget* other : before.docks)
+        if (!wanted.contains(other)) other->hide();
+    }
+    banner_->setVisible(message);
+    setUpdatesEnabled(true);
+    arranging_ = were_arranging;
+    // What was closed after that is open again.
+    if (wanted.size() == before.docks.size()) before_closed_.resize(i);
+    break;
+  }
+  dock->show();
+  dock->raise();
+  fit_tabs_soon();
 }
 
 void MainWindow::reset_layout() {
@@ -180,6 +220,7 @@ void MainWindow::two_columns(QDockWidget* above, const QList<QDockWidget*>& left
 
 void MainWindow::default_layout(Room room) {
   const bool were_arranging = std::exchange(arranging_, true);
+  before_closed_.clear();
   const QList<QDockWidget*> docks = findChildren<QDockWidget*>(Qt::FindDirectChildrenOnly);
   for (QDockWidget* dock : docks) {
     dock->setFloating(false);
@@ -316,6 +357,20 @@ void MainWindow::fit_tabs() {
   }
 }
 
+int MainWindow::form_width(const QList<Dock*>& forms, int percent) const {
+  constexpr int kMostPercent = 40;
+  int needed = 0;
+  for (const Dock* dock : forms) {
+    const auto* scroll = dock->findChild<QScrollArea*>();
+    if (!scroll || !scroll->widget()) continue;
+    // With room for the bar that scrolls down, and for numbers that grow.
+    const int bar = scroll->verticalScrollBar()->sizeHint().width();
+    needed = std::max(
+        needed, scroll->widget()->minimumSizeHint().width() + bar + scaled(stage_.look(), 24));
+  }
+  return std::clamp(needed, width() * percent / 100, width() * kMostPercent / 100);
+}
+
 /// The sizes of the docks of a default layout.
 void MainWindow::share_room(Room room) {
   ViewDock *time = view("time"), *gates = view("gates"), *memory = view("memory"),
@@ -340,22 +395,27 @@ void MainWindow::share_room(Room room) {
   }
   const int bar = scaled(stage_.look(), kTimeHeight);
   const int rest = std::max(1, h - bar);
+  int forms = 0;
   switch (room) {
     case Room::explore:
       sizes({time, gates}, {bar, rest}, Qt::Vertical);
-      sizes({gates, memory, next}, {w * 42 / 100, w * 34 / 100, w * 24 / 100}, Qt::Horizontal);
+      forms = form_width({prompt_, model_}, 24);
+      sizes({gates, memory, next}, {(w - forms) * 55 / 100, (w - forms) * 45 / 100, forms},
+            Qt::Horizontal);
       sizes({memory, inspector}, {rest * 53 / 100, rest * 47 / 100}, Qt::Vertical);
       sizes({next, prompt_}, {rest * 53 / 100, rest * 47 / 100}, Qt::Vertical);
       break;
     case Room::train:
-      sizes({trainer_, time}, {w * 26 / 100, w * 74 / 100}, Qt::Horizontal);
+      forms = form_width({trainer_, task_, model_}, 26);
+      sizes({trainer_, time}, {forms, w - forms}, Qt::Horizontal);
       sizes({time, loss, gates}, {bar, rest * 45 / 100, rest * 55 / 100}, Qt::Vertical);
       sizes({gates, memory}, {w * 40 / 100, w * 34 / 100}, Qt::Horizontal);
       sizes({loss, next}, {w * 50 / 100, w * 24 / 100}, Qt::Horizontal);
       sizes({trainer_, task_}, {h * 52 / 100, h * 48 / 100}, Qt::Vertical);
       break;
     case Room::generate:
-      sizes({text_, time}, {w * 27 / 100, w * 73 / 100}, Qt::Horizontal);
+      forms = form_width({text_, prompt_, model_}, 27);
+      sizes({text_, time}, {forms, w - forms}, Qt::Horizontal);
       sizes({time, next}, {bar, rest}, Qt::Vertical);
       sizes({next, memory}, {w * 33 / 100, w * 40 / 100}, Qt::Horizontal);
       sizes({memory, inspector}, {rest * 53 / 100, rest * 47 / 100}, Qt::Vertical);
@@ -448,6 +508,9 @@ Screen MainWindow::shown() const {
   shown.block = stage_.focus().block;
   shown.head = stage_.focus().head;
   shown.pinned = stage_.focus().pinned;
+  for (const ViewDock* dock : views_)
+    if (const QString kept = dock->kept(); !kept.isEmpty())
+      shown.views.insert(dock->view_name(), kept);
   return shown;
 }
 
@@ -473,24 +536,30 @@ void MainWindow::show_screen() {
                   About::opening);
     return;
   }
-  const auto room = static_cast<Room>(name - std::begin(kRoomNames));
-  set_room(room);
-  if (saved->layout_version == layout_version()) {
-    restore_others();
-    hide_panels(false);
-    Layout& layout = layouts_[static_cast<int>(room)];
-    if (shown_) layout = present_layout();
-    if (!layout.of_file) own_layouts_[static_cast<int>(room)] = layout;
-    layout = {saved->layout, saved->scale, static_cast<Fit>(std::clamp(saved->fit, 0, 2)),
-              saved->by_hand, true};
-    if (shown_) show_room();
-    hide_panels(saved->panels_hidden);
-  }
+  if (!stage_.snapshot().only_selected)
+    show_saved_layout(static_cast<Room>(name - std::begin(kRoomNames)), *saved);
   stage_.set_block(saved->block);
   stage_.set_head(saved->head);
   ui::Focus focus = stage_.focus();
   focus.pinned = saved->pinned;
   stage_.set_focus(focus);
+  for (ViewDock* dock : views_)
+    if (saved->views.contains(dock->view_name()))
+      dock->restore(saved->views.value(dock->view_name()));
+}
+
+void MainWindow::show_saved_layout(Room room, const Screen& saved) {
+  set_room(room);
+  if (saved.layout_version != layout_version()) return;
+  restore_others();
+  hide_panels(false);
+  Layout& layout = layouts_[static_cast<int>(room)];
+  if (shown_) layout = present_layout();
+  if (!layout.of_file) own_layouts_[static_cast<int>(room)] = layout;
+  layout = {saved.layout, saved.scale, static_cast<Fit>(std::clamp(saved.fit, 0, 2)), saved.by_hand,
+            true};
+  if (shown_) show_room();
+  hide_panels(saved.panels_hidden);
 }
 
 void MainWindow::restore_settings() {
@@ -511,6 +580,7 @@ void MainWindow::restore_settings() {
                       static_cast<Fit>(std::clamp(kept.value("layout_fit/" + name).toInt(), 0, 2)),
                       kept.value("layout_by_hand/" + name, true).toBool()};
   }
+  set_last_folder(kept.value("folder").toString());
   const QByteArray place = kept.value("geometry").toByteArray();
   if (place.isEmpty() || !restoreGeometry(place)) {
     const QSize room = screen()->availableSize();
@@ -526,6 +596,7 @@ void MainWindow::save_settings() {
   kept.setValue("palette", palette_text(stage_.look().palette));
   kept.setValue("scale", stage_.look().scale);
   kept.setValue("geometry", saveGeometry());
+  kept.setValue("folder", last_folder());
   for (int room = 0; room < 3; ++room) {
     const Layout shown = layouts_.value(room);
     // How a run was saved is the run's, unless somebody went on from there.

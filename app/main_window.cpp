@@ -15,10 +15,12 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QLocale>
+#include <QMenu>
 #include <QMenuBar>
 #include <QMimeData>
 #include <QPlainTextEdit>
 #include <QScrollArea>
+#include <QSet>
 #include <QSlider>
 #include <QSpinBox>
 #include <QStatusBar>
@@ -85,6 +87,7 @@ bool takes_clicks(const QWidget* widget) {
 About about(const std::string& where) {
   if (where == "open") return About::opening;
   if (where == "save") return About::saving;
+  if (where == "autosave") return About::keeping;
   if (where == "export") return About::exporting;
   if (where == "train") return About::training;
   if (where == "sequence" || where == "play") return About::sequence;
@@ -147,6 +150,7 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
       if (arranging_ || !shown_) return;
       moved_ = true;
       of_file_ = false;
+      before_closed_.clear();
       at_scale_.clear();
     };
     connect(dock, &QDockWidget::dockLocationChanged, this, by_hand);
@@ -224,8 +228,12 @@ void MainWindow::make_docks() {
   for (auto& view : ui::make_views()) {
     auto* dock = new ViewDock(stage_, std::move(view), this);
     connect(dock, &ViewDock::maximise_wanted, this, [this, dock] { maximise(dock); });
-    connect(dock, &ViewDock::failed, this,
-            [this](const QString& text) { banner_->tell(text, About::writing); });
+    connect(dock, &ViewDock::begun, statusBar(),
+            [this](const QString& text) { statusBar()->showMessage(text); });
+    connect(dock, &ViewDock::failed, this, [this](const QString& text) {
+      statusBar()->clearMessage();
+      banner_->tell(text, About::writing);
+    });
     connect(dock, &ViewDock::noticed, this, [this](const QString& text) {
       statusBar()->showMessage(text, 8000);
       banner_->written();
@@ -333,7 +341,6 @@ void MainWindow::follow_snapshot() {
                                        : QString();
   setWindowTitle(name.isEmpty() ? "xLSTM Lab[*]" : name + "[*] – xLSTM Lab");
   setWindowModified(now.unsaved);
-  save_->setEnabled(now.model != nullptr);
   const auto show_edit = [](QAction* action, const std::string& label, const QString& nothing) {
     action->setEnabled(!label.empty());
     const QString text = label.empty() ? nothing : QString::fromStdString(label);
@@ -345,14 +352,25 @@ void MainWindow::follow_snapshot() {
   show_edit(redo_, now.redo_label, tr("Redo"));
   clear_clamps_->setEnabled(!now.session.clamps.empty());
   // What cannot be done says why, here as in the panels.
-  const auto allow = [](QAction* action, const std::string& problem) {
+  QSet<QMenu*> with_reasons, others;
+  const auto allow = [&](QAction* action, const std::string& problem) {
     action->setEnabled(problem.empty());
     action->setToolTip(problem.empty() ? action->property(kWhatItDoes).toString()
                                        : QString::fromStdString(problem));
+    for (QObject* shown_in : action->associatedObjects()) {
+      if (auto* menu = qobject_cast<QMenu*>(shown_in))
+        (problem.empty() ? others : with_reasons).insert(menu);
+    }
   };
   allow(train_, now.train.cannot_train);
   allow(one_step_, now.train.cannot_train);
   allow(sample_, now.session.cannot_sample);
+  allow(save_, now.cannot_save);
+  allow(save_as_, now.cannot_save);
+  if (!now.model) save_->setEnabled(false);
+  // A menu shows no tool tips unless asked to; most of its entries say all in their words.
+  for (QMenu* menu : others) menu->setToolTipsVisible(false);
+  for (QMenu* menu : with_reasons) menu->setToolTipsVisible(true);
 }
 
 void MainWindow::measure() {
@@ -482,6 +500,9 @@ bool MainWindow::eventFilter(QObject* object, QEvent* event) {
   if (object == this && event->type() == QEvent::MouseButtonRelease) {
     // After Qt has let go of it.
     QTimer::singleShot(0, this, [this] { follow_separator(false); });
+  }
+  if (event->type() == QEvent::Close && object->parent() == this) {
+    if (auto* dock = qobject_cast<QDockWidget*>(object)) before_closing(dock);
   }
   if (event->type() == QEvent::Resize && object->parent() == this &&
       qobject_cast<QTabBar*>(object)) {

@@ -93,6 +93,13 @@ class MainWindow : public QMainWindow {
   static constexpr const char* kWhatItDoes = "what it does";
   void make_docks();
   void make_menus();
+  void make_file_menu();
+  void make_edit_menu();
+  void make_run_menu();
+  void make_time_menu();
+  void make_view_menu();
+  void make_window_menu();
+  void make_help_menu();
   void make_tool_bar();
   void make_status_bar();
   void follow_snapshot();
@@ -112,6 +119,15 @@ class MainWindow : public QMainWindow {
     QByteArray state;
     QList<QDockWidget*> docks;  ///< those that were open
   };
+  /// How docks stood before one of them was closed.
+  struct Closed {
+    QList<QDockWidget*> docks;  ///< those that were open
+    QByteArray state;
+    float scale = 1.0f;
+    QSize window;
+  };
+  void before_closing(QDockWidget* dock);
+  void show_again(QDockWidget* dock);
   Layout present_layout() const;
   /// Shows a layout; one that nobody arranged is made anew where size or text have changed since.
   void show_layout(const Layout& layout);
@@ -120,6 +136,8 @@ class MainWindow : public QMainWindow {
   QList<QDockWidget*> shown_docks() const;
   void default_layout(Room room);
   void share_room(Room room);
+  /// How wide a column of forms is: what a room has for it, or what they need to be read whole.
+  int form_width(const QList<Dock*>& forms, int percent) const;
   /// Where tabs have no room for their titles, they say a word; where that is too much too, they
   /// are scrolled to.
   void fit_tabs();
@@ -160,6 +178,7 @@ class MainWindow : public QMainWindow {
   void tell_screen();
   /// Shows what the run that has been opened was saved with.
   void show_screen();
+  void show_saved_layout(Room room, const Screen& saved);
   void toggle_training();
   void toggle_playing();
   void move_cursor(int steps);
@@ -195,6 +214,7 @@ class MainWindow : public QMainWindow {
   /// it.
   QMap<int, Arrangement> at_scale_;
   Layout before_maximise_, before_hiding_;
+  QList<Closed> before_closed_;  ///< until docks are arranged otherwise
   QDockWidget* alone_ = nullptr;
   bool panels_hidden_ = false;
   bool arranging_ = false;  ///< docks move by the program, not by hand
@@ -209,8 +229,9 @@ class MainWindow : public QMainWindow {
   bool to_train_ = false;  ///< what is being opened is there to be trained
 
   QActionGroup* rooms_ = nullptr;
-  QAction *play_ = nullptr, *train_ = nullptr, *save_ = nullptr, *undo_ = nullptr, *redo_ = nullptr,
-          *clear_clamps_ = nullptr, *panels_ = nullptr, *start_ = nullptr;
+  QAction *play_ = nullptr, *train_ = nullptr, *save_ = nullptr, *save_as_ = nullptr,
+          *undo_ = nullptr, *redo_ = nullptr, *clear_clamps_ = nullptr, *panels_ = nullptr,
+          *start_ = nullptr;
   /// What stands in the tool bar, by name ("rooms", "speed", ...).
   QMap<QString, QList<QAction*>> bar_;
   QList<QPair<QAction*, Shape>> icons_;

@@ -8,6 +8,7 @@
 #include <QLabel>
 #include <QPlainTextEdit>
 #include <QPushButton>
+#include <QScrollBar>
 #include <QTreeWidget>
 #include <algorithm>
 
@@ -50,13 +51,13 @@ ModelPanel::ModelPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(
   blocks_ = new QTreeWidget;
   blocks_->setAccessibleName(tr("Blocks of the model; choose one to look into"));
   blocks_->setToolTip(tr("Choose the block that all views show"));
-  blocks_->setHeaderLabels({tr("Block"), tr("Heads"), tr("Size"), tr("Weights")});
+  blocks_->setHeaderLabels({tr("Block"), tr("Heads"), tr("Weights")});
   const QString meanings[] = {
       tr("The blocks from the bottom to the top, counted from 0, and what kind each of them is"),
-      tr("How many memories of its own a block has"),
-      tr("mLSTM: numbers of a key × numbers of a value; else the cells of a head"),
+      tr("How many memories of its own a block has, and how large each of them is. mLSTM: numbers "
+         "of a key × numbers of a value; else the cells of a head"),
       tr("How many numbers of this block training can change")};
-  for (int column_of = 0; column_of < 4; ++column_of)
+  for (int column_of = 0; column_of < 3; ++column_of)
     blocks_->headerItem()->setToolTip(column_of, meanings[column_of]);
   blocks_->setRootIsDecorated(false);
   blocks_->setUniformRowHeights(true);
@@ -78,6 +79,8 @@ ModelPanel::ModelPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(
   connect(blocks_, &QTreeWidget::currentItemChanged, this, [this](QTreeWidgetItem* item) {
     if (item) stage_.set_block(blocks_->indexOfTopLevelItem(item));
   });
+  // Columns get their width when they are seen first.
+  connect(blocks_->header(), &QHeaderView::sectionResized, this, &ModelPanel::fit_blocks);
   connect(&stage.engine(), &EngineLink::changed, this, &ModelPanel::follow_snapshot);
   connect(&stage, &Stage::focus_changed, this, &ModelPanel::follow_focus);
   follow_snapshot();
@@ -103,20 +106,37 @@ void ModelPanel::follow_snapshot() {
     const bool matrix = block.has_matrix;
     const QString kind = QString::fromStdString(block.title);
     auto* item = new QTreeWidgetItem(
-        blocks_, {QString("%1 %2").arg(i).arg(kind), QString::number(block.heads),
-                  matrix ? QString("%1×%2").arg(block.key_dim).arg(block.value_dim)
-                         : tr("%1 units").arg(block.value_dim),
-                  grouped(block.parameters)});
-    for (int i_column = 0; i_column < 4; ++i_column)
+        blocks_,
+        {QString("%1 %2").arg(i).arg(kind),
+         matrix ? tr("%1 of %2×%3").arg(block.heads).arg(block.key_dim).arg(block.value_dim)
+                : tr("%1 of %2 units").arg(block.heads).arg(block.value_dim),
+         grouped(block.parameters)});
+    for (int i_column = 0; i_column < 3; ++i_column)
       item->setToolTip(i_column, tr("Choose this block: all views show it"));
-    item->setTextAlignment(1, Qt::AlignRight);
-    item->setTextAlignment(3, Qt::AlignRight);
+    item->setTextAlignment(2, Qt::AlignRight);
   }
-  // As tall as its rows, but for deep models.
-  const int rows = std::clamp(static_cast<int>(shown_->blocks.size()), 2, 8);
-  blocks_->setFixedHeight(blocks_->header()->sizeHint().height() +
-                          rows * blocks_->sizeHintForRow(0) + 2 * blocks_->frameWidth() + 4);
+  fit_blocks();
   follow_focus();
+}
+
+/// As high as its rows, but for deep models: a list that scrolls in a panel that scrolls is a slit.
+void ModelPanel::fit_blocks() {
+  const int rows = std::clamp(blocks_->topLevelItemCount(), 2, 8);
+  int height = blocks_->header()->sizeHint().height() + rows * blocks_->sizeHintForRow(0) +
+               2 * blocks_->frameWidth() + 4;
+  if (blocks_->header()->length() > blocks_->viewport()->width())
+    height += blocks_->horizontalScrollBar()->sizeHint().height();
+  if (blocks_->height() != height) blocks_->setFixedHeight(height);
+}
+
+void ModelPanel::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  fit_blocks();
+}
+
+void ModelPanel::changeEvent(QEvent* event) {
+  QWidget::changeEvent(event);
+  if (event->type() == QEvent::FontChange || event->type() == QEvent::StyleChange) fit_blocks();
 }
 
 void ModelPanel::follow_focus() {

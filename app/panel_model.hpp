@@ -17,7 +17,12 @@ class ModelPanel : public QWidget {
  public:
   explicit ModelPanel(Stage& stage, QWidget* parent = nullptr);
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+  void changeEvent(QEvent* event) override;
+
  private:
+  void fit_blocks();
   void follow_snapshot();
   void follow_focus();
   void show_specification();

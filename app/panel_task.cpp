@@ -12,6 +12,7 @@
 #include <algorithm>
 
 #include "app/facts.hpp"
+#include "app/flow_layout.hpp"
 #include "app/theme.hpp"
 #include "core/task.hpp"
 
@@ -82,9 +83,9 @@ TaskPanel::TaskPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(st
   chooser_->setPlaceholderText(tr("no task"));
   // A panel in a narrow window is no wider than its fields.
   chooser_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-  chooser_->setMinimumContentsLength(8);
-  auto* row = new QHBoxLayout;
-  row->addWidget(chooser_, 1);
+  chooser_->setMinimumContentsLength(13);
+  auto* row = new FlowLayout(6);
+  row->addWidget(chooser_);
   row->addWidget(another_);
   column->addLayout(row);
 

@@ -51,7 +51,8 @@ QList<FactRow> rows() {
                                "factor above.")},
       {tr("Gradient norm"), tr("The length of the last step's gradient before it was clipped: how "
                                "steep the loss is here.")},
-      {tr("Speed"), tr("Tokens trained on in a second.")},
+      {tr("Speed"), tr("Tokens trained on in a second: a running mean, or the last one while "
+                       "training is paused.")},
       {tr("Time"), tr("Time spent training, all in all.")},
       {tr("Batch"), tr("How many sequences a step looks at, and how long each of them is.")},
       {tr("Seed"), tr("The number that the first weights and the order of the data are drawn from: "
@@ -178,7 +179,7 @@ void TrainerPanel::follow_snapshot() {
     limit_->setValue(static_cast<int>(std::min<std::int64_t>(train.step_limit, limit_->maximum())));
   }
   const bool trained = train.step > 0;
-  // A file keeps the losses, not what the last step was like.
+  // Files from before the last step's were saved with a run do not say them.
   const bool stepped = train.gradient_norm > 0.0;
   const auto set = [&](Fact row, bool known, const QString& form, double number) {
     facts_->set(row, known ? form.arg(three_digits(number)) : "–",
@@ -192,9 +193,10 @@ void TrainerPanel::follow_snapshot() {
   facts_->set(kStep, grouped(train.step));
   set(kRate, trained, "%1", train.learning_rate);
   set(kGradient, stepped, "%1", train.gradient_norm);
-  facts_->set(kSpeed, stepped
-                          ? tr("%1 tokens/s").arg(grouped(std::llround(train.tokens_per_second)))
-                          : "–");
+  const QString speed = grouped(std::llround(train.tokens_per_second));
+  facts_->set(kSpeed, train.tokens_per_second <= 0.0 ? "–"
+                      : running                      ? tr("%1 tokens/s").arg(speed)
+                                                     : tr("last %1 tokens/s").arg(speed));
   facts_->set(kTime, duration(train.seconds));
   facts_->set(kBatch, tr("%1 × %2 tokens").arg(train.batch_size).arg(train.sequence_length));
   facts_->set(kSeed, QString::number(train.seed));

@@ -2,10 +2,11 @@
 #include "app/save_dialog.hpp"
 
 #include <QCoreApplication>
-#include <QFileDialog>
 #include <QFileInfo>
 #include <QMessageBox>
 #include <QPushButton>
+
+#include "app/file_dialogs.hpp"
 
 namespace xlab::app {
 namespace {
@@ -48,8 +49,7 @@ QString with_extension(const QString& path, const FileKind& kind) {
 QString ask_where_to_write(QWidget* parent, const FileKind& kind) {
   QString suggestion = kind.suggestion;
   for (;;) {
-    const QString chosen = QFileDialog::getSaveFileName(parent, kind.title, suggestion, kind.filter,
-                                                        nullptr, QFileDialog::DontConfirmOverwrite);
+    const QString chosen = ask_for_name(parent, kind.title, suggestion, kind.filter);
     if (chosen.isEmpty()) return {};
     suggestion = chosen;
     if (const QString wrong = wrong_extension(chosen, kind); !wrong.isEmpty()) {

@@ -38,6 +38,10 @@ std::string to_text(const Screen& screen) {
                                      {"head", screen.pinned->head},
                                      {"unit", screen.pinned->unit}});
   }
+  QJsonObject views;
+  for (auto view = screen.views.cbegin(); view != screen.views.cend(); ++view)
+    views.insert(view.key(), view.value());
+  if (!views.isEmpty()) out.insert("views", views);
   return QJsonDocument(out).toJson(QJsonDocument::Compact).toStdString();
 }
 
@@ -69,6 +73,9 @@ std::optional<Screen> screen_from(const std::string& text) {
     screen.pinned =
         ui::ValueRef{.path = path.toStdString(), .step = *step, .head = *of_head, .unit = *unit};
   }
+  const QJsonObject views = in.value("views").toObject();
+  for (auto view = views.begin(); view != views.end(); ++view)
+    screen.views.insert(view.key(), view.value().toString());
   return screen;
 }
 

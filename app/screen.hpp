@@ -1,7 +1,9 @@
-// What of the window is saved with a run: which room, its layout, and what is selected.
+// What of the window is saved with a run: which room, its layout, what is selected, and what views
+// keep.
 #pragma once
 
 #include <QByteArray>
+#include <QMap>
 #include <QString>
 #include <optional>
 #include <string>
@@ -20,6 +22,7 @@ struct Screen {
   bool panels_hidden = false;
   int block = 0, head = 0;
   std::optional<ui::ValueRef> pinned;
+  QMap<QString, QString> views;  ///< what each view keeps, by its name
 };
 
 /// Versioned JSON.

@@ -71,6 +71,8 @@ QWidget#dock_title QToolButton:focus { border-color: @accent; }
 QWidget#dock_title QToolButton::menu-indicator { image: none; width: 0px; }
 QWidget#dock_title[floating="true"] { background: @accent; border: 2px solid @accent; }
 QWidget#dock_title[floating="true"] QLabel { color: @on_accent; }
+QWidget#dock_title[floating="true"] QToolButton:hover, QWidget#dock_title[floating="true"] QToolButton:checked { background: @accent_dark; }
+QWidget#dock_title[floating="true"] QToolButton:focus, QWidget#dock_title[floating="true"] QToolButton:checked { border-color: @on_accent; }
 QWidget#dock_body[floating="true"] { border: 2px solid @accent; border-top: none; }
 QWidget#dock_body[focused="true"] { border: 2px solid @accent; border-top: none; }
 QTabBar { qproperty-drawBase: 0; }

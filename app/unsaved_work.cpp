@@ -60,6 +60,17 @@ void UnsavedWork::keep_then(const QString& question, std::function<void()> go_on
     go_on();
     return;
   }
+  const QString no_save = QString::fromStdString(stage_.snapshot().cannot_save);
+  if (!no_save.isEmpty()) {
+    QMessageBox box(QMessageBox::Warning, tr("Unsaved work"),
+                    question + " " + tr("Its prompt and its edits cannot be kept."),
+                    QMessageBox::Discard | QMessageBox::Cancel, window_);
+    box.setInformativeText(no_save);
+    box.button(QMessageBox::Discard)->setText(tr("&Leave"));
+    box.setDefaultButton(QMessageBox::Cancel);
+    if (box.exec() == QMessageBox::Discard) go_on();
+    return;
+  }
   QMessageBox box(QMessageBox::Warning, tr("Unsaved work"), question + " " + sentence(),
                   QMessageBox::Save | QMessageBox::Discard | QMessageBox::Cancel, window_);
   if (kept_) {

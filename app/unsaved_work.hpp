@@ -28,7 +28,7 @@ class UnsavedWork : public QObject {
   /// Calls `go_on` when nothing is lost by it, or a person has said what to do: at once when there
   /// is nothing to lose or it is to be discarded, after it is saved when it is to be saved, never
   /// when the question is cancelled or saving fails. `question` opens the dialog ("Open another
-  /// run?").
+  /// run?"). Where the run cannot be saved, it is to be left or not.
   void keep_then(const QString& question, std::function<void()> go_on);
   /// Saves to the file of the run; asks for one when it has none or `ask` is set. `then` is called
   /// when the file is complete, and never when saving fails or no file is chosen.

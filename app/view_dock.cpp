@@ -6,8 +6,17 @@
 #include <QClipboard>
 #include <QElapsedTimer>
 #include <QHeaderView>
+#include <QMetaObject>
 #include <QScrollBar>
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <thread>
 
 #include "app/files.hpp"
 #include "app/save_dialog.hpp"
@@ -21,6 +30,9 @@ constexpr int kRowHeight = 21;
 /// So many rows are written again while somebody waits for the next picture. A file has all.
 constexpr std::size_t kMostRows = 10000;
 
+/// How long the end of the program waits for a table that is being written.
+constexpr std::chrono::milliseconds kLongestWait{1500};
+
 /// A table needs no textures.
 struct NoImages : ui::Images {
   ImTextureID texture(const std::string&, std::uint64_t, int, int,
@@ -29,14 +41,37 @@ struct NoImages : ui::Images {
   }
 };
 
+/// What a view of this name lists, by a view that nobody else has.
+ui::Table table_of(const std::string& name, const std::string& kept, const Snapshot& snapshot,
+                   ui::Focus focus) {
+  NoImages images;
+  const ui::Scene scene{snapshot, focus, images, ui::palette(ui::PaletteName::light), {}};
+  for (const auto& view : ui::make_views()) {
+    if (view->name() != name) continue;
+    view->restore(kept);
+    return view->table(scene);
+  }
+  return {};
+}
+
 }  // namespace
+
+/// What a thread that writes a table may still speak to.
+struct ViewDock::Writing {
+  std::mutex mutex;
+  std::condition_variable done;
+  std::atomic<int> files = 0;
+  ViewDock* dock = nullptr;  // until it goes
+};
 
 ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent)
     : Dock(stage, "view_" + QString::fromStdString(view->name()),
            QString::fromStdString(view->title()), parent),
       stage_(stage),
       view_(std::move(view)),
-      pages_(new QStackedWidget) {
+      pages_(new QStackedWidget),
+      writing_(std::make_shared<Writing>()) {
+  writing_->dock = this;
   set_contents(pages_);
   const QString title = windowTitle();
   const auto draw_live = [this](ui::Images& images, ImVec2 size, float scale) {
@@ -141,10 +176,22 @@ ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent
 ViewDock::~ViewDock() {
   // A canvas that goes away with the focus says so, to nobody any more.
   canvas_->disconnect(this);
+  std::unique_lock lock(writing_->mutex);
+  writing_->dock = nullptr;
+  writing_->done.wait_for(lock, kLongestWait, [this] { return writing_->files == 0; });
 }
 
 QString ViewDock::view_name() const {
   return QString::fromStdString(view_->name());
+}
+
+QString ViewDock::kept() const {
+  return QString::fromStdString(view_->kept());
+}
+
+void ViewDock::restore(const QString& kept) {
+  view_->restore(kept.toStdString());
+  canvas_->refresh();
 }
 
 bool ViewDock::shows_table() const {
@@ -212,14 +259,38 @@ void ViewDock::export_csv() {
                                                  .filter = tr("Tables (*.csv)"),
                                                  .extension = "csv"});
   if (path.isEmpty()) return;
-  const ui::Table written = table(0);
-  const std::string problem = save_text(path, written.csv());
-  if (problem.empty()) {
-    const QString note = QString::fromStdString(written.note);
-    emit noticed(note.isEmpty() ? tr("Wrote %1").arg(path) : tr("Wrote %1. %2").arg(path, note));
-  } else {
-    emit failed(QString::fromStdString(problem));
-  }
+  emit begun(tr("Writing %1…").arg(path));
+  // A long table takes seconds, and a disk may hang: neither by this thread.
+  ++writing_->files;
+  std::thread([writing = writing_, path, snapshot = stage_.engine().snapshot(),
+               focus = stage_.focus(), name = view_->name(), kept = view_->kept()] {
+    QString note, problem;
+    try {
+      const ui::Table written = table_of(name, kept, *snapshot, focus);
+      note = QString::fromStdString(written.note);
+      problem = QString::fromStdString(save_text(path, written.csv()));
+    } catch (const std::bad_alloc&) {
+      problem = tr("There is no memory for a table of this length: %1 is not written.").arg(path);
+    } catch (const std::exception& e) {
+      problem = QString::fromStdString(e.what());
+    }
+    const std::lock_guard lock(writing->mutex);
+    --writing->files;
+    writing->done.notify_all();
+    ViewDock* dock = writing->dock;
+    if (!dock) return;
+    QMetaObject::invokeMethod(
+        dock,
+        [dock, path, note, problem] {
+          if (!problem.isEmpty()) {
+            emit dock->failed(problem);
+          } else {
+            emit dock->noticed(note.isEmpty() ? tr("Wrote %1").arg(path)
+                                              : tr("Wrote %1. %2").arg(path, note));
+          }
+        },
+        Qt::QueuedConnection);
+  }).detach();
 }
 
 void ViewDock::follow_snapshot() {

@@ -22,6 +22,9 @@ class ViewDock : public Dock {
   ~ViewDock() override;
 
   QString view_name() const;
+  /// What of the view is saved with a run; see ui::View.
+  QString kept() const;
+  void restore(const QString& kept);
   Canvas& canvas() { return *canvas_; }
   void show_table(bool table);
   bool shows_table() const;
@@ -32,9 +35,12 @@ class ViewDock : public Dock {
   QImage picture(QSize size, const CanvasLook& look, double density = 1.0, bool buttons = false);
   /// Asks for a file and writes the view as it stands, `density` times as many pixels a side.
   void export_picture(double density);
+  /// The same for the table, which another thread makes and writes: what came of it is told by
+  /// `noticed` or `failed`.
   void export_csv();
 
  signals:
+  void begun(const QString& sentence);
   void maximise_wanted();
   void failed(const QString& sentence);
   void noticed(const QString& sentence);
@@ -52,6 +58,8 @@ class ViewDock : public Dock {
   void fit_columns();
   void copy_cells();
 
+  struct Writing;
+
   Stage& stage_;
   std::unique_ptr<ui::View> view_;
   QStackedWidget* pages_;
@@ -62,6 +70,7 @@ class ViewDock : public Dock {
   TableModel* model_;
   QToolButton* table_button_;
   QTimer table_timer_;
+  std::shared_ptr<Writing> writing_;
   int table_cursor_ = -1;  ///< the time step the table was last scrolled to
 };
 

@@ -222,6 +222,11 @@ std::string Autosave::take_news() {
   return std::exchange(problem_, {});
 }
 
+bool Autosave::take_kept() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(kept_, false);
+}
+
 void Autosave::write_jobs() {
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -278,6 +283,7 @@ void Autosave::write_kept(Handed& handed, const KeptRun& about) {
   const std::lock_guard lock(mutex_);
   took_ = Clock::now() - begun;
   failed_ = !problem.empty();
+  kept_ = kept_ || !failed_;
   lost_ = lost_ || failed_;
   // The same trouble is told once.
   if (failed_ && problem != last_problem_) tell(problem);

@@ -91,6 +91,8 @@ class Autosave {
   /// What went wrong since the last call, as a sentence; empty when nothing did, or only the same
   /// again. What could not be written is due again.
   std::string take_news();
+  /// Whether a run was kept since the last call.
+  bool take_kept();
 
  private:
   /// A run on its way to the disk. What is not its own of the numbers is copied once, by whoever
@@ -135,6 +137,7 @@ class Autosave {
   std::deque<std::shared_ptr<Handed>> unsettled_;  // they may still share numbers with the run
   bool writing_ = false, stop_ = false;
   bool failed_ = false;  // the last run could not be written
+  bool kept_ = false;    // one was since take_kept
   bool lost_ = false;    // nor is it due again yet
   bool given_up_ = false;
   std::optional<Clock::time_point> giving_up_;  // since then no copy was there in time

@@ -247,6 +247,7 @@ std::string Engine::Worker::advice_on_bad_steps() const {
 
 void Engine::Worker::fail(const std::string& where, const std::string& what) {
   draft.failure = {draft.failure.id + 1, where, what};
+  if (where == "autosave") draft.keeping_fails = true;
   urgent = dirty = true;
 }
 

@@ -234,6 +234,8 @@ OpenedText Engine::Worker::text_of(const command::OpenText& c) const {
 void Engine::Worker::restart(std::uint64_t seed, const char* name) {
   live->note_place();
   open(restart_run(live->run(), seed), live->path, name, true, live->stamp);
+  draft.only_selected = true;
+  show_saved_screen();
 }
 
 // ---- edits ----------------------------------------------------------------------------------

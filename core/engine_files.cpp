@@ -55,6 +55,7 @@ void Engine::Worker::show(std::unique_ptr<LiveRun> shown, std::optional<OpenNote
   if (note) open_note = std::move(*note);
   use_trainer();
   draft.screen = nullptr;
+  draft.only_selected = false;
   autosave.saved();
   // What was kept of it says that another run took its place.
   if (live->unsaved) autosave.changed();
@@ -131,6 +132,7 @@ void Engine::Worker::store(const std::string& path) {
 }
 
 void Engine::Worker::save_to(const std::string& path) {
+  if (const std::string reason = why_not_saved(live->run()); !reason.empty()) throw Error(reason);
   const std::string target = path.empty() ? live->path : path;
   check(!target.empty(), "The run has no file yet: choose a name to save it under.");
   const auto stands = stamp_of(target);
@@ -183,6 +185,7 @@ std::string Engine::Worker::finish_save() {
 // ---- keeping --------------------------------------------------------------------------------
 
 void Engine::Worker::follow_autosave() {
+  if (autosave.take_kept() && std::exchange(draft.keeping_fails, false)) urgent = dirty = true;
   if (const std::string problem = autosave.take_news(); !problem.empty()) fail("autosave", problem);
   guarded("save", [&] { finish_save(); });
 }

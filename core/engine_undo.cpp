@@ -100,6 +100,8 @@ void Engine::Worker::exchange(std::unique_ptr<LiveRun>& before) {
           "The run of now is too large to be kept, so it is not replaced. Open or begin the other "
           "one to go on there.");
     show(std::exchange(before, std::move(now)), std::move(note));
+    draft.only_selected = true;
+    show_saved_screen();
   } catch (...) {
     before->rest();
     throw;
@@ -119,6 +121,7 @@ void Engine::Worker::exchange(VariantBefore& before) {
     live->weights_id = before.numbers->weights_id;
     // What was said of the last step was said of other weights, and a file that was written later
     // holds steps that these weights never made.
+    run.last_step = {};
     live->loop.begin();
     live->saved_step = std::min(live->saved_step, run.trainer->steps_done());
     if (live->device() != Device::cpu()) live->loop.copy.take(run);

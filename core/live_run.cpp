@@ -31,6 +31,7 @@ std::uint64_t fresh_weights_id() {
 LiveRun::LiveRun(std::unique_ptr<Run> run)
     : cursor(run->session->length() > 0 ? std::max(run->cursor, 0) : -1), run_(std::move(run)) {
   saved_step = run_->trainer->steps_done();
+  loop.begin(run_->last_step);
 }
 
 void LiveRun::wake() {
@@ -38,13 +39,15 @@ void LiveRun::wake() {
   auto model = model_card(*run_);
   auto data = data_card(*run_);
   WritableTokens writable = writable_tokens(*run_->task, run_->model->spec());
-  std::string cannot_train = why_not_trained(*run_), cannot_sample = why_no_samples(*run_);
+  std::string cannot_train = why_not_trained(*run_), cannot_save = why_not_saved(*run_),
+              cannot_sample = why_no_samples(*run_);
 
   sequence_ = std::move(sequence);
   model_ = std::move(model);
   data_ = std::move(data);
   writable_ = std::move(writable);
   cannot_train_ = std::move(cannot_train);
+  cannot_save_ = std::move(cannot_save);
   cannot_sample_ = std::move(cannot_sample);
   sequence_step_ = run_->trainer->steps_done();
   cursor = std::min(cursor, last_position());
@@ -303,6 +306,7 @@ void LiveRun::describe(Snapshot& snapshot, Clock::time_point now) {
   const TrainSpec& spec = run_->trainer->spec();
   train.state = state;
   train.cannot_train = cannot_train_;
+  snapshot.cannot_save = cannot_save_;
   train.saved_step = saved_step;
   train.step = run_->trainer->steps_done();
   train.step_limit = loop.last_step;

@@ -147,7 +147,7 @@ class LiveRun {
 
   std::shared_ptr<const ModelCard> model_;
   std::shared_ptr<const DataCard> data_;
-  std::string cannot_train_, cannot_sample_;
+  std::string cannot_train_, cannot_save_, cannot_sample_;
   std::shared_ptr<const std::vector<LossPoint>> losses_;
   std::size_t losses_shown_ = 0;
   Clock::time_point losses_published_{};

@@ -157,6 +157,7 @@ StepResult Run::train_step() {
   const StepResult result = trainer->step();
   seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (result.finite) {
+    last_step = result;
     const auto loss = static_cast<float>(result.loss);
     // The weights of all losses so far sum to one: the first one is not counted again and again.
     const double seen = static_cast<double>(losses.size()) + 1.0;
@@ -242,8 +243,7 @@ void move_run(Run& run, Device device) {
 
 RunRecord record_of(const Run& run) {
   const Params& params = run.model->params();
-  check(params.trainable(),
-        "This model is too large to be a run: it is only read, and nothing of it has changed.");
+  if (const std::string reason = why_not_saved(run); !reason.empty()) throw Error(reason);
   if (!run.stored_task || run.stored_task->task() != run.task)
     run.stored_task = std::make_shared<const StoredTask>(run.task);
   json meta = {{"format", kFormat},
@@ -254,6 +254,9 @@ RunRecord record_of(const Run& run) {
                {"learning_rate_scale", run.trainer->learning_rate_scale},
                {"came_with_weights", run.came_with_weights},
                {"session", session_json(run)}};
+  if (run.last_step.gradient_norm > 0.0)
+    meta["last_step"] = {{"accuracy", run.last_step.accuracy},
+                         {"gradient_norm", run.last_step.gradient_norm}};
   if (!run.screen.empty()) meta["screen"] = run.screen;
   RunRecord record{.task = run.stored_task,
                    .parameters = params.infos(),
@@ -350,6 +353,11 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
     run->came_with_weights = meta.value("came_with_weights", !run->task->has_data());
     run->seconds = number<double>(meta, "seconds", 0, kMostSeconds);
     run->trainer->learning_rate_scale = number<double>(meta, "learning_rate_scale", 0, kMostScale);
+    if (meta.contains("last_step")) {
+      const json& last = meta.at("last_step");
+      run->last_step.accuracy = number<double>(last, "accuracy", 0, 1);
+      run->last_step.gradient_norm = number<double>(last, "gradient_norm", 0);
+    }
     if (file.contains("c/step")) {
       const auto steps = file.values_as<std::int64_t>("c/step");
       const auto losses = file.values_as<float>("c/loss");
@@ -376,6 +384,12 @@ std::string why_not_trained(const Run& run) {
     return "This model came with its weights and without data: there is nothing to learn from. "
            "Train it on a task or on a text.";
   return {};
+}
+
+std::string why_not_saved(const Run& run) {
+  if (run.model->params().trainable()) return {};
+  return "This model is too large to be saved as a run: it is only read. Its weights are those of "
+         "the folder it came from.";
 }
 
 std::string why_no_samples(const Run& run) {

@@ -32,7 +32,10 @@ struct Run {
   int prompt_length = 0;
   SamplerSettings sampler;
   std::vector<LossPoint> losses;
-  double seconds = 0.0;            ///< spent training
+  double seconds = 0.0;  ///< spent training
+  /// What the last step that changed the weights was like; its gradient norm is 0 where that is not
+  /// known. Accuracy and gradient norm are saved.
+  StepResult last_step;
   bool came_with_weights = false;  ///< trained elsewhere before its first step here
   std::string remark;              ///< a sentence on what its folder says in vain; not saved
 
@@ -97,8 +100,10 @@ void save_run(const RunRecord& record, const std::filesystem::path& path);
 std::unique_ptr<Run> load_run(const std::filesystem::path& path);
 std::unique_ptr<Run> load_run(const SafetensorsFile& file);
 
-/// Why a run cannot be trained, or has no samples to show, as a sentence; empty when it can.
+/// Why a run cannot be trained, or saved, or has no samples to show, as a sentence; empty when it
+/// can.
 std::string why_not_trained(const Run& run);
+std::string why_not_saved(const Run& run);
 std::string why_no_samples(const Run& run);
 
 /// The tokens of a prompt, after the one that the model wants every prompt to begin with.

@@ -200,8 +200,8 @@ struct HealthReport {
 /// A command or a step that failed; the engine goes on.
 struct Failure {
   std::uint64_t id = 0;  ///< counts up, so that a repeated message is seen as new
-  /// "open", "save", "export", "sequence", "train", "play", "refresh", "show", "device", and
-  /// "command" for every other command.
+  /// "open", "save", "autosave", "file", "export", "sequence", "train", "play", "refresh", "show",
+  /// "device", and "command" for every other command.
   std::string where;
   std::string what;
 };
@@ -219,11 +219,20 @@ struct Snapshot {
   std::string run_path;      ///< file of the run; empty when it has none
   bool unsaved = false;      ///< training or edits since the last save
   std::uint64_t saves = 0;   ///< counts the saves that were asked for and are complete
+  /// Why the run cannot be saved, as a sentence: its model is only read. Empty when it can. Save is
+  /// refused with this sentence, and nothing of the run is kept.
+  std::string cannot_save;
+  /// What is not saved could not be kept (a failure with "autosave" says why), and nothing has been
+  /// kept since.
+  bool keeping_fails = false;
   /// What Undo and Redo would do, in words: "Undo new prompt", "Redo clamp". Empty when nothing.
   std::string undo_label, redo_label;
   /// How the window showed the run when it was saved: what it said itself then. Null for a run that
   /// comes without, which is no reason to show anything else.
   std::shared_ptr<const std::string> screen;
+  /// The run did not come from a file but back, by Undo or Redo, or began again: of `screen` only
+  /// what was selected counts, and the window stays as it is.
+  bool only_selected = false;
   DeviceCard device;                                       ///< where the run computes
   std::shared_ptr<const std::vector<DeviceCard>> devices;  ///< where it could; null at first
   std::string no_cuda;  ///< why no graphics card is among them, as a sentence; empty when one is

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QApplication>
+#include <QDir>
 #include <QFileDialog>
 #include <QLineEdit>
 #include <QMainWindow>
@@ -34,9 +35,11 @@ class Answers {
   /// Typed into dialogs for files, the first one first; without one they are cancelled.
   QStringList files;
 
-  QStringList questions;     ///< texts of the message boxes so far
-  QStringList notes;         ///< what stood below each of them
-  QStringList file_dialogs;  ///< titles of the dialogs for files so far
+  QStringList questions;       ///< texts of the message boxes so far
+  QStringList notes;           ///< what stood below each of them
+  QList<QStringList> buttons;  ///< and what could be pressed
+  QStringList file_dialogs;    ///< titles of the dialogs for files so far
+  QStringList folders;         ///< where each of them began
 
  private:
   void look() {
@@ -46,6 +49,9 @@ class Answers {
       last_ = open;
       questions.append(box->text());
       notes.append(box->informativeText());
+      buttons.append(QStringList());
+      for (const QAbstractButton* candidate : box->buttons())
+        buttons.last().append(candidate->text());
       for (QAbstractButton* candidate : box->buttons()) {
         if (!word.isEmpty() && candidate->text() == word) {
           QTest::mouseClick(candidate, Qt::LeftButton);
@@ -58,6 +64,7 @@ class Answers {
     } else if (auto* dialog = qobject_cast<QFileDialog*>(open)) {
       last_ = open;
       file_dialogs.append(dialog->windowTitle());
+      folders.append(dialog->directory().absolutePath());
       auto* name = dialog->findChild<QLineEdit*>("fileNameEdit");
       if (files.isEmpty() || !name) {
         dialog->reject();

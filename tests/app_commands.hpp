@@ -84,8 +84,8 @@ inline QString words_of_command(const Command& command) {
   return name;
 }
 
-/// Without what the window says by itself: how it looks, before a run is saved; and when another run
-/// opens, a check and the block shown.
+/// Without what the window says by itself: how it looks, before a run is saved; and when another
+/// run opens, a check and the block shown.
 inline QStringList words_of_commands(const std::vector<Command>& commands) {
   QStringList words;
   bool opened = false;

@@ -13,7 +13,9 @@
 #include <QTabBar>
 #include <QToolBar>
 #include <QToolButton>
+#include <QTreeWidget>
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <utility>
 
@@ -60,6 +62,89 @@ class Layouts : public WindowTest {
     return nullptr;
   }
 };
+
+TEST_F(Layouts, FormsAreReadWholeAtLargeText) {
+  for (const QSize size : {QSize(1280, 800), QSize(1366, 768), QSize(1920, 1080)}) {
+    for (const float scale : {1.0f, 1.25f, 1.5f, 1.75f, 2.0f}) {
+      window_->resize(size);
+      window_->set_look({.scale = scale});
+      for (const Room room : {Room::explore, Room::train, Room::generate}) {
+        window_->set_room(room);
+        settle();
+        for (QScrollArea* area : window_->findChildren<QScrollArea*>()) {
+          const auto* dock = qobject_cast<QDockWidget*>(area->parentWidget()->parentWidget());
+          if (!dock || !dock->isVisible() || dock->visibleRegion().isEmpty()) continue;
+          EXPECT_EQ(area->horizontalScrollBar()->maximum(), 0)
+              << dock->objectName().toStdString() << " at " << size.width() << "x" << size.height()
+              << ", " << scale << ", room " << static_cast<int>(room);
+        }
+      }
+    }
+  }
+}
+
+TEST_F(Layouts, TheBlocksOfAModelAreReadWithoutScrolling) {
+  QDockWidget* model = window_->findChild<QDockWidget*>("panel_model");
+  for (const float scale : {1.0f, 1.5f}) {
+    window_->set_look({.scale = scale});
+    for (const Room room : {Room::explore, Room::train, Room::generate}) {
+      window_->set_room(room);
+      model->raise();
+      settle();
+      const auto* blocks = model->findChild<QTreeWidget*>();
+      EXPECT_EQ(blocks->verticalScrollBar()->maximum(), 0)
+          << scale << " " << static_cast<int>(room);
+      EXPECT_EQ(blocks->horizontalScrollBar()->maximum(), 0)
+          << scale << " " << static_cast<int>(room);
+    }
+  }
+}
+
+/// How well two colours can be told apart, from 1 to 21 (WCAG 2).
+double contrast(const QColor& a, const QColor& b) {
+  const auto light = [](const QColor& colour) {
+    const auto part = [](double c) {
+      return c <= 0.04045 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4);
+    };
+    return 0.2126 * part(colour.redF()) + 0.7152 * part(colour.greenF()) +
+           0.0722 * part(colour.blueF());
+  };
+  const double one = light(a) + 0.05, other = light(b) + 0.05;
+  return std::max(one, other) / std::min(one, other);
+}
+
+TEST_F(Layouts, TheTitleOfADetachedPanelIsReadable) {
+  for (const ui::PaletteName palette :
+       {ui::PaletteName::light, ui::PaletteName::dark, ui::PaletteName::projector}) {
+    for (const bool look_first : {true, false}) {
+      if (look_first) window_->set_look({.palette = palette});
+      view("memory").detach(true);
+      if (!look_first) window_->set_look({.palette = palette});
+      QTest::qWait(50);
+      QWidget* title = view("memory").titleBarWidget();
+      const QImage picture = title->grab().toImage();
+      const double density = picture.devicePixelRatio();
+      const QColor ground = picture.pixelColor(picture.width() / 2, picture.height() - 5);
+      QList<QWidget*> parts = title->findChildren<QWidget*>(QString(), Qt::FindDirectChildrenOnly);
+      ASSERT_GE(parts.size(), 4);
+      for (const QWidget* part : parts) {
+        double most = 1.0;
+        const QRect place = part->geometry().adjusted(2, 2, -2, -2);
+        for (int y = place.top(); y <= place.bottom(); ++y) {
+          for (int x = place.left(); x <= place.right(); ++x) {
+            const QPoint at(static_cast<int>(x * density), static_cast<int>(y * density));
+            if (picture.rect().contains(at))
+              most = std::max(most, contrast(ground, picture.pixelColor(at)));
+          }
+        }
+        EXPECT_GT(most, 4.5) << static_cast<int>(palette) << " "
+                             << part->accessibleName().toStdString();
+      }
+      view("memory").detach(false);
+      window_->set_look({});
+    }
+  }
+}
 
 TEST_F(Layouts, HidingThePanelsTwentyTimesMovesNothing) {
   for (const Room room : {Room::explore, Room::train, Room::generate}) {

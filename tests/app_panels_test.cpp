@@ -27,6 +27,8 @@
 #include <clocale>
 #include <cmath>
 #include <ctime>
+#include <map>
+#include <string>
 
 #include "app/dock.hpp"
 #include "app/edit_row.hpp"
@@ -236,6 +238,49 @@ TEST_F(PanelTest, EveryTaskIsInTheListUnderItsTitle) {
     EXPECT_EQ(chooser->itemData(at).toString().toStdString(), task_names()[i]);
     EXPECT_EQ(chooser->itemText(at).toStdString(), make_task(task_names()[i])->title());
   }
+}
+
+TEST_F(PanelTest, TheTrainerOfASavedRunSaysWhatItsLastStepWasLike) {
+  window_->set_room(Room::train);
+  front("panel_trainer");
+  for (int i = 0; i < 3; ++i) window_->stage().send(command::TrainOneStep{});
+  settle();
+  const auto shown = [&](const char* name) { return named<QLabel>(name)->text().toStdString(); };
+  std::map<std::string, std::string> before;
+  for (const char* name : {"Accuracy", "Gradient norm", "Loss", "Learning rate"})
+    before[name] = shown(name);
+  EXPECT_NE(before["Gradient norm"], "–");
+  const std::string path = folder_.filePath("run.xlab").toStdString();
+  window_->stage().send(command::Save{path});
+  window_->stage().engine().flush();
+  window_->stage().send(command::NewRun{.task = "copy", .spec_json = {}});
+  ASSERT_EQ(now().data->task, "copy");
+  EXPECT_EQ(shown("Accuracy"), "–") << "no step was made";
+  window_->stage().send(command::OpenRun{.path = path});
+  ASSERT_EQ(now().run_path, path);
+  for (const auto& [name, text] : before) EXPECT_EQ(shown(name.c_str()), text) << name;
+  EXPECT_EQ(shown("Speed"), "–") << "nothing was trained here";
+}
+
+TEST_F(PanelTest, TheTrainersSpeedIsThatOfTrainingOrNamedTheLastOne) {
+  window_->set_room(Room::train);
+  front("panel_trainer");
+  const auto speed = [&] { return named<QLabel>("Speed")->text(); };
+  EXPECT_EQ(speed(), "–");
+  window_->stage().send(command::Train{});
+  EXPECT_TRUE(QTest::qWaitFor(
+      [&] { return speed().endsWith("tokens/s") && !speed().startsWith("last"); }, 10000))
+      << qPrintable(speed());
+  window_->stage().send(command::Pause{});
+  settle();
+  EXPECT_TRUE(speed().startsWith("last ") && speed().endsWith(" tokens/s")) << qPrintable(speed());
+  // A run that comes back has not trained since.
+  window_->stage().send(command::RestartRun{});
+  settle();
+  EXPECT_EQ(speed(), "–");
+  window_->stage().send(command::Undo{});
+  ASSERT_GT(now().train.step, 0);
+  EXPECT_EQ(speed(), "–");
 }
 
 /// A folder with a small model, for other programs to open.

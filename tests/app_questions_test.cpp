@@ -4,10 +4,12 @@
 #include <QFile>
 #include <QMenuBar>
 #include <QMimeData>
+#include <QSettings>
 #include <functional>
 #include <optional>
 #include <string>
 
+#include "app/file_dialogs.hpp"
 #include "app/files.hpp"
 #include "app/save_dialog.hpp"
 #include "app_answers.hpp"
@@ -352,6 +354,66 @@ TEST_F(Questions, AFileIsReplacedOnlyAfterAQuestion) {
   EXPECT_EQ(answers.questions.size(), 1);
 }
 
+TEST_F(Questions, DialogsForFilesBeginWhereTheLastOneWas) {
+  ASSERT_TRUE(QDir(files_.folder.path()).mkpath("a/b"));
+  const QString a = files_.path("a"), b = files_.path("a/b");
+  const auto folder_of = [&](const char* action, const QString& typed) {
+    Answers answers;
+    answers.button = QMessageBox::Discard;
+    answers.files = QStringList(typed);
+    view("gates").canvas().setFocus();
+    press(action);
+    EXPECT_TRUE(QTest::qWaitFor([&] { return answers.folders.size() == 1; }, 5000)) << action;
+    settle();
+    return answers.folders.value(0);
+  };
+  folder_of("File/Save as…", b + "/run.xlab");
+  EXPECT_EQ(folder_of("File/Export picture…", "p"), b);
+  EXPECT_TRUE(QFile::exists(b + "/p.png"));
+  EXPECT_EQ(folder_of("File/Export CSV…", a + "/t.csv"), b);
+  EXPECT_EQ(folder_of("File/Export model folder…", a + "/model"), a);
+  // A folder of the name that is proposed stands there now.
+  EXPECT_EQ(folder_of("File/Export model folder…", a + "/other"), a);
+  EXPECT_TRUE(QFile::exists(a + "/other/config.json"));
+  EXPECT_EQ(folder_of("File/Open text…", files_.text), a);
+  EXPECT_EQ(folder_of("File/Open model folder…", a + "/model"), files_.folder.path());
+  EXPECT_EQ(folder_of("File/Open run…", b + "/run.xlab"), a);
+  // What is cancelled is no choice.
+  {
+    Answers answers;
+    press("File/Open run…");
+    ASSERT_EQ(answers.folders, QStringList(b));
+  }
+  EXPECT_EQ(folder_of("File/Open text…", files_.text), b);
+}
+
+TEST(RememberedFolder, OfTheLastFileIsKeptForTheNextStart) {
+  const QTemporaryDir folder;
+  QSettings("xlstm-lab", "xlstm-lab").clear();
+  for (const bool first : {true, false}) {
+    app::MainWindow window(
+        {.canvas = app::CanvasKind::software, .remember = true, .device = "cpu"});
+    window.show();
+    ASSERT_TRUE(QTest::qWaitForWindowExposed(&window));
+    window.stage().send(command::NewRun{.task = "recall", .spec_json = {}});
+    window.stage().engine().flush();
+    Answers answers;
+    if (first) answers.files = {folder.filePath("run.xlab")};
+    menu_actions(window)["File/Save as…"]->trigger();
+    window.stage().engine().flush();
+    ASSERT_EQ(answers.folders.size(), 1);
+    if (!first) {
+      EXPECT_EQ(answers.folders[0], folder.path());
+    }
+    answers.button = QMessageBox::Discard;
+    window.close();
+    EXPECT_TRUE(QTest::qWaitFor([&] { return !window.isVisible(); }, 5000));
+    // Another program begins where its settings say.
+    app::set_last_folder({});
+  }
+  QSettings("xlstm-lab", "xlstm-lab").clear();
+}
+
 TEST_F(Questions, ExportsGetTheirExtensionOrARefusal) {
   const auto exported = [&](const char* words, const QStringList& names) {
     Answers answers;
@@ -367,6 +429,7 @@ TEST_F(Questions, ExportsGetTheirExtensionOrARefusal) {
   EXPECT_FALSE(QFile::exists(files_.path("plain")));
   EXPECT_TRUE(exported("File/Export CSV…", {files_.path("numbers")}).isEmpty());
   QFile csv(files_.path("numbers.csv"));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return csv.exists(); }, 5000));
   ASSERT_TRUE(csv.open(QIODevice::ReadOnly));
   EXPECT_TRUE(csv.readLine().contains(','));
   const QStringList refused = exported("File/Export picture…", {files_.path("drawing.svg")});

@@ -3,6 +3,7 @@
 #include <QDir>
 #include <QElapsedTimer>
 #include <QFile>
+#include <QFileInfo>
 #include <QMenu>
 #include <QMenuBar>
 #include <QPushButton>
@@ -142,6 +143,33 @@ TEST_F(RecoveryTest, OfTwoWindowsOneOffers) {
   second.show();
   ASSERT_TRUE(QTest::qWaitFor([&] { return second.recovery().looked(); }, 10000));
   EXPECT_EQ(second.banner().offered(), "");
+}
+
+TEST_F(RecoveryTest, ThatNothingIsKeptIsSaidUntilItIsKeptAgain) {
+  // A file stands where the folder is to be.
+  const QString root = app::state_folder();
+  ASSERT_TRUE(QDir().mkpath(QFileInfo(root).path()));
+  QFile in_the_way(root);
+  ASSERT_TRUE(in_the_way.open(QIODevice::WriteOnly));
+  in_the_way.close();
+  open_window({.canvas = app::CanvasKind::software, .remember = true, .keep_every_ms = 200});
+  const auto said = [&] { return window_->banner().sentence().contains("could not be kept"); };
+  window_->stage().send(command::NewRun{"recall", ""});
+  window_->stage().send(command::TrainOneStep{});
+  ASSERT_TRUE(QTest::qWaitFor(said, 10000));
+  // Another run changes nothing about it, nor does a save somewhere else.
+  const QTemporaryDir folder;
+  window_->stage().send(command::NewRun{"copy", ""});
+  window_->stage().send(command::Save{folder.filePath("run.xlab").toStdString()});
+  window_->stage().send(command::TrainOneStep{});
+  settle();
+  QTest::qWait(500);
+  EXPECT_TRUE(said());
+  ASSERT_TRUE(QFile::remove(root));
+  EXPECT_TRUE(QTest::qWaitFor([&] { return window_->banner().sentence().isEmpty(); }, 10000))
+      << qPrintable(window_->banner().sentence());
+  EXPECT_FALSE(window_->banner().isVisible());
+  EXPECT_TRUE(std::filesystem::exists(RecoveryTest::root() / "sessions"));
 }
 
 TEST_F(RecoveryTest, ADamagedRunIsToldInASentence) {

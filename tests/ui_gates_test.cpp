@@ -534,6 +534,23 @@ TEST_F(GatesDrawing, NothingIsDrawnOverTheHint) {
   }
 }
 
+TEST_F(GatesDrawing, TheHintLeavesItsGateToBeSeen) {
+  const Snapshot s = recall_scene();
+  draw(s, 0, 0);
+  stage->focus.hint_target = kForget;
+  stage->focus.hint = "Drag the forget gate down: make it forget.";
+  const ImU32 ink = readable_on(stage->scene().palette.accent);
+  // Of a window at 640 x 480 with text at 150 %.
+  stage->size = {278, 270};
+  stage->scale = 1.5f;
+  for (int i = 0; i < 3; ++i) stage->frame(*view);
+  int rows = 0;
+  for (const DrawLog::Text& text : log().texts)
+    rows += text.weight == Weight::bold && text.colour == ink && text.shown.size() >= 3;
+  EXPECT_GE(rows, 1);
+  EXPECT_LE(rows, 2) << "as a tower of words it covers every lane";
+}
+
 TEST(GateLanes, NothingIsPreparedWhileNothingChanges) {
   Snapshot s = long_scene();
   const BlockCard& block = s.model->blocks[1];

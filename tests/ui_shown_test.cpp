@@ -1,5 +1,6 @@
 // What the time bar, the matrix memory, the loss and the next token show, held against their
 // snapshot: every number, mark, colour and curve.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -666,6 +667,93 @@ TEST(MemoryShown, TheLockedRangeStaysWhereStepsAreCompared) {
   EXPECT_TRUE(texts(m.stage, "lock again").empty());
 }
 
+TEST(MemoryShown, UndoBringsTheLockedRangeBack) {
+  MemoryStage m(recall_scene());
+  const double usual = most_of(m.s.memory->C);
+  const Clamp wide{.path = "block0/mlstm/input_gate_pre", .begin = 2, .end = 5, .value = 6.0f};
+  const auto said = [&](const char* words) {
+    return texts(m.stage, [&](const Text& t) { return has(t.shown, words); }).size();
+  };
+  m.s.session.clamps = {wide};
+  m.scale(5.0f);
+  m.frame();
+  EXPECT_NEAR(m.high(), 5 * usual, usual * 1e-5);
+  EXPECT_EQ(said("range set at t = 15"), 1u);
+  // Other numbers that are held leave the range as large as it was, and it says what it is of.
+  m.s.session.clamps[0].value = 5.0f;
+  m.scale(0.5f);
+  m.frame();
+  EXPECT_NEAR(m.high(), 5 * usual, usual * 1e-5);
+  EXPECT_EQ(said("range set under other edits"), 1u);
+  m.s.session.clamps.clear();
+  m.scale(0.4f);
+  m.frame();
+  EXPECT_NEAR(m.high(), usual, usual * 1e-5);
+  EXPECT_EQ(said("range set at t = 15"), 1u);
+  // The same with tokens.
+  const std::vector<int> tokens = m.s.session.tokens;
+  m.s.session.tokens[4] = 9;
+  m.scale(3.0f);
+  m.frame();
+  EXPECT_NEAR(m.high(), 3 * usual, usual * 1e-5);
+  m.s.session.tokens = tokens;
+  m.scale(1.0f / 3.0f);
+  m.frame();
+  EXPECT_NEAR(m.high(), usual, usual * 1e-5);
+}
+
+TEST(MemoryShown, AWildStepOfTrainingDoesNotBlankThePicture) {
+  MemoryStage m(recall_scene());
+  const double usual = most_of(m.s.memory->C);
+  ++m.s.train.step;
+  m.scale(7.0f);
+  m.frame();
+  EXPECT_NEAR(m.high(), 7 * usual, usual * 1e-5);
+  m.s.train.step += 8;
+  m.scale(0.5f);
+  m.frame();
+  EXPECT_NEAR(m.high(), 7 * usual, usual * 1e-5);
+  EXPECT_EQ(texts(m.stage,
+                  [&](const Text& t) {
+                    return has(t.shown,
+                               fmt::format("range set at training step {}", m.s.train.step - 8));
+                  })
+                .size(),
+            1u)
+      << "no step on the screen has set it";
+  m.s.train.step += 8;
+  m.scale(2.0f / 7.0f);
+  m.frame();
+  EXPECT_NEAR(m.high(), usual, usual * 1e-5);
+}
+
+TEST(MemoryShown, TheLockedRangeIsSavedWithTheRun) {
+  MemoryStage m(recall_scene());
+  const double usual = most_of(m.s.memory->C);
+  const std::string kept = m.view->kept();
+  m.scale(0.5f);
+  MemoryStage other(m.s);
+  EXPECT_NEAR(other.high(), 0.5 * usual, usual * 1e-5);
+  other.s.run_id = 99;
+  other.view->restore(kept);
+  other.frame();
+  EXPECT_DOUBLE_EQ(other.high(), usual);
+  // What is no such text, as from a stranger, changes nothing.
+  for (const char* text : {"", "value 1 2 3", "value 2 0 1 1 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9",
+                           "value 1 0 1 1 nan 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0",
+                           "value 1 0 1 1 -5 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0"}) {
+    other.view->restore(text);
+    other.frame();
+    EXPECT_DOUBLE_EQ(other.high(), usual) << text;
+  }
+  // Nor is it that of a run that begins again.
+  other.s.run_id = 100;
+  other.s.train.seed += 1;
+  other.view->restore(kept);
+  other.frame();
+  EXPECT_NEAR(other.high(), 0.5 * usual, usual * 1e-5);
+}
+
 TEST(MemoryShown, WhatIsNoNumberSetsNoRangeAndIsSaid) {
   MemoryStage m(recall_scene());
   const double usual = most_of(m.s.memory->C);
@@ -1082,6 +1170,19 @@ struct NextStage {
   Stage stage;
   std::unique_ptr<View> view = make_next_view();
 };
+
+TEST(NextShown, TheSamplerSaysWhatGreedyIsInWholeWords) {
+  NextStage n(recall_scene());
+  for (const float scale : {1.0f, 1.5f, 2.0f}) {
+    n.stage.scale = scale;
+    for (const float width : {560.0f, 800.0f, 1400.0f}) {
+      n.stage.size = {width * scale, 400 * scale};
+      n.stage.frame(*n.view);
+      EXPECT_EQ(texts(n.stage, "greedy: always the top choice").size(), 1u)
+          << width << " at " << scale;
+    }
+  }
+}
 
 TEST(NextShown, RowsHaveTheirOwnNumbersAndBars) {
   NextStage n(recall_scene());

@@ -80,16 +80,23 @@ void FirstHint::bubble(const Scene& scene, Painter& painter, const TimeWindow& w
   const Palette& palette = painter.palette();
   const Box& box = lane_.box;
   const float pad = painter.px(7), line = painter.line_height();
-  const std::vector<std::string> words =
-      painter.broken(scene.focus.hint, std::max(box.width() - 2 * pad, line), Weight::bold);
-  float widest = 0.0f;
-  for (const std::string& row : words) {
-    widest = std::max(widest, painter.measure(row, Weight::bold).x);
-  }
-  const ImVec2 size{widest + 2 * pad, line * static_cast<float>(words.size()) + painter.px(4)};
+  std::vector<std::string> words;
+  ImVec2 size;
+  const auto break_for = [&](const Box& within) {
+    words =
+        painter.broken(scene.focus.hint, std::max(within.width() - 2 * pad, line), Weight::bold);
+    float widest = 0.0f;
+    for (const std::string& row : words)
+      widest = std::max(widest, painter.measure(row, Weight::bold).x);
+    size = {widest + 2 * pad, line * static_cast<float>(words.size()) + painter.px(4)};
+  };
+  break_for(box);
   const bool in_lane = size.y <= box.height();
-  const Box room{{box.min.x, in_lane ? box.min.y : seen.min.y},
-                 {box.max.x, in_lane ? box.max.y : seen.max.y}};
+  // Where it is higher than its lane it has fewer and longer lines, so that it leaves the gate to
+  // be seen.
+  const Box all{seen.min, {box.max.x, seen.max.y}};
+  if (!in_lane) break_for(all);
+  const Box room = in_lane ? box : all;
   const Box best = free_place(painter, window, room, size, at);
   const ImVec2 joint{std::clamp(at.x, best.min.x, best.max.x),
                      std::clamp(at.y, best.min.y, best.max.y)};

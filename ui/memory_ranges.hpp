@@ -1,8 +1,13 @@
 // What the strongest colours of a matrix memory stand for, while steps go by.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "core/snapshot.hpp"
@@ -16,12 +21,20 @@ struct MemoryRange {
   double since_change = 0.0;  ///< largest seen since the run, its weights or the tokens changed
   int step = -1;              ///< time step that set it
   std::int64_t trained = 0;   ///< training step of the weights that set it
+  std::uint64_t tokens = 0, edits = 0;  ///< hashes of the tokens and of what was held until then
+};
+
+/// What set a range, as a legend says it: at length, and in a few words.
+struct RangeWords {
+  std::string all, brief;
 };
 
 class MemoryRanges {
  public:
-  /// Follows what is shown: another run, block or other equations begin a new range; other weights
-  /// or tokens do where the old one turns out to be more than ten times too large.
+  /// Follows what is shown. Another run, block or other equations begin new ranges; other weights
+  /// or tokens do where the old one turns out to be too large: more than four times with other
+  /// weights, else more than ten times. What is as it was before, as after Undo, has the ranges
+  /// that it had. A gate held shut must let the picture fade, so it sets none.
   void follow(const Snapshot& snapshot, int block);
 
   /// The end of the colours: of this step, or the locked one, which grows with what is seen.
@@ -29,8 +42,10 @@ class MemoryRanges {
   double of_n(const MemoryShown& shown);
   /// The locked range of a mode.
   const MemoryRange& of(MemoryMode mode) const {
-    return mode == MemoryMode::value ? values_ : writes_;
+    return mode == MemoryMode::value ? ranges_.values : ranges_.writes;
   }
+  /// "range set at t = 15" only where that step, as it is now, has set it.
+  RangeWords words(const MemoryRange& range) const;
 
   bool locked() const { return locked_; }
   void lock(bool locked) { locked_ = locked; }
@@ -40,23 +55,49 @@ class MemoryRanges {
   /// on.
   void taken_up() { relock_ = false; }
 
+  /// All of it as a text, to be saved with the run.
+  std::string kept() const;
+  /// The ranges of a run that is shown from now on. False, and nothing is changed, where the text
+  /// is none of `kept`.
+  bool restore(const std::string& kept);
+
  private:
-  /// What the numbers depend on, other than what is held by hand: a gate held shut must let the
-  /// picture fade, so it never sets a range.
+  struct Ranges {
+    MemoryRange values, writes, n;
+  };
+  /// What the numbers depend on.
   struct Source {
-    std::uint64_t run = 0;
+    std::uint64_t run = 0, seed = 0;
     int block = -1;
     CellVariant variant;
     std::int64_t trained = -1;
     std::vector<int> tokens;
+    std::vector<Clamp> clamps;
+
+    bool operator==(const Source&) const = default;
+    std::uint64_t hash_of_tokens(int last) const;
+    std::uint64_t hash_of_edits(int last) const;
+    /// Of everything that a person can change and take back.
+    std::uint64_t hash_of_all() const;
+  };
+  struct Restored {
+    int block = -1;
+    std::uint64_t seed = 0;
+    Ranges ranges;
   };
 
   double range_of(std::span<const float> numbers, int step, MemoryRange& range);
+  std::optional<Ranges> put_aside(const Source& now);
+  void take_restored(const Source& now);
 
   bool locked_ = true;
   bool relock_ = false;  ///< asked for and not yet taken up
   Source source_;
-  MemoryRange values_, writes_, n_;
+  Ranges ranges_;
+  static constexpr std::size_t kMostFormer = 1000;
+  /// Those that may come back, by the hash of their source, the newest first.
+  std::deque<std::pair<std::uint64_t, Ranges>> former_;
+  std::optional<Restored> restored_;  ///< until the run is drawn
 };
 
 }  // namespace xlab::ui

@@ -13,13 +13,28 @@
 #include "ui/panel.hpp"
 
 namespace xlab::ui {
+namespace {
+
+const std::string kGreedy[] = {"greedy: always the top choice", "greedy: the top choice", "greedy"};
+
+/// What a box to tick takes besides its words.
+float box_width(const Painter& painter) {
+  return painter.px(14 + 7 + 2);
+}
+
+}  // namespace
+
+float sampler_settings_width(const Painter& painter) {
+  return painter.measure(kGreedy[0]).x + box_width(painter);
+}
 
 void draw_sampler_settings(Scene& scene, Painter& painter, Box rest) {
   const Palette& palette = painter.palette();
   SamplerSettings next = scene.snapshot.session.sampler;
   const float height = painter.line_height() + painter.px(4);
   const float gap = painter.px(4);
-  if (rest.width() > painter.px(260)) rest.max.x = rest.min.x + painter.px(260);
+  const float widest = std::max(painter.px(260), sampler_settings_width(painter));
+  if (rest.width() > widest) rest.max.x = rest.min.x + widest;
   if (rest.height() > 7 * (height + gap)) {
     painter.text_in(rest.cut_top(height), palette.muted_text, "how the next token is drawn");
   }
@@ -32,7 +47,9 @@ void draw_sampler_settings(Scene& scene, Painter& painter, Box rest) {
     return box;
   };
   const Box greedy = row();
-  if (check_at(painter, "greedy", greedy, "greedy: always the top choice", next.greedy)) {
+  const std::string word =
+      painter.fit_first(kGreedy, greedy.width() - box_width(painter) + painter.px(1));
+  if (check_at(painter, "greedy", greedy, word, next.greedy)) {
     next.greedy = !next.greedy;
     changed = true;
   }

@@ -5,6 +5,8 @@
 
 namespace xlab::ui {
 
+/// How wide they are when their words are read whole.
+float sampler_settings_width(const Painter& painter);
 /// Draws the settings of a run and sends what is changed. What does not fit as a whole is left out.
 void draw_sampler_settings(Scene& scene, Painter& painter, Box rest);
 

@@ -37,7 +37,7 @@ struct Scene {
   std::size_t most_rows = 0;
 };
 
-/// One panel. Keeps its own folding and zoom, nothing else.
+/// One panel. Keeps its own folding and zoom, and what it says in `kept`.
 class View {
  public:
   virtual ~View() = default;
@@ -47,10 +47,16 @@ class View {
   virtual std::string title() const = 0;
   /// Draws into the current ImGui window, filling `size` (logical pixels).
   virtual void draw(Scene& scene, ImVec2 size) = 0;
-  /// The same numbers as text, full precision.
+  /// The same numbers as text, full precision. They follow from the scene and from what `kept`
+  /// says, so another view of the kind, on another thread, lists the same.
   virtual Table table(const Scene& scene) const = 0;
   /// Smallest useful size in logical pixels at 100 %.
   virtual ImVec2 minimum_size() const { return {240, 120}; }
+  /// What of the view is saved with a run, as a text of its own; empty: nothing.
+  virtual std::string kept() const { return {}; }
+  /// Shows what `kept` said when the run that has just been opened was saved. A text that is none
+  /// of those, as from a stranger, changes nothing.
+  virtual void restore(const std::string& /*kept*/) {}
   /// Whether the drawing moves by itself just now, so that it has to be drawn again and again.
   virtual bool animating(const Scene&) const { return false; }
 };

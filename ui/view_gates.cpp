@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -35,6 +37,13 @@ class GatesView : public View {
   ImVec2 minimum_size() const override { return {320, 200}; }
   bool animating(const Scene& scene) const override { return hint_.animating(scene); }
   Table table(const Scene& scene) const override { return gate_table(scene, unit_.chosen); }
+
+  std::string kept() const override { return std::to_string(unit_.chosen); }
+  void restore(const std::string& kept) override {
+    int unit = -1;
+    const auto [end, error] = std::from_chars(kept.data(), kept.data() + kept.size(), unit);
+    if (error == std::errc() && unit >= 0) unit_.chosen = unit;
+  }
 
   void draw(Scene& scene, ImVec2 size) override {
     const Panel panel(scene, "gates", size);

@@ -31,6 +31,16 @@ class MemoryView : public View {
   ImVec2 minimum_size() const override { return {260, 200}; }
   Table table(const Scene& scene) const override { return memory_table(scene); }
 
+  std::string kept() const override {
+    return (mode_ == MemoryMode::write ? "write " : "value ") + ranges_.kept();
+  }
+  void restore(const std::string& kept) override {
+    const bool write = kept.starts_with("write ");
+    if (!write && !kept.starts_with("value ")) return;
+    if (!ranges_.restore(kept.substr(6))) return;
+    mode_ = write ? MemoryMode::write : MemoryMode::value;
+  }
+
   void draw(Scene& scene, ImVec2 size) override {
     const Panel panel(scene, "memory", size);
     Painter painter(scene);
@@ -144,9 +154,10 @@ class MemoryView : public View {
       ranges_.lock(choose_at(painter, "range", box, kRanges, ranges_.locked() ? 1 : 0) == 1);
       hint(scene, whole,
            "What the strongest colour stands for. this step: the largest number now on screen. "
-           "locked: the largest number seen so far, so that steps can be compared; it is set "
-           "anew when another run, other equations, other weights or another sequence make it "
-           "more than ten times too large.");
+           "locked: the largest number seen so far, so that steps can be compared; it is saved "
+           "with the run, goes back with Undo, and is set anew by another run or other equations, "
+           "and where other weights make it more than four times too large or another sequence "
+           "more than ten times.");
     }
     const std::string again = "lock again";
     const float button = painter.measure(again).x + painter.px(14);
@@ -226,17 +237,16 @@ class MemoryView : public View {
                    const ColourScale& colours) {
     const bool locked = ranges_.locked();
     const MemoryRange& kept = ranges_.of(mode_);
+    const RangeWords set = ranges_.words(kept);
     const bool any_number = std::any_of(shown.cells.begin(), shown.cells.end(),
                                         [](float cell) { return std::isfinite(cell); });
     const std::string no_range = any_number ? "all 0" : "no number yet";
     Legend legend{mode_ == MemoryMode::value ? "C / exp(m)" : "i' k vᵀ",
                   !locked          ? "all heads, this step"
-                  : kept.step >= 0 ? fmt::format("all heads, range set at t = {}", kept.step)
+                  : kept.step >= 0 ? "all heads, " + set.all
                                    : "all heads, " + no_range,
                   "", outside(shown.cells, colours)};
-    legend.brief = !locked          ? "this step"
-                   : kept.step >= 0 ? fmt::format("locked at t = {}", kept.step)
-                                    : no_range;
+    legend.brief = !locked ? "this step" : kept.step >= 0 ? set.brief : no_range;
     if (locked && kept.step < 0) {
       legend.more = "The range is set by the first finite number other than 0.";
     } else if (locked) {

@@ -74,7 +74,7 @@ class NextView : public View {
     const bool beside = rest.width() > painter.px(520) && rest.height() > painter.px(120);
     header(scene, painter, rest, beside);
     if (beside) {
-      Box side = rest.cut_right(painter.px(206));
+      Box side = rest.cut_right(std::max(painter.px(206), sampler_settings_width(painter)));
       rest.cut_right(painter.px(14));
       draw_sampler_settings(scene, painter, side);
     } else if (settings_open_) {

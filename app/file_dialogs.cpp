@@ -1,0 +1,69 @@
+// Qt's dialogs for files as we want them.
+#include "app/file_dialogs.hpp"
+
+#include <QDir>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QHeaderView>
+#include <QTreeView>
+
+namespace xlab::app {
+namespace {
+
+constexpr int kNameColumn = 0;
+
+QString& remembered() {
+  static QString folder;
+  return folder;
+}
+
+QString ask(QFileDialog& dialog) {
+  // Qt's own dialog, where there is no other, cuts off the time of day.
+  if (auto* list = dialog.findChild<QTreeView*>("treeView"); list && list->header()) {
+    list->header()->setSectionResizeMode(QHeaderView::ResizeToContents);
+    list->header()->setSectionResizeMode(kNameColumn, QHeaderView::Stretch);
+  }
+  if (dialog.exec() != QDialog::Accepted) return {};
+  const QString path = dialog.selectedFiles().value(0);
+  if (!path.isEmpty()) remembered() = QFileInfo(path).absolutePath();
+  return path;
+}
+
+}  // namespace
+
+QString last_folder() {
+  return remembered();
+}
+
+void set_last_folder(const QString& folder) {
+  remembered() = folder;
+}
+
+QString ask_what_to_open(QWidget* parent, const QString& title, const QString& filter) {
+  QFileDialog dialog(parent, title, last_folder(), filter);
+  dialog.setFileMode(QFileDialog::ExistingFile);
+  return ask(dialog);
+}
+
+QString ask_for_folder(QWidget* parent, const QString& title) {
+  QFileDialog dialog(parent, title, last_folder());
+  dialog.setFileMode(QFileDialog::Directory);
+  dialog.setOption(QFileDialog::ShowDirsOnly);
+  return ask(dialog);
+}
+
+QString ask_for_name(QWidget* parent, const QString& title, const QString& suggestion,
+                     const QString& filter) {
+  QFileDialog dialog(parent, title, last_folder(), filter);
+  dialog.setAcceptMode(QFileDialog::AcceptSave);
+  dialog.setFileMode(QFileDialog::AnyFile);
+  dialog.setOption(QFileDialog::DontConfirmOverwrite);
+  // Qt would go into a folder of that name.
+  QString name = suggestion;
+  for (int i = 2; QFileInfo(dialog.directory().filePath(name)).isDir(); ++i)
+    name = QString("%1-%2").arg(suggestion).arg(i);
+  dialog.selectFile(name);
+  return ask(dialog);
+}
+
+}  // namespace xlab::app

@@ -1,0 +1,126 @@
+// A model that this computer can only read: what cannot be saved is neither offered nor promised.
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <QMenuBar>
+#include <atomic>
+#include <cmath>
+
+#include "app_answers.hpp"
+#include "app_files.hpp"
+#include "app_window.hpp"
+#include "core/hf_folder.hpp"
+#include "core/spec.hpp"
+
+namespace {
+
+/// What the computer says it has; 0: the truth.
+std::atomic<long> pages_said{0};
+
+}  // namespace
+
+/// Stands before that of the system's library.
+extern "C" long sysconf(int name) noexcept {
+  static const auto real = reinterpret_cast<long (*)(int)>(dlsym(RTLD_NEXT, "sysconf"));
+  const long said = pages_said.load();
+  return name == _SC_PHYS_PAGES && said > 0 ? said : real(name);
+}
+
+namespace xlab::tests {
+namespace {
+
+class OnlyRead : public WindowTest {
+ protected:
+  void TearDown() override { pages_said = 0; }
+
+  /// Opens the folder on a computer with memory for its weights, but not for training them.
+  void open_only_read() {
+    const auto run = now().run_id;
+    const double bytes = 16.0 * parameter_count(ModelFolder(files_.model.toStdString()).spec());
+    pages_said = std::lround(bytes / static_cast<double>(sysconf(_SC_PAGESIZE)));
+    window_->open(files_.model);
+    ASSERT_TRUE(QTest::qWaitFor([&] { return now().run_id != run; }, 10000))
+        << qPrintable(window_->banner().sentence());
+    pages_said = 0;
+    ASSERT_NE(now().train.cannot_train.find("only read"), std::string::npos)
+        << now().train.cannot_train;
+  }
+
+  QAction* action(const char* path) { return menu_actions(*window_).value(path); }
+
+  Files files_;
+};
+
+TEST_F(OnlyRead, IsNotOfferedToBeSaved) {
+  EXPECT_TRUE(action("File/Save")->isEnabled());
+  open_only_read();
+  for (const char* path : {"File/Save", "File/Save as…"}) {
+    EXPECT_FALSE(action(path)->isEnabled()) << path;
+    EXPECT_TRUE(action(path)->toolTip().contains("only read"))
+        << qPrintable(action(path)->toolTip());
+  }
+  EXPECT_TRUE(window_->menuBar()->actions()[0]->menu()->toolTipsVisible())
+      << "what cannot be chosen says why";
+  Answers answers;
+  Sent sent(window_->stage().engine());
+  key(Qt::Key_S, Qt::ControlModifier);
+  key(Qt::Key_S, Qt::ControlModifier | Qt::ShiftModifier);
+  settle();
+  EXPECT_EQ(sent.count<command::Save>(), 0);
+  EXPECT_TRUE(answers.file_dialogs.isEmpty());
+  // Whoever asks the engine all the same hears the same reason.
+  window_->stage().send(command::Save{files_.path("no.xlab").toStdString()});
+  EXPECT_NE(now().failure.what.find("only read"), std::string::npos);
+  EXPECT_FALSE(QFile::exists(files_.path("no.xlab")));
+  // With another run it can be saved again.
+  window_->stage().send(command::NewRun{.task = "copy", .spec_json = {}});
+  EXPECT_TRUE(now().cannot_save.empty());
+  for (const char* path : {"File/Save", "File/Save as…"}) {
+    EXPECT_TRUE(action(path)->isEnabled()) << path;
+    EXPECT_TRUE(action(path)->toolTip().contains("Save")) << qPrintable(action(path)->toolTip());
+  }
+  EXPECT_FALSE(window_->menuBar()->actions()[0]->menu()->toolTipsVisible());
+}
+
+TEST_F(OnlyRead, TheQuestionOffersToLeaveItOrNot) {
+  open_only_read();
+  window_->stage().send(command::TakeToken{3});
+  ASSERT_TRUE(now().unsaved);
+  const auto run = now().run_id;
+  for (const bool leaves : {false, true}) {
+    Answers answers;
+    if (leaves) answers.word = "&Leave";
+    action("File/New/Copy")->trigger();
+    settle();
+    ASSERT_EQ(answers.questions.size(), 1);
+    EXPECT_TRUE(answers.questions[0].contains("cannot be kept"))
+        << qPrintable(answers.questions[0]);
+    EXPECT_TRUE(answers.notes[0].contains("only read")) << qPrintable(answers.notes[0]);
+    QStringList buttons = answers.buttons[0];
+    buttons.sort();
+    EXPECT_EQ(buttons.join(", ").toStdString(), "&Leave, Cancel");
+    EXPECT_EQ(now().run_id != run, leaves);
+  }
+}
+
+TEST_F(OnlyRead, ItIsQuitWithTheSameQuestion) {
+  open_only_read();
+  window_->stage().send(command::TakeToken{3});
+  ASSERT_TRUE(now().unsaved);
+  const auto gone = [&] { return !window_->isVisible(); };
+  {
+    Answers answers;
+    window_->close();
+    EXPECT_TRUE(QTest::qWaitFor([&] { return answers.questions.size() == 1; }, 5000));
+    EXPECT_FALSE(QTest::qWaitFor(gone, 200));
+  }
+  Answers answers;
+  answers.word = "&Leave";
+  window_->close();
+  EXPECT_TRUE(QTest::qWaitFor(gone, 5000));
+  EXPECT_EQ(answers.questions.size(), 1);
+  EXPECT_TRUE(answers.file_dialogs.isEmpty());
+}
+
+}  // namespace
+}  // namespace xlab::tests

@@ -1,0 +1,128 @@
+// Tables are written beside the window, which goes on meanwhile; and what is said about files and
+// times can be said in another language.
+#include <QElapsedTimer>
+#include <QFile>
+#include <QImage>
+#include <QTimer>
+#include <QTranslator>
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "app/facts.hpp"
+#include "app/files.hpp"
+#include "app_answers.hpp"
+#include "app_files.hpp"
+#include "app_window.hpp"
+#include "ui/view.hpp"
+
+namespace xlab::tests {
+namespace {
+
+struct NoImages : ui::Images {
+  ImTextureID texture(const std::string&, std::uint64_t, int, int,
+                      std::span<const std::uint32_t>) override {
+    return {};
+  }
+};
+
+class Writing : public WindowTest {
+ protected:
+  /// The table of the gates as it is now.
+  std::string gates_csv() {
+    NoImages images;
+    ui::Focus focus = window_->stage().focus();
+    const ui::Scene scene{
+        window_->stage().snapshot(), focus, images, ui::palette(ui::PaletteName::light), {}};
+    for (const auto& view : ui::make_views())
+      if (view->name() == "gates") return view->table(scene).csv();
+    return {};
+  }
+  /// A sequence so long that its table takes a while.
+  void lengthen() {
+    std::string prompt;
+    for (int i = 0; i < 900; ++i) prompt += i % 2 ? "3 " : "a ";
+    window_->stage().send(command::SetPrompt{prompt});
+    ASSERT_EQ(now().session.tokens.size(), 900u) << now().failure.what;
+  }
+  QString path(const char* name) const { return folder_.filePath(name); }
+  static std::string content(const QString& path) {
+    QFile file(path);
+    return file.open(QIODevice::ReadOnly) ? file.readAll().toStdString() : std::string();
+  }
+
+  QTemporaryDir folder_;
+};
+
+TEST_F(Writing, TheWindowGoesOnWhileALongTableIsWritten) {
+  lengthen();
+  QElapsedTimer clock;
+  clock.start();
+  const std::string expected = gates_csv();
+  const qint64 making = clock.elapsed();
+  ASSERT_GT(expected.size(), 2'000'000u);
+  qint64 longest = 0;
+  QTimer beat;
+  clock.start();
+  QObject::connect(&beat, &QTimer::timeout, &beat,
+                   [&] { longest = std::max(longest, clock.restart()); });
+  beat.start(5);
+  Answers answers;
+  answers.files = {path("long.csv")};
+  view("gates").export_csv();
+  longest = std::max(longest, clock.restart());
+  ASSERT_TRUE(QTest::qWaitFor([&] { return QFile::exists(path("long.csv")); }, 60000));
+  QTest::qWait(20);
+  EXPECT_LT(longest, std::max<qint64>(making / 2, 100)) << "making it takes " << making << " ms";
+  EXPECT_EQ(content(path("long.csv")), expected);
+  EXPECT_EQ(window_->banner().sentence(), "");
+}
+
+TEST_F(Writing, ATableIsThereWhenTheWindowIsClosedAtOnce) {
+  lengthen();
+  const std::string expected = gates_csv();
+  Answers answers;
+  answers.files = {path("last.csv")};
+  answers.button = QMessageBox::Discard;
+  view("gates").export_csv();
+  window_->close_unasked();
+  window_.reset();
+  EXPECT_EQ(content(path("last.csv")), expected);
+}
+
+TEST_F(Writing, WhatCannotBeWrittenIsSaid) {
+  ASSERT_TRUE(QDir(folder_.path()).mkpath("taken.csv"));
+  Answers answers;
+  answers.files = {path("taken.csv/no/such/folder.csv")};
+  answers.word = "Replace";
+  view("gates").export_csv();
+  EXPECT_TRUE(QTest::qWaitFor([&] { return !window_->banner().sentence().isEmpty(); }, 5000));
+  EXPECT_TRUE(window_->banner().sentence().contains("folder.csv"))
+      << qPrintable(window_->banner().sentence());
+}
+
+/// Puts every sentence between marks, as a translation would change it.
+class Marks : public QTranslator {
+ public:
+  bool isEmpty() const override { return false; }
+  QString translate(const char*, const char* source, const char*, int) const override {
+    return "<" + QString::fromUtf8(source) + ">";
+  }
+};
+
+TEST(Words, OfTimesAndFilesCanBeTranslated) {
+  Marks marks;
+  ASSERT_TRUE(QCoreApplication::installTranslator(&marks));
+  const QString seconds = app::duration(12.5), minutes = app::duration(754),
+                hours = app::duration(7260);
+  const std::string problem = app::save_picture("/nowhere/p.png", QImage());
+  QCoreApplication::removeTranslator(&marks);
+  EXPECT_EQ(seconds, "<12.5 s>");
+  EXPECT_EQ(minutes, "<12 min 34 s>");
+  EXPECT_EQ(hours, "<2 h 01 min>");
+  EXPECT_EQ(problem, "<Cannot write /nowhere/p.png: there is no picture to write.>");
+  EXPECT_EQ(app::duration(12.5), "12.5 s");
+}
+
+}  // namespace
+}  // namespace xlab::tests
