@@ -16,6 +16,14 @@ constexpr int kRestPerWriting = 10;
 
 }  // namespace
 
+void Unkept::note_training() {
+  if (!trained) trained = std::chrono::steady_clock::now();
+}
+
+void Unkept::note_change() {
+  if (!changed) changed = std::chrono::steady_clock::now();
+}
+
 Tensor Autosave::Handed::copied_of(const Tensor& shared) {
   constexpr std::int64_t kPiece = 1 << 18;
   constexpr std::size_t kPage = 4096;
@@ -68,17 +76,8 @@ Autosave::~Autosave() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Autosave::work(std::optional<Clock::time_point>& since) {
-  if (!since) since = Clock::now();
-}
-
-void Autosave::saved() {
-  trained_.reset();
-  changed_.reset();
-}
-
-std::optional<Autosave::Clock::time_point> Autosave::due() const {
-  if (!keeps() || (!trained_ && !changed_)) return {};
+std::optional<Autosave::Clock::time_point> Autosave::due(const Unkept& unkept) const {
+  if (!keeps() || (!unkept.trained && !unkept.changed && !unkept.overdue)) return {};
   Clock::duration took;
   bool failed;
   {
@@ -87,14 +86,15 @@ std::optional<Autosave::Clock::time_point> Autosave::due() const {
     took = took_;
     failed = failed_;
   }
+  if (unkept.overdue) return Clock::time_point{};
   std::optional<Clock::time_point> due;
-  if (trained_) due = *trained_ + keeping_.interval;
-  if (changed_) {
+  if (unkept.trained) due = *unkept.trained + keeping_.interval;
+  if (unkept.changed) {
     Clock::duration pause = std::max<Clock::duration>(
         std::min<Clock::duration>(kPause, keeping_.interval / 10), kRestPerWriting * took);
     // A full disk is not asked again and again.
     if (failed) pause = keeping_.interval;
-    const auto soon = *changed_ + std::min<Clock::duration>(pause, keeping_.interval);
+    const auto soon = *unkept.changed + std::min<Clock::duration>(pause, keeping_.interval);
     due = due ? std::min(*due, soon) : soon;
   }
   return due;
@@ -133,7 +133,6 @@ void Autosave::keep(RunRecord record, KeptRun about, bool own_numbers) {
     job->may_be_later = !about.replaced && bytes > kCopiedAtOnce;
     add([this, job, about = std::move(about)] { write_kept(*job, about); }, job);
   }
-  saved();
 }
 
 void Autosave::drop(int number) {
@@ -211,15 +210,13 @@ void Autosave::end() {
     folder_.end();
   } catch (const std::exception& e) {
     const std::lock_guard lock(mutex_);
-    problem_ = e.what();
+    news_.problem = e.what();
   }
 }
 
-std::string Autosave::take_news() {
+Autosave::News Autosave::take_news() {
   const std::lock_guard lock(mutex_);
-  if (std::exchange(lost_, false)) work(trained_);
-  if (std::exchange(given_up_, false)) trained_ = Clock::now() - keeping_.interval;
-  return std::exchange(problem_, {});
+  return std::exchange(news_, {});
 }
 
 bool Autosave::take_kept() {
@@ -268,7 +265,7 @@ void Autosave::write_kept(Handed& handed, const KeptRun& about) {
       const std::lock_guard lock(mutex_);
       settled(handed);
       if (handed.given_up) {
-        given_up_ = true;
+        news_.given_up.push_back(about.number);
         if (!giving_up_) giving_up_ = Clock::now();
         return;
       }
@@ -284,7 +281,7 @@ void Autosave::write_kept(Handed& handed, const KeptRun& about) {
   took_ = Clock::now() - begun;
   failed_ = !problem.empty();
   kept_ = kept_ || !failed_;
-  lost_ = lost_ || failed_;
+  if (failed_) news_.lost.push_back(about.number);
   // The same trouble is told once.
   if (failed_ && problem != last_problem_) tell(problem);
   last_problem_ = std::move(problem);
@@ -309,7 +306,7 @@ void Autosave::write_saved(Handed& handed, const std::filesystem::path& path) {
 }
 
 void Autosave::tell(const std::string& problem) {
-  problem_ = "What is not saved could not be kept for the case of a crash. " + problem;
+  news_.problem = "What is not saved could not be kept for the case of a crash. " + problem;
 }
 
 }  // namespace xlab

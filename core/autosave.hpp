@@ -23,7 +23,19 @@
 
 namespace xlab {
 
-/// Belongs to one thread, which also trains the run; only `settle` may come from another. What is
+/// Since when a run has work that is kept nowhere. Changes by hand are kept sooner than training,
+/// since they cannot be repeated.
+struct Unkept {
+  using Time = std::chrono::steady_clock::time_point;
+  std::optional<Time> trained, changed;
+  bool overdue = false;  ///< it was to be kept, and was not
+
+  void note_training();
+  void note_change();
+  void clear() { *this = {}; }
+};
+
+/// Belongs to one thread, which also trains the runs; only `settle` may come from another. What is
 /// handed over is written by a thread of its own, in order. Training goes on while its numbers are
 /// copied: they are read from the end of one step to the update of the next. A copy that is not
 /// there by then is given up and made in a later step, where its memory is no longer new; after
@@ -43,15 +55,9 @@ class Autosave {
   bool keeps() const { return !keeping_.root.empty(); }
   const std::filesystem::path& root() const { return keeping_.root; }
 
-  /// The run was trained, or changed by hand: by then it has to be kept. Changes by hand are kept
-  /// sooner, since they cannot be repeated.
-  void trained() { work(trained_); }
-  void changed() { work(changed_); }
-  /// There is nothing any more that would be lost.
-  void saved();
-  /// When `keep` is to be called next; nothing while there is nothing to keep or a run is being
-  /// written.
-  std::optional<Clock::time_point> due() const;
+  /// When `keep` is to be called next for a run; nothing while there is nothing to keep or a run is
+  /// being written.
+  std::optional<Clock::time_point> due(const Unkept& unkept) const;
 
   /// Hands a run over. `record` shares its numbers with the run, unless `own_numbers`. Returns at
   /// once.
@@ -88,9 +94,13 @@ class Autosave {
   /// The same; then the session has ended in order, and nothing can be kept any more.
   void end();
 
-  /// What went wrong since the last call, as a sentence; empty when nothing did, or only the same
-  /// again. What could not be written is due again.
-  std::string take_news();
+  /// What came of what was handed over since the last call.
+  struct News {
+    std::string problem;        ///< a sentence; empty when all went well, or only the same again
+    std::vector<int> lost;      ///< numbers of runs that could not be written
+    std::vector<int> given_up;  ///< of those whose copies were not there in time: to keep at once
+  };
+  News take_news();
   /// Whether a run was kept since the last call.
   bool take_kept();
 
@@ -115,7 +125,6 @@ class Autosave {
     Tensor copied_of(const Tensor& shared);
   };
 
-  void work(std::optional<Clock::time_point>& since);
   static std::shared_ptr<Handed> handed(RunRecord record, bool own_numbers, bool may_be_lost);
   /// Has `job` done by the writing thread; `handed` is what it writes, if anything.
   void add(std::function<void()> job, const std::shared_ptr<Handed>& handed = {});
@@ -129,19 +138,17 @@ class Autosave {
   Keeping keeping_;
   std::function<void()> on_news_;
   int numbers_ = 0;
-  std::optional<Clock::time_point> trained_, changed_;  // the first that is not handed over
 
   mutable std::mutex mutex_;
   std::condition_variable wake_, idle_;
   std::deque<std::function<void()>> jobs_;
   std::deque<std::shared_ptr<Handed>> unsettled_;  // they may still share numbers with the run
   bool writing_ = false, stop_ = false;
-  bool failed_ = false;  // the last run could not be written
-  bool kept_ = false;    // one was since take_kept
-  bool lost_ = false;    // nor is it due again yet
-  bool given_up_ = false;
+  bool failed_ = false;                         // the last run could not be written
+  bool kept_ = false;                           // one was since take_kept
   std::optional<Clock::time_point> giving_up_;  // since then no copy was there in time
-  std::string problem_, last_problem_;
+  News news_;
+  std::string last_problem_;
   std::optional<Saved> saved_;
   Clock::duration took_{};  // the last writing of a kept run
 

@@ -12,10 +12,12 @@
 
 namespace xlab::command {
 
-// Runs and files.
+// Runs and files. `beside`: the run gets a place of its own among the others; otherwise it takes
+// the place of the one on screen.
 struct OpenRun {  ///< a run from bytes (a preset) or, when `bytes` is null, from the file at `path`
   std::string path;
   std::shared_ptr<const std::vector<std::byte>> bytes;
+  bool beside = false;
 };
 /// A new run: a model of this text file or, when `path` is empty, of the text that is open. A file
 /// that is no UTF-8 is read as bytes, and the notice says so.
@@ -26,9 +28,11 @@ struct OpenText {
   /// read by that model's own tokenizer where it has one, whatever `tokenizer` says. Refused with a
   /// sentence when the model cannot be trained or lacks tokens that the text needs.
   bool from_model = false;
+  bool beside = false;
 };
 struct OpenFolder {  ///< the model in this folder, or beside this config.json
   std::string path;
+  bool beside = false;
 };
 struct ExportFolder {  ///< writes the model as a folder for other programs
   std::string path;
@@ -40,6 +44,7 @@ struct NewRun {  ///< a new run on a built-in task; `spec_json` empty: the task'
   /// may then hold "train" alone. Refused with a sentence when the model cannot be trained or has
   /// fewer tokens than the task.
   bool from_model = false;
+  bool beside = false;
 };
 /// Moves the run, with its optimizer and its sequence, to another device; runs opened later go
 /// there too.
@@ -50,6 +55,7 @@ struct UseDevice {
 /// this session, and has the file that it had.
 struct ReopenRun {
   std::string kept;  ///< path of its file
+  bool beside = false;
 };
 /// Empty path: the file the run came from; refused when that has changed since, by whomever. The
 /// file gets the run as it is when the command's turn comes, and is written beside everything else:
@@ -125,26 +131,56 @@ struct EnableClamp {
 };
 struct ClearClamps {};
 /// Takes back the last edit: a clamp, prompt, sample, token taken, sampler, learning rate factor,
-/// variant, or another run in the place of the one before. Training, generation and the cursor are
-/// no edits and stay, but for a variant that was trained with: then the weights of before it come
-/// back. Refused when there is nothing to take back. See Snapshot::undo_label.
+/// variant, or another run in the place of the one before, beside it, removed or renamed. What was
+/// edited in a run that is not on screen is brought there first. Training, generation and the
+/// cursor are no edits and stay, but for a variant that was trained with: then the weights of
+/// before it come back. Refused when there is nothing to take back. See Snapshot::undo_label.
 struct Undo {};
 struct Redo {};  ///< makes the edit again that was taken back last
+
+// The bench: several runs at once, of which one is on screen. `run` is RunCard::id.
+struct FocusRun {  ///< brings a run on the screen
+  int run = 0;
+};
+/// A run of its own with the same numbers beside this one, or the same before its first step with
+/// the next seed. It is shown.
+struct DuplicateRun {
+  int run = 0;
+  bool other_seed = false;
+};
+struct RenameRun {
+  int run = 0;
+  std::string name;  ///< empty: that of its data
+};
+struct RemoveRun {  ///< the last one is not removed
+  int run = 0;
+};
+struct TrainRun {  ///< trains a run, or lets it rest; whatever is on screen
+  int run = 0;
+  bool on = true;
+};
+struct TrainAll {
+  bool on = true;
+};
+struct ShowCurve {  ///< whether the loss of a run is drawn beside that of the others
+  int run = 0;
+  bool shown = true;
+};
 
 }  // namespace xlab::command
 
 namespace xlab {
 
-using Command =
-    std::variant<command::OpenRun, command::OpenText, command::OpenFolder, command::ExportFolder,
-                 command::NewRun, command::UseDevice, command::ReopenRun, command::Save,
-                 command::SetScreen, command::Train, command::Pause, command::TrainOneStep,
-                 command::SetLearningRateScale, command::SetStepLimit, command::RestartRun,
-                 command::NewSeed, command::SetPrompt, command::NewSample, command::SetCursor,
-                 command::StepForward, command::StepBack, command::Play, command::StopPlaying,
-                 command::SetPlaySpeed, command::Rewind, command::TakeToken, command::SetSampler,
-                 command::SetVariant, command::Selfcheck, command::Focus, command::SetClamp,
-                 command::ReplaceClamp, command::RemoveClamp, command::EnableClamp,
-                 command::ClearClamps, command::Undo, command::Redo>;
+using Command = std::variant<
+    command::OpenRun, command::OpenText, command::OpenFolder, command::ExportFolder,
+    command::NewRun, command::UseDevice, command::ReopenRun, command::Save, command::SetScreen,
+    command::Train, command::Pause, command::TrainOneStep, command::SetLearningRateScale,
+    command::SetStepLimit, command::RestartRun, command::NewSeed, command::SetPrompt,
+    command::NewSample, command::SetCursor, command::StepForward, command::StepBack, command::Play,
+    command::StopPlaying, command::SetPlaySpeed, command::Rewind, command::TakeToken,
+    command::SetSampler, command::SetVariant, command::Selfcheck, command::Focus, command::SetClamp,
+    command::ReplaceClamp, command::RemoveClamp, command::EnableClamp, command::ClearClamps,
+    command::Undo, command::Redo, command::FocusRun, command::DuplicateRun, command::RenameRun,
+    command::RemoveRun, command::TrainRun, command::TrainAll, command::ShowCurve>;
 
 }  // namespace xlab

@@ -18,7 +18,15 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr auto kPublishEvery = milliseconds(33);  // while working: about 30 pictures a second
+constexpr double kFavour = 2.0;                   // share of the run on screen, against another
 constexpr auto kReading = milliseconds(5000);     // for as long a sentence that matters stands
+
+/// The rest of the sentence: why, as far as it is known, and what to do about it.
+std::string advice_on_bad_steps(const Run& run) {
+  if (!run.losses.empty() && glance_at(run.model->params()).not_finite.empty())
+    return ". The weights are those before them; lower the learning rate and start again.";
+  return fmt::format(", {}. The weights are as they were.", why_steps_are_bad(run));
+}
 
 }  // namespace
 
@@ -89,7 +97,7 @@ void Engine::Worker::work() {
     }
     keep_if_due();
     // Last, so that nobody waits for a training step to see what a command did.
-    if (training() && !weights_in_use()) train_one();
+    if (LiveRun* next = next_to_train(); next && !weights_in_use()) train_one(*next);
   }
   end_work();
   const std::lock_guard lock(mutex);
@@ -102,6 +110,9 @@ void Engine::Worker::end_work() {
     autosave.finish();
     final_error = finish_save();
   }
+  const auto any_unsaved = [&] {
+    return std::any_of(runs.begin(), runs.end(), [](const auto& run) { return run->unsaved; });
+  };
   if (!final_path.empty() && live && live->unsaved) {
     final_error.clear();
     try {
@@ -110,7 +121,8 @@ void Engine::Worker::end_work() {
       final_error = e.what();
     }
   }
-  if (keep_at_end) keep_and_end();
+  // Of several runs only one was asked for: the others are kept.
+  if (keep_at_end || (!final_path.empty() && final_error.empty() && any_unsaved())) keep_and_end();
 }
 
 bool Engine::Worker::take_commands() {
@@ -119,7 +131,7 @@ bool Engine::Worker::take_commands() {
     std::unique_lock lock(mutex);
     const auto wanted = [&] { return stop || !queue.empty() || check_news || keeping_news; };
     if (!busy()) {
-      std::optional<Clock::time_point> until = autosave.due();
+      std::optional<Clock::time_point> until = keeping_due();
       if (live && live->playing)
         until = until ? std::min(*until, live->next_play) : live->next_play;
       if (until) {
@@ -160,7 +172,6 @@ void Engine::Worker::apply_pending() {
     // What the window says of itself changes nothing that it shows.
     const bool shows = !std::holds_alternative<command::SetScreen>(*command);
     apply(std::move(*command));
-    follow_changes();
     if (shows) urgent = dirty = true;
   }
 }
@@ -170,13 +181,21 @@ bool Engine::Worker::busy() const {
          (!pending.empty() && !waits_for_file());
 }
 
+bool Engine::Worker::training() const {
+  return next_to_train() != nullptr;
+}
+
+bool Engine::Worker::shows_something_new() const {
+  return dirty || std::any_of(runs.begin(), runs.end(), [](const auto& run) { return run->dirty; });
+}
+
 bool Engine::Worker::settled() const {
   return pending.empty() && !saving && !outstanding() &&
          (training() ? !is_urgent() : !shows_something_new() && !stale());
 }
 
 bool Engine::Worker::weights_in_use() const {
-  return outstanding() || live->refreshing() || (live->playing && live->play_waits) ||
+  return !live || outstanding() || live->refreshing() || (live->playing && live->play_waits) ||
          (!pending.empty() && !waits_for_file());
 }
 
@@ -184,7 +203,6 @@ void Engine::Worker::work_on_sequence() {
   if (!live) return;
   if (!outstanding() && live->playing && Clock::now() >= live->next_play) {
     guarded("play", [&] { live->play_one(play_speed); });
-    follow_changes();
   }
   if (outstanding()) {
     // What failed would fail again.
@@ -198,49 +216,60 @@ void Engine::Worker::work_on_sequence() {
   }
 }
 
-void Engine::Worker::follow_changes() {
-  if (!live || live->changes == changes_seen) return;
-  changes_seen = live->changes;
-  autosave.changed();
-}
-
 // ---- training -------------------------------------------------------------------------------
 
-void Engine::Worker::end_training(TrainState state) {
-  if (live) live->state = state;
+LiveRun* Engine::Worker::next_to_train() const {
+  LiveRun* next = nullptr;
+  for (const auto& run : runs) {
+    if (run->training() && (!next || run->spent < next->spent)) next = run.get();
+  }
+  return next;
 }
 
-void Engine::Worker::train_one() {
-  guarded(
-      "train", [&] { train_one_unguarded(); }, [&] { end_training(TrainState::failed); });
+void Engine::Worker::begin_training(LiveRun& of) {
+  need_training(of);
+  // Who joins does not make up for the time before.
+  if (const LiveRun* least = next_to_train(); least && !of.training())
+    of.spent = std::max(of.spent, least->spent);
+  of.state = TrainState::running;
+  of.failure.clear();
+  of.dirty = true;
+  if (of.loop.reached_end(of.run())) of.loop.last_step = 0;
 }
 
-void Engine::Worker::train_one_unguarded() {
-  keep_numbers();
+void Engine::Worker::train_one(LiveRun& of) {
+  const auto start = Clock::now();
+  guarded("train", [&] {
+    try {
+      train_one_unguarded(of);
+    } catch (const DeviceLost&) {
+      throw;
+    } catch (const std::exception& e) {
+      of.state = TrainState::failed;
+      of.failure = e.what();
+      of.dirty = true;
+      if (&of == live) throw;
+      throw Error(fmt::format("{}: {}", of.name(), of.failure));
+    }
+  });
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  of.spent += &of == live ? seconds / kFavour : seconds;
+}
+
+void Engine::Worker::train_one_unguarded(LiveRun& of) {
+  keep_numbers(of);
   try {
-    live->loop.step(live->run());
+    of.loop.step(of.run());
   } catch (const Cancelled&) {
     return;  // the engine stops
   }
-  live->weights_id = fresh_weights_id();
-  live->note_change();
-  changes_seen = live->changes;
-  autosave.trained();
-  dirty = true;
-  const TrainLoop& loop = live->loop;
+  of.note_training();
+  const TrainLoop& loop = of.loop;
   if (loop.too_many_bad()) {
     throw Error(fmt::format("Training paused after step {}: {}{}", loop.last().step + 1,
-                            loop.bad_steps_text(), advice_on_bad_steps()));
+                            loop.bad_steps_text(), advice_on_bad_steps(of.run())));
   }
-  if (training() && loop.reached_end(live->run())) end_training(TrainState::finished);
-}
-
-/// The rest of the sentence: why, as far as it is known, and what to do about it.
-std::string Engine::Worker::advice_on_bad_steps() const {
-  const Run& run = live->run();
-  if (!run.losses.empty() && glance_at(run.model->params()).not_finite.empty())
-    return ". The weights are those before them; lower the learning rate and start again.";
-  return fmt::format(", {}. The weights are as they were.", why_steps_are_bad(run));
+  if (of.training() && loop.reached_end(of.run())) of.state = TrainState::finished;
 }
 
 // ---- what is told ---------------------------------------------------------------------------
@@ -291,13 +320,16 @@ void Engine::Worker::publish_if_due() {
   }
   published = now;
   dirty = urgent = false;
-  if (live) live->dirty = live->urgent = false;
+  for (const auto& run : runs) run->dirty = run->urgent = false;
   if (on_publish) on_publish();
 }
 
 void Engine::Worker::fill_snapshot(Clock::time_point now) {
   ++draft.id;
   if (!live) return;
+  draft.runs.clear();
+  for (const auto& run : runs) draft.runs.push_back(run->card(now));
+  draft.focused_run = live->id;
   draft.undo_label = history.undo_label(live->weights_id);
   draft.redo_label = history.redo_label(live->weights_id);
   draft.session.tokens_per_second = play_speed;

@@ -49,18 +49,18 @@ bool Engine::Worker::waits_for_file() const {
   using namespace command;
   if (!saving || pending.empty() || !pending.front()) return false;
   const Command& next = *pending.front();
-  return is_one_of<OpenRun, OpenText, OpenFolder, NewRun, ReopenRun, RestartRun, NewSeed, Save>(
-             next) ||
-         (is_one_of<Undo>(next) && history.undo_shows_run()) ||
-         (is_one_of<Redo>(next) && history.redo_shows_run());
+  return is_one_of<OpenRun, OpenText, OpenFolder, NewRun, ReopenRun, RestartRun, NewSeed, Save,
+                   RemoveRun>(next) ||
+         (is_one_of<Undo>(next) && history.undo_shows_run(live->id)) ||
+         (is_one_of<Redo>(next) && history.redo_shows_run(live->id));
 }
 
 void Engine::Worker::need_run() const {
   check(live != nullptr, "There is no run: open a file or a task first.");
 }
 
-void Engine::Worker::need_training() const {
-  if (const std::string reason = why_not_trained(live->run()); !reason.empty()) throw Error(reason);
+void Engine::Worker::need_training(const LiveRun& of) const {
+  if (const std::string reason = why_not_trained(of.run()); !reason.empty()) throw Error(reason);
 }
 
 void Engine::Worker::apply(Command command) {
@@ -71,17 +71,18 @@ void Engine::Worker::apply(Command command) {
         Overloaded{
             [&](const OpenRun& c) {
               if (c.bytes) {
-                open(load_run(parse_safetensors(*c.bytes, c.path)), "", "opening a run");
+                open(load_run(parse_safetensors(*c.bytes, c.path)),
+                     {.name = "opening a run", .beside = c.beside});
                 show_saved_screen();
               } else {
-                open_file(c.path);
+                open_file(c.path, c.beside);
               }
             },
             [&](const OpenFolder& c) {
               const auto folder = model_folder_of(c.path);
               check(folder.has_value(),
                     "'{}' is no model folder: it has no config.json and no weights.", c.path);
-              open(open_folder_run(*folder), "", "opening a model");
+              open(open_folder_run(*folder), {.name = "opening a model", .beside = c.beside});
               const std::string& remark = live->run().remark;
               note(fmt::format("Opened the model in {}{}{}", c.path, remark.empty() ? "" : ". ",
                                remark));
@@ -93,24 +94,20 @@ void Engine::Worker::apply(Command command) {
             [&](const OpenText& c) { open_text(c); },
             [&](const NewRun& c) { new_run(c); },
             [&](const UseDevice& c) { use_device(c.id); },
-            [&](const ReopenRun& c) { reopen(c.kept); },
+            [&](const ReopenRun& c) { reopen(c.kept, c.beside); },
             [&](const Save& c) { save_to(c.path); },
             [&](const SetScreen& c) {
               check(c.text.size() <= Run::kMostScreenBytes && !find_invalid_utf8(c.text),
                     "What the window says of itself is not saved: it is no text, or too long.");
               if (live) live->run().screen = c.text;
             },
-            [&](const Train&) {
-              need_training();
-              live->state = TrainState::running;
-              if (live->loop.reached_end(live->run())) live->loop.last_step = 0;
-            },
-            [&](const Pause&) { end_training(TrainState::idle); },
+            [&](const Train&) { begin_training(*live); },
+            [&](const Pause&) { live->state = TrainState::idle; },
             [&](const TrainOneStep&) {
-              need_training();
-              end_training(TrainState::idle);
+              need_training(*live);
+              live->state = TrainState::idle;
               live->stop_refreshing();
-              train_one();
+              train_one(*live);
             },
             [&](const SetLearningRateScale& c) {
               check(std::isfinite(c.scale) && c.scale >= 0.0 && c.scale <= 1000.0,
@@ -185,6 +182,28 @@ void Engine::Worker::apply(Command command) {
             [&](const ClearClamps&) { edit_clamps({}, "clearing clamps"); },
             [&](const Undo&) { go_back(false); },
             [&](const Redo&) { go_back(true); },
+            [&](const FocusRun& c) { focus(run_with(c.run)); },
+            [&](const DuplicateRun& c) { duplicate_run(c); },
+            [&](const RenameRun& c) { rename_run(c); },
+            [&](const RemoveRun& c) { remove_run(c); },
+            [&](const TrainRun& c) {
+              LiveRun& of = run_with(c.run);
+              if (c.on) {
+                begin_training(of);
+              } else {
+                of.state = TrainState::idle;
+              }
+            },
+            [&](const TrainAll& c) {
+              for (const auto& of : runs) {
+                if (!c.on) {
+                  of->state = TrainState::idle;
+                } else if (why_not_trained(of->run()).empty()) {
+                  begin_training(*of);
+                }
+              }
+            },
+            [&](const ShowCurve& c) { run_with(c.run).shown = c.shown; },
         },
         command);
   });
@@ -197,20 +216,21 @@ void Engine::Worker::new_run(const command::NewRun& c) {
   if (!c.spec_json.empty()) spec = run_spec_from_json(c.spec_json);
   std::unique_ptr<Task> task = make_task(c.task);
   if (!c.from_model) {
-    open(make_run(std::move(task), spec), "", "new run");
+    open(make_run(std::move(task), spec), {.name = "new run", .beside = c.beside});
     return;
   }
   need_run();
   check(!spec.model, "A new run with the present model has that model: give \"train\" alone.");
-  open(make_run_from(live->run(), std::move(task), spec.train), "", "new run", true);
+  open(make_run_from(live->run(), std::move(task), spec.train),
+       {.name = "new run", .beside = c.beside, .unsaved = true});
 }
 
 void Engine::Worker::open_text(const command::OpenText& c) {
   if (c.from_model) need_run();
   OpenedText opened = text_of(c);
   auto task = make_text_task(std::move(opened.text));
-  open(c.from_model ? make_run_from(live->run(), std::move(task)) : make_run(std::move(task)), "",
-       "opening a text", c.from_model);
+  open(c.from_model ? make_run_from(live->run(), std::move(task)) : make_run(std::move(task)),
+       {.name = "opening a text", .beside = c.beside, .unsaved = c.from_model});
   if (!opened.notice.empty()) note(opened.notice);
 }
 
@@ -233,7 +253,8 @@ OpenedText Engine::Worker::text_of(const command::OpenText& c) const {
 
 void Engine::Worker::restart(std::uint64_t seed, const char* name) {
   live->note_place();
-  open(restart_run(live->run(), seed), live->path, name, true, live->stamp);
+  open(restart_run(live->run(), seed),
+       {.name = name, .path = live->path, .unsaved = true, .stamp = live->stamp});
   draft.only_selected = true;
   show_saved_screen();
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <utility>
+#include <vector>
 
 #include "core/engine_worker.hpp"
 
@@ -49,21 +50,25 @@ void Engine::Worker::leave_lost_device(const std::string& reason) {
   device = Device::cpu();
   list_devices();
   draft.device = card_of(device);
-  if (!live || live->device() == Device::cpu()) {
-    fail("device", reason);
-    return;
+  std::vector<LiveRun*> lost;
+  for (const auto& run : runs)
+    if (run->device() != Device::cpu()) lost.push_back(run.get());
+  std::string what = reason;
+  for (LiveRun* of : lost) {
+    const std::int64_t reached = of->run().trainer->steps_done();
+    of->stop_refreshing();
+    of->note_place();
+    of->go_on_as(of->loop.revive(of->run()));
+    use_trainer(*of);
+    const std::int64_t step = of->run().trainer->steps_done(), steps = reached - step;
+    what += fmt::format(" {} on on the CPU{}",
+                        lost.size() == 1 ? "The run goes" : fmt::format("'{}' goes", of->name()),
+                        steps == 0
+                            ? "; nothing is lost."
+                            : fmt::format(" from step {}: {} step{} of training {} lost.", step,
+                                          steps, steps == 1 ? "" : "s", steps == 1 ? "is" : "are"));
   }
-  const std::int64_t reached = live->run().trainer->steps_done();
-  live->stop_refreshing();
-  live->note_place();
-  live->go_on_as(live->loop.revive(live->run()));
-  use_trainer();
-  const std::int64_t step = live->run().trainer->steps_done(), lost = reached - step;
-  fail("device",
-       fmt::format("{} The run goes on on the CPU{}", reason,
-                   lost == 0 ? "; nothing is lost."
-                             : fmt::format(" from step {}: {} step{} of training {} lost.", step,
-                                           lost, lost == 1 ? "" : "s", lost == 1 ? "is" : "are")));
+  fail("device", what);
 }
 
 void Engine::Worker::leave_device_guarded(const std::string& reason) {
@@ -71,7 +76,8 @@ void Engine::Worker::leave_device_guarded(const std::string& reason) {
     leave_lost_device(reason);
   } catch (const std::exception& e) {
     // There is no memory for the run on the CPU either: what the file holds is what is left.
-    end_training(TrainState::failed);
+    for (const auto& run : runs)
+      if (run->device() != Device::cpu() && run->training()) run->state = TrainState::failed;
     fail("device", fmt::format("{} The run could not go on on the CPU: {}", reason, e.what()));
   }
 }

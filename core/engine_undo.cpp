@@ -10,6 +10,7 @@ namespace xlab {
 
 bool Engine::Worker::add_to_history(Edit edit, std::unique_ptr<LiveRun> before) {
   edit.before = std::move(before);
+  edit.run = live->id;
   try {
     return history.add(std::move(edit), Clock::now());
   } catch (const std::bad_alloc&) {
@@ -23,11 +24,11 @@ CellVariant Engine::Worker::variant_of(const std::string& kind) const {
   return {};  // there is no such block, as the model will say
 }
 
-void Engine::Worker::keep_numbers() {
-  if (!history.wants_numbers()) return;
-  const Run& run = live->run();
-  if (!history.has_room_for_numbers(bytes_of_trained_numbers(run))) {
-    history.go_without_numbers();
+void Engine::Worker::keep_numbers(const LiveRun& of) {
+  if (!history.wants_numbers(of.id)) return;
+  const Run& run = of.run();
+  if (!history.has_room_for_numbers(of.id, bytes_of_trained_numbers(run))) {
+    history.go_without_numbers(of.id);
     tell(
         "The weights from before the change of the equations are too large to be kept: Undo brings "
         "the equations back, but not these weights.");
@@ -35,7 +36,7 @@ void Engine::Worker::keep_numbers() {
   }
   try {
     const std::vector<std::string> forgotten =
-        history.take_numbers(trained_numbers(run, live->weights_id));
+        history.take_numbers(of.id, trained_numbers(run, of.weights_id));
     if (forgotten.empty()) return;
     const std::string which =
         forgotten.size() == 1 ? fmt::format("'{}' before that", forgotten.front())
@@ -48,7 +49,7 @@ void Engine::Worker::keep_numbers() {
   } catch (const DeviceLost&) {
     throw;
   } catch (const std::exception&) {
-    history.go_without_numbers();
+    history.go_without_numbers(of.id);
     tell(
         "There is no memory for the weights from before the change of the equations: Undo brings "
         "the equations back, but not these weights.");
@@ -58,18 +59,26 @@ void Engine::Worker::keep_numbers() {
 void Engine::Worker::go_back(bool redo) {
   const std::string label =
       redo ? history.redo_label(live->weights_id) : history.undo_label(live->weights_id);
-  const std::uint64_t shown = draft.run_id;
-  const auto put_back = [&](Edit& edit) { exchange(edit); };
+  bool came_back = false;  // a run, which is on the CPU
+  const auto put_back = [&](Edit& edit) {
+    exchange(edit);
+    came_back =
+        std::holds_alternative<std::unique_ptr<LiveRun>>(edit.before) ||
+        (std::holds_alternative<RunPlace>(edit.before) && !std::get<RunPlace>(edit.before).run);
+  };
   if (redo) {
     history.redo(put_back);
   } else {
     history.undo(put_back);
   }
-  if (draft.run_id != shown) go_to_device();
+  if (came_back) go_to_device();
   note(fmt::format("{}: done", label));
 }
 
 void Engine::Worker::exchange(Edit& edit) {
+  const bool is_place = std::holds_alternative<RunPlace>(edit.before);
+  // What is taken back is seen.
+  if (!is_place) focus(run_with(edit.run));
   std::visit(Overloaded{[&](TokensBefore& before) { live->exchange(before); },
                         [&](std::vector<Clamp>& before) {
                           std::vector<Clamp> now = live->session().clamps();
@@ -84,22 +93,25 @@ void Engine::Worker::exchange(Edit& edit) {
                           std::swap(live->run().trainer->learning_rate_scale, before);
                         },
                         [&](VariantBefore& before) { exchange(before); },
-                        [&](std::unique_ptr<LiveRun>& before) { exchange(before); }},
+                        [&](std::unique_ptr<LiveRun>& before) { exchange(before); },
+                        [&](RunPlace& before) { exchange(before, edit.run); },
+                        [&](std::string& before) { std::swap(live->run().name, before); }},
              edit.before);
-  if (!std::holds_alternative<std::unique_ptr<LiveRun>>(edit.before)) live->note_change();
+  if (!is_place && !std::holds_alternative<std::unique_ptr<LiveRun>>(edit.before))
+    live->note_change();
 }
 
 void Engine::Worker::exchange(std::unique_ptr<LiveRun>& before) {
   before->wake();
   std::unique_ptr<LiveRun> now;
   try {
-    std::optional<OpenNote> note = note_on(before->path);
-    now = set_aside();
-    if (!now) go_on_after_all();
+    before->open_note = OpenNote(autosave.root(), before->path);
+    const std::size_t place = place_of_run(*live);
+    now = set_aside(*live);
     check(now != nullptr,
           "The run of now is too large to be kept, so it is not replaced. Open or begin the other "
           "one to go on there.");
-    show(std::exchange(before, std::move(now)), std::move(note));
+    show(place, std::exchange(before, std::move(now)));
     draft.only_selected = true;
     show_saved_screen();
   } catch (...) {

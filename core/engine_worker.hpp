@@ -61,9 +61,9 @@ struct Engine::Worker {
   const std::string first_device;
   Device device = Device::cpu();  // where runs are put
   Autosave autosave;
-  OpenNote open_note;              // on the run's file
-  std::unique_ptr<LiveRun> live;   // the run on screen; awake
-  std::uint64_t changes_seen = 0;  // of that run, by the autosave
+  std::vector<std::unique_ptr<LiveRun>> runs;  // the bench; all are awake
+  LiveRun* live = nullptr;                     // the one on screen
+  int last_run = 0;                            // LiveRun::id given last
   std::deque<std::optional<Command>> pending;
   std::uint64_t applied = 0;
   double play_speed = 4.0;
@@ -71,6 +71,7 @@ struct Engine::Worker {
   BackgroundCheck checks;
   /// The run on its way into its file.
   struct Saving {
+    int run = 0;
     std::string path;
     std::int64_t step = 0;
     std::uint64_t changes = 0;  // of the run until then
@@ -95,23 +96,25 @@ struct Engine::Worker {
   /// Whether everything asked for so far can be seen. Training never ends by itself and is no
   /// reason to wait.
   bool settled() const;
-  bool training() const { return live && live->training(); }
+  bool training() const;
   bool outstanding() const { return live && live->outstanding(); }
   bool stale() const { return live && live->stale(); }
-  bool shows_something_new() const { return dirty || (live && live->dirty); }
+  bool shows_something_new() const;
   bool is_urgent() const { return urgent || (live && live->urgent); }
   /// A sequence is computed with one set of weights: while one is being computed or waits to be
   /// gone on with, training waits.
   bool weights_in_use() const;
   void work_on_sequence();
-  void train_one();
-  void train_one_unguarded();
-  void end_training(TrainState state);
-  std::string advice_on_bad_steps() const;
+  /// The run that is to train next: time is divided evenly, whatever a step of each takes, but the
+  /// one on screen gets twice as much. Null when none trains.
+  LiveRun* next_to_train() const;
+  void train_one(LiveRun& of);
+  void train_one_unguarded(LiveRun& of);
+  void begin_training(LiveRun& of);
   void publish_if_due();
   void fill_snapshot(Clock::time_point now);
-  /// Work done by hand since the last call is to be kept soon.
-  void follow_changes();
+  /// When the run that has to be kept first is due, and which one that is.
+  std::optional<Clock::time_point> keeping_due(LiveRun** which = nullptr) const;
 
   // What is told: engine.cpp.
   void fail(const std::string& where, const std::string& what);
@@ -144,7 +147,7 @@ struct Engine::Worker {
   bool waits_for_file() const;
   void apply(Command command);
   void need_run() const;
-  void need_training() const;
+  void need_training(const LiveRun& of) const;
   void new_run(const command::NewRun& c);
   void open_text(const command::OpenText& c);
   OpenedText text_of(const command::OpenText& c) const;
@@ -158,10 +161,26 @@ struct Engine::Worker {
   void set_variant(const command::SetVariant& c);
   void start_check();
 
+  // The bench: engine_bench.cpp.
+  /// Throws a sentence when there is none.
+  LiveRun& run_with(int id) const;
+  std::size_t place_of_run(const LiveRun& of) const;
+  /// Brings a run on the screen.
+  void focus(LiveRun& on);
+  /// Gives a run that is awake a place of its own, and shows it.
+  void add_beside(std::unique_ptr<LiveRun> added, const char* name, std::size_t place);
+  void duplicate_run(const command::DuplicateRun& c);
+  void rename_run(const command::RenameRun& c);
+  void remove_run(const command::RemoveRun& c);
+  void insert(std::size_t place, std::unique_ptr<LiveRun> added);
+  /// Takes a run, which is not the last one, off the bench; see set_aside.
+  std::unique_ptr<LiveRun> take_off(LiveRun& of);
+  int free_colour() const;
+
   // Going back: engine_undo.cpp.
   template <typename Before>
   void remember(const char* name, Before before, const std::string& place = {}) {
-    history.add({name, std::move(before)}, Clock::now(), place);
+    history.add({name, std::move(before), live->id}, Clock::now(), place);
   }
   template <typename Before>
   void remember(const char* name, std::optional<Before> before) {
@@ -174,27 +193,35 @@ struct Engine::Worker {
   void exchange(Edit& edit);
   void exchange(VariantBefore& before);
   void exchange(std::unique_ptr<LiveRun>& before);
+  void exchange(RunPlace& before, int run);
   CellVariant variant_of(const std::string& kind) const;
   /// Before the first step after an edit that brings the weights of now back when it is undone.
-  void keep_numbers();
+  void keep_numbers(const LiveRun& of);
 
   // Runs and files: engine_files.cpp.
-  /// Shows a run that was just made or read. The one before is kept, `name` says what was done.
-  void open(std::unique_ptr<Run> fresh, const std::string& path, const char* name,
-            bool unsaved = false, std::optional<FileStamp> stamp = {});
-  /// Takes the run off the screen and off its device, whole. Null when there is none, or when it
-  /// cannot be kept. When it throws, the run stays.
-  std::unique_ptr<LiveRun> set_aside();
-  void go_on_after_all();
-  /// Shows a run that is awake on the CPU in the place of the one of now; nothing in here can fail.
-  void show(std::unique_ptr<LiveRun> shown, std::optional<OpenNote> note) noexcept;
+  /// How a run that was just made or read is shown.
+  struct Opened {
+    const char* name;  ///< what was done
+    bool beside = false;
+    std::string path = {};
+    bool unsaved = false;
+    std::optional<FileStamp> stamp = {};
+  };
+  /// Shows it. The one whose place it takes is kept.
+  void open(std::unique_ptr<Run> fresh, const Opened& as);
+  /// Takes a run off its device, whole, and leaves its place empty. Null when it cannot be kept.
+  /// When it throws, the run stays.
+  std::unique_ptr<LiveRun> set_aside(LiveRun& of);
+  /// Shows a run that is awake on the CPU in the place of the one of now, if any; nothing in here
+  /// can fail.
+  void show(std::size_t place, std::unique_ptr<LiveRun> shown) noexcept;
+  /// All that changes when another run comes on the screen.
+  void look_at(LiveRun& on) noexcept;
   void limit_kept_runs();
-  void use_trainer();
-  void open_file(const std::string& path);
-  void reopen(const std::string& kept);
+  void use_trainer(LiveRun& of);
+  void open_file(const std::string& path, bool beside);
+  void reopen(const std::string& kept, bool beside);
   void show_saved_screen();
-  /// A note on this file, unless it is the run's already.
-  std::optional<OpenNote> note_on(const std::string& path) const;
   void tell_of_others(const char* what);
   void store(const std::string& path);
   void save_to(const std::string& path);
@@ -202,10 +229,10 @@ struct Engine::Worker {
   /// wrong.
   std::string finish_save();
   void follow_autosave();
-  /// The run as it is now, and whether its numbers are already copies.
-  std::pair<RunRecord, bool> record_now();
-  /// Hands the run as it is now to the thread that keeps it.
-  void keep_run(bool replaced);
+  /// A run as it is now, and whether its numbers are already copies.
+  std::pair<RunRecord, bool> record_now(LiveRun& of);
+  /// Hands a run as it is now to the thread that keeps it.
+  void keep_run(LiveRun& of, bool replaced);
   void keep_if_due();
   void keep_and_end();
 
@@ -215,7 +242,7 @@ struct Engine::Worker {
   void use_device(const std::string& name);
   /// Brings a run that was just shown to where runs are put.
   void go_to_device();
-  /// Goes on on the CPU with what was copied last.
+  /// All runs of a card go on on the CPU with what was copied last.
   void leave_lost_device(const std::string& reason);
   void leave_device_guarded(const std::string& reason);
 };

@@ -17,8 +17,26 @@ std::size_t bytes_of(const TrainedNumbers& numbers) {
          bytes_of(numbers.second_moment) + numbers.losses.size() * sizeof(LossPoint);
 }
 
-bool is_run(const Edit& edit) {
-  return std::holds_alternative<std::unique_ptr<LiveRun>>(edit.before);
+/// The run that an edit keeps; null for one that keeps none.
+LiveRun* run_in(const Edit& edit) {
+  if (const auto* run = std::get_if<std::unique_ptr<LiveRun>>(&edit.before)) return run->get();
+  if (const auto* place = std::get_if<RunPlace>(&edit.before)) return place->run.get();
+  return nullptr;
+}
+
+bool keeps_run(const Edit& edit) {
+  return run_in(edit) != nullptr;
+}
+
+/// Whether a run stands where none or another one stood before.
+bool begins_run(const Edit& edit) {
+  return std::holds_alternative<std::unique_ptr<LiveRun>>(edit.before) ||
+         std::holds_alternative<RunPlace>(edit.before);
+}
+
+/// Whether undoing an edit brings another run on the screen than the one of now.
+bool shows_run(const Edit& edit, int shown) {
+  return begins_run(edit) || edit.run != shown;
 }
 
 /// Memory that edits hold; numbers that several share are counted once.
@@ -35,8 +53,8 @@ std::size_t bytes_of(Iterator begin, Iterator end) {
     } else if (const auto* variant = std::get_if<VariantBefore>(&edit.before)) {
       if (variant->numbers && shared.insert(variant->numbers.get()).second)
         bytes += bytes_of(*variant->numbers);
-    } else if (const auto* shown = std::get_if<std::unique_ptr<LiveRun>>(&edit.before)) {
-      bytes += memory_of((*shown)->run());
+    } else if (const LiveRun* run = run_in(edit)) {
+      bytes += memory_of(run->run());
     }
   }
   return bytes;
@@ -142,7 +160,7 @@ bool History::add(Edit edit, Time now, const std::string& place) {
 
 std::vector<std::string> History::forget_oldest() {
   const auto runs = [&] {
-    return static_cast<std::size_t>(std::count_if(past_.begin(), past_.end(), is_run));
+    return static_cast<std::size_t>(std::count_if(past_.begin(), past_.end(), keeps_run));
   };
   std::vector<std::string> forgotten;
   // Edits of a run that is forgotten are older than its end, so they go with it.
@@ -174,49 +192,61 @@ std::string History::redo_label(std::uint64_t weights_id) const {
   return label("Redo", future_, weights_id);
 }
 
-bool History::undo_shows_run() const {
-  return !past_.empty() && is_run(past_.back());
+bool History::undo_shows_run(int shown) const {
+  return !past_.empty() && shows_run(past_.back(), shown);
 }
 
-bool History::redo_shows_run() const {
-  return !future_.empty() && is_run(future_.back());
+bool History::redo_shows_run(int shown) const {
+  return !future_.empty() && shows_run(future_.back(), shown);
 }
 
-std::vector<VariantBefore*> History::wanting() {
+std::vector<VariantBefore*> History::wanting(int run) {
   std::vector<VariantBefore*> found;
-  for (auto edit = past_.rbegin(); edit != past_.rend() && !is_run(*edit); ++edit) {
+  for (auto edit = past_.rbegin(); edit != past_.rend(); ++edit) {
+    if (edit->run != run) continue;
+    if (begins_run(*edit)) break;
+    // The oldest is the last one.
     if (wants_numbers_of_before(*edit)) found.push_back(&std::get<VariantBefore>(edit->before));
   }
   return found;
 }
 
-bool History::wants_numbers() const {
-  const auto run = std::find_if(past_.rbegin(), past_.rend(), is_run);
-  return std::any_of(past_.rbegin(), run, wants_numbers_of_before);
+bool History::wants_numbers(int run) const {
+  for (auto edit = past_.rbegin(); edit != past_.rend(); ++edit) {
+    if (edit->run != run) continue;
+    if (begins_run(*edit)) return false;
+    if (wants_numbers_of_before(*edit)) return true;
+  }
+  return false;
 }
 
-bool History::has_room_for_numbers(std::size_t bytes) const {
-  const auto run = std::find_if(past_.rbegin(), past_.rend(), is_run);
-  const auto oldest = std::find_if(run.base(), past_.end(), wants_numbers_of_before);
+bool History::has_room_for_numbers(int run, std::size_t bytes) const {
+  auto oldest = past_.end();
+  for (auto edit = past_.end(); edit != past_.begin();) {
+    --edit;
+    if (edit->run != run) continue;
+    if (begins_run(*edit)) break;
+    if (wants_numbers_of_before(*edit)) oldest = edit;
+  }
   return bytes + bytes_of(oldest, past_.end()) + bytes_of(future_) <= kMostBytes;
 }
 
-std::vector<std::string> History::take_numbers(std::shared_ptr<const TrainedNumbers> numbers) {
-  for (VariantBefore* variant : wanting()) variant->numbers = numbers;
+std::vector<std::string> History::take_numbers(int run,
+                                               std::shared_ptr<const TrainedNumbers> numbers) {
+  for (VariantBefore* variant : wanting(run)) variant->numbers = numbers;
   return forget_oldest();
 }
 
-void History::go_without_numbers() {
-  for (VariantBefore* variant : wanting()) variant->without_numbers = true;
+void History::go_without_numbers(int run) {
+  for (VariantBefore* variant : wanting(run)) variant->without_numbers = true;
 }
 
 std::vector<int> History::kept_runs() const {
   std::vector<int> numbers;
   for (const std::deque<Edit>* edits : {&past_, &future_}) {
     for (const Edit& edit : *edits) {
-      const auto* shown = std::get_if<std::unique_ptr<LiveRun>>(&edit.before);
-      if (shown && *shown && (*shown)->run().kept_as != 0)
-        numbers.push_back((*shown)->run().kept_as);
+      const LiveRun* run = run_in(edit);
+      if (run && run->run().kept_as != 0) numbers.push_back(run->run().kept_as);
     }
   }
   return numbers;
@@ -225,12 +255,12 @@ std::vector<int> History::kept_runs() const {
 void History::file_written(const std::string& path, std::optional<FileStamp> stamp) {
   for (std::deque<Edit>* edits : {&past_, &future_}) {
     for (Edit& edit : *edits) {
-      auto* shown = std::get_if<std::unique_ptr<LiveRun>>(&edit.before);
-      if (!shown || (*shown)->path.empty() || (*shown)->path != path) continue;
-      (*shown)->unsaved = true;
-      (*shown)->saved_step = 0;
+      LiveRun* run = run_in(edit);
+      if (!run || run->path.empty() || run->path != path) continue;
+      run->unsaved = true;
+      run->saved_step = 0;
       // It was written here, by nobody else: saving this run over it again is no accident.
-      (*shown)->stamp = stamp;
+      run->stamp = stamp;
     }
   }
 }

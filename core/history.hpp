@@ -45,13 +45,23 @@ struct VariantBefore {
 /// About the memory that a run takes: its numbers, its text, its loss curve.
 std::size_t memory_of(const Run& run);
 
+/// A place of the bench, and the run that stands there after the edit is exchanged: none, or one at
+/// rest.
+struct RunPlace {
+  std::size_t place = 0;
+  std::unique_ptr<LiveRun> run;
+};
+
 /// An edit and what it replaced. Exchanged with the present it is the same edit the other way
 /// round.
 struct Edit {
   std::string name;  ///< what was done: "new prompt"
+  /// A number alone is the factor of the learning rate, a word the name of the run. A run alone is
+  /// one whose place another one took, at rest.
   std::variant<TokensBefore, std::vector<Clamp>, SamplerSettings, double, VariantBefore,
-               std::unique_ptr<LiveRun>>
-      before;  ///< a number alone is the factor of the learning rate; a run is at rest
+               std::unique_ptr<LiveRun>, RunPlace, std::string>
+      before;
+  int run = 0;  ///< whose edit it is: LiveRun::id
 };
 
 class History {
@@ -74,20 +84,20 @@ class History {
   /// "Undo new prompt"; empty when there is nothing. `weights_id` of the present weights.
   std::string undo_label(std::uint64_t weights_id) const;
   std::string redo_label(std::uint64_t weights_id) const;
-  /// Whether the next of them brings another run in the place of the one of now.
-  bool undo_shows_run() const;
-  bool redo_shows_run() const;
+  /// Whether the next of them brings another run on the screen, than run `shown`.
+  bool undo_shows_run(int shown) const;
+  bool redo_shows_run(int shown) const;
 
-  /// Whether the next training step is the first one after an edit that brings back the weights of
-  /// before it; then they have to be handed over before that step.
-  bool wants_numbers() const;
+  /// Whether the next training step of a run is the first one after an edit that brings back the
+  /// weights of before it; then they have to be handed over before that step.
+  bool wants_numbers(int run) const;
   /// Whether so many bytes of numbers can be kept at all, if need be in the place of everything
   /// that is older than the edit.
-  bool has_room_for_numbers(std::size_t bytes) const;
+  bool has_room_for_numbers(int run, std::size_t bytes) const;
   /// Returns the names of the edits that were forgotten for them, the newest first.
-  std::vector<std::string> take_numbers(std::shared_ptr<const TrainedNumbers> numbers);
+  std::vector<std::string> take_numbers(int run, std::shared_ptr<const TrainedNumbers> numbers);
   /// There is no room for them: the edits that want them stay, without.
-  void go_without_numbers();
+  void go_without_numbers(int run);
   /// `Run::kept_as` of all runs that can be brought back, as far as they have one.
   std::vector<int> kept_runs() const;
   /// A file was written, and has this stamp now: runs that were in it before are not any more.
@@ -96,8 +106,8 @@ class History {
 
  private:
   std::vector<std::string> forget_oldest();
-  /// Edits since the present run took its place that change equations and have no numbers yet.
-  std::vector<VariantBefore*> wanting();
+  /// Edits of a run, since it took its place, that change equations and have no numbers yet.
+  std::vector<VariantBefore*> wanting(int run);
 
   std::deque<Edit> past_, future_;  ///< the back is the next to be undone, or redone
   std::string place_;

@@ -50,7 +50,7 @@ void LastCopy::put_into(RunRecord& record) const {
   record.second_moment = second_moment_;
 }
 
-std::unique_ptr<Run> LastCopy::revive(Run& lost) const {
+std::unique_ptr<Run> LastCopy::revive(const Run& lost) const {
   check(!empty(), "There was no copy of the run in the computer's memory yet.");
   auto run = std::make_unique<Run>();
   run->model = empty_like(*lost.model);
@@ -73,12 +73,23 @@ std::unique_ptr<Run> LastCopy::revive(Run& lost) const {
   run->came_with_weights = lost.came_with_weights;
   run->cursor = lost.cursor;
   run->screen = lost.screen;
+  run->last_step = lost.last_step;
+  run->name = lost.name;
   run->kept_as = lost.kept_as;
   run->stored_task = lost.stored_task;
   std::copy_if(lost.losses.begin(), lost.losses.end(), std::back_inserter(run->losses),
                [this](const LossPoint& point) { return point.step < step_; });
-  run->task = std::move(lost.task);
+  run->task = lost.task;
   return run;
+}
+
+std::unique_ptr<Run> duplicate(const Run& run) {
+  LastCopy copy;
+  copy.take(run);
+  std::unique_ptr<Run> same = copy.revive(run);
+  same->kept_as = 0;
+  same->trainer->cancel = nullptr;
+  return same;
 }
 
 }  // namespace xlab

@@ -32,9 +32,9 @@ class LastCopy {
   /// card. They do not change any more.
   void put_into(RunRecord& record) const;
 
-  /// The run as it was, on the CPU. Leaves `lost` without its task; throws, leaving it as it was,
-  /// when the computer has no memory for that.
-  std::unique_ptr<Run> revive(Run& lost) const;
+  /// The run as it was, on the CPU; it shares nothing with `lost` but the data. Throws when the
+  /// computer has no memory for that.
+  std::unique_ptr<Run> revive(const Run& lost) const;
 
  private:
   std::vector<Tensor> values_;  ///< the block of a model that is trained, else every parameter
@@ -42,5 +42,8 @@ class LastCopy {
   std::int64_t step_ = 0;
   std::chrono::steady_clock::time_point taken_{};
 };
+
+/// A run of its own with the same numbers, on the CPU; it has no file.
+std::unique_ptr<Run> duplicate(const Run& run);
 
 }  // namespace xlab

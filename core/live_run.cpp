@@ -71,6 +71,7 @@ void LiveRun::rest() {
   playing = false;
   loop.copy.drop();
   loop.begin(loop.last());
+  open_note = OpenNote();
 }
 
 void LiveRun::go_on_as(std::unique_ptr<Run> revived) {
@@ -99,6 +100,19 @@ void LiveRun::move_to(Device wanted) {
 void LiveRun::note_change() {
   unsaved = true;
   ++changes;
+  unkept.note_change();
+}
+
+void LiveRun::note_training() {
+  weights_id = fresh_weights_id();
+  unsaved = true;
+  ++changes;
+  unkept.note_training();
+  dirty = true;
+}
+
+std::string LiveRun::name() const {
+  return run_->name.empty() ? run_->task->title() : run_->name;
 }
 
 void LiveRun::weights_changed() {
@@ -321,12 +335,7 @@ void LiveRun::describe(Snapshot& snapshot, Clock::time_point now) {
   train.batch_size = spec.batch_size;
   train.sequence_length = spec.sequence_length;
   train.seed = spec.seed;
-  if (losses_shown_ != run_->losses.size() &&
-      (!training() || now - losses_published_ >= kLossesEvery)) {
-    losses_ = std::make_shared<const std::vector<LossPoint>>(run_->losses);
-    losses_shown_ = run_->losses.size();
-    losses_published_ = now;
-  }
+  copy_losses(now);
   snapshot.losses = losses_;
   SessionStatus& session = snapshot.session;
   session.cannot_sample = cannot_sample_;
@@ -338,6 +347,40 @@ void LiveRun::describe(Snapshot& snapshot, Clock::time_point now) {
   if (session.full_reason.empty()) session.full_reason = text_end_;
   sequence_->describe_cursor(cursor, focus_block, *run_->model, run_->sampler, snapshot, writable_,
                              stale());
+}
+
+void LiveRun::copy_losses(Clock::time_point now) {
+  if (losses_shown_ == run_->losses.size() ||
+      (training() && losses_ && now - losses_published_ < kLossesEvery))
+    return;
+  losses_ = std::make_shared<const std::vector<LossPoint>>(run_->losses);
+  losses_shown_ = run_->losses.size();
+  losses_published_ = now;
+}
+
+std::shared_ptr<const RunCard> LiveRun::card(Clock::time_point now) {
+  copy_losses(now);
+  const LossPoint last = run_->losses.empty() ? LossPoint{} : run_->losses.back();
+  RunCard fresh{.id = id,
+                .name = name(),
+                .task = data_->title,
+                .model = model_->name,
+                .colour = colour,
+                .shown = shown,
+                .state = state,
+                .step = run_->trainer->steps_done(),
+                .loss = last.loss,
+                .smoothed_loss = last.smoothed,
+                .tokens_per_second = loop.tokens_per_second(),
+                .seed = run_->trainer->spec().seed,
+                .path = path,
+                .unsaved = unsaved,
+                .device = name_of(device()),
+                .cannot_train = cannot_train_,
+                .failure = failure,
+                .losses = losses_};
+  if (!card_ || !(*card_ == fresh)) card_ = std::make_shared<const RunCard>(std::move(fresh));
+  return card_;
 }
 
 }  // namespace xlab

@@ -10,8 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "core/autosave.hpp"
 #include "core/files.hpp"
 #include "core/generation.hpp"
+#include "core/open_notes.hpp"
 #include "core/run.hpp"
 #include "core/sequence.hpp"
 #include "core/snapshot.hpp"
@@ -50,6 +52,12 @@ class LiveRun {
   /// Puts another run, the same at an earlier step, in the place of one whose card was lost.
   void go_on_as(std::unique_ptr<Run> revived);
 
+  // Its place among the others.
+  int id = 0;         ///< of its place; see RunCard
+  int colour = 0;     ///< see RunCard
+  bool shown = true;  ///< among the curves
+  std::string name() const;
+
   Run& run() const { return *run_; }
   Device device() const { return run_->model->device(); }
   /// Brings run and sequence to a device, whole or not at all.
@@ -57,16 +65,23 @@ class LiveRun {
 
   // Its file.
   std::string path;                ///< empty: it has none
+  OpenNote open_note;              ///< on the file
   std::optional<FileStamp> stamp;  ///< of the file when it was read or written last
   bool unsaved = false;
   std::int64_t saved_step = 0;
   std::uint64_t changes = 0;  ///< by hand and by training
+  Unkept unkept;
+  /// By hand, or by training.
   void note_change();
+  void note_training();
 
   // Its training.
   TrainLoop loop;
   TrainState state = TrainState::idle;
   bool training() const { return state == TrainState::running; }
+  /// Time that its steps took, in seconds, weighed; who has the least is next.
+  double spent = 0.0;
+  std::string failure;  ///< why its training failed
   /// Other weights have another number.
   std::uint64_t weights_id = fresh_weights_id();
   /// The model computes other numbers than before, by hand: all that was computed is made again.
@@ -124,9 +139,12 @@ class LiveRun {
   void describe(Snapshot& snapshot, Clock::time_point now);
   /// The cards are made anew, as after other equations.
   void describe_anew();
+  /// What the list of runs shows of it; the same object while that is the same.
+  std::shared_ptr<const RunCard> card(Clock::time_point now);
 
  private:
   void new_trace();
+  void copy_losses(Clock::time_point now);
   /// Before the sequence changes: nothing half-refreshed stays, and stale recordings are made
   /// again.
   void before_edit();
@@ -148,6 +166,7 @@ class LiveRun {
   std::shared_ptr<const ModelCard> model_;
   std::shared_ptr<const DataCard> data_;
   std::string cannot_train_, cannot_save_, cannot_sample_;
+  std::shared_ptr<const RunCard> card_;
   std::shared_ptr<const std::vector<LossPoint>> losses_;
   std::size_t losses_shown_ = 0;
   Clock::time_point losses_published_{};

@@ -253,6 +253,7 @@ RunRecord record_of(const Run& run) {
                {"seconds", run.seconds},
                {"learning_rate_scale", run.trainer->learning_rate_scale},
                {"came_with_weights", run.came_with_weights},
+               {"name", run.name},
                {"session", session_json(run)}};
   if (run.last_step.gradient_norm > 0.0)
     meta["last_step"] = {{"accuracy", run.last_step.accuracy},
@@ -351,6 +352,9 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
     }
     // Runs that do not say it have their weights from here, unless there is nothing to learn from.
     run->came_with_weights = meta.value("came_with_weights", !run->task->has_data());
+    run->name = meta.value("name", std::string());
+    check(run->name.size() <= Run::kMostNameBytes && !find_invalid_utf8(run->name),
+          "the name of the run is no text, or too long.");
     run->seconds = number<double>(meta, "seconds", 0, kMostSeconds);
     run->trainer->learning_rate_scale = number<double>(meta, "learning_rate_scale", 0, kMostScale);
     if (meta.contains("last_step")) {

@@ -37,7 +37,9 @@ struct Run {
   /// known. Accuracy and gradient norm are saved.
   StepResult last_step;
   bool came_with_weights = false;  ///< trained elsewhere before its first step here
-  std::string remark;              ///< a sentence on what its folder says in vain; not saved
+  std::string name;                ///< given by a person, UTF-8; empty: that of its data
+  static constexpr std::size_t kMostNameBytes = 200;
+  std::string remark;  ///< a sentence on what its folder says in vain; not saved
 
   // What was on screen.
   int cursor = -1;  ///< time step; -1: nobody has looked at it yet

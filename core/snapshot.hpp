@@ -213,12 +213,41 @@ struct DeviceCard {
   std::size_t memory_bytes = 0;
 };
 
+/// One of the runs of the bench, as their list and their curves show it. The same object as long as
+/// nothing in it has changed.
+struct RunCard {
+  static constexpr int kColours = 8;
+  int id = 0;  ///< its place keeps it when another run is opened there
+  std::string name;
+  std::string task;   ///< title of the data
+  std::string model;  ///< name of the model
+  int colour = 0;     ///< index into the palette, below kColours; runs beside each other differ
+  bool shown = true;  ///< among the curves
+  TrainState state = TrainState::idle;
+  std::int64_t step = 0;
+  double loss = 0.0;  ///< as in TrainStatus
+  double smoothed_loss = 0.0;
+  double tokens_per_second = 0.0;
+  std::uint64_t seed = 0;
+  std::string path;  ///< of its file; empty when it has none
+  bool unsaved = false;
+  std::string device;        ///< where it computes: DeviceCard::id
+  std::string cannot_train;  ///< as in TrainStatus
+  std::string failure;       ///< why its training failed; empty when it did not
+  std::shared_ptr<const std::vector<LossPoint>> losses;
+
+  bool operator==(const RunCard&) const = default;
+};
+
+/// All but `runs` and what is said of the program is about the run on screen.
 struct Snapshot {
   std::uint64_t id = 0;      ///< counts up; use it as a cache key
-  std::uint64_t run_id = 0;  ///< changes when another run is opened
-  std::string run_path;      ///< file of the run; empty when it has none
-  bool unsaved = false;      ///< training or edits since the last save
-  std::uint64_t saves = 0;   ///< counts the saves that were asked for and are complete
+  std::uint64_t run_id = 0;  ///< changes when another run comes on the screen
+  std::vector<std::shared_ptr<const RunCard>> runs;
+  int focused_run = 0;      ///< RunCard::id of the one on screen; 0: there is none
+  std::string run_path;     ///< file of the run; empty when it has none
+  bool unsaved = false;     ///< training or edits since the last save
+  std::uint64_t saves = 0;  ///< counts the saves that were asked for and are complete
   /// Why the run cannot be saved, as a sentence: its model is only read. Empty when it can. Save is
   /// refused with this sentence, and nothing of the run is kept.
   std::string cannot_save;

@@ -53,7 +53,7 @@ std::string TrainLoop::bad_steps_text() const {
                      done - kBadStepsInARow + 1, done);
 }
 
-std::unique_ptr<Run> TrainLoop::revive(Run& lost) {
+std::unique_ptr<Run> TrainLoop::revive(const Run& lost) {
   std::unique_ptr<Run> run = copy.revive(lost);
   copy.drop();
   return run;

@@ -47,7 +47,7 @@ class TrainLoop {
   /// The run in host memory, for a run on a card.
   LastCopy copy;
   /// The run as it was when it was copied last, on the CPU, and trained there from now on.
-  std::unique_ptr<Run> revive(Run& lost);
+  std::unique_ptr<Run> revive(const Run& lost);
   /// What a file of the run holds now, and whether its numbers are already copies: those of a run
   /// on a card are. May throw `DeviceLost`.
   std::pair<RunRecord, bool> record(const Run& run);

@@ -338,19 +338,24 @@ TEST_F(KeptWork, WhatCannotBeCopiedIsToldAndDueAgain) {
   run->kept_as = autosave.next_number();
   RunRecord broken = record_of(*run);
   broken.first_moment = run->model->params().values();  // and nothing where the second one lies
-  autosave.trained();
+  Unkept unkept;
+  EXPECT_FALSE(autosave.due(unkept));
+  unkept.note_training();
+  EXPECT_TRUE(autosave.due(unkept));
   autosave.keep(std::move(broken), {.file = {}, .number = 1, .stamp = {}}, false);
-  EXPECT_FALSE(autosave.due());
   autosave.settle();  // as training does before it goes on
   autosave.finish();
   EXPECT_THAT(files(), IsEmpty()) << "what was overwritten meanwhile is not written";
-  EXPECT_THAT(autosave.take_news(), HasSubstr("could not be kept"));
-  EXPECT_TRUE(autosave.due());
+  const Autosave::News news_of_it = autosave.take_news();
+  EXPECT_THAT(news_of_it.problem, HasSubstr("could not be kept"));
+  EXPECT_THAT(news_of_it.lost, testing::ElementsAre(1));
   autosave.keep(record_of(*run), {.file = {}, .number = 1, .stamp = {}}, false);
   autosave.settle();
   autosave.finish();
   EXPECT_EQ(files().size(), 1u);
-  EXPECT_EQ(autosave.take_news(), "");
+  const Autosave::News good = autosave.take_news();
+  EXPECT_EQ(good.problem, "");
+  EXPECT_THAT(good.lost, IsEmpty());
 }
 
 TEST_F(KeptWork, TrainingDoesNotWaitForTheCopyOfALargeRun) {
@@ -376,14 +381,16 @@ TEST_F(KeptWork, TrainingDoesNotWaitForTheCopyOfALargeRun) {
   for (const fs::path& file : files()) names.push_back(file.filename().string());
   EXPECT_THAT(names, testing::UnorderedElementsAre("run-1-a.xlab", "run-3-a.xlab"))
       << "what is not copied in time is not written, but for the last there is of a run";
-  EXPECT_FALSE(autosave.due());
-  EXPECT_EQ(autosave.take_news(), "") << "nothing to worry about";
-  ASSERT_TRUE(autosave.due());
-  EXPECT_LE(*autosave.due(), Autosave::Clock::now()) << "it is begun again at once";
+  const Autosave::News news = autosave.take_news();
+  EXPECT_EQ(news.problem, "") << "nothing to worry about";
+  EXPECT_THAT(news.given_up, testing::ElementsAre(2));
+  Unkept unkept;
+  unkept.overdue = true;
+  ASSERT_TRUE(autosave.due(unkept));
+  EXPECT_LE(*autosave.due(unkept), Autosave::Clock::now()) << "it is begun again at once";
   autosave.keep(record_of(*large), {.file = {}, .number = 2, .stamp = {}}, false);
   autosave.finish();
   EXPECT_EQ(files().size(), 3u);
-  EXPECT_FALSE(autosave.due());
 }
 
 TEST_F(KeptWork, AFileIsWrittenFromTheRunItselfWhereThereIsNoMemoryForACopy) {

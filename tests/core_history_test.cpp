@@ -486,16 +486,16 @@ TEST(Histories, WeightsThatPushOutOlderEditsNameThem) {
   History history;
   history.add({"new prompt", TokensBefore{.tokens = std::vector<int>(100 << 18)}}, {});
   history.add({"sampler", SamplerSettings{}}, {});
-  EXPECT_FALSE(history.wants_numbers());
+  EXPECT_FALSE(history.wants_numbers(0));
   history.add({"variant", VariantBefore{.kind = "mlstm"}}, {});
   history.add({"learning rate", 0.5}, {});
-  EXPECT_TRUE(history.wants_numbers());
-  EXPECT_TRUE(history.has_room_for_numbers(std::size_t{900} << 20));
-  EXPECT_THAT(history.take_numbers(numbers_of(900)), testing::IsEmpty());
-  EXPECT_FALSE(history.wants_numbers());
+  EXPECT_TRUE(history.wants_numbers(0));
+  EXPECT_TRUE(history.has_room_for_numbers(0, std::size_t{900} << 20));
+  EXPECT_THAT(history.take_numbers(0, numbers_of(900)), testing::IsEmpty());
+  EXPECT_FALSE(history.wants_numbers(0));
   history.add({"variant", VariantBefore{.kind = "mlstm"}}, {});
-  EXPECT_TRUE(history.has_room_for_numbers(std::size_t{200} << 20));
-  EXPECT_THAT(history.take_numbers(numbers_of(200)),
+  EXPECT_TRUE(history.has_room_for_numbers(0, std::size_t{200} << 20));
+  EXPECT_THAT(history.take_numbers(0, numbers_of(200)),
               testing::ElementsAre("variant", "sampler", "new prompt"));
   std::vector<std::string> left;
   for (std::string label; !(label = history.undo_label(7)).empty(); history.undo([](Edit&) {}))
@@ -508,10 +508,10 @@ TEST(Histories, WeightsWithoutRoomTakeNothingAway) {
   history.add({"sampler", SamplerSettings{}}, {});
   history.add({"variant", VariantBefore{.kind = "mlstm"}}, {});
   history.add({"new prompt", TokensBefore{.tokens = std::vector<int>(100 << 18)}}, {});
-  EXPECT_FALSE(history.has_room_for_numbers(std::size_t{925} << 20)) << "the prompt is younger";
-  EXPECT_TRUE(history.has_room_for_numbers(std::size_t{900} << 20));
-  history.go_without_numbers();
-  EXPECT_FALSE(history.wants_numbers()) << "asked once";
+  EXPECT_FALSE(history.has_room_for_numbers(0, std::size_t{925} << 20)) << "the prompt is younger";
+  EXPECT_TRUE(history.has_room_for_numbers(0, std::size_t{900} << 20));
+  history.go_without_numbers(0);
+  EXPECT_FALSE(history.wants_numbers(0)) << "asked once";
   history.undo([](Edit&) {});
   EXPECT_EQ(history.undo_label(0), "Undo variant (with the weights of now)");
   history.undo([](Edit&) {});
