@@ -73,7 +73,6 @@ std::unique_ptr<Run> LastCopy::revive(const Run& lost) const {
   run->came_with_weights = lost.came_with_weights;
   run->cursor = lost.cursor;
   run->screen = lost.screen;
-  run->last_step = lost.last_step;
   run->name = lost.name;
   run->kept_as = lost.kept_as;
   run->stored_task = lost.stored_task;
@@ -88,6 +87,7 @@ std::unique_ptr<Run> duplicate(const Run& run) {
   copy.take(run);
   std::unique_ptr<Run> same = copy.revive(run);
   same->kept_as = 0;
+  same->last_step = run.last_step;
   same->trainer->cancel = nullptr;
   return same;
 }
