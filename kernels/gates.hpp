@@ -45,7 +45,8 @@ XLAB_HD inline StabilisedGates<T> stabilise(T input_gate_pre, T log_forget, T m_
   const T a = log_forget + m_prev;
   T lost = sum_error(m_prev, log_forget, a);
   if (!(std::abs(lost) <= T(0.5))) lost = T(0);  // a has no digits behind the point
-  const T m = a > input_gate_pre ? a : input_gate_pre;
+  // Where the forget gate is no number, m is none.
+  const T m = input_gate_pre > a ? input_gate_pre : a;
   return {m, std::exp(input_gate_pre - m), std::exp((a - m) + lost)};
 }
 
