@@ -233,7 +233,7 @@ class Tour {
             .arg(grouped(steps), QLocale::c().toString(seconds, 'f', 2),
                  three_digits(static_cast<double>(steps) / seconds),
                  grouped(std::llround(now().train.tokens_per_second))));
-    say(QString("Mean loss %1 nats before, %2 after; accuracy of the last batch %3 %.\n")
+    say(QString("Mean loss %1 nats per token before, %2 after; accuracy of the last batch %3 %.\n")
             .arg(first > 0 ? three_digits(loss) : QString("–"),
                  three_digits(now().train.smoothed_loss),
                  QLocale::c().toString(100.0 * now().train.accuracy, 'f', 1)));

@@ -36,8 +36,8 @@ QList<FactRow> rows() {
   const auto tr = [](const char* text) { return TrainerPanel::tr(text); };
   return {
       {tr("Loss"),
-       tr("Mean cross-entropy of the last step's batch, in nats for each answer that "
-          "counts. 0 would be certain and right."),
+       tr("Mean cross-entropy of the last step's batch, in nats per token that is asked for. 0 "
+          "would be certain and right."),
        true},
       {tr("Smoothed loss"), tr("The running mean of the losses of the last steps: what the thick "
                                "curve shows.")},

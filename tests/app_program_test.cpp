@@ -222,7 +222,8 @@ void check_report(const QString& text) {
   EXPECT_GT(speed[3], 0.3 * tokens);
   EXPECT_LT(speed[3], 3.0 * tokens);
   const auto loss = numbers(
-      "Mean loss ([0-9.e−+]+) nats before, ([0-9.e−+]+) after; accuracy of the last batch "
+      "Mean loss ([0-9.e−+]+) nats per token before, ([0-9.e−+]+) after; accuracy of the last "
+      "batch "
       "([0-9.]+) %");
   ASSERT_EQ(loss.size(), 3u);
   EXPECT_GE(loss[2], 0.0);

@@ -290,7 +290,7 @@ TEST_F(CommandLine, TrainingSavesARun) {
   const Answer answer = train("run.xlab", {"--task", "recall", "--steps", "5"});
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_EQ(answer.out, "");
-  EXPECT_THAT(answer.err, AllOf(HasSubstr("step 5  loss "), HasSubstr("nats/token"),
+  EXPECT_THAT(answer.err, AllOf(HasSubstr("step 5  loss "), HasSubstr("nats per token"),
                                 HasSubstr("tokens/s"), HasSubstr("Done after 5 steps")));
   signature("run.xlab");
 }
@@ -862,7 +862,7 @@ TEST_F(CommandLine, InfoDescribesARun) {
   EXPECT_EQ(answer.code, 0) << answer.err;
   for (const char* said :
        {"a run of xLSTM Lab", "xLSTM [1:1]", "parameters", "block0/mlstm", "block1/slstm",
-        "text.txt", "1260 characters", "4 steps of 4 x 16", "seed 9", "nats/token"})
+        "text.txt", "1260 characters", "4 steps of 4 x 16", "seed 9", "nats per token"})
     EXPECT_THAT(answer.out, HasSubstr(said));
   std::string hash = signature("run.xlab");
   hash.pop_back();

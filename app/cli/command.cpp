@@ -115,7 +115,7 @@ std::unique_ptr<Run> open_run(const std::string& path, std::optional<FolderUse> 
 }
 
 std::string loss_text(const LossPoint& point) {
-  return fmt::format("{:.3f} nats/token (mean {:.3f})", point.loss, point.smoothed);
+  return fmt::format("{:.3f} nats per token (mean {:.3f})", point.loss, point.smoothed);
 }
 
 }  // namespace xlab::app
