@@ -21,29 +21,11 @@ namespace {
 
 class Fields : public WindowTest {
  protected:
-  app::Dock& front(const char* name) {
-    auto* panel = window_->findChild<app::Dock*>(name);
-    panel->show();
-    panel->raise();
-    settle();
-    return *panel;
-  }
   template <typename Widget>
   Widget* named(const QString& name) {
-    for (Widget* widget : window_->findChildren<Widget*>()) {
-      if (widget->accessibleName() == name) return widget;
-    }
-    ADD_FAILURE() << "there is no " << qPrintable(name);
-    return nullptr;
-  }
-  /// A click through the windowing system's way in.
-  void click(QWidget* widget) {
-    for (QWidget* up = widget->parentWidget(); up; up = up->parentWidget()) {
-      if (auto* area = qobject_cast<QScrollArea*>(up)) area->ensureWidgetVisible(widget);
-    }
-    QTest::qWait(5);
-    QTest::mouseClick(widget->window()->windowHandle(), Qt::LeftButton, Qt::NoModifier,
-                      widget->mapTo(widget->window(), widget->rect().center()));
+    auto* widget = WindowTest::named<Widget>(name);
+    if (!widget) ADD_FAILURE() << "there is no " << qPrintable(name);
+    return widget;
   }
   /// Clicks into a field and writes over what is there, without entering it.
   void type(QWidget* field, const QString& text) {

@@ -30,18 +30,6 @@ using app::Room;
 
 class Layouts : public WindowTest {
  protected:
-  /// Where every dock stands; nothing for a closed one.
-  std::map<std::string, QRect> places() {
-    settle();
-    std::map<std::string, QRect> found;
-    for (QDockWidget* dock :
-         window_->findChildren<QDockWidget*>(QString(), Qt::FindDirectChildrenOnly)) {
-      const bool seen = dock->isVisible() && !dock->visibleRegion().isEmpty();
-      found[dock->objectName().toStdString()] = seen ? dock->geometry() : QRect();
-    }
-    return found;
-  }
-
   void expect_same(const std::map<std::string, QRect>& before,
                    const std::map<std::string, QRect>& after, int most = 0) {
     for (const auto& [name, place] : before) {

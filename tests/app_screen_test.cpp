@@ -50,16 +50,6 @@ class SavedScreen : public WindowTest {
     QTest::qWait(150);
     settle();
   }
-  std::map<std::string, QRect> places() {
-    settle();
-    std::map<std::string, QRect> found;
-    for (QDockWidget* dock :
-         window_->findChildren<QDockWidget*>(QString(), Qt::FindDirectChildrenOnly)) {
-      const bool seen = dock->isVisible() && !dock->visibleRegion().isEmpty();
-      found[dock->objectName().toStdString()] = seen ? dock->geometry() : QRect();
-    }
-    return found;
-  }
   bool seen(const char* dock) { return !places()[dock].isEmpty(); }
 
   QTemporaryDir folder_;

@@ -5,16 +5,22 @@
 
 #include <QApplication>
 #include <QDir>
+#include <QDockWidget>
 #include <QImage>
+#include <QRect>
+#include <QScrollArea>
 #include <QTemporaryDir>
 #include <QTest>
 #include <QWindow>
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
+#include <string>
 
 #include "app/banner.hpp"
+#include "app/dock.hpp"
 #include "app/first_run.hpp"
 #include "app/main_window.hpp"
 
@@ -70,6 +76,48 @@ class WindowTest : public testing::Test {
     QTest::keyClick(window_->windowHandle(), key, modifiers);
   }
 
+  app::Dock* dock(const char* name) { return window_->findChild<app::Dock*>(name); }
+  /// Brings a panel to the front, wherever its room has it.
+  app::Dock& front(const char* name) {
+    app::Dock* panel = dock(name);
+    panel->show();
+    panel->raise();
+    settle();
+    return *panel;
+  }
+  /// The widget that a reader of the screen calls so, null where there is none.
+  template <typename Widget>
+  Widget* named(const QString& name) {
+    for (Widget* widget : window_->findChildren<Widget*>()) {
+      if (widget->accessibleName() == name) return widget;
+    }
+    return nullptr;
+  }
+  /// Where every dock stands; nothing for a closed one.
+  std::map<std::string, QRect> places() {
+    settle();
+    std::map<std::string, QRect> found;
+    for (QDockWidget* dock :
+         window_->findChildren<QDockWidget*>(QString(), Qt::FindDirectChildrenOnly)) {
+      const bool seen = dock->isVisible() && !dock->visibleRegion().isEmpty();
+      found[dock->objectName().toStdString()] = seen ? dock->geometry() : QRect();
+    }
+    return found;
+  }
+
+  static void show_in_scroll(QWidget* widget) {
+    for (QWidget* up = widget->parentWidget(); up; up = up->parentWidget()) {
+      if (auto* area = qobject_cast<QScrollArea*>(up)) area->ensureWidgetVisible(widget);
+    }
+    QTest::qWait(5);
+  }
+  /// A click through the windowing system's way in, where the widget is on the screen.
+  static void click(QWidget* widget) {
+    ASSERT_NE(widget, nullptr);
+    show_in_scroll(widget);
+    QTest::mouseClick(widget->window()->windowHandle(), Qt::LeftButton, Qt::NoModifier,
+                      widget->mapTo(widget->window(), widget->rect().center()));
+  }
   /// Presses, moves and releases the mouse on a widget through the windowing system's way in.
   static void drag(QWidget* widget, QPoint from, QPoint to) {
     QWindow* window = widget->window()->windowHandle();

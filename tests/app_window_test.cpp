@@ -72,6 +72,25 @@ TEST_F(WindowTest, DraggingInTheGatesHoldsAValue) {
   EXPECT_FALSE(now().session.clamps.empty());
 }
 
+TEST_F(WindowTest, ABlockChosenInAViewIsTheOneTheEngineShows) {
+  window_->stage().send(command::NewRun{.task = "copy", .spec_json = {}});
+  ASSERT_TRUE(
+      QTest::qWaitFor([&] { return now().model && now().model->blocks.size() == 2u; }, 10000));
+  ASSERT_TRUE(now().model->blocks[0].has_matrix && now().model->blocks[1].has_matrix);
+  for (const char* name : {"gates", "memory"}) {
+    window_->stage().set_block(0);
+    ASSERT_TRUE(QTest::qWaitFor([&] { return now().memory && now().memory->block == 0; }, 5000));
+    QWidget* canvas = &view(name).canvas();
+    for (int x = 20; x < canvas->width() - 10 && window_->stage().focus().block == 0; x += 8) {
+      drag(canvas, QPoint(x, 17), QPoint(x, 17));
+      settle();
+    }
+    EXPECT_EQ(window_->stage().focus().block, 1) << name;
+    EXPECT_TRUE(QTest::qWaitFor([&] { return now().memory && now().memory->block == 1; }, 5000))
+        << name << ": the memory of the block that is shown";
+  }
+}
+
 TEST_F(WindowTest, KeysMoveThroughTime) {
   const int last = static_cast<int>(now().session.tokens.size()) - 1;
   key(Qt::Key_Home);
