@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,7 @@ void heads_of(Scene& scene, Painter& painter, Box& row, int heads, HoverCard& ca
     painter.text_in(row.cut_left(width), painter.palette().muted_text, word);
   }
   std::vector<std::string> names;
+  names.reserve(static_cast<std::size_t>(std::max(heads, 0)));
   for (int h = 0; h < heads; ++h) names.push_back(std::to_string(h));
   const int head = std::clamp(scene.focus.head, 0, std::max(heads - 1, 0));
   const int wanted = choose_at(painter, "head", row, names, head);

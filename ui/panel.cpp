@@ -222,6 +222,10 @@ int choose_at(Painter& painter, const char* id, Box& row, std::span<const std::s
   return std::clamp(result, 0, last);
 }
 
+void say_no_run(Painter& painter, const Box& box, std::string_view purpose) {
+  say(painter, box, "No run is open. Open or make one to " + std::string(purpose) + ".");
+}
+
 void say(Painter& painter, const Box& box, std::string_view sentence) {
   if (box.empty()) return;
   const float width = std::min(box.width() - painter.px(16), painter.px(420));

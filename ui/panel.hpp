@@ -62,5 +62,8 @@ float chooser_width(const Painter& painter, std::span<const std::string> labels)
 
 /// The sentence shown instead of an empty panel.
 void say(Painter& painter, const Box& box, std::string_view sentence);
+/// The same where no run is open; `purpose` is what one could do with a run, e.g. "see its gates
+/// here".
+void say_no_run(Painter& painter, const Box& box, std::string_view purpose);
 
 }  // namespace xlab::ui

@@ -115,8 +115,8 @@ void grounds(const Scene& scene, Painter& painter, const Box& row, const TimeWin
 
 float TimeAxis::letter_width(const Scene& scene, const Painter& painter) {
   const ModelCard* model = scene.snapshot.model.get();
-  if (lettered_ == model && letter_scale_ == painter.px(1)) return letter_width_;
-  lettered_ = model;
+  if (lettered_.get() == model && letter_scale_ == painter.px(1)) return letter_width_;
+  lettered_ = scene.snapshot.model;
   letter_scale_ = painter.px(1);
   letter_width_ = 0.0f;
   for (int token = 0; token < static_cast<int>(model->vocabulary.size()); ++token) {

@@ -2,6 +2,7 @@
 // wheel shows more or fewer steps.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -25,7 +26,7 @@ class TimeAxis {
 
  private:
   CursorDrag drag_;
-  const ModelCard* lettered_ = nullptr;  ///< whose letters were measured, at which scale
+  std::shared_ptr<const ModelCard> lettered_;  ///< whose letters were measured, at which scale
   float letter_scale_ = 0.0f, letter_width_ = 0.0f;
 };
 

@@ -63,7 +63,7 @@ class GatesView : public View {
   void contents(Scene& scene, Painter& painter, Box rest) {
     rest = rest.inset(painter.px(8), painter.px(6));
     if (!focused_block(scene.snapshot, scene.focus)) {
-      say(painter, rest, "No run is open. Open or make one to see its gates here.");
+      say_no_run(painter, rest, "see its gates here");
       return;
     }
     draw_gate_header(scene, painter, rest.cut_top(painter.line_height() + painter.px(4)),

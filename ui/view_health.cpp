@@ -43,7 +43,7 @@ class HealthView : public View {
     Box rest = panel.content().inset(painter.px(10), painter.px(6));
     const Snapshot& snapshot = scene.snapshot;
     if (!snapshot.model) {
-      say(painter, rest, "No run is open. Open one to see whether it agrees with itself.");
+      say_no_run(painter, rest, "see whether it agrees with itself");
       return;
     }
     const float line = painter.line_height();

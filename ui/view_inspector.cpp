@@ -106,7 +106,7 @@ class InspectorView : public View {
       column.min.y += painter.px(6);
       column.max.y = std::numeric_limits<float>::max() / 4;  // it scrolls: there is always room
       if (!scene.snapshot.model) {
-        say(painter, panel.content(), "No run is open. Open or make one to look into it.");
+        say_no_run(painter, panel.content(), "look into it");
       } else {
         const bool following = !hover_.active() && !scene.focus.hovered;
         if (const auto subject = this->subject(scene)) {

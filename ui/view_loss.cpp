@@ -38,7 +38,7 @@ class LossView : public View {
     Box rest = panel.content().inset(painter.px(8), painter.px(6));
     const Snapshot& snapshot = scene.snapshot;
     if (!snapshot.model) {
-      say(painter, rest, "No run is open. Open or make one and train it to see its loss here.");
+      say_no_run(painter, rest, "train it to see its loss here");
       return;
     }
     if (!snapshot.losses || snapshot.losses->empty()) {

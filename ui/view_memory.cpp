@@ -56,7 +56,7 @@ class MemoryView : public View {
  private:
   void contents(Scene& scene, Painter& painter, Box rest) {
     if (!focused_block(scene.snapshot, scene.focus)) {
-      say(painter, rest, "No run is open. Open or make one to see its memory here.");
+      say_no_run(painter, rest, "see its memory here");
       return;
     }
     header(scene, painter, rest);
@@ -78,12 +78,24 @@ class MemoryView : public View {
           fmt::format("The memory of block {} is on its way.", block_in_focus(scene)));
       return;
     }
-    const MemoryShown shown = memory_shown(scene.snapshot, block, *image, mode_);
-    if (shown.cells.empty()) {
+    prepare(scene.snapshot, block);
+    if (shown_.cells.empty()) {
       say(painter, rest, "The keys, values and gates of this step were not recorded.");
       return;
     }
-    matrices(scene, painter, block, shown, rest);
+    matrices(scene, painter, block, shown_, rest);
+  }
+
+  /// Gathers the numbers, once for each snapshot that brings others.
+  void prepare(const Snapshot& snapshot, const BlockCard& block) {
+    const bool same = snapshot.memory == image_ && snapshot.trace == trace_ &&
+                      mode_ == shown_mode_ && block.prefix == shown_prefix_;
+    if (same) return;
+    image_ = snapshot.memory;
+    trace_ = snapshot.trace;
+    shown_mode_ = mode_;
+    shown_prefix_ = block.prefix;
+    shown_ = memory_shown(snapshot, block, *image_, mode_);
   }
 
   /// Chips for the block, the mode and the range. Where there is no room for all of them the range
@@ -290,6 +302,11 @@ class MemoryView : public View {
 
   MemoryMode mode_ = MemoryMode::value;
   MemoryRanges ranges_;
+  MemoryShown shown_;  ///< of these:
+  std::shared_ptr<const MemoryImage> image_;
+  std::shared_ptr<const Trace> trace_;
+  MemoryMode shown_mode_ = MemoryMode::value;
+  std::string shown_prefix_;
   std::uint64_t broken_trace_ = 0;
   std::string broken_prefix_;
   int broken_ = -1;

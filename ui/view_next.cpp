@@ -62,7 +62,7 @@ class NextView : public View {
   void contents(Scene& scene, Painter& painter, Box rest) {
     const Snapshot& snapshot = scene.snapshot;
     if (!snapshot.model) {
-      say(painter, rest, "No run is open. Open or make one to see what it expects next.");
+      say_no_run(painter, rest, "see what it expects next");
       return;
     }
     if (!snapshot.next || snapshot.next->probabilities.empty()) {

@@ -78,7 +78,7 @@ class TimeView : public View {
     if (!panel.usable()) return;
     Box rest = panel.content().inset(painter.px(8), painter.px(6));
     if (!scene.snapshot.model) {
-      say(painter, rest, "No run is open. Open or make one to see its tokens here.");
+      say_no_run(painter, rest, "see its tokens here");
       return;
     }
     if (scene.snapshot.session.tokens.empty()) {
@@ -229,15 +229,19 @@ class TimeView : public View {
     explain_legend(scene, rows_.legend, colours, legend);
   }
 
-  /// Wide enough for the widest label that occurs.
+  /// Wide enough for the widest label that occurs; measured once for a model and a size of text.
   float narrowest(const Scene& scene, const Painter& painter) {
     const ModelCard* model = scene.snapshot.model.get();
+    if (measured_.get() == model && measured_scale_ == painter.px(1)) return narrowest_;
+    measured_ = scene.snapshot.model;
+    measured_scale_ = painter.px(1);
     float widest = painter.px(11);
     const std::size_t labels = std::min<std::size_t>(model->vocabulary.size(), 512);
     for (std::size_t token = 0; token < labels; ++token) {
       widest = std::max(widest, painter.measure(token_label(model, static_cast<int>(token))).x);
     }
-    return std::min(widest, painter.px(64)) + painter.px(8);
+    narrowest_ = std::min(widest, painter.px(64)) + painter.px(8);
+    return narrowest_;
   }
 
   int drag_target(float x, const Box& box, int last) const {
@@ -382,6 +386,8 @@ class TimeView : public View {
   TimeWindow window_;
   CursorDrag drag_;
   bool overview_held_ = false;
+  std::shared_ptr<const ModelCard> measured_;  ///< whose labels were measured, at which scale
+  float measured_scale_ = 0.0f, narrowest_ = 0.0f;
 
   // Of this frame.
   TimeRows rows_;
