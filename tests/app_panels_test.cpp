@@ -28,6 +28,7 @@
 #include <cmath>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/dock.hpp"
@@ -785,9 +786,14 @@ TEST_F(PanelTest, ALongTextCostsLittleAndStaysWhereItIs) {
   EXPECT_EQ(text->verticalScrollBar()->value(), scrolled) << "where it was scrolled to";
 }
 
-/// A text panel with a sequence of so many tokens, and what one token more costs it: the median
-/// work of 31 tokens, in mebibytes read byte by byte.
-double work_of_a_token(int length) {
+/// What one token more costs a text panel.
+struct CostOfAToken {
+  double work = 0.0;  ///< median, in mebibytes read byte by byte
+  int written = 0;    ///< most characters written or taken away
+};
+
+/// Adds 31 tokens to a sequence of so many.
+CostOfAToken cost_of_a_token(int length) {
   app::Stage stage(app::CanvasKind::software, "cpu");
   const QTemporaryDir folder;
   QFile file(folder.filePath("text.txt"));
@@ -808,6 +814,10 @@ double work_of_a_token(int length) {
   stage.engine().flush();
   auto* text = panel.findChild<QPlainTextEdit*>();
   EXPECT_EQ(text->toPlainText().toStdString(), prompt);
+  CostOfAToken cost;
+  int written = 0;
+  QObject::connect(text->document(), &QTextDocument::contentsChange,
+                   [&](int, int gone, int fresh) { written += gone + fresh; });
   std::vector<double> costs;
   for (int i = 0; i < 31; ++i) {
     stage.send(command::StepForward{});
@@ -816,17 +826,21 @@ double work_of_a_token(int length) {
       stage.engine().flush();
       text->viewport()->repaint();
     }));
+    cost.written = std::max(cost.written, std::exchange(written, 0));
   }
   EXPECT_EQ(text->toPlainText().size(), length + 31);
   std::sort(costs.begin(), costs.end());
-  return costs[15];
+  cost.work = costs[15];
+  return cost;
 }
 
 TEST(TextPanel, CostsLittleAtTwoThousandTokens) {
-  const double few = work_of_a_token(100), many = work_of_a_token(2000);
-  fmt::print("a token more costs the text panel {:.2f} MiB read at 100, {:.2f} at 2,000\n", few,
-             many);
-  EXPECT_LT(many, 10.0) << "mebibytes read byte by byte";
+  const CostOfAToken few = cost_of_a_token(100), many = cost_of_a_token(2000);
+  fmt::print("a token more costs the text panel {:.2f} MiB read at 100, {:.2f} at 2,000\n",
+             few.work, many.work);
+  EXPECT_LE(few.written, 1);
+  EXPECT_LE(many.written, 1) << "what stands there is not written again";
+  EXPECT_LT(many.work, 10.0) << "mebibytes read byte by byte";
 }
 
 TEST(TokenText, IsWrittenSoThatItCanBeRead) {
