@@ -17,18 +17,20 @@
 
 #include "app/facts.hpp"
 #include "app/flow_layout.hpp"
-#include "core/explain.hpp"
 #include "ui/number.hpp"
 
 namespace xlab::app {
 namespace {
 
 constexpr int kLastStep = 99999;
-constexpr float kClosed = -60.0f;
 
-QString title_of(const Clamp& clamp) {
-  const EquationCard* card = explain(clamp.path);
-  return card ? QString::fromStdString(card->title) : QString::fromStdString(clamp.path);
+const ValueCard* card_of(const Snapshot& snapshot, const Clamp& clamp) {
+  return snapshot.model ? snapshot.model->value_at(clamp.path) : nullptr;
+}
+
+QString title_of(const Snapshot& snapshot, const Clamp& clamp) {
+  const ValueCard* card = card_of(snapshot, clamp);
+  return QString::fromStdString(card ? card->title : clamp.path);
 }
 
 QString block_of(const Clamp& clamp) {
@@ -83,11 +85,9 @@ bool is_same_edit(const Clamp& a, Clamp b) {
 
 }  // namespace
 
-float switched_off(const std::string& path) {
-  const bool matrix = path.find("/mlstm/") != std::string::npos;
-  if (path.ends_with("/cell_input_pre")) return 0.0f;
-  if (matrix && path.ends_with("/output_gate_pre")) return 0.0f;
-  return kClosed;
+float switched_off(const Snapshot& snapshot, const Clamp& clamp) {
+  const ValueCard* card = card_of(snapshot, clamp);
+  return card ? card->closed_at : ValueCard{}.closed_at;
 }
 
 const float* free_value(const Snapshot& snapshot, const Clamp& clamp) {
@@ -102,16 +102,17 @@ const float* free_value(const Snapshot& snapshot, const Clamp& clamp) {
 Hold hold_of(const Snapshot& snapshot, const Clamp& clamp) {
   const float* free = free_value(snapshot, clamp);
   if (free && *free == clamp.value) return Hold::frozen;
-  return clamp.value == switched_off(clamp.path) ? Hold::off : Hold::value;
+  return clamp.value == switched_off(snapshot, clamp) ? Hold::off : Hold::value;
 }
 
-QString words_of(const Clamp& clamp) {
+QString words_of(const Snapshot& snapshot, const Clamp& clamp) {
   const QString unit = clamp.unit > 0 ? EditRow::tr(", unit %1").arg(clamp.unit) : QString();
   const QString steps = clamp.end - clamp.begin == 1
                             ? EditRow::tr("step %1").arg(clamp.begin)
                             : EditRow::tr("steps %1 to %2").arg(clamp.begin).arg(clamp.end - 1);
   return EditRow::tr("%1 = %2 in %3, head %4%5, %6")
-      .arg(title_of(clamp), three_digits(static_cast<double>(clamp.value)), block_of(clamp))
+      .arg(title_of(snapshot, clamp), three_digits(static_cast<double>(clamp.value)),
+           block_of(clamp))
       .arg(clamp.head)
       .arg(unit, steps);
 }
@@ -208,13 +209,13 @@ EditRow::EditRow(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage)
 void EditRow::show_clamp(int number, const Clamp& clamp) {
   const bool same_edit = is_same_edit(clamp, clamp_);
   clamp_ = clamp;
-  const QString words = words_of(clamp);
+  const QString words = words_of(stage_.snapshot(), clamp);
   on_->setChecked(clamp.enabled);
   on_->setAccessibleName(tr("Edit %1: %2").arg(number + 1).arg(words));
   remove_->setAccessibleName(tr("Remove edit %1").arg(number + 1));
   hold_->setAccessibleName(tr("How edit %1 holds its value").arg(number + 1));
   value_->setAccessibleName(tr("Value of edit %1").arg(number + 1));
-  const QString what = QString("%1 · %2").arg(title_of(clamp), block_of(clamp));
+  const QString what = QString("%1 · %2").arg(title_of(stage_.snapshot(), clamp), block_of(clamp));
   if (what_->text() != what) what_->setText(what);
   what_->setToolTip(words);
   if (!same_edit || !value_->hasFocus() || !value_->isModified()) {
@@ -274,7 +275,7 @@ void EditRow::hold(int choice) {
       if (free) clamp.value = *free;
       break;
     case Hold::off:
-      clamp.value = switched_off(clamp.path);
+      clamp.value = switched_off(now, clamp);
       break;
     case Hold::value:
       value_->setFocus();

@@ -17,16 +17,15 @@ namespace xlab::app {
 /// How a value is held, told by the value itself.
 enum class Hold { value, frozen, off };
 
-/// The pre-activation that switches a gate off: of a sigmoid or an exponential it leaves 1e−26, of
-/// a SiLU or a tanh exactly 0.
-float switched_off(const std::string& path);
+/// The pre-activation that switches the clamp's gate off, as the description of its cell has it.
+float switched_off(const Snapshot& snapshot, const Clamp& clamp);
 /// What the value would be without any edit at the clamp's first step; null when that was not
 /// recorded.
 const float* free_value(const Snapshot& snapshot, const Clamp& clamp);
 /// How this clamp holds its value.
 Hold hold_of(const Snapshot& snapshot, const Clamp& clamp);
 /// A clamp in words: "forget gate, pre-activation = −3.2 in block0, head 1, steps 3 to 9".
-QString words_of(const Clamp& clamp);
+QString words_of(const Snapshot& snapshot, const Clamp& clamp);
 
 class EditRow : public QWidget {
   Q_OBJECT

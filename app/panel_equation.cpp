@@ -10,8 +10,6 @@
 #include <QRegularExpression>
 #include <QSignalBlocker>
 
-#include "core/explain.hpp"
-
 namespace xlab::app {
 namespace {
 
@@ -23,14 +21,9 @@ bool is_done(const std::function<void(CellVariant&)>& apply, CellVariant variant
 
 QString formula_of(const BlockCard& block) {
   QStringList lines;
-  const auto add = [&](const char* value) {
-    const EquationCard* card = explain(block.prefix + "/" + value, block.variant);
-    if (card) lines.append(QString::fromStdString(card->equation));
-  };
-  for (const char* value : {"m", "input_gate", "forget_gate"}) add(value);
-  if (block.has_matrix) add("normalizer");
-  if (!block.has_normalizer) add("c");
-  add("h");
+  for (const std::string& name : block.values->formula)
+    if (const ValueCard* value = block.values->find(name))
+      lines.append(QString::fromStdString(value->equation));
   QString text = lines.join("<br>");
   // m_{t−1} and m_t as subscripts.
   text.replace(QRegularExpression("_(?:\\{([^}]*)\\}|(\\w))"), "<sub>\\1\\2</sub>");
@@ -57,22 +50,24 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
   add_row(tr("Forget gate"),
           tr("What keeps the memory from one token to the next: σ(f) stays below 1, exp(f) may "
              "also let it grow."),
-          Of::exponential,
-          {{"σ(f)", [](CellVariant& v) { v.forget_gate = "sigmoid"; }},
-           {"exp(f)", [](CellVariant& v) { v.forget_gate = "exponential"; }}});
+          Choice::forget_gate,
+          {{"σ(f)", [](CellVariant& v) { v.forget_gate = ForgetGate::sigmoid; }},
+           {"exp(f)", [](CellVariant& v) { v.forget_gate = ForgetGate::exponential; }}});
   add_row(tr("Stabilizer"),
           tr("On: everything is stored divided by exp(m), so that no number gets too large. Off: "
              "as it is; large gates overflow."),
-          Of::exponential,
+          Choice::stabilizer,
           {{tr("on"), [](CellVariant& v) { v.stabilizer = true; }},
            {tr("off, raw exponentials"), [](CellVariant& v) { v.stabilizer = false; }}});
-  add_row(tr("Floor of N"), tr("What the read-out is divided by at least"), Of::matrix,
-          {{"exp(−m)", [](CellVariant& v) { v.denominator_floor = "stabilizer"; }},
-           {"1", [](CellVariant& v) { v.denominator_floor = "one"; }}});
+  add_row(tr("Floor of N"), tr("What the read-out is divided by at least"),
+          Choice::denominator_floor,
+          {{"exp(−m)", [](CellVariant& v) { v.denominator_floor = DenominatorFloor::stabilizer; }},
+           {"1", [](CellVariant& v) { v.denominator_floor = DenominatorFloor::one; }}});
   add_row(tr("1/√K goes to"),
-          tr("Whether keys or queries are scaled by 1/√K before they meet the memory"), Of::matrix,
-          {{tr("keys"), [](CellVariant& v) { v.scale = "keys"; }},
-           {tr("queries"), [](CellVariant& v) { v.scale = "queries"; }}});
+          tr("Whether keys or queries are scaled by 1/√K before they meet the memory"),
+          Choice::scale,
+          {{tr("keys"), [](CellVariant& v) { v.scale = Scaled::keys; }},
+           {tr("queries"), [](CellVariant& v) { v.scale = Scaled::queries; }}});
   const auto numbers = [](double CellVariant::*field,
                           const QList<std::pair<QString, double>>& values) {
     std::vector<Option> options;
@@ -80,26 +75,26 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
       options.push_back({label, [field, value = value](CellVariant& v) { v.*field = value; }});
     return options;
   };
-  add_row(tr("ε"), tr("Added to what the read-out is divided by"), Of::matrix,
+  add_row(tr("ε"), tr("Added to what the read-out is divided by"), Choice::eps,
           numbers(&CellVariant::eps,
                   {{"0", 0.0}, {"1e−8", 1e-8}, {"1e−6", 1e-6}, {"1e−4", 1e-4}, {"0.01", 1e-2}}));
   add_row(
       tr("Gates capped at"),
       tr("Keeps the pre-activations of input and forget gate between −c and c: c · tanh(x / c)"),
-      Of::every_cell,
+      Choice::gate_soft_cap,
       numbers(&CellVariant::gate_soft_cap,
               {{tr("no cap"), 0.0}, {"5", 5.0}, {"10", 10.0}, {"15", 15.0}, {"30", 30.0}}));
-  const auto format = [](const char* name) {
-    return [name](CellVariant& v) { v.number_format = name; };
+  const auto format = [](NumberFormat format) {
+    return Option{name_of(format), [format](CellVariant& v) { v.number_format = format; }};
   };
   add_row(tr("Numbers"),
           tr("Every operation of the cell rounds to this format; native is the model's own."),
-          Of::every_cell,
-          {{tr("native"), format("native")},
-           {"fp64", format("fp64")},
-           {"fp32", format("fp32")},
-           {"bf16", format("bf16")},
-           {"fp16", format("fp16")}});
+          Choice::number_format,
+          {{tr("native"), format(NumberFormat::native).apply},
+           format(NumberFormat::fp64),
+           format(NumberFormat::fp32),
+           format(NumberFormat::bf16),
+           format(NumberFormat::fp16)});
   for (std::size_t row = 0; row < rows_.size(); ++row) {
     grid->addWidget(rows_[row].caption, static_cast<int>(row), 0);
     grid->addWidget(rows_[row].box, static_cast<int>(row), 1);
@@ -133,7 +128,7 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
   follow();
 }
 
-void EquationGroup::add_row(const QString& caption, const QString& hint, Of of,
+void EquationGroup::add_row(const QString& caption, const QString& hint, Choice choice,
                             std::vector<Option> options) {
   auto* label = new QLabel(caption);
   label->setObjectName("caption");
@@ -145,7 +140,7 @@ void EquationGroup::add_row(const QString& caption, const QString& hint, Of of,
   // No wider than a narrow panel; the list that opens is as wide as its words.
   box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
   box->setMinimumContentsLength(6);
-  rows_.push_back({label, box, std::move(options), of});
+  rows_.push_back({label, box, std::move(options), choice});
 }
 
 const BlockCard* EquationGroup::block() const {
@@ -171,9 +166,7 @@ void EquationGroup::follow() {
 }
 
 void EquationGroup::show_row(Row& row, const BlockCard& block) {
-  const bool used = row.of == Of::every_cell ||
-                    (row.of == Of::exponential && block.has_normalizer) ||
-                    (row.of == Of::matrix && block.has_matrix);
+  const bool used = block.values->has(row.choice);
   row.caption->setVisible(used);
   row.box->setVisible(used);
   const QSignalBlocker quiet(row.box);

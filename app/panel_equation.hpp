@@ -26,16 +26,15 @@ class EquationGroup : public QWidget {
     QString label;
     std::function<void(CellVariant&)> apply;
   };
-  /// Which cells have the choice.
-  enum class Of { every_cell, exponential, matrix };
   struct Row {
     QLabel* caption;
     QComboBox* box;
     std::vector<Option> options;
-    Of of;
+    Choice choice;  ///< shown for the cells that have it
   };
 
-  void add_row(const QString& caption, const QString& hint, Of of, std::vector<Option> options);
+  void add_row(const QString& caption, const QString& hint, Choice choice,
+               std::vector<Option> options);
   void follow();
   void show_row(Row& row, const BlockCard& block);
   void choose(std::size_t row, int option);

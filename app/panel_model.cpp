@@ -54,8 +54,8 @@ ModelPanel::ModelPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(
   blocks_->setHeaderLabels({tr("Block"), tr("Heads"), tr("Weights")});
   const QString meanings[] = {
       tr("The blocks from the bottom to the top, counted from 0, and what kind each of them is"),
-      tr("How many memories of its own a block has, and how large each of them is. mLSTM: numbers "
-         "of a key × numbers of a value; else the cells of a head"),
+      tr("How many memories of its own a block has, and how large each of them is. Of a matrix: "
+         "numbers of a key × numbers of a value; else the units of a head"),
       tr("How many numbers of this block training can change")};
   for (int column_of = 0; column_of < 3; ++column_of)
     blocks_->headerItem()->setToolTip(column_of, meanings[column_of]);

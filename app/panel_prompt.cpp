@@ -16,7 +16,6 @@
 #include "app/prompt_field.hpp"
 #include "app/theme.hpp"
 #include "app/token_text.hpp"
-#include "core/explain.hpp"
 
 namespace xlab::app {
 namespace {
@@ -250,17 +249,17 @@ void PromptPanel::offer_values() {
   const int step = now.session.cursor;
   const auto block = static_cast<std::size_t>(std::max(0, stage_.focus().block));
   if (!now.model || !now.trace || block >= now.model->blocks.size()) return;
-  for (const char* name :
-       {"input_gate_pre", "forget_gate_pre", "cell_input_pre", "output_gate_pre"}) {
-    Clamp clamp{.path = now.model->blocks[block].prefix + "/" + name,
+  const BlockCard& focused = now.model->blocks[block];
+  for (const ValueCard& value : focused.values->cards) {
+    if (value.role != Role::pre_activation || !value.clampable) continue;
+    Clamp clamp{.path = focused.path(value.name),
                 .head = stage_.focus().head,
                 .begin = step,
                 .end = step + 1};
     const Recorded* recorded = now.trace->find(step, clamp.path);
-    const EquationCard* card = explain(clamp.path);
-    if (!recorded || !card || clamp.head < 0 || clamp.head >= recorded->heads) continue;
+    if (!recorded || clamp.head < 0 || clamp.head >= recorded->heads) continue;
     clamp.value = recorded->at(clamp.head, 0);
-    connect(values_->addAction(QString::fromStdString(card->title)), &QAction::triggered, this,
+    connect(values_->addAction(QString::fromStdString(value.title)), &QAction::triggered, this,
             [this, clamp] { stage_.send(command::SetClamp{clamp}); });
   }
 }

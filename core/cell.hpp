@@ -29,7 +29,10 @@ class Cell {
                       CellState& after) const = 0;
   /// Other equations from now on; the parameters stay what they are.
   virtual void set_variant(const CellVariant& variant) = 0;
-  /// Kind, heads and sizes; `parameters` and `prefix` are filled in by the model.
+  /// Where a specification keeps the equations of this cell.
+  virtual CellVariant& variant_in(ModelSpec& spec) const = 0;
+  /// Kind, heads, sizes and values. `prefix` is the last part of it, the model puts the block
+  /// before it, and fills in `parameters`.
   virtual BlockCard card() const = 0;
 };
 
@@ -45,6 +48,7 @@ bool decays(const ModelSpec& spec, const std::string& name);
 kernels::MlstmOptions mlstm_options(const CellVariant& variant);
 kernels::SlstmOptions slstm_options(const CellVariant& variant, kernels::ScalarMemory memory);
 
+/// The list of cells: a new one has a line here and one in `make_cell`.
 std::unique_ptr<Cell> make_mlstm_cell(const ModelSpec& spec, const BlockPlace& place,
                                       Params& params);
 std::unique_ptr<Cell> make_slstm_cell(const ModelSpec& spec, const BlockPlace& place,

@@ -4,8 +4,10 @@
 //   i, f = cap(W_i x + b_i), cap(W_f x + b_f)          cap(a) = c tanh(a / c)
 //   y = W_out(sigmoid(o) * norm(mLSTM(q, k, v, i, f)))
 #include <cmath>
+#include <memory>
 
 #include "core/cell.hpp"
+#include "core/cell_values.hpp"
 #include "core/ops.hpp"
 
 namespace xlab {
@@ -16,7 +18,10 @@ using kernels::Activation;
 class LargeCell : public Cell {
  public:
   LargeCell(const ModelSpec& spec, const BlockPlace& place, Params& params)
-      : spec_(*spec.large), keys_(large_key_width(spec)), values_(large_value_width(spec)) {
+      : spec_(*spec.large),
+        keys_(large_key_width(spec)),
+        values_(large_value_width(spec)),
+        described_(std::make_shared<const CellValues>(large_values(spec_.variant))) {
     const std::int64_t D = spec.embedding_dim, H = spec_.num_heads;
     const double in_std = std::sqrt(2.0 / (5.0 * static_cast<double>(D)));
     const double out_std = 2.0 / spec.num_blocks / std::sqrt(static_cast<double>(D));
@@ -61,7 +66,7 @@ class LargeCell : public Cell {
 
     // Usually keys enter the memory as they are: what is scaled is the query.
     const double root = 1.0 / std::sqrt(static_cast<double>(keys_ / heads));
-    const bool keys_scaled = spec_.variant.scale == "keys";
+    const bool keys_scaled = spec_.variant.scale == Scaled::keys;
     const auto address = [&](const char* name, const Linear& l, bool scaled) {
       const Var y = linear(l, x);
       return tape.tap(name, scaled ? ops::scale(tape, y, root) : y, heads);
@@ -93,7 +98,11 @@ class LargeCell : public Cell {
     return linear(out_, out);
   }
 
-  void set_variant(const CellVariant& variant) override { spec_.variant = variant; }
+  void set_variant(const CellVariant& variant) override {
+    spec_.variant = variant;
+    described_ = std::make_shared<const CellValues>(large_values(variant));
+  }
+  CellVariant& variant_in(ModelSpec& spec) const override { return spec.large->variant; }
 
   BlockCard card() const override {
     return {.kind = "mlstm",
@@ -102,8 +111,11 @@ class LargeCell : public Cell {
             .heads = spec_.num_heads,
             .key_dim = static_cast<int>(keys_) / spec_.num_heads,
             .value_dim = static_cast<int>(values_) / spec_.num_heads,
+            .prefix = "mlstm_large",  // its output gate is another one than the paper's
             .variant = spec_.variant,
-            .usual = LargeSpec::reference_variant()};
+            .usual = LargeSpec::reference_variant(),
+            .scan = Scan::mlstm,
+            .values = described_};
   }
 
  private:
@@ -113,6 +125,7 @@ class LargeCell : public Cell {
 
   LargeSpec spec_;
   std::int64_t keys_, values_;  // widths of all heads together
+  std::shared_ptr<const CellValues> described_;
   Linear q_, k_, v_, o_, i_, f_, norm_, out_;
 };
 

@@ -5,8 +5,10 @@
 //   i, f = W_i [q; k; v] + b_i, W_f [q; k; v] + b_f
 //   y = proj_down((norm(mLSTM(q, k / sqrt(K), v, i, f)) + skip * xc) * SiLU(z))
 #include <cmath>
+#include <memory>
 
 #include "core/cell.hpp"
+#include "core/cell_values.hpp"
 #include "core/ops.hpp"
 
 namespace xlab {
@@ -19,7 +21,8 @@ class MlstmCell : public Cell {
   MlstmCell(const ModelSpec& spec, const BlockPlace& place, Params& params)
       : heads_(spec.mlstm->num_heads),
         window_(spec.mlstm->conv1d_kernel_size),
-        variant_(spec.mlstm->variant) {
+        variant_(spec.mlstm->variant),
+        values_(std::make_shared<const CellValues>(mlstm_values(variant_))) {
     const MlstmSpec& s = *spec.mlstm;
     const int D = spec.embedding_dim;
     inner_ = static_cast<int>(
@@ -90,7 +93,7 @@ class MlstmCell : public Cell {
 
     // Usually the memory holds the scaled keys, and queries enter as they are.
     const double scale = 1.0 / std::sqrt(static_cast<double>(inner_ / heads_));
-    const bool keys_scaled = variant_.scale == "keys";
+    const bool keys_scaled = variant_.scale == Scaled::keys;
     const Var queries = tape.tap("q", keys_scaled ? q : ops::scale(tape, q, scale), heads_);
     const Var keys = tape.tap("k", keys_scaled ? ops::scale(tape, k, scale) : k, heads_);
     kernels::MlstmState initial{before.get("C"), before.get("n"), before.get("m")}, last;
@@ -113,7 +116,11 @@ class MlstmCell : public Cell {
     return ops::linear(tape, out, at(down_), at(down_bias_));
   }
 
-  void set_variant(const CellVariant& variant) override { variant_ = variant; }
+  void set_variant(const CellVariant& variant) override {
+    variant_ = variant;
+    values_ = std::make_shared<const CellValues>(mlstm_values(variant_));
+  }
+  CellVariant& variant_in(ModelSpec& spec) const override { return spec.mlstm->variant; }
 
   BlockCard card() const override {
     return {.kind = "mlstm",
@@ -122,12 +129,17 @@ class MlstmCell : public Cell {
             .heads = heads_,
             .key_dim = inner_ / heads_,
             .value_dim = inner_ / heads_,
-            .variant = variant_};
+            .window = window_,
+            .prefix = "mlstm",
+            .variant = variant_,
+            .scan = Scan::mlstm,
+            .values = values_};
   }
 
  private:
   int heads_, window_, inner_ = 0;
   CellVariant variant_;
+  std::shared_ptr<const CellValues> values_;
   int up_, up_bias_, q_, q_bias_, k_, k_bias_, v_, v_bias_, conv_, conv_bias_;
   int i_, i_bias_, f_, f_bias_, outnorm_, skip_, down_, down_bias_;
 };

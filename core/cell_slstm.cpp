@@ -10,8 +10,10 @@
 // the forget gate's; checkpoints depend on it, so it is kept.
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "core/cell.hpp"
+#include "core/cell_values.hpp"
 #include "core/ops.hpp"
 
 namespace xlab {
@@ -40,7 +42,8 @@ class SlstmCell : public Cell {
         window_(spec.slstm->conv1d_kernel_size),
         units_(spec.embedding_dim / heads_),
         memory_(spec.slstm->memory),
-        variant_(spec.slstm->variant) {
+        variant_(spec.slstm->variant),
+        values_(described()) {
     const std::int64_t D = spec.embedding_dim, DH = units_, H = heads_;
     const double std = std::sqrt(2.0 / (5.0 * static_cast<double>(D)));
     const double wide = 1.0 / std::sqrt(static_cast<double>(D));
@@ -102,23 +105,35 @@ class SlstmCell : public Cell {
     return ops::norm(tape, {.groups = heads_, .eps = 1e-5}, y, at(norm_));
   }
 
-  void set_variant(const CellVariant& variant) override { variant_ = variant; }
+  void set_variant(const CellVariant& variant) override {
+    variant_ = variant;
+    values_ = described();
+  }
+  CellVariant& variant_in(ModelSpec& spec) const override { return spec.slstm->variant; }
 
   BlockCard card() const override {
     const bool lstm = memory_ == kernels::ScalarMemory::lstm;
     return {.kind = lstm ? "lstm" : "slstm",
             .title = lstm ? "LSTM" : "sLSTM",
-            .has_normalizer = !lstm,
             .heads = heads_,
             .key_dim = units_,
             .value_dim = units_,
-            .variant = variant_};
+            .window = window_,
+            .prefix = lstm ? "lstm" : "slstm",
+            .variant = variant_,
+            .scan = lstm ? Scan::other : Scan::slstm,
+            .values = values_};
   }
 
  private:
+  std::shared_ptr<const CellValues> described() const {
+    return std::make_shared<const CellValues>(slstm_values(variant_, memory_));
+  }
+
   int heads_, window_, units_;
   kernels::ScalarMemory memory_;
   CellVariant variant_;
+  std::shared_ptr<const CellValues> values_;
   int conv_ = -1, conv_bias_ = -1, fgate_, igate_, zgate_, ogate_, recurrent_, bias_, norm_ = -1;
 };
 

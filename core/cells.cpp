@@ -1,4 +1,4 @@
-// The list of cells.
+// The list of cells, and what their choices mean to the kernels.
 #include "core/cell.hpp"
 
 namespace xlab {
@@ -9,42 +9,21 @@ std::unique_ptr<Cell> make_cell(const ModelSpec& spec, const BlockPlace& place, 
                                     : make_mlstm_cell(spec, place, params);
 }
 
-namespace {
-
-kernels::ForgetGate forget_gate_of(const CellVariant& variant) {
-  return variant.forget_gate == "exponential" ? kernels::ForgetGate::exponential
-                                              : kernels::ForgetGate::sigmoid;
-}
-
-kernels::NumberFormat number_format_of(const CellVariant& variant) {
-  using kernels::NumberFormat;
-  const std::string& name = variant.number_format;
-  if (name == "fp64") return NumberFormat::fp64;
-  if (name == "fp32") return NumberFormat::fp32;
-  if (name == "bf16") return NumberFormat::bf16;
-  if (name == "fp16") return NumberFormat::fp16;
-  check(name == "native", "The number format '{}' is unknown.", name);
-  return NumberFormat::native;
-}
-
-}  // namespace
-
 kernels::MlstmOptions mlstm_options(const CellVariant& variant) {
   return {.query_scale = 1.0,
           .eps = variant.eps,
-          .forget_gate = forget_gate_of(variant),
+          .forget_gate = variant.forget_gate,
           .stabilizer = variant.stabilizer,
-          .floor = variant.denominator_floor == "one" ? kernels::DenominatorFloor::one
-                                                      : kernels::DenominatorFloor::stabilizer,
-          .format = number_format_of(variant)};
+          .floor = variant.denominator_floor,
+          .format = variant.number_format};
 }
 
 kernels::SlstmOptions slstm_options(const CellVariant& variant, kernels::ScalarMemory memory) {
   return {.memory = memory,
-          .forget_gate = forget_gate_of(variant),
+          .forget_gate = variant.forget_gate,
           .stabilizer = variant.stabilizer,
           .gate_soft_cap = variant.gate_soft_cap,
-          .format = number_format_of(variant)};
+          .format = variant.number_format};
 }
 
 bool decays(const ModelSpec& spec, const std::string& name) {

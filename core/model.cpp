@@ -120,10 +120,8 @@ void Model::declare_large() {
 }
 
 std::string Model::path_of(int block) const {
-  // The large family's output gate is another one than the paper's.
-  const std::string cell =
-      spec_.large ? "mlstm_large" : blocks_[static_cast<std::size_t>(block)].cell->card().kind;
-  return fmt::format("block{}/{}", block, cell);
+  return fmt::format("block{}/{}", block,
+                     blocks_[static_cast<std::size_t>(block)].cell->card().prefix);
 }
 
 Var Model::norm(Tape& tape, const Params& params, const Weights& weights, Var x) const {
@@ -180,15 +178,9 @@ std::vector<BlockCard> Model::cards_of(const ModelSpec& spec) {
 void Model::set_variant(const std::string& kind, const CellVariant& variant) {
   ModelSpec changed = spec_;
   bool known = false;
-  if (kind == "mlstm" && changed.large) {
-    changed.large->variant = variant;
-    known = true;
-  } else if (kind == "mlstm" && changed.mlstm) {
-    changed.mlstm->variant = variant;
-    known = true;
-  } else if (changed.slstm &&
-             kind == (changed.slstm->memory == kernels::ScalarMemory::lstm ? "lstm" : "slstm")) {
-    changed.slstm->variant = variant;
+  for (const Block& block : blocks_) {
+    if (block.cell->card().kind != kind) continue;
+    block.cell->variant_in(changed) = variant;
     known = true;
   }
   check(known, "This model has no blocks of kind '{}'.", kind);

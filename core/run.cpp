@@ -14,6 +14,7 @@
 #include "core/run_data.hpp"
 #include "core/safetensors_header.hpp"
 #include "core/sampler.hpp"
+#include "core/spec_cells.hpp"
 #include "kernels/adamw.hpp"
 #include "kernels/route.hpp"
 
@@ -415,12 +416,10 @@ std::shared_ptr<const ModelCard> model_card(const Run& run) {
   auto card = std::make_shared<ModelCard>();
   const ModelSpec& spec = run.model->spec();
   const auto slstm_blocks = static_cast<int>(spec.slstm_at.size());
-  const bool lstm =
-      slstm_blocks > 0 && spec.slstm && spec.slstm->memory == kernels::ScalarMemory::lstm;
   card->name = spec.large ? fmt::format("xLSTM-large, {} block{}", spec.num_blocks,
                                         spec.num_blocks == 1 ? "" : "s")
                           : fmt::format("xLSTM [{}:{}]{}", spec.num_blocks - slstm_blocks,
-                                        slstm_blocks, lstm ? ", LSTM for sLSTM" : "");
+                                        slstm_blocks, slstm::name_of_memory(spec));
   card->spec_json = to_json(spec);
   for (const ParamInfo& info : run.model->params().infos())
     card->parameters += info.shape.elements();

@@ -408,10 +408,10 @@ class Selfcheck {
     return out;
   }
 
-  std::vector<BlockCard> blocks(const std::string& kind) const {
+  std::vector<BlockCard> blocks(Scan scan) const {
     std::vector<BlockCard> found;
     for (const BlockCard& card : model_.cards())
-      if (card.kind == kind) found.push_back(card);
+      if (card.scan == scan) found.push_back(card);
     return found;
   }
 
@@ -457,7 +457,7 @@ class Selfcheck {
   }
 
   void forms() {
-    const std::vector<BlockCard> cards = blocks("mlstm");
+    const std::vector<BlockCard> cards = blocks(Scan::mlstm);
     if (cards.empty()) return;
     const auto T = static_cast<std::int64_t>(tokens_.size());
     Difference outputs, gradients;
@@ -515,9 +515,9 @@ class Selfcheck {
   }
 
   void stabilizer() {
-    if (blocks("mlstm").empty() && blocks("slstm").empty()) return;  // nothing has one
+    if (blocks(Scan::mlstm).empty() && blocks(Scan::slstm).empty()) return;  // nothing has one
     Difference found;
-    for (const BlockCard& card : blocks("mlstm")) {
+    for (const BlockCard& card : blocks(Scan::mlstm)) {
       // Neither eps, which is added after stabilisation, nor a floor that forgets the stabilizer:
       // then h does not depend on it.
       const kernels::ForgetGate gate = mlstm_options(card.variant).forget_gate;
@@ -528,7 +528,7 @@ class Selfcheck {
       found.take(difference(card.prefix, by_recurrence(plain, in, {}, 0).h, h, h, options_.damage,
                             Exponentials::raw));
     }
-    for (const BlockCard& card : blocks("slstm")) {
+    for (const BlockCard& card : blocks(Scan::slstm)) {
       const kernels::ForgetGate gate =
           slstm_options(card.variant, kernels::ScalarMemory::slstm).forget_gate;
       const Tensor y = slstm_output({.forget_gate = gate}, trace_, card.prefix, device_);

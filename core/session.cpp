@@ -23,30 +23,31 @@ int first_difference(const std::vector<Clamp>& a, const std::vector<Clamp>& b, i
   return first;
 }
 
-/// Bytes that one token leaves behind at most: the state after it, what was recorded, and the
-/// logits.
-double kept_bytes(const Model& model) {
-  const ModelSpec& spec = model.spec();
-  constexpr double kPerRecording = 200.0;  // its name, and its place in the map
-  double state = 0.0, recorded = 0.0, recordings = 0.0;
+}  // namespace
+
+KeptNumbers kept_numbers(const Model& model) {
+  KeptNumbers kept;
   for (const BlockCard& card : model.cards()) {
-    const double H = card.heads, K = card.key_dim, V = card.value_dim;
-    if (card.has_matrix) {
-      state += H * (K * V + K + 1);
-      if (spec.mlstm) state += spec.mlstm->conv1d_kernel_size * H * V;
-      recorded += H * (3 * K + 4 * V + 8);
-      recordings += 15;
-    } else {
-      state += 4 * H * V + spec.slstm->conv1d_kernel_size * H * V;
-      recorded += 13 * H * V;
-      recordings += 13;
+    const double heads = card.heads;
+    kept.state += heads * card.window * card.value_dim;
+    for (const ValueCard& value : card.values->cards) {
+      const double numbers = heads * static_cast<double>(card.numbers(value.extent));
+      if (value.role == Role::state) kept.state += numbers;
+      if (!value.recorded) continue;
+      kept.recorded += numbers;
+      kept.recordings += 1.0;
     }
   }
-  return state * static_cast<double>(size_of(model.params().dtype())) +
-         (recorded + spec.vocab_size) * sizeof(float) + recordings * kPerRecording;
+  return kept;
 }
 
-}  // namespace
+double kept_bytes(const Model& model) {
+  constexpr double kPerRecording = 200.0;  // its name, and its place in the map
+  const KeptNumbers kept = kept_numbers(model);
+  return kept.state * static_cast<double>(size_of(model.params().dtype())) +
+         (kept.recorded + model.spec().vocab_size) * sizeof(float) +
+         kept.recordings * kPerRecording;
+}
 
 Session::Session(const Model& model)
     : model_(&model),

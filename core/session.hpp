@@ -29,6 +29,15 @@ struct SessionStep {
 /// States that were brought to a device, by where they came from.
 using MovedStates = std::map<const State*, std::shared_ptr<const State>>;
 
+/// What one token leaves behind at most, in numbers: the state after it, and what is recorded of it
+/// in how many values; from what the cells say of their values. They may be beyond integers.
+struct KeptNumbers {
+  double state = 0.0, recorded = 0.0, recordings = 0.0;
+};
+KeptNumbers kept_numbers(const Model& model);
+/// The same in bytes, with the logits.
+double kept_bytes(const Model& model);
+
 /// A sequence under a model. Copying a session is a branch: states and recordings are shared.
 class Session {
  public:

@@ -6,28 +6,59 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/trace.hpp"
+#include "core/value.hpp"
 #include "core/variant.hpp"
 
 namespace xlab {
 
+/// Which recurrence of kernels/ stands behind a cell: the self-check can run these in other ways.
+enum class Scan : std::uint8_t { other, mlstm, slstm };
+
 /// One residual block as shown to people.
 struct BlockCard {
-  std::string kind;            ///< "mlstm", "slstm" or "lstm"
-  std::string title;           ///< as people write it, e.g. "mLSTM"
-  bool has_matrix = false;     ///< each head has a matrix for a memory, else each unit a number
-  bool has_normalizer = true;  ///< its input gate is exponential: there are n and m
+  std::string kind;         ///< names the cell: blocks of one kind have the same equations
+  std::string title;        ///< as people write it, e.g. "mLSTM"
+  bool has_matrix = false;  ///< each head has a matrix for a memory, else each unit a number
   int heads = 0;
   int key_dim = 0;    ///< K of a matrix, else units per head
   int value_dim = 0;  ///< V of a matrix, else units per head
+  int window = 0;     ///< tokens that its convolution keeps, each of heads * value_dim numbers
   std::int64_t parameters = 0;
 
   /// First part of the paths of this block's values, e.g. "block0/mlstm".
   std::string prefix;
   CellVariant variant;  ///< which of its equations are not the usual ones
   CellVariant usual;    ///< what the reference of this family has
+  Scan scan = Scan::other;
+  std::shared_ptr<const CellValues> values = no_values();  ///< what can be seen of it; never null
+
+  /// The path of the value of this name.
+  std::string path(std::string_view name) const { return prefix + "/" + std::string(name); }
+  /// The value at this path, or null when it is none of this block's.
+  const ValueCard* value_at(std::string_view path) const {
+    const bool mine =
+        path.size() > prefix.size() && path.starts_with(prefix) && path[prefix.size()] == '/';
+    return mine ? values->find(path.substr(prefix.size() + 1)) : nullptr;
+  }
+  /// How many numbers a value has in each head.
+  std::int64_t numbers(Extent extent) const {
+    switch (extent) {
+      case Extent::key:
+        return key_dim;
+      case Extent::value:
+      case Extent::unit:
+        return value_dim;
+      case Extent::key_by_value:
+        return static_cast<std::int64_t>(key_dim) * value_dim;
+      case Extent::head:
+        break;
+    }
+    return 1;
+  }
 };
 
 /// The model: its shape, and how its tokens are written.
@@ -46,6 +77,19 @@ struct ModelCard {
   /// The weights were trained elsewhere before they came here: at step 0 the model is not
   /// untrained.
   bool came_with_weights = false;
+
+  /// The block whose values stand at this path, or null.
+  const BlockCard* block_at(std::string_view path) const {
+    for (const BlockCard& block : blocks)
+      if (path.starts_with(block.prefix) && path.substr(block.prefix.size()).starts_with('/'))
+        return &block;
+    return nullptr;
+  }
+  /// The value at a path, or null.
+  const ValueCard* value_at(std::string_view path) const {
+    const BlockCard* block = block_at(path);
+    return block ? block->value_at(path) : nullptr;
+  }
 };
 
 /// One row of training data: what goes in, and which answers count.
@@ -170,7 +214,7 @@ struct SessionStatus {
   std::string cannot_sample;
 };
 
-/// Matrix memory of one mLSTM block at the cursor.
+/// Matrix memory of one block at the cursor.
 struct MemoryImage {
   int block = -1;
   int step = -1;
@@ -274,7 +318,7 @@ struct Snapshot {
   std::shared_ptr<const Trace> trace;
   std::shared_ptr<const Trace> unclamped;  ///< the same tokens without clamps; null without clamps
   std::shared_ptr<const NextToken> next;
-  std::shared_ptr<const MemoryImage> memory;   ///< of the focused block; null for sLSTM blocks
+  std::shared_ptr<const MemoryImage> memory;  ///< of the focused block; null for blocks without one
   std::shared_ptr<const HealthReport> health;  ///< null before the first check
   Failure failure;                             ///< the last one; id 0 when there was none
   std::string notice;  ///< last completed action worth telling, e.g. the file just saved

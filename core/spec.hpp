@@ -46,7 +46,9 @@ struct FeedforwardSpec {
 /// Options of the large family (xLSTM-large, the 7B): mLSTM blocks with a feed-forward layer each,
 /// RMS norms and soft caps. Names and defaults as in its configuration files.
 struct LargeSpec {
-  static CellVariant reference_variant() { return {.scale = "queries", .gate_soft_cap = 15.0}; }
+  static CellVariant reference_variant() {
+    return {.scale = Scaled::queries, .gate_soft_cap = 15.0};
+  }
 
   int num_heads = 8;
   bool use_bias = false;  ///< biases in the projections and the norms; the gates always have them

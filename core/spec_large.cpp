@@ -271,5 +271,12 @@ double numbers_per_token(const ModelSpec& spec) {
          6.0 * static_cast<double>(large_feedforward_width(spec));
 }
 
+double memory_kept(const ModelSpec& spec) {
+  if (spec.large->variant.number_format == NumberFormat::native) return 0.0;
+  const int heads = spec.large->num_heads;
+  return static_cast<double>(large_key_width(spec)) / heads *
+         static_cast<double>(large_value_width(spec)) / heads;
+}
+
 }  // namespace large
 }  // namespace xlab

@@ -20,5 +20,7 @@ double parameter_count(const ModelSpec& spec);
 void check_sizes(const ModelSpec& spec);
 /// Numbers on the tape for one token of one block.
 double numbers_per_token(const ModelSpec& spec);
+/// Numbers of a memory that a format of choice keeps for every step and head.
+double memory_kept(const ModelSpec& spec);
 
 }  // namespace xlab::large

@@ -58,6 +58,16 @@ class SpecReader {
           fmt::join(choices, ", "));
     out = text;
   }
+  /// A choice that has a type of its own, by the names of `choices`.
+  template <typename E>
+  void choice_of(const char* key, E& out, std::initializer_list<E> choices) {
+    std::vector<std::string> names;
+    for (const E one : choices) names.emplace_back(name_of(one));
+    std::string name = name_of(out);
+    choice(key, name, names);
+    for (const E one : choices)
+      if (name == name_of(one)) out = one;
+  }
   /// The member, or null when it is missing or null.
   const json* find(const char* key) {
     known_.insert(key);
@@ -90,21 +100,29 @@ void read_common_keys(SpecReader& in);
 
 /// What every cell has a choice of, but for the cap of the gates.
 inline void read_variant(SpecReader& in, CellVariant& variant) {
-  in.choice("forget_gate", variant.forget_gate, {"sigmoid", "exponential"});
+  in.choice_of("forget_gate", variant.forget_gate, {ForgetGate::sigmoid, ForgetGate::exponential});
   in.boolean("stabilizer", variant.stabilizer);
-  in.choice("number_format", variant.number_format, {"native", "fp64", "fp32", "bf16", "fp16"});
+  in.choice_of("number_format", variant.number_format,
+               {NumberFormat::native, NumberFormat::fp64, NumberFormat::fp32, NumberFormat::bf16,
+                NumberFormat::fp16});
 }
 inline void read_mlstm_variant(SpecReader& in, CellVariant& variant) {
   read_variant(in, variant);
-  in.choice("denominator_floor", variant.denominator_floor, {"stabilizer", "one"});
-  in.choice("scale", variant.scale, {"keys", "queries"});
+  in.choice_of("denominator_floor", variant.denominator_floor,
+               {DenominatorFloor::stabilizer, DenominatorFloor::one});
+  in.choice_of("scale", variant.scale, {Scaled::keys, Scaled::queries});
   in.number("eps", variant.eps, 0, 1);
 }
 /// Adds what differs from the reference, so that other programs can read what does not.
 inline void write_variant(const CellVariant& variant, const CellVariant& reference,
                           nlohmann::json& out) {
   const auto add = [&](const char* key, const auto& value, const auto& usual) {
-    if (value != usual) out[key] = value;
+    if (value == usual) return;
+    if constexpr (std::is_enum_v<std::decay_t<decltype(value)>>) {
+      out[key] = name_of(value);
+    } else {
+      out[key] = value;
+    }
   };
   add("forget_gate", variant.forget_gate, reference.forget_gate);
   add("stabilizer", variant.stabilizer, reference.stabilizer);

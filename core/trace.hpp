@@ -1,19 +1,8 @@
 // Recorded values of a model, token by token, on the host. Standard types only.
 //
 // A path names a value: "block<b>/<cell>/<value>". Every value of one token is (heads, dim).
-//   mlstm, dim 1:   input_gate_pre, forget_gate_pre (pre-activations), input_gate = exp(i - m),
-//                   forget_gate = exp(log sigmoid(f) + m_prev - m), forget_gate_sigmoid =
-//                   sigmoid(f) or exp(f), m, s = <q~, n>, normalizer = max(|s|, exp(-m))
-//   mlstm, dim K/V: q, k (as they enter the memory), n (dim K); v, h (dim V);
-//                   output_gate_pre = z, output_gate = SiLU(z) (dim V)
-//   mlstm_large:    the same names; the gate pre-activations are softly capped, the queries scaled
-//                   instead of the keys, output_gate_pre = o, output_gate = sigmoid(o)
-//   slstm, dim D:   input_gate_pre, forget_gate_pre, cell_input_pre, output_gate_pre, input_gate,
-//                   forget_gate, forget_gate_sigmoid, cell_input = tanh(z), output_gate =
-//                   sigmoid(o), c, n, m, h
-//   lstm, dim D:    input_gate_pre, forget_gate_pre, cell_input_pre, output_gate_pre, input_gate =
-//                   sigmoid(i), forget_gate = sigmoid(f), cell_input = tanh(z), output_gate =
-//                   sigmoid(o), c, h
+// Which values a block has, and what they are, its card says: core/value.hpp,
+// core/cell_*_values.cpp
 #pragma once
 
 #include <cstddef>

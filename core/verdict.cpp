@@ -18,7 +18,7 @@ std::string why_not_finite(const std::vector<BlockCard>& blocks) {
   for (const BlockCard& block : blocks) {
     if (block.variant.stabilizer) continue;
     off.push_back(block.prefix);
-    exponential = exponential || block.variant.forget_gate == "exponential";
+    exponential = exponential || block.variant.forget_gate == ForgetGate::exponential;
   }
   if (off.empty()) return {};
   const std::string of = off.size() == 1 ? off.front()

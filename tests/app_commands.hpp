@@ -69,11 +69,11 @@ inline QString words_of_command(const Command& command) {
   if (const auto* c = std::get_if<SetVariant>(&command)) {
     const CellVariant& v = c->variant;
     return with(QString("%1 f=%2 m=%3 floor=%4 scale=%5 eps=%6 cap=%7 %8")
-                    .arg(words(c->kind), words(v.forget_gate), v.stabilizer ? "on" : "off",
-                         words(v.denominator_floor), words(v.scale))
+                    .arg(words(c->kind), name_of(v.forget_gate), v.stabilizer ? "on" : "off",
+                         name_of(v.denominator_floor), name_of(v.scale))
                     .arg(v.eps)
                     .arg(v.gate_soft_cap)
-                    .arg(words(v.number_format)));
+                    .arg(name_of(v.number_format)));
   }
   if (const auto* c = std::get_if<SetClamp>(&command)) return with(clamp(c->clamp));
   if (const auto* c = std::get_if<ReplaceClamp>(&command))

@@ -139,18 +139,24 @@ TEST_F(Controls, EveryControlOfEveryPanelSendsWhatTheTableSays) {
           return false;
         }}},
       {"model/Forget gate",
-       {key(Qt::Key_Down), variant([](CellVariant& v) { v.forget_gate = "exponential"; }), {}}},
+       {key(Qt::Key_Down),
+        variant([](CellVariant& v) { v.forget_gate = ForgetGate::exponential; }),
+        {}}},
       {"model/Stabilizer",
        {key(Qt::Key_Down), variant([](CellVariant& v) { v.stabilizer = false; }), {}}},
       {"model/Floor of N",
-       {key(Qt::Key_Down), variant([](CellVariant& v) { v.denominator_floor = "one"; }), {}}},
+       {key(Qt::Key_Down),
+        variant([](CellVariant& v) { v.denominator_floor = DenominatorFloor::one; }),
+        {}}},
       {"model/1/√K goes to",
-       {key(Qt::Key_Down), variant([](CellVariant& v) { v.scale = "queries"; }), {}}},
+       {key(Qt::Key_Down), variant([](CellVariant& v) { v.scale = Scaled::queries; }), {}}},
       {"model/ε", {key(Qt::Key_End), variant([](CellVariant& v) { v.eps = 0.01; }), {}}},
       {"model/Gates capped at",
        {key(Qt::Key_Down), variant([](CellVariant& v) { v.gate_soft_cap = 5.0; }), {}}},
       {"model/Numbers",
-       {key(Qt::Key_End), variant([](CellVariant& v) { v.number_format = "fp16"; }), {}}},
+       {key(Qt::Key_End),
+        variant([](CellVariant& v) { v.number_format = NumberFormat::fp16; }),
+        {}}},
       {"task/Task", {key(Qt::Key_Down), "NewRun parity", {}}},
       {"task/New sample of the task", {click, "NewSample", {}}},
       {"trainer/Start training", {click, "Train", {}}},
@@ -262,7 +268,7 @@ TEST_F(Controls, TheUsualEquationsComeBack) {
   reset();
   const BlockCard block = now().model->blocks[0];
   CellVariant other = block.usual;
-  other.forget_gate = "exponential";
+  other.forget_gate = ForgetGate::exponential;
   window_->stage().send(command::SetVariant{block.kind, other});
   settle();
   for (QAbstractButton* button : panel("model")->findChildren<QAbstractButton*>()) {

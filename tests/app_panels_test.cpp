@@ -626,8 +626,9 @@ TEST_F(PanelTest, EveryGateThatIsSwitchedOffIsClosed) {
       const std::string pre = block.prefix + "/" + gate + "_pre";
       if (!now().trace->find(3, pre)) continue;
       window_->stage().send(command::ClearClamps{});
-      window_->stage().send(command::SetClamp{
-          Clamp{.path = pre, .begin = 3, .end = 4, .value = app::switched_off(pre)}});
+      Clamp clamp{.path = pre, .begin = 3, .end = 4};
+      clamp.value = app::switched_off(now(), clamp);
+      window_->stage().send(command::SetClamp{clamp});
       const std::string value =
           block.prefix + "/" + (std::string(gate) == "forget_gate" ? "forget_gate_sigmoid" : gate);
       EXPECT_LT(std::abs(now().trace->find(3, value)->at(0, 0)), 1e-20f) << value;

@@ -223,7 +223,7 @@ TEST_F(Questions, EveryKindOfWorkIsWorthAQuestion) {
   using namespace command;
   const BlockCard& block = now().model->blocks[0];
   CellVariant exponential = block.variant;
-  exponential.forget_gate = "exponential";
+  exponential.forget_gate = ForgetGate::exponential;
   const std::string prompt = now().model->vocabulary[1] + " " + now().model->vocabulary[2];
   const std::pair<const char*, Command> works[] = {
       {"a training step", TrainOneStep{}},

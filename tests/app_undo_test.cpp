@@ -111,7 +111,7 @@ TEST_F(UndoTest, AVariantWithTheWeightsOfBefore) {
     box->setCurrentIndex(1);
     QMetaObject::invokeMethod(box, "activated", Q_ARG(int, 1));
   }
-  EXPECT_EQ(now().model->blocks[0].variant.forget_gate, "exponential");
+  EXPECT_EQ(now().model->blocks[0].variant.forget_gate, ForgetGate::exponential);
   for (int i = 0; i < 3; ++i) key(Qt::Key_T, Qt::ShiftModifier);
   EXPECT_EQ(now().train.step, before->train.step + 3);
   EXPECT_EQ(undo_text(),

@@ -191,7 +191,7 @@ TEST_F(WindowTest, OtherEquationsTakeEffectAtOnce) {
   ASSERT_TRUE(QTest::qWaitFor(
       [&] {
         const Snapshot& seen = window_->stage().snapshot();
-        return seen.model->blocks[0].variant.forget_gate == "exponential" && seen.next &&
+        return seen.model->blocks[0].variant.forget_gate == ForgetGate::exponential && seen.next &&
                seen.next->logits != usual;
       },
       5000));
@@ -199,7 +199,7 @@ TEST_F(WindowTest, OtherEquationsTakeEffectAtOnce) {
   choose("Stabilizer", 1);
   choose("Numbers", 4);
   EXPECT_FALSE(now().model->blocks[0].variant.stabilizer);
-  EXPECT_EQ(now().model->blocks[0].variant.number_format, "fp16");
+  EXPECT_EQ(now().model->blocks[0].variant.number_format, NumberFormat::fp16);
   EXPECT_TRUE(box("Forget gate")->currentText().startsWith("exp(f)"));
   EXPECT_TRUE(box("Forget gate")->itemText(0).contains("usual"));
   for (QPushButton* button : window_->findChildren<QPushButton*>())

@@ -1141,7 +1141,7 @@ TEST_F(Engines, OtherEquationsKeepTheWeights) {
   };
   const std::uint64_t weights = hash("before.xlab");
   CellVariant variant;
-  variant.forget_gate = "exponential";
+  variant.forget_gate = ForgetGate::exponential;
   variant.stabilizer = false;
   const auto changed = after(SetVariant{"mlstm", variant});
   EXPECT_EQ(changed->failure.what, "");
@@ -1159,8 +1159,8 @@ TEST_F(Engines, OtherEquationsKeepTheWeights) {
   EXPECT_EQ(back->next->logits, before->next->logits);
 
   CellVariant wrong;
-  wrong.number_format = "fp7";
-  EXPECT_THAT(after(SetVariant{"mlstm", wrong})->failure.what, HasSubstr("fp7"));
+  wrong.eps = 7.0;
+  EXPECT_THAT(after(SetVariant{"mlstm", wrong})->failure.what, HasSubstr("eps"));
   EXPECT_THAT(after(SetVariant{"lstm", {}})->failure.what, HasSubstr("lstm"));
   EXPECT_EQ(engine_.snapshot()->next->logits, before->next->logits);
 }
@@ -1168,7 +1168,7 @@ TEST_F(Engines, OtherEquationsKeepTheWeights) {
 TEST_F(Engines, OtherEquationsCanBeTrained) {
   open_small();
   CellVariant variant;
-  variant.denominator_floor = "one";
+  variant.denominator_floor = DenominatorFloor::one;
   variant.gate_soft_cap = 5.0;
   const auto snapshot = after(SetVariant{"mlstm", variant}, TrainOneStep{}, TrainOneStep{});
   EXPECT_EQ(snapshot->failure.what, "");

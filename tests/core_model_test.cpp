@@ -10,7 +10,7 @@
 #include <map>
 #include <set>
 
-#include "core/explain.hpp"
+#include "core/live_equation.hpp"
 #include "core/session.hpp"
 #include "core/stepper.hpp"
 #include "kernels/loss.hpp"
@@ -349,13 +349,14 @@ TEST_P(Models, RecordedValuesObeyTheirEquations) {
   for (const BlockCard& card : model.cards()) {
     for (const auto& [name, dim] : listed_values(card)) {
       const std::string path = card.prefix + "/" + name;
-      ASSERT_NE(explain(path, card.variant), nullptr) << path;
+      const ValueCard* described = card.value_at(path);
+      ASSERT_NE(described, nullptr) << path;
       for (int step = 0; step < trace->length(); ++step) {
         for (int head = 0; head < card.heads; ++head) {
           for (int unit = 0; unit < dim; ++unit) {
-            const LiveEquation live = live_equation(*trace, path, step, head, unit, card.variant);
+            const LiveEquation live = live_equation(*trace, card, path, step, head, unit);
             // What comes from the layer before has no right-hand side; everything else has.
-            ASSERT_EQ(live.complete, !explain(path, card.variant)->inputs.empty()) << path;
+            ASSERT_EQ(live.complete, !described->inputs.empty()) << path;
             if (!live.complete) continue;
             ++compared[name];
             EXPECT_NEAR(live.value, live.evaluated, 2e-5 * std::max(1.0, std::abs(live.value)))

@@ -116,7 +116,7 @@ TEST(Selfcheck, FiniteByOneWayOnlyIsAFailure) {
 TEST(Selfcheck, AStabilizerSwitchedOffIsNoFaultOfTheModel) {
   ModelSpec spec = small_mixed();
   spec.mlstm->variant.stabilizer = spec.slstm->variant.stabilizer = false;
-  spec.mlstm->variant.forget_gate = spec.slstm->variant.forget_gate = "exponential";
+  spec.mlstm->variant.forget_gate = spec.slstm->variant.forget_gate = ForgetGate::exponential;
   const Model model = filled_model(spec, DType::f32);
   // Large enough for raw exponentials to overflow.
   for (float& x : model.params().values().span<float>()) x *= 60.0f;
@@ -132,7 +132,7 @@ TEST(Selfcheck, AStabilizerSwitchedOffIsNoFaultOfTheModel) {
             "the stabilizer of every block is switched off and a forget gate is exp(f)");
   std::vector<BlockCard> cards = model.cards();
   cards[0].variant = {};
-  cards[1].variant.forget_gate = cards[2].variant.forget_gate = "sigmoid";
+  cards[1].variant.forget_gate = cards[2].variant.forget_gate = ForgetGate::sigmoid;
   EXPECT_EQ(why_not_finite(cards), "the stabilizer of block1/slstm and 1 more is switched off");
   cards[1].variant = cards[2].variant = {};
   EXPECT_EQ(why_not_finite(cards), "");

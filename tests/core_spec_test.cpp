@@ -539,23 +539,23 @@ TEST(Spec, TheLearningRateWarmsUpThenDecays) {
 
 /// Every choice away from what is usual.
 CellVariant other_variant() {
-  return {.forget_gate = "exponential",
+  return {.forget_gate = ForgetGate::exponential,
           .stabilizer = false,
-          .denominator_floor = "one",
-          .scale = "queries",
+          .denominator_floor = DenominatorFloor::one,
+          .scale = Scaled::queries,
           .eps = 1e-4,
           .gate_soft_cap = 9.0,
-          .number_format = "bf16"};
+          .number_format = NumberFormat::bf16};
 }
 
 TEST(SpecVariants, SurviveTheirJson) {
   ModelSpec spec = small_mixed();
   spec.mlstm->variant = other_variant();
   // The sLSTM has no floor, scale and eps.
-  spec.slstm->variant = {.forget_gate = "exponential",
+  spec.slstm->variant = {.forget_gate = ForgetGate::exponential,
                          .stabilizer = false,
                          .gate_soft_cap = 3.0,
-                         .number_format = "fp16"};
+                         .number_format = NumberFormat::fp16};
   const ModelSpec read = model_spec_from_json(to_json(spec));
   EXPECT_TRUE(read.mlstm->variant == spec.mlstm->variant);
   EXPECT_TRUE(read.slstm->variant == spec.slstm->variant);
@@ -563,7 +563,7 @@ TEST(SpecVariants, SurviveTheirJson) {
   for (auto& [name, large] : small_models()) {
     if (!large.large) continue;
     large.large->variant = other_variant();
-    large.large->variant.scale = "keys";
+    large.large->variant.scale = Scaled::keys;
     EXPECT_TRUE(model_spec_from_json(to_json(large)).large->variant == large.large->variant);
     EXPECT_TRUE(read_config(to_config_json(large, "float32")).large->variant ==
                 large.large->variant);

@@ -122,7 +122,7 @@ TEST_P(AllTasks, ARestartKeepsTheScreenAndTheSettingsAndForgetsTheTraining) {
   const auto run = small_run(GetParam());
   for (int step = 0; step < 5; ++step) run->train_step();
   run->trainer->learning_rate_scale = 3.0;
-  run->model->set_variant("mlstm", {.forget_gate = "exponential", .eps = 0.25});
+  run->model->set_variant("mlstm", {.forget_gate = ForgetGate::exponential, .eps = 0.25});
   const Clamp clamp{"block0/mlstm/forget_gate_pre", 1, 0, 1, 3, -2.5f, false};
   run->session->set_tokens({1, 0, 1});
   run->session->set_clamps({clamp});

@@ -313,7 +313,7 @@ TEST_F(CudaCore, OtherBatchesAndEquationsAreRecordedAnew) {
   Stepper(card.model).feed(some_tokens(5, kVocabulary));
   both(4, 3, 4);
   CellVariant variant = card.model.spec().mlstm->variant;
-  variant.forget_gate = "exponential";
+  variant.forget_gate = ForgetGate::exponential;
   for (Training* training : {&cpu, &card}) training->model.set_variant("mlstm", variant);
   both(5, 3, 4);
   both(6, 3, 4);

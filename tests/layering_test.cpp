@@ -20,12 +20,13 @@ namespace {
 namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 /// Headers of core that drawing may see: standard types and names, no tensors.
 const std::set<std::string> kCoreForUi = {
-    "core/snapshot.hpp", "core/trace.hpp",   "core/command.hpp",
-    "core/analysis.hpp", "core/explain.hpp", "core/utf8.hpp",
-    "core/hash.hpp",     "core/variant.hpp", "core/verdict.hpp"};
+    "core/snapshot.hpp",      "core/trace.hpp",        "core/command.hpp", "core/value.hpp",
+    "core/live_equation.hpp", "core/short_number.hpp", "core/utf8.hpp",    "core/hash.hpp",
+    "core/variant.hpp",       "core/verdict.hpp"};
 /// Headers of kernels that the levels above core may see: the error type, and for programs
 /// the version, the threads, the devices and what these multiply in.
 const std::set<std::string> kKernelsForUi = {"kernels/check.hpp"};
@@ -35,6 +36,8 @@ const std::set<std::string> kKernelsForApp = {"kernels/check.hpp", "kernels/conf
 /// Headers that show everything to everyone, and so may know no tensor even through others.
 const std::vector<std::string> kPlainHeaders = {"core/snapshot.hpp", "core/trace.hpp",
                                                 "core/command.hpp"};
+/// What even they reach: the choices in a cell's equations, enums that know nothing else.
+const std::string kPlainChoices = "kernels/cell_options.hpp";
 const std::set<std::string> kTopLevel = {"app",       "assets",         "core",
                                          "kernels",   "tests",          "ui",
                                          "README.md", "CMakeLists.txt", "CMakePresets.json",
@@ -215,10 +218,41 @@ TEST(Layering, WhatDrawingSeesKnowsNoTensors) {
     if (!fs::exists(kSource / header)) continue;
     const bool plain = std::ranges::find(kPlainHeaders, header) != kPlainHeaders.end();
     for (const std::string& reached : reaches(header)) {
-      if (!reached.starts_with("kernels/")) continue;
+      if (!reached.starts_with("kernels/") || reached == kPlainChoices) continue;
       EXPECT_TRUE(!plain && kKernelsForUi.contains(reached)) << header << " reaches " << reached;
     }
   }
+}
+
+TEST(Layering, TheChoicesOfACellKnowNothingElse) {
+  EXPECT_THAT(reaches(kPlainChoices), ElementsAre("cstdint"));
+}
+
+/// Files of the program whose text has a match.
+std::vector<std::string> files_with(const std::regex& words) {
+  std::vector<std::string> found;
+  for (const std::string& file : project_files(is_code)) {
+    const std::string folder = first_folder(file);
+    if (folder == "tests" || folder == "kernels") continue;
+    const std::string text = text_of(kSource / file);
+    if (std::regex_search(text, words)) found.push_back(file);
+  }
+  return found;
+}
+
+TEST(Cells, AreKnownByNameToThemselvesAndToSpecificationsOnly) {
+  // A kind as a text, alone or as a part of a path.
+  static const std::regex kind("\"/?(mlstm|slstm|lstm|mlstm_large)/?\"");
+  static const std::regex own("core/(cell_[a-z]+|spec[a-z_]*|hf_folder)\\.cpp");
+  const std::vector<std::string> files = files_with(kind);
+  EXPECT_GT(files.size(), 4u);
+  for (const std::string& file : files) EXPECT_TRUE(std::regex_match(file, own)) << file;
+}
+
+TEST(Cells, AnotherMemoryBehindTheGatesOfTheSlstmTouchesFourFiles) {
+  EXPECT_THAT(files_with(std::regex("ScalarMemory::lstm")),
+              UnorderedElementsAre("core/ops.cpp", "core/cell_slstm.cpp",
+                                   "core/cell_slstm_values.cpp", "core/spec_slstm.cpp"));
 }
 
 TEST(Layering, EveryTargetLinksDown) {

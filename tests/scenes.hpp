@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/snapshot.hpp"
+#include "tests/described.hpp"
 
 namespace xlab::tests {
 
@@ -103,16 +104,17 @@ class SceneBuilder {
                              .key_dim = shape_.key_dim,
                              .value_dim = shape_.value_dim,
                              .parameters = 40000,
-                             .prefix = "block0/mlstm"});
+                             .prefix = "block0/mlstm",
+                             .values = values_of("block0/mlstm")});
     if (shape_.with_slstm) {
       model->blocks.push_back({.kind = shape_.lstm ? "lstm" : "slstm",
                                .title = shape_.lstm ? "LSTM" : "sLSTM",
-                               .has_normalizer = !shape_.lstm,
                                .heads = shape_.slstm_heads,
                                .key_dim = shape_.units,
                                .value_dim = shape_.units,
                                .parameters = 30000,
-                               .prefix = shape_.lstm ? "block1/lstm" : "block1/slstm"});
+                               .prefix = shape_.lstm ? "block1/lstm" : "block1/slstm",
+                               .values = values_of(shape_.lstm ? "block1/lstm" : "block1/slstm")});
     }
     s.model = model;
     s.session.tokens = tokens_;

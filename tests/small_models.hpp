@@ -78,19 +78,19 @@ inline std::vector<std::pair<std::string, ModelSpec>> small_models() {
     s.slstm->memory = kernels::ScalarMemory::lstm;
     s.slstm->conv1d_kernel_size = 0;
     s.slstm->variant.gate_soft_cap = 2.0;
-    s.slstm->variant.number_format = "fp64";
+    s.slstm->variant.number_format = NumberFormat::fp64;
   });
   add("exponential", small_mixed(), [](ModelSpec& s) {
-    s.mlstm->variant.forget_gate = s.slstm->variant.forget_gate = "exponential";
+    s.mlstm->variant.forget_gate = s.slstm->variant.forget_gate = ForgetGate::exponential;
     s.mlstm->variant.gate_soft_cap = s.slstm->variant.gate_soft_cap = 2.0;
   });
   add("unstabilised", small_mixed(), [](ModelSpec& s) {
     s.mlstm->variant.stabilizer = s.slstm->variant.stabilizer = false;
-    s.mlstm->variant.scale = "queries";
-    s.mlstm->variant.number_format = s.slstm->variant.number_format = "fp64";
+    s.mlstm->variant.scale = Scaled::queries;
+    s.mlstm->variant.number_format = s.slstm->variant.number_format = NumberFormat::fp64;
   });
   add("floor_one", small_mlstm(), [](ModelSpec& s) {
-    s.mlstm->variant.denominator_floor = "one";
+    s.mlstm->variant.denominator_floor = DenominatorFloor::one;
     s.mlstm->variant.eps = 0.1;
   });
   add("windows", small_mixed(), [](ModelSpec& s) {

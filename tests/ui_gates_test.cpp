@@ -12,12 +12,12 @@
 #include <string>
 #include <vector>
 
-#include "core/explain.hpp"
 #include "tests/legibility.hpp"
 #include "tests/scenes.hpp"
 #include "tests/ui_stage.hpp"
 #include "ui/gate_lanes.hpp"
 #include "ui/gate_rows.hpp"
+#include "ui/number.hpp"
 #include "ui/values.hpp"
 #include "ui/view_list.hpp"
 

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "core/explain.hpp"
+#include "tests/described.hpp"
 #include "tests/legibility.hpp"
 #include "tests/scenes.hpp"
 #include "tests/ui_stage.hpp"
@@ -184,7 +184,7 @@ TEST_F(InspectorDrawing, TheTableHasEveryRow) {
   const Snapshot s = recall_scene();
   const std::string path = "block1/slstm/c";
   draw(s, {path, 12, 3, 7});
-  const EquationCard& card = *explain(path);
+  const ValueCard card = *explain(path);
   std::map<std::string, std::string> rows;
   for (const auto& row : view->table(stage->scene()).rows) rows[row[0]] = row[1];
   const auto at = [&](const char* name, int step) {

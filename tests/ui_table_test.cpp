@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "tests/described.hpp"
 #include "tests/scenes.hpp"
 #include "tests/ui_stage.hpp"
 #include "ui/table.hpp"
@@ -49,11 +50,10 @@ TEST(TableTitles, AreTheNamesPeopleSeeWithTheirSymbols) {
 }
 
 TEST(TableTitles, FollowTheEquationsOfTheBlock) {
-  BlockCard block{.kind = "mlstm", .heads = 1, .key_dim = 2, .value_dim = 3};
-  block.prefix = "block0/mlstm";
+  BlockCard block = block_of("block0/mlstm/m");
   const std::vector<std::string> columns = {"step", "forget_gate_sigmoid"};
   EXPECT_EQ(ui::column_titles(columns, block)[1], "forget gate (σ(f))");
-  block.variant.forget_gate = "exponential";
+  set_variant(block, {.forget_gate = ForgetGate::exponential});
   EXPECT_EQ(ui::column_titles(columns, block)[1], "forget gate, exponential (exp(f))");
 }
 

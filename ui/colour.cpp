@@ -143,7 +143,7 @@ GateStyle gate_style(const Palette& palette, char letter) {
       return {"m", palette.name == PaletteName::dark ? IM_COL32_WHITE : IM_COL32_BLACK, Dash::solid,
               1.0f, true};
     default:
-      return {"", palette.text, Dash::solid};
+      return {letter == ' ' ? std::string() : std::string(1, letter), palette.text, Dash::solid};
   }
 }
 

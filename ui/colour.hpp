@@ -65,14 +65,14 @@ enum class Dash { solid, dashed, dotted, dash_dot };
 
 /// How one gate or state is drawn everywhere: colour, letter and line style together.
 struct GateStyle {
-  const char* letter;
+  std::string letter;
   ImU32 colour;
   Dash dash = Dash::solid;
   float width = 1.0f;  ///< times the palette's line width
   bool stepped = false;
 };
 
-/// `letter` is one of i f o z c n m; 'C' draws like 'c'. Anything else draws like text.
+/// Of i f o z c n m; 'C' draws like 'c'. Any other letter is drawn like text.
 GateStyle gate_style(const Palette& palette, char letter);
 
 }  // namespace xlab::ui

@@ -64,7 +64,7 @@ void strokes(const GateFrame& frame, Painter& painter, const Lane& lane, const C
              const Axis& axis, const Box& box) {
   const Palette& palette = painter.palette();
   for (const Series& ghost : shown.ghosts) {
-    const bool stepped = lane.curves.front().gate == 'm';
+    const bool stepped = gate_style(palette, lane.curves.front().gate).stepped;
     draw_curve(painter, box, axis, places(frame.window, ghost), ghost.values,
                {with_alpha(palette.muted_text, 0.75f), painter.line_width(), Dash::solid, stepped});
   }

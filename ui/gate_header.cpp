@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ui/block_chooser.hpp"
+#include "ui/gate_rows.hpp"
 #include "ui/panel.hpp"
 
 namespace xlab::ui {
@@ -67,11 +68,20 @@ void heads_of(Scene& scene, Painter& painter, Box& row, int heads, HoverCard& ca
   row.cut_left(painter.px(8));
 }
 
+/// Whether heads that are not in focus are drawn too: where there is one number a head.
+bool shows_other_heads(const BlockCard& block) {
+  if (block.heads < 2) return false;
+  for (const GateRow& row : gate_rows(block))
+    for (const Lane& lane : row.lanes)
+      if (!lane.per_unit) return true;
+  return false;
+}
+
 /// What faint and grey curves are.
 void note(const Scene& scene, Painter& painter, const Box& row, const BlockCard& block,
           HoverCard& card) {
   std::vector<std::string> notes;
-  const std::string others = block.heads > 1 && block.has_matrix ? "faint: other heads" : "";
+  const std::string others = shows_other_heads(block) ? "faint: other heads" : "";
   if (scene.snapshot.unclamped) {
     notes.push_back((others.empty() ? "" : others + " · ") + "grey: without clamps");
     notes.push_back("grey: without clamps");

@@ -7,7 +7,6 @@
 #include <cmath>
 #include <optional>
 
-#include "core/explain.hpp"
 #include "ui/clamp_handles.hpp"
 #include "ui/gate_layout.hpp"
 #include "ui/number.hpp"
@@ -84,12 +83,12 @@ void describe_value(GateFrame& frame, const ValueRef& ref, bool clampable) {
   if (!number) return;
   HoverCard& said = frame.under.card;
   const double value = *number;
-  const EquationCard* card = explain(ref.path, variant_of(snapshot, ref.path));
-  const std::string name = value_name(ref.path);
-  said.add(fmt::format("{} = {}", card ? card->symbol : name, short_number(value)), true);
+  const ValueCard* card = frame.block.value_at(ref.path);
+  said.add(fmt::format("{} = {}", card ? card->symbol : value_name(ref.path), short_number(value)),
+           true);
   if (card) said.add(card->title);
-  if (name == "input_gate_pre") said.add("weight " + log_number(value));
-  if (name == "m") said.add("scale " + log_number(value));
+  if (card && !card->logarithm_of.empty())
+    said.add(fmt::format("{} {}", card->logarithm_of, log_number(value)));
   const auto& tokens = snapshot.session.tokens;
   std::string where = fmt::format("t = {}, head {}", ref.step, ref.head);
   if (frame.trace.find(ref.step, ref.path)->dim > 1) where += fmt::format(", unit {}", ref.unit);

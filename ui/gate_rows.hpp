@@ -1,4 +1,5 @@
-// Which values of a cell are shown over time, in which rows and lanes.
+// How the values of a cell are shown over time: the rows of its description as lanes with axes and
+// colours.
 #pragma once
 
 #include <string>
@@ -35,18 +36,18 @@ struct Lane {
   bool per_unit = false;   ///< one number a unit, so the selected unit is drawn
   bool clampable = false;  ///< its first curve can be dragged
   MapName map = MapName::signed_values;
+  bool of_keys = false;  ///< a strip's numbers belong to keys, not to units
+  std::string held;      ///< a strip's: the pre-activation in its row, empty where there is none
 };
 
 struct GateRow {
   char gate;
   std::vector<std::string> titles;  ///< long to short
+  std::string words;                ///< what it is about, in a sentence
   std::vector<Lane> lanes;
 };
 
-/// What the row with this letter is about, in a sentence.
-std::string gate_sentence(char gate);
-
-/// The rows of a block's cell; empty for a kind that is not known.
-const std::vector<GateRow>& gate_rows(const BlockCard& block);
+/// The rows of a block's cell; empty for one that describes none.
+std::vector<GateRow> gate_rows(const BlockCard& block);
 
 }  // namespace xlab::ui

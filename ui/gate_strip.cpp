@@ -49,13 +49,14 @@ void numbers(const GateFrame& frame, Painter& painter, const Box& gutter, int un
 }
 
 /// Held cells are framed: only one unit's curve shows its handles.
-void frame_held(const GateFrame& frame, Painter& painter, const std::string& path,
-                const Rows& rows) {
+void frame_held(const GateFrame& frame, Painter& painter, const Lane& lane, const Rows& rows) {
+  if (lane.held.empty()) return;
+  const std::string path = frame.block.path(lane.held);
   const TimeWindow& window = frame.window;
   for (const Clamp& c : frame.scene.snapshot.session.clamps) {
     const int last = std::min(c.end - 1, frame.last_step());
     const int first = std::max(c.begin, window.first());
-    if (!c.enabled || c.path != path + "_pre" || c.head != frame.head() || last < first) continue;
+    if (!c.enabled || c.path != path || c.head != frame.head() || last < first) continue;
     if (c.unit < 0 || c.unit >= rows.units) continue;
     const Box row = rows.of(c.unit);
     painter.outline(
@@ -101,9 +102,9 @@ void draw_gate_strip(GateFrame& frame, Painter& painter, const Lane& lane, const
   numbers(frame, painter, gutter, look.strip.units);
   const Rows rows{box, look.strip.units, painter.px(1.5f)};
   const Touch mouse = touch("strip", box);
-  frame_held(frame, painter, path, rows);
-  // A matrix's n runs over keys, not over units, so there is no curve of the row to point at.
-  const bool selects = !frame.block.has_matrix || lane.curves.front().value == "output_gate";
+  frame_held(frame, painter, lane, rows);
+  // What runs over keys, not over units, has no curve in its row to point at.
+  const bool selects = !lane.of_keys;
   if (selects) mark_unit(painter, rows, std::clamp(frame.unit.chosen, 0, rows.units - 1));
   draw_lane_cursor(frame, painter, box);
   if (!mouse.hovered && !mouse.held) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -63,9 +64,19 @@ bool is_chosen(const MemoryFrame& frame, int head) {
   return head == focused_head(frame.block, frame.scene.focus) && frame.shown.heads > 1;
 }
 
-const Recorded* recorded(const MemoryFrame& frame, const char* name) {
+const Recorded* recorded(const MemoryFrame& frame, const std::string& name) {
   const Trace* trace = frame.scene.snapshot.trace.get();
-  return trace ? trace->find(frame.shown.step, frame.block.prefix + "/" + name) : nullptr;
+  return trace ? trace->find(frame.shown.step, frame.block.path(name)) : nullptr;
+}
+
+/// The logarithm that a head's memory is stored divided by; none where that was not recorded.
+std::optional<float> scale_of(const MemoryFrame& frame, int head) {
+  const Recorded* scale = recorded(frame, frame.block.values->memory.scale);
+  if (!scale || head >= scale->heads) return std::nullopt;
+  return scale->at(head, 0);
+}
+std::string scale_symbol(const MemoryFrame& frame) {
+  return symbol_of(frame.block, frame.block.values->memory.scale);
 }
 
 /// The head's name; `alone` where only one head has room, and its name leads to the next one.
@@ -73,12 +84,13 @@ void draw_title(MemoryFrame& frame, Painter& painter, int head, const Box& title
   const Palette& palette = painter.palette();
   const int heads = frame.shown.heads;
   const bool chosen = is_chosen(frame, head);
-  const Recorded* m = recorded(frame, "m");
+  const std::optional<float> m = scale_of(frame, head);
+  const std::string symbol = scale_symbol(frame);
   const std::string name =
       alone ? fmt::format("head {} of {}", head, heads) : fmt::format("head {}", head);
   std::vector<std::string> titles;
-  if (m && head < m->heads) {
-    titles.push_back(painter.fit_number(m->at(head, 0), title.width(), name + "   m = "));
+  if (m) {
+    titles.push_back(painter.fit_number(*m, title.width(), name + "   " + symbol + " = "));
   }
   titles.push_back(name);
   titles.push_back(std::to_string(head));
@@ -87,10 +99,9 @@ void draw_title(MemoryFrame& frame, Painter& painter, int head, const Box& title
   if (touch("title", title).pressed) frame.scene.focus.head = alone ? (head + 1) % heads : head;
   hint(frame.scene, title,
        fmt::format("Head {} of {}.{} {}", head, heads,
-                   m && head < m->heads
-                       ? fmt::format(" m = {}: its memory is stored divided by exp(m).",
-                                     short_number(m->at(head, 0)))
-                       : std::string(),
+                   m ? fmt::format(" {} = {}: its memory is stored divided by exp({}).", symbol,
+                                   short_number(*m), symbol)
+                     : std::string(),
                    alone ? "There is no room for all heads: click for the next one."
                          : "Click to put it in focus."));
 }
@@ -140,12 +151,17 @@ void draw_axes(const MemoryFrame& frame, Painter& painter, const Places& at) {
   const Box middle = under.inset(painter.measure(last_value).x + apart, 0);
   painter.first_in(middle, palette.muted_text, value_names, Align::centre);
   const Box n_name{{at.strip.min.x, under.min.y}, {at.map.min.x, under.max.y}};
-  const std::string n[] = {"n"};
+  const std::string keys = frame.block.values->memory.keys;
+  const ValueCard* vector = frame.block.values->find(keys);
+  const std::string n[] = {symbol_of(frame.block, keys)};
   if (!frame.shown.n.empty()) painter.first_in(n_name, palette.muted_text, n);
   hint(frame.scene, at.axis, "Rows of the memory: the components of the key, from 0 on top.");
   hint(frame.scene, {{at.map.min.x, under.min.y}, under.max},
        "Columns of the memory: the components of the value, from 0 at the left.");
-  hint(frame.scene, n_name, "The strip beside the memory is the normalizer n, one number per key.");
+  if (!vector) return;
+  hint(frame.scene, n_name,
+       fmt::format("The strip beside the memory is the {} {}, one number per key.", vector->title,
+                   vector->symbol));
 }
 
 /// Writes the first of the texts that fits over a map.
@@ -182,27 +198,38 @@ void explain_blank(const MemoryFrame& frame, Painter& painter, int head, const B
   say_on(painter, map, texts);
 }
 
+/// "last write i' k v = 1 · 0.5 · 2 = 1" at a cell; empty where something is missing.
+std::string last_write(const MemoryFrame& frame, int head, int key, int value) {
+  std::string symbols, numbers;
+  double product = 1.0;
+  for (const ValueCard* factor : write_factors(frame.block)) {
+    const Recorded* r = recorded(frame, factor->name);
+    const int unit = unit_of(*factor, key, value);
+    if (!r || head >= r->heads || unit >= r->dim) return {};
+    const double number = r->at(head, unit);
+    product *= number;
+    symbols += (symbols.empty() ? "" : " ") + factor->symbol;
+    numbers += (numbers.empty() ? "" : " · ") + short_number(number);
+  }
+  if (symbols.empty()) return {};
+  return fmt::format("last write {} = {} = {}", symbols, numbers, short_number(product));
+}
+
 /// What the card beside the mouse says of one cell.
 void describe(MemoryFrame& frame, int head, int key, int value) {
   const MemoryShown& shown = frame.shown;
   const float number = shown.cells_of(head)[static_cast<std::size_t>(key * shown.values + value)];
   const bool of_value = frame.mode == MemoryMode::value;
-  frame.card.add(
-      fmt::format("{}[{}, {}] = {}", of_value ? "C" : "write", key, value, short_number(number)),
-      true);
+  frame.card.add(fmt::format("{}[{}, {}] = {}", shown_value(frame.block, frame.mode), key, value,
+                             short_number(number)),
+                 true);
   frame.card.add(fmt::format("head {}, key {}, value {}, t = {}", head, key, value, shown.step));
-  const Recorded* gate = recorded(frame, "input_gate");
-  const Recorded* k = recorded(frame, "k");
-  const Recorded* v = recorded(frame, "v");
-  if (gate && k && v && head < std::min({gate->heads, k->heads, v->heads}) && key < k->dim &&
-      value < v->dim) {
-    const double i = gate->at(head, 0), a = k->at(head, key), b = v->at(head, value);
-    frame.card.add(fmt::format("last write i' k v = {} · {} · {} = {}", short_number(i),
-                               short_number(a), short_number(b), short_number(i * a * b)));
-  }
-  const Recorded* m = recorded(frame, "m");
-  if (m && head < m->heads && of_value) {
-    frame.card.add(fmt::format("stored divided by exp(m), m = {}", short_number(m->at(head, 0))));
+  if (const std::string write = last_write(frame, head, key, value); !write.empty())
+    frame.card.add(write);
+  if (const std::optional<float> m = scale_of(frame, head); m && of_value) {
+    const std::string symbol = scale_symbol(frame);
+    frame.card.add(
+        fmt::format("stored divided by exp({}), {} = {}", symbol, symbol, short_number(*m)));
   }
   frame.card.add("click: pin");
 }
@@ -214,17 +241,19 @@ void interact(MemoryFrame& frame, int head, const Places& at) {
   const Touch on_strip = shown.n.empty() ? Touch{} : touch("n", at.strip);
   if (on_map.hovered || on_map.held) {
     const int key = at.key_at(on_map.mouse.y), value = at.value_at(on_map.mouse.x);
-    frame.hovered =
-        ValueRef{frame.block.prefix + (frame.mode == MemoryMode::value ? "/C" : "/write"),
-                 shown.step, head, key * shown.values + value};
+    const std::string path = frame.block.path(shown_value(frame.block, frame.mode));
+    frame.hovered = ValueRef{path, shown.step, head, key * shown.values + value};
     describe(frame, head, key, value);
   } else if (on_strip.hovered || on_strip.held) {
     const int key = at.key_at(on_strip.mouse.y);
-    frame.hovered = ValueRef{frame.block.prefix + "/n", shown.step, head, key};
-    frame.card.add(fmt::format("n[{}] = {}", key,
+    const std::string& keys = frame.block.values->memory.keys;
+    const ValueCard* vector = frame.block.values->find(keys);
+    frame.hovered = ValueRef{frame.block.path(keys), shown.step, head, key};
+    frame.card.add(fmt::format("{}[{}] = {}", symbol_of(frame.block, keys), key,
                                short_number(shown.n_of(head)[static_cast<std::size_t>(key)])),
                    true);
-    frame.card.add(fmt::format("normalizer vector, head {}, t = {}", head, shown.step));
+    frame.card.add(
+        fmt::format("{}, head {}, t = {}", vector ? vector->title : keys, head, shown.step));
   }
   if ((on_map.pressed || on_strip.pressed) && frame.hovered) {
     frame.scene.focus.pinned = frame.hovered;
@@ -232,13 +261,20 @@ void interact(MemoryFrame& frame, int head, const Places& at) {
   }
 }
 
+/// Whether a vector over the keys is a part of the picture: drawn beside it, or of what is written.
+bool belongs_here(const BlockCard& block, const ValueCard& vector) {
+  const std::vector<const ValueCard*> factors = write_factors(block);
+  return vector.name == block.values->memory.keys ||
+         std::find(factors.begin(), factors.end(), &vector) != factors.end();
+}
+
 /// A frame around the cell or the row of a value that is pointed at.
 void mark(const MemoryFrame& frame, Painter& painter, int head, const Places& at,
           const std::optional<ValueRef>& ref, float width) {
   if (!ref || ref->head != head || ref->unit < 0) return;
-  const std::string& prefix = frame.block.prefix;
-  const bool matrix = ref->path == prefix + "/C" || ref->path == prefix + "/write";
-  const bool vector = ref->path == prefix + "/n" || ref->path == prefix + "/k";
+  const ValueCard* card = frame.block.value_at(ref->path);
+  const bool matrix = card && card->extent == Extent::key_by_value;
+  const bool vector = card && card->extent == Extent::key && belongs_here(frame.block, *card);
   if (!matrix && !vector) return;
   const int key = matrix ? ref->unit / at.values : ref->unit;
   if (key >= at.keys) return;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <iterator>
 #include <limits>
 #include <locale>
@@ -52,9 +53,9 @@ std::uint64_t MemoryRanges::Source::hash_of_all() const {
                                  hash_of_edits(kAll),
                                  variant.stabilizer ? 1u : 0u};
   std::uint64_t all = hash(parts, std::size(parts));
-  for (const std::string* word :
-       {&variant.forget_gate, &variant.denominator_floor, &variant.scale, &variant.number_format})
-    all = hash(word->c_str(), word->size() + 1, all);
+  for (const char* word : {name_of(variant.forget_gate), name_of(variant.denominator_floor),
+                           name_of(variant.scale), name_of(variant.number_format)})
+    all = hash(word, std::strlen(word) + 1, all);
   const double numbers[] = {variant.eps, variant.gate_soft_cap};
   return hash(numbers, std::size(numbers), all);
 }

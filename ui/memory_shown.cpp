@@ -2,6 +2,7 @@
 #include "ui/memory_shown.hpp"
 
 #include <cstddef>
+#include <cstdint>
 
 namespace xlab::ui {
 namespace {
@@ -21,30 +22,64 @@ std::span<const float> MemoryShown::n_of(int head) const {
   return part(n, head, keys);
 }
 
+const std::string& shown_value(const BlockCard& block, MemoryMode mode) {
+  const MemoryCard& memory = block.values->memory;
+  return mode == MemoryMode::value ? memory.state : memory.write;
+}
+
+std::string symbol_of(const BlockCard& block, const std::string& name) {
+  const ValueCard* card = block.values->find(name);
+  return card ? card->symbol : name;
+}
+
+std::vector<const ValueCard*> write_factors(const BlockCard& block) {
+  std::vector<const ValueCard*> factors;
+  const ValueCard* write = block.values->find(block.values->memory.write);
+  if (!write) return factors;
+  for (const std::string& name : write->inputs) {
+    const ValueCard* factor = block.values->find(name);
+    if (!factor || !factor->recorded) return {};
+    factors.push_back(factor);
+  }
+  return factors;
+}
+
+int unit_of(const ValueCard& factor, int key, int value) {
+  if (factor.extent == Extent::key) return key;
+  return factor.extent == Extent::value ? value : 0;
+}
+
 MemoryShown memory_shown(const Snapshot& snapshot, const BlockCard& block, const MemoryImage& image,
                          MemoryMode mode) {
   MemoryShown shown{image.step, image.heads, image.key_dim, image.value_dim, {}, {}};
   const auto size = static_cast<std::size_t>(shown.heads) * static_cast<std::size_t>(shown.keys) *
                     static_cast<std::size_t>(shown.values);
   const Trace* trace = snapshot.trace.get();
-  const auto find = [&](const char* name, int dim) -> const Recorded* {
-    const Recorded* r = trace ? trace->find(image.step, block.prefix + "/" + name) : nullptr;
+  const auto find = [&](const std::string& name, std::int64_t dim) -> const Recorded* {
+    const Recorded* r = trace ? trace->find(image.step, block.path(name)) : nullptr;
     return r && r->heads == image.heads && r->dim == dim ? r : nullptr;
   };
-  if (const Recorded* n = find("n", shown.keys)) shown.n = n->values;
+  if (const Recorded* n = find(block.values->memory.keys, shown.keys)) shown.n = n->values;
   if (mode == MemoryMode::value) {
     if (image.C.size() == size) shown.cells = image.C;
     return shown;
   }
-  const Recorded* gate = find("input_gate", 1);
-  const Recorded* k = find("k", shown.keys);
-  const Recorded* v = find("v", shown.values);
-  if (!gate || !k || !v) return shown;
+  const std::vector<const ValueCard*> factors = write_factors(block);
+  std::vector<const Recorded*> numbers;
+  for (const ValueCard* factor : factors) {
+    numbers.push_back(find(factor->name, block.numbers(factor->extent)));
+    if (!numbers.back()) return shown;
+  }
+  if (factors.empty()) return shown;
   shown.cells.reserve(size);
   for (int head = 0; head < shown.heads; ++head) {
     for (int key = 0; key < shown.keys; ++key) {
       for (int value = 0; value < shown.values; ++value) {
-        shown.cells.push_back(gate->at(head, 0) * k->at(head, key) * v->at(head, value));
+        float product = 1.0f;
+        for (std::size_t f = 0; f < factors.size(); ++f) {
+          product *= numbers[f]->at(head, unit_of(*factors[f], key, value));
+        }
+        shown.cells.push_back(product);
       }
     }
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/snapshot.hpp"
@@ -24,6 +25,15 @@ struct MemoryShown {
   /// The n of a head, one number per key. Only where n is there.
   std::span<const float> n_of(int head) const;
 };
+
+/// The name of what a mode shows, e.g. "C".
+const std::string& shown_value(const BlockCard& block, MemoryMode mode);
+/// The symbol of one of the block's values; its name where it is none.
+std::string symbol_of(const BlockCard& block, const std::string& name);
+/// The recorded values whose product is what a step writes; empty where a memory says none.
+std::vector<const ValueCard*> write_factors(const BlockCard& block);
+/// Which of its numbers a factor has at a cell.
+int unit_of(const ValueCard& factor, int key, int value);
 
 /// The numbers to show; `cells` stays empty when something they need was not recorded.
 MemoryShown memory_shown(const Snapshot& snapshot, const BlockCard& block, const MemoryImage& image,

@@ -21,22 +21,24 @@ namespace {
 Table unit_table(const Scene& scene, const BlockCard& block) {
   Table table;
   const Trace* trace = scene.snapshot.trace.get();
-  table.columns = {"step", "head", "unit", "c"};
-  if (block.has_normalizer) table.columns.push_back("n");
-  table.columns.push_back(answer_name(block));
+  const ValueCard* answer = block.values->find(block.values->memory.answer);
+  const std::vector<std::string> from = answered_from(block);
+  const bool evaluated = answer && !answer->recorded;
+  table.columns = {"step", "head", "unit"};
+  table.columns.insert(table.columns.end(), from.begin(), from.end());
+  if (evaluated) table.columns.push_back(answer->symbol);
   table.places = 3;
   table.step_column = 0;
   table.titles = column_titles(table.columns, block);
   const int step = trace ? std::min(scene.snapshot.session.cursor, trace->length() - 1) : -1;
-  const UnitCells cells = unit_cells(block, trace, step);
-  if (!cells.complete) return table;
-  for (int head = 0; head < cells.c->heads; ++head) {
-    for (int unit = 0; unit < cells.c->dim; ++unit) {
-      const float cell = cells.c->at(head, unit), weight = cells.n_at(head, unit);
+  const UnitAnswers answers = unit_answers(block, trace, step);
+  for (int head = 0; head < answers.heads; ++head) {
+    for (int unit = 0; unit < answers.units; ++unit) {
       std::vector<std::string> row = {std::to_string(step), std::to_string(head),
-                                      std::to_string(unit), full_number(cell)};
-      if (cells.n) row.push_back(full_number(weight));
-      row.push_back(full_number(answer_of(block, cell, weight)));
+                                      std::to_string(unit)};
+      for (const std::string& name : from)
+        row.push_back(full_number(trace->find(step, block.path(name))->at(head, unit)));
+      if (evaluated) row.push_back(full_number(answers.of(head)[static_cast<std::size_t>(unit)]));
       table.rows.push_back(std::move(row));
     }
   }
@@ -49,11 +51,18 @@ Table memory_table(const Scene& scene) {
   const BlockCard* block = focused_block(scene.snapshot, scene.focus);
   if (block && !block->has_matrix) return unit_table(scene, *block);
   Table table;
-  table.columns = {"step", "head", "key", "value", "C", "last write", "n of the key"};
+  table.columns = {"step", "head", "key", "value"};
+  if (block) {
+    const MemoryCard& memory = block->values->memory;
+    table.columns.push_back(memory.state);
+    if (!memory.write.empty()) table.columns.push_back("last write");
+    if (!memory.keys.empty()) table.columns.push_back(memory.keys + " of the key");
+  }
   table.places = 4;
   table.step_column = 0;
   const MemoryImage* image = scene.snapshot.memory.get();
   if (!block || !image || image->block != block_in_focus(scene)) return table;
+  const MemoryCard& memory = block->values->memory;
   const MemoryShown shown = memory_shown(scene.snapshot, *block, *image, MemoryMode::value);
   const MemoryShown write = memory_shown(scene.snapshot, *block, *image, MemoryMode::write);
   if (shown.cells.empty()) return table;
@@ -87,10 +96,13 @@ Table memory_table(const Scene& scene) {
       for (int value = 0; value < shown.values; ++value, ++i) {
         const auto n = static_cast<std::size_t>(head) * static_cast<std::size_t>(shown.keys) +
                        static_cast<std::size_t>(key);
-        table.rows.push_back({std::to_string(shown.step), std::to_string(head), std::to_string(key),
-                              std::to_string(value), full_number(shown.cells[i]),
-                              write.cells.empty() ? "" : full_number(write.cells[i]),
-                              shown.n.empty() ? "" : full_number(shown.n[n])});
+        std::vector<std::string> row = {std::to_string(shown.step), std::to_string(head),
+                                        std::to_string(key), std::to_string(value),
+                                        full_number(shown.cells[i])};
+        if (!memory.write.empty())
+          row.push_back(write.cells.empty() ? "" : full_number(write.cells[i]));
+        if (!memory.keys.empty()) row.push_back(shown.n.empty() ? "" : full_number(shown.n[n]));
+        table.rows.push_back(std::move(row));
       }
     }
   }

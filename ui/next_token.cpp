@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <limits>
 
-#include "core/explain.hpp"
+#include "core/short_number.hpp"
 #include "ui/values.hpp"
 
 namespace xlab::ui {

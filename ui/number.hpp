@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "core/explain.hpp"
+#include "core/short_number.hpp"
 
 namespace xlab::ui {
 

@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "core/live_equation.hpp"
 #include "ui/heat.hpp"
+#include "ui/memory_shown.hpp"
 #include "ui/number.hpp"
 #include "ui/panel.hpp"
 #include "ui/values.hpp"
@@ -23,22 +25,22 @@ namespace {
 struct Strips {
   Scene& scene;
   const BlockCard& block;
-  const UnitCells& cells;
+  const UnitAnswers& answers;
+  const std::string& symbol;  ///< of an answer
+  const Trace& trace;
   int step = 0;
   std::optional<ValueRef>& hovered;
   HoverCard& card;
 
   bool chosen(int head) const {
-    return head == focused_head(block, scene.focus) && cells.c->heads > 1;
+    return head == focused_head(block, scene.focus) && answers.heads > 1;
   }
 };
 
 /// What the strips mean, where there is room to say it.
 void sentence(Painter& painter, const BlockCard& block, Box& rest) {
-  const std::string text = fmt::format(
-      "An {} keeps one number per unit, not a matrix: {}, {}.", block.title, answer_name(block),
-      block.has_normalizer ? "the weighted mean of what was written"
-                           : "what has been written and kept, squashed");
+  const std::string& text = block.values->memory.words;
+  if (text.empty()) return;
   const float words = painter.paragraph(rest.min, rest.width(), 0, text, Weight::regular, false);
   if (words + 6 * painter.line_height() >= rest.height()) return;
   painter.paragraph(rest.cut_top(words).min, rest.width(), painter.palette().muted_text, text);
@@ -47,26 +49,29 @@ void sentence(Painter& painter, const BlockCard& block, Box& rest) {
 
 void draw_title(Strips& strips, Painter& painter, int head, const Box& title) {
   const Palette& palette = painter.palette();
-  const Recorded& c = *strips.cells.c;
+  const UnitAnswers& answers = strips.answers;
   const bool chosen = strips.chosen(head);
   const std::string titles[] = {
-      fmt::format("head {}: units 0…{}, t = {}", head, c.dim - 1, strips.step),
+      fmt::format("head {}: units 0…{}, t = {}", head, answers.units - 1, strips.step),
       fmt::format("head {}, t = {}", head, strips.step), fmt::format("head {}", head),
       std::to_string(head)};
   painter.first_in(title, chosen ? palette.text : palette.muted_text, titles, Align::left,
                    chosen ? Weight::bold : Weight::regular);
   if (touch("title", title).pressed) strips.scene.focus.head = head;
   hint(strips.scene, title,
-       fmt::format("Head {} of {}: one cell per unit. Click to put it in focus.", head, c.heads));
+       fmt::format("Head {} of {}: one cell per unit. Click to put it in focus.", head,
+                   answers.heads));
 }
 
 void describe(Strips& strips, int head, int unit) {
-  const float cell = strips.cells.c->at(head, unit), weight = strips.cells.n_at(head, unit);
-  const std::string answer = short_number(answer_of(strips.block, cell, weight));
+  const std::string& answer = strips.block.values->memory.answer;
+  const LiveEquation live =
+      live_equation(strips.trace, strips.block, strips.block.path(answer), strips.step, head, unit);
+  const ValueCard* card = strips.block.values->find(answer);
+  const bool evaluated = live.complete && card && !card->recorded;
   strips.card.add(
-      strips.cells.n
-          ? fmt::format("c / n = {} / {} = {}", short_number(cell), short_number(weight), answer)
-          : fmt::format("tanh(c) = tanh({}) = {}", short_number(cell), answer),
+      fmt::format("{} = {}{}", strips.symbol, evaluated ? live.right + " = " : std::string(),
+                  short_number(strips.answers.of(head)[static_cast<std::size_t>(unit)])),
       true);
   strips.card.add(fmt::format("head {}, unit {}, t = {}", head, unit, strips.step));
   strips.card.add("click: pin");
@@ -74,13 +79,14 @@ void describe(Strips& strips, int head, int unit) {
 
 /// The mouse on the strip of a head, and the marks of what is pointed at.
 void interact(Strips& strips, Painter& painter, int head, const Box& row) {
-  const int units = strips.cells.c->dim;
+  const int units = strips.answers.units;
   Focus& focus = strips.scene.focus;
   const float w = row.width() / static_cast<float>(units);
   const Touch mouse = touch("strip", row);
   if ((mouse.hovered || mouse.held) && w > 0.0f) {
     const int unit = std::clamp(static_cast<int>((mouse.mouse.x - row.min.x) / w), 0, units - 1);
-    strips.hovered = ValueRef{strips.block.prefix + "/c", strips.step, head, unit};
+    strips.hovered =
+        ValueRef{strips.block.path(strips.block.values->memory.state), strips.step, head, unit};
     if (mouse.pressed) {
       focus.pinned = strips.hovered;
       focus.head = head;
@@ -99,60 +105,67 @@ void interact(Strips& strips, Painter& painter, int head, const Box& row) {
 
 }  // namespace
 
-float answer_of(const BlockCard& block, float c, float n) {
-  return block.has_normalizer ? c / n : std::tanh(c);
+std::vector<std::string> answered_from(const BlockCard& block) {
+  const ValueCard* answer = block.values->find(block.values->memory.answer);
+  if (!answer) return {};
+  return answer->recorded ? std::vector<std::string>{answer->name} : answer->inputs;
 }
 
-const char* answer_name(const BlockCard& block) {
-  return block.has_normalizer ? "c / n" : "tanh(c)";
+UnitAnswers unit_answers(const BlockCard& block, const Trace* trace, int step) {
+  const ValueCard* answer = block.values->find(block.values->memory.answer);
+  if (!trace || !answer) return {};
+  UnitAnswers answers{block.heads, static_cast<int>(block.numbers(answer->extent)), {}};
+  // What is recorded has to have the sizes that are described.
+  for (const std::string& name : answered_from(block)) {
+    const Recorded* r = trace->find(step, block.path(name));
+    if (!r || r->heads != answers.heads || r->dim != answers.units || r->dim < 1) return {};
+  }
+  for (int head = 0; head < answers.heads; ++head) {
+    const std::vector<float> numbers = numbers_at(*trace, block, *answer, step, head);
+    answers.numbers.insert(answers.numbers.end(), numbers.begin(), numbers.end());
+  }
+  return answers;
 }
 
-UnitCells unit_cells(const BlockCard& block, const Trace* trace, int step) {
-  UnitCells cells;
-  if (!trace) return cells;
-  cells.c = trace->find(step, block.prefix + "/c");
-  cells.n = block.has_normalizer ? trace->find(step, block.prefix + "/n") : nullptr;
-  cells.complete = cells.c && cells.c->dim >= 1 &&
-                   (!block.has_normalizer ||
-                    (cells.n && cells.c->heads == cells.n->heads && cells.c->dim == cells.n->dim));
-  return cells;
+const UnitAnswers& UnitCells::answers(const Snapshot& snapshot, const BlockCard& block, int step) {
+  const bool same = trace_ == snapshot.trace && model_ == snapshot.model && step_ == step &&
+                    prefix_ == block.prefix;
+  if (!same) answers_ = unit_answers(block, snapshot.trace.get(), step);
+  trace_ = snapshot.trace;
+  model_ = snapshot.model;
+  step_ = step;
+  prefix_ = block.prefix;
+  return answers_;
 }
 
-void draw_unit_cells(Scene& scene, Painter& painter, const BlockCard& block, const Trace& trace,
+void UnitCells::draw(Scene& scene, Painter& painter, const BlockCard& block, const Trace& trace,
                      Box rest, std::optional<ValueRef>& hovered, HoverCard& card) {
   const Palette& palette = painter.palette();
   const float line = painter.line_height();
   const int step = std::min(scene.snapshot.session.cursor, trace.length() - 1);
-  const UnitCells cells = unit_cells(block, &trace, step);
-  if (!cells.complete) {
+  const UnitAnswers& answers = this->answers(scene.snapshot, block, step);
+  if (answers.numbers.empty()) {
     say(painter, rest, "The cells of this block were not recorded.");
     return;
   }
-  const Recorded& c = *cells.c;
   sentence(painter, block, rest);
-  std::vector<float> answers(c.values.size());
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    answers[i] = answer_of(block, c.values[i], cells.n ? cells.n->values[i] : 0.0f);
-  }
+  const std::string symbol = symbol_of(block, block.values->memory.answer);
   const ColourScale colours(palette, MapName::signed_values, -1.0, 1.0);
-  Legend legend{answer_name(block), "fixed range, all heads", "", outside(answers, colours)};
-  legend.brief = answer_name(block);
+  Legend legend{symbol, "fixed range, all heads", "", outside(answers.numbers, colours)};
+  legend.brief = symbol;
   const Box legend_row = rest.height() >= 2.5f * line ? rest.cut_bottom(line) : Box{};
   rest.cut_bottom(painter.px(4));
   const float each =
-      std::min(rest.height() / static_cast<float>(c.heads), 2 * line + painter.px(56));
-  Strips strips{scene, block, cells, step, hovered, card};
+      std::min(rest.height() / static_cast<float>(answers.heads), 2 * line + painter.px(56));
+  Strips strips{scene, block, answers, symbol, trace, step, hovered, card};
   bool shared = false;
-  for (int head = 0; head < c.heads; ++head) {
+  for (int head = 0; head < answers.heads; ++head) {
     Box row = rest.cut_top(each);
     row.cut_bottom(painter.px(5));
     ImGui::PushID(head);
     if (row.height() > 2.2f * line) draw_title(strips, painter, head, row.cut_top(line));
-    const auto units = static_cast<std::size_t>(c.dim);
-    const std::span<const float> of_head(answers.data() + static_cast<std::size_t>(head) * units,
-                                         units);
-    shared |= draw_heat(painter, scene.images, fmt::format("memory/c{}", head), row, of_head, 1,
-                        c.dim, colours);
+    shared |= draw_heat(painter, scene.images, fmt::format("memory/c{}", head), row,
+                        answers.of(head), 1, answers.units, colours);
     const bool chosen = strips.chosen(head);
     painter.outline(row, chosen ? palette.accent : palette.grid,
                     chosen ? painter.line_width() : 1.0f);

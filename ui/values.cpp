@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "core/explain.hpp"
 #include "core/utf8.hpp"
 
 namespace xlab::ui {
@@ -51,7 +50,7 @@ std::vector<std::string> column_titles(const std::vector<std::string>& columns,
                                        const BlockCard& block) {
   std::vector<std::string> titles;
   for (const std::string& column : columns) {
-    const EquationCard* card = explain(block.prefix + "/" + column, block.variant);
+    const ValueCard* card = block.values->find(column);
     titles.push_back(card ? fmt::format("{} ({})", card->title, card->symbol) : std::string());
   }
   return titles;
@@ -159,15 +158,6 @@ void Hover::set(Focus& focus, const std::optional<ValueRef>& now) {
     focus.hovered.reset();
   }
   mine_ = now;
-}
-
-const CellVariant& variant_of(const Snapshot& snapshot, const std::string& path) {
-  static const CellVariant usual;
-  if (!snapshot.model) return usual;
-  for (const BlockCard& block : snapshot.model->blocks) {
-    if (path.starts_with(block.prefix + "/")) return block.variant;
-  }
-  return usual;
 }
 
 }  // namespace xlab::ui

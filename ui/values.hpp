@@ -79,7 +79,4 @@ class Hover {
   std::optional<ValueRef> mine_;
 };
 
-/// Which equations the block of a path has.
-const CellVariant& variant_of(const Snapshot& snapshot, const std::string& path);
-
 }  // namespace xlab::ui

@@ -77,7 +77,7 @@ class GatesView : public View {
           "change what the model remembers.");
       return;
     }
-    const std::vector<GateRow>& rows = gate_rows(block);
+    const std::vector<GateRow> rows = gate_rows(block);
     if (rows.empty()) {
       say(painter, rest, "This block has no gates that could be shown.");
       return;
@@ -142,9 +142,9 @@ class GatesView : public View {
       draw_strip_legend(frame, painter, row, width, title);
     }
     if (title.contains(mouse.mouse) && mouse.hovered) {
-      under_.card.explain(names, {{row.titles.front(), true},
-                                  {gate_sentence(row.gate)},
-                                  {folded ? "Click: unfold." : "Click: fold."}});
+      under_.card.explain(
+          names,
+          {{row.titles.front(), true}, {row.words}, {folded ? "Click: unfold." : "Click: fold."}});
     }
     painter.text_in(title, palette.text, painter.fit_first(row.titles, title.width()));
   }

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/explain.hpp"
+#include "core/live_equation.hpp"
 #include "ui/equation.hpp"
 #include "ui/heat.hpp"
 #include "ui/next_token.hpp"
@@ -22,17 +22,23 @@
 namespace xlab::ui {
 namespace {
 
-bool is_matrix(const std::string& name) {
-  return name == "C" || name == "write";
+bool is_matrix(const ValueCard* card) {
+  return card && card->extent == Extent::key_by_value;
 }
 
 const BlockCard* block_of(const Snapshot& snapshot, const ValueRef& ref) {
-  if (!snapshot.model) return nullptr;
-  const std::string prefix = value_prefix(ref.path);
-  for (const BlockCard& block : snapshot.model->blocks) {
-    if (block.prefix == prefix) return &block;
-  }
-  return nullptr;
+  return snapshot.model ? snapshot.model->block_at(ref.path) : nullptr;
+}
+
+const ValueCard* card_of(const Snapshot& snapshot, const ValueRef& ref) {
+  return snapshot.model ? snapshot.model->value_at(ref.path) : nullptr;
+}
+
+/// The equation of a value with its numbers; empty when there is none.
+LiveEquation live_at(const Snapshot& snapshot, const ValueRef& ref) {
+  const BlockCard* block = block_of(snapshot, ref);
+  if (!snapshot.trace || !block) return {};
+  return live_equation(*snapshot.trace, *block, ref.path, ref.step, ref.head, ref.unit);
 }
 
 /// One value the subject is computed from.
@@ -46,21 +52,22 @@ struct Input {
 /// Where an input of the subject stands: its step, and which of its numbers counts.
 Input input_of(const Snapshot& snapshot, const ValueRef& subject, std::string name) {
   Input input;
-  const std::string prefix = value_prefix(subject.path), of = value_name(subject.path);
+  const ValueCard* of = card_of(snapshot, subject);
   input.ref = subject;
   const bool before = name.size() > 3 && name.ends_with("@-1");
   if (before) name.resize(name.size() - 3);
   if (before) --input.ref.step;
-  input.ref.path = prefix + "/" + name;
-  const EquationCard* card = explain(input.ref.path, variant_of(snapshot, input.ref.path));
+  input.ref.path = value_prefix(subject.path) + "/" + name;
+  const ValueCard* card = card_of(snapshot, input.ref);
   input.symbol = card ? card->symbol : name;
   input.title = card ? card->title : "";
   if (before) input.title += ", one step before";
 
   const BlockCard* block = block_of(snapshot, subject);
   const int values = block ? std::max(block->value_dim, 1) : 1;
-  if (is_matrix(of) && name == "k") input.ref.unit = subject.unit / values;
-  if (is_matrix(of) && name == "v") input.ref.unit = subject.unit % values;
+  const bool of_matrix = is_matrix(of);
+  if (of_matrix && card && card->extent == Extent::key) input.ref.unit = subject.unit / values;
+  if (of_matrix && card && card->extent == Extent::value) input.ref.unit = subject.unit % values;
   const Trace* trace = snapshot.trace.get();
   if (!trace) return input;
   if (before && subject.step == 0) {
@@ -68,18 +75,19 @@ Input input_of(const Snapshot& snapshot, const ValueRef& subject, std::string na
     input.numbers = {0.0f};
     return input;
   }
-  if (is_matrix(name)) {
-    // h reads a whole column of C; only the cell of C itself is one number.
-    if (of == "h") return input;
-    const LiveEquation live = live_equation(*trace, input.ref.path, input.ref.step, input.ref.head,
-                                            input.ref.unit, variant_of(snapshot, input.ref.path));
+  if (is_matrix(card)) {
+    // A read-out takes a whole column of C; only the cell of C itself is one number.
+    if (!of_matrix) return input;
+    const LiveEquation live = live_at(snapshot, input.ref);
     input.recorded = live.complete;
     if (live.complete) input.numbers = {static_cast<float>(live.value)};
     return input;
   }
   const Recorded* r = trace->find(input.ref.step, input.ref.path);
   if (!r) return input;
-  const bool whole = (of == "s" && (name == "q" || name == "n")) || (of == "h" && name == "q");
+  // What has no keys itself sums over all of them.
+  const bool whole =
+      of && card && card->extent == Extent::key && of->extent != Extent::key && !of_matrix;
   if (r->dim == 1 || whole) input.ref.unit = 0;
   const float* number = number_at(trace, input.ref);
   input.recorded = number != nullptr;
@@ -178,9 +186,8 @@ class InspectorView : public View {
   static std::string place_of(const Snapshot& snapshot, const ValueRef& ref) {
     std::string text = fmt::format("t = {}, head {}", ref.step, ref.head);
     const BlockCard* block = block_of(snapshot, ref);
-    const std::string name = value_name(ref.path);
     const Recorded* r = snapshot.trace ? snapshot.trace->find(ref.step, ref.path) : nullptr;
-    if (is_matrix(name) && block && block->value_dim > 0) {
+    if (is_matrix(card_of(snapshot, ref)) && block && block->value_dim > 0) {
       text += fmt::format(", key {}, value {}", ref.unit / block->value_dim,
                           ref.unit % block->value_dim);
     } else if (r && r->dim > 1) {
@@ -198,12 +205,13 @@ class InspectorView : public View {
   static std::optional<float> value_of(const Snapshot& snapshot, const ValueRef& ref) {
     if (ref.path == kNextProbability) return next_probability(snapshot, ref);
     if (!snapshot.trace) return std::nullopt;
-    const std::string name = value_name(ref.path);
-    if (is_matrix(name)) {
+    const ValueCard* card = card_of(snapshot, ref);
+    if (card && !card->recorded) {
       // The matrix at the cursor is in the snapshot; elsewhere it is replayed from the writes.
       const MemoryImage* image = snapshot.memory.get();
       const BlockCard* block = block_of(snapshot, ref);
-      if (name == "C" && image && block && image->step == ref.step && image->block >= 0 &&
+      const bool remembered = card->name == block->values->memory.state;
+      if (remembered && image && image->step == ref.step && image->block >= 0 &&
           image->block < static_cast<int>(snapshot.model->blocks.size()) &&
           &snapshot.model->blocks[static_cast<std::size_t>(image->block)] == block) {
         const std::size_t i = static_cast<std::size_t>(ref.head) *
@@ -211,8 +219,7 @@ class InspectorView : public View {
                               static_cast<std::size_t>(ref.unit);
         if (i < image->C.size()) return image->C[i];
       }
-      const LiveEquation live = live_equation(*snapshot.trace, ref.path, ref.step, ref.head,
-                                              ref.unit, variant_of(snapshot, ref.path));
+      const LiveEquation live = live_at(snapshot, ref);
       return live.complete ? std::optional(static_cast<float>(live.value)) : std::nullopt;
     }
     const float* number = number_at(snapshot.trace.get(), ref);
@@ -244,7 +251,7 @@ class InspectorView : public View {
       probability(snapshot, painter, column, ref);
       return;
     }
-    const EquationCard* card = explain(ref.path, variant_of(snapshot, ref.path));
+    const ValueCard* card = card_of(snapshot, ref);
     const float line = painter.line_height();
     const bool pinned = scene.focus.pinned == ref;
 
@@ -273,10 +280,7 @@ class InspectorView : public View {
     plate(painter, column, typeset_equation(card->equation), false);
 
     const std::optional<float> value = value_of(snapshot, ref);
-    const LiveEquation live = snapshot.trace
-                                  ? live_equation(*snapshot.trace, ref.path, ref.step, ref.head,
-                                                  ref.unit, variant_of(snapshot, ref.path))
-                                  : LiveEquation{};
+    const LiveEquation live = live_at(snapshot, ref);
     if (!live.text.empty()) plate(painter, column, typeset_equation(live.text), true);
     if (!value) {
       paragraph(painter, column, palette.muted_text, why_missing(snapshot, ref));
@@ -319,25 +323,22 @@ class InspectorView : public View {
   }
 
   static void numbers(const Snapshot& snapshot, Painter& painter, Box& column, const ValueRef& ref,
-                      const EquationCard& card, float value, const LiveEquation& live) {
+                      const ValueCard& card, float value, const LiveEquation& live) {
     const Palette& palette = painter.palette();
-    const std::string name = value_name(ref.path);
-    row(painter, column, is_matrix(name) ? "value" : "recorded", short_number(value), palette.text);
-    if (name == "input_gate_pre") {
-      row(painter, column, "as a weight", log_number(value), palette.text);
-    } else if (name == "m") {
-      row(painter, column, "as a scale", log_number(value), palette.text);
-    }
+    row(painter, column, card.recorded ? "recorded" : "value", short_number(value), palette.text);
+    if (!card.logarithm_of.empty())
+      row(painter, column, "as a " + card.logarithm_of, log_number(value), palette.text);
     if (live.complete && std::isfinite(live.evaluated)) {
       const double off = std::abs(live.evaluated - static_cast<double>(value));
       const bool agrees = off <= 1e-4 * std::max(1.0, std::abs(live.evaluated));
       // In a format of choice the cell rounds what is evaluated here in double.
-      const std::string& format = variant_of(snapshot, ref.path).number_format;
-      const bool rounded = format != "native";
+      const BlockCard* block = block_of(snapshot, ref);
+      const NumberFormat format = block ? block->variant.number_format : NumberFormat::native;
+      const bool rounded = format != NumberFormat::native;
       row(painter, column, "evaluated",
           fmt::format("{} {}", short_number(live.evaluated),
                       agrees    ? "✓ agrees"
-                      : rounded ? fmt::format("before the cell's rounding to {}", format)
+                      : rounded ? fmt::format("before the cell's rounding to {}", name_of(format))
                                 : "✗ differs from the recorded one"),
           agrees || rounded ? palette.text : palette.warning);
     }
@@ -355,7 +356,7 @@ class InspectorView : public View {
   }
 
   static void inputs(Scene& scene, Painter& painter, Box& column, const ValueRef& ref,
-                     const EquationCard& card, std::optional<ValueRef>& hovered) {
+                     const ValueCard& card, std::optional<ValueRef>& hovered) {
     if (card.inputs.empty()) return;
     std::vector<CardLine> card_lines;
     const Palette& palette = painter.palette();
@@ -434,7 +435,7 @@ Table InspectorView::table(const Scene& scene) const {
   const auto ref = subject(scene);
   if (!ref) return table;
   const Snapshot& snapshot = scene.snapshot;
-  const EquationCard* card = explain(ref->path, variant_of(snapshot, ref->path));
+  const ValueCard* card = card_of(snapshot, *ref);
   const auto add = [&](std::string what, std::string value) {
     table.rows.push_back({std::move(what), std::move(value)});
   };
@@ -459,8 +460,7 @@ Table InspectorView::table(const Scene& scene) const {
   add("meaning", card->words);
   add("equation", card->equation);
   if (snapshot.trace) {
-    const LiveEquation live = live_equation(*snapshot.trace, ref->path, ref->step, ref->head,
-                                            ref->unit, variant_of(snapshot, ref->path));
+    const LiveEquation live = live_at(snapshot, *ref);
     if (!live.text.empty()) add("with numbers", live.text);
     if (live.complete) add("evaluated", full_number(live.evaluated));
   }

@@ -69,7 +69,7 @@ class MemoryView : public View {
       return;
     }
     if (!block.has_matrix) {
-      draw_unit_cells(scene, painter, block, *trace, rest, hovered_, card_);
+      cells_.draw(scene, painter, block, *trace, rest, hovered_, card_);
       return;
     }
     const MemoryImage* image = scene.snapshot.memory.get();
@@ -105,10 +105,13 @@ class MemoryView : public View {
     const float line = painter.line_height(), height = line + painter.px(4);
     if (rest.height() < 6 * line) return;
     const std::vector<std::string> blocks = block_names(model, 2);
-    const bool matrix = model.blocks[static_cast<std::size_t>(block_in_focus(scene))].has_matrix;
+    const BlockCard& focused = model.blocks[static_cast<std::size_t>(block_in_focus(scene))];
+    const bool matrix = focused.has_matrix;
+    modes_ = {"value " + focused.values->memory.state};
+    if (!focused.values->memory.write.empty()) modes_.push_back("last write");
     const float apart = painter.px(10);
     const ChooserWidths block_widths = chooser_widths(painter, blocks);
-    const ChooserWidths mode_widths = chooser_widths(painter, kModes);
+    const ChooserWidths mode_widths = chooser_widths(painter, modes_);
     const ChooserWidths range_widths = chooser_widths(painter, kRanges);
     const float options = mode_widths.all + apart + range_word(painter) + range_widths.all;
 
@@ -127,7 +130,7 @@ class MemoryView : public View {
       second = row;
     }
     if (matrix) {
-      choose_mode(scene, painter, second, mode_widths, apart + range_widths.one, apart);
+      choose_mode(scene, painter, focused, second, mode_widths, apart + range_widths.one, apart);
       choose_range(scene, painter, second, range_widths);
     }
     rest.cut_top(painter.px(5));
@@ -136,22 +139,50 @@ class MemoryView : public View {
   static void choose(Scene& scene, Painter& painter, Box row,
                      const std::vector<std::string>& blocks) {
     hint(scene, choose_block(scene, painter, row, blocks),
-         "Which block of the model is shown. mLSTM blocks have a matrix memory, sLSTM blocks one "
-         "number per unit.");
+         "Which block of the model is shown. " + memories_in_words(*scene.snapshot.model));
+  }
+
+  /// "mLSTM blocks have a matrix memory, sLSTM blocks one number per unit."
+  static std::string memories_in_words(const ModelCard& model) {
+    std::vector<std::string> matrices, numbers;
+    for (const BlockCard& block : model.blocks) {
+      std::vector<std::string>& titles = block.has_matrix ? matrices : numbers;
+      if (std::find(titles.begin(), titles.end(), block.title) == titles.end())
+        titles.push_back(block.title);
+    }
+    if (numbers.empty())
+      return fmt::format("{} blocks have a matrix memory.", fmt::join(matrices, " and "));
+    if (matrices.empty())
+      return fmt::format("{} blocks have one number per unit.", fmt::join(numbers, " and "));
+    return fmt::format("{} blocks have a matrix memory, {} blocks one number per unit.",
+                       fmt::join(matrices, " and "), fmt::join(numbers, " and "));
+  }
+
+  /// "the input gate times key times value": what a write is the product of.
+  static std::string factors_in_words(const BlockCard& block) {
+    std::string words;
+    for (const ValueCard* factor : write_factors(block)) {
+      const std::string title = factor->title.substr(0, factor->title.find(','));
+      words += words.empty() ? "the " + title : " times " + title;
+    }
+    return words;
   }
 
   /// `others`: what the chips after this one take at least.
-  void choose_mode(const Scene& scene, Painter& painter, Box& row, const ChooserWidths& widths,
-                   float others, float apart) {
+  void choose_mode(const Scene& scene, Painter& painter, const BlockCard& block, Box& row,
+                   const ChooserWidths& widths, float others, float apart) {
+    if (modes_.size() < 2) mode_ = MemoryMode::value;
     if (row.width() < widths.one) return;
     const bool all = widths.all + others <= row.width() || widths.all <= row.width();
     Box box = row.cut_left(all ? widths.all : widths.one);
     const Box whole = box;
-    const int chosen = choose_at(painter, "mode", box, kModes, mode_ == MemoryMode::write ? 1 : 0);
+    const int chosen = choose_at(painter, "mode", box, modes_, mode_ == MemoryMode::write ? 1 : 0);
     mode_ = chosen == 1 ? MemoryMode::write : MemoryMode::value;
     hint(scene, whole,
-         "value C: what the matrix memory holds after this step. last write: what this step "
-         "added to it, the input gate times key times value.");
+         modes_.front() + ": what the matrix memory holds after this step." +
+             (modes_.size() < 2
+                  ? std::string()
+                  : " last write: what this step added to it, " + factors_in_words(block) + "."));
     row.cut_left(apart);
   }
 
@@ -212,8 +243,9 @@ class MemoryView : public View {
                Box& rest) {
     const float line = painter.line_height();
     Legend legend = legend_of(scene, block, shown, colours);
-    Legend n_legend{"n / exp(m)", "", "", outside(shown.n, n_colours)};
-    n_legend.brief = "n";
+    const std::string& keys = block.values->memory.keys;
+    Legend n_legend{in_its_scale(block, keys), "", "", outside(shown.n, n_colours)};
+    n_legend.brief = symbol_of(block, keys);
     for (Legend* one : {&legend, &n_legend}) {
       one->number_width = std::max(painter.measure(short_number(-colours.high())).x,
                                    painter.measure(short_number(-n_colours.high())).x);
@@ -245,6 +277,23 @@ class MemoryView : public View {
     explain_legend(scene, row, scale, legend);
   }
 
+  /// "C / exp(m)": what is stored is divided by the scale of its memory.
+  static std::string in_its_scale(const BlockCard& block, const std::string& name) {
+    const std::string& scale = block.values->memory.scale;
+    const std::string symbol = symbol_of(block, name);
+    return scale.empty() ? symbol : fmt::format("{} / exp({})", symbol, symbol_of(block, scale));
+  }
+
+  /// The values that a memory is made from and that stand beside it.
+  static std::vector<std::string> makes_memory(const BlockCard& block) {
+    const MemoryCard& memory = block.values->memory;
+    std::vector<std::string> names;
+    if (const ValueCard* state = block.values->find(memory.state)) names = state->inputs;
+    names.push_back(memory.keys);
+    names.push_back(memory.scale);
+    return names;
+  }
+
   Legend legend_of(const Scene& scene, const BlockCard& block, const MemoryShown& shown,
                    const ColourScale& colours) {
     const bool locked = ranges_.locked();
@@ -253,7 +302,9 @@ class MemoryView : public View {
     const bool any_number = std::any_of(shown.cells.begin(), shown.cells.end(),
                                         [](float cell) { return std::isfinite(cell); });
     const std::string no_range = any_number ? "all 0" : "no number yet";
-    Legend legend{mode_ == MemoryMode::value ? "C / exp(m)" : "i' k vᵀ",
+    const MemoryCard& memory = block.values->memory;
+    Legend legend{mode_ == MemoryMode::value ? in_its_scale(block, memory.state)
+                                             : symbol_of(block, memory.write),
                   !locked          ? "all heads, this step"
                   : kept.step >= 0 ? "all heads, " + set.all
                                    : "all heads, " + no_range,
@@ -285,8 +336,8 @@ class MemoryView : public View {
     broken_prefix_ = block.prefix;
     broken_ = -1;
     for (int t = 0; trace && t < trace->length() && broken_ < 0; ++t) {
-      for (const char* name : {"m", "input_gate", "forget_gate", "k", "v", "n"}) {
-        const Recorded* r = trace->find(t, block.prefix + "/" + name);
+      for (const std::string& name : makes_memory(block)) {
+        const Recorded* r = trace->find(t, block.path(name));
         if (r && !std::all_of(r->values.begin(), r->values.end(),
                               [](float value) { return std::isfinite(value); })) {
           broken_ = t;
@@ -297,9 +348,9 @@ class MemoryView : public View {
     return broken_;
   }
 
-  inline static const std::string kModes[] = {"value C", "last write"};
   inline static const std::string kRanges[] = {"this step", "locked"};
 
+  std::vector<std::string> modes_;  ///< one, or both
   MemoryMode mode_ = MemoryMode::value;
   MemoryRanges ranges_;
   MemoryShown shown_;  ///< of these:
@@ -310,6 +361,7 @@ class MemoryView : public View {
   std::uint64_t broken_trace_ = 0;
   std::string broken_prefix_;
   int broken_ = -1;
+  UnitCells cells_;
   Hover hover_;
 
   // Of this frame.
