@@ -34,6 +34,10 @@ constexpr const char* kOnlyRun = "autosave.xlab";
 fs::path sessions_of(const fs::path& root) {
   return root / "sessions";
 }
+fs::path answered(const fs::path& folder, int number) {
+  return folder / fmt::format("{}-{}", kAnswered, number);
+}
+
 fs::path text_file(const fs::path& root, const std::string& name) {
   return root / "texts" / (name + ".safetensors");
 }
@@ -417,19 +421,20 @@ void SessionFolder::limit_replaced(std::size_t most, const std::vector<int>& nee
 void SessionFolder::adopt(const KeptRun& run, int number) {
   const std::lock_guard lock(mutex_);
   make();
+  // The generation before it has served, and goes first: left behind by a crash it would be offered
+  // as another run. What cannot be read is left to those who can.
   std::error_code error;
+  std::vector<std::string> problems;
+  if (const fs::path other = other_generation(run.file); !other.empty() && stamp_of(other)) {
+    const auto before = about_or_problem(other, problems);
+    if (before && before->sequence < run.sequence) fs::remove(other, error);
+  }
   fs::rename(run.file, place(number, false), error);
   if (error) return;  // it stays where it is, and is written here when there is more to keep
   sequence_ = std::max(sequence_, run.sequence);
   newest_[number] = {false, run.sequence, false};
   // It may have been one of this session, which goes on under another number.
   if (run.file.parent_path() == folder_) newest_.erase(run_number(run.file.filename().string()));
-  // The generation before it has served. What cannot be read is left to those who can.
-  const fs::path other = other_generation(run.file);
-  std::vector<std::string> problems;
-  if (other.empty() || !stamp_of(other)) return;
-  const auto before = about_or_problem(other, problems);
-  if (before && before->sequence < run.sequence) fs::remove(other, error);
 }
 
 void SessionFolder::end() {
@@ -447,18 +452,21 @@ void SessionFolder::end() {
 }
 
 void LostRun::answer() {
+  if (!session_) return;
+  const fs::path& folder = session_->folder;
+  const bool last = --session_->unanswered <= 0;
   std::error_code ignored;
   std::vector<std::string> problems;
-  if (runs_in(folder_, 0, problems).empty() && problems.empty()) {
-    fs::remove_all(folder_, ignored);
+  if (last && runs_in(folder, 0, problems).empty() && problems.empty()) {
+    fs::remove_all(folder, ignored);
   } else {
     try {
-      mark(folder_ / kAnswered);
+      mark(last ? folder / kAnswered : answered(folder, about_.number));
     } catch (const Error&) {
       // Then it is offered once more.
     }
   }
-  claim_ = FileLock();
+  session_.reset();
 }
 
 LostRuns claim_lost_runs(const fs::path& root) {
@@ -477,13 +485,15 @@ LostRuns claim_lost_runs(const fs::path& root) {
     if (!claim.held()) continue;
     const std::size_t before = lost.problems.size();
     std::vector<KeptRun> runs = runs_in(folder, number, lost.problems);
-    const bool open = !runs.empty() && !runs.front().replaced;
-    if (open && !saved_since(runs.front())) {
-      lost.runs.emplace_back(std::move(runs.front()), folder, std::move(claim));
-    } else if (!runs.empty() || lost.problems.size() > before) {
-      // Nothing to offer, but it can be reopened from the menu.
-      LostRun({}, folder, std::move(claim)).answer();
-    }
+    const bool holds_something = !runs.empty() || lost.problems.size() > before;
+    std::erase_if(runs, [&](const KeptRun& run) {
+      return run.replaced || saved_since(run) || marked_at(answered(folder, run.number));
+    });
+    auto session = std::make_shared<LostRun::Session>(
+        LostRun::Session{folder, std::move(claim), static_cast<int>(runs.size())});
+    for (KeptRun& run : runs) lost.runs.emplace_back(std::move(run), session);
+    // Nothing to offer, but it can be reopened from the menu.
+    if (runs.empty() && holds_something) LostRun({}, std::move(session)).answer();
   }
   remove_old_sessions(root);
   remove_unused_texts(root);

@@ -5,7 +5,8 @@
 //   sessions/000012/run-1-a.xlab   a run of session 12, and -b the generation before or after it
 //   sessions/000012/lock           locked while session 12 lives
 //   sessions/000012/ended          the session ended in order, and when
-//   sessions/000012/answered       what a crash left of it was offered and answered, and when
+//   sessions/000012/answered       what a crash left of it was offered and answered, and when;
+//                                  answered-1: of run 1, while there are others
 //   sessions/lock                  locked, for a moment, by whoever makes, claims or removes
 //   sessions texts/NAME.safetensors         a run's text or tokenizer, written once texts/lock
 //   locked by whoever writes runs with texts, or removes texts
@@ -105,20 +106,25 @@ class SessionFolder {
 inline constexpr int kKeptDays = 7;
 inline constexpr std::size_t kLeastSessions = 3;
 
-/// What a crash left, claimed by this process: no other one offers it meanwhile. Unless it is
-/// answered, it can be claimed again afterwards.
+/// A run that a crash left, claimed by this process with all others of its session: no other one
+/// offers them meanwhile. Unless it is answered, it can be claimed again afterwards.
 class LostRun {
  public:
-  LostRun(KeptRun about, std::filesystem::path folder, FileLock claim)
-      : about_(std::move(about)), folder_(std::move(folder)), claim_(std::move(claim)) {}
+  /// What the runs of a session share.
+  struct Session {
+    std::filesystem::path folder;
+    FileLock claim;
+    int unanswered = 0;
+  };
+  LostRun(KeptRun about, std::shared_ptr<Session> session)
+      : about_(std::move(about)), session_(std::move(session)) {}
   const KeptRun& about() const { return about_; }
   /// It was reopened, or nobody wants it now: it is not offered again, and kept for `kKeptDays`.
   void answer();
 
  private:
   KeptRun about_;
-  std::filesystem::path folder_;
-  FileLock claim_;
+  std::shared_ptr<Session> session_;
 };
 
 struct LostRuns {

@@ -1,6 +1,11 @@
 // What may stand in a specification beside what is read from it.
 #include "core/spec_reader.hpp"
 
+#include <algorithm>
+#include <numeric>
+#include <utility>
+#include <vector>
+
 namespace xlab {
 namespace {
 
@@ -12,6 +17,20 @@ bool among(const json& value, const SpecReader::Values& values) {
 
 std::string shown(const json& value) {
   return printable(value.dump(), 60);
+}
+
+/// How many characters of one word have to be put in, left out or changed to make the other.
+std::size_t distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, changed}));
+    }
+  }
+  return row.back();
 }
 
 /// Whether a key of this value asks for nothing, whatever it is.
@@ -33,7 +52,7 @@ void SpecReader::name(const std::string& key, const json& value) const {
 }
 
 void SpecReader::usual(const char* key, const Values& values) {
-  const json* value = find(key);
+  const json* value = look_up(key);
   if (!value || among(*value, values)) return;
   check(not_used_ != nullptr, "{}: '{}' is {}, but nothing here would follow it; leave it away.",
         where_, key, shown(*value));
@@ -41,7 +60,7 @@ void SpecReader::usual(const char* key, const Values& values) {
 }
 
 void SpecReader::only(const char* key, const Values& values, std::string_view otherwise) {
-  const json* value = find(key);
+  const json* value = look_up(key);
   if (value && !among(*value, values))
     throw Error(fmt::format("{}: '{}' is {}: {}.", where_, key, shown(*value), otherwise));
 }
@@ -53,11 +72,22 @@ void SpecReader::number_type(const char* key) {
        "numbers of that type are not computed with here");
 }
 
+void SpecReader::refuse_unknown(const std::string& key) const {
+  std::vector<std::string> near;
+  for (const std::string& known : read_) {
+    if (known.starts_with(key) || key.starts_with(known) || distance(known, key) <= 2)
+      near.push_back("'" + known + "'");
+  }
+  throw Error(
+      fmt::format("{}: the key '{}' is unknown{} Known keys: {}.", where_, printable(key, 60),
+                  near.empty() ? "." : fmt::format(": is {} meant?", fmt::join(near, " or ")),
+                  fmt::join(read_, ", ")));
+}
+
 void SpecReader::finish() const {
   for (const auto& [key, value] : object_.items()) {
     if (known_.count(key) != 0 || key.starts_with("_")) continue;
-    check(not_used_ != nullptr, "{}: the key '{}' is unknown. Known keys: {}.", where_,
-          printable(key, 60), fmt::join(known_, ", "));
+    if (not_used_ == nullptr) refuse_unknown(key);
     if (!says_nothing(value)) name(key, value);
   }
 }

@@ -70,9 +70,8 @@ class SpecReader {
   }
   /// The member, or null when it is missing or null.
   const json* find(const char* key) {
-    known_.insert(key);
-    const auto found = object_.find(key);
-    return found == object_.end() || found->is_null() ? nullptr : &*found;
+    read_.insert(key);
+    return look_up(key);
   }
   /// Keys of the official files that decide nothing here.
   void ignore(std::initializer_list<const char*> keys) { known_.insert(keys.begin(), keys.end()); }
@@ -87,12 +86,19 @@ class SpecReader {
   void finish() const;
 
  private:
+  const json* look_up(const char* key) {
+    known_.insert(key);
+    const auto found = object_.find(key);
+    return found == object_.end() || found->is_null() ? nullptr : &*found;
+  }
   void name(const std::string& key, const json& value) const;
+  [[noreturn]] void refuse_unknown(const std::string& key) const;
 
   const json& object_;
   std::string where_;
   std::vector<std::string>* not_used_;
-  std::set<std::string> known_;
+  std::set<std::string> known_;  // keys that may stand there
+  std::set<std::string> read_;   // of these, what something is made of
 };
 
 /// Keys that the configurations of both families may have.

@@ -18,7 +18,7 @@ using testing::HasSubstr;
 
 class Bench : public EngineStage {
  protected:
-  static const RunCard& card(const SnapshotPtr& snapshot, int id) {
+  static RunCard card(const SnapshotPtr& snapshot, int id) {
     for (const auto& run : snapshot->runs)
       if (run->id == id) return *run;
     ADD_FAILURE() << "there is no run " << id;
@@ -39,7 +39,7 @@ TEST_F(Bench, ARunIsAloneAtFirst) {
   EXPECT_TRUE(engine_.snapshot()->runs.empty());
   const auto opened = open_quick();
   ASSERT_EQ(ids(opened), std::vector<int>{opened->focused_run});
-  const RunCard& only = card(opened, opened->focused_run);
+  const RunCard only = card(opened, opened->focused_run);
   EXPECT_EQ(only.name, opened->data->title);
   EXPECT_EQ(only.task, opened->data->title);
   EXPECT_EQ(only.model, opened->model->name);
@@ -114,7 +114,8 @@ TEST_F(Bench, RunsTrainTogetherToTheSameBitsAsAlone) {
     return std::all_of(s.runs.begin(), s.runs.end(),
                        [](const auto& run) { return run->state == TrainState::finished; });
   });
-  for (const auto& run : after()->runs) EXPECT_EQ(run->step, 7);
+  const auto trained = after();
+  for (const auto& run : trained->runs) EXPECT_EQ(run->step, 7);
   EXPECT_EQ(signature_of(first), alone);
   EXPECT_EQ(signature_of(third), alone);
   EXPECT_NE(signature_of(second), alone);

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <random>
 #include <set>
 #include <sstream>
@@ -45,7 +46,9 @@ std::int64_t milliseconds_now() {
 struct Told {
   std::vector<std::string> offered, answered, wrong;
   std::int64_t begin = -1;
-  std::vector<std::pair<std::int64_t, std::int64_t>> steps;  // step, at
+  std::vector<std::pair<std::int64_t, std::int64_t>> steps;                            // step, at
+  std::map<std::string, std::vector<std::pair<std::int64_t, std::int64_t>>> steps_of;  // by run
+  std::map<std::string, std::int64_t> came;  // runs that came back, with their steps
   std::int64_t killed_at = 0;
 };
 
@@ -96,6 +99,14 @@ Told run_session(const std::vector<std::string>& arguments, milliseconds life) {
       std::int64_t step = 0, at = 0;
       in >> step >> at;
       told.steps.emplace_back(step, at);
+    } else if (word == "run") {
+      std::int64_t step = 0, at = 0;
+      in >> step >> at >> rest;
+      told.steps_of[rest].emplace_back(step, at);
+    } else if (word == "came") {
+      std::int64_t step = 0;
+      in >> step >> rest;
+      if (!told.came.emplace(rest, step).second) told.wrong.push_back("came twice: " + rest);
     } else {
       std::getline(in >> std::ws, rest);
       (word == "offered"    ? told.offered
@@ -167,6 +178,63 @@ TEST(Killed, TwoHundredTimesLosesNothingButAMoment) {
   EXPECT_LE(sessions, 1);
   EXPECT_LE(temporary, 1) << "of a save beside the run's file, until the next save there";
   EXPECT_TRUE(!fs::exists(root / "open") || fs::is_empty(root / "open"));
+}
+
+TEST(Killed, TwoHundredTimesWithEightRunsTraining) {
+  const TemporaryFolder folder;
+  const fs::path root = folder / "state";
+  std::mt19937 random(21);
+  const auto arguments = [&](const char* what) {
+    return std::vector<std::string>{XLAB_KILLED_SESSION,
+                                    root.string(),
+                                    (folder / "none.xlab").string(),
+                                    std::to_string(random()),
+                                    std::to_string(kInterval.count()),
+                                    what};
+  };
+  std::set<std::string> answered;
+  std::map<std::string, std::int64_t> must_have;
+  int offers = 0;
+  std::size_t most = 0;
+  for (int kill = 0; kill <= kKills; ++kill) {
+    const bool last = kill == kKills;
+    const Told told = run_session(arguments(last ? "bench end" : "bench"),
+                                  last ? milliseconds(0) : milliseconds(50 + random() % 900));
+    for (const std::string& wrong : told.wrong)
+      ADD_FAILURE() << "session " << kill << ": " << wrong;
+    for (const std::string& id : told.offered) {
+      EXPECT_FALSE(answered.contains(id)) << "offered again: " << id;
+      ++offers;
+    }
+    answered.insert(told.answered.begin(), told.answered.end());
+    if (told.begin < 0)
+      continue;  // killed before all had come back: the next one goes on with that
+    most = std::max(most, told.came.size());
+    for (const auto& [name, step] : must_have) {
+      const auto came = told.came.find(name);
+      EXPECT_GE(came == told.came.end() ? 0 : came->second, step)
+          << "session " << kill << " lost training of run " << name;
+    }
+    must_have = told.came;
+    // All runs are written one after the other.
+    for (const auto& [name, steps] : told.steps_of) {
+      for (const auto& [step, at] : steps) {
+        if (at + (kInterval + 8 * kWriting).count() <= told.killed_at)
+          must_have[name] = std::max(must_have[name], step);
+      }
+    }
+    if (::testing::Test::HasFailure()) break;
+  }
+  EXPECT_EQ(most, 8u);
+  EXPECT_GT(offers, kKills);
+  std::int64_t reached = 0;
+  for (const auto& [name, step] : must_have) {
+    EXPECT_GT(step, 0) << "run " << name;
+    reached += step;
+  }
+  EXPECT_EQ(must_have.size(), 8u);
+  std::cout << "killed " << kKills << " times; offered " << offers << "; steps of eight runs "
+            << reached << '\n';
 }
 
 }  // namespace

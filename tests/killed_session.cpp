@@ -1,9 +1,10 @@
 // A session to be killed: trains, saves and waits with the real engine until somebody ends it, and
 // tells on the standard output what it has reached. See core_killed_test.cpp.
 //
-//   xlab_killed_session ROOT FILE SEED INTERVAL_MS live|end
+//   xlab_killed_session ROOT FILE SEED INTERVAL_MS live|end|bench|"bench end"
 //
-// Lines: "offered ID", "answered ID", "begin STEP", "step STEP MILLISECONDS", "wrong SENTENCE".
+// Lines: "offered ID", "came STEP NAME", "answered ID", "begin STEP", "step STEP MILLISECONDS",
+// "run STEP MILLISECONDS NAME", "wrong SENTENCE".
 #include <unistd.h>
 
 #include <chrono>
@@ -11,7 +12,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -44,6 +47,8 @@ void say(const std::string& line) {
 }
 
 class KilledSession {
+  static constexpr int kRuns = 8;
+
  public:
   KilledSession(std::filesystem::path root, std::filesystem::path file, unsigned seed,
                 milliseconds interval)
@@ -96,6 +101,55 @@ class KilledSession {
     }
   }
 
+  /// Eight runs that train side by side. What a crash left of them comes back, each as it was kept;
+  /// those that were not kept yet begin again.
+  void begin_bench() {
+    LostRuns lost = claim_lost_runs(root_);
+    for (const std::string& problem : lost.problems) say("wrong " + problem);
+    for (LostRun& run : lost.runs) {
+      const std::string id = run.about().file.string() + ":" + std::to_string(run.about().sequence);
+      say("offered " + id);
+      after(command::ReopenRun{.kept = run.about().file.string(),
+                               .beside = &run != &lost.runs.front()});
+      const std::int64_t step = engine_.snapshot()->train.step;
+      if (step != run.about().step) say("wrong step reopened");
+      say("came " + std::to_string(step) + " " + run.about().title);
+      run.answer();
+      say("answered " + id);
+    }
+    if (lost.runs.empty()) {
+      after(command::NewRun{.task = "recall", .spec_json = small_spec()});
+      after(command::RenameRun{engine_.snapshot()->focused_run, "1"});
+    }
+    std::set<std::string> there;
+    const auto opened = engine_.snapshot();
+    for (const auto& run : opened->runs) there.insert(run->name);
+    if (there.size() != opened->runs.size()) say("wrong one run came twice");
+    for (int i = 1; i <= kRuns; ++i) {
+      const std::string name = std::to_string(i);
+      if (there.contains(name)) continue;
+      after(command::DuplicateRun{engine_.snapshot()->runs.front()->id, true});
+      after(command::RenameRun{engine_.snapshot()->focused_run, name});
+    }
+    say("begin 0");
+  }
+
+  /// Never returns.
+  void live_on_bench() {
+    for (;;) {
+      engine_.send(command::TrainAll{true});
+      for (const auto until = Clock::now() + milliseconds(20 + random_() % 120);
+           Clock::now() < until;) {
+        report_bench();
+        std::this_thread::sleep_for(milliseconds(2));
+      }
+      const auto now = engine_.snapshot();
+      after(command::FocusRun{now->runs[random_() % now->runs.size()]->id});
+      if (random_() % 3 == 0) after(command::SetPrompt{"a 3 b 4 a"});
+      if (random_() % 4 == 0) after(command::TrainAll{false});
+    }
+  }
+
   void end() {
     if (const std::string problem = engine_.keep_and_stop(); !problem.empty())
       say("wrong " + problem);
@@ -118,6 +172,16 @@ class KilledSession {
     say("step " + std::to_string(step) + " " + std::to_string(now.count()));
   }
 
+  void report_bench() {
+    const auto now = std::chrono::duration_cast<milliseconds>(Clock::now().time_since_epoch());
+    const auto snapshot = engine_.snapshot();
+    for (const auto& run : snapshot->runs) {
+      if (std::exchange(reported_of_[run->name], run->step) != run->step)
+        say("run " + std::to_string(run->step) + " " + std::to_string(now.count()) + " " +
+            run->name);
+    }
+  }
+
   void wait(milliseconds time) {
     for (const auto until = Clock::now() + time; Clock::now() < until;) {
       report();
@@ -130,6 +194,7 @@ class KilledSession {
   Engine engine_;
   std::uint64_t told_ = 0;
   std::int64_t reported_ = -1;
+  std::map<std::string, std::int64_t> reported_of_;
 };
 
 }  // namespace
@@ -140,9 +205,16 @@ int main(int argc, char** argv) {
   xlab::tests::KilledSession session(argv[1], argv[2],
                                      static_cast<unsigned>(std::strtoul(argv[3], nullptr, 10)),
                                      std::chrono::milliseconds(std::atoi(argv[4])));
-  session.begin();
-  if (std::string(argv[5]) == "end") {
+  const std::string what = argv[5];
+  if (what.starts_with("bench")) {
+    session.begin_bench();
+  } else {
+    session.begin();
+  }
+  if (what.ends_with("end")) {
     session.end();
+  } else if (what == "bench") {
+    session.live_on_bench();
   } else {
     session.live();
   }
