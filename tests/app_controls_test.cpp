@@ -338,6 +338,8 @@ TEST_F(Controls, EveryDockHasTheSameButtonsAndEachDoesItsWork) {
       const QString path = folder.filePath(dock->view_name() + ".csv");
       answers.files = {path};
       menu["/Export CSV…"]->trigger();
+      // It is written beside the window.
+      ASSERT_TRUE(QTest::qWaitFor([&] { return QFile::exists(path); }, 10000));
       QFile file(path);
       ASSERT_TRUE(file.open(QIODevice::ReadOnly));
       EXPECT_TRUE(file.readLine().contains(','));

@@ -81,6 +81,8 @@ TEST_F(Opening, ADiskWithoutRoomForAPictureOrATableIsNamed) {
   view("gates").export_picture(1.0);
   const QString of_picture = window_->banner().sentence();
   view("gates").export_csv();
+  // A table is written beside the window.
+  EXPECT_TRUE(QTest::qWaitFor([&] { return window_->banner().sentence().contains(table); }, 10000));
   const QString of_table = window_->banner().sentence();
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   const std::string raw = testing::internal::GetCapturedStderr();
