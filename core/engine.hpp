@@ -11,9 +11,11 @@
 
 namespace xlab {
 
-/// Owns everything that computes. Thread rules: `send`, `snapshot` and `flush` may be called from
-/// any thread; `on_publish` is called on the engine's thread, must return at once and must not call
-/// back. A run on a graphics card that is lost goes on on the CPU from a copy at most
+/// Owns everything that computes: up to 32 runs, of which one is on screen. All of them may train;
+/// they share the time evenly, whatever a step of each takes, but the one on screen gets twice as
+/// much. Each trains to the same bits as alone. Thread rules: `send`, `snapshot` and `flush` may be
+/// called from any thread; `on_publish` is called on the engine's thread, must return at once and
+/// must not call back. Runs on a graphics card that is lost go on on the CPU from copies at most
 /// `LastCopy::kMostSteps` steps old. What is not saved is kept as `Keeping` says; a run that is
 /// replaced before it was saved is kept too. Commands take effect between units of work (one
 /// training step or one token), in order. A command that fails leaves the run as it was and is
@@ -37,8 +39,9 @@ class Engine {
   /// were published. Training and playing that go on are not waited for.
   void flush();
   /// Stops training and playing, a training step at hand included, and, when there is unsaved work,
-  /// saves the run to `path`. Returns what went wrong, or an empty string. Used when the window
-  /// closes; from one thread, and commands sent afterwards have no effect.
+  /// saves the run on screen to `path`; other runs with unsaved work are kept then. Returns what
+  /// went wrong, or an empty string. Used when the window closes; from one thread, and commands
+  /// sent afterwards have no effect.
   std::string save_and_stop(const std::string& path);
   /// The same, but unsaved work is kept among the session's runs, and the session ends in order.
   /// `screen`: see command::SetScreen; empty: as it was set.

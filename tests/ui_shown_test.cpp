@@ -1188,6 +1188,28 @@ TEST(NextShown, TheSamplerSaysWhatGreedyIsInWholeWords) {
   }
 }
 
+TEST(NextShown, ANumberKeepsItsRoomLongerThanItsBar) {
+  NextStage n(recall_scene());
+  const int best = n.ranking().front();
+  const double p = n.s.next->probabilities[static_cast<std::size_t>(best)];
+  for (const float scale : {1.0f, 1.5f, 2.0f}) {
+    n.stage.scale = scale;
+    for (float width = 170.0f; width <= 330.0f; width += 7.0f) {
+      n.stage.size = {width * scale, 220 * scale};
+      n.stage.frame(*n.view);
+      bool found = false;
+      for (const Text& label : texts(n.stage, token_label(n.s.model.get(), best))) {
+        for (const DrawLog::Text& text : n.stage.log.texts) {
+          if (std::abs(text.box.centre().y - label.box.centre().y) < 2 &&
+              text.box.min.x > label.box.max.x)
+            found |= std::abs(std::strtod(text.shown.c_str(), nullptr) - p) <= 0.05 * p;
+        }
+      }
+      EXPECT_TRUE(found) << p << " at " << width << " times " << scale;
+    }
+  }
+}
+
 TEST(NextShown, RowsHaveTheirOwnNumbersAndBars) {
   NextStage n(recall_scene());
   const std::vector<int> order = n.ranking();

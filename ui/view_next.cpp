@@ -256,7 +256,10 @@ class NextView : public View {
     if (width < labels + columns.probability + columns.logit + painter.px(80)) {
       columns.logit = 0.0f;
     }
-    if (width < labels + columns.probability + painter.px(50)) columns.probability = 0.0f;
+    // The number says more than a bar: it keeps its room longest, with the digits that fit.
+    const float room = width - labels - painter.px(30);
+    const float least = painter.measure("0.00", Weight::bold).x + painter.px(10);
+    columns.probability = room < least ? 0.0f : std::min(columns.probability, room);
     return columns;
   }
 

@@ -169,7 +169,7 @@ void check_arguments(const TrainArguments& args) {
 class Training {
  public:
   Training(const TrainArguments& args, std::unique_ptr<Run> run);
-  void run();
+  void run(Device device);
 
  private:
   void set_end();
@@ -228,8 +228,7 @@ void Training::use_run() {
   run_->trainer->before_update = [this] { autosave_.settle(); };
 }
 
-void Training::run() {
-  const Device device = args_.computing.use();
+void Training::run(Device device) {
   const auto card = model_card(*run_);
   fmt::print(stderr, "{}, {} parameters, on {}; {}\n", card->name, card->parameters,
              printable(run_->task->title()), title_of(device));
@@ -341,11 +340,11 @@ void Training::end_without_good_steps(const std::string& what) {
 
 int train(const TrainArguments& args) {
   check_arguments(args);
-  args.computing.use();
+  const Device device = args.computing.use();
   std::unique_ptr<Run> run = start_run(args);
   tell(run->remark);
   check_run_fits(*run, args.out);
-  Training(args, std::move(run)).run();
+  Training(args, std::move(run)).run(device);
   return 0;
 }
 
