@@ -18,7 +18,9 @@
 #include "app/files.hpp"
 #include "app/first_run.hpp"
 #include "app/main_window.hpp"
+#include "app/panel_runs.hpp"
 #include "app/recovery.hpp"
+#include "app/run_look.hpp"
 #include "app/unsaved_work.hpp"
 #include "core/openable.hpp"
 #include "core/task.hpp"
@@ -125,6 +127,28 @@ void MainWindow::make_run_menu() {
   sample_ =
       add(run, tr("New &sample"), QKeySequence("N"), [this] { stage_.send(command::NewSample{}); });
   sample_->setStatusTip(tr("Another example of the task under the time cursor"));
+  run->addSeparator();
+  add(run, tr("&Duplicate run"), QKeySequence("Ctrl+D"), [this] {
+    stage_.send(command::DuplicateRun{.run = stage_.snapshot().focused_run});
+  })->setStatusTip(tr("The same weights, data and edits beside this run"));
+  add(run, tr("Duplicate run with another see&d"), QKeySequence("Ctrl+Shift+D"), [this] {
+    stage_.send(command::DuplicateRun{.run = stage_.snapshot().focused_run, .other_seed = true});
+  })->setStatusTip(tr("The same run before its first step, with the next seed, beside this one"));
+  add(run, tr("Rena&me run"), {}, [this] {
+    show_again(runs_);
+    runs_panel_->rename(stage_.snapshot().focused_run);
+  });
+  remove_run_ = add(run, tr("Remo&ve run"), {}, [this] {
+    tell_screen();
+    stage_.send(command::RemoveRun{stage_.snapshot().focused_run});
+  });
+  remove_run_->setStatusTip(tr("Takes the run on screen away; Undo brings it back"));
+  run->addSeparator();
+  train_all_ = add(run, tr("Train &all runs"), QKeySequence("Ctrl+Shift+T"),
+                   [this] { stage_.send(command::TrainAll{!any_trains(stage_.snapshot())}); });
+  next_run_ = add(run, tr("Ne&xt run"), QKeySequence("Ctrl+PgDown"), [this] { move_run(1); });
+  previous_run_ =
+      add(run, tr("&Previous run"), QKeySequence("Ctrl+PgUp"), [this] { move_run(-1); });
 }
 
 void MainWindow::make_time_menu() {
@@ -419,6 +443,17 @@ void MainWindow::toggle_training() {
     stage_.send(command::Train{});
   }
   train_->setChecked(stage_.snapshot().train.state == TrainState::running);
+}
+
+void MainWindow::move_run(int places) {
+  const auto& runs = stage_.snapshot().runs;
+  const auto count = static_cast<int>(runs.size());
+  for (int i = 0; i < count; ++i) {
+    if (runs[static_cast<std::size_t>(i)]->id != stage_.snapshot().focused_run) continue;
+    const int to = (i + places + count) % count;
+    stage_.send(command::FocusRun{runs[static_cast<std::size_t>(to)]->id});
+    return;
+  }
 }
 
 void MainWindow::toggle_playing() {

@@ -21,6 +21,7 @@
 #include "app/banner.hpp"
 #include "app/file_dialogs.hpp"
 #include "app/main_window.hpp"
+#include "app/panel_runs.hpp"
 
 namespace xlab::app {
 namespace {
@@ -38,6 +39,18 @@ QString palette_text(ui::PaletteName name) {
     default:
       return "light";
   }
+}
+
+int version_of(QStringList names) {
+  names.sort();
+  return qChecksum(names.join(' ').toUtf8());
+}
+
+QStringList names_of_docks(const QMainWindow& window) {
+  QStringList names;
+  for (const QDockWidget* dock : window.findChildren<QDockWidget*>(Qt::FindDirectChildrenOnly))
+    names.append(dock->objectName());
+  return names;
 }
 
 QSettings settings() {
@@ -116,7 +129,7 @@ void MainWindow::show_layout(const Layout& layout) {
   const bool were_arranging = std::exchange(arranging_, true);
   before_closed_.clear();
   of_file_ = layout.of_file;
-  if (made_anew || !restoreState(layout.state, layout_version())) {
+  if (made_anew || !restore_docks(layout.state)) {
     default_layout(room_);
   } else {
     moved_ = layout.by_hand;
@@ -186,11 +199,24 @@ void MainWindow::reset_layout() {
 }
 
 int MainWindow::layout_version() const {
-  QStringList names;
-  for (const QDockWidget* dock : findChildren<QDockWidget*>(Qt::FindDirectChildrenOnly))
-    names.append(dock->objectName());
-  names.sort();
-  return qChecksum(names.join(' ').toUtf8());
+  return version_of(names_of_docks(*this));
+}
+
+int MainWindow::older_layout_version() const {
+  QStringList names = names_of_docks(*this);
+  names.removeAll(runs_->objectName());
+  return version_of(names);
+}
+
+bool MainWindow::restore_docks(const QByteArray& state) {
+  if (restoreState(state, layout_version())) return true;
+  if (!restoreState(state, older_layout_version())) return false;
+  // Behind the tab of what it belongs to, in whichever room.
+  const bool trainer_shown = !trainer_->isHidden();
+  tabifyDockWidget(trainer_, runs_);
+  runs_->setVisible(trainer_shown);
+  trainer_->raise();
+  return true;
 }
 
 Fit MainWindow::fit() const {
@@ -241,7 +267,7 @@ void MainWindow::default_layout(Room room) {
         QList<QDockWidget*> left = {gates, inspector, health, loss};
         if (tiny) left.append(time);
         two_columns(tiny ? nullptr : time, left,
-                    {memory, next, prompt_, model_, task_, trainer_, text_});
+                    {memory, next, prompt_, model_, task_, trainer_, runs_, text_});
         in_front = {gates, memory};
         break;
       }
@@ -256,15 +282,16 @@ void MainWindow::default_layout(Room room) {
       tabifyDockWidget(prompt_, model_);
       tabifyDockWidget(model_, task_);
       tabifyDockWidget(task_, trainer_);
-      tabifyDockWidget(trainer_, text_);
+      tabifyDockWidget(trainer_, runs_);
+      tabifyDockWidget(runs_, text_);
       break;
     case Room::train:
-      visible = {trainer_, time, loss, gates, memory, next, task_, model_};
-      in_front = {task_, memory};
+      visible = {trainer_, runs_, time, loss, gates, memory, next, task_, model_};
+      in_front = {trainer_, task_, memory};
       if (!roomy) {
         QList<QDockWidget*> right = {loss, gates, memory, next, inspector, health};
         if (tiny) right.append(time);
-        two_columns(tiny ? nullptr : time, {trainer_, task_, model_, prompt_, text_}, right);
+        two_columns(tiny ? nullptr : time, {trainer_, runs_, task_, model_, prompt_, text_}, right);
         in_front = {trainer_, loss};
         break;
       }
@@ -275,6 +302,7 @@ void MainWindow::default_layout(Room room) {
       splitDockWidget(gates, memory, Qt::Horizontal);
       splitDockWidget(trainer_, task_, Qt::Vertical);
       splitDockWidget(loss, next, Qt::Horizontal);
+      tabifyDockWidget(trainer_, runs_);
       tabifyDockWidget(task_, model_);
       tabifyDockWidget(model_, prompt_);
       tabifyDockWidget(prompt_, text_);
@@ -287,7 +315,7 @@ void MainWindow::default_layout(Room room) {
       if (!roomy) {
         QList<QDockWidget*> right = {next, memory, inspector, gates, loss, health};
         if (tiny) right.append(time);
-        two_columns(tiny ? nullptr : time, {text_, prompt_, model_, task_, trainer_}, right);
+        two_columns(tiny ? nullptr : time, {text_, prompt_, model_, task_, trainer_, runs_}, right);
         in_front = {text_, next};
         break;
       }
@@ -300,6 +328,7 @@ void MainWindow::default_layout(Room room) {
       tabifyDockWidget(prompt_, model_);
       tabifyDockWidget(model_, task_);
       tabifyDockWidget(task_, trainer_);
+      tabifyDockWidget(trainer_, runs_);
       tabifyDockWidget(memory, gates);
       tabifyDockWidget(inspector, loss);
       tabifyDockWidget(loss, health);
@@ -406,7 +435,11 @@ void MainWindow::share_room(Room room) {
       sizes({next, prompt_}, {rest * 53 / 100, rest * 47 / 100}, Qt::Vertical);
       break;
     case Room::train:
-      forms = form_width({trainer_, task_, model_}, 26);
+      // The step and the loss of a run stand beside its name, where that leaves enough for
+      // pictures.
+      forms = std::max(
+          form_width({trainer_, task_, model_}, 26),
+          std::min(runs_panel_->sizeHint().width() + scaled(stage_.look(), 18), w * 30 / 100));
       sizes({trainer_, time}, {forms, w - forms}, Qt::Horizontal);
       sizes({time, loss, gates}, {bar, rest * 45 / 100, rest * 55 / 100}, Qt::Vertical);
       sizes({gates, memory}, {w * 40 / 100, w * 34 / 100}, Qt::Horizontal);
@@ -550,7 +583,8 @@ void MainWindow::show_screen() {
 
 void MainWindow::show_saved_layout(Room room, const Screen& saved) {
   set_room(room);
-  if (saved.layout_version != layout_version()) return;
+  if (saved.layout_version != layout_version() && saved.layout_version != older_layout_version())
+    return;
   restore_others();
   hide_panels(false);
   Layout& layout = layouts_[static_cast<int>(room)];

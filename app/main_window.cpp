@@ -42,10 +42,13 @@
 #include "app/first_run.hpp"
 #include "app/panel_model.hpp"
 #include "app/panel_prompt.hpp"
+#include "app/panel_runs.hpp"
 #include "app/panel_task.hpp"
 #include "app/panel_text.hpp"
 #include "app/panel_trainer.hpp"
 #include "app/recovery.hpp"
+#include "app/run_chip.hpp"
+#include "app/run_look.hpp"
 #include "app/unsaved_work.hpp"
 
 namespace xlab::app {
@@ -251,6 +254,8 @@ void MainWindow::make_docks() {
     dock->set_contents(scroll);
     return dock;
   };
+  runs_panel_ = new RunsPanel(stage_);
+  runs_ = panel("panel_runs", tr("Runs"), runs_panel_);
   model_ = panel("panel_model", tr("Model"), new ModelPanel(stage_));
   auto* task = new TaskPanel(stage_);
   connect(task, &TaskPanel::task_wanted, this, &MainWindow::start_task);
@@ -273,6 +278,7 @@ void MainWindow::make_status_bar() {
   tokens_->setToolTip(tr("Tokens trained on in a second, a running mean"));
   frames_ = new QLabel;
   for (QLabel* label : {steps_, tokens_, frames_}) statusBar()->addPermanentWidget(label);
+  statusBar()->addPermanentWidget(new RunChip(stage_));
   statusBar()->addPermanentWidget(new DeviceChip(stage_));
   statusBar()->setSizeGripEnabled(false);
 }
@@ -336,10 +342,14 @@ void MainWindow::follow_snapshot() {
     measured_step_ = now.train.step;
   }
   const QString path = QString::fromStdString(now.run_path);
+  const RunCard* card = focused(now);
   const QString name = !path.isEmpty() ? QFileInfo(path).fileName()
-                       : now.data      ? QString::fromStdString(now.data->title)
+                       : card          ? QString::fromStdString(card->name)
                                        : QString();
-  setWindowTitle(name.isEmpty() ? "xLSTM Lab[*]" : name + "[*] – xLSTM Lab");
+  const QString several = now.runs.size() > 1
+                              ? tr(" – run %1 of %2").arg(place_of(now)).arg(now.runs.size())
+                              : QString();
+  setWindowTitle(name.isEmpty() ? "xLSTM Lab[*]" : name + "[*]" + several + " – xLSTM Lab");
   setWindowModified(now.unsaved);
   const auto show_edit = [](QAction* action, const std::string& label, const QString& nothing) {
     action->setEnabled(!label.empty());
@@ -362,6 +372,9 @@ void MainWindow::follow_snapshot() {
         (problem.empty() ? others : with_reasons).insert(menu);
     }
   };
+  train_all_->setText(any_trains(now) ? tr("Pause &all runs") : tr("Train &all runs"));
+  for (QAction* action : {remove_run_, next_run_, previous_run_})
+    action->setEnabled(now.runs.size() > 1);
   allow(train_, now.train.cannot_train);
   allow(one_step_, now.train.cannot_train);
   allow(sample_, now.session.cannot_sample);

@@ -22,6 +22,7 @@ namespace xlab::app {
 class Banner;
 class FirstRun;
 class Recovery;
+class RunsPanel;
 class UnsavedWork;
 
 /// Three layouts over the same docks.
@@ -146,7 +147,7 @@ class MainWindow : public QMainWindow {
   /// Places docks in two columns of tabs, below `above` where it is not null.
   void two_columns(QDockWidget* above, const QList<QDockWidget*>& left,
                    const QList<QDockWidget*>& right);
-  QList<Dock*> panels() const { return {model_, task_, trainer_, prompt_, text_}; }
+  QList<Dock*> panels() const { return {runs_, model_, task_, trainer_, prompt_, text_}; }
   /// Another size of text: the layout goes along, and is the same again on the way back.
   void follow_scale(float before, const Arrangement& left);
   void show_room();
@@ -158,6 +159,10 @@ class MainWindow : public QMainWindow {
   void save_settings();
   /// A layout that was kept by a program with other docks would leave some of them without a place.
   int layout_version() const;
+  /// That of a program without the panel of runs.
+  int older_layout_version() const;
+  /// Whether the docks stand now as they did then. What had no place then has its own.
+  bool restore_docks(const QByteArray& state);
   void restore_others();
   void hide_panels(bool hidden);
   /// Keys belong to the drawings again.
@@ -180,6 +185,8 @@ class MainWindow : public QMainWindow {
   void show_screen();
   void show_saved_layout(Room room, const Screen& saved);
   void toggle_training();
+  /// Brings the next run on the screen, or the one before.
+  void move_run(int places);
   void toggle_playing();
   void move_cursor(int steps);
   void change_speed(double factor);
@@ -205,8 +212,9 @@ class MainWindow : public QMainWindow {
   Recovery* recovery_ = nullptr;
   std::string told_screen_;
   QList<ViewDock*> views_;
-  Dock *model_ = nullptr, *task_ = nullptr, *trainer_ = nullptr, *prompt_ = nullptr,
-       *text_ = nullptr;
+  Dock *runs_ = nullptr, *model_ = nullptr, *task_ = nullptr, *trainer_ = nullptr,
+       *prompt_ = nullptr, *text_ = nullptr;
+  RunsPanel* runs_panel_ = nullptr;
 
   Room room_ = Room::explore;
   QMap<int, Layout> layouts_;
@@ -231,7 +239,8 @@ class MainWindow : public QMainWindow {
   QActionGroup* rooms_ = nullptr;
   QAction *play_ = nullptr, *train_ = nullptr, *save_ = nullptr, *save_as_ = nullptr,
           *undo_ = nullptr, *redo_ = nullptr, *clear_clamps_ = nullptr, *panels_ = nullptr,
-          *start_ = nullptr;
+          *start_ = nullptr, *remove_run_ = nullptr, *train_all_ = nullptr, *next_run_ = nullptr,
+          *previous_run_ = nullptr;
   /// What stands in the tool bar, by name ("rooms", "speed", ...).
   QMap<QString, QList<QAction*>> bar_;
   QList<QPair<QAction*, Shape>> icons_;

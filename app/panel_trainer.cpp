@@ -12,6 +12,7 @@
 #include <cmath>
 
 #include "app/facts.hpp"
+#include "app/run_look.hpp"
 
 namespace xlab::app {
 namespace {
@@ -152,7 +153,6 @@ TrainerPanel::TrainerPanel(Stage& stage, QWidget* parent) : QWidget(parent), sta
 void TrainerPanel::follow_snapshot() {
   const TrainStatus& train = stage_.snapshot().train;
   const bool running = train.state == TrainState::running;
-  const QString words[] = {tr("paused"), tr("training"), tr("finished"), tr("failed")};
   run_->setText(running ? tr("Pause") : tr("Train"));
   run_->setAccessibleName(running ? tr("Pause training") : tr("Start training"));
   const QString reason = QString::fromStdString(train.cannot_train);
@@ -189,7 +189,7 @@ void TrainerPanel::follow_snapshot() {
   set(kSmoothed, trained, tr("%1 nats"), train.smoothed_loss);
   facts_->set(kAccuracy, stepped ? percent(train.accuracy) : "–",
               stepped ? full_digits(train.accuracy) : QString());
-  facts_->set(kState, can ? words[static_cast<int>(train.state)] : tr("not possible"));
+  facts_->set(kState, state_word(train.state, can));
   facts_->set(kStep, grouped(train.step));
   set(kRate, trained, "%1", train.learning_rate);
   set(kGradient, stepped, "%1", train.gradient_norm);

@@ -82,6 +82,8 @@ QTabBar::tab:hover { color: @text; }
 QTabBar::scroller { width: @knob2; }
 QPlainTextEdit#field { font-family: "DejaVu Sans"; background: @field; border: 1px solid @edge; border-radius: 5px; padding: 0 4px; }
 QPlainTextEdit#field:focus { border: 1px solid @accent; }
+QTreeView#runs::indicator { width: @tick; height: @tick; }
+QLineEdit#cell_editor { padding: 0 2px; min-height: 0px; border-radius: 0px; }
 QPlainTextEdit#prose { font-family: "DejaVu Sans"; }
 QToolButton#menu_button { background: @field; color: @text; border: 1px solid @edge; border-radius: 5px; padding: 3px 18px 3px 8px; min-height: @control; }
 QToolButton#menu_button:hover, QToolButton#menu_button:focus { border-color: @accent; }
@@ -185,6 +187,7 @@ void apply_look(const CanvasLook& look) {
       {"@window", t.window.name()},
       {"@panel", t.panel.name()},
       {"@field", t.raised.name()},
+      {"@tick", QString("%1px").arg(scaled(look, 13))},
       {"@text_size", QString("%1px").arg(scaled(look, kTextPixels))},
       {"@headline", QString("%1px").arg(scaled(look, kTextPixels * 1.5))},
       {"@text", t.text.name()},

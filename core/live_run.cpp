@@ -12,7 +12,7 @@ using std::chrono::milliseconds;
 
 constexpr auto kSlice = milliseconds(8);           // of sequence work between looks at the queue
 constexpr auto kRefreshEvery = milliseconds(100);  // live recordings while training
-constexpr auto kLossesEvery = milliseconds(100);   // the loss curve is copied at most this often
+constexpr auto kLossesEvery = milliseconds(100);   // the loss curve is shown at most this often
 constexpr auto kNotShown = static_cast<std::size_t>(-1);
 
 void compute_for_a_while(Sequence& sequence, const std::atomic<bool>& stop) {
@@ -67,6 +67,7 @@ void LiveRun::rest() {
   refreshed_.reset();
   sequence_.reset();
   losses_.reset();
+  grown_.begin_anew();
   losses_shown_ = kNotShown;
   playing = false;
   loop.copy.drop();
@@ -353,7 +354,8 @@ void LiveRun::copy_losses(Clock::time_point now) {
   if (losses_shown_ == run_->losses.size() ||
       (training() && losses_ && now - losses_published_ < kLossesEvery))
     return;
-  losses_ = std::make_shared<const std::vector<LossPoint>>(run_->losses);
+  if (losses_shown_ == kNotShown) grown_.begin_anew();
+  losses_ = grown_.curve_of(run_->losses);
   losses_shown_ = run_->losses.size();
   losses_published_ = now;
 }

@@ -13,6 +13,7 @@
 #include "core/autosave.hpp"
 #include "core/files.hpp"
 #include "core/generation.hpp"
+#include "core/loss_curve.hpp"
 #include "core/open_notes.hpp"
 #include "core/run.hpp"
 #include "core/sequence.hpp"
@@ -167,7 +168,8 @@ class LiveRun {
   std::shared_ptr<const DataCard> data_;
   std::string cannot_train_, cannot_save_, cannot_sample_;
   std::shared_ptr<const RunCard> card_;
-  std::shared_ptr<const std::vector<LossPoint>> losses_;
+  GrowingLosses grown_;
+  std::shared_ptr<const LossCurve> losses_;
   std::size_t losses_shown_ = 0;
   Clock::time_point losses_published_{};
 };

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/loss_curve.hpp"
 #include "core/trace.hpp"
 #include "core/value.hpp"
 #include "core/variant.hpp"
@@ -112,15 +113,6 @@ struct DataCard {
   /// What reads the text: "characters", "bytes", or the name of another tokenizer and its size.
   std::string tokenizer;
   std::vector<ExampleRow> examples;
-};
-
-/// One training step on the loss curve.
-struct LossPoint {
-  std::int64_t step = 0;
-  float loss = 0.0f;  ///< mean cross-entropy of the step's batch, nats per token
-  /// Exponential mean of the losses: each one weighs 0.9 times what the next one does, and the
-  /// weights sum to one from the first loss on. It lags behind a loss that falls fast.
-  float smoothed = 0.0f;
 };
 
 enum class TrainState { idle, running, finished, failed };
@@ -278,7 +270,7 @@ struct RunCard {
   std::string device;        ///< where it computes: DeviceCard::id
   std::string cannot_train;  ///< as in TrainStatus
   std::string failure;       ///< why its training failed; empty when it did not
-  std::shared_ptr<const std::vector<LossPoint>> losses;
+  std::shared_ptr<const LossCurve> losses;
 
   bool operator==(const RunCard&) const = default;
 };
@@ -312,7 +304,7 @@ struct Snapshot {
   std::shared_ptr<const ModelCard> model;
   std::shared_ptr<const DataCard> data;
   TrainStatus train;
-  std::shared_ptr<const std::vector<LossPoint>> losses;
+  std::shared_ptr<const LossCurve> losses;
   SessionStatus session;
   std::uint64_t trace_id = 0;  ///< changes when the recordings change
   std::shared_ptr<const Trace> trace;

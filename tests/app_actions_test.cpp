@@ -4,6 +4,7 @@
 #include <QDialog>
 #include <QDockWidget>
 #include <QFile>
+#include <QLineEdit>
 #include <QMessageBox>
 #include <QToolBar>
 #include <QToolButton>
@@ -45,6 +46,11 @@ class Actions : public WindowTest {
     window_->reset_layout();
     window_->set_room(app::Room::explore);
     window_->set_look({});
+    // The run that the table speaks of, alone.
+    window_->stage().send(command::TrainAll{false});
+    const auto runs = now().runs;
+    for (const auto& other : runs)
+      if (other->id != first_run_ && first_run_ != 0) send(command::RemoveRun{other->id});
     for (const Command& command : std::initializer_list<Command>{
              command::Pause{}, command::StopPlaying{},
              command::NewRun{.task = "recall", .spec_json = {}}, command::SetPlaySpeed{4.0},
@@ -72,6 +78,7 @@ class Actions : public WindowTest {
   }
 
   void fill_table() {
+    first_run_ = now().focused_run;
     const int last = static_cast<int>(now().session.tokens.size()) - 1;
     ASSERT_GT(last, 14) << "ten steps on from t = 4 must not end at the last token";
     const QString picture = files_.path("p.png"), csv = files_.path("t.csv"),
@@ -117,6 +124,32 @@ class Actions : public WindowTest {
     table_["Run/Restart run"] = {{"RestartRun"}, {}, {}, {}};
     table_["Run/New seed"] = {{"NewSeed"}, {}, {}, {}};
     table_["Run/New sample"] = {{"NewSample"}, {}, {}, {}};
+
+    const int run = now().focused_run;
+    const QString this_run = QString::number(run);
+    const auto with_another = [this, run] { send(command::DuplicateRun{run}); };
+    const auto runs = [this](std::size_t count) {
+      return [this, count] { return now().runs.size() == count; };
+    };
+    table_["Run/Duplicate run"] = {{"DuplicateRun " + this_run}, {}, runs(2), {}};
+    table_["Run/Duplicate run with another seed"] = {
+        {"DuplicateRun " + this_run + " with another seed"}, {}, runs(2), {}};
+    table_["Run/Rename run"] = {
+        {}, {}, [this] { return window_->findChild<QLineEdit*>("cell_editor") != nullptr; }, {}};
+    table_["Run/Remove run"] = {{"RemoveRun " + this_run},
+                                [=, this] {
+                                  with_another();
+                                  send(command::FocusRun{run});
+                                },
+                                runs(1),
+                                {}};
+    table_["Run/Train all runs"] = {{"TrainAll on"}, with_another, {}, {}};
+    for (const char* other : {"Run/Next run", "Run/Previous run"}) {
+      table_[other] = {{"FocusRun " + this_run},
+                       with_another,
+                       [this, run] { return now().focused_run == run; },
+                       {}};
+    }
 
     table_["Time/Rewind"] = {{"Rewind"}, {}, {}, {}};
     table_["Time/Step back"] = {{"StepBack"}, {}, [this] { return now().session.cursor == 3; }, {}};
@@ -196,6 +229,7 @@ class Actions : public WindowTest {
   }
 
   QMap<QString, Row> table_;
+  int first_run_ = 0;
   Files files_;
 };
 

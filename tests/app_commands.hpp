@@ -56,6 +56,17 @@ inline QString words_of_command(const Command& command) {
   if (const auto* c = std::get_if<NewRun>(&command))
     return with(words(c->task) + (c->from_model ? " from the model" : ""));
   if (const auto* c = std::get_if<UseDevice>(&command)) return with(words(c->id));
+  if (const auto* c = std::get_if<FocusRun>(&command)) return with(QString::number(c->run));
+  if (const auto* c = std::get_if<RemoveRun>(&command)) return with(QString::number(c->run));
+  if (const auto* c = std::get_if<DuplicateRun>(&command))
+    return with(QString::number(c->run) + (c->other_seed ? " with another seed" : ""));
+  if (const auto* c = std::get_if<RenameRun>(&command))
+    return with(QString::number(c->run) + " " + words(c->name));
+  if (const auto* c = std::get_if<TrainRun>(&command))
+    return with(QString::number(c->run) + (c->on ? " on" : " off"));
+  if (const auto* c = std::get_if<TrainAll>(&command)) return with(c->on ? "on" : "off");
+  if (const auto* c = std::get_if<ShowCurve>(&command))
+    return with(QString::number(c->run) + (c->shown ? " on" : " off"));
   if (const auto* c = std::get_if<Save>(&command)) return with(words(c->path));
   if (const auto* c = std::get_if<SetLearningRateScale>(&command))
     return with(QString::number(c->scale, 'g', 6));

@@ -15,7 +15,7 @@
 #include <QRegularExpression>
 #include <QTemporaryDir>
 #include <QToolButton>
-#include <QTreeWidget>
+#include <QTreeView>
 #include <functional>
 #include <stdexcept>
 
@@ -49,7 +49,7 @@ bool is_control(const QWidget& widget) {
   return qobject_cast<const QAbstractButton*>(&widget) || slider ||
          qobject_cast<const QAbstractSpinBox*>(&widget) ||
          qobject_cast<const QComboBox*>(&widget) || (line && !line->isReadOnly()) ||
-         (text && !text->isReadOnly()) || qobject_cast<const QTreeWidget*>(&widget);
+         (text && !text->isReadOnly()) || qobject_cast<const QTreeView*>(&widget);
 }
 
 class Controls : public WindowTest {
@@ -74,6 +74,10 @@ class Controls : public WindowTest {
   void reset() {
     window_->stage().send(command::Pause{});
     window_->stage().send(command::StopPlaying{});
+    // One run, the first one.
+    window_->stage().send(command::TrainAll{false});
+    for (std::size_t i = 1; i < now().runs.size();)
+      window_->stage().send(command::RemoveRun{now().runs[i]->id});
     window_->stage().send(command::NewRun{.task = "recall", .spec_json = {}});
     window_->stage().engine().flush();
     settle();
@@ -159,6 +163,18 @@ TEST_F(Controls, EveryControlOfEveryPanelSendsWhatTheTableSays) {
         {}}},
       {"task/Task", {key(Qt::Key_Down), "NewRun parity", {}}},
       {"task/New sample of the task", {click, "NewSample", {}}},
+      {"runs/Runs; Enter brings one on the screen",
+       {key(Qt::Key_Return), QString("FocusRun %1").arg(now().focused_run), {}}},
+      {"runs/Train all runs", {click, "TrainAll on", {}}},
+      {"runs/Duplicate the run", {click, QString("DuplicateRun %1").arg(now().focused_run), {}}},
+      {"runs/What else can be done with this run",
+       {[](QWidget& widget) {
+          QMenu* menu = qobject_cast<QToolButton*>(&widget)->menu();
+          emit menu->aboutToShow();
+          menu->actions().value(0)->trigger();
+        },
+        QString("TrainRun %1 on").arg(now().focused_run),
+        {}}},
       {"trainer/Start training", {click, "Train", {}}},
       {"trainer/Train one step", {click, "TrainOneStep", {}}},
       // A quarter of a decade: not e^0.25.

@@ -250,6 +250,60 @@ TEST(Remembered, ALayoutSurvivesTextSizesHiddenPanelsAndTheNextStart) {
   QSettings("xlstm-lab", "xlstm-lab").clear();
 }
 
+TEST(Remembered, AnArrangementFromBeforeThereWereSeveralRunsIsKept) {
+  QSettings("xlstm-lab", "xlstm-lab").clear();
+  const auto open = [] {
+    auto window = std::make_unique<app::MainWindow>(
+        app::WindowOptions{.canvas = app::CanvasKind::software, .remember = true});
+    window->resize(1280, 800);
+    window->show();
+    EXPECT_TRUE(QTest::qWaitForWindowExposed(window.get()));
+    QTest::qWait(100);
+    return window;
+  };
+  QMap<QString, QByteArray> older;
+  {
+    auto window = open();
+    auto* runs = window->findChild<QDockWidget*>("panel_runs");
+    QStringList names;
+    for (QDockWidget* dock :
+         window->findChildren<QDockWidget*>(QString(), Qt::FindDirectChildrenOnly))
+      if (dock != runs) names.append(dock->objectName());
+    names.sort();
+    const int version = qChecksum(names.join(' ').toUtf8());
+    for (const auto& [room, name] : {std::pair{Room::explore, "explore"}, {Room::train, "train"}}) {
+      window->set_room(room);
+      QTest::qWait(100);
+      window->view("memory")->close();
+      window->removeDockWidget(runs);
+      QTest::qWait(50);
+      older[name] = window->saveState(version);
+    }
+    window->close_unasked();
+  }
+  {
+    QSettings kept("xlstm-lab", "xlstm-lab");
+    for (const QString& name : older.keys()) {
+      kept.setValue("layout/" + name, older[name]);
+      kept.setValue("layout_by_hand/" + name, true);
+    }
+  }
+  auto window = open();
+  auto* runs = window->findChild<QDockWidget*>("panel_runs");
+  auto* trainer = window->findChild<QDockWidget*>("panel_trainer");
+  for (const Room room : {Room::explore, Room::train}) {
+    window->set_room(room);
+    QTest::qWait(150);
+    EXPECT_TRUE(window->view("memory")->isHidden()) << "as somebody left it";
+    EXPECT_FALSE(window->view("gates")->isHidden());
+    EXPECT_NE(window->dockWidgetArea(runs), Qt::NoDockWidgetArea);
+    EXPECT_EQ(runs->isHidden(), room == Room::explore);
+    EXPECT_EQ(trainer->visibleRegion().isEmpty(), room == Room::explore) << "it stays in front";
+  }
+  EXPECT_TRUE(window->tabifiedDockWidgets(trainer).contains(runs));
+  QSettings("xlstm-lab", "xlstm-lab").clear();
+}
+
 TEST_F(Layouts, SmallWindowsAndLargeTextShowPictures) {
   struct Case {
     QSize size;
@@ -312,8 +366,8 @@ TEST_F(Layouts, EveryTabIsWholeAndEveryPanelFitsItsWidth) {
         }
       }
       EXPECT_GE(tabs_seen, 3);
-      for (const char* name :
-           {"panel_model", "panel_task", "panel_trainer", "panel_prompt", "panel_text"}) {
+      for (const char* name : {"panel_runs", "panel_model", "panel_task", "panel_trainer",
+                               "panel_prompt", "panel_text"}) {
         auto* dock = window_->findChild<QDockWidget*>(name);
         if (dock->isHidden()) continue;
         dock->raise();

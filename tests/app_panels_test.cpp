@@ -116,8 +116,8 @@ std::string about(const QWidget* widget) {
   return (text + " '" + widget->accessibleName() + "'").toStdString();
 }
 
-constexpr const char* kPanels[] = {"panel_model", "panel_task", "panel_trainer", "panel_prompt",
-                                   "panel_text"};
+constexpr const char* kPanels[] = {"panel_runs",    "panel_model",  "panel_task",
+                                   "panel_trainer", "panel_prompt", "panel_text"};
 
 TEST_F(PanelTest, EverythingPointedAtSaysWhatItIs) {
   window_->stage().send(command::SetClamp{held()});

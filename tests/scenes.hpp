@@ -168,7 +168,7 @@ class SceneBuilder {
       smoothed = 0.97 * smoothed + 0.03 * loss;
       losses->push_back({step, static_cast<float>(loss), static_cast<float>(smoothed)});
     }
-    s.losses = losses;
+    s.losses = std::make_shared<const LossCurve>(*losses);
     s.train.step = 1200;
     s.train.loss = losses->back().loss;
     s.train.smoothed_loss = losses->back().smoothed;
@@ -501,10 +501,48 @@ inline Snapshot young_scene() {
     smoothed = 0.8f * smoothed + 0.2f * loss;
     losses->push_back({static_cast<std::int64_t>(losses->size()), loss, smoothed});
   }
-  s.losses = losses;
+  s.losses = std::make_shared<const LossCurve>(*losses);
   s.train.step = static_cast<std::int64_t>(losses->size());
   s.train.loss = losses->back().loss;
   s.train.smoothed_loss = smoothed;
+  return s;
+}
+
+/// So many runs beside each other, of three tasks; the second one (or the only one) is on screen.
+/// No two have the same number of steps or the same losses.
+inline Snapshot several_scene(int count) {
+  Snapshot s = recall_scene();
+  const char* const names[] = {"Associative recall", "Associative recall, seed 2", "Parity",
+                               "A text with a rather long name.txt"};
+  for (int i = 0; i < count; ++i) {
+    Noise noise(static_cast<std::uint64_t>(70 + i));
+    std::vector<LossPoint> losses;
+    double smoothed = 2.9;
+    for (int step = 0; step < 1500 - 170 * i; ++step) {
+      const double loss = 0.1 + 0.03 * i + 2.8 * std::exp(-step / (150.0 + 90.0 * i)) +
+                          0.2 * noise.next() * std::exp(-step / 600.0);
+      smoothed = 0.95 * smoothed + 0.05 * loss;
+      losses.push_back({step, static_cast<float>(loss), static_cast<float>(smoothed)});
+    }
+    RunCard run;
+    run.id = 11 + 3 * i;
+    run.name = names[i % 4];
+    if (i >= 4) run.name += ", no. " + std::to_string(i);
+    run.task = i % 4 == 3 ? "a text" : i % 4 == 2 ? "Parity" : "Associative recall";
+    run.model = "recall";
+    run.colour = (i + 2) % RunCard::kColours;
+    run.step = static_cast<std::int64_t>(losses.size());
+    run.loss = losses.back().loss;
+    run.smoothed_loss = losses.back().smoothed;
+    run.losses = std::make_shared<const LossCurve>(losses);
+    s.runs.push_back(std::make_shared<const RunCard>(run));
+  }
+  const RunCard& shown = *s.runs[count > 1 ? 1 : 0];
+  s.focused_run = shown.id;
+  s.losses = shown.losses;
+  s.train.step = shown.step;
+  s.train.loss = shown.loss;
+  s.train.smoothed_loss = shown.smoothed_loss;
   return s;
 }
 
@@ -549,9 +587,9 @@ inline Snapshot broken_scene() {
   next->logits[4] = odd[2];
   s.next = next;
   for (std::size_t i = 1; i < s.session.surprise.size(); i += 4) s.session.surprise[i] = odd[i % 3];
-  auto losses = std::make_shared<std::vector<LossPoint>>(*s.losses);
-  for (std::size_t i = 100; i < losses->size(); i += 9) (*losses)[i].loss = odd[i % 3];
-  s.losses = losses;
+  std::vector<LossPoint> losses(s.losses->begin(), s.losses->end());
+  for (std::size_t i = 100; i < losses.size(); i += 9) losses[i].loss = odd[i % 3];
+  s.losses = std::make_shared<const LossCurve>(losses);
   s.train.loss = odd[0];
   return s;
 }

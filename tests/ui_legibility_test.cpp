@@ -31,9 +31,12 @@ struct NamedScene {
 
 const std::vector<NamedScene>& scenes() {
   static const std::vector<NamedScene> list = {
-      {"recall", recall_scene()}, {"clamped", clamped_scene()}, {"text", text_scene()},
-      {"asking", asking_scene()}, {"broken", broken_scene()},   {"long", long_scene()},
-      {"wide", wide_scene()},     {"odd", odd_scene()},         {"young", young_scene()}};
+      {"recall", recall_scene()},       {"clamped", clamped_scene()},
+      {"text", text_scene()},           {"asking", asking_scene()},
+      {"broken", broken_scene()},       {"long", long_scene()},
+      {"wide", wide_scene()},           {"odd", odd_scene()},
+      {"young", young_scene()},         {"one run", several_scene(1)},
+      {"three runs", several_scene(3)}, {"eight runs", several_scene(8)}};
   return list;
 }
 
@@ -93,7 +96,7 @@ class Telling : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Telling, UnderTheMouseOneCardAtATime) {
   int cards = 0;
-  for (const Snapshot& snapshot : {asking_scene(), odd_scene()}) {
+  for (const Snapshot& snapshot : {asking_scene(), odd_scene(), several_scene(8)}) {
     Stage stage(snapshot);
     stage.size = {640, 400};
     for (const auto& view : make_views()) {

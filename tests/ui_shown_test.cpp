@@ -969,7 +969,7 @@ Snapshot with_losses(const std::function<float(int)>& loss, int count = 300) {
   for (int i = 0; i < count; ++i) {
     losses->push_back({3 * i + 1, loss(i), 0.5f * loss(i) + 0.3f});
   }
-  s.losses = losses;
+  s.losses = std::make_shared<const LossCurve>(*losses);
   return s;
 }
 
@@ -985,8 +985,8 @@ TEST(LossShown, TheLastLossItselfIsTheLargeNumber) {
 TEST(LossShown, AStepIsCountedLikeTheStepsThatWereMade) {
   // Two steps were made, and the curve knows them by 0 and 1.
   Snapshot s = recall_scene();
-  s.losses = std::make_shared<std::vector<LossPoint>>(
-      std::vector<LossPoint>{{0, 3.25f, 3.25f}, {1, 2.5f, 3.0f}});
+  s.losses =
+      std::make_shared<const LossCurve>(std::vector<LossPoint>{{0, 3.25f, 3.25f}, {1, 2.5f, 3.0f}});
   s.train.step = 2;
   LossStage l(s);
   EXPECT_EQ(texts(l.stage, [](const Text& t) { return has(t.shown, "step 2: loss 2.5"); }).size(),

@@ -663,7 +663,7 @@ TEST(LossView, AMillionStepsStayCheapToDraw) {
   for (int step = 1; step <= 1000000; ++step) {
     losses->push_back({step, static_cast<float>(1.0 + 0.5 * noise.next()), 1.0f});
   }
-  s.losses = losses;
+  s.losses = std::make_shared<const LossCurve>(*losses);
   Stage stage(s);
   const auto view = view_named("loss");
   stage.frame(*view);

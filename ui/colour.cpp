@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <span>
 
 #include "kernels/check.hpp"
@@ -37,6 +38,16 @@ constexpr std::array<ImU32, 4> kLogOnLight{rgb(0xF1F6F4), rgb(0xA5D8C6), rgb(0x2
                                            rgb(0x003F3B)};
 constexpr std::array<ImU32, 4> kLogOnDark{rgb(0x20282B), rgb(0x0F5C57), rgb(0x2FB497),
                                           rgb(0xDDFBEA)};
+
+// Of eight runs: on a light and on a dark ground. Each stands out from it by three to one.
+constexpr std::array<ImU32, 8> kRunsOnLight{rgb(0x0072B2), rgb(0xD0480A), rgb(0x006B4F),
+                                            rgb(0xC2639A), rgb(0x1F1F1F), rgb(0x769A1E),
+                                            rgb(0x4593DA), rgb(0x6A2A9C)};
+constexpr std::array<ImU32, 8> kRunsOnDark{rgb(0x4EA3E0), rgb(0xE07030), rgb(0x19C98A),
+                                           rgb(0xE3A3D0), rgb(0xFFFFFF), rgb(0xF2D64B),
+                                           rgb(0x8A78FF), rgb(0xB05A4A)};
+constexpr std::array<Dash, 8> kRunDashes{Dash::solid, Dash::dashed, Dash::dotted, Dash::dash_dot,
+                                         Dash::solid, Dash::dotted, Dash::dashed, Dash::dash_dot};
 
 ImU32 along(std::span<const ImU32> stops, double t) {
   const double place = std::clamp(t, 0.0, 1.0) * static_cast<double>(stops.size() - 1);
@@ -121,6 +132,12 @@ ImU32 ColourScale::operator()(double value) const {
   const double last = static_cast<double>(table_.size() - 1);
   const double t = std::clamp((value - low_) / (high_ - low_), 0.0, 1.0);
   return table_[static_cast<std::size_t>(t * last + 0.5)];
+}
+
+RunStyle run_style(const Palette& palette, int index) {
+  const auto& colours = palette.name == PaletteName::dark ? kRunsOnDark : kRunsOnLight;
+  const std::size_t i = static_cast<std::size_t>(std::max(index, 0)) % colours.size();
+  return {colours[i], kRunDashes[i]};
 }
 
 GateStyle gate_style(const Palette& palette, char letter) {

@@ -72,6 +72,16 @@ struct GateStyle {
   bool stepped = false;
 };
 
+/// How the curve of a run is drawn everywhere.
+struct RunStyle {
+  ImU32 colour = 0;
+  Dash dash = Dash::solid;
+};
+
+/// The look of `RunCard::colour`; beyond the last one they begin again. Two that are hard to tell
+/// apart, for whomever, have another dash.
+RunStyle run_style(const Palette& palette, int index);
+
 /// Of i f o z c n m; 'C' draws like 'c'. Any other letter is drawn like text.
 GateStyle gate_style(const Palette& palette, char letter);
 

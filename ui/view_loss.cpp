@@ -1,17 +1,21 @@
-// The loss over training: every step, and the smoothed course over it.
+// The loss over training of all runs that are shown: of the one on screen every step, of each the
+// smoothed course.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
-#include <cstdint>
+#include <cstddef>
 #include <limits>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ui/hint.hpp"
+#include "ui/loss_labels.hpp"
+#include "ui/loss_lines.hpp"
 #include "ui/number.hpp"
 #include "ui/panel.hpp"
 #include "ui/plot.hpp"
@@ -19,11 +23,6 @@
 
 namespace xlab::ui {
 namespace {
-
-/// A step is counted like the steps that were made: the first one is step 1.
-std::int64_t number_of(const LossPoint& point) {
-  return point.step + 1;
-}
 
 class LossView : public View {
  public:
@@ -41,7 +40,15 @@ class LossView : public View {
       say_no_run(painter, rest, "train it to see its loss here");
       return;
     }
-    if (!snapshot.losses || snapshot.losses->empty()) {
+    // At most two points for a pixel of the plot, which has at least half of the room.
+    const std::vector<LossLine> lines =
+        lines_.of(snapshot, scene.palette, static_cast<int>(rest.width() / 2));
+    const bool trained = snapshot.losses && !snapshot.losses->empty();
+    if (lines.empty() && trained) {
+      say(painter, rest, "No loss is shown: tick a run in the panel of runs to draw its curve.");
+      return;
+    }
+    if (lines.empty()) {
       say(painter, rest,
           snapshot.model->came_with_weights
               ? "This model came with its weights and has not been trained here. Start training "
@@ -53,16 +60,34 @@ class LossView : public View {
     }
     header(scene, painter, rest.cut_top(painter.line_height() + painter.px(4)));
     rest.cut_top(painter.px(4));
-    plot(scene, painter, rest);
+    plot(scene, painter, rest, lines);
   }
 
   Table table(const Scene& scene) const override {
+    const std::vector<LossLine> lines = loss_lines(scene.snapshot, scene.palette);
+    const bool several = lines.size() > 1;
     Table table;
     table.columns = {"training step", "loss (nats per token)", "smoothed (nats per token)"};
-    if (!scene.snapshot.losses) return table;
-    for (const LossPoint& point : *scene.snapshot.losses) {
-      table.rows.push_back(
-          {std::to_string(number_of(point)), full_number(point.loss), full_number(point.smoothed)});
+    if (several) table.columns.insert(table.columns.begin(), "run");
+    const std::size_t most =
+        scene.most_rows > 0
+            ? std::max<std::size_t>(1, scene.most_rows / std::max<std::size_t>(1, lines.size()))
+            : std::numeric_limits<std::size_t>::max();
+    for (const LossLine& line : lines) {
+      const LossCurve& losses = *line.losses;
+      const std::size_t first = losses.size() > most ? losses.size() - most : 0;
+      if (first > 0) {
+        table.note = several
+                         ? fmt::format("The last {} steps of each run are listed.", most)
+                         : fmt::format("The last {} of {} steps are listed.", most, losses.size());
+      }
+      for (std::size_t i = first; i < losses.size(); ++i) {
+        std::vector<std::string> row = {std::to_string(number_of(losses[i])),
+                                        full_number(losses[i].loss),
+                                        full_number(losses[i].smoothed)};
+        if (several) row.insert(row.begin(), line.name);
+        table.rows.push_back(std::move(row));
+      }
     }
     return table;
   }
@@ -70,7 +95,6 @@ class LossView : public View {
  private:
   void header(Scene& scene, Painter& painter, Box row) {
     const Palette& palette = painter.palette();
-    const LossPoint& last = scene.snapshot.losses->back();
     const std::string scales[] = {"linear", "log"};
     float width = painter.px(2);
     for (const std::string& label : scales) width += painter.measure(label).x + painter.px(18);
@@ -81,31 +105,45 @@ class LossView : public View {
     hint(scene, whole,
          "Whether equal distances on the axis are equal differences (linear) or equal factors "
          "(log).");
+    const Snapshot& snapshot = scene.snapshot;
+    const std::string name = snapshot.runs.size() > 1 ? name_on_screen(snapshot) + ", " : "";
+    if (!snapshot.losses || snapshot.losses->empty()) {
+      const std::string texts[] = {name + "not trained yet", "not trained yet"};
+      painter.first_in(row, palette.text, texts);
+      return;
+    }
+    const LossPoint& last = snapshot.losses->back();
     const std::string smoothed = short_number(last.smoothed), raw = short_number(last.loss);
     const std::string texts[] = {
+        fmt::format("{}step {}: loss {}, smoothed {} nats per token", name, number_of(last), raw,
+                    smoothed),
+        fmt::format("{}step {}: loss {} nats", name, number_of(last), raw),
         fmt::format("step {}: loss {}, smoothed {} nats per token", number_of(last), raw, smoothed),
         fmt::format("step {}: loss {} nats per token", number_of(last), raw),
         fmt::format("step {}: loss {} nats", number_of(last), raw),
-        fmt::format("loss {} nats", raw), painter.fit_number(last.loss, row.width())};
+        fmt::format("loss {} nats", raw),
+        painter.fit_number(last.loss, row.width())};
     painter.first_in(row, palette.text, texts);
     hint(scene, row,
-         fmt::format("Training step {}. Loss: mean cross-entropy of this step's batch, {} nats per "
-                     "token. Smoothed: mean over the steps before it, recent ones counting more, "
-                     "{}.",
-                     number_of(last), raw, smoothed));
+         fmt::format("{}{}raining step {}. Loss: mean cross-entropy of this step's batch, {} nats "
+                     "per token. Smoothed: mean over the steps before it, recent ones counting "
+                     "more, {}.",
+                     name, name.empty() ? "T" : "t", number_of(last), raw, smoothed));
   }
 
   /// A logarithmic axis goes no deeper: below this the loss is rounding. Smaller values, and 0,
   /// stand at the lower edge.
   static constexpr double kFloor = 1e-8;
 
-  Axis vertical(const std::vector<LossPoint>& losses, double uniform) const {
+  Axis vertical(const std::vector<LossLine>& lines, double uniform) const {
     double low = std::numeric_limits<double>::infinity(), high = -low;
-    for (const LossPoint& point : losses) {
-      for (const float value : {point.loss, point.smoothed}) {
-        if (!std::isfinite(value) || (logarithmic_ && value <= 0.0f)) continue;
-        low = std::min(low, static_cast<double>(value));
-        high = std::max(high, static_cast<double>(value));
+    for (const LossLine& line : lines) {
+      // Of the others only the smoothed losses are drawn.
+      for (const bool smoothed : {true, false}) {
+        if (!smoothed && !line.focused) continue;
+        const auto [least, most] = line.thin->range(smoothed, logarithmic_);
+        low = std::min(low, least);
+        high = std::max(high, most);
       }
     }
     if (low > high) return {logarithmic_ ? 0.01 : 0.0, std::max(1.0, uniform), logarithmic_};
@@ -118,17 +156,17 @@ class LossView : public View {
     return {low * 0.8, std::max(high * 1.15, low * 1.2), true};
   }
 
-  void plot(Scene& scene, Painter& painter, Box rest) {
+  void plot(Scene& scene, Painter& painter, Box rest, const std::vector<LossLine>& lines) {
     const Palette& palette = painter.palette();
-    const std::vector<LossPoint>& losses = *scene.snapshot.losses;
     const float line = painter.line_height();
     const double uniform = std::log(
         std::max<double>(2.0, static_cast<double>(scene.snapshot.model->vocabulary.size())));
-    const Axis axis = vertical(losses, uniform);
+    const Axis axis = vertical(lines, uniform);
 
     const bool names = rest.width() > painter.px(200) && rest.height() > 5 * line;
     const Box name_y = names ? rest.cut_left(line) : Box{};
     rest.cut_right(painter.px(6));
+    Box runs = rest.cut_right(names_width(painter, lines, rest.width()));
     rest.cut_top(line * 0.4f);
     Box name_x = names ? rest.cut_bottom(line) : Box{};
     Box ticks_x = rest.height() > 3 * line ? rest.cut_bottom(line) : Box{};
@@ -139,64 +177,131 @@ class LossView : public View {
     draw_axis(painter, rest, axis, margin);
     painter.outline(rest, palette.grid);
 
-    const auto first = static_cast<double>(number_of(losses.front()));
-    const double span = std::max(1.0, static_cast<double>(number_of(losses.back())) - first);
+    double first = std::numeric_limits<double>::infinity(), last = 0.0;
+    for (const LossLine& one : lines) {
+      first = std::min(first, static_cast<double>(number_of(one.losses->front())));
+      last = std::max(last, static_cast<double>(number_of(one.losses->back())));
+    }
+    const double span = std::max(1.0, last - first);
     const auto x_of = [&](double step) {
       return rest.min.x + rest.width() * static_cast<float>((step - first) / span);
     };
     if (!ticks_x.empty()) steps_axis(painter, ticks_x, rest, {first, first + span}, x_of);
+    const bool focused = lines.back().focused;
     if (names) {
       painter.text_up(name_y, palette.muted_text, "nats per token");
-      keys(scene, painter, name_x);
+      keys(scene, painter, name_x, lines);
       hint(scene, name_y,
-           "Mean cross-entropy of the batch of each training step, in nats per token.");
+           "Mean cross-entropy of the batch of each training step, in nats per token, each run on "
+           "its own task.");
     }
-    std::vector<float> xs, raw, smoothed;
-    xs.reserve(losses.size());
-    raw.reserve(losses.size());
-    smoothed.reserve(losses.size());
+    const std::vector<PlottedLine> plotted = plotted_lines(lines, axis, x_of);
+    const bool guessed = focused && uniform > axis.low && uniform < axis.high;
+    const float guess_y = guessed ? std::floor(axis.y(uniform, rest)) + 0.5f : NAN;
+    if (guessed) {
+      painter.line({rest.min.x, guess_y}, {rest.max.x, guess_y},
+                   {palette.muted_text, painter.line_width() * 0.8f, Dash::dashed});
+    }
+    for (const PlottedLine& one : plotted) {
+      if (one.line->focused)
+        draw_curve(painter, rest, axis, one.xs, one.raw, every_step(painter, *one.line));
+      draw_curve(painter, rest, axis, one.smooth_xs, one.smooth, smoothed_line(painter, *one.line));
+    }
+    // Over all lines, and on grounds of their own, so that none goes through a word.
+    const Drawn drawn{rest, axis, plotted, guess_y};
+    if (!runs.empty()) {
+      runs.min.y = rest.min.y - line * 0.4f;
+      runs.max.y = rest.max.y + (ticks_x.empty() ? 0.0f : line);
+      write_names(painter, runs, drawn, lines);
+    }
+    if (focused) {
+      const Box number =
+          label_last_loss(painter, drawn, plotted.back(), lines.back().losses->back().loss);
+      if (guessed) label_guess(painter, drawn, uniform, number);
+    }
+    point_at(scene, painter, drawn, uniform, x_of, [&](float x) {
+      return first + static_cast<double>((x - rest.min.x) / rest.width()) * span;
+    });
+  }
+
+  /// In pixels and values, of each curve what can be seen of it.
+  template <typename Place>
+  static std::vector<PlottedLine> plotted_lines(const std::vector<LossLine>& lines,
+                                                const Axis& axis, Place x_of) {
     // On a logarithmic axis what lies below it stands on its lower edge.
     const auto shown = [&](float value) {
       return axis.logarithmic && std::isfinite(value)
                  ? std::max(value, static_cast<float>(axis.low))
                  : value;
     };
-    for (const LossPoint& point : losses) {
-      xs.push_back(x_of(static_cast<double>(number_of(point))));
-      raw.push_back(shown(point.loss));
-      smoothed.push_back(shown(point.smoothed));
+    std::vector<PlottedLine> plotted;
+    for (const LossLine& line : lines) {
+      PlottedLine& one = plotted.emplace_back();
+      one.line = &line;
+      const LossCurve& losses = *line.losses;
+      if (line.focused) {
+        for (const std::size_t i : line.thin->losses()) {
+          one.xs.push_back(x_of(static_cast<double>(number_of(losses[i]))));
+          one.raw.push_back(shown(losses[i].loss));
+        }
+      }
+      for (const std::size_t i : line.thin->smoothed()) {
+        one.smooth_xs.push_back(x_of(static_cast<double>(number_of(losses[i]))));
+        one.smooth.push_back(shown(losses[i].smoothed));
+      }
     }
-    const bool guessed = uniform > axis.low && uniform < axis.high;
-    const float guess_y = guessed ? std::floor(axis.y(uniform, rest)) + 0.5f : NAN;
-    if (guessed) {
-      painter.line({rest.min.x, guess_y}, {rest.max.x, guess_y},
-                   {palette.muted_text, painter.line_width() * 0.8f, Dash::dashed});
-    }
-    draw_curve(painter, rest, axis, xs, raw, every_step(painter));
-    draw_curve(painter, rest, axis, xs, smoothed, smoothed_line(painter));
-    // Over all lines, and on grounds of their own, so that none goes through a word.
-    Drawn drawn{rest, axis, xs, {raw, smoothed}, guess_y};
-    const Box number = current(painter, drawn, losses.back().loss);
-    if (guessed) guess(painter, drawn, uniform, number);
+    return plotted;
+  }
 
-    const Touch mouse = touch("plot", rest);
+  /// What the mouse points at: of the curve that is nearest to it the nearest step.
+  template <typename Place, typename Step>
+  static void point_at(Scene& scene, Painter& painter, const Drawn& drawn, double uniform,
+                       Place x_of, Step step_at) {
+    const Touch mouse = touch("plot", drawn.box);
     if (!mouse.hovered && !mouse.held) return;
-    const auto nearest = std::min_element(xs.begin(), xs.end(), [&](float a, float b) {
-      return std::abs(a - mouse.mouse.x) < std::abs(b - mouse.mouse.x);
-    });
-    const auto i = static_cast<std::size_t>(nearest - xs.begin());
-    painter.line({xs[i], rest.min.y}, {xs[i], rest.max.y}, {palette.muted_text, 1.0f});
-    for (const float value : {raw[i], smoothed[i]}) {
-      const float y = axis.y(value, rest);
-      if (!std::isfinite(value) || y < rest.min.y || y > rest.max.y) continue;
-      painter.list().AddCircle({xs[i], y}, painter.px(4.5f), palette.text, 16, painter.px(1.5f));
+    const Box& box = drawn.box;
+    const auto place = [&](const LossPoint& point, float value) {
+      const float low = drawn.axis.logarithmic ? static_cast<float>(drawn.axis.low) : value;
+      return ImVec2{x_of(static_cast<double>(number_of(point))),
+                    drawn.axis.y(std::isfinite(value) ? std::max(value, low) : value, box)};
+    };
+    const LossLine* nearest = nullptr;
+    std::size_t at = 0;
+    float least = std::numeric_limits<float>::infinity();
+    for (const PlottedLine& one : drawn.lines) {
+      const LossCurve& losses = *one.line->losses;
+      const std::size_t i = nearest_point(losses, step_at(mouse.mouse.x));
+      const ImVec2 p = place(losses[i], losses[i].smoothed);
+      float away = std::hypot(p.x - mouse.mouse.x, p.y - mouse.mouse.y);
+      if (!std::isfinite(away)) away = 1e9f;
+      // Of those in the same place the one on top.
+      if (away > least) continue;
+      least = away;
+      nearest = one.line;
+      at = i;
     }
-    const CardLine lines[] = {
-        {fmt::format("training step {}", number_of(losses[i])), true},
-        {fmt::format("loss {} nats per token", short_number(losses[i].loss))},
-        {fmt::format("smoothed {} nats per token", short_number(losses[i].smoothed))},
-        {fmt::format("a uniform guess: {} nats", short_number(uniform))}};
-    hover_card(scene, lines);
+    if (!nearest) return;
+    const Palette& palette = painter.palette();
+    const LossPoint& point = (*nearest->losses)[at];
+    const float x = place(point, point.smoothed).x;
+    painter.line({x, box.min.y}, {x, box.max.y}, {palette.muted_text, 1.0f});
+    std::vector<float> drawn_here = {point.smoothed};
+    if (nearest->focused) drawn_here.push_back(point.loss);
+    for (const float value : drawn_here) {
+      const ImVec2 p = place(point, value);
+      if (!std::isfinite(p.y) || p.y < box.min.y || p.y > box.max.y) continue;
+      painter.list().AddCircle(p, painter.px(4.5f), palette.text, 16, painter.px(1.5f));
+    }
+    std::vector<CardLine> card;
+    const bool several = drawn.lines.size() > 1;
+    if (several) card.push_back({nearest->name, true});
+    card.push_back({fmt::format("training step {}", number_of(point)), !several});
+    card.push_back({fmt::format("loss {} nats per token", short_number(point.loss))});
+    card.push_back({fmt::format("smoothed {} nats per token", short_number(point.smoothed))});
+    if (nearest->focused)
+      card.push_back({fmt::format("a uniform guess: {} nats", short_number(uniform))});
+    if (several) card.push_back({"task: " + nearest->task});
+    hover_card(scene, card);
   }
 
   template <typename Place>
@@ -221,15 +326,9 @@ class LossView : public View {
     }
   }
 
-  static Stroke every_step(const Painter& painter) {
-    return {painter.palette().accent, std::max(1.0f, painter.line_width() * 0.7f)};
-  }
-  static Stroke smoothed_line(const Painter& painter) {
-    return {painter.palette().text, painter.line_width() * 1.3f};
-  }
-
   /// The name of the axis, and which line is which.
-  static void keys(const Scene& scene, Painter& painter, Box row) {
+  static void keys(const Scene& scene, Painter& painter, Box row,
+                   const std::vector<LossLine>& lines) {
     const Palette& palette = painter.palette();
     const float swatch = painter.px(18), apart = painter.px(10);
     const auto key = [&](const char* word, const Stroke& stroke, const char* meaning) {
@@ -243,122 +342,35 @@ class LossView : public View {
       hint(scene, {sample.min, text.max}, meaning);
       row.cut_right(apart);
     };
-    key("smoothed", smoothed_line(painter),
+    key("smoothed", smoothed_line(painter, lines.back()),
         "The mean of the losses so far, recent ones counting more: where training is going.");
-    key("each step", every_step(painter),
-        "The loss of each training step's own batch. The number at its end is the last one.");
+    if (lines.back().focused) {
+      key("each step", every_step(painter, lines.back()),
+          "The loss of each training step's own batch, of the run on screen. The number at its end "
+          "is the last one.");
+    }
+    if (of_different_tasks(lines)) {
+      const std::string word = "different tasks";
+      const float width = painter.measure(word).x + 1.0f;
+      if (row.width() > width + apart + painter.measure("training step").x) {
+        const Box text = row.cut_right(width);
+        painter.text_in(text, palette.muted_text, word, Align::left);
+        hint(scene, text,
+             "These runs have different tasks. The loss of each is that of its own task: equal "
+             "losses need not be equally good.");
+      }
+    }
     const std::string name[] = {"training step", "step"};
     painter.first_in(row, palette.muted_text, name);
   }
 
-  /// What the labels have to keep clear of.
-  struct Drawn {
-    const Box& box;
-    const Axis& axis;
-    const std::vector<float>& xs;
-    std::span<const float> ys[2];
-    float guess_y;  ///< of the line of a uniform guess, NaN where there is none
-
-    /// How much of the lines lies under a label, in pixels of width.
-    float under(const Box& label) const {
-      float covered = 0.0f;
-      for (const std::span<const float> values : ys) {
-        for (std::size_t i = 0; i < values.size(); ++i) {
-          const float before = values[i > 0 ? i - 1 : i], now = values[i];
-          if (!std::isfinite(before) || !std::isfinite(now)) continue;
-          const float left = std::max(xs[i > 0 ? i - 1 : i], label.min.x);
-          const float right = std::min(xs[i], label.max.x);
-          const float a = axis.y(before, box), b = axis.y(now, box);
-          if (right < left || std::max(a, b) < label.min.y || std::min(a, b) > label.max.y)
-            continue;
-          covered += std::max(right - left, 1.0f);
-        }
-      }
-      const bool crossed = guess_y > label.min.y && guess_y < label.max.y;
-      return covered + (crossed ? label.width() : 0.0f);
-    }
-  };
-
-  /// Of several places for a label the one that covers least of the lines; the first of equals.
-  static Box clearest(const Drawn& drawn, std::span<const Box> places) {
-    Box best;
-    float least = std::numeric_limits<float>::infinity();
-    for (const Box& place : places) {
-      const float covered = drawn.under(place);
-      if (covered >= least) continue;
-      least = covered;
-      best = place;
-    }
-    return best;
+  static std::string name_on_screen(const Snapshot& snapshot) {
+    for (const auto& run : snapshot.runs)
+      if (run->id == snapshot.focused_run) return run->name;
+    return {};
   }
 
-  /// A label on the ground of the panel.
-  static void put_label(Painter& painter, const Box& place, ImU32 colour, const std::string& label,
-                        Weight weight) {
-    painter.fill(place, painter.palette().panel, painter.px(2));
-    painter.text({place.min.x + painter.px(3), place.min.y}, colour, label, weight);
-  }
-
-  /// The last loss, large, at the end of its curve. Returns what it covers.
-  static Box current(Painter& painter, const Drawn& drawn, float loss) {
-    const Palette& palette = painter.palette();
-    const Box& box = drawn.box;
-    const float x = drawn.xs.back();
-    float y = box.centre().y;
-    if (std::isfinite(loss)) {
-      y = std::clamp(drawn.axis.y(loss, box), box.min.y, box.max.y);
-      painter.list().AddCircleFilled({x, y}, painter.px(3.5f), palette.accent, 16);
-    }
-    const std::string label =
-        painter.fit_number(loss, box.width() / 2 - painter.px(6), {}, Weight::bold);
-    if (label.empty()) return {};
-    const ImVec2 size = painter.measure(label, Weight::bold);
-    const float right =
-        std::max(box.min.x + size.x + painter.px(6), std::min(x - painter.px(3), box.max.x));
-    std::vector<Box> places;
-    const auto offer = [&](float top) {
-      const Box place{{right - size.x - painter.px(6), top}, {right, top + size.y}};
-      if (place.min.y >= box.min.y && place.max.y <= box.max.y) places.push_back(place);
-    };
-    // Above or below its point, else above or below the line of a uniform guess beside it.
-    offer(y - size.y - painter.px(8));
-    offer(y + painter.px(6));
-    if (std::abs(drawn.guess_y - y) < 2 * size.y) {
-      offer(drawn.guess_y - size.y - painter.px(4));
-      offer(drawn.guess_y + painter.px(4));
-    }
-    if (places.empty()) return {};
-    const Box place = clearest(drawn, places);
-    put_label(painter, place, palette.text, label, Weight::bold);
-    return place;
-  }
-
-  /// The name of the line of a uniform guess, where it does not touch the last loss and covers
-  /// least of the curves.
-  static void guess(Painter& painter, const Drawn& drawn, double uniform, const Box& number) {
-    const Box& box = drawn.box;
-    const std::string label = fmt::format("uniform guess {}", short_number(uniform));
-    const float width = painter.measure(label).x + painter.px(6), line = painter.line_height();
-    const float away = painter.px(3);
-    std::vector<Box> places;
-    const float lefts[] = {box.max.x - away - width, box.min.x + away, box.centre().x - width / 2,
-                           box.min.x + box.width() / 4 - width / 2};
-    for (const float left : lefts) {
-      for (const float top : {drawn.guess_y - line - 1, drawn.guess_y + 1}) {
-        const Box place{{left, top}, {left + width, top + line}};
-        const bool inside = left >= box.min.x && top >= box.min.y && place.max.y <= box.max.y &&
-                            place.max.x <= box.max.x;
-        const bool apart = place.max.x < number.min.x - away || place.min.x > number.max.x + away ||
-                           place.max.y < number.min.y || place.min.y > number.max.y;
-        if (!inside || !(apart || number.empty())) continue;
-        places.push_back(place);
-      }
-    }
-    if (places.empty()) return;
-    put_label(painter, clearest(drawn, places), painter.palette().muted_text, label,
-              Weight::regular);
-  }
-
+  LossLines lines_;
   bool logarithmic_ = false;
 };
 
