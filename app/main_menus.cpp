@@ -69,6 +69,7 @@ void MainWindow::make_file_menu() {
   add(file, tr("Open &text…"), {}, [this] { open_dialog(false); });
   add(file, tr("&Open run…"), QKeySequence::Open, [this] { open_dialog(true); });
   add(file, tr("Open &model folder…"), {}, [this] { open_folder_dialog(); });
+  make_beside_menu(file);
   QMenu* kept = file->addMenu(tr("&Reopen"));
   kept->menuAction()->setStatusTip(tr("What was not saved when its session ended"));
   const auto follow_kept = [this, kept] { kept->menuAction()->setEnabled(recovery_->anything()); };
@@ -77,7 +78,7 @@ void MainWindow::make_file_menu() {
     recovery_->list();
   });
   connect(recovery_, &Recovery::listed, this, follow_kept);
-  connect(kept, &QMenu::aboutToShow, this, [this, kept] { recovery_->fill(kept); });
+  connect(kept, &QMenu::aboutToShow, this, [this, kept] { recovery_->fill(kept, false); });
   file->addSeparator();
   save_ = add(file, tr("&Save"), QKeySequence::Save, [this] { work_->save(false); });
   save_as_ = add(file, tr("Save &as…"), QKeySequence::SaveAs, [this] { work_->save(true); });
@@ -92,6 +93,24 @@ void MainWindow::make_file_menu() {
   start_->setToolTip(tr("Opens the first scene again, untouched, and plays it (Ctrl+Home)"));
   file->addSeparator();
   add(file, tr("&Quit"), QKeySequence("Ctrl+Q"), [this] { close(); });
+}
+
+/// Everything that can be opened, but for the first scene: the runs of now stay.
+void MainWindow::make_beside_menu(QMenu* file) {
+  QMenu* beside = file->addMenu(tr("Open &beside"));
+  beside->menuAction()->setStatusTip(
+      tr("Another run; the one on screen stays, and goes on if it trains"));
+  for (const std::string& task : task_names())
+    add(beside, QString::fromStdString(make_task(task)->title()), {},
+        [this, task] { start_task(QString::fromStdString(task), true); });
+  beside->addSeparator();
+  add(beside, tr("&Text…"), {}, [this] { open_dialog(false, true); });
+  add(beside, tr("&Run…"), QKeySequence("Ctrl+Shift+O"), [this] { open_dialog(true, true); });
+  add(beside, tr("&Model folder…"), {}, [this] { open_folder_dialog(true); });
+  QMenu* kept = beside->addMenu(tr("R&eopen"));
+  connect(beside, &QMenu::aboutToShow, this,
+          [this, kept] { kept->menuAction()->setEnabled(recovery_->anything()); });
+  connect(kept, &QMenu::aboutToShow, this, [this, kept] { recovery_->fill(kept, true); });
 }
 
 void MainWindow::make_edit_menu() {
@@ -370,13 +389,18 @@ void MainWindow::back_to_start() {
   });
 }
 
-void MainWindow::start_task(const QString& task) {
+void MainWindow::start_task(const QString& task, bool beside) {
+  const auto start = [this, task](bool apart) {
+    stage_.send(command::NewRun{.task = task.toStdString(), .spec_json = {}, .beside = apart});
+  };
   if (task == "text") {
-    open_dialog(false);
+    open_dialog(false, beside);
+  } else if (beside) {
+    tell_screen();
+    start(true);
   } else {
-    replace_run(tr("Start a new run?"), {}, [this, task] {
-      stage_.send(command::NewRun{.task = task.toStdString(), .spec_json = {}});
-    });
+    replace_run(
+        tr("Start a new run?"), {}, [start] { start(false); }, [start] { start(true); });
   }
 }
 
@@ -391,14 +415,18 @@ void MainWindow::train_model_on(const QString& task) {
   const std::string file = path.toStdString();
   std::function<void()> look;
   if (text) look = [file] { look_at_text(file); };
-  replace_run(tr("Train this model on something else?"), std::move(look), [this, task, text, file] {
+  const auto start = [this, task, text, file](bool apart) {
     to_train_ = true;
     if (text) {
-      stage_.send(command::OpenText{.path = file, .from_model = true});
+      stage_.send(command::OpenText{.path = file, .from_model = true, .beside = apart});
     } else {
-      stage_.send(command::NewRun{.task = task.toStdString(), .spec_json = {}, .from_model = true});
+      stage_.send(command::NewRun{
+          .task = task.toStdString(), .spec_json = {}, .from_model = true, .beside = apart});
     }
-  });
+  };
+  replace_run(
+      tr("Train this model on something else?"), std::move(look), [start] { start(false); },
+      [start] { start(true); });
 }
 
 void MainWindow::read_text_again(QString tokens) {
@@ -415,20 +443,23 @@ void MainWindow::read_text_again(QString tokens) {
       [name = tokens.toStdString()] { look_at_tokenizer(name); },
       [this, name = tokens.toStdString()] {
         stage_.send(command::OpenText{.path = {}, .tokenizer = name});
+      },
+      [this, name = tokens.toStdString()] {
+        stage_.send(command::OpenText{.path = {}, .tokenizer = name, .beside = true});
       });
 }
 
-void MainWindow::open_dialog(bool run) {
+void MainWindow::open_dialog(bool run, bool beside) {
   const QString path =
       ask_what_to_open(this, run ? tr("Open run") : tr("Open text"),
                        run ? tr("Runs and models (*.xlab config.json);;All files (*)")
                            : tr("Texts (*.txt *.md *.csv);;All files (*)"));
-  if (!path.isEmpty()) open(path);
+  if (!path.isEmpty()) open(path, beside);
 }
 
-void MainWindow::open_folder_dialog() {
+void MainWindow::open_folder_dialog(bool beside) {
   const QString path = ask_for_folder(this, tr("Open model folder"));
-  if (!path.isEmpty()) open(path);
+  if (!path.isEmpty()) open(path, beside);
 }
 
 void MainWindow::export_folder_dialog() {

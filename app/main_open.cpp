@@ -22,7 +22,7 @@ struct MainWindow::Looking {
 };
 
 void MainWindow::replace_run(const QString& question, std::function<void()> look,
-                             std::function<void()> go_on) {
+                             std::function<void()> go_on, std::function<void()> beside) {
   // The run that goes comes back, by Undo, as it is shown now.
   tell_screen();
   // What was asked for last counts: a look that is not over leads to nothing any more.
@@ -34,14 +34,14 @@ void MainWindow::replace_run(const QString& question, std::function<void()> look
     return;
   }
   if (!look) {
-    work_->keep_then(question, std::move(go_on));
+    work_->keep_then(question, std::move(go_on), std::move(beside));
     return;
   }
   // By a thread that nobody waits for: a disk may hang, also when the program ends.
   if (!looking_) looking_ = std::make_shared<Looking>(this);
   statusBar()->showMessage(tr("Looking at the file…"));
   std::thread([looking = looking_, number, question, look = std::move(look),
-               go_on = std::move(go_on)] {
+               go_on = std::move(go_on), beside = std::move(beside)] {
     QString problem;
     try {
       look();
@@ -53,11 +53,11 @@ void MainWindow::replace_run(const QString& question, std::function<void()> look
     if (!window) return;
     QMetaObject::invokeMethod(
         window,
-        [window, number, question, problem, go_on] {
+        [window, number, question, problem, go_on, beside] {
           if (number != window->looks_) return;
           window->statusBar()->clearMessage();
           if (problem.isEmpty()) {
-            window->work_->keep_then(question, go_on);
+            window->work_->keep_then(question, go_on, beside);
           } else {
             window->banner_->tell(problem, About::opening);
           }
@@ -72,26 +72,34 @@ void MainWindow::stop_looking() {
   looking_->window = nullptr;
 }
 
-void MainWindow::open(const QString& path) {
+void MainWindow::open(const QString& path, bool beside) {
   const std::string file = path.toStdString();
-  const QString question = tr("Open another run?");
+  std::function<void()> look;
+  std::function<void(bool)> ask_engine;
   // A folder is one, whatever its name ends in.
   if (const QFileInfo info(path); info.isDir() || info.fileName() == "config.json") {
-    replace_run(
-        question, [file] { look_at_folder(file); },
-        [this, file] { stage_.send(command::OpenFolder{file}); });
+    look = [file] { look_at_folder(file); };
+    ask_engine = [this, file](bool apart) { stage_.send(command::OpenFolder{file, apart}); };
   } else if (path.endsWith(".xlab")) {
-    replace_run(
-        question, [file] { look_at_run(file); },
-        [this, file] { stage_.send(command::OpenRun{.path = file, .bytes = nullptr}); });
+    look = [file] { look_at_run(file); };
+    ask_engine = [this, file](bool apart) {
+      stage_.send(command::OpenRun{.path = file, .bytes = nullptr, .beside = apart});
+    };
   } else {
-    replace_run(
-        question, [file] { look_at_text(file); },
-        [this, file] {
-          to_train_ = true;
-          stage_.send(command::OpenText{.path = file});
-        });
+    look = [file] { look_at_text(file); };
+    ask_engine = [this, file](bool apart) {
+      to_train_ = true;
+      stage_.send(command::OpenText{.path = file, .beside = apart});
+    };
   }
+  if (beside) {
+    tell_screen();
+    ask_engine(true);
+    return;
+  }
+  replace_run(
+      tr("Open another run?"), std::move(look), [ask_engine] { ask_engine(false); },
+      [ask_engine] { ask_engine(true); });
 }
 
 }  // namespace xlab::app

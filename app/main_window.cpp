@@ -138,8 +138,8 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
   banner_ = new Banner(stage_, this);
   recovery_ = new Recovery(
       stage_, *banner_, state_folder().toStdString(),
-      [this](const QString& question, std::function<void()> go_on) {
-        replace_run(question, {}, std::move(go_on));
+      [this](const QString& question, std::function<void()> go_on, std::function<void()> beside) {
+        replace_run(question, {}, std::move(go_on), std::move(beside));
       },
       this);
   make_docks();
@@ -258,7 +258,7 @@ void MainWindow::make_docks() {
   runs_ = panel("panel_runs", tr("Runs"), runs_panel_);
   model_ = panel("panel_model", tr("Model"), new ModelPanel(stage_));
   auto* task = new TaskPanel(stage_);
-  connect(task, &TaskPanel::task_wanted, this, &MainWindow::start_task);
+  connect(task, &TaskPanel::task_wanted, this, [this](const QString& name) { start_task(name); });
   connect(task, &TaskPanel::training_wanted, this, &MainWindow::train_model_on);
   connect(task, &TaskPanel::tokens_wanted, this, &MainWindow::read_text_again);
   task_ = panel("panel_task", tr("Task and data"), task);
@@ -427,14 +427,14 @@ double MainWindow::frame_ms() const {
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
-  if (!close_agreed_ && work_->any()) {
+  if (!close_agreed_ && (work_->any() || !work_->others().isEmpty())) {
     event->ignore();
     if (std::exchange(quit_asked_, true)) return;
     // Not from within this event: a window that is closing does not begin to close, and while the
     // question stands the system may want it to.
     QTimer::singleShot(0, this, [this] {
-      work_->keep_then(tr("Quit xLSTM Lab?"),
-                       [this] { QTimer::singleShot(0, this, &MainWindow::close_unasked); });
+      work_->keep_all_then(tr("Quit xLSTM Lab?"),
+                           [this] { QTimer::singleShot(0, this, &MainWindow::close_unasked); });
       quit_asked_ = false;
     });
     return;

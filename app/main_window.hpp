@@ -58,8 +58,9 @@ class MainWindow : public QMainWindow {
   /// Opens the preset and plays it.
   void begin();
   /// A name ending in .xlab is a run, a folder or its config.json a model, anything else a text.
-  /// Asks where work would be lost, and only after a look at the file.
-  void open(const QString& path);
+  /// Asks where work would be lost, and only after a look at the file. `beside`: the run of now
+  /// stays, and nobody is asked.
+  void open(const QString& path, bool beside = false);
   /// Closes without a question, as when the system asks: the session is kept.
   void close_unasked();
   void set_room(Room room);
@@ -172,12 +173,13 @@ class MainWindow : public QMainWindow {
   void back_to_start();
   Dock* active_dock() const;
 
-  void start_task(const QString& task);
+  void start_task(const QString& task, bool beside = false);
   /// A new run with the weights of the model that is open.
   void train_model_on(const QString& task);
   void read_text_again(QString tokens);
-  void open_dialog(bool run);
-  void open_folder_dialog();
+  void open_dialog(bool run, bool beside = false);
+  void open_folder_dialog(bool beside = false);
+  void make_beside_menu(QMenu* file);
   void export_folder_dialog();
   /// Says to the engine what is shown, when that has changed.
   void tell_screen();
@@ -194,9 +196,10 @@ class MainWindow : public QMainWindow {
   void show_keys();
   void show_about();
   /// Calls `go_on` when nothing is lost by it or a person has said what to do. Before anybody is
-  /// asked `look` is called, on another thread: what it throws is told, and that is all.
-  void replace_run(const QString& question, std::function<void()> look,
-                   std::function<void()> go_on);
+  /// asked `look` is called, on another thread: what it throws is told, and that is all. `beside`
+  /// does the same without putting anything in the place of the run of now.
+  void replace_run(const QString& question, std::function<void()> look, std::function<void()> go_on,
+                   std::function<void()> beside = {});
   void stop_looking();
   void stop_engine();
 

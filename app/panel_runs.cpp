@@ -40,7 +40,9 @@ RunsPanel::RunsPanel(Stage& stage, QWidget* parent)
   column->addWidget(buttons);
   view_ = new RunsView(stage, *model_);
   column->addWidget(view_, 1);
-  alone_ = new QLabel(tr("This is the only run. Duplicate it to train and compare several."));
+  alone_ = new QLabel(
+      tr("This is the only run. Duplicate it, or use File > Open beside, to train and compare "
+         "several."));
   alone_->setObjectName("caption");
   alone_->setWordWrap(true);
   column->addWidget(alone_);

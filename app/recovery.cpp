@@ -5,7 +5,9 @@
 #include <QFileInfo>
 #include <QLocale>
 #include <QMenu>
+#include <QStringList>
 #include <algorithm>
+#include <cstddef>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -16,6 +18,7 @@ namespace xlab::app {
 namespace {
 
 constexpr std::size_t kMostEntries = 20;
+constexpr std::size_t kMostNames = 3;  // in an offer
 
 QString when(std::int64_t seconds) {
   const QDateTime then = QDateTime::fromSecsSinceEpoch(seconds);
@@ -110,32 +113,67 @@ void Recovery::take(LostRuns found) {
 
 void Recovery::offer_next() {
   if (lost_.empty()) return;
-  banner_.offer(tr("The program ended before this was saved: %1. Later it can be reopened from the "
-                   "File menu.")
-                    .arg(words_of(lost_.front().about())),
-                tr("Reopen"), tr("Not now"));
+  if (lost_.size() == 1) {
+    banner_.offer(tr("The program ended before this was saved: %1. Later it can be reopened from "
+                     "the File menu.")
+                      .arg(words_of(lost_.front().about())),
+                  tr("Reopen"), tr("Not now"));
+    return;
+  }
+  QStringList names;
+  for (const LostRun& run : lost_) {
+    if (static_cast<std::size_t>(names.size()) == kMostNames) break;
+    names.append(words_of(run.about()));
+  }
+  if (lost_.size() > kMostNames) names.append(tr("%1 more").arg(lost_.size() - kMostNames));
+  banner_.offer(tr("The program ended before these runs were saved: %1. Later they can be reopened "
+                   "from the File menu.")
+                    .arg(names.join("; ")),
+                tr("Reopen all"), tr("Not now"));
 }
 
 void Recovery::accept() {
   if (lost_.empty()) return;
+  if (lost_.size() > 1) {
+    reopen_all();
+    return;
+  }
   const KeptRun run = lost_.front().about();
   reopen(run);
   // Until it is opened the offer stands: the person may keep the open run after all.
   offer_next();
 }
 
+/// The newest is on screen in the end. A run of now that is worth nothing gives its place.
+void Recovery::reopen_all() {
+  bool beside = stage_.snapshot().unsaved || stage_.snapshot().runs.size() > 1;
+  for (auto run = lost_.rbegin(); run != lost_.rend(); ++run) {
+    stage_.send(command::ReopenRun{.kept = run->about().file.string(), .beside = beside});
+    beside = true;
+  }
+  for (LostRun& run : lost_) opening_.push_back(std::move(run));
+  lost_.clear();
+}
+
 void Recovery::decline() {
   if (lost_.empty()) return;
-  lost_.front().answer();
-  lost_.pop_front();
-  offer_next();
+  for (LostRun& run : lost_) run.answer();
+  lost_.clear();
 }
 
 void Recovery::reopen(const KeptRun& run) {
-  replace_(tr("Reopen %1?").arg(words_of(run)), [this, run] {
-    stage_.send(command::ReopenRun{run.file.string()});
-    take_out(run.file);
-  });
+  replace_(
+      tr("Reopen %1?").arg(words_of(run)),
+      [this, run] {
+        stage_.send(command::ReopenRun{run.file.string()});
+        take_out(run.file);
+      },
+      [this, run] { reopen_beside(run); });
+}
+
+void Recovery::reopen_beside(const KeptRun& run) {
+  stage_.send(command::ReopenRun{.kept = run.file.string(), .beside = true});
+  take_out(run.file);
 }
 
 void Recovery::take_out(const std::filesystem::path& file) {
@@ -148,14 +186,20 @@ void Recovery::take_out(const std::filesystem::path& file) {
   offer_next();
 }
 
-void Recovery::fill(QMenu* menu) {
+void Recovery::fill(QMenu* menu, bool beside) {
   menu->clear();
   for (std::size_t i = 0; i < std::min(kept_.size(), kMostEntries); ++i) {
     const KeptRun& run = kept_[i];
     QString text = words_of(run);
     if (run.replaced) text = tr("%1 (replaced by another run)").arg(text);
     QAction* action = menu->addAction(text.replace("&", "&&"));
-    connect(action, &QAction::triggered, this, [this, run] { reopen(run); });
+    connect(action, &QAction::triggered, this, [this, run, beside] {
+      if (beside) {
+        reopen_beside(run);
+      } else {
+        reopen(run);
+      }
+    });
   }
 }
 

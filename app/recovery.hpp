@@ -20,15 +20,17 @@ namespace xlab::app {
 /// A kept run in words: what it is, its training step, and when it was kept.
 QString words_of(const KeptRun& run);
 
-/// Looks for lost runs beside everything else; they are offered in the banner one after the other,
+/// Looks for lost runs beside everything else; they are offered in the banner, several together,
 /// never in a dialog. Closing the window while an offer stands declines nothing: it stands again at
 /// the next start.
 class Recovery : public QObject {
   Q_OBJECT
 
  public:
-  /// Asks, if need be, whether the open run may be replaced, and goes on when it may.
-  using Replace = std::function<void(const QString& question, std::function<void()> go_on)>;
+  /// Asks, if need be, whether the open run may be replaced, and goes on when it may, or with what
+  /// leaves it there.
+  using Replace = std::function<void(const QString& question, std::function<void()> go_on,
+                                     std::function<void()> beside)>;
   Recovery(Stage& stage, Banner& banner, std::filesystem::path root, Replace replace,
            QObject* parent = nullptr);
   ~Recovery() override;
@@ -40,7 +42,8 @@ class Recovery : public QObject {
   /// Begins to list what can be reopened; `listed` says when that is done.
   void list();
   /// Fills a menu with what could be reopened when it was listed last, the newest first.
-  void fill(QMenu* menu);
+  /// `beside`: the open run stays when one of them is chosen.
+  void fill(QMenu* menu, bool beside);
   /// Whether there is anything to fill a menu with.
   bool anything() const { return !kept_.empty(); }
 
@@ -59,6 +62,8 @@ class Recovery : public QObject {
   void accept();
   void decline();
   void reopen(const KeptRun& run);
+  void reopen_beside(const KeptRun& run);
+  void reopen_all();
   /// What stands in the banner is answered when its run is opened.
   void take_out(const std::filesystem::path& file);
 
@@ -67,7 +72,7 @@ class Recovery : public QObject {
   std::filesystem::path root_;
   Replace replace_;
   std::shared_ptr<Listener> listener_;
-  std::deque<LostRun> lost_;     // the first is offered
+  std::deque<LostRun> lost_;     // offered together
   std::deque<LostRun> opening_;  // accepted, and not open yet
   bool looked_ = false;
   std::vector<KeptRun> kept_;  // as listed last

@@ -55,33 +55,85 @@ QString UnsavedWork::sentence() const {
                    : tr("The last %1 training steps are not saved.").arg(grouped(lost));
 }
 
-void UnsavedWork::keep_then(const QString& question, std::function<void()> go_on) {
+QStringList UnsavedWork::others() const {
+  const Snapshot& now = stage_.snapshot();
+  QStringList names;
+  for (const auto& run : now.runs) {
+    if (run->unsaved && run->id != now.focused_run)
+      names.append(tr("%1 (step %2)").arg(QString::fromStdString(run->name), grouped(run->step)));
+  }
+  return names;
+}
+
+QString UnsavedWork::kept_for() const {
+  if (!kept_) return {};
+  return tr("What you do not save is kept for up to %1 days under File > Reopen.").arg(kKeptDays);
+}
+
+void UnsavedWork::keep_then(const QString& question, std::function<void()> go_on,
+                            std::function<void()> beside) {
   if (!any()) {
     go_on();
+  } else {
+    ask(question, {}, std::move(go_on), std::move(beside));
+  }
+}
+
+void UnsavedWork::keep_all_then(const QString& question, std::function<void()> go_on) {
+  const QStringList names = others();
+  if (names.isEmpty()) {
+    keep_then(question, std::move(go_on));
     return;
   }
-  const QString no_save = QString::fromStdString(stage_.snapshot().cannot_save);
-  if (!no_save.isEmpty()) {
-    QMessageBox box(QMessageBox::Warning, tr("Unsaved work"),
-                    question + " " + tr("Its prompt and its edits cannot be kept."),
-                    QMessageBox::Discard | QMessageBox::Cancel, window_);
-    box.setInformativeText(no_save);
-    box.button(QMessageBox::Discard)->setText(tr("&Leave"));
-    box.setDefaultButton(QMessageBox::Cancel);
-    if (box.exec() == QMessageBox::Discard) go_on();
+  constexpr qsizetype kMostNames = 8;
+  QString list = QStringList(names.mid(0, kMostNames)).join("; ");
+  if (names.size() > kMostNames) list += tr("; and %1 more").arg(names.size() - kMostNames);
+  // Nothing is said of steps: these runs may have files with some of them.
+  const QString more =
+      (any() ? tr("Not saved either: %1.") : tr("These runs are not saved: %1.")).arg(list) + " " +
+      (kept_ ? tr("To save one, bring it on the screen.")
+             : tr("They are lost. To save one, bring it on the screen."));
+  if (any()) {
+    ask(question, more, std::move(go_on), {});
     return;
   }
-  QMessageBox box(QMessageBox::Warning, tr("Unsaved work"), question + " " + sentence(),
-                  QMessageBox::Save | QMessageBox::Discard | QMessageBox::Cancel, window_);
-  if (kept_) {
-    box.setInformativeText(
-        tr("What you do not save is kept for up to %1 days under File > Reopen.").arg(kKeptDays));
-  }
+  QMessageBox box(QMessageBox::Warning, tr("Unsaved work"), question + " " + more,
+                  QMessageBox::Discard | QMessageBox::Cancel, window_);
+  box.setInformativeText(kept_for());
   box.button(QMessageBox::Discard)->setText(tr("Do&n't save"));
-  box.setDefaultButton(QMessageBox::Save);
+  box.setDefaultButton(QMessageBox::Cancel);
+  if (box.exec() == QMessageBox::Discard) go_on();
+}
+
+void UnsavedWork::ask(const QString& question, const QString& more, std::function<void()> go_on,
+                      std::function<void()> beside) {
+  const auto with_more = [&](const QString& text) {
+    return text + (text.isEmpty() || more.isEmpty() ? "" : "\n\n") + more;
+  };
+  const QString no_save = QString::fromStdString(stage_.snapshot().cannot_save);
+  const bool can_save = no_save.isEmpty();
+  QMessageBox box(
+      QMessageBox::Warning, tr("Unsaved work"),
+      question + " " + (can_save ? sentence() : tr("Its prompt and its edits cannot be kept.")),
+      QMessageBox::Discard | QMessageBox::Cancel, window_);
+  box.button(QMessageBox::Discard)->setText(can_save ? tr("Do&n't save") : tr("&Leave"));
+  box.setDefaultButton(QMessageBox::Cancel);
+  const QString below = can_save ? kept_for() : no_save;
+  if (can_save) box.setDefaultButton(box.addButton(QMessageBox::Save));
+  QPushButton* other = nullptr;
+  if (beside) {
+    other = box.addButton(tr("Open &beside"), QMessageBox::ActionRole);
+    other->setToolTip(tr("This run stays as it is, and the other one is opened beside it"));
+  }
+  box.setInformativeText(with_more(below));
   const int answer = box.exec();
-  if (answer == QMessageBox::Discard) go_on();
-  if (answer == QMessageBox::Save) save(false, std::move(go_on));
+  if (other && box.clickedButton() == other) {
+    beside();
+  } else if (answer == QMessageBox::Discard) {
+    go_on();
+  } else if (answer == QMessageBox::Save) {
+    save(false, std::move(go_on));
+  }
 }
 
 void UnsavedWork::save(bool ask, std::function<void()> then) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QObject>
+#include <QStringList>
 #include <functional>
 
 #include "app/stage.hpp"
@@ -20,6 +21,8 @@ class UnsavedWork : public QObject {
   UnsavedWork(Stage& stage, bool kept, QWidget* window);
 
   bool any() const;
+  /// Names of the runs with work to lose that are not on screen.
+  QStringList others() const;
   /// Training steps that no file holds.
   std::int64_t steps() const;
   /// What would be lost, as a sentence.
@@ -28,8 +31,13 @@ class UnsavedWork : public QObject {
   /// Calls `go_on` when nothing is lost by it, or a person has said what to do: at once when there
   /// is nothing to lose or it is to be discarded, after it is saved when it is to be saved, never
   /// when the question is cancelled or saving fails. `question` opens the dialog ("Open another
-  /// run?"). Where the run cannot be saved, it is to be left or not.
-  void keep_then(const QString& question, std::function<void()> go_on);
+  /// run?"). Where the run cannot be saved, it is to be left or not. `beside`, where there is one,
+  /// is offered too: what was asked for, but with the run left where it is.
+  void keep_then(const QString& question, std::function<void()> go_on,
+                 std::function<void()> beside = {});
+  /// The same before all runs go: names the others that are not saved, and says what becomes of
+  /// them.
+  void keep_all_then(const QString& question, std::function<void()> go_on);
   /// Saves to the file of the run; asks for one when it has none or `ask` is set. `then` is called
   /// when the file is complete, and never when saving fails or no file is chosen.
   void save(bool ask, std::function<void()> then = {});
@@ -40,6 +48,10 @@ class UnsavedWork : public QObject {
 
  private:
   void follow_snapshot();
+  void ask(const QString& question, const QString& more, std::function<void()> go_on,
+           std::function<void()> beside);
+  /// For how long what is not saved can be reopened; empty where nothing is kept.
+  QString kept_for() const;
 
   Stage& stage_;
   bool kept_;

@@ -330,8 +330,9 @@ void Engine::Worker::fill_snapshot(Clock::time_point now) {
   draft.runs.clear();
   for (const auto& run : runs) draft.runs.push_back(run->card(now));
   draft.focused_run = live->id;
-  draft.undo_label = history.undo_label(live->weights_id);
-  draft.redo_label = history.redo_label(live->weights_id);
+  const auto weights_of = [this](int run) { return run_with(run).weights_id; };
+  draft.undo_label = history.undo_label(weights_of);
+  draft.redo_label = history.redo_label(weights_of);
   draft.session.tokens_per_second = play_speed;
   live->describe(draft, now);
 }

@@ -57,8 +57,8 @@ void Engine::Worker::keep_numbers(const LiveRun& of) {
 }
 
 void Engine::Worker::go_back(bool redo) {
-  const std::string label =
-      redo ? history.redo_label(live->weights_id) : history.undo_label(live->weights_id);
+  const auto weights_of = [this](int run) { return run_with(run).weights_id; };
+  const std::string label = redo ? history.redo_label(weights_of) : history.undo_label(weights_of);
   bool came_back = false;  // a run, which is on the CPU
   const auto put_back = [&](Edit& edit) {
     exchange(edit);

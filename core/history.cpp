@@ -69,13 +69,14 @@ bool wants_numbers_of_before(const Edit& edit) {
   return variant && !variant->numbers && !variant->without_numbers;
 }
 
-std::string label(const char* what, const std::deque<Edit>& edits, std::uint64_t weights_id) {
+std::string label(const char* what, const std::deque<Edit>& edits,
+                  const History::WeightsOf& weights_of) {
   if (edits.empty()) return {};
   const Edit& edit = edits.back();
   const auto* variant = std::get_if<VariantBefore>(&edit.before);
   if (variant && variant->without_numbers)
     return fmt::format("{} {} (with the weights of now)", what, edit.name);
-  if (!variant || !variant->numbers || variant->numbers->weights_id == weights_id)
+  if (!variant || !variant->numbers || variant->numbers->weights_id == weights_of(edit.run))
     return fmt::format("{} {}", what, edit.name);
   return fmt::format("{} {} (with the weights of step {})", what, edit.name,
                      variant->numbers->step);
@@ -184,12 +185,12 @@ void History::redo(const std::function<void(Edit&)>& exchange) {
   move_back(future_, past_, exchange);
 }
 
-std::string History::undo_label(std::uint64_t weights_id) const {
-  return label("Undo", past_, weights_id);
+std::string History::undo_label(const WeightsOf& weights_of) const {
+  return label("Undo", past_, weights_of);
 }
 
-std::string History::redo_label(std::uint64_t weights_id) const {
-  return label("Redo", future_, weights_id);
+std::string History::redo_label(const WeightsOf& weights_of) const {
+  return label("Redo", future_, weights_of);
 }
 
 bool History::undo_shows_run(int shown) const {

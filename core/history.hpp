@@ -81,9 +81,10 @@ class History {
   /// throws, the edit stays where it was. Throw when there is nothing.
   void undo(const std::function<void(Edit&)>& exchange);
   void redo(const std::function<void(Edit&)>& exchange);
-  /// "Undo new prompt"; empty when there is nothing. `weights_id` of the present weights.
-  std::string undo_label(std::uint64_t weights_id) const;
-  std::string redo_label(std::uint64_t weights_id) const;
+  /// "Undo new prompt"; empty when there is nothing. `weights_of` a run: LiveRun::weights_id.
+  using WeightsOf = std::function<std::uint64_t(int run)>;
+  std::string undo_label(const WeightsOf& weights_of) const;
+  std::string redo_label(const WeightsOf& weights_of) const;
   /// Whether the next of them brings another run on the screen, than run `shown`.
   bool undo_shows_run(int shown) const;
   bool redo_shows_run(int shown) const;

@@ -89,6 +89,16 @@ class Actions : public WindowTest {
     table_["File/Open text…"] = {{"OpenText " + files_.text}, {}, {}, {files_.text}};
     table_["File/Open run…"] = {{"OpenRun " + files_.run}, {}, {}, {files_.run}};
     table_["File/Open model folder…"] = {{"OpenFolder " + files_.model}, {}, {}, {files_.model}};
+    const auto two = [this] { return now().runs.size() == 2; };
+    table_["File/Open beside/Associative recall"] = {{"NewRun recall beside"}, {}, two, {}};
+    table_["File/Open beside/Parity"] = {{"NewRun parity beside"}, {}, two, {}};
+    table_["File/Open beside/Copy"] = {{"NewRun copy beside"}, {}, two, {}};
+    table_["File/Open beside/Text…"] = {
+        {"OpenText " + files_.text + " beside"}, {}, two, {files_.text}};
+    table_["File/Open beside/Run…"] = {
+        {"OpenRun " + files_.run + " beside"}, {}, two, {files_.run}};
+    table_["File/Open beside/Model folder…"] = {
+        {"OpenFolder " + files_.model + " beside"}, {}, two, {files_.model}};
     table_["File/Save"] = {{"Save"}, {}, {}, {}};
     table_["File/Save as…"] = {
         {"Save " + copy}, {}, [=] { return QFile::exists(copy); }, {files_.path("copy")}};
@@ -239,7 +249,8 @@ TEST_F(Actions, EveryActionOfEveryMenuDoesWhatTheTableSays) {
   // What needs a history, a session from before or the end of the program has tests of its own.
   // The words of undo and redo say what they would do.
   const auto has_a_test_of_its_own = [](const QString& path) {
-    return path == "File/Quit" || path.startsWith("File/Reopen") || path.startsWith("Edit/Undo") ||
+    return path == "File/Quit" || path.startsWith("File/Reopen") ||
+           path.startsWith("File/Open beside/Reopen") || path.startsWith("Edit/Undo") ||
            path.startsWith("Edit/Redo");
   };
   for (auto it = table_.cbegin(); it != table_.cend(); ++it)

@@ -43,18 +43,19 @@ inline QString words_of_command(const Command& command) {
         .arg(static_cast<double>(c.value))
         .arg(c.enabled ? "" : " off");
   };
+  const auto beside = [](const auto& c) { return QString(c.beside ? " beside" : ""); };
   if (const auto* c = std::get_if<OpenRun>(&command))
-    return with(c->bytes ? "bytes" : words(c->path));
+    return with((c->bytes ? "bytes" : words(c->path)) + beside(*c));
   if (const auto* c = std::get_if<OpenText>(&command)) {
     return with((words(c->path) +
                  (c->tokenizer == "characters" ? "" : " by " + words(c->tokenizer)) +
-                 (c->from_model ? " from the model" : ""))
+                 (c->from_model ? " from the model" : "") + beside(*c))
                     .trimmed());
   }
-  if (const auto* c = std::get_if<OpenFolder>(&command)) return with(words(c->path));
+  if (const auto* c = std::get_if<OpenFolder>(&command)) return with(words(c->path) + beside(*c));
   if (const auto* c = std::get_if<ExportFolder>(&command)) return with(words(c->path));
   if (const auto* c = std::get_if<NewRun>(&command))
-    return with(words(c->task) + (c->from_model ? " from the model" : ""));
+    return with(words(c->task) + (c->from_model ? " from the model" : "") + beside(*c));
   if (const auto* c = std::get_if<UseDevice>(&command)) return with(words(c->id));
   if (const auto* c = std::get_if<FocusRun>(&command)) return with(QString::number(c->run));
   if (const auto* c = std::get_if<RemoveRun>(&command)) return with(QString::number(c->run));

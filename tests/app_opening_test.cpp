@@ -115,7 +115,7 @@ TEST_F(Opening, ReopeningAndTrainingTheModelOnAskAsEverythingElseDoes) {
       [&] {
         window_->recovery().list();
         QTest::qWait(20);
-        window_->recovery().fill(&kept);
+        window_->recovery().fill(&kept, false);
         return kept.actions().size() == 1;
       },
       10000));

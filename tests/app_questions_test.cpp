@@ -219,6 +219,70 @@ TEST_F(Questions, WithoutAFileSaveAsksForOneAndGoesOnOnlyWithIt) {
   }
 }
 
+TEST_F(Questions, OpenedBesideTheRunStaysAsItIs) {
+  struct Case {
+    std::function<void()> go;
+    const char* command;
+  };
+  const Case cases[] = {{[this] { press("File/New/Parity"); }, "NewRun"},
+                        {[this] { drop(files_.text); }, "OpenText"},
+                        {[this] { drop(files_.run); }, "OpenRun"}};
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.command);
+    work(4, 1);
+    const std::size_t runs = now().runs.size();
+    const int before = now().focused_run;
+    const auto tokens = now().session.tokens;
+    Answers answers;
+    answers.word = "Open &beside";
+    c.go();
+    ASSERT_TRUE(
+        QTest::qWaitFor([&] { return window_->stage().snapshot().runs.size() == runs + 1; }, 5000));
+    ASSERT_EQ(answers.questions.size(), 1);
+    EXPECT_NE(now().focused_run, before);
+    window_->stage().send(command::FocusRun{before});
+    EXPECT_TRUE(now().unsaved);
+    EXPECT_EQ(now().session.tokens, tokens);
+  }
+}
+
+TEST_F(Questions, QuittingNamesTheOtherRunsThatAreNotSaved) {
+  work(3, 1);
+  const int first = now().focused_run;
+  window_->stage().send(command::RenameRun{first, "The first"});
+  window_->stage().send(command::DuplicateRun{first});
+  const int second = now().focused_run;
+  window_->stage().send(command::RenameRun{second, "The second"});
+  settle();
+  {
+    Answers answers;
+    window_->close();
+    ASSERT_TRUE(QTest::qWaitFor([&] { return answers.questions.size() == 1; }, 5000));
+    EXPECT_TRUE(window_->isVisible()) << "Cancel was pressed";
+    EXPECT_TRUE(answers.questions[0].startsWith("Quit xLSTM Lab? "))
+        << qPrintable(answers.questions[0]);
+    EXPECT_TRUE(answers.notes[0].contains("Not saved either: The first (step "));
+    EXPECT_FALSE(answers.notes[0].contains("The second"));
+    EXPECT_FALSE(answers.buttons[0].contains("Open &beside"));
+  }
+  // The run on screen is saved: there is nothing to save any more, but the other one is named.
+  window_->stage().send(command::Save{files_.path("second.xlab").toStdString()});
+  ASSERT_TRUE(QTest::qWaitFor([&] { return !now().unsaved; }, 5000));
+  {
+    Answers answers;
+    window_->close();
+    ASSERT_TRUE(QTest::qWaitFor([&] { return answers.questions.size() == 1; }, 5000));
+    EXPECT_TRUE(window_->isVisible());
+    EXPECT_TRUE(answers.questions[0].contains("These runs are not saved: The first (step "));
+    EXPECT_TRUE(answers.questions[0].contains("They are lost")) << "this window keeps nothing";
+    EXPECT_EQ(answers.buttons[0].size(), 2);
+  }
+  Answers answers;
+  answers.button = QMessageBox::Discard;
+  window_->close();
+  EXPECT_TRUE(QTest::qWaitFor([&] { return !window_->isVisible(); }, 5000));
+}
+
 TEST_F(Questions, EveryKindOfWorkIsWorthAQuestion) {
   using namespace command;
   const BlockCard& block = now().model->blocks[0];

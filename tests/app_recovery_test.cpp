@@ -80,7 +80,7 @@ class RecoveryTest : public WindowTest {
     }
     QObject::disconnect(counted);
     QMenu menu;
-    window_->recovery().fill(&menu);
+    window_->recovery().fill(&menu, false);
     QStringList texts;
     for (const QAction* action : menu.actions()) texts.append(action->text());
     return texts;
@@ -119,20 +119,73 @@ TEST_F(RecoveryTest, DecliningKeepsItInTheMenu) {
   EXPECT_EQ(window_->banner().offered(), "");
   ASSERT_EQ(listed().size(), 1);
   QMenu menu;
-  window_->recovery().fill(&menu);
+  window_->recovery().fill(&menu, false);
   menu.actions()[0]->trigger();
   EXPECT_TRUE(QTest::qWaitFor([&] { return now().train.step == 2; }, 10000));
 }
 
-TEST_F(RecoveryTest, TwoCrashesAreOfferedOneAfterTheOther) {
+TEST_F(RecoveryTest, SeveralRunsAreOfferedTogetherAndAllReopened) {
   crash_at(2);
   crash_at(1, "copy");
   start();
-  EXPECT_TRUE(window_->banner().offered().contains("Copy, step 1"));
+  const QString offer = window_->banner().offered();
+  EXPECT_TRUE(offer.contains("Copy, step 1")) << qPrintable(offer);
+  EXPECT_TRUE(offer.contains("Associative recall, step 2")) << qPrintable(offer);
+  press(*window_, "Reopen all");
+  // What nobody has worked on gives its place, and the newest is on screen.
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().runs.size() == 2 && now().data->title == "Copy"; },
+                              10000));
+  EXPECT_EQ(now().train.step, 1);
+  EXPECT_EQ(now().runs[0]->name, "Associative recall");
+  EXPECT_EQ(now().runs[0]->step, 2);
+  EXPECT_TRUE(now().runs[0]->unsaved);
+  EXPECT_EQ(window_->banner().offered(), "");
+  window_.reset();
+  start();
+  EXPECT_EQ(window_->banner().offered(), "") << "both were answered";
+  EXPECT_EQ(listed().size(), 2);
+}
+
+TEST_F(RecoveryTest, DecliningSeveralKeepsAllInTheMenu) {
+  crash_at(2);
+  crash_at(1, "copy");
+  start();
   press(*window_, "Not now");
-  EXPECT_TRUE(window_->banner().offered().contains("Associative recall, step 2"));
+  EXPECT_EQ(window_->banner().offered(), "");
+  EXPECT_EQ(listed().size(), 2);
+}
+
+TEST_F(RecoveryTest, WhatIsReopenedGoesBesideARunThatIsWorthSomething) {
+  crash_at(2);
+  start();
+  window_->stage().send(command::NewRun{"copy", ""});
+  window_->stage().send(command::TrainOneStep{});
+  settle();
+  Answers answers;
+  answers.word = "Open &beside";
   press(*window_, "Reopen");
-  EXPECT_TRUE(QTest::qWaitFor([&] { return now().train.step == 2; }, 10000));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().runs.size() == 2; }, 10000));
+  EXPECT_EQ(answers.questions.size(), 1);
+  EXPECT_EQ(now().train.step, 2);
+  EXPECT_EQ(now().runs[0]->name, "Copy");
+  EXPECT_EQ(window_->banner().offered(), "");
+}
+
+TEST_F(RecoveryTest, TheMenuOpensBesideWithoutAQuestion) {
+  crash_at(2);
+  start();
+  press(*window_, "Not now");
+  window_->stage().send(command::NewRun{"copy", ""});
+  window_->stage().send(command::TrainOneStep{});
+  ASSERT_TRUE(QTest::qWaitFor([&] { return listed().size() >= 1; }, 10000));
+  Answers answers;
+  QMenu menu;
+  window_->recovery().fill(&menu, true);
+  for (QAction* action : menu.actions())
+    if (action->text().contains("Associative recall, step 2")) action->trigger();
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().runs.size() == 2; }, 10000));
+  EXPECT_TRUE(answers.questions.isEmpty());
+  EXPECT_EQ(now().train.step, 2);
 }
 
 TEST_F(RecoveryTest, OfTwoWindowsOneOffers) {

@@ -209,6 +209,27 @@ TEST_F(Bench, AVariantIsTakenBackWithTheWeightsOfItsOwnRun) {
   EXPECT_EQ(signature_of(first), trained);
 }
 
+TEST_F(Bench, TheWordsOfAnEditAreAboutItsOwnRunWhicheverIsOnScreen) {
+  const auto opened = open_quick();
+  const int first = opened->focused_run;
+  train(2);
+  const int second = after(DuplicateRun{first})->focused_run;
+  const BlockCard& block = opened->model->blocks.front();
+  CellVariant other = block.variant;
+  other.stabilizer = false;
+  CellVariant third = other;
+  third.eps = 0.01f;
+  after(SetVariant{block.kind, other}, SetVariant{block.kind, third});
+  train(3);
+  EXPECT_THAT(after()->undo_label, HasSubstr("with the weights of step 2"));
+  // The weights of then are back, so the edit before takes none with it.
+  const auto undone = after(Undo{});
+  ASSERT_EQ(undone->undo_label.find("weights"), std::string::npos) << undone->undo_label;
+  EXPECT_EQ(after(FocusRun{first})->undo_label, undone->undo_label);
+  EXPECT_EQ(after()->redo_label, undone->redo_label);
+  EXPECT_EQ(after(FocusRun{second})->undo_label, undone->undo_label);
+}
+
 TEST_F(Bench, NamesAreGivenTakenBackAndSaved) {
   const int run = open_quick()->focused_run;
   const std::string usual = card(after(), run).name;
