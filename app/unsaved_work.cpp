@@ -129,11 +129,10 @@ void UnsavedWork::ask(const QString& question, const QString& more, std::functio
   const int answer = box.exec();
   if (other && box.clickedButton() == other) {
     beside();
-  } else if (answer == QMessageBox::Discard) {
-    go_on();
-  } else if (answer == QMessageBox::Save) {
-    save(false, std::move(go_on));
+    return;
   }
+  if (answer == QMessageBox::Discard) go_on();
+  if (answer == QMessageBox::Save) save(false, std::move(go_on));
 }
 
 void UnsavedWork::save(bool ask, std::function<void()> then) {

@@ -98,7 +98,7 @@ TEST_F(OnlyRead, TheQuestionOffersToLeaveItOrNot) {
     EXPECT_TRUE(answers.notes[0].contains("only read")) << qPrintable(answers.notes[0]);
     QStringList buttons = answers.buttons[0];
     buttons.sort();
-    EXPECT_EQ(buttons.join(", ").toStdString(), "&Leave, Cancel");
+    EXPECT_EQ(buttons.join(", ").toStdString(), "&Leave, Cancel, Open &beside");
     EXPECT_EQ(now().run_id != run, leaves);
   }
 }
