@@ -18,6 +18,11 @@
 namespace xlab::tests {
 namespace {
 
+/// Every run has these weights.
+History::WeightsOf weights(std::uint64_t id) {
+  return [id](int) { return id; };
+}
+
 using namespace command;
 using testing::HasSubstr;
 CellVariant other_variant(const Snapshot& snapshot, const std::string& kind) {
@@ -414,7 +419,7 @@ TEST(Histories, DragsJoinWithinAPause) {
   const auto step = [&](std::chrono::milliseconds pause) { return now += pause; };
   const auto depth = [&] {
     int count = 0;
-    while (!history.undo_label(0).empty()) {
+    while (!history.undo_label(weights(0)).empty()) {
       history.undo([](Edit&) {});
       ++count;
     }
@@ -449,7 +454,7 @@ TEST(Histories, TheOldestEditsAreForgotten) {
   for (int i = 0; i < 500; ++i) EXPECT_TRUE(history.add({"sampler", double(i)}, {}));
   int count = 0;
   double last = 0.0;
-  while (!history.undo_label(0).empty()) {
+  while (!history.undo_label(weights(0)).empty()) {
     history.undo([&](Edit& edit) { last = std::get<double>(edit.before); });
     ++count;
   }
@@ -464,13 +469,13 @@ TEST(Histories, MemoryIsBounded) {
   };
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(history.add({"new prompt", megabytes(400)}, {}));
   int count = 0;
-  while (!history.undo_label(0).empty()) {
+  while (!history.undo_label(weights(0)).empty()) {
     history.undo([&](Edit&) {});
     ++count;
   }
   EXPECT_EQ(count, 2);
   EXPECT_FALSE(history.add({"new prompt", megabytes(1025)}, {})) << "too much for itself";
-  EXPECT_EQ(history.undo_label(0), "");
+  EXPECT_EQ(history.undo_label(weights(0)), "");
 }
 
 /// Weights that take so many MiB, and say so alone: the memory is never touched.
@@ -498,7 +503,8 @@ TEST(Histories, WeightsThatPushOutOlderEditsNameThem) {
   EXPECT_THAT(history.take_numbers(0, numbers_of(200)),
               testing::ElementsAre("variant", "sampler", "new prompt"));
   std::vector<std::string> left;
-  for (std::string label; !(label = history.undo_label(7)).empty(); history.undo([](Edit&) {}))
+  for (std::string label; !(label = history.undo_label(weights(7))).empty();
+       history.undo([](Edit&) {}))
     left.push_back(label);
   EXPECT_THAT(left, testing::ElementsAre("Undo variant", "Undo learning rate"));
 }
@@ -513,9 +519,9 @@ TEST(Histories, WeightsWithoutRoomTakeNothingAway) {
   history.go_without_numbers(0);
   EXPECT_FALSE(history.wants_numbers(0)) << "asked once";
   history.undo([](Edit&) {});
-  EXPECT_EQ(history.undo_label(0), "Undo variant (with the weights of now)");
+  EXPECT_EQ(history.undo_label(weights(0)), "Undo variant (with the weights of now)");
   history.undo([](Edit&) {});
-  EXPECT_EQ(history.undo_label(0), "Undo sampler");
+  EXPECT_EQ(history.undo_label(weights(0)), "Undo sampler");
 }
 
 TEST(Histories, WhatThrowsStaysWhereItWas) {
@@ -523,10 +529,10 @@ TEST(Histories, WhatThrowsStaysWhereItWas) {
   history.add({"sampler", 1.0}, {});
   const auto fail = [](Edit&) { throw Error("no"); };
   EXPECT_THROW(history.undo(fail), Error);
-  EXPECT_EQ(history.undo_label(0), "Undo sampler");
+  EXPECT_EQ(history.undo_label(weights(0)), "Undo sampler");
   history.undo([](Edit&) {});
   EXPECT_THROW(history.redo(fail), Error);
-  EXPECT_EQ(history.redo_label(0), "Redo sampler");
+  EXPECT_EQ(history.redo_label(weights(0)), "Redo sampler");
 }
 
 }  // namespace
