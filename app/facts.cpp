@@ -105,7 +105,11 @@ void Facts::changeEvent(QEvent* event) {
 }
 
 QString grouped(long long number) {
-  return QLocale::c().toString(number);
+  // Qt's own locale without a country leaves the commas out.
+  QString digits = QString::number(number);
+  const qsizetype first = number < 0 ? 1 : 0;
+  for (qsizetype at = digits.size() - 3; at > first; at -= 3) digits.insert(at, ',');
+  return digits;
 }
 
 QString three_digits(double number) {

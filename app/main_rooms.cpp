@@ -439,7 +439,7 @@ void MainWindow::share_room(Room room) {
       // pictures.
       forms = std::max(
           form_width({trainer_, task_, model_}, 26),
-          std::min(runs_panel_->sizeHint().width() + scaled(stage_.look(), 18), w * 30 / 100));
+          std::min(runs_panel_->sizeHint().width() + scaled(stage_.look(), 38), w * 30 / 100));
       sizes({trainer_, time}, {forms, w - forms}, Qt::Horizontal);
       sizes({time, loss, gates}, {bar, rest * 45 / 100, rest * 55 / 100}, Qt::Vertical);
       sizes({gates, memory}, {w * 40 / 100, w * 34 / 100}, Qt::Horizontal);

@@ -9,16 +9,6 @@
 #include "app/theme.hpp"
 
 namespace xlab::app {
-namespace {
-
-constexpr int kLongestName = 26;
-
-QString name_of(const RunCard& run) {
-  const QString name = QString::fromStdString(run.name);
-  return name.size() <= kLongestName ? name : name.left(kLongestName - 1) + "…";
-}
-
-}  // namespace
 
 RunChip::RunChip(Stage& stage, QWidget* parent)
     : QToolButton(parent), stage_(stage), menu_(new QMenu(this)) {
@@ -44,7 +34,12 @@ void RunChip::follow_snapshot() {
   setVisible(run && runs > 1);
   if (!run || runs < 2) return;
   // Apart from its swatch.
-  if (const QString text = " " + name_of(*run).replace("&", "&&"); text != this->text()) {
+  // The chip leaves the others their room, also in large text.
+  const int room =
+      static_cast<int>(static_cast<float>(window()->width()) / 4 / stage_.look().scale);
+  const QString name =
+      fontMetrics().elidedText(QString::fromStdString(run->name), Qt::ElideMiddle, room);
+  if (const QString text = " " + QString(name).replace("&", "&&"); text != this->text()) {
     setText(text);
     setToolTip(tr("%1 is on screen. Press to see the other runs, and to bring one of them here.")
                    .arg(QString::fromStdString(run->name)));

@@ -143,7 +143,7 @@ struct FocusRun {  ///< brings a run on the screen
   int run = 0;
 };
 /// A run of its own with the same numbers beside this one, or the same before its first step with
-/// the next seed. It is shown.
+/// the next seed that no run has. It is shown.
 struct DuplicateRun {
   int run = 0;
   bool other_seed = false;

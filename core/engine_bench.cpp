@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <string>
 #include <utility>
 
 #include "core/engine_worker.hpp"
@@ -103,11 +105,17 @@ void Engine::Worker::duplicate_run(const command::DuplicateRun& c) {
   LiveRun& of = run_with(c.run);
   of.note_place();
   const Run& run = of.run();
-  auto made = std::make_unique<LiveRun>(
-      c.other_seed ? restart_run(run, run.trainer->spec().seed + 1) : duplicate(run));
-  made->run().name =
-      fmt::format("{}, {}", of.name(),
-                  c.other_seed ? fmt::format("seed {}", made->run().trainer->spec().seed) : "copy");
+  const auto any = [this](auto is_so) { return std::any_of(runs.begin(), runs.end(), is_so); };
+  // Asked for again and again, it is another one each time.
+  std::uint64_t seed = run.trainer->spec().seed + 1;
+  while (any([&](const auto& r) { return r->run().trainer->spec().seed == seed; })) ++seed;
+  auto made = std::make_unique<LiveRun>(c.other_seed ? restart_run(run, seed) : duplicate(run));
+  const std::string name =
+      fmt::format("{}, {}", of.name(), c.other_seed ? fmt::format("seed {}", seed) : "copy");
+  std::string free = name;
+  for (int i = 2; any([&](const auto& r) { return r->name() == free; }); ++i)
+    free = fmt::format("{} {}", name, i);
+  made->run().name = std::move(free);
   made->unsaved = true;
   made->saved_step = 0;
   made->focus_block = of.focus_block;

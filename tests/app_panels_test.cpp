@@ -155,6 +155,12 @@ TEST_F(PanelTest, AFactSaysItsMeaningAndIsCopiedInFull) {
 }
 
 TEST(Numbers, AreWrittenInOneWay) {
+  EXPECT_EQ(app::grouped(1234567), "1,234,567");
+  EXPECT_EQ(app::grouped(230733), "230,733");
+  EXPECT_EQ(app::grouped(-1000), "-1,000");
+  EXPECT_EQ(app::grouped(-100), "-100");
+  EXPECT_EQ(app::grouped(999), "999");
+  EXPECT_EQ(app::grouped(0), "0");
   EXPECT_EQ(app::three_digits(1.9419446e-09), "1.94e−9");
   EXPECT_EQ(app::three_digits(HUGE_VAL), "+Inf");
   EXPECT_EQ(app::three_digits(-HUGE_VAL), "−Inf");

@@ -97,6 +97,12 @@ TEST_F(Bench, AnotherSeedBesideIsTheRunBeforeItsFirstStep) {
   EXPECT_EQ(card(other, first).step, 2);
   EXPECT_THAT(card(other, other->focused_run).name, HasSubstr("seed 2"));
   const std::uint64_t beside = signature();
+  // Once more it is one that no run has, and copies can be told apart.
+  EXPECT_EQ(after(DuplicateRun{first, true})->train.seed, 3u);
+  EXPECT_EQ(after(Undo{})->runs.size(), 2u);
+  const auto copy = after(DuplicateRun{first}), again = after(DuplicateRun{first});
+  EXPECT_EQ(card(again, again->focused_run).name, card(copy, copy->focused_run).name + " 2");
+  after(Undo{}, Undo{}, FocusRun{other->focused_run});
   after(FocusRun{first}, NewSeed{});
   EXPECT_EQ(signature(), beside) << "as if it had taken the place of the first";
 }
