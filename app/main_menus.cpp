@@ -150,9 +150,13 @@ void MainWindow::make_run_menu() {
   add(run, tr("&Duplicate run"), QKeySequence("Ctrl+D"), [this] {
     stage_.send(command::DuplicateRun{.run = stage_.snapshot().focused_run});
   })->setStatusTip(tr("The same weights, data and edits beside this run"));
-  add(run, tr("Duplicate run with another see&d"), QKeySequence("Ctrl+Shift+D"), [this] {
-    stage_.send(command::DuplicateRun{.run = stage_.snapshot().focused_run, .other_seed = true});
-  })->setStatusTip(tr("The same run before its first step, with the next seed, beside this one"));
+  add(run, tr("Duplicate run with another see&d"), QKeySequence("Ctrl+Shift+D"),
+      [this] {
+        stage_.send(
+            command::DuplicateRun{.run = stage_.snapshot().focused_run, .other_seed = true});
+      })
+      ->setStatusTip(
+          tr("The same run before its first step, with a seed that no run has, beside this one"));
   add(run, tr("Rena&me run"), {}, [this] {
     show_again(runs_);
     runs_panel_->rename(stage_.snapshot().focused_run);

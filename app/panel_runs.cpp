@@ -82,7 +82,7 @@ void RunsPanel::make_menu() {
       [this](const RunCard& run) { stage_.send(command::DuplicateRun{.run = run.id}); });
   add(tr("Duplicate with another &seed"), [this](const RunCard& run) {
     stage_.send(command::DuplicateRun{.run = run.id, .other_seed = true});
-  })->setToolTip(tr("The same run before its first step, with the next seed"));
+  })->setToolTip(tr("The same run before its first step, with a seed that no run has"));
   add(tr("Re&name"), [this](const RunCard& run) { rename(run.id); });
   curve_ = add(tr("Show its &loss"), [this](const RunCard& run) {
     stage_.send(command::ShowCurve{run.id, !run.shown});
