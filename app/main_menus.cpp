@@ -21,6 +21,7 @@
 #include "app/panel_runs.hpp"
 #include "app/recovery.hpp"
 #include "app/run_look.hpp"
+#include "app/save_dialog.hpp"
 #include "app/unsaved_work.hpp"
 #include "core/openable.hpp"
 #include "core/task.hpp"
@@ -56,7 +57,7 @@ void MainWindow::make_menus() {
   make_view_menu();
   make_window_menu();
   make_help_menu();
-  for (QAction* action : {save_, save_as_, train_, one_step_, sample_})
+  for (QAction* action : {save_, save_as_, save_all_, train_, one_step_, sample_})
     action->setProperty(kWhatItDoes, action->toolTip());
 }
 
@@ -82,6 +83,8 @@ void MainWindow::make_file_menu() {
   file->addSeparator();
   save_ = add(file, tr("&Save"), QKeySequence::Save, [this] { work_->save(false); });
   save_as_ = add(file, tr("Save &as…"), QKeySequence::SaveAs, [this] { work_->save(true); });
+  save_all_ = add(file, tr("Save a&ll runs as…"), {}, [this] { save_all_dialog(); });
+  save_all_->setToolTip(tr("One file that holds all runs, with which Save goes on then"));
   file->addSeparator();
   add(file, tr("&Export picture…"), QKeySequence("E"), [this] { export_active(true); });
   add(file, tr("Export &CSV…"), QKeySequence("Shift+E"), [this] { export_active(false); });
@@ -111,6 +114,26 @@ void MainWindow::make_beside_menu(QMenu* file) {
   connect(beside, &QMenu::aboutToShow, this,
           [this, kept] { kept->menuAction()->setEnabled(recovery_->anything()); });
   connect(kept, &QMenu::aboutToShow, this, [this, kept] { recovery_->fill(kept, true); });
+}
+
+void MainWindow::save_all_dialog() {
+  const QString path = ask_where_to_write(this, {.title = tr("Save all runs"),
+                                                 .suggestion = "runs.xlab",
+                                                 .filter = tr("Runs (*.xlab)"),
+                                                 .extension = "xlab",
+                                                 .strict = false});
+  if (path.isEmpty()) return;
+  tell_screen();
+  stage_.send(command::SaveBench{path.toStdString()});
+}
+
+void MainWindow::name_saving() {
+  const Snapshot& now = stage_.snapshot();
+  const bool several = now.runs.size() > 1;
+  save_->setText(now.file_holds_bench ? tr("&Save all runs") : tr("&Save"));
+  save_as_->setText(several || now.file_holds_bench ? tr("Save this run &as…") : tr("Save &as…"));
+  save_all_->setEnabled(now.model && (several || now.file_holds_bench) &&
+                        now.cannot_save_bench.empty());
 }
 
 void MainWindow::make_edit_menu() {

@@ -380,7 +380,9 @@ void MainWindow::follow_snapshot() {
   allow(sample_, now.session.cannot_sample);
   allow(save_, now.cannot_save);
   allow(save_as_, now.cannot_save);
+  allow(save_all_, now.cannot_save_bench);
   if (!now.model) save_->setEnabled(false);
+  name_saving();
   // A menu shows no tool tips unless asked to; most of its entries say all in their words.
   for (QMenu* menu : others) menu->setToolTipsVisible(false);
   for (QMenu* menu : with_reasons) menu->setToolTipsVisible(true);

@@ -181,6 +181,9 @@ class MainWindow : public QMainWindow {
   void open_folder_dialog(bool beside = false);
   void make_beside_menu(QMenu* file);
   void export_folder_dialog();
+  void save_all_dialog();
+  /// Saving is named after what it saves.
+  void name_saving();
   /// Says to the engine what is shown, when that has changed.
   void tell_screen();
   /// Shows what the run that has been opened was saved with.
@@ -241,9 +244,9 @@ class MainWindow : public QMainWindow {
 
   QActionGroup* rooms_ = nullptr;
   QAction *play_ = nullptr, *train_ = nullptr, *save_ = nullptr, *save_as_ = nullptr,
-          *undo_ = nullptr, *redo_ = nullptr, *clear_clamps_ = nullptr, *panels_ = nullptr,
-          *start_ = nullptr, *remove_run_ = nullptr, *train_all_ = nullptr, *next_run_ = nullptr,
-          *previous_run_ = nullptr;
+          *save_all_ = nullptr, *undo_ = nullptr, *redo_ = nullptr, *clear_clamps_ = nullptr,
+          *panels_ = nullptr, *start_ = nullptr, *remove_run_ = nullptr, *train_all_ = nullptr,
+          *next_run_ = nullptr, *previous_run_ = nullptr;
   /// What stands in the tool bar, by name ("rooms", "speed", ...).
   QMap<QString, QList<QAction*>> bar_;
   QList<QPair<QAction*, Shape>> icons_;

@@ -104,22 +104,23 @@ std::shared_ptr<Autosave::Handed> Autosave::handed(RunRecord record, bool own_nu
                                                    bool may_be_lost) {
   auto handed = std::make_shared<Handed>();
   handed->record = std::move(record);
+  handed->weights = handed->record.values.raw();
   handed->own_numbers = own_numbers;
   handed->may_be_lost = may_be_lost;
   return handed;
 }
 
-void Autosave::add(std::function<void()> job, const std::shared_ptr<Handed>& handed) {
+void Autosave::add(std::function<void()> job, const std::vector<std::shared_ptr<Handed>>& handed) {
   {
     const std::lock_guard lock(mutex_);
     jobs_.push_back(std::move(job));
-    if (handed) {
-      try {
-        unsettled_.push_back(handed);
-      } catch (...) {
-        jobs_.pop_back();
-        throw;
-      }
+    const std::size_t before = unsettled_.size();
+    try {
+      unsettled_.insert(unsettled_.end(), handed.begin(), handed.end());
+    } catch (...) {
+      unsettled_.resize(before);
+      jobs_.pop_back();
+      throw;
     }
   }
   wake_.notify_all();
@@ -131,7 +132,7 @@ void Autosave::keep(RunRecord record, KeptRun about, bool own_numbers) {
     const auto job = handed(std::move(record), own_numbers, true);
     // Of a run that another one took the place of there is no later step.
     job->may_be_later = !about.replaced && bytes > kCopiedAtOnce;
-    add([this, job, about = std::move(about)] { write_kept(*job, about); }, job);
+    add([this, job, about = std::move(about)] { write_kept(*job, about); }, {job});
   }
 }
 
@@ -165,7 +166,25 @@ void Autosave::adopt(const KeptRun& run, int number) {
 
 void Autosave::save(RunRecord record, std::filesystem::path path, bool own_numbers) {
   const auto job = handed(std::move(record), own_numbers, false);
-  add([this, job, path = std::move(path)] { write_saved(*job, path); }, job);
+  add([this, job,
+       path = std::move(path)] { write_saved({job}, path, [&] { save_run(job->record, path); }); },
+      {job});
+}
+
+void Autosave::save(BenchRecord record, std::filesystem::path path,
+                    const std::vector<bool>& own_numbers) {
+  std::vector<std::shared_ptr<Handed>> all;
+  for (std::size_t i = 0; i < record.runs.size(); ++i)
+    all.push_back(handed(std::exchange(record.runs[i].run, {}), own_numbers[i], false));
+  const auto bench = std::make_shared<BenchRecord>(std::move(record));
+  add(
+      [this, all, bench, path = std::move(path)] {
+        write_saved(all, path, [&] {
+          for (std::size_t i = 0; i < all.size(); ++i) bench->runs[i].run = all[i]->record;
+          save_bench(*bench, path);
+        });
+      },
+      all);
 }
 
 std::optional<Autosave::Saved> Autosave::take_saved() {
@@ -173,14 +192,16 @@ std::optional<Autosave::Saved> Autosave::take_saved() {
   return std::exchange(saved_, {});
 }
 
-void Autosave::settle() {
+void Autosave::settle(const void* weights) {
   for (;;) {
     std::shared_ptr<Handed> job;
     bool patient = false;
     {
       const std::lock_guard lock(mutex_);
-      if (unsettled_.empty()) return;
-      job = unsettled_.front();
+      const auto found = std::ranges::find_if(
+          unsettled_, [&](const auto& other) { return !weights || other->weights == weights; });
+      if (found == unsettled_.end()) return;
+      job = *found;
       patient = !giving_up_ || Clock::now() - *giving_up_ < keeping_.interval / kPatience;
     }
     if (job->may_be_later && patient) {
@@ -194,7 +215,7 @@ void Autosave::settle() {
     std::unique_lock lock(mutex_);
     // Without memory for a copy a file is written from the run's own numbers.
     idle_.wait(lock, [&] { return job->may_be_lost || job->own_numbers || job->settled; });
-    if (!unsettled_.empty() && unsettled_.front() == job) unsettled_.pop_front();
+    std::erase(unsettled_, job);
   }
 }
 
@@ -287,21 +308,23 @@ void Autosave::write_kept(Handed& handed, const KeptRun& about) {
   last_problem_ = std::move(problem);
 }
 
-void Autosave::write_saved(Handed& handed, const std::filesystem::path& path) {
+void Autosave::write_saved(const std::vector<std::shared_ptr<Handed>>& handed,
+                           const std::filesystem::path& path, const std::function<void()>& write) {
   Saved saved;
   try {
-    handed.copy();
-    if (handed.own_numbers) {
+    for (const auto& run : handed) {
+      run->copy();
+      if (!run->own_numbers) continue;
       const std::lock_guard lock(mutex_);
-      settled(handed);
+      settled(*run);
     }
-    save_run(handed.record, path);
+    write();
     saved.stamp = stamp_of(path);
   } catch (const std::exception& e) {
     saved.problem = e.what();
   }
   const std::lock_guard lock(mutex_);
-  settled(handed);
+  for (const auto& run : handed) settled(*run);
   saved_ = std::move(saved);
 }
 

@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/bench_file.hpp"
 #include "core/keeping.hpp"
 #include "core/kept_runs.hpp"
 #include "core/run.hpp"
@@ -77,15 +78,18 @@ class Autosave {
   /// Returns at once. What came of it is told by `take_saved`, to be asked when there are news; one
   /// file at a time.
   void save(RunRecord record, std::filesystem::path path, bool own_numbers);
+  /// The same for a bench; `own_numbers` of each run.
+  void save(BenchRecord record, std::filesystem::path path, const std::vector<bool>& own_numbers);
   struct Saved {
     std::optional<FileStamp> stamp;  ///< of the file
     std::string problem;             ///< why there is none; empty when there is
   };
   std::optional<Saved> take_saved();
 
-  /// Before anything overwrites numbers of runs that were handed over: returns when they have been
-  /// copied, or are given up and due again.
-  void settle();
+  /// Before anything overwrites numbers that were handed over: returns when they have been copied,
+  /// or are given up and due again. `weights`: where those of the run in question lie; null: those
+  /// of any run.
+  void settle(const void* weights = nullptr);
   static constexpr int kPatience = 4;
   /// A run of fewer bytes is copied in no time.
   static constexpr std::size_t kCopiedAtOnce = std::size_t{4} << 20;
@@ -109,6 +113,7 @@ class Autosave {
   /// needs that first.
   struct Handed {
     RunRecord record;
+    const void* weights = nullptr;  // where those of the run lay when it was handed over
     bool own_numbers = false;
     bool may_be_lost = false;   // rather than that training waits for the disk
     bool may_be_later = false;  // rather than that training waits for the copy
@@ -127,10 +132,12 @@ class Autosave {
 
   static std::shared_ptr<Handed> handed(RunRecord record, bool own_numbers, bool may_be_lost);
   /// Has `job` done by the writing thread; `handed` is what it writes, if anything.
-  void add(std::function<void()> job, const std::shared_ptr<Handed>& handed = {});
+  void add(std::function<void()> job, const std::vector<std::shared_ptr<Handed>>& handed = {});
   void write_jobs();
   void write_kept(Handed& handed, const KeptRun& about);
-  void write_saved(Handed& handed, const std::filesystem::path& path);
+  /// `write` makes the file when the numbers of all runs have been copied.
+  void write_saved(const std::vector<std::shared_ptr<Handed>>& handed,
+                   const std::filesystem::path& path, const std::function<void()>& write);
   /// Both with mutex_ held.
   void settled(Handed& handed);
   void tell(const std::string& problem);

@@ -188,6 +188,19 @@ void SafetensorsFile::add(const SafetensorsFile& other) {
   sort_names();
 }
 
+SafetensorsFile SafetensorsFile::under(std::string_view prefix) const {
+  Metadata metadata;
+  for (const auto& [key, value] : metadata_)
+    if (key.starts_with(prefix)) metadata[key.substr(prefix.size())] = value;
+  std::vector<StoredTensor> tensors;
+  for (const StoredTensor& tensor : tensors_) {
+    if (!tensor.name.starts_with(prefix)) continue;
+    tensors.push_back(tensor);
+    tensors.back().name = tensor.name.substr(prefix.size());
+  }
+  return SafetensorsFile(name_, std::move(metadata), std::move(tensors));
+}
+
 void SafetensorsFile::sort_names() {
   by_name_.resize(tensors_.size());
   std::iota(by_name_.begin(), by_name_.end(), std::size_t{0});

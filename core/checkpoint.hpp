@@ -49,6 +49,8 @@ class SafetensorsFile {
 
   /// Takes over the tensors of another file, of which this one must have none.
   void add(const SafetensorsFile& other);
+  /// What stands under a prefix, tensors and metadata, by the rest of its name. Shares the numbers.
+  SafetensorsFile under(std::string_view prefix) const;
 
   /// The numbers of a tensor, converted to T: float, double, std::int64_t, std::int32_t or
   /// std::uint8_t. Throws when an integer is asked for and the file holds fractions, or a number

@@ -14,7 +14,10 @@ namespace xlab::command {
 
 // Runs and files. `beside`: the run gets a place of its own among the others; otherwise it takes
 // the place of the one on screen.
-struct OpenRun {  ///< a run from bytes (a preset) or, when `bytes` is null, from the file at `path`
+/// A run from bytes (a preset) or, when `bytes` is null, from the file at `path`. A file of a bench
+/// takes the place of all runs; `beside`, its runs are added, as many as there is room for or none,
+/// and without a file: that one stays as it is.
+struct OpenRun {
   std::string path;
   std::shared_ptr<const std::vector<std::byte>> bytes;
   bool beside = false;
@@ -61,6 +64,12 @@ struct ReopenRun {
 /// file gets the run as it is when the command's turn comes, and is written beside everything else:
 /// commands that take another run or save again wait for it.
 struct Save {
+  std::string path;
+};
+/// All runs into one file (core/bench_file.hpp), which is the file of each from then on. `Save`
+/// without a path, for a run that has such a file, writes all runs there too: runs with a file of
+/// their own keep that, those without one have this one then. Refused when a run cannot be saved.
+struct SaveBench {
   std::string path;
 };
 struct SetScreen {  ///< how the window shows the run: its own JSON, saved with the run
@@ -171,16 +180,18 @@ struct ShowCurve {  ///< whether the loss of a run is drawn beside that of the o
 
 namespace xlab {
 
-using Command = std::variant<
-    command::OpenRun, command::OpenText, command::OpenFolder, command::ExportFolder,
-    command::NewRun, command::UseDevice, command::ReopenRun, command::Save, command::SetScreen,
-    command::Train, command::Pause, command::TrainOneStep, command::SetLearningRateScale,
-    command::SetStepLimit, command::RestartRun, command::NewSeed, command::SetPrompt,
-    command::NewSample, command::SetCursor, command::StepForward, command::StepBack, command::Play,
-    command::StopPlaying, command::SetPlaySpeed, command::Rewind, command::TakeToken,
-    command::SetSampler, command::SetVariant, command::Selfcheck, command::Focus, command::SetClamp,
-    command::ReplaceClamp, command::RemoveClamp, command::EnableClamp, command::ClearClamps,
-    command::Undo, command::Redo, command::FocusRun, command::DuplicateRun, command::RenameRun,
-    command::RemoveRun, command::TrainRun, command::TrainAll, command::ShowCurve>;
+using Command =
+    std::variant<command::OpenRun, command::OpenText, command::OpenFolder, command::ExportFolder,
+                 command::NewRun, command::UseDevice, command::ReopenRun, command::Save,
+                 command::SaveBench, command::SetScreen, command::Train, command::Pause,
+                 command::TrainOneStep, command::SetLearningRateScale, command::SetStepLimit,
+                 command::RestartRun, command::NewSeed, command::SetPrompt, command::NewSample,
+                 command::SetCursor, command::StepForward, command::StepBack, command::Play,
+                 command::StopPlaying, command::SetPlaySpeed, command::Rewind, command::TakeToken,
+                 command::SetSampler, command::SetVariant, command::Selfcheck, command::Focus,
+                 command::SetClamp, command::ReplaceClamp, command::RemoveClamp,
+                 command::EnableClamp, command::ClearClamps, command::Undo, command::Redo,
+                 command::FocusRun, command::DuplicateRun, command::RenameRun, command::RemoveRun,
+                 command::TrainRun, command::TrainAll, command::ShowCurve>;
 
 }  // namespace xlab

@@ -334,6 +334,7 @@ void Engine::Worker::fill_snapshot(Clock::time_point now) {
   draft.undo_label = history.undo_label(weights_of);
   draft.redo_label = history.redo_label(weights_of);
   draft.session.tokens_per_second = play_speed;
+  draft.cannot_save_bench = why_bench_not_saved();
   live->describe(draft, now);
 }
 

@@ -18,7 +18,7 @@ namespace {
 const char* place_of(const Command& command) {
   using namespace command;
   if (is_one_of<OpenRun, ReopenRun, OpenText, OpenFolder, NewRun>(command)) return "open";
-  if (is_one_of<Save>(command)) return "save";
+  if (is_one_of<Save, SaveBench>(command)) return "save";
   if (is_one_of<ExportFolder>(command)) return "export";
   if (is_one_of<SetPrompt, NewSample, TakeToken, StepForward>(command)) return "sequence";
   if (is_one_of<UseDevice>(command)) return "device";
@@ -50,7 +50,7 @@ bool Engine::Worker::waits_for_file() const {
   if (!saving || pending.empty() || !pending.front()) return false;
   const Command& next = *pending.front();
   return is_one_of<OpenRun, OpenText, OpenFolder, NewRun, ReopenRun, RestartRun, NewSeed, Save,
-                   RemoveRun>(next) ||
+                   SaveBench, RemoveRun>(next) ||
          (is_one_of<Undo>(next) && history.undo_shows_run(live->id)) ||
          (is_one_of<Redo>(next) && history.redo_shows_run(live->id));
 }
@@ -71,9 +71,8 @@ void Engine::Worker::apply(Command command) {
         Overloaded{
             [&](const OpenRun& c) {
               if (c.bytes) {
-                open(load_run(parse_safetensors(*c.bytes, c.path)),
-                     {.name = "opening a run", .beside = c.beside});
-                show_saved_screen();
+                open_tensors(parse_safetensors(*c.bytes, c.path),
+                             {.name = "opening a run", .beside = c.beside});
               } else {
                 open_file(c.path, c.beside);
               }
@@ -96,6 +95,7 @@ void Engine::Worker::apply(Command command) {
             [&](const UseDevice& c) { use_device(c.id); },
             [&](const ReopenRun& c) { reopen(c.kept, c.beside); },
             [&](const Save& c) { save_to(c.path); },
+            [&](const SaveBench& c) { save_bench_to(c.path, true); },
             [&](const SetScreen& c) {
               check(c.text.size() <= Run::kMostScreenBytes && !find_invalid_utf8(c.text),
                     "What the window says of itself is not saved: it is no text, or too long.");
@@ -253,8 +253,11 @@ OpenedText Engine::Worker::text_of(const command::OpenText& c) const {
 
 void Engine::Worker::restart(std::uint64_t seed, const char* name) {
   live->note_place();
-  open(restart_run(live->run(), seed),
-       {.name = name, .path = live->path, .unsaved = true, .stamp = live->stamp});
+  open(restart_run(live->run(), seed), {.name = name,
+                                        .path = live->path,
+                                        .in_bench = live->in_bench,
+                                        .unsaved = true,
+                                        .stamp = live->stamp});
   draft.only_selected = true;
   show_saved_screen();
 }

@@ -37,11 +37,11 @@ void Engine::Worker::use_device(const std::string& name) {
   note(fmt::format("Computing on: {}", draft.device.name));
 }
 
-void Engine::Worker::go_to_device() {
+void Engine::Worker::go_to_device(LiveRun& of) {
   guarded("device", [&] {
-    live->move_to(device);
-    LastCopy& copy = live->loop.copy;
-    if (live->device() != Device::cpu() && copy.empty()) copy.take(live->run());
+    of.move_to(device);
+    LastCopy& copy = of.loop.copy;
+    if (of.device() != Device::cpu() && copy.empty()) copy.take(of.run());
   });
   draft.device = card_of(live->device());
 }

@@ -13,12 +13,15 @@ namespace xlab {
 void Engine::Worker::open(std::unique_ptr<Run> fresh, const Opened& as) {
   auto shown = std::make_unique<LiveRun>(std::move(fresh));
   shown->path = as.path;
+  shown->in_bench = as.in_bench;
   shown->stamp = as.stamp;
   shown->unsaved = as.unsaved;
-  shown->open_note = OpenNote(autosave.root(), as.path);
+  shown->open_note = as.in_bench ? live->open_note : note_on(as.path);
   shown->wake();
   if (live && as.beside) {
-    add_beside(std::move(shown), as.name, place_of_run(*live) + 1);
+    std::vector<std::unique_ptr<LiveRun>> added;
+    added.push_back(std::move(shown));
+    add_beside(std::move(added), as.name, *live);
     return;
   }
   shown->id = live ? live->id : last_run + 1;
@@ -26,26 +29,30 @@ void Engine::Worker::open(std::unique_ptr<Run> fresh, const Opened& as) {
     shown->colour = live->colour;
     shown->shown = live->shown;
   }
-  Edit edit{.name = as.name, .before = {}};
   runs.reserve(runs.size() + 1);
   const bool replaces = live != nullptr;
   const std::size_t place = replaces ? place_of_run(*live) : runs.size();
   std::unique_ptr<LiveRun> before = replaces ? set_aside(*live) : nullptr;
   show(place, std::move(shown));
-  const bool kept = !replaces || (before && add_to_history(std::move(edit), std::move(before)));
+  const bool kept = !replaces || (before && add_to_history({as.name, std::move(before), live->id}));
   if (!kept) history.clear();  // what it holds is of a run that is gone
-  go_to_device();
+  go_to_device(*live);
   if (!kept) tell("The run before could not be kept: there is no way back to it with Undo.");
   limit_kept_runs();
 }
 
-std::unique_ptr<LiveRun> Engine::Worker::set_aside(LiveRun& of) {
+std::shared_ptr<const OpenNote> Engine::Worker::note_on(const std::string& path) const {
+  return std::make_shared<const OpenNote>(autosave.root(), path);
+}
+
+bool Engine::Worker::ready_to_leave(LiveRun& of) {
   if (of.unsaved) guarded("autosave", [&] { keep_run(of, true); });
-  if (memory_of(of.run()) > History::kMostBytes) {
-    // It stays, so what was kept of it is not that of a replaced one.
+  const auto stays = [&] {
+    // So what was kept of it is not that of a replaced one.
     if (of.unsaved) of.unkept.note_change();
-    return {};
-  }
+    return false;
+  };
+  if (memory_of(of.run()) > History::kMostBytes) return stays();
   of.note_place();
   of.state = TrainState::idle;
   of.playing = false;
@@ -55,11 +62,12 @@ std::unique_ptr<LiveRun> Engine::Worker::set_aside(LiveRun& of) {
     of.run().trainer->rest();
     move_run(of.run(), Device::cpu());
   });
-  if (of.device() != Device::cpu()) {
-    if (of.unsaved) of.unkept.note_change();
-    return {};
-  }
-  of.rest();
+  return of.device() == Device::cpu() || stays();
+}
+
+std::unique_ptr<LiveRun> Engine::Worker::set_aside(LiveRun& of) {
+  if (!ready_to_leave(of)) return {};
+  of.let_go();
   return std::move(runs[place_of_run(of)]);
 }
 
@@ -82,6 +90,7 @@ void Engine::Worker::show(std::size_t place, std::unique_ptr<LiveRun> shown) noe
 /// Who opens one run after the other does not fill the disk with all of them.
 void Engine::Worker::limit_kept_runs() {
   std::vector<int> needed = history.kept_runs();
+  needed.insert(needed.end(), dropped.begin(), dropped.end());
   for (const auto& run : runs) needed.push_back(run->run().kept_as);
   autosave.limit_replaced(2 * History::kMostRuns, std::move(needed));
 }
@@ -89,16 +98,25 @@ void Engine::Worker::limit_kept_runs() {
 void Engine::Worker::use_trainer(LiveRun& of) {
   Trainer& trainer = *of.run().trainer;
   trainer.cancel = &stop;
-  trainer.before_update = [this] { autosave.settle(); };
+  trainer.before_update = [this, &of] { autosave.settle(of.run().model->params().values().raw()); };
 }
 
 // ---- opening --------------------------------------------------------------------------------
 
 void Engine::Worker::open_file(const std::string& path, bool beside) {
   const auto stamp = stamp_of(path);
-  open(load_run(path), {.name = "opening a run", .beside = beside, .path = path, .stamp = stamp});
-  show_saved_screen();
+  open_tensors(read_safetensors(path),
+               {.name = "opening a run", .beside = beside, .path = path, .stamp = stamp});
   tell_of_others("What is saved here is not seen there: to keep both, use Save as.");
+}
+
+void Engine::Worker::open_tensors(const SafetensorsFile& file, const Opened& as) {
+  if (holds_bench(file.metadata(), file.name())) {
+    open_bench(load_bench(file), as);
+  } else {
+    open(load_run(file), as);
+  }
+  show_saved_screen();
 }
 
 void Engine::Worker::reopen(const std::string& kept, bool beside) {
@@ -106,9 +124,10 @@ void Engine::Worker::reopen(const std::string& kept, bool beside) {
   lost.run->kept_as = autosave.next_number();
   open(std::move(lost.run), {.name = "reopening a run",
                              .beside = beside,
-                             .path = lost.about.run_path,
+                             // The others of its file are not here: it is not written over them.
+                             .path = lost.about.in_bench ? "" : lost.about.run_path,
                              .unsaved = true,
-                             .stamp = lost.about.stamp});
+                             .stamp = lost.about.in_bench ? std::nullopt : lost.about.stamp});
   live->saved_step = lost.about.saved_step;
   show_saved_screen();
   guarded("autosave", [&] { autosave.adopt(lost.about, live->run().kept_as); });
@@ -122,80 +141,13 @@ void Engine::Worker::show_saved_screen() {
 }
 
 void Engine::Worker::tell_of_others(const char* what) {
-  if (!live->open_note.others()) return;
+  if (!live->open_note || !live->open_note->others()) return;
   fail("file", fmt::format("'{}' is open in another window too. {}", live->path, what));
 }
-
-// ---- saving ---------------------------------------------------------------------------------
 
 std::pair<RunRecord, bool> Engine::Worker::record_now(LiveRun& of) {
   of.note_place();
   return of.loop.record(of.run());
-}
-
-void Engine::Worker::store(const std::string& path) {
-  live->note_place();
-  try {
-    save_run(live->run(), path);
-  } catch (const DeviceLost& e) {
-    leave_lost_device(e.what());
-    save_run(live->run(), path);
-  }
-}
-
-void Engine::Worker::save_to(const std::string& path) {
-  if (const std::string reason = why_not_saved(live->run()); !reason.empty()) throw Error(reason);
-  const std::string target = path.empty() ? live->path : path;
-  check(!target.empty(), "The run has no file yet: choose a name to save it under.");
-  const auto stands = stamp_of(target);
-  check(!path.empty() || !stands || !live->stamp || stands == live->stamp,
-        "'{}' was changed by another program since this run was opened or saved here, and is not "
-        "overwritten. Save this run under another name with Save as.",
-        target);
-  Saving begun{.run = live->id,
-               .path = target,
-               .step = live->run().trainer->steps_done(),
-               .changes = live->changes};
-  const auto write = [&] {
-    auto [record, own_numbers] = record_now(*live);
-    autosave.save(std::move(record), target, own_numbers);
-  };
-  try {
-    write();
-  } catch (const DeviceLost& e) {
-    leave_lost_device(e.what());
-    begun.step = live->run().trainer->steps_done();
-    write();
-  }
-  saving = std::move(begun);
-  live->unkept.clear();
-}
-
-std::string Engine::Worker::finish_save() {
-  const std::optional<Autosave::Saved> saved = saving ? autosave.take_saved() : std::nullopt;
-  if (!saved) return {};
-  const Saving done = *std::exchange(saving, {});
-  LiveRun& of = run_with(done.run);
-  urgent = dirty = true;
-  if (!saved->problem.empty()) {
-    if (of.unsaved) of.unkept.note_change();
-    fail("save", saved->problem);
-    return saved->problem;
-  }
-  if (of.path != done.path) of.open_note = OpenNote(autosave.root(), done.path);
-  of.path = done.path;
-  of.stamp = saved->stamp;
-  of.saved_step = done.step;
-  history.file_written(done.path, of.stamp);
-  ++draft.saves;
-  if (of.changes == done.changes) {
-    of.unsaved = false;
-    of.unkept.clear();
-    autosave.drop(of.run().kept_as);
-  }
-  note(fmt::format("Saved to {}", done.path));
-  if (&of == live) tell_of_others("It has what was saved here only when it opens the file again.");
-  return {};
 }
 
 // ---- keeping --------------------------------------------------------------------------------
@@ -231,6 +183,7 @@ void Engine::Worker::keep_run(LiveRun& of, bool replaced) {
                  .step = run.trainer->steps_done(),
                  .saved_step = of.saved_step,
                  .replaced = replaced,
+                 .in_bench = of.in_bench,
                  .stamp = of.stamp,
                  .text = {}},
                 own_numbers);

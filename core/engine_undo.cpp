@@ -8,9 +8,7 @@
 
 namespace xlab {
 
-bool Engine::Worker::add_to_history(Edit edit, std::unique_ptr<LiveRun> before) {
-  edit.before = std::move(before);
-  edit.run = live->id;
+bool Engine::Worker::add_to_history(Edit edit) {
   try {
     return history.add(std::move(edit), Clock::now());
   } catch (const std::bad_alloc&) {
@@ -59,53 +57,53 @@ void Engine::Worker::keep_numbers(const LiveRun& of) {
 void Engine::Worker::go_back(bool redo) {
   const auto weights_of = [this](int run) { return run_with(run).weights_id; };
   const std::string label = redo ? history.redo_label(weights_of) : history.undo_label(weights_of);
-  bool came_back = false;  // a run, which is on the CPU
+  std::vector<int> came_back;  // runs, which are on the CPU
   const auto put_back = [&](Edit& edit) {
     exchange(edit);
-    came_back =
-        std::holds_alternative<std::unique_ptr<LiveRun>>(edit.before) ||
-        (std::holds_alternative<RunPlace>(edit.before) && !std::get<RunPlace>(edit.before).run);
+    if (std::holds_alternative<std::unique_ptr<LiveRun>>(edit.before)) came_back = {live->id};
+    if (const auto* bench = std::get_if<BenchBefore>(&edit.before)) came_back = bench->go;
   };
   if (redo) {
     history.redo(put_back);
   } else {
     history.undo(put_back);
   }
-  if (came_back) go_to_device();
+  for (const int run : came_back) go_to_device(run_with(run));
   note(fmt::format("{}: done", label));
 }
 
 void Engine::Worker::exchange(Edit& edit) {
-  const bool is_place = std::holds_alternative<RunPlace>(edit.before);
+  if (auto* bench = std::get_if<BenchBefore>(&edit.before)) {
+    exchange(*bench);
+    return;
+  }
   // What is taken back is seen.
-  if (!is_place) focus(run_with(edit.run));
-  std::visit(Overloaded{[&](TokensBefore& before) { live->exchange(before); },
-                        [&](std::vector<Clamp>& before) {
-                          std::vector<Clamp> now = live->session().clamps();
-                          live->set_clamps(before);
-                          before = std::move(now);
-                        },
-                        [&](SamplerSettings& before) {
-                          std::swap(live->run().sampler, before);
-                          live->forget_end();
-                        },
-                        [&](double& before) {
-                          std::swap(live->run().trainer->learning_rate_scale, before);
-                        },
-                        [&](VariantBefore& before) { exchange(before); },
-                        [&](std::unique_ptr<LiveRun>& before) { exchange(before); },
-                        [&](RunPlace& before) { exchange(before, edit.run); },
-                        [&](std::string& before) { std::swap(live->run().name, before); }},
-             edit.before);
-  if (!is_place && !std::holds_alternative<std::unique_ptr<LiveRun>>(edit.before))
-    live->note_change();
+  focus(run_with(edit.run));
+  std::visit(
+      Overloaded{
+          [&](TokensBefore& before) { live->exchange(before); },
+          [&](std::vector<Clamp>& before) {
+            std::vector<Clamp> now = live->session().clamps();
+            live->set_clamps(before);
+            before = std::move(now);
+          },
+          [&](SamplerSettings& before) {
+            std::swap(live->run().sampler, before);
+            live->forget_end();
+          },
+          [&](double& before) { std::swap(live->run().trainer->learning_rate_scale, before); },
+          [&](VariantBefore& before) { exchange(before); },
+          [&](std::unique_ptr<LiveRun>& before) { exchange(before); }, [](BenchBefore&) {},
+          [&](std::string& before) { std::swap(live->run().name, before); }},
+      edit.before);
+  if (!std::holds_alternative<std::unique_ptr<LiveRun>>(edit.before)) live->note_change();
 }
 
 void Engine::Worker::exchange(std::unique_ptr<LiveRun>& before) {
   before->wake();
   std::unique_ptr<LiveRun> now;
   try {
-    before->open_note = OpenNote(autosave.root(), before->path);
+    before->open_note = std::make_shared<const OpenNote>(autosave.root(), before->path);
     const std::size_t place = place_of_run(*live);
     now = set_aside(*live);
     check(now != nullptr,

@@ -18,6 +18,7 @@
 
 #include "core/autosave.hpp"
 #include "core/background_check.hpp"
+#include "core/bench_file.hpp"
 #include "core/engine.hpp"
 #include "core/history.hpp"
 #include "core/live_run.hpp"
@@ -69,14 +70,21 @@ struct Engine::Worker {
   double play_speed = 4.0;
   History history;
   BackgroundCheck checks;
-  /// The run on its way into its file.
+  /// What is on its way into a file.
   struct Saving {
-    int run = 0;
+    struct Part {
+      int run = 0;
+      std::int64_t step = 0;
+      std::uint64_t changes = 0;  // of the run until then
+    };
     std::string path;
-    std::int64_t step = 0;
-    std::uint64_t changes = 0;  // of the run until then
+    std::vector<Part> runs;
+    bool bench = false;  // all runs there are
+    bool named = false;  // the file is that of all of them from then on, whatever they had
   };
   std::optional<Saving> saving;
+  /// Run::kept_as of the bench that another one took the place of last, where Undo has no room.
+  std::vector<int> dropped;
   std::string must_know;  // see `tell`
   Clock::time_point told{};
   Snapshot draft;  // what the next snapshot starts from
@@ -161,20 +169,33 @@ struct Engine::Worker {
   void set_variant(const command::SetVariant& c);
   void start_check();
 
+  /// How a run that was just made or read is shown.
+  struct Opened {
+    const char* name;  ///< what was done
+    bool beside = false;
+    std::string path = {};
+    bool in_bench = false;
+    bool unsaved = false;
+    std::optional<FileStamp> stamp = {};
+  };
+
   // The bench: engine_bench.cpp.
   /// Throws a sentence when there is none.
   LiveRun& run_with(int id) const;
   std::size_t place_of_run(const LiveRun& of) const;
   /// Brings a run on the screen.
   void focus(LiveRun& on);
-  /// Gives a run that is awake a place of its own, and shows it.
-  void add_beside(std::unique_ptr<LiveRun> added, const char* name, std::size_t place);
+  /// Gives runs that are awake places of their own behind the one on screen or, if `behind` is one
+  /// of them, behind that, and shows the one at `focus`. All or none are added.
+  void add_beside(std::vector<std::unique_ptr<LiveRun>> added, const char* name,
+                  const LiveRun& behind, std::size_t focus = 0);
+  /// Shows a bench in the place of the one of now, which is kept, or beside it.
+  void open_bench(OpenedBench bench, const Opened& as);
+  void replace_bench(std::vector<std::unique_ptr<LiveRun>> fresh, const char* name,
+                     std::size_t focus);
   void duplicate_run(const command::DuplicateRun& c);
   void rename_run(const command::RenameRun& c);
   void remove_run(const command::RemoveRun& c);
-  void insert(std::size_t place, std::unique_ptr<LiveRun> added);
-  /// Takes a run, which is not the last one, off the bench; see set_aside.
-  std::unique_ptr<LiveRun> take_off(LiveRun& of);
   int free_colour() const;
 
   // Going back: engine_undo.cpp.
@@ -186,31 +207,26 @@ struct Engine::Worker {
   void remember(const char* name, std::optional<Before> before) {
     if (before) remember(name, std::move(*before));
   }
-  bool add_to_history(Edit edit, std::unique_ptr<LiveRun> before);
+  bool add_to_history(Edit edit);
   void go_back(bool redo);
   /// Puts back what an edit replaced, and into the edit what that puts away. A run that comes back
   /// is on the CPU then.
   void exchange(Edit& edit);
   void exchange(VariantBefore& before);
   void exchange(std::unique_ptr<LiveRun>& before);
-  void exchange(RunPlace& before, int run);
+  void exchange(BenchBefore& before);
   CellVariant variant_of(const std::string& kind) const;
   /// Before the first step after an edit that brings the weights of now back when it is undone.
   void keep_numbers(const LiveRun& of);
 
-  // Runs and files: engine_files.cpp.
-  /// How a run that was just made or read is shown.
-  struct Opened {
-    const char* name;  ///< what was done
-    bool beside = false;
-    std::string path = {};
-    bool unsaved = false;
-    std::optional<FileStamp> stamp = {};
-  };
+  // Runs and files: engine_files.cpp, engine_saving.cpp.
   /// Shows it. The one whose place it takes is kept.
   void open(std::unique_ptr<Run> fresh, const Opened& as);
-  /// Takes a run off its device, whole, and leaves its place empty. Null when it cannot be kept.
-  /// When it throws, the run stays.
+  /// Keeps a run that goes away, and takes it off its device, whole. False when Undo cannot keep
+  /// it.
+  bool ready_to_leave(LiveRun& of);
+  /// The same, and leaves its place empty. Null when it cannot be kept. When it throws, the run
+  /// stays.
   std::unique_ptr<LiveRun> set_aside(LiveRun& of);
   /// Shows a run that is awake on the CPU in the place of the one of now, if any; nothing in here
   /// can fail.
@@ -219,12 +235,23 @@ struct Engine::Worker {
   void look_at(LiveRun& on) noexcept;
   void limit_kept_runs();
   void use_trainer(LiveRun& of);
+  std::shared_ptr<const OpenNote> note_on(const std::string& path) const;
   void open_file(const std::string& path, bool beside);
   void reopen(const std::string& kept, bool beside);
   void show_saved_screen();
   void tell_of_others(const char* what);
+  void open_tensors(const SafetensorsFile& file, const Opened& as);
+  /// Writes at once, as at the end.
   void store(const std::string& path);
   void save_to(const std::string& path);
+  /// All runs, into one file.
+  void save_bench_to(const std::string& path, bool named);
+  /// Hands runs over to be written: the one on screen, or all of them.
+  void begin_saving(Saving begun);
+  /// Whether this is the file of the run on screen, and holds others too.
+  bool is_bench_of_live(const std::string& path) const;
+  BenchRecord bench_record(std::vector<bool>& own_numbers);
+  std::string why_bench_not_saved() const;
   /// When the run is in its file, or could not be written; otherwise nothing. Returns what went
   /// wrong.
   std::string finish_save();
@@ -240,8 +267,8 @@ struct Engine::Worker {
   DeviceCard card_of(Device wanted) const;
   void list_devices();
   void use_device(const std::string& name);
-  /// Brings a run that was just shown to where runs are put.
-  void go_to_device();
+  /// Brings a run that has just come to where runs are put.
+  void go_to_device(LiveRun& of);
   /// All runs of a card go on on the CPU with what was copied last.
   void leave_lost_device(const std::string& reason);
   void leave_device_guarded(const std::string& reason);

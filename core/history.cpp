@@ -17,21 +17,25 @@ std::size_t bytes_of(const TrainedNumbers& numbers) {
          bytes_of(numbers.second_moment) + numbers.losses.size() * sizeof(LossPoint);
 }
 
-/// The run that an edit keeps; null for one that keeps none.
-LiveRun* run_in(const Edit& edit) {
-  if (const auto* run = std::get_if<std::unique_ptr<LiveRun>>(&edit.before)) return run->get();
-  if (const auto* place = std::get_if<RunPlace>(&edit.before)) return place->run.get();
-  return nullptr;
+/// The runs that an edit keeps.
+std::vector<LiveRun*> runs_in(const Edit& edit) {
+  std::vector<LiveRun*> runs;
+  if (const auto* run = std::get_if<std::unique_ptr<LiveRun>>(&edit.before)) {
+    if (*run) runs.push_back(run->get());
+  } else if (const auto* bench = std::get_if<BenchBefore>(&edit.before)) {
+    for (const BenchBefore::Coming& coming : bench->come) runs.push_back(coming.run.get());
+  }
+  return runs;
 }
 
 bool keeps_run(const Edit& edit) {
-  return run_in(edit) != nullptr;
+  return !runs_in(edit).empty();
 }
 
 /// Whether a run stands where none or another one stood before.
 bool begins_run(const Edit& edit) {
   return std::holds_alternative<std::unique_ptr<LiveRun>>(edit.before) ||
-         std::holds_alternative<RunPlace>(edit.before);
+         std::holds_alternative<BenchBefore>(edit.before);
 }
 
 /// Whether undoing an edit brings another run on the screen than the one of now.
@@ -53,8 +57,8 @@ std::size_t bytes_of(Iterator begin, Iterator end) {
     } else if (const auto* variant = std::get_if<VariantBefore>(&edit.before)) {
       if (variant->numbers && shared.insert(variant->numbers.get()).second)
         bytes += bytes_of(*variant->numbers);
-    } else if (const LiveRun* run = run_in(edit)) {
-      bytes += memory_of(run->run());
+    } else {
+      for (const LiveRun* run : runs_in(edit)) bytes += memory_of(run->run());
     }
   }
   return bytes;
@@ -246,8 +250,8 @@ std::vector<int> History::kept_runs() const {
   std::vector<int> numbers;
   for (const std::deque<Edit>* edits : {&past_, &future_}) {
     for (const Edit& edit : *edits) {
-      const LiveRun* run = run_in(edit);
-      if (run && run->run().kept_as != 0) numbers.push_back(run->run().kept_as);
+      for (const LiveRun* run : runs_in(edit))
+        if (run->run().kept_as != 0) numbers.push_back(run->run().kept_as);
     }
   }
   return numbers;
@@ -256,12 +260,7 @@ std::vector<int> History::kept_runs() const {
 void History::file_written(const std::string& path, std::optional<FileStamp> stamp) {
   for (std::deque<Edit>* edits : {&past_, &future_}) {
     for (Edit& edit : *edits) {
-      LiveRun* run = run_in(edit);
-      if (!run || run->path.empty() || run->path != path) continue;
-      run->unsaved = true;
-      run->saved_step = 0;
-      // It was written here, by nobody else: saving this run over it again is no accident.
-      run->stamp = stamp;
+      for (LiveRun* run : runs_in(edit)) run->file_written(path, stamp);
     }
   }
 }

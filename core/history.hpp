@@ -45,11 +45,16 @@ struct VariantBefore {
 /// About the memory that a run takes: its numbers, its text, its loss curve.
 std::size_t memory_of(const Run& run);
 
-/// A place of the bench, and the run that stands there after the edit is exchanged: none, or one at
-/// rest.
-struct RunPlace {
-  std::size_t place = 0;
-  std::unique_ptr<LiveRun> run;
+/// Which runs the bench has after the edit is exchanged: some come back, which are at rest until
+/// then, and some go.
+struct BenchBefore {
+  struct Coming {
+    std::size_t place = 0;
+    std::unique_ptr<LiveRun> run;
+  };
+  std::vector<Coming> come;  ///< places in ascending order, as they are when all have come
+  std::vector<int> go;       ///< LiveRun::id
+  int shown = 0;             ///< LiveRun::id of the one that is on screen then; 0: does not matter
 };
 
 /// An edit and what it replaced. Exchanged with the present it is the same edit the other way
@@ -59,9 +64,9 @@ struct Edit {
   /// A number alone is the factor of the learning rate, a word the name of the run. A run alone is
   /// one whose place another one took, at rest.
   std::variant<TokensBefore, std::vector<Clamp>, SamplerSettings, double, VariantBefore,
-               std::unique_ptr<LiveRun>, RunPlace, std::string>
+               std::unique_ptr<LiveRun>, BenchBefore, std::string>
       before;
-  int run = 0;  ///< whose edit it is: LiveRun::id
+  int run = 0;  ///< whose edit it is: LiveRun::id; 0: of the bench
 };
 
 class History {

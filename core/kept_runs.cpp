@@ -150,6 +150,7 @@ KeptRun about_of(const fs::path& path) {
   about.kept_at = in.at("at").get<std::int64_t>();
   about.sequence = in.at("sequence").get<std::int64_t>();
   about.replaced = in.at("replaced").get<bool>();
+  about.in_bench = in.value("bench", false);
   about.text = in.at("text").get<std::string>();
   check(about.text.find_first_not_of("0123456789abcdef-") == std::string::npos,
         "'{}' names its text '{}', which is no name of a text.", printable(path.string(), 512),
@@ -202,6 +203,8 @@ std::vector<KeptRun> runs_in(const fs::path& folder, int session,
 /// Whether the run's own file was written after the run was kept, with as much training in it: as
 /// when the program ended between saving and forgetting.
 bool saved_since(const KeptRun& run) {
+  // Which of a bench's runs it was is not known: better offered once too often.
+  if (run.in_bench) return false;
   const auto now = run.run_path.empty() ? std::nullopt : stamp_of(run.run_path);
   const auto kept = stamp_of(run.file);
   if (!now || !kept || now == run.stamp || now->modified_ns < kept->modified_ns) return false;
@@ -381,6 +384,7 @@ void SessionFolder::write(const RunRecord& record, KeptRun about) {
                       {"at", seconds_now()},
                       {"sequence", sequence},
                       {"replaced", about.replaced},
+                      {"bench", about.in_bench},
                       {"text", about.text},
                       {"stamp", about.stamp ? stamp_json(*about.stamp) : json(nullptr)}};
   RecordFile contents = file_of(record);

@@ -64,6 +64,10 @@ void LiveRun::note_place() {
 
 void LiveRun::rest() {
   if (sequence_) sequence_->store_into(*run_->session);
+  let_go();
+}
+
+void LiveRun::let_go() noexcept {
   refreshed_.reset();
   sequence_.reset();
   losses_.reset();
@@ -72,7 +76,7 @@ void LiveRun::rest() {
   playing = false;
   loop.copy.drop();
   loop.begin(loop.last());
-  open_note = OpenNote();
+  open_note.reset();
 }
 
 void LiveRun::go_on_as(std::unique_ptr<Run> revived) {
@@ -96,6 +100,14 @@ void LiveRun::move_to(Device wanted) {
   sequence_->invalidate();
   sequence_step_ = run_->trainer->steps_done();
   new_trace();
+}
+
+void LiveRun::file_written(const std::string& written, std::optional<FileStamp> stamp_of_it) {
+  if (path.empty() || path != written) return;
+  unsaved = true;
+  saved_step = 0;
+  // It was written here, by nobody else: saving this run over it again is no accident.
+  stamp = stamp_of_it;
 }
 
 void LiveRun::note_change() {
@@ -314,6 +326,7 @@ void LiveRun::describe_anew() {
 void LiveRun::describe(Snapshot& snapshot, Clock::time_point now) {
   snapshot.run_path = path;
   snapshot.unsaved = unsaved;
+  snapshot.file_holds_bench = in_bench;
   snapshot.model = model_;
   snapshot.data = data_;
   snapshot.trace_id = trace_id_;

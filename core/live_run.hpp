@@ -50,6 +50,8 @@ class LiveRun {
   void note_place();
   /// Lets go of the sequence. The run must be on the CPU.
   void rest();
+  /// The same after `note_place`, with nothing in it that can fail.
+  void let_go() noexcept;
   /// Puts another run, the same at an earlier step, in the place of one whose card was lost.
   void go_on_as(std::unique_ptr<Run> revived);
 
@@ -65,13 +67,17 @@ class LiveRun {
   void move_to(Device wanted);
 
   // Its file.
-  std::string path;                ///< empty: it has none
-  OpenNote open_note;              ///< on the file
+  std::string path;       ///< empty: it has none
+  bool in_bench = false;  ///< the file holds the whole bench, this run among others
+  /// On the file; runs of one file share it.
+  std::shared_ptr<const OpenNote> open_note;
   std::optional<FileStamp> stamp;  ///< of the file when it was read or written last
   bool unsaved = false;
   std::int64_t saved_step = 0;
   std::uint64_t changes = 0;  ///< by hand and by training
   Unkept unkept;
+  /// A file was written without this run: was it in there, it is not any more.
+  void file_written(const std::string& written, std::optional<FileStamp> stamp_of_it);
   /// By hand, or by training.
   void note_change();
   void note_training();
@@ -140,6 +146,8 @@ class LiveRun {
   void describe(Snapshot& snapshot, Clock::time_point now);
   /// The cards are made anew, as after other equations.
   void describe_anew();
+  /// Why it cannot be saved, as a sentence; empty when it can.
+  const std::string& cannot_save() const { return cannot_save_; }
   /// What the list of runs shows of it; the same object while that is the same.
   std::shared_ptr<const RunCard> card(Clock::time_point now);
 

@@ -23,7 +23,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kFormat = 1;
 constexpr double kSmoothing = 0.1;  // share of the newest loss in the exponential mean
 constexpr std::size_t kMostLossPoints = 1 << 18;
 constexpr const char* kOnlyRead =
@@ -247,7 +246,7 @@ RunRecord record_of(const Run& run) {
   if (const std::string reason = why_not_saved(run); !reason.empty()) throw Error(reason);
   if (!run.stored_task || run.stored_task->task() != run.task)
     run.stored_task = std::make_shared<const StoredTask>(run.task);
-  json meta = {{"format", kFormat},
+  json meta = {{"format", kRunFormat},
                {"model", parse_json(to_json(run.model->spec()), "The specification")},
                {"train", parse_json(to_json(run.trainer->spec()), "The specification")},
                {"step", run.trainer->steps_done()},
@@ -321,16 +320,18 @@ std::unique_ptr<Run> load_run(const std::filesystem::path& path) {
   return load_run(read_safetensors(path));
 }
 
-std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
+std::unique_ptr<Run> load_run(const SafetensorsFile& file, const SharedData& data) {
   const auto found = file.metadata().find("xlab");
   check(found != file.metadata().end(),
         "'{}' holds tensors but no run: it was not saved by xLSTM Lab.", file.name());
   const json meta = parse_json(found->second, fmt::format("The run in '{}'", file.name()));
   try {
     const int format = number<int>(meta, "format");
-    check(format == kFormat,
+    check(format != kBenchFormat, "'{}' holds several runs, and it is not said which one is meant.",
+          file.name());
+    check(format == kRunFormat,
           "'{}' has run format {}, but this version reads format {}: open it with a newer version.",
-          file.name(), format, kFormat);
+          file.name(), format, kRunFormat);
     const ModelSpec model = model_spec_from_json(json_text(meta.at("model")));
     const TrainSpec train = train_spec_from_json(json_text(meta.at("train")));
     const auto step = number<std::int64_t>(meta, "step", 0, kMostSteps);
@@ -344,7 +345,8 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file) {
       find_parameters(infos, source, "v/");
     }
     auto run = std::make_unique<Run>();
-    run->task = stored_task(meta, file, model.vocab_size);
+    run->task =
+        data.task ? data.task : stored_task(meta, data.file ? *data.file : file, model.vocab_size);
     run_parts(*run, std::make_unique<Model>(model), train);
     load_parameters(*run->model, file, "p/");
     if (step > 0) {

@@ -100,7 +100,15 @@ void save_run(const Run& run, const std::filesystem::path& path);
 void save_run(const RunRecord& record, const std::filesystem::path& path);
 /// Throws a sentence when the file is no run or is damaged; nothing is half-loaded.
 std::unique_ptr<Run> load_run(const std::filesystem::path& path);
-std::unique_ptr<Run> load_run(const SafetensorsFile& file);
+/// Data that was read before, of a run that shares it with another one: where it lies, and the task
+/// made of it, null where that has to be made for each.
+struct SharedData {
+  const SafetensorsFile* file = nullptr;
+  std::shared_ptr<const Task> task;
+};
+std::unique_ptr<Run> load_run(const SafetensorsFile& file, const SharedData& data = {});
+/// Versions of the description in a file: of one run, and of several (core/bench_file.hpp).
+inline constexpr int kRunFormat = 1, kBenchFormat = 2;
 
 /// Why a run cannot be trained, or saved, or has no samples to show, as a sentence; empty when it
 /// can.

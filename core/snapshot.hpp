@@ -265,7 +265,7 @@ struct RunCard {
   double smoothed_loss = 0.0;
   double tokens_per_second = 0.0;
   std::uint64_t seed = 0;
-  std::string path;  ///< of its file; empty when it has none
+  std::string path;  ///< of its file, which may hold other runs too; empty when it has none
   bool unsaved = false;
   std::string device;        ///< where it computes: DeviceCard::id
   std::string cannot_train;  ///< as in TrainStatus
@@ -287,6 +287,10 @@ struct Snapshot {
   /// Why the run cannot be saved, as a sentence: its model is only read. Empty when it can. Save is
   /// refused with this sentence, and nothing of the run is kept.
   std::string cannot_save;
+  /// The file of the run holds the whole bench: Save without a path writes all runs there.
+  bool file_holds_bench = false;
+  /// Why the bench cannot be saved as a file, as a sentence; empty when it can.
+  std::string cannot_save_bench;
   /// What is not saved could not be kept (a failure with "autosave" says why), and nothing has been
   /// kept since.
   bool keeping_fails = false;

@@ -82,7 +82,8 @@ class Actions : public WindowTest {
     const int last = static_cast<int>(now().session.tokens.size()) - 1;
     ASSERT_GT(last, 14) << "ten steps on from t = 4 must not end at the last token";
     const QString picture = files_.path("p.png"), csv = files_.path("t.csv"),
-                  copy = files_.path("copy.xlab"), exported = files_.path("exported");
+                  copy = files_.path("copy.xlab"), all = files_.path("all.xlab"),
+                  exported = files_.path("exported");
     table_["File/New/Associative recall"] = {{"NewRun recall"}, {}, {}, {}};
     table_["File/New/Parity"] = {{"NewRun parity"}, {}, {}, {}};
     table_["File/New/Copy"] = {{"NewRun copy"}, {}, {}, {}};
@@ -102,6 +103,18 @@ class Actions : public WindowTest {
     table_["File/Save"] = {{"Save"}, {}, {}, {}};
     table_["File/Save as…"] = {
         {"Save " + copy}, {}, [=] { return QFile::exists(copy); }, {files_.path("copy")}};
+    table_["File/Save all runs as…"] = {{"SaveBench " + all},
+                                        [this] { send(command::DuplicateRun{now().focused_run}); },
+                                        [=, this] {
+                                          const bool named =
+                                              menu_actions(*window_).contains("File/Save all runs");
+                                          for (const auto& run : now().runs)
+                                            if (QString::fromStdString(run->path) != all)
+                                              return false;
+                                          send(command::Undo{});
+                                          return named && QFile::exists(all);
+                                        },
+                                        {files_.path("all")}};
     table_["File/Export picture…"] = {{}, {}, [=] { return !QImage(picture).isNull(); }, {picture}};
     table_["File/Export CSV…"] = {{},
                                   {},

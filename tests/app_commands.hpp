@@ -69,6 +69,7 @@ inline QString words_of_command(const Command& command) {
   if (const auto* c = std::get_if<ShowCurve>(&command))
     return with(QString::number(c->run) + (c->shown ? " on" : " off"));
   if (const auto* c = std::get_if<Save>(&command)) return with(words(c->path));
+  if (const auto* c = std::get_if<SaveBench>(&command)) return with(words(c->path));
   if (const auto* c = std::get_if<SetLearningRateScale>(&command))
     return with(QString::number(c->scale, 'g', 6));
   if (const auto* c = std::get_if<SetStepLimit>(&command)) return with(QString::number(c->steps));

@@ -146,14 +146,14 @@ TEST_F(CommandLine, HelpNamesEveryOption) {
        {"train", "generate", "selfcheck", "export", "signature", "info", "--help", "--version"}},
       {"train",
        {"--task", "--text", "--out", "--spec", "--model", "--resume", "--steps", "--seconds",
-        "--seed", "--threads", "--log", "--force", "recall", "parity", "copy"}},
+        "--seed", "--threads", "--log", "--force", "--run", "recall", "parity", "copy"}},
       {"generate",
        {"run", "--prompt", "--tokens", "--temperature", "--top-k", "--top-p", "--seed", "--threads",
         "--bf16"}},
       {"export", {"run", "folder", "--bf16", "--force"}},
       {"selfcheck", {"run", "--seed", "--threads", "--damage"}},
-      {"signature", {"run"}},
-      {"info", {"file"}}};
+      {"signature", {"run", "--run"}},
+      {"info", {"file", "--run"}}};
   for (const auto& [command, names] : options) {
     for (const char* flag : {"--help", "-h"}) {
       const Answer answer = run(command.empty() ? Arguments{flag} : Arguments{command, flag});
@@ -867,6 +867,88 @@ TEST_F(CommandLine, InfoDescribesARun) {
   std::string hash = signature("run.xlab");
   hash.pop_back();
   EXPECT_THAT(answer.out, HasSubstr("weights   " + hash));
+}
+
+/// Puts the files of runs together as the file of a bench, by what the format says of itself.
+std::string bench_of(const std::vector<std::string>& runs) {
+  json header = json::object(), list = json::array();
+  std::string numbers;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const std::string prefix = "run" + std::to_string(i + 1) + "/";
+    std::uint64_t length = 0;
+    std::memcpy(&length, runs[i].data(), sizeof length);
+    const json one = json::parse(runs[i].substr(8, length));
+    for (const auto& [name, tensor] : one.items()) {
+      if (name == "__metadata__") {
+        header[name][prefix + "xlab"] = tensor["xlab"];
+        continue;
+      }
+      const std::uint64_t begin = tensor["data_offsets"][0], end = tensor["data_offsets"][1];
+      json moved = tensor;
+      moved["data_offsets"] = {numbers.size(), numbers.size() + end - begin};
+      numbers += runs[i].substr(8 + length + begin, end - begin);
+      header[prefix + name] = moved;
+    }
+    list.push_back({{"colour", i}, {"shown", true}});
+  }
+  header["__metadata__"]["xlab"] = json{{"format", 2}, {"focus", 2}, {"runs", list}}.dump();
+  std::string text = header.dump();
+  while (text.size() % 8 != 0) text += ' ';
+  const std::uint64_t length = text.size();
+  std::string bytes(8, '\0');
+  std::memcpy(bytes.data(), &length, sizeof length);
+  return bytes + text + numbers;
+}
+
+TEST_F(CommandLine, OneRunOfABenchIsNamed) {
+  train("first.xlab", {"--text", at("text.txt"), "--steps", "4", "--seed", "9"});
+  train("second.xlab", {"--task", "recall", "--steps", "3"});
+  put_file(at("bench.xlab"),
+           bench_of({bytes_of_file(at("first.xlab")), bytes_of_file(at("second.xlab"))}));
+  const std::string bench = bytes_of_file(at("bench.xlab"));
+  const Answer all = run({"info", at("bench.xlab")});
+  EXPECT_EQ(all.code, 0) << all.err;
+  EXPECT_THAT(all.out, AllOf(HasSubstr("a bench of 2 runs"), HasSubstr("   1  text.txt: xLSTM"),
+                             HasSubstr("4 steps, loss"), HasSubstr("   2  Associative recall:"),
+                             HasSubstr("3 steps, loss"), HasSubstr("on screen")));
+  const Answer one = run({"info", at("bench.xlab"), "--run", "text.txt"});
+  EXPECT_THAT(one.out, AllOf(HasSubstr("seed 9"), HasSubstr("1260 characters")));
+  EXPECT_EQ(run({"signature", at("bench.xlab"), "--run", "1"}).out, signature("first.xlab"));
+  EXPECT_EQ(run({"signature", at("bench.xlab"), "--run", "Associative recall"}).out,
+            signature("second.xlab"));
+  EXPECT_EQ(run({"generate", at("bench.xlab"), "--run", "1", "--prompt", "to be"}).out,
+            run({"generate", at("first.xlab"), "--prompt", "to be"}).out);
+  EXPECT_EQ(run({"selfcheck", at("bench.xlab"), "--run", "2"}).code, 0);
+  EXPECT_EQ(run({"export", at("bench.xlab"), at("folder"), "--run", "2"}).code, 0);
+  EXPECT_EQ(run({"logits", at("bench.xlab"), "--run", "2", "--ids", "1", "--out", at("l")}).code,
+            0);
+  const std::vector<Arguments> need_one = {
+      {"signature", at("bench.xlab")},
+      {"generate", at("bench.xlab"), "--prompt", "to"},
+      {"selfcheck", at("bench.xlab")},
+      {"export", at("bench.xlab"), at("other")},
+      {"logits", at("bench.xlab"), "--ids", "1", "--out", at("l")},
+      {"train", "--resume", at("bench.xlab"), "--out", at("o")}};
+  for (const Arguments& arguments : need_one)
+    expect_refusal(arguments, 1,
+                   "holds 2 runs: 1 'text.txt', 2 'Associative recall'. Say with --run");
+  expect_refusal({"signature", at("bench.xlab"), "--run", "3"}, 1, "holds no run '3', but these");
+  expect_refusal({"signature", at("first.xlab"), "--run", "1"}, 1, "one run alone");
+  expect_refusal({"signature", at("folder"), "--run", "1"}, 2, "model folder");
+  expect_refusal({"train", "--task", "copy", "--run", "1", "--out", at("o")}, 2, "--resume");
+  // One of its runs is never written over all of them, unless that is said.
+  const Arguments on = {"train",   "--resume", at("bench.xlab"), "--run", "1",
+                        "--steps", "2",        "--out"};
+  const auto train_to = [&](const std::string& out) {
+    Arguments arguments = on;
+    arguments.push_back(at(out));
+    return arguments;
+  };
+  expect_refusal(train_to("bench.xlab"), 1, "holds several runs");
+  EXPECT_EQ(bytes_of_file(at("bench.xlab")), bench);
+  EXPECT_EQ(run(train_to("on.xlab")).code, 0);
+  train("whole.xlab", {"--text", at("text.txt"), "--steps", "6", "--seed", "9"});
+  EXPECT_EQ(signature("on.xlab"), signature("whole.xlab"));
 }
 
 /// A file in the safetensors format with one tensor of two numbers.

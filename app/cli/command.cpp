@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <map>
 
+#include "core/bench_file.hpp"
 #include "core/openable.hpp"
 #include "core/utf8.hpp"
 #include "kernels/device.hpp"
@@ -107,9 +108,22 @@ void tell(const std::string& remark) {
   if (!remark.empty()) fmt::print(stderr, "{}\n", remark);
 }
 
-std::unique_ptr<Run> open_run(const std::string& path, std::optional<FolderUse> use) {
-  const auto folder = model_folder_of(path);
-  std::unique_ptr<Run> run = folder ? open_folder_run(*folder, use) : load_run(path);
+void RunPlace::add(CLI::App& command, const std::string& place, const std::string& words) {
+  command.add_option(place, path, words)->required();
+  add_name(command);
+}
+
+void RunPlace::add_name(CLI::App& command) {
+  command.add_option("--run", name, "Which one, of a file that holds several: its name or number");
+}
+
+std::unique_ptr<Run> open_run(const RunPlace& place, std::optional<FolderUse> use) {
+  const auto folder = model_folder_of(place.path);
+  if (folder && !place.name.empty())
+    throw UsageError(
+        fmt::format("'{}' is a model folder: leave --run away.", printable(place.path, 512)));
+  std::unique_ptr<Run> run = folder ? open_folder_run(*folder, use)
+                                    : load_named_run(read_safetensors(place.path), place.name);
   tell(run->remark);
   return run;
 }

@@ -60,8 +60,18 @@ inline constexpr std::int64_t kLargestSeed = std::int64_t{1} << 53;
 
 /// The folder, which must hold a model.
 std::filesystem::path model_folder(const std::string& path);
+
+/// Which run: a file or a folder and, of a file that holds several, the one meant.
+struct RunPlace {
+  std::string path, name;
+
+  /// Adds the place, as `place`, and --run.
+  void add(CLI::App& command, const std::string& place, const std::string& words);
+  /// Adds --run alone.
+  void add_name(CLI::App& command);
+};
 /// The run in a file, or one around the model of a folder.
-std::unique_ptr<Run> open_run(const std::string& path, std::optional<FolderUse> use = {});
+std::unique_ptr<Run> open_run(const RunPlace& place, std::optional<FolderUse> use = {});
 /// Tells what a model folder says in vain; nothing for an empty remark.
 void tell(const std::string& remark);
 

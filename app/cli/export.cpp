@@ -12,13 +12,14 @@ namespace xlab::app {
 namespace {
 
 struct ExportArguments {
-  std::string run, folder;
+  RunPlace run;
+  std::string folder;
   bool bf16 = false, force = false;
 };
 
 int export_folder(const ExportArguments& args) {
-  const auto from = model_folder_of(args.run);
-  if (same_file(from ? from->string() : args.run, args.folder))
+  const auto from = model_folder_of(args.run.path);
+  if (same_file(from ? from->string() : args.run.path, args.folder))
     throw UsageError("The folder to write must be another one than the one that is read.");
   if (args.folder.empty()) throw UsageError("The folder to write needs a name.");
   check_folder_place(args.folder, args.force);
@@ -40,7 +41,7 @@ CliCommand export_command(CLI::App& app) {
   const auto args = std::make_shared<ExportArguments>();
   CLI::App& command = *app.add_subcommand(
       "export", "Write a model as a folder that the authors' programs and Hugging Face read");
-  command.add_option("run", args->run, "Run (*.xlab) or model folder")->required();
+  args->run.add(command, "run", "Run (*.xlab) or model folder");
   command.add_option("folder", args->folder, "Folder to write")->required();
   command.add_flag("--bf16", args->bf16, "Round the weights to bf16 (large family)");
   command.add_flag("--force", args->force, "Replace a model that the folder holds already");

@@ -19,7 +19,8 @@ namespace {
 constexpr std::int64_t kMostTokens = 1'000'000'000'000;
 
 struct GenerateArguments {
-  std::string run, prompt;
+  RunPlace run;
+  std::string prompt;
   bool bf16 = false;
   std::int64_t tokens = 200;
   SamplerSettings sampler{.greedy = false, .temperature = 0.8};
@@ -60,7 +61,7 @@ int generate(GenerateArguments args) {
   }
   const std::unique_ptr<Run> run =
       open_run(args.run, args.bf16 ? FolderUse::read_halves : FolderUse::read);
-  if (args.bf16 && !(model_folder_of(args.run) && run->model->spec().large))
+  if (args.bf16 && !(model_folder_of(args.run.path) && run->model->spec().large))
     throw UsageError("--bf16 is for model folders of the large family.");
   std::vector<int> tokens = prompt_tokens(*run, args.prompt);
   check(!tokens.empty(), "The prompt is empty: give at least one token with --prompt.");
@@ -96,7 +97,7 @@ int generate(GenerateArguments args) {
 CliCommand generate_command(CLI::App& app) {
   const auto args = std::make_shared<GenerateArguments>();
   CLI::App& command = *app.add_subcommand("generate", "Continue a prompt with a trained run");
-  command.add_option("run", args->run, "Trained run (*.xlab) or model folder")->required();
+  args->run.add(command, "run", "Trained run (*.xlab) or model folder");
   command.add_option("--prompt", args->prompt, "Text to continue")->required();
   command.add_flag("--bf16", args->bf16,
                    "Round the weights of a model folder to bf16: half the memory");

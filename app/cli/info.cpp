@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/cli/command.hpp"
+#include "core/bench_file.hpp"
 #include "core/checkpoint.hpp"
 #include "core/hf_folder.hpp"
 #include "core/tokenizer.hpp"
@@ -16,8 +17,8 @@
 namespace xlab::app {
 namespace {
 
-int signature(const std::string& path) {
-  const std::unique_ptr<Run> run = open_run(path);
+int signature(const RunPlace& place) {
+  const std::unique_ptr<Run> run = open_run(place);
   fmt::print("{:016x}\n", run->model->params().signature());
   return 0;
 }
@@ -46,22 +47,47 @@ int folder_info(const std::filesystem::path& path) {
   return 0;
 }
 
-int info(const std::string& path) {
-  if (const auto folder = model_folder_of(path)) return folder_info(*folder);
-  const SafetensorsFile file = read_safetensors(path);
-  if (!file.metadata().contains("xlab")) {
-    std::int64_t elements = 0;
-    for (const StoredTensor& tensor : file.tensors()) elements += tensor.elements();
-    fmt::print("{}: {} tensors, {} numbers\n", path, file.tensors().size(), elements);
-    for (const StoredTensor& tensor : file.tensors())
-      fmt::print("  {:<8} ({})  {}\n", name_of(tensor.type), fmt::join(tensor.shape, ", "),
-                 printable(tensor.name));
-    return 0;
+/// What all is in a file that holds no run.
+int tensors_info(const SafetensorsFile& file) {
+  std::int64_t elements = 0;
+  for (const StoredTensor& tensor : file.tensors()) elements += tensor.elements();
+  fmt::print("{}: {} tensors, {} numbers\n", file.name(), file.tensors().size(), elements);
+  for (const StoredTensor& tensor : file.tensors())
+    fmt::print("  {:<8} ({})  {}\n", name_of(tensor.type), fmt::join(tensor.shape, ", "),
+               printable(tensor.name));
+  return 0;
+}
+
+/// One line a run.
+int bench_info(const SafetensorsFile& file) {
+  const std::vector<std::string> names = names_of_runs(file);
+  const OpenedBench bench = load_bench(file);
+  fmt::print("{}: a bench of {} run{} of xLSTM Lab\n", printable(file.name(), 512), names.size(),
+             names.size() == 1 ? "" : "s");
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const Run& run = *bench.runs[i].run;
+    const auto card = model_card(run);
+    fmt::print("{:>4}  {}: {}, {} parameters, {}, {} steps{}{}\n", i + 1, printable(names[i], 80),
+               card->name, card->parameters, printable(run.task->title(), 80),
+               run.trainer->steps_done(),
+               run.losses.empty() ? "" : ", loss " + loss_text(run.losses.back()),
+               static_cast<int>(i) == bench.focus ? "; on screen" : "");
   }
-  const std::unique_ptr<Run> run = load_run(file);
+  fmt::print("More of one with --run NAME or --run NUMBER.\n");
+  return 0;
+}
+
+int info(const RunPlace& place) {
+  if (const auto folder = model_folder_of(place.path); folder && place.name.empty())
+    return folder_info(*folder);
+  const SafetensorsFile file = read_safetensors(place.path);
+  if (!file.metadata().contains("xlab") && place.name.empty()) return tensors_info(file);
+  if (place.name.empty() && holds_bench(file.metadata(), file.name())) return bench_info(file);
+  const std::unique_ptr<Run> run = load_named_run(file, place.name);
   const auto card = model_card(*run);
   const auto data = data_card(*run);
-  fmt::print("{}: a run of xLSTM Lab\n", printable(path, 512));
+  fmt::print("{}: a run of xLSTM Lab{}\n", printable(place.path, 512),
+             run->name.empty() ? "" : fmt::format(", '{}'", printable(run->name, 80)));
   fmt::print("model     {}, {} parameters, width {}, vocabulary {}\n", card->name, card->parameters,
              card->embedding_dim, card->vocabulary.size());
   print_blocks(card->blocks);
@@ -79,11 +105,11 @@ int info(const std::string& path) {
 
 /// A command that looks into one place.
 CliCommand looking(CLI::App& app, const char* name, const char* words, const char* place,
-                   const char* place_words, int (*look)(const std::string&)) {
-  const auto path = std::make_shared<std::string>();
+                   const char* place_words, int (*look)(const RunPlace&)) {
+  const auto asked = std::make_shared<RunPlace>();
   CLI::App& command = *app.add_subcommand(name, words);
-  command.add_option(place, *path, place_words)->required();
-  return {&command, [path, look] { return look(*path); }};
+  asked->add(command, place, place_words);
+  return {&command, [asked, look] { return look(*asked); }};
 }
 
 }  // namespace
@@ -94,7 +120,8 @@ CliCommand signature_command(CLI::App& app) {
 }
 
 CliCommand info_command(CLI::App& app) {
-  return looking(app, "info", "Say what a run, a model folder or a safetensors file holds", "file",
+  return looking(app, "info",
+                 "Say what a run, several runs, a model folder or a safetensors file hold", "file",
                  "File or folder to look into", info);
 }
 

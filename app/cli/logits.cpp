@@ -19,7 +19,8 @@ namespace xlab::app {
 namespace {
 
 struct LogitsArguments {
-  std::string model, prompt, out;
+  RunPlace model;
+  std::string prompt, out;
   std::vector<std::string> ids;
   bool step = false;
   Computing computing;
@@ -54,7 +55,7 @@ int logits(const LogitsArguments& args) {
     throw UsageError("Give either --ids NUMBERS or --prompt TEXT.");
   if (args.out.empty()) throw UsageError("--out needs the name of a file.");
   const std::vector<int> numbers = token_numbers(args.ids);
-  refuse_overwriting(args.out, {args.model});
+  refuse_overwriting(args.out, {args.model.path});
   check_logits_place(args.out);
   const Device device = args.computing.use();
   const std::unique_ptr<Run> run = open_run(args.model, FolderUse::read);
@@ -94,7 +95,7 @@ CliCommand logits_command(CLI::App& app) {
       "logits",
       "Write what a model expects after each token of a sequence. Exit code 3: they are written, "
       "but not all are finite");
-  command.add_option("model", args->model, "Run (*.xlab) or model folder")->required();
+  args->model.add(command, "model", "Run (*.xlab) or model folder");
   command.add_option("--ids", args->ids, "Token numbers, separated by commas");
   command.add_option("--prompt", args->prompt, "Text instead of numbers");
   command.add_flag("--step", args->step, "One token at a time instead of all in one pass");

@@ -11,6 +11,7 @@
 #include <set>
 #include <system_error>
 
+#include "core/bench_file.hpp"
 #include "core/checkpoint.hpp"
 #include "core/files.hpp"
 #include "core/hf_folder.hpp"
@@ -41,6 +42,12 @@ bool is_run(const std::string& path) {
   } catch (const Error&) {
     return false;
   }
+}
+
+/// Of a file that holds runs.
+bool is_bench(const std::string& path) {
+  const InputFile file(path);
+  return holds_bench(read_safetensors_header(file, path).header.metadata, path);
 }
 
 bool is_logits(const std::string& path) {
@@ -99,11 +106,16 @@ void check_run_place(const std::string& out, const std::string& own, bool force)
   check(fs::is_directory(folder, error) && access(folder.c_str(), W_OK) == 0,
         "The folder '{}' for --out does not exist or cannot be written to.", shown(folder));
   check_can_write_file(out, 0);
-  if (same_file(out, own) || !holds_something(out)) return;
+  if (!holds_something(out)) return;
   check(is_run(out),
         "'{}' exists and is no run of xLSTM Lab: choose another name for --out, or remove that "
         "file first.",
         shown(out));
+  check(force || !is_bench(out),
+        "'{}' exists and holds several runs, all of which would be lost for one: choose another "
+        "name for --out, or add --force to replace them.",
+        shown(out));
+  if (same_file(out, own)) return;
   check(force,
         "'{}' exists and holds another run: choose another name for --out, or add --force to "
         "replace it.",

@@ -16,6 +16,7 @@
 
 #include "app/cli/command.hpp"
 #include "core/autosave.hpp"
+#include "core/bench_file.hpp"
 #include "core/folder_run.hpp"
 #include "core/tokenizer.hpp"
 #include "core/train_loop.hpp"
@@ -32,7 +33,8 @@ constexpr std::chrono::seconds kFirstSave{2}, kSaveEvery{20};
 constexpr std::int64_t kMostSteps = 1'000'000'000'000;
 
 struct TrainArguments {
-  std::string spec, task, text, tokenizer, out, resume, log, model;
+  std::string spec, task, text, tokenizer, out, log, model;
+  RunPlace resume;
   std::int64_t steps = 0;
   double seconds = 0.0;
   std::int64_t seed = -1;
@@ -111,7 +113,7 @@ std::unique_ptr<Run> start_run(const TrainArguments& args) {
       throw UsageError(e.what());
     }
   }
-  if (args.resume.empty()) {
+  if (args.resume.path.empty()) {
     if (!args.text.empty()) task = text_task(args);
     RunSpec spec;
     if (!args.spec.empty()) spec = run_spec_from_json(read_text_file(args.spec, 1 << 20));
@@ -124,7 +126,7 @@ std::unique_ptr<Run> start_run(const TrainArguments& args) {
     }
     return make_run(std::move(task), spec);
   }
-  std::unique_ptr<Run> run = load_run(args.resume);
+  std::unique_ptr<Run> run = load_named_run(read_safetensors(args.resume.path), args.resume.name);
   if (!args.text.empty()) {
     const auto known = run->task->tokenizer();
     // The characters of a text are known by the text.
@@ -135,33 +137,35 @@ std::unique_ptr<Run> start_run(const TrainArguments& args) {
     check(
         same_data(*task, *run->task),
         "'{}' was trained on other data ({}); leave --task and --text away to go on with its own.",
-        args.resume, run->task->title());
+        args.resume.path, run->task->title());
   }
   return run;
 }
 
 /// Refuses what does not go together, and places that cannot be written or would be overwritten.
 void check_arguments(const TrainArguments& args) {
-  if (args.resume.empty() && args.task.empty() && args.text.empty())
+  if (args.resume.path.empty() && args.task.empty() && args.text.empty())
     throw UsageError("Give either --task NAME or --text FILE.");
   if (!args.task.empty() && !args.text.empty())
     throw UsageError("Give either --task NAME or --text FILE, not both.");
-  if (!args.resume.empty() && (!args.spec.empty() || args.seed >= 0))
+  if (!args.resume.path.empty() && (!args.spec.empty() || args.seed >= 0))
     throw UsageError(
         "--resume goes on with the run's own specification and seed: leave --spec and "
         "--seed away.");
-  if (!args.resume.empty() && !args.model.empty())
+  if (!args.resume.path.empty() && !args.model.empty())
     throw UsageError("--resume goes on with the run's own model: leave --model away.");
-  if (!args.resume.empty() && !args.tokenizer.empty())
+  if (!args.resume.path.empty() && !args.tokenizer.empty())
     throw UsageError("--resume goes on with the run's own tokenizer: leave --tokenizer away.");
   if (!args.tokenizer.empty() && args.text.empty())
     throw UsageError("--tokenizer is for a text: give one with --text FILE.");
+  if (args.resume.path.empty() && !args.resume.name.empty())
+    throw UsageError("--run says which run of a file --resume goes on with: give that file.");
   if (args.out.empty()) throw UsageError("--out needs the name of a file.");
   for (const std::string& written : {args.out, args.log})
     refuse_overwriting(written, {args.text, args.spec, args.tokenizer, args.model});
-  if (same_file(args.log, args.out) || same_file(args.log, args.resume))
+  if (same_file(args.log, args.out) || same_file(args.log, args.resume.path))
     throw UsageError("--log needs a file of its own.");
-  check_run_place(args.out, args.resume, args.force);
+  check_run_place(args.out, args.resume.path, args.force);
   check_log_place(args.log);
 }
 
@@ -201,7 +205,7 @@ Training::Training(const TrainArguments& args, std::unique_ptr<Run> run)
   check(weights_.not_finite.empty(),
         "The weights of '{}' are not finite before the first step ({}): there is nothing to train "
         "on from. Nothing was written.",
-        printable(args.model.empty() ? args.resume : args.model, 512), weights_.not_finite);
+        printable(args.model.empty() ? args.resume.path : args.model, 512), weights_.not_finite);
   set_end();
   open_log();
 }
@@ -220,7 +224,7 @@ void Training::set_end() {
 
 void Training::open_log() {
   if (args_.log.empty()) return;
-  log_.open(args_.log, args_.resume.empty() ? std::ios::trunc : std::ios::app);
+  log_.open(args_.log, args_.resume.path.empty() ? std::ios::trunc : std::ios::app);
   check(log_.is_open(), "The log file '{}' cannot be written.", args_.log);
 }
 
@@ -364,7 +368,8 @@ CliCommand train_command(CLI::App& app) {
   command.add_option("--spec", args->spec, "JSON file with \"model\" and \"train\" specifications");
   command.add_option("--model", args->model,
                      "Model folder (config.json, *.safetensors) to start from");
-  command.add_option("--resume", args->resume, "Run to go on with; its data comes with it");
+  command.add_option("--resume", args->resume.path, "Run to go on with; its data comes with it");
+  args->resume.add_name(command);
   command
       .add_option("--steps", args->steps,
                   "Steps to train now (default: to the end of the schedule)")
