@@ -52,6 +52,7 @@ struct Entry {
   int colour = 0;
   bool shown = true;
   std::optional<std::size_t> data;  // index of the run whose data it shares
+  int sequence = 0;                 // runs with the same number share one; 0: its own
 };
 struct Contents {
   std::vector<Entry> runs;
@@ -69,6 +70,8 @@ Entry entry_of(const json& in, std::size_t index) {
   Entry entry;
   entry.colour = number(in.at("colour"), "colour", 0, RunCard::kColours - 1);
   entry.shown = in.at("shown").get<bool>();
+  if (in.contains("sequence"))
+    entry.sequence = number(in.at("sequence"), "sequence", 1, static_cast<int>(index) + 1);
   if (!in.contains("data")) return entry;
   check(index > 0, "the first run cannot share the data of one before it");
   entry.data =
@@ -211,7 +214,8 @@ void save_bench(const BenchRecord& record, const std::filesystem::path& path) {
   std::vector<StoredTensor> tensors;
   Metadata metadata = {{"format", "pt"}};
   json runs = json::array();
-  std::vector<std::size_t> owners;  // of data
+  std::vector<std::size_t> owners;       // of data
+  std::map<int, std::size_t> sequences;  // number of the first run that has each
   const auto add = [&](std::size_t index, std::vector<StoredTensor> more) {
     for (StoredTensor& tensor : more) {
       tensor.name.insert(0, prefix_of(index));
@@ -224,6 +228,8 @@ void save_bench(const BenchRecord& record, const std::filesystem::path& path) {
     add(i, std::move(file.tensors));
     metadata[prefix_of(i) + "xlab"] = std::move(file.description);
     json entry = {{"colour", part.colour}, {"shown", part.shown}};
+    if (part.sequence != 0)
+      entry["sequence"] = sequences.try_emplace(part.sequence, i + 1).first->second;
     if (const StoredTask& task = *part.run.task; !task.tensors().empty()) {
       const auto owner = std::find_if(owners.begin(), owners.end(), [&](std::size_t other) {
         return same_data(*record.runs[other].run.task, task);
@@ -264,7 +270,7 @@ OpenedBench load_bench(const SafetensorsFile& file) {
   opened.focus = contents.focus;
   for (std::size_t i = 0; i < contents.runs.size(); ++i) {
     const Entry& entry = contents.runs[i];
-    opened.runs.push_back({reader.load(i), entry.colour, entry.shown});
+    opened.runs.push_back({reader.load(i), entry.colour, entry.shown, entry.sequence});
   }
   return opened;
 }

@@ -4,8 +4,9 @@
 // tensors and description have "run1/", "run2/" and so on before their names. Data that several
 // runs share is stored with the first of them. The file's own "xlab" is JSON: "format" is 2,
 // "focus" the number of the run on screen, "runs" lists in their order the "colour" of each,
-// whether it is "shown" among the curves, and in "data" the number of the run whose data it shares;
-// without it, it has its own.
+// whether it is "shown" among the curves, in "data" the number of the run whose data it shares, and
+// in "sequence" that of the first of the runs that share one sequence; without these it has its
+// own.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,7 @@ struct BenchRecord {
     RunRecord run;
     int colour = 0;     ///< see RunCard
     bool shown = true;  ///< among the curves
+    int sequence = 0;   ///< runs with the same number share one; 0: its own
   };
   std::vector<Part> runs;
   int focus = 0;  ///< index of the one on screen
@@ -42,6 +44,7 @@ struct OpenedBench {
     std::unique_ptr<Run> run;
     int colour = 0;
     bool shown = true;
+    int sequence = 0;
   };
   std::vector<Part> runs;
   int focus = 0;

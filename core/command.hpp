@@ -140,10 +140,11 @@ struct EnableClamp {
 };
 struct ClearClamps {};
 /// Takes back the last edit: a clamp, prompt, sample, token taken, sampler, learning rate factor,
-/// variant, or another run in the place of the one before, beside it, removed or renamed. What was
-/// edited in a run that is not on screen is brought there first. Training, generation and the
-/// cursor are no edits and stay, but for a variant that was trained with: then the weights of
-/// before it come back. Refused when there is nothing to take back. See Snapshot::undo_label.
+/// variant, another run in the place of the one before, beside it, removed or renamed, or a
+/// sequence shared or left. What was edited in a run that is not on screen is brought there first.
+/// Training, generation and the cursor are no edits and stay, but for a variant that was trained
+/// with: then the weights of before it come back. Refused when there is nothing to take back. See
+/// Snapshot::undo_label.
 struct Undo {};
 struct Redo {};  ///< makes the edit again that was taken back last
 
@@ -171,6 +172,15 @@ struct TrainRun {  ///< trains a run, or lets it rest; whatever is on screen
 struct TrainAll {
   bool on = true;
 };
+/// A run reads the sequence of the run on screen from now on, or leaves the one it shares, which
+/// it keeps the tokens of. Runs that share a sequence have the same tokens, prompt and cursor; each
+/// has its own weights, clamps and sampler. What is done to the sequence of the one on screen is
+/// done for all: tokens are written by that one, and read by the others. Refused where their
+/// vocabularies differ.
+struct FollowSequence {
+  int run = 0;
+  bool on = true;
+};
 struct ShowCurve {  ///< whether the loss of a run is drawn beside that of the others
   int run = 0;
   bool shown = true;
@@ -192,6 +202,6 @@ using Command =
                  command::SetClamp, command::ReplaceClamp, command::RemoveClamp,
                  command::EnableClamp, command::ClearClamps, command::Undo, command::Redo,
                  command::FocusRun, command::DuplicateRun, command::RenameRun, command::RemoveRun,
-                 command::TrainRun, command::TrainAll, command::ShowCurve>;
+                 command::TrainRun, command::TrainAll, command::FollowSequence, command::ShowCurve>;
 
 }  // namespace xlab

@@ -195,25 +195,37 @@ bool Engine::Worker::settled() const {
 }
 
 bool Engine::Worker::weights_in_use() const {
-  return !live || outstanding() || live->refreshing() || (live->playing && live->play_waits) ||
-         (!pending.empty() && !waits_for_file());
+  return !live || outstanding() || any_shown([](const LiveRun& run) { return run.refreshing(); }) ||
+         (live->playing && live->play_waits) || (!pending.empty() && !waits_for_file());
 }
 
 void Engine::Worker::work_on_sequence() {
   if (!live) return;
   if (!outstanding() && live->playing && Clock::now() >= live->next_play) {
-    guarded("play", [&] { live->play_one(play_speed); });
+    guarded("play", [&] {
+      live->play_one(play_speed);
+      sync_followers();
+    });
   }
-  if (outstanding()) {
+  if (live->outstanding()) {
     // What failed would fail again.
     guarded(
-        "sequence", [&] { live->compute_slice(stop); }, [&] { live->give_up_the_rest(); });
+        "sequence", [&] { live->compute_slice(stop); },
+        [&] {
+          live->give_up_the_rest();
+          sync_followers();
+        });
     dirty = true;
     if (!outstanding()) urgent = true;
-  } else {
-    guarded(
-        "refresh", [&] { live->refresh_if_due(stop); }, [&] { live->give_up_refreshing(); });
+    return;
   }
+  guarded(
+      "refresh", [&] { live->refresh_if_due(stop); },
+      [&] {
+        live->give_up_refreshing();
+        sync_followers();
+      });
+  work_on_followers();
 }
 
 // ---- training -------------------------------------------------------------------------------
@@ -328,7 +340,8 @@ void Engine::Worker::fill_snapshot(Clock::time_point now) {
   ++draft.id;
   if (!live) return;
   draft.runs.clear();
-  for (const auto& run : runs) draft.runs.push_back(run->card(now));
+  for (const auto& run : runs)
+    draft.runs.push_back(run->card(now, another_in_group(*run) != nullptr));
   draft.focused_run = live->id;
   const auto weights_of = [this](int run) { return run_with(run).weights_id; };
   draft.undo_label = history.undo_label(weights_of);
@@ -336,6 +349,7 @@ void Engine::Worker::fill_snapshot(Clock::time_point now) {
   draft.session.tokens_per_second = play_speed;
   draft.cannot_save_bench = why_bench_not_saved();
   live->describe(draft, now);
+  describe_followers();
 }
 
 // ---- the engine -----------------------------------------------------------------------------

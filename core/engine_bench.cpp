@@ -36,6 +36,12 @@ int Engine::Worker::free_colour() const {
 
 void Engine::Worker::look_at(LiveRun& on) noexcept {
   if (live && live != &on) {
+    // One sequence plays on, whoever of those that share it is looked at.
+    if (live->playing && on.group != 0 && on.group == live->group) {
+      on.playing = true;
+      on.play_to_end = live->play_to_end;
+      on.next_play = live->next_play;
+    }
     live->playing = false;
     live->stop_refreshing();
   }
@@ -95,12 +101,14 @@ void Engine::Worker::add_beside(std::vector<std::unique_ptr<LiveRun>> added, con
 
 void Engine::Worker::open_bench(OpenedBench bench, const Opened& as) {
   std::vector<std::unique_ptr<LiveRun>> fresh;
+  std::vector<int> sequences;
   const bool beside = live && as.beside;
   const auto note = beside ? nullptr : note_on(as.path);
   for (OpenedBench::Part& part : bench.runs) {
     LiveRun& run = *fresh.emplace_back(std::make_unique<LiveRun>(std::move(part.run)));
     run.colour = part.colour;
     run.shown = part.shown;
+    sequences.push_back(part.sequence);
     if (!beside && !as.path.empty()) {
       run.path = as.path;
       run.in_bench = true;
@@ -109,6 +117,7 @@ void Engine::Worker::open_bench(OpenedBench bench, const Opened& as) {
     }
     run.wake();
   }
+  join_as_in_file(fresh, sequences);
   const auto focus = static_cast<std::size_t>(bench.focus);
   if (beside) {
     add_beside(std::move(fresh), "opening runs", *runs.back(), focus);
@@ -268,6 +277,15 @@ void Engine::Worker::exchange(BenchBefore& before) {
   }
   before = std::move(after);
   dirty = urgent = true;
+  // Who comes back to a shared sequence finds it as it is now.
+  for (const int id : before.go) {
+    LiveRun& of = run_with(id);
+    const auto stayed = std::find_if(runs.begin(), runs.end(), [&](const auto& run) {
+      return of.group != 0 && run->group == of.group &&
+             std::find(before.go.begin(), before.go.end(), run->id) == before.go.end();
+    });
+    if (stayed != runs.end()) follow_or_leave(of, **stayed);
+  }
   guarded("show", [&] { focus(*on); });
 }
 

@@ -20,7 +20,8 @@ const char* place_of(const Command& command) {
   if (is_one_of<OpenRun, ReopenRun, OpenText, OpenFolder, NewRun>(command)) return "open";
   if (is_one_of<Save, SaveBench>(command)) return "save";
   if (is_one_of<ExportFolder>(command)) return "export";
-  if (is_one_of<SetPrompt, NewSample, TakeToken, StepForward>(command)) return "sequence";
+  if (is_one_of<SetPrompt, NewSample, TakeToken, StepForward, FollowSequence>(command))
+    return "sequence";
   if (is_one_of<UseDevice>(command)) return "device";
   return "command";
 }
@@ -203,10 +204,12 @@ void Engine::Worker::apply(Command command) {
                 }
               }
             },
+            [&](const FollowSequence& c) { follow_sequence(c); },
             [&](const ShowCurve& c) { run_with(c.run).shown = c.shown; },
         },
         command);
   });
+  guarded("sequence", [&] { sync_followers(); });
 }
 
 // ---- runs -----------------------------------------------------------------------------------

@@ -24,6 +24,11 @@ void Engine::Worker::open(std::unique_ptr<Run> fresh, const Opened& as) {
     add_beside(std::move(added), as.name, *live);
     return;
   }
+  // Another run in the place of one that shares a sequence goes on in it.
+  if (live && another_in_group(*live)) {
+    shown->group = live->group;
+    follow_or_leave(*shown, *live);
+  }
   shown->id = live ? live->id : last_run + 1;
   if (live) {
     shown->colour = live->colour;

@@ -34,7 +34,8 @@ BenchRecord Engine::Worker::bench_record(std::vector<bool>& own_numbers) {
   own_numbers.clear();
   for (const auto& run : runs) {
     auto [record, own] = record_now(*run);
-    bench.runs.push_back({std::move(record), run->colour, run->shown});
+    const int sequence = another_in_group(*run) ? run->group : 0;
+    bench.runs.push_back({std::move(record), run->colour, run->shown, sequence});
     own_numbers.push_back(own);
   }
   return bench;

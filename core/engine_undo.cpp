@@ -77,6 +77,10 @@ void Engine::Worker::exchange(Edit& edit) {
     exchange(*bench);
     return;
   }
+  if (auto* follow = std::get_if<FollowBefore>(&edit.before)) {
+    exchange(*follow);
+    return;
+  }
   // What is taken back is seen.
   focus(run_with(edit.run));
   std::visit(
@@ -94,13 +98,14 @@ void Engine::Worker::exchange(Edit& edit) {
           [&](double& before) { std::swap(live->run().trainer->learning_rate_scale, before); },
           [&](VariantBefore& before) { exchange(before); },
           [&](std::unique_ptr<LiveRun>& before) { exchange(before); }, [](BenchBefore&) {},
-          [&](std::string& before) { std::swap(live->run().name, before); }},
+          [](FollowBefore&) {}, [&](std::string& before) { std::swap(live->run().name, before); }},
       edit.before);
   if (!std::holds_alternative<std::unique_ptr<LiveRun>>(edit.before)) live->note_change();
 }
 
 void Engine::Worker::exchange(std::unique_ptr<LiveRun>& before) {
   before->wake();
+  if (const LiveRun* other = another_in_group(*before)) follow_or_leave(*before, *other);
   std::unique_ptr<LiveRun> now;
   try {
     before->open_note = std::make_shared<const OpenNote>(autosave.root(), before->path);

@@ -2,6 +2,7 @@
 // alone.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -65,6 +66,8 @@ struct Engine::Worker {
   std::vector<std::unique_ptr<LiveRun>> runs;  // the bench; all are awake
   LiveRun* live = nullptr;                     // the one on screen
   int last_run = 0;                            // LiveRun::id given last
+  int last_group = 0;                          // LiveRun::group given last
+  Clock::time_point followers_due{};           // when those that train may be computed again
   std::deque<std::optional<Command>> pending;
   std::uint64_t applied = 0;
   double play_speed = 4.0;
@@ -105,8 +108,20 @@ struct Engine::Worker {
   /// reason to wait.
   bool settled() const;
   bool training() const;
-  bool outstanding() const { return live && live->outstanding(); }
-  bool stale() const { return live && live->stale(); }
+  /// Whether something holds for the run on screen or for one that follows its sequence.
+  template <typename Is>
+  bool any_shown(Is is) const {
+    return live && std::any_of(runs.begin(), runs.end(), [&](const auto& run) {
+             return (run.get() == live || (live->group != 0 && run->group == live->group)) &&
+                    is(*run);
+           });
+  }
+  bool outstanding() const {
+    return any_shown([](const LiveRun& run) { return run.outstanding(); });
+  }
+  bool stale() const {
+    return any_shown([](const LiveRun& run) { return run.stale(); });
+  }
   bool shows_something_new() const;
   bool is_urgent() const { return urgent || (live && live->urgent); }
   /// A sequence is computed with one set of weights: while one is being computed or waits to be
@@ -197,6 +212,22 @@ struct Engine::Worker {
   void rename_run(const command::RenameRun& c);
   void remove_run(const command::RemoveRun& c);
   int free_colour() const;
+
+  // A sequence that several runs share: engine_follow.cpp.
+  void follow_sequence(const command::FollowSequence& c);
+  /// One of the others that share the sequence of a run; null when none does.
+  LiveRun* another_in_group(const LiveRun& of) const;
+  /// Has a run the tokens and the cursor of another one; if it cannot, it leaves, and that is told.
+  void follow_or_leave(LiveRun& of, const LiveRun& leader);
+  void leave_group(LiveRun& of, const std::string& why);
+  /// Those that follow the run on screen go where it has gone.
+  void sync_followers();
+  void work_on_followers();
+  void describe_followers();
+  /// The runs of a file share their sequences as it says: by number, 0 for one's own.
+  void join_as_in_file(const std::vector<std::unique_ptr<LiveRun>>& fresh,
+                       const std::vector<int>& in_file);
+  void exchange(FollowBefore& before);
 
   // Going back: engine_undo.cpp.
   template <typename Before>

@@ -52,6 +52,8 @@ std::size_t bytes_of(Iterator begin, Iterator end) {
     const Edit& edit = *begin;
     if (const auto* tokens = std::get_if<TokensBefore>(&edit.before)) {
       bytes += tokens->tokens.size() * sizeof(int);
+    } else if (const auto* follow = std::get_if<FollowBefore>(&edit.before)) {
+      bytes += follow->tokens.tokens.size() * sizeof(int);
     } else if (const auto* clamps = std::get_if<std::vector<Clamp>>(&edit.before)) {
       bytes += clamps->size() * sizeof(Clamp);
     } else if (const auto* variant = std::get_if<VariantBefore>(&edit.before)) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -57,6 +58,13 @@ struct BenchBefore {
   int shown = 0;             ///< LiveRun::id of the one that is on screen then; 0: does not matter
 };
 
+/// Who shares a sequence with whom, of the runs that this concerns, and the tokens of one of them.
+struct FollowBefore {
+  int run = 0;                              ///< LiveRun::id of the one that follows or leaves
+  std::vector<std::pair<int, int>> groups;  ///< LiveRun::id and LiveRun::group
+  TokensBefore tokens;                      ///< of that run
+};
+
 /// An edit and what it replaced. Exchanged with the present it is the same edit the other way
 /// round.
 struct Edit {
@@ -64,7 +72,7 @@ struct Edit {
   /// A number alone is the factor of the learning rate, a word the name of the run. A run alone is
   /// one whose place another one took, at rest.
   std::variant<TokensBefore, std::vector<Clamp>, SamplerSettings, double, VariantBefore,
-               std::unique_ptr<LiveRun>, BenchBefore, std::string>
+               std::unique_ptr<LiveRun>, BenchBefore, FollowBefore, std::string>
       before;
   int run = 0;  ///< whose edit it is: LiveRun::id; 0: of the bench
 };

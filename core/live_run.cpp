@@ -73,6 +73,7 @@ void LiveRun::let_go() noexcept {
   losses_.reset();
   grown_.begin_anew();
   losses_shown_ = kNotShown;
+  view_.reset();
   playing = false;
   loop.copy.drop();
   loop.begin(loop.last());
@@ -310,6 +311,20 @@ void LiveRun::exchange(TokensBefore& before) {
   new_trace();
 }
 
+void LiveRun::follow(const LiveRun& leader) {
+  if (session().tokens() != leader.session().tokens()) {
+    before_edit();
+    sequence_->set_tokens(leader.session().tokens());
+    note_change();
+    new_trace();
+  }
+  if (std::exchange(run_->prompt_length, leader.run_->prompt_length) != leader.run_->prompt_length)
+    note_change();
+  if (std::exchange(cursor, leader.cursor) != leader.cursor) dirty = true;
+  samples_taken_ = leader.samples_taken_;
+  if (this != &leader) playing = false;
+}
+
 void LiveRun::set_clamps(std::vector<Clamp> clamps) {
   before_edit();
   sequence_->set_clamps(std::move(clamps));
@@ -373,7 +388,31 @@ void LiveRun::copy_losses(Clock::time_point now) {
   losses_published_ = now;
 }
 
-std::shared_ptr<const RunCard> LiveRun::card(Clock::time_point now) {
+std::shared_ptr<const FollowerView> LiveRun::view(const SamplerSettings& sampler) {
+  const ViewKey key{trace_id_, sequence_->computed(), cursor, sampler, model_.get()};
+  if (view_ && key == view_key_) return view_;
+  auto fresh = std::make_shared<FollowerView>();
+  fresh->run = id;
+  fresh->trace_id = trace_id_;
+  fresh->model = model_;
+  const bool same_recordings =
+      view_ && key.trace_id == view_key_.trace_id && key.computed == view_key_.computed;
+  fresh->clamps = session().clamps();
+  fresh->trace = same_recordings ? view_->trace : session().trace();
+  fresh->unclamped = same_recordings ? view_->unclamped : sequence_->unclamped_trace();
+  fresh->surprise.assign(session().tokens().size(), 0.0f);
+  for (std::size_t t = 0; t < session().steps().size(); ++t)
+    fresh->surprise[t] = session().steps()[t].surprise;
+  constexpr int kNoBlock = -1;
+  Snapshot at_cursor;
+  sequence_->describe_cursor(cursor, kNoBlock, *run_->model, sampler, at_cursor, writable_);
+  fresh->next = at_cursor.next;
+  view_key_ = key;
+  view_ = std::move(fresh);
+  return view_;
+}
+
+std::shared_ptr<const RunCard> LiveRun::card(Clock::time_point now, bool shares) {
   copy_losses(now);
   const LossPoint last = run_->losses.empty() ? LossPoint{} : run_->losses.back();
   RunCard fresh{.id = id,
@@ -382,6 +421,7 @@ std::shared_ptr<const RunCard> LiveRun::card(Clock::time_point now) {
                 .model = model_->name,
                 .colour = colour,
                 .shown = shown,
+                .sequence = shares ? group : 0,
                 .state = state,
                 .step = run_->trainer->steps_done(),
                 .loss = last.loss,

@@ -114,6 +114,8 @@ class LiveRun {
   /// at most a fifth of the time and ten times a second.
   void refresh_if_due(const std::atomic<bool>& stop);
   void give_up_refreshing();
+  /// When it may be computed again while training goes on.
+  Clock::time_point refresh_due() const { return refreshed_at_; }
 
   // Going on in it.
   bool playing = false;
@@ -137,6 +139,15 @@ class LiveRun {
   /// Puts tokens back, and into `before` those of now.
   void exchange(TokensBefore& before);
   void set_clamps(std::vector<Clamp> clamps);
+  /// Runs with the same number, other than 0, share one sequence.
+  int group = 0;
+  /// Takes over tokens, prompt and cursor of another run's sequence. Throws when they do not fit;
+  /// then it keeps its own.
+  void follow(const LiveRun& leader);
+  /// What is shown of it beside the run on screen, which draws with `sampler`; the same object
+  /// while that is the same.
+  std::shared_ptr<const FollowerView> view(const SamplerSettings& sampler);
+  const ModelCard& model() const { return *model_; }
   /// Another way of drawing is a reason to go on after the end of the text.
   void forget_end() { text_end_.clear(); }
 
@@ -148,8 +159,9 @@ class LiveRun {
   void describe_anew();
   /// Why it cannot be saved, as a sentence; empty when it can.
   const std::string& cannot_save() const { return cannot_save_; }
-  /// What the list of runs shows of it; the same object while that is the same.
-  std::shared_ptr<const RunCard> card(Clock::time_point now);
+  /// What the list of runs shows of it; the same object while that is the same. `shares`: whether
+  /// another run has its sequence.
+  std::shared_ptr<const RunCard> card(Clock::time_point now, bool shares);
 
  private:
   void new_trace();
@@ -176,6 +188,16 @@ class LiveRun {
   std::shared_ptr<const DataCard> data_;
   std::string cannot_train_, cannot_save_, cannot_sample_;
   std::shared_ptr<const RunCard> card_;
+  /// What `view_` was made of.
+  struct ViewKey {
+    std::uint64_t trace_id = 0;
+    int computed = -1, cursor = -1;
+    SamplerSettings sampler;
+    const ModelCard* model = nullptr;
+    bool operator==(const ViewKey&) const = default;
+  };
+  ViewKey view_key_;
+  std::shared_ptr<const FollowerView> view_;
   GrowingLosses grown_;
   std::shared_ptr<const LossCurve> losses_;
   std::size_t losses_shown_ = 0;

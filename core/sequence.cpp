@@ -104,7 +104,7 @@ void Sequence::describe(const Task& task, Snapshot& snapshot) const {
   }
   describe_answers(session);
   snapshot.trace = edited_.trace();
-  snapshot.unclamped = plain_ ? plain_->trace() : nullptr;
+  snapshot.unclamped = unclamped_trace();
 }
 
 void Sequence::describe_answers(SessionStatus& session) const {

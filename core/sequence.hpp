@@ -17,6 +17,10 @@ class Sequence {
   explicit Sequence(const Session& session);
 
   const Session& edited() const { return edited_; }
+  /// The recordings without clamps; null where there are none.
+  std::shared_ptr<const Trace> unclamped_trace() const {
+    return plain_ ? plain_->trace() : nullptr;
+  }
   int length() const { return edited_.length(); }
   /// Number of tokens computed in both.
   int computed() const {

@@ -259,6 +259,9 @@ struct RunCard {
   std::string model;  ///< name of the model
   int colour = 0;     ///< index into the palette, below kColours; runs beside each other differ
   bool shown = true;  ///< among the curves
+  /// Runs with the same number here read one sequence: the same tokens, one cursor. 0: it has its
+  /// own.
+  int sequence = 0;
   TrainState state = TrainState::idle;
   std::int64_t step = 0;
   double loss = 0.0;  ///< as in TrainStatus
@@ -273,6 +276,20 @@ struct RunCard {
   std::shared_ptr<const LossCurve> losses;
 
   bool operator==(const RunCard&) const = default;
+};
+
+/// What another run makes of the sequence on screen, which it follows. The same object as long as
+/// nothing in it has changed.
+struct FollowerView {
+  int run = 0;                 ///< RunCard::id
+  std::uint64_t trace_id = 0;  ///< changes when the recordings change
+  std::shared_ptr<const ModelCard> model;
+  std::vector<Clamp> clamps;    ///< its own
+  std::vector<float> surprise;  ///< as in SessionStatus
+  std::shared_ptr<const Trace> trace;
+  std::shared_ptr<const Trace> unclamped;  ///< null without clamps
+  /// At the cursor, drawn from as by the run on screen; null where it is not computed yet.
+  std::shared_ptr<const NextToken> next;
 };
 
 /// All but `runs` and what is said of the program is about the run on screen.
@@ -315,6 +332,8 @@ struct Snapshot {
   std::shared_ptr<const Trace> unclamped;  ///< the same tokens without clamps; null without clamps
   std::shared_ptr<const NextToken> next;
   std::shared_ptr<const MemoryImage> memory;  ///< of the focused block; null for blocks without one
+  /// The other runs that read the sequence on screen, in their order; empty when none does.
+  std::vector<std::shared_ptr<const FollowerView>> followers;
   std::shared_ptr<const HealthReport> health;  ///< null before the first check
   Failure failure;                             ///< the last one; id 0 when there was none
   std::string notice;  ///< last completed action worth telling, e.g. the file just saved
