@@ -277,16 +277,20 @@ void Engine::Worker::exchange(BenchBefore& before) {
   }
   before = std::move(after);
   dirty = urgent = true;
-  // Who comes back to a shared sequence finds it as it is now.
-  for (const int id : before.go) {
+  guarded("sequence", [&] { follow_as_now(before.go); });
+  guarded("show", [&] { focus(*on); });
+}
+
+/// Who comes back to a shared sequence finds it as it is now.
+void Engine::Worker::follow_as_now(const std::vector<int>& came) {
+  for (const int id : came) {
     LiveRun& of = run_with(id);
     const auto stayed = std::find_if(runs.begin(), runs.end(), [&](const auto& run) {
       return of.group != 0 && run->group == of.group &&
-             std::find(before.go.begin(), before.go.end(), run->id) == before.go.end();
+             std::find(came.begin(), came.end(), run->id) == came.end();
     });
     if (stayed != runs.end()) follow_or_leave(of, **stayed);
   }
-  guarded("show", [&] { focus(*on); });
 }
 
 }  // namespace xlab

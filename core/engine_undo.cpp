@@ -57,7 +57,8 @@ void Engine::Worker::keep_numbers(const LiveRun& of) {
 void Engine::Worker::go_back(bool redo) {
   const auto weights_of = [this](int run) { return run_with(run).weights_id; };
   const std::string label = redo ? history.redo_label(weights_of) : history.undo_label(weights_of);
-  std::vector<int> came_back;  // runs, which are on the CPU
+  std::vector<int> came_back;    // runs, which are on the CPU
+  came_back.reserve(kMostRuns);  // or what has been exchanged would not be remembered
   const auto put_back = [&](Edit& edit) {
     exchange(edit);
     if (std::holds_alternative<std::unique_ptr<LiveRun>>(edit.before)) came_back = {live->id};

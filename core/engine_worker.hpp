@@ -222,6 +222,7 @@ struct Engine::Worker {
   void leave_group(LiveRun& of, const std::string& why);
   /// Those that follow the run on screen go where it has gone.
   void sync_followers();
+  void follow_as_now(const std::vector<int>& came);
   void work_on_followers();
   void describe_followers();
   /// The runs of a file share their sequences as it says: by number, 0 for one's own.
