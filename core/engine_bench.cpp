@@ -99,7 +99,7 @@ void Engine::Worker::add_beside(std::vector<std::unique_ptr<LiveRun>> added, con
   limit_kept_runs();
 }
 
-void Engine::Worker::open_bench(OpenedBench bench, const Opened& as) {
+std::vector<int> Engine::Worker::open_bench(OpenedBench bench, const Opened& as) {
   std::vector<std::unique_ptr<LiveRun>> fresh;
   std::vector<int> sequences;
   const bool beside = live && as.beside;
@@ -119,11 +119,16 @@ void Engine::Worker::open_bench(OpenedBench bench, const Opened& as) {
   }
   join_as_in_file(fresh, sequences);
   const auto focus = static_cast<std::size_t>(bench.focus);
+  const int before = last_run;
   if (beside) {
     add_beside(std::move(fresh), "opening runs", *runs.back(), focus);
   } else {
     replace_bench(std::move(fresh), "opening runs", focus);
   }
+  std::vector<int> opened;
+  for (const auto& run : runs)
+    if (run->id > before) opened.push_back(run->id);
+  return opened;
 }
 
 void Engine::Worker::replace_bench(std::vector<std::unique_ptr<LiveRun>> fresh, const char* name,

@@ -116,10 +116,15 @@ void Engine::Worker::open_file(const std::string& path, bool beside) {
 }
 
 void Engine::Worker::open_tensors(const SafetensorsFile& file, const Opened& as) {
+  const bool replaces = live && !as.beside;
   if (holds_bench(file.metadata(), file.name())) {
-    open_bench(load_bench(file), as);
+    const bool work = replaces && std::any_of(runs.begin(), runs.end(),
+                                              [](const auto& run) { return run->unsaved; });
+    restore_history(open_bench(load_bench(file), as), work);
   } else {
+    const bool work = replaces && live->unsaved;
     open(load_run(file), as);
+    restore_history({live->id}, work);
   }
   show_saved_screen();
 }
@@ -127,12 +132,14 @@ void Engine::Worker::open_tensors(const SafetensorsFile& file, const Opened& as)
 void Engine::Worker::reopen(const std::string& kept, bool beside) {
   Reopened lost = load_kept_run(kept);
   lost.run->kept_as = autosave.next_number();
+  const bool work = live && !beside && live->unsaved;
   open(std::move(lost.run), {.name = "reopening a run",
                              .beside = beside,
                              // The others of its file are not here: it is not written over them.
                              .path = lost.about.in_bench ? "" : lost.about.run_path,
                              .unsaved = true,
                              .stamp = lost.about.in_bench ? std::nullopt : lost.about.stamp});
+  restore_history({live->id}, work);
   live->saved_step = lost.about.saved_step;
   show_saved_screen();
   guarded("autosave", [&] { autosave.adopt(lost.about, live->run().kept_as); });
@@ -152,6 +159,7 @@ void Engine::Worker::tell_of_others(const char* what) {
 
 std::pair<RunRecord, bool> Engine::Worker::record_now(LiveRun& of) {
   of.note_place();
+  of.run().history = history.text(of.id, of.run().trainer->steps_done());
   return of.loop.record(of.run());
 }
 

@@ -43,9 +43,8 @@ BenchRecord Engine::Worker::bench_record(std::vector<bool>& own_numbers) {
 
 void Engine::Worker::store(const std::string& path) {
   const auto write = [&] {
-    live->note_place();
     if (!is_bench_of_live(path)) {
-      save_run(live->run(), path);
+      save_run(record_now(*live).first, path);
       return;
     }
     std::vector<bool> own_numbers;

@@ -1,10 +1,15 @@
 // What the engine takes back.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
+#include <iterator>
 #include <new>
 #include <utility>
 
 #include "core/engine_worker.hpp"
+#include "core/history_text.hpp"
+#include "core/utf8.hpp"
 
 namespace xlab {
 
@@ -52,6 +57,30 @@ void Engine::Worker::keep_numbers(const LiveRun& of) {
         "There is no memory for the weights from before the change of the equations: Undo brings "
         "the equations back, but not these weights.");
   }
+}
+
+void Engine::Worker::restore_history(const std::vector<int>& opened, bool work_was_replaced) {
+  Edits all;
+  for (const int id : opened) {
+    LiveRun& of = run_with(id);
+    const std::string text = std::exchange(of.run().history, {});
+    if (text.empty() || work_was_replaced) continue;
+    try {
+      Edits edits = edits_in(text, of.run(), id);
+      std::move(edits.past.begin(), edits.past.end(), std::back_inserter(all.past));
+      std::move(edits.future.begin(), edits.future.end(), std::back_inserter(all.future));
+    } catch (const Error& e) {
+      tell(fmt::format("What could be undone in '{}' cannot be read and is left out. {}",
+                       printable(of.name(), 80), e.what()));
+    }
+  }
+  // Among those of other runs each has the place that it had.
+  std::ranges::stable_sort(all.past, {}, &Edit::at);
+  std::ranges::stable_sort(all.future, std::greater(), &Edit::at);
+  while (all.past.size() > kMostSavedEdits) all.past.pop_front();
+  while (all.future.size() > kMostSavedEdits) all.future.pop_front();
+  if (!all.past.empty() || !all.future.empty())
+    history.restore(std::move(all.past), std::move(all.future));
 }
 
 void Engine::Worker::go_back(bool redo) {

@@ -205,7 +205,8 @@ struct Engine::Worker {
   void add_beside(std::vector<std::unique_ptr<LiveRun>> added, const char* name,
                   const LiveRun& behind, std::size_t focus = 0);
   /// Shows a bench in the place of the one of now, which is kept, or beside it.
-  void open_bench(OpenedBench bench, const Opened& as);
+  /// Returns their numbers.
+  std::vector<int> open_bench(OpenedBench bench, const Opened& as);
   void replace_bench(std::vector<std::unique_ptr<LiveRun>> fresh, const char* name,
                      std::size_t focus);
   void duplicate_run(const command::DuplicateRun& c);
@@ -248,6 +249,9 @@ struct Engine::Worker {
   void exchange(std::unique_ptr<LiveRun>& before);
   void exchange(BenchBefore& before);
   CellVariant variant_of(const std::string& kind) const;
+  /// Runs that were just opened bring with them what could be undone when they were saved. Not
+  /// where work was replaced by them: then the next thing to undo is that.
+  void restore_history(const std::vector<int>& opened, bool work_was_replaced);
   /// Before the first step after an edit that brings the weights of now back when it is undone.
   void keep_numbers(const LiveRun& of);
 

@@ -5,6 +5,8 @@
 #include <set>
 #include <utility>
 
+#include "core/history_text.hpp"
+
 namespace xlab {
 namespace {
 
@@ -160,6 +162,7 @@ bool History::add(Edit edit, Time now, const std::string& place) {
   place_ = place;
   changed_ = now;
   if (joins) return true;
+  edit.at = ++last_;
   past_.push_back(std::move(edit));
   forget_oldest();
   return !past_.empty();
@@ -265,6 +268,24 @@ void History::file_written(const std::string& path, std::optional<FileStamp> sta
       for (LiveRun* run : runs_in(edit)) run->file_written(path, stamp);
     }
   }
+}
+
+std::string History::text(int run, std::int64_t step) const {
+  return history_text(past_, future_, run, step);
+}
+
+void History::restore(std::deque<Edit> past, std::deque<Edit> future) {
+  place_.clear();
+  future_.clear();
+  for (Edit& edit : past) {
+    edit.at = ++last_;
+    past_.push_back(std::move(edit));
+  }
+  for (auto edit = future.rbegin(); edit != future.rend(); ++edit) {
+    edit->at = ++last_;
+    future_.push_front(std::move(*edit));
+  }
+  forget_oldest();
 }
 
 void History::clear() {

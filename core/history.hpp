@@ -74,7 +74,8 @@ struct Edit {
   std::variant<TokensBefore, std::vector<Clamp>, SamplerSettings, double, VariantBefore,
                std::unique_ptr<LiveRun>, BenchBefore, FollowBefore, std::string>
       before;
-  int run = 0;  ///< whose edit it is: LiveRun::id; 0: of the bench
+  int run = 0;           ///< whose edit it is: LiveRun::id; 0: of the bench
+  std::uint64_t at = 0;  ///< counts up with every edit that is made
 };
 
 class History {
@@ -117,6 +118,12 @@ class History {
   /// A file was written, and has this stamp now: runs that were in it before are not any more.
   void file_written(const std::string& path, std::optional<FileStamp> stamp);
   void clear();
+  /// What can be undone and redone in one run, as far as its file can hold it: see
+  /// core/history_text.hpp. `step`: training step of the run.
+  std::string text(int run, std::int64_t step) const;
+  /// Edits of runs that were just opened, in order: the back of each is the next to be undone, or
+  /// redone. Nothing that was undone before can be redone any more.
+  void restore(std::deque<Edit> past, std::deque<Edit> future);
 
  private:
   std::vector<std::string> forget_oldest();
@@ -126,6 +133,7 @@ class History {
   std::deque<Edit> past_, future_;  ///< the back is the next to be undone, or redone
   std::string place_;
   Time changed_{};
+  std::uint64_t last_ = 0;  // Edit::at given last
 };
 
 }  // namespace xlab

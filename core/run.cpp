@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -12,8 +11,8 @@
 #include "core/json_text.hpp"
 #include "core/load_parameters.hpp"
 #include "core/run_data.hpp"
+#include "core/run_json.hpp"
 #include "core/safetensors_header.hpp"
-#include "core/sampler.hpp"
 #include "core/spec_cells.hpp"
 #include "kernels/adamw.hpp"
 #include "kernels/route.hpp"
@@ -27,6 +26,8 @@ constexpr double kSmoothing = 0.1;  // share of the newest loss in the exponenti
 constexpr std::size_t kMostLossPoints = 1 << 18;
 constexpr const char* kOnlyRead =
     "This model is too large to be trained on this computer: it is only read.";
+/// Of a description that is to hold the history too; a file takes a little more.
+constexpr std::size_t kMostWords = kMostValueBytes / 8;
 constexpr double kMostSteps = 1e12, kMostSeconds = 1e12, kMostScale = 1000.0;
 
 void run_parts(Run& run, std::unique_ptr<Model> model, const TrainSpec& train) {
@@ -52,74 +53,21 @@ ModelSpec sized_for(const Task& task, ModelSpec spec) {
 }
 
 json session_json(const Run& run) {
-  json clamps = json::array();
-  for (const Clamp& c : run.session->clamps())
-    clamps.push_back({{"path", c.path},
-                      {"head", c.head},
-                      {"unit", c.unit},
-                      {"begin", c.begin},
-                      {"end", c.end},
-                      {"value", c.value},
-                      {"enabled", c.enabled}});
   json session = {{"tokens", run.session->tokens()},
                   {"prompt_length", run.prompt_length},
-                  {"clamps", clamps},
-                  {"sampler",
-                   {{"greedy", run.sampler.greedy},
-                    {"temperature", run.sampler.temperature},
-                    {"top_k", run.sampler.top_k},
-                    {"top_p", run.sampler.top_p},
-                    {"seed", run.sampler.seed},
-                    {"past_end", run.sampler.past_end}}}};
+                  {"clamps", json_of(run.session->clamps())},
+                  {"sampler", json_of(run.sampler)}};
   if (run.cursor >= 0) session["cursor"] = run.cursor;
   return session;
 }
 
-/// A number of the run description. JSON's own conversions cut off what does not fit.
-template <typename T>
-T number(const json& in, const char* key, double low = std::numeric_limits<T>::lowest(),
-         double high = static_cast<double>(std::numeric_limits<T>::max())) {
-  const json& value = in.at(key);
-  check(value.is_number() && (std::is_floating_point_v<T> || value.is_number_integer()),
-        "The run description's '{}' must be a {}.", key,
-        std::is_floating_point_v<T> ? "number" : "whole number");
-  const double x = value.get<double>();
-  check(x >= low && x <= high, "The run description's '{}' is {}; it must lie between {} and {}.",
-        key, x, low, high);
-  return value.get<T>();
-}
-
-std::vector<int> tokens_of(const json& in) {
-  check(in.is_array(), "The run description's 'tokens' must be a list.");
-  std::vector<int> tokens;
-  for (const json& token : in) {
-    check(token.is_number_integer() && token.get<double>() >= 0 &&
-              token.get<double>() <= std::numeric_limits<int>::max(),
-          "The run description's 'tokens' holds {}, which is no token.",
-          printable(json_text(token), 40));
-    tokens.push_back(token.get<int>());
-  }
-  return tokens;
-}
-
 void restore_session(Run& run, const json& in) {
-  run.session->set_tokens(tokens_of(in.at("tokens")));
-  run.prompt_length = std::clamp(number<int>(in, "prompt_length"), 0, run.session->length());
-  const json& clamps_in = in.at("clamps");
-  check(clamps_in.is_array(), "The run description's 'clamps' must be a list.");
-  std::vector<Clamp> clamps;
-  for (const json& c : clamps_in)
-    clamps.push_back({c.at("path").get<std::string>(), number<int>(c, "head"),
-                      number<int>(c, "unit"), number<int>(c, "begin"), number<int>(c, "end"),
-                      number<float>(c, "value"), c.at("enabled").get<bool>()});
-  run.session->set_clamps(std::move(clamps));
-  const json& s = in.at("sampler");
-  run.sampler = {s.at("greedy").get<bool>(),       number<double>(s, "temperature"),
-                 number<int>(s, "top_k"),          number<double>(s, "top_p"),
-                 number<std::uint64_t>(s, "seed"), s.value("past_end", false)};
-  validate(run.sampler);
+  run.session->set_tokens(tokens_in(in.at("tokens")));
+  run.prompt_length = std::clamp(number_in<int>(in, "prompt_length"), 0, run.session->length());
+  run.session->set_clamps(clamps_in(in.at("clamps")));
+  run.sampler = sampler_in(in.at("sampler"));
   if (in.contains("cursor"))
-    run.cursor = std::clamp(number<int>(in, "cursor"), -1, run.session->length() - 1);
+    run.cursor = std::clamp(number_in<int>(in, "cursor"), -1, run.session->length() - 1);
 }
 
 /// The window's words. Where they are none, it is the window that says so: nothing here reads them.
@@ -259,13 +207,19 @@ RunRecord record_of(const Run& run) {
     meta["last_step"] = {{"accuracy", run.last_step.accuracy},
                          {"gradient_norm", run.last_step.gradient_norm}};
   if (!run.screen.empty()) meta["screen"] = run.screen;
+  std::string description = json_text(meta);
+  // Rather without it than not at all.
+  if (!run.history.empty() && description.size() + 2 * run.history.size() < kMostWords) {
+    meta["history"] = run.history;
+    description = json_text(meta);
+  }
   RunRecord record{.task = run.stored_task,
                    .parameters = params.infos(),
                    .values = params.values(),
                    .first_moment = {},
                    .second_moment = {},
                    .losses = run.losses,
-                   .description = json_text(meta)};
+                   .description = std::move(description)};
   if (run.trainer->steps_done() > 0) {
     record.first_moment = run.trainer->first_moment();
     record.second_moment = run.trainer->second_moment();
@@ -326,7 +280,7 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file, const SharedData& dat
         "'{}' holds tensors but no run: it was not saved by xLSTM Lab.", file.name());
   const json meta = parse_json(found->second, fmt::format("The run in '{}'", file.name()));
   try {
-    const int format = number<int>(meta, "format");
+    const int format = number_in<int>(meta, "format");
     check(format != kBenchFormat, "'{}' holds several runs, and it is not said which one is meant.",
           file.name());
     check(format == kRunFormat,
@@ -334,7 +288,7 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file, const SharedData& dat
           file.name(), format, kRunFormat);
     const ModelSpec model = model_spec_from_json(json_text(meta.at("model")));
     const TrainSpec train = train_spec_from_json(json_text(meta.at("train")));
-    const auto step = number<std::int64_t>(meta, "step", 0, kMostSteps);
+    const auto step = number_in<std::int64_t>(meta, "step", 0, kMostSteps);
     // Before any memory is asked for: the file itself must hold the model that it describes.
     validate(model);
     const std::vector<ParamInfo> infos = Model::parameters_of(model);
@@ -358,12 +312,13 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file, const SharedData& dat
     run->name = meta.value("name", std::string());
     check(run->name.size() <= Run::kMostNameBytes && !find_invalid_utf8(run->name),
           "the name of the run is no text, or too long.");
-    run->seconds = number<double>(meta, "seconds", 0, kMostSeconds);
-    run->trainer->learning_rate_scale = number<double>(meta, "learning_rate_scale", 0, kMostScale);
+    run->seconds = number_in<double>(meta, "seconds", 0, kMostSeconds);
+    run->trainer->learning_rate_scale =
+        number_in<double>(meta, "learning_rate_scale", 0, kMostScale);
     if (meta.contains("last_step")) {
       const json& last = meta.at("last_step");
-      run->last_step.accuracy = number<double>(last, "accuracy", 0, 1);
-      run->last_step.gradient_norm = number<double>(last, "gradient_norm", 0);
+      run->last_step.accuracy = number_in<double>(last, "accuracy", 0, 1);
+      run->last_step.gradient_norm = number_in<double>(last, "gradient_norm", 0);
     }
     if (file.contains("c/step")) {
       const auto steps = file.values_as<std::int64_t>("c/step");
@@ -376,6 +331,8 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file, const SharedData& dat
     }
     restore_session(*run, meta.at("session"));
     run->screen = screen_of(meta);
+    if (const auto history = meta.find("history"); history != meta.end())
+      run->history = history->is_string() ? history->get<std::string>() : history->dump();
     return run;
   } catch (const json::exception& e) {
     // The library's words after its own "[json.exception...] ".

@@ -47,6 +47,9 @@ struct Run {
   /// `kMostScreenBytes` of UTF-8, empty where there is none.
   std::string screen;
   static constexpr std::size_t kMostScreenBytes = 64 << 10;
+  /// What could be undone and redone in it when it was saved: core/history_text.hpp. Not read here,
+  /// empty where there is nothing.
+  std::string history;
 
   /// Which of the runs that a session keeps this one is; 0: none yet.
   int kept_as = 0;
