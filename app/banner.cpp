@@ -81,7 +81,7 @@ Banner::Banner(Stage& stage, QWidget* parent) : QToolBar(parent), stage_(stage) 
 void Banner::tell(const QString& sentence, About about) {
   about_ = about;
   saves_ = stage_.snapshot().saves;
-  tokens_ = stage_.snapshot().session.tokens;
+  tokens_ = stage_.snapshot().sequence.tokens;
   text_->setText(sentence);
   message_->show();
   show_rows();
@@ -117,7 +117,7 @@ void Banner::follow_snapshot() {
   const bool over = (about_ == About::training && now.train.state == TrainState::running) ||
                     (about_ == About::saving && now.saves != saves_) ||
                     (about_ == About::keeping && !now.keeping_fails) ||
-                    (about_ == About::sequence && now.session.tokens != tokens_);
+                    (about_ == About::sequence && now.sequence.tokens != tokens_);
   if (over) end_message();
 }
 

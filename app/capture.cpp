@@ -141,15 +141,15 @@ class Tour {
     }
     say("## 1. The first scene\n");
     QStringList tokens;
-    for (const int token : s.session.tokens) tokens << label_of(s, token);
+    for (const int token : s.sequence.tokens) tokens << label_of(s, token);
     before_ = top_choice(s);
     say(QString("Played to token %1 of %2: `%3`\n")
-            .arg(s.session.cursor + 1)
+            .arg(s.sequence.cursor + 1)
             .arg(tokens.size())
             .arg(tokens.join(' ')));
-    const auto to_come = static_cast<std::size_t>(std::max(0, s.session.cursor + 1));
-    if (to_come < s.session.expected.size() && s.session.expected[to_come] >= 0) {
-      say(QString("Right answer: `%1`.\n").arg(label_of(s, s.session.expected[to_come])));
+    const auto to_come = static_cast<std::size_t>(std::max(0, s.sequence.cursor + 1));
+    if (to_come < s.sequence.expected.size() && s.sequence.expected[to_come] >= 0) {
+      say(QString("Right answer: `%1`.\n").arg(label_of(s, s.sequence.expected[to_come])));
     }
     say(QString("Top choice for the next token: `%1` with probability %2.\n")
             .arg(before_.label, three_digits(before_.probability)));
@@ -167,7 +167,7 @@ class Tour {
       return;
     }
     const std::string path = block->prefix + "/forget_gate_pre";
-    const int heads = block->heads, cursor = s.session.cursor;
+    const int heads = block->heads, cursor = s.sequence.cursor;
     const int first = window_.stage().focus().head;
     drag(path, first, cursor);
     tell_choice(QString("Head %1 alone").arg(first));
@@ -253,13 +253,13 @@ class Tour {
   void generate() {
     say("## 4. Generating\n");
     window_.set_room(Room::generate);
-    const auto length = now().session.tokens.size();
+    const auto length = now().sequence.tokens.size();
     window_.stage().send(command::SetCursor{static_cast<int>(length) - 1});
     for (int i = 0; i < 4; ++i) window_.stage().send(command::StepForward{});
     settle(window_);
     QStringList made;
-    for (std::size_t i = length; i < now().session.tokens.size(); ++i) {
-      made << label_of(now(), now().session.tokens[i]);
+    for (std::size_t i = length; i < now().sequence.tokens.size(); ++i) {
+      made << label_of(now(), now().sequence.tokens[i]);
     }
     say(QString("Generated: `%1`.\n").arg(made.join(' ')));
     stop("generated");

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "core/engine.hpp"
+#include "core/engine/engine.hpp"
 
 namespace xlab::app {
 

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "core/files.hpp"
+#include "core/files/disk.hpp"
 #include "kernels/check.hpp"
 
 namespace xlab::app {

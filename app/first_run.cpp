@@ -75,7 +75,7 @@ void FirstRun::play() {
 }
 
 void FirstRun::skip() {
-  const int last = static_cast<int>(stage_.snapshot().session.tokens.size()) - 1;
+  const int last = static_cast<int>(stage_.snapshot().sequence.tokens.size()) - 1;
   if (state_ != State::playing) return;
   stage_.send(command::StopPlaying{});
   stage_.send(command::SetCursor{last});
@@ -83,23 +83,23 @@ void FirstRun::skip() {
 
 void FirstRun::follow_snapshot() {
   const Snapshot& now = stage_.snapshot();
-  const SessionStatus& session = now.session;
+  const SequenceStatus& sequence = now.sequence;
   if (state_ == State::opening && now.run_id != run_before_ && now.model) {
     state_ = State::playing;
     run_ = now.run_id;
   }
   if (state_ != State::playing && state_ != State::hinting) return;
-  if (now.run_id != run_ || (state_ == State::hinting && !session.clamps.empty())) {
+  if (now.run_id != run_ || (state_ == State::hinting && !sequence.clamps.empty())) {
     end();
     return;
   }
-  const int last = static_cast<int>(session.tokens.size()) - 1;
-  if (state_ == State::playing && last >= 0 && session.cursor >= last) {
+  const int last = static_cast<int>(sequence.tokens.size()) - 1;
+  if (state_ == State::playing && last >= 0 && sequence.cursor >= last) {
     stage_.send(command::StopPlaying{});
     const auto& blocks = now.model->blocks;
     const auto first =
         std::find_if(blocks.begin(), blocks.end(), [](const BlockCard& b) { return b.has_matrix; });
-    if (first == blocks.end() || !session.clamps.empty()) {
+    if (first == blocks.end() || !sequence.clamps.empty()) {
       end();
       return;
     }
@@ -108,10 +108,10 @@ void FirstRun::follow_snapshot() {
     focus.hint_target = first->prefix + "/forget_gate_pre";
     focus.hint = tr("Drag the forget gate down: make it forget.").toStdString();
     focus.block = static_cast<int>(first - blocks.begin());
-    focus.head = busiest_head(now.trace.get(), *first, session.cursor);
+    focus.head = busiest_head(now.trace.get(), *first, sequence.cursor);
     // The inspector explains the gate that is about to be dragged.
     focus.pinned = ui::ValueRef{
-        .path = first->prefix + "/forget_gate", .step = session.cursor, .head = focus.head};
+        .path = first->prefix + "/forget_gate", .step = sequence.cursor, .head = focus.head};
     stage_.set_focus(focus);
   }
 }

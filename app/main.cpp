@@ -11,14 +11,17 @@
 #include <cmath>
 #include <cstdio>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "app/canvas.hpp"
 #include "app/capture.hpp"
 #include "app/main_window.hpp"
 #include "app/unix_signals.hpp"
 #include "kernels/config.hpp"
-#include "kernels/device.hpp"
-#include "kernels/threads.hpp"
+#include "kernels/device/device.hpp"
+#include "kernels/device/threads.hpp"
+#include "ui/view.hpp"
 
 namespace {
 
@@ -46,6 +49,14 @@ bool has_png_name(std::string name) {
   return name.size() > 4 && name.ends_with(".png");
 }
 
+/// What a picture can be made of: the window, or one of its views.
+std::vector<std::string> pictured() {
+  std::vector<std::string> names;
+  for (const auto& view : xlab::ui::make_views()) names.push_back(view->name());
+  names.emplace_back("window");
+  return names;
+}
+
 /// Fills `arguments`; the sentence says what is wrong with them.
 std::string read(int argc, char** argv, Arguments& arguments, bool& help, std::string& help_text) {
   CLI::App cli{"Open an xLSTM, drive it by hand and see how it remembers.", "xlstm-lab"};
@@ -53,8 +64,7 @@ std::string read(int argc, char** argv, Arguments& arguments, bool& help, std::s
   cli.add_option("file", a.file, "a run (.xlab), a model folder, or a text to train on");
   cli.add_option("--screenshot", a.screenshot, "write a picture of the window and end");
   cli.add_option("--view", a.view, "the view to picture instead of the whole window")
-      ->check(CLI::IsMember(
-          {"time", "gates", "memory", "loss", "next", "inspector", "health", "window"}));
+      ->check(CLI::IsMember(pictured()));
   cli.add_option("--size", a.size_text, "size of the window or picture, e.g. 1280x800");
   cli.add_option("--scale", a.scale, "size of text and lines, 1 to 2.5")
       ->check(CLI::Range(1.0, 2.5));

@@ -11,7 +11,7 @@
 #include "app/banner.hpp"
 #include "app/main_window.hpp"
 #include "app/unsaved_work.hpp"
-#include "core/openable.hpp"
+#include "core/files/openable.hpp"
 
 namespace xlab::app {
 

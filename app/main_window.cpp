@@ -58,35 +58,6 @@ constexpr int kMeasureMs = 500;
 /// The window is gone two seconds after it was closed, whatever the disk does.
 constexpr std::chrono::milliseconds kLongestSave{1700};
 
-/// Whether keys typed here are letters of a text or digits of a number.
-bool is_field(const QWidget* widget) {
-  const auto* text = qobject_cast<const QPlainTextEdit*>(widget);
-  return (text && !text->isReadOnly()) || qobject_cast<const QLineEdit*>(widget) ||
-         qobject_cast<const QAbstractSpinBox*>(widget);
-}
-
-/// Puts back what a field showed before it was typed in. A prompt keeps its text: nothing but
-/// Return and its button set it.
-void give_up_typing(QObject* field) {
-  if (auto* box = qobject_cast<QSpinBox*>(field)) {
-    box->setValue(box->value());
-  } else if (auto* line = qobject_cast<QLineEdit*>(field)) {
-    while (line->isUndoAvailable()) line->undo();
-  }
-}
-
-/// Whether a click on a widget means something there; else it is one on an empty part.
-bool takes_clicks(const QWidget* widget) {
-  for (; widget && !widget->isWindow(); widget = widget->parentWidget()) {
-    if ((widget->focusPolicy() & Qt::ClickFocus) || qobject_cast<const QAbstractButton*>(widget) ||
-        qobject_cast<const QTabBar*>(widget) || qobject_cast<const QMenuBar*>(widget) ||
-        qobject_cast<const QAbstractSlider*>(widget) || qobject_cast<const QComboBox*>(widget)) {
-      return true;
-    }
-  }
-  return false;
-}
-
 About about(const std::string& where) {
   if (where == "open") return About::opening;
   if (where == "save") return About::saving;
@@ -96,26 +67,6 @@ About about(const std::string& where) {
   if (where == "sequence" || where == "play") return About::sequence;
   if (where == "device") return About::device;
   return About::run;
-}
-
-/// A wheel over a control does not move the keys to it.
-void leave_keys_to_clicks(QWidget& widget) {
-  if (widget.focusPolicy() == Qt::WheelFocus) widget.setFocusPolicy(Qt::StrongFocus);
-}
-
-/// Whether a control needs this key itself, so that the window's shortcut must not take it.
-bool control_needs(const QWidget* widget, int key) {
-  const bool arrows = key == Qt::Key_Left || key == Qt::Key_Right || key == Qt::Key_Up ||
-                      key == Qt::Key_Down || key == Qt::Key_Home || key == Qt::Key_End;
-  if (qobject_cast<const QAbstractButton*>(widget)) return key == Qt::Key_Space;
-  if (qobject_cast<const QAbstractSlider*>(widget) || qobject_cast<const QTabBar*>(widget)) {
-    return arrows;
-  }
-  if (qobject_cast<const QAbstractSpinBox*>(widget) || qobject_cast<const QComboBox*>(widget) ||
-      qobject_cast<const QAbstractScrollArea*>(widget)) {
-    return arrows || key == Qt::Key_Space;
-  }
-  return false;
 }
 
 }  // namespace
@@ -192,33 +143,6 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
   if (options_.remember) recovery_->look();
 }
 
-/// Tab goes past what lies behind a tab, which Qt takes for visible.
-bool MainWindow::focusNextPrevChild(bool next) {
-  const auto behind_a_tab = [](const QWidget* widget) {
-    for (; widget; widget = widget->parentWidget()) {
-      if (qobject_cast<const Dock*>(widget)) return widget->visibleRegion().isEmpty();
-    }
-    return false;
-  };
-  const QWidget* const start = QApplication::focusWidget();
-  do {
-    if (!QMainWindow::focusNextPrevChild(next)) return false;
-  } while (QApplication::focusWidget() != start && behind_a_tab(QApplication::focusWidget()));
-  return true;
-}
-
-void MainWindow::give_keys_back() {
-  ViewDock* seen = nullptr;
-  for (ViewDock* dock : views_) {
-    if (!seen && dock->seen() && !dock->shows_table()) seen = dock;
-  }
-  if (seen) {
-    seen->canvas().setFocus();
-  } else {
-    setFocus();
-  }
-}
-
 MainWindow::~MainWindow() {
   stop_looking();
   qApp->removeEventFilter(this);
@@ -290,6 +214,11 @@ ViewDock* MainWindow::view(const QString& name) const {
   return nullptr;
 }
 
+QDockWidget* MainWindow::dock(const QString& name) const {
+  if (ViewDock* found = view(name)) return found;
+  return findChild<QDockWidget*>("panel_" + name, Qt::FindDirectChildrenOnly);
+}
+
 void MainWindow::begin() {
   first_run_->begin();
 }
@@ -319,7 +248,7 @@ void MainWindow::follow_look() {
 
 void MainWindow::follow_snapshot() {
   const Snapshot& now = stage_.snapshot();
-  const bool playing = now.session.playing;
+  const bool playing = now.sequence.playing;
   const bool training = now.train.state == TrainState::running;
   const QColor colour = theme(stage_.look().palette).text;
   if (play_->isChecked() != playing || play_->icon().isNull()) {
@@ -336,7 +265,7 @@ void MainWindow::follow_snapshot() {
     fit_tool_bar();
   }
   speed_->setText(
-      tr("%1 tokens/s").arg(QLocale::c().toString(now.session.tokens_per_second, 'g', 3)));
+      tr("%1 tokens/s").arg(QLocale::c().toString(now.sequence.tokens_per_second, 'g', 3)));
   if (now.run_id != run_id_) {
     run_id_ = now.run_id;
     measured_step_ = now.train.step;
@@ -360,7 +289,7 @@ void MainWindow::follow_snapshot() {
   };
   show_edit(undo_, now.undo_label, tr("Undo"));
   show_edit(redo_, now.redo_label, tr("Redo"));
-  clear_clamps_->setEnabled(!now.session.clamps.empty());
+  clear_clamps_->setEnabled(!now.sequence.clamps.empty());
   // What cannot be done says why, here as in the panels.
   QSet<QMenu*> with_reasons, others;
   const auto allow = [&](QAction* action, const std::string& problem) {
@@ -377,7 +306,7 @@ void MainWindow::follow_snapshot() {
     action->setEnabled(now.runs.size() > 1);
   allow(train_, now.train.cannot_train);
   allow(one_step_, now.train.cannot_train);
-  allow(sample_, now.session.cannot_sample);
+  allow(sample_, now.sequence.cannot_sample);
   allow(save_, now.cannot_save);
   allow(save_as_, now.cannot_save);
   allow(save_all_, now.cannot_save_bench);
@@ -498,63 +427,6 @@ void MainWindow::dropEvent(QDropEvent* event) {
   const QString path = urls.first().toLocalFile();
   // The drag's own loop must end before a question may be asked.
   QTimer::singleShot(0, this, [this, path] { open(path); });
-}
-
-bool MainWindow::eventFilter(QObject* object, QEvent* event) {
-  if (event->type() == QEvent::ShortcutOverride) {
-    const auto* key = static_cast<QKeyEvent*>(event);
-    const auto* widget = qobject_cast<QWidget*>(object);
-    if (widget && widget->hasFocus() &&
-        (key->modifiers() & ~Qt::KeypadModifier) == Qt::NoModifier &&
-        control_needs(widget, key->key())) {
-      event->accept();
-      return true;
-    }
-  }
-  if (object == this && event->type() == QEvent::MouseButtonPress) follow_separator(true);
-  if (object == this && event->type() == QEvent::MouseButtonRelease) {
-    // After Qt has let go of it.
-    QTimer::singleShot(0, this, [this] { follow_separator(false); });
-  }
-  if (event->type() == QEvent::Close && object->parent() == this) {
-    if (auto* dock = qobject_cast<QDockWidget*>(object)) before_closing(dock);
-  }
-  if (event->type() == QEvent::Resize && object->parent() == this &&
-      qobject_cast<QTabBar*>(object)) {
-    fit_tabs_soon();
-  }
-  // A wheel that scrolls a panel does not change the choices that pass under it, nor does it move
-  // the keys to them: Qt would have it give them the focus first.
-  if (event->type() == QEvent::Polish) {
-    if (auto* polished = qobject_cast<QWidget*>(object)) leave_keys_to_clicks(*polished);
-  }
-  if (event->type() == QEvent::Wheel &&
-      (qobject_cast<QComboBox*>(object) || qobject_cast<QAbstractSpinBox*>(object) ||
-       qobject_cast<QSlider*>(object)) &&
-      !static_cast<QWidget*>(object)->hasFocus()) {
-    event->ignore();
-    return true;
-  }
-  // After Return or Escape in a field, and after a click beside it, keys are the window's again.
-  const auto* widget = qobject_cast<const QWidget*>(object);
-  if (widget && widget->window() == this) {
-    const bool press = event->type() == QEvent::MouseButtonPress;
-    if (event->type() == QEvent::KeyPress) {
-      const auto* pressed = static_cast<QKeyEvent*>(event);
-      const int key = pressed->key();
-      const bool new_line = pressed->modifiers() & Qt::ShiftModifier;
-      const bool leaves =
-          key == Qt::Key_Escape || ((key == Qt::Key_Return || key == Qt::Key_Enter) && !new_line);
-      if (leaves && is_field(widget) && widget->hasFocus()) {
-        if (key == Qt::Key_Escape) give_up_typing(object);
-        // After the field has taken what was typed.
-        QTimer::singleShot(0, this, &MainWindow::give_keys_back);
-      }
-    } else if (press && is_field(QApplication::focusWidget()) && !takes_clicks(widget)) {
-      give_keys_back();
-    }
-  }
-  return QMainWindow::eventFilter(object, event);
 }
 
 }  // namespace xlab::app

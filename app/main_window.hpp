@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "app/layouts.hpp"
 #include "app/screen.hpp"
 #include "app/stage.hpp"
 #include "app/view_dock.hpp"
@@ -25,8 +26,6 @@ class Recovery;
 class RunsPanel;
 class UnsavedWork;
 
-/// Three layouts over the same docks.
-enum class Room { explore, train, generate };
 /// How much room a window has for them at its size of text: side by side, two columns of tabs under
 /// the time bar, or tabs alone.
 enum class Fit { roomy, compact, tiny };
@@ -138,16 +137,18 @@ class MainWindow : public QMainWindow {
   QList<QDockWidget*> shown_docks() const;
   void default_layout(Room room);
   void share_room(Room room);
-  /// How wide a column of forms is: what a room has for it, or what they need to be read whole.
-  int form_width(const QList<Dock*>& forms, int percent) const;
+  /// How wide the column of forms is: what the room has for it, or what they need to be read whole.
+  int form_width(const RoomLayout& layout) const;
   /// Where tabs have no room for their titles, they say a word; where that is too much too, they
   /// are scrolled to.
   void fit_tabs();
   /// When Qt has laid out what has changed.
   void fit_tabs_soon();
-  /// Places docks in two columns of tabs, below `above` where it is not null.
-  void two_columns(QDockWidget* above, const QList<QDockWidget*>& left,
-                   const QList<QDockWidget*>& right);
+  void place(const RoomLayout& layout);
+  /// Two columns of tabs, below the time bar where there is room for it.
+  void place_in_columns(const RoomLayout& layout);
+  /// A view or a panel by its name.
+  QDockWidget* dock(const QString& name) const;
   QList<Dock*> panels() const { return {runs_, model_, task_, trainer_, prompt_, text_}; }
   /// Another size of text: the layout goes along, and is the same again on the way back.
   void follow_scale(float before, const Arrangement& left);
@@ -166,6 +167,8 @@ class MainWindow : public QMainWindow {
   bool restore_docks(const QByteArray& state);
   void restore_others();
   void hide_panels(bool hidden);
+  /// A click on it does not take the keys away from where they are.
+  static void leave_keys_to_clicks(QWidget& widget);
   /// Keys belong to the drawings again.
   void give_keys_back();
   /// What does not fit into the tool bar leaves it by rank; the menus have everything.

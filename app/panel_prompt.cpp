@@ -85,7 +85,7 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
   past_end_->setFocusPolicy(Qt::TabFocus);
   past_end_->hide();
   connect(past_end_, &QCheckBox::clicked, this, [this](bool on) {
-    SamplerSettings settings = stage_.snapshot().session.sampler;
+    SamplerSettings settings = stage_.snapshot().sequence.sampler;
     settings.past_end = on;
     stage_.send(command::SetSampler{settings});
   });
@@ -142,7 +142,7 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
   connect(prompt_, &QPlainTextEdit::textChanged, this, &PromptPanel::mark_unset);
   connect(values_, &QMenu::aboutToShow, this, &PromptPanel::offer_values);
   connect(play_, &QPushButton::clicked, this, [this] {
-    if (stage_.snapshot().session.playing) {
+    if (stage_.snapshot().sequence.playing) {
       stage_.send(command::StopPlaying{});
     } else {
       stage_.send(command::Play{});
@@ -155,9 +155,9 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
 }
 
 void PromptPanel::set_prompt() {
-  const SessionStatus& session = stage_.snapshot().session;
+  const SequenceStatus& sequence = stage_.snapshot().sequence;
   // What is set already is not read again: other pieces may make up the same text.
-  const bool set_already = static_cast<int>(session.tokens.size()) == session.prompt_length;
+  const bool set_already = static_cast<int>(sequence.tokens.size()) == sequence.prompt_length;
   if (set_already && !prompt_->document()->isModified()) return;
   asked_text_ = prompt_->text();
   failure_ = stage_.snapshot().failure.id;
@@ -181,14 +181,14 @@ void PromptPanel::mark_unset() {
 
 void PromptPanel::follow_snapshot() {
   const Snapshot& now = stage_.snapshot();
-  const SessionStatus& session = now.session;
-  play_->setText(session.playing ? tr("Stop") : tr("Play"));
-  play_->setAccessibleName(session.playing ? tr("Stop playing") : tr("Play"));
-  sampler_->setText(sampler_text(session.sampler));
-  past_end_->setChecked(session.sampler.past_end);
+  const SequenceStatus& sequence = now.sequence;
+  play_->setText(sequence.playing ? tr("Stop") : tr("Play"));
+  play_->setAccessibleName(sequence.playing ? tr("Stop playing") : tr("Play"));
+  sampler_->setText(sampler_text(sequence.sampler));
+  past_end_->setChecked(sequence.sampler.past_end);
   past_end_->setVisible(now.model && now.model->end_token >= 0);
-  full_->setText(QString::fromStdString(session.full_reason));
-  full_->setVisible(!session.full_reason.empty());
+  full_->setText(QString::fromStdString(sequence.full_reason));
+  full_->setVisible(!sequence.full_reason.empty());
   if (now.failure.id != failure_) {
     failure_ = now.failure.id;
     if (now.failure.where == "sequence") asked_text_ = shown_text_;
@@ -196,9 +196,9 @@ void PromptPanel::follow_snapshot() {
   }
   if (now.model) {
     const auto length =
-        std::min(session.tokens.size(), static_cast<std::size_t>(session.prompt_length));
-    const std::vector<int> tokens(session.tokens.begin(),
-                                  session.tokens.begin() + static_cast<std::ptrdiff_t>(length));
+        std::min(sequence.tokens.size(), static_cast<std::size_t>(sequence.prompt_length));
+    const std::vector<int> tokens(sequence.tokens.begin(),
+                                  sequence.tokens.begin() + static_cast<std::ptrdiff_t>(length));
     if (tokens != prompt_tokens_ || model_ != now.model) {
       prompt_tokens_ = tokens;
       model_ = now.model;
@@ -209,9 +209,9 @@ void PromptPanel::follow_snapshot() {
       mark_unset();
     }
   }
-  if (session.clamps != shown_) show_clamps(session.clamps);
-  clear_->setEnabled(!session.clamps.empty());
-  hold_->setEnabled(now.trace && session.cursor >= 0 && session.cursor < now.trace->length());
+  if (sequence.clamps != shown_) show_clamps(sequence.clamps);
+  clear_->setEnabled(!sequence.clamps.empty());
+  hold_->setEnabled(now.trace && sequence.cursor >= 0 && sequence.cursor < now.trace->length());
 }
 
 void PromptPanel::show_clamps(const std::vector<Clamp>& clamps) {
@@ -246,7 +246,7 @@ void PromptPanel::show_clamps(const std::vector<Clamp>& clamps) {
 void PromptPanel::offer_values() {
   values_->clear();
   const Snapshot& now = stage_.snapshot();
-  const int step = now.session.cursor;
+  const int step = now.sequence.cursor;
   const auto block = static_cast<std::size_t>(std::max(0, stage_.focus().block));
   if (!now.model || !now.trace || block >= now.model->blocks.size()) return;
   const BlockCard& focused = now.model->blocks[block];

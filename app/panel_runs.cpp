@@ -88,6 +88,10 @@ void RunsPanel::make_menu() {
     stage_.send(command::ShowCurve{run.id, !run.shown});
   });
   curve_->setCheckable(true);
+  follow_ = add(tr("Read the sequence on s&creen"), [this](const RunCard& run) {
+    stage_.send(command::FollowSequence{run.id, !shares(run)});
+  });
+  follow_->setCheckable(true);
   menu_->addSeparator();
   remove_ =
       add(tr("&Remove"), [this](const RunCard& run) { stage_.send(command::RemoveRun{run.id}); });
@@ -110,10 +114,22 @@ void RunsPanel::fit_menu() {
   train_->setEnabled(problem.isEmpty());
   train_->setToolTip(problem);
   curve_->setChecked(run->shown);
+  const bool on_screen = run->id == stage_.snapshot().focused_run;
+  follow_->setChecked(shares(*run));
+  follow_->setEnabled(!on_screen || run->sequence != 0);
+  follow_->setToolTip(
+      follow_->isEnabled()
+          ? tr("The same tokens, prompt and cursor, each with its own weights and clamps")
+          : tr("This is the run on screen: choose another one to read its tokens too"));
   const bool last = model_->rowCount() < 2;
   remove_->setEnabled(!last);
   remove_->setToolTip(last ? tr("The last run stays: open another one in its place")
                            : tr("Takes the run away; Undo brings it back"));
+}
+
+bool RunsPanel::shares(const RunCard& run) const {
+  const RunCard* shown = focused(stage_.snapshot());
+  return shown && run.sequence != 0 && run.sequence == shown->sequence;
 }
 
 void RunsPanel::toggle(const RunCard& run) {

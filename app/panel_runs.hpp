@@ -31,6 +31,8 @@ class RunsPanel : public QWidget {
   /// The run that the buttons are about; null when there is none.
   const RunCard* current() const;
   void clicked(int row, int column);
+  /// Whether it reads the sequence on screen together with others.
+  bool shares(const RunCard& run) const;
   void toggle(const RunCard& run);
   /// What the menu would do with the current run.
   void fit_menu();
@@ -42,7 +44,7 @@ class RunsPanel : public QWidget {
   QPushButton *all_, *duplicate_;
   QToolButton* more_;
   QMenu* menu_;
-  QAction *train_, *curve_, *remove_;
+  QAction *train_, *curve_, *follow_, *remove_;
   int focused_ = 0;
 };
 

@@ -14,7 +14,7 @@
 #include "app/facts.hpp"
 #include "app/flow_layout.hpp"
 #include "app/theme.hpp"
-#include "core/task.hpp"
+#include "core/tasks/task.hpp"
 
 namespace xlab::app {
 namespace {
@@ -167,7 +167,7 @@ TaskPanel::TaskPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(st
 
 void TaskPanel::follow_snapshot() {
   const Snapshot& now = stage_.snapshot();
-  const QString reason = QString::fromStdString(now.session.cannot_sample);
+  const QString reason = QString::fromStdString(now.sequence.cannot_sample);
   another_->setEnabled(now.model && reason.isEmpty());
   another_->setToolTip(
       reason.isEmpty() ? tr("Puts another example of the task under the time cursor (N)") : reason);

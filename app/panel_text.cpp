@@ -70,23 +70,23 @@ void TextPanel::showEvent(QShowEvent* event) {
 void TextPanel::follow_snapshot() {
   if (!isVisible()) return;
   const Snapshot& now = stage_.snapshot();
-  const SessionStatus& session = now.session;
+  const SequenceStatus& sequence = now.sequence;
   const bool as_text = now.data && now.data->tokens_are_text;
   std::size_t same = 0;
   if (now.model == model_ && as_text == as_text_) {
-    const auto [mine, theirs] =
-        std::mismatch(tokens_.begin(), tokens_.end(), session.tokens.begin(), session.tokens.end());
+    const auto [mine, theirs] = std::mismatch(tokens_.begin(), tokens_.end(),
+                                              sequence.tokens.begin(), sequence.tokens.end());
     same = static_cast<std::size_t>(mine - tokens_.begin());
     // What was generated and is given now looks different.
-    if (given_ != session.prompt_length)
+    if (given_ != sequence.prompt_length)
       same = std::min(
-          same, static_cast<std::size_t>(std::max(0, std::min(given_, session.prompt_length))));
+          same, static_cast<std::size_t>(std::max(0, std::min(given_, sequence.prompt_length))));
   }
-  if (now.model != model_ || as_text != as_text_ || given_ != session.prompt_length ||
-      same < tokens_.size() || same < session.tokens.size()) {
+  if (now.model != model_ || as_text != as_text_ || given_ != sequence.prompt_length ||
+      same < tokens_.size() || same < sequence.tokens.size()) {
     model_ = now.model;
     as_text_ = as_text;
-    given_ = session.prompt_length;
+    given_ = sequence.prompt_length;
     write(same);
     const auto total = static_cast<long long>(tokens_.size());
     const long long given = std::min<long long>(given_, total);
@@ -99,7 +99,7 @@ void TextPanel::follow_snapshot() {
 
 /// Writes the tokens of now from this one on; those before it stand there already.
 void TextPanel::write(std::size_t from) {
-  const std::vector<int>& tokens = stage_.snapshot().session.tokens;
+  const std::vector<int>& tokens = stage_.snapshot().sequence.tokens;
   // Back to where the text is final: a character may have been cut.
   while (from > 0 && !complete_[from - 1]) --from;
   const int kept = from > 0 ? ends_[from - 1] : 0;
@@ -152,7 +152,7 @@ void TextPanel::write(std::size_t from) {
 
 /// The token under the time cursor stands on a ground of its own.
 void TextPanel::mark_cursor() {
-  const int cursor = stage_.snapshot().session.cursor;
+  const int cursor = stage_.snapshot().sequence.cursor;
   if (cursor == marked_) return;
   marked_ = cursor;
   QList<QTextEdit::ExtraSelection> marks;

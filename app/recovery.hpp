@@ -11,7 +11,7 @@
 
 #include "app/banner.hpp"
 #include "app/stage.hpp"
-#include "core/kept_runs.hpp"
+#include "core/keeping/kept_runs.hpp"
 
 class QMenu;
 

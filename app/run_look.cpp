@@ -91,6 +91,7 @@ QString words_of(const RunCard& card) {
   }
   if (card.state == TrainState::running && card.tokens_per_second > 0.0)
     lines.append(Words::tr("%1 tokens/s").arg(grouped(std::llround(card.tokens_per_second))));
+  if (card.sequence != 0) lines.append(Words::tr("Reads one sequence together with other runs"));
   const QString file = card.path.empty() ? Words::tr("no file") : text(card.path);
   lines.append(card.unsaved ? Words::tr("Not saved (%1)").arg(file) : file);
   for (const std::string& sentence : {card.cannot_train, card.failure})

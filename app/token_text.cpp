@@ -79,7 +79,7 @@ QString TokenText::rest() const {
 }
 
 QString text_of_tokens(const Snapshot& snapshot, std::size_t count) {
-  const auto& tokens = snapshot.session.tokens;
+  const auto& tokens = snapshot.sequence.tokens;
   count = std::min(count, tokens.size());
   const bool as_text = snapshot.data && snapshot.data->tokens_are_text;
   QString text;

@@ -185,6 +185,10 @@ QString ViewDock::view_name() const {
   return QString::fromStdString(view_->name());
 }
 
+QString ViewDock::neighbour() const {
+  return QString::fromStdString(view_->neighbour());
+}
+
 QString ViewDock::kept() const {
   return QString::fromStdString(view_->kept());
 }
@@ -245,12 +249,9 @@ void ViewDock::export_picture(double density) {
                                                  .filter = tr("Pictures (*.png)"),
                                                  .extension = "png"});
   if (path.isEmpty()) return;
-  const std::string problem = save_picture(path, picture(canvas_->size(), stage_.look(), density));
-  if (problem.empty()) {
-    emit noticed(tr("Wrote %1").arg(path));
-  } else {
-    emit failed(QString::fromStdString(problem));
-  }
+  write_beside(path, [path, painted = picture(canvas_->size(), stage_.look(), density)](QString&) {
+    return save_picture(path, painted);
+  });
 }
 
 void ViewDock::export_csv() {
@@ -259,18 +260,29 @@ void ViewDock::export_csv() {
                                                  .filter = tr("Tables (*.csv)"),
                                                  .extension = "csv"});
   if (path.isEmpty()) return;
-  emit begun(tr("Writing %1…").arg(path));
-  // A long table takes seconds, and a disk may hang: neither by this thread.
-  ++writing_->files;
-  std::thread([writing = writing_, path, snapshot = stage_.engine().snapshot(),
-               focus = stage_.focus(), name = view_->name(), kept = view_->kept()] {
-    QString note, problem;
+  write_beside(path, [path, snapshot = stage_.engine().snapshot(), focus = stage_.focus(),
+                      name = view_->name(), kept = view_->kept()](QString& note) {
     try {
       const ui::Table written = table_of(name, kept, *snapshot, focus);
       note = QString::fromStdString(written.note);
-      problem = QString::fromStdString(save_text(path, written.csv()));
+      return save_text(path, written.csv());
     } catch (const std::bad_alloc&) {
-      problem = tr("There is no memory for a table of this length: %1 is not written.").arg(path);
+      return tr("There is no memory for a table of this length: %1 is not written.")
+          .arg(path)
+          .toStdString();
+    }
+  });
+}
+
+/// A long table takes seconds, a large picture a part of one, and a disk may hang: none of it by
+/// this thread. `write` returns what went wrong, or nothing.
+void ViewDock::write_beside(const QString& path, std::function<std::string(QString& note)> write) {
+  emit begun(tr("Writing %1…").arg(path));
+  ++writing_->files;
+  std::thread([writing = writing_, path, write = std::move(write)] {
+    QString note, problem;
+    try {
+      problem = QString::fromStdString(write(note));
     } catch (const std::exception& e) {
       problem = QString::fromStdString(e.what());
     }
@@ -340,7 +352,7 @@ void ViewDock::fill_table() {
 }
 
 void ViewDock::follow_cursor() {
-  const int cursor = stage_.snapshot().session.cursor;
+  const int cursor = stage_.snapshot().sequence.cursor;
   QColor ground = theme(stage_.look().palette).accent;
   ground.setAlphaF(0.22f);
   model_->mark(cursor, ground);

@@ -5,7 +5,9 @@
 #include <QStackedWidget>
 #include <QTableView>
 #include <QTimer>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "app/canvas.hpp"
 #include "app/dock.hpp"
@@ -22,6 +24,8 @@ class ViewDock : public Dock {
   ~ViewDock() override;
 
   QString view_name() const;
+  /// See ui::View.
+  QString neighbour() const;
   /// What of the view is saved with a run; see ui::View.
   QString kept() const;
   void restore(const QString& kept);
@@ -33,10 +37,10 @@ class ViewDock : public Dock {
 
   /// The view as a picture, without window, mouse and, unless wanted, buttons.
   QImage picture(QSize size, const CanvasLook& look, double density = 1.0, bool buttons = false);
-  /// Asks for a file and writes the view as it stands, `density` times as many pixels a side.
+  /// Asks for a file and writes the view as it stands, `density` times as many pixels a side, by
+  /// another thread: what came of it is told by `noticed` or `failed`.
   void export_picture(double density);
-  /// The same for the table, which another thread makes and writes: what came of it is told by
-  /// `noticed` or `failed`.
+  /// The same for the table, which the other thread makes too.
   void export_csv();
 
  signals:
@@ -50,6 +54,7 @@ class ViewDock : public Dock {
   bool draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteName palette, ui::Focus& focus,
             bool exporting);
   void follow_snapshot();
+  void write_beside(const QString& path, std::function<std::string(QString& note)> write);
   /// All of it, or what is read on the screen.
   ui::Table table(std::size_t most_rows) const;
   void fill_table();

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-#include "core/json_text.hpp"
+#include "core/files/json_text.hpp"
 #include "core/run_data.hpp"
 #include "core/utf8.hpp"
 

@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "core/checkpoint.hpp"
+#include "core/files/safetensors.hpp"
 #include "core/run.hpp"
 
 namespace xlab {

@@ -54,8 +54,8 @@ struct NewRun {  ///< a new run on a built-in task; `spec_json` empty: the task'
 struct UseDevice {
   std::string id;  ///< "cpu", "cuda:0", or "auto": the first graphics card there is
 };
-/// Opens a run that was kept without being saved (core/kept_runs.hpp). It goes on being kept in
-/// this session, and has the file that it had.
+/// Opens a run that was kept without being saved (core/keeping/kept_runs.hpp). It goes on being
+/// kept in this session, and has the file that it had.
 struct ReopenRun {
   std::string kept;  ///< path of its file
   bool beside = false;

@@ -7,7 +7,7 @@
 #include <limits>
 #include <optional>
 
-#include "core/right_side.hpp"
+#include "core/cells/right_side.hpp"
 #include "core/short_number.hpp"
 
 namespace xlab {

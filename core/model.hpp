@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/cell.hpp"
+#include "core/cells/cell.hpp"
 #include "core/params.hpp"
 #include "core/spec.hpp"
 #include "core/state.hpp"

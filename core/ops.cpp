@@ -8,8 +8,8 @@
 #include "kernels/concat.hpp"
 #include "kernels/conv1d.hpp"
 #include "kernels/embed.hpp"
-#include "kernels/linear.hpp"
-#include "kernels/mlstm_chunkwise.hpp"
+#include "kernels/mlstm/chunkwise.hpp"
+#include "kernels/product/linear.hpp"
 #include "kernels/route.hpp"
 
 namespace xlab::ops {
@@ -168,12 +168,6 @@ Var concat(Tape& tape, const std::vector<Var>& parts) {
     std::vector<Tensor> grads;
     for (const Var part : parts) grads.push_back(tape.grad(part));
     kernels::concat_backward(dout, grads);
-  });
-}
-
-Var reshape(Tape& tape, Var x, const Shape& shape) {
-  return tape.push(tape.value(x).reshape(shape), [&tape, x](const Tensor& dy) {
-    kernels::accumulate(tape.grad(x), dy.reshape(tape.value(x).shape()));
   });
 }
 

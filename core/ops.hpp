@@ -6,9 +6,9 @@
 
 #include "core/tape.hpp"
 #include "kernels/elementwise.hpp"
-#include "kernels/mlstm.hpp"
+#include "kernels/mlstm/mlstm.hpp"
 #include "kernels/norm.hpp"
-#include "kernels/slstm.hpp"
+#include "kernels/slstm/slstm.hpp"
 
 namespace xlab::ops {
 
@@ -36,7 +36,6 @@ Var scale_columns(Tape& tape, Var x, const Param& w);
 /// x[..., j] + b[j]
 Var add_columns(Tape& tape, Var x, const Param& b);
 Var concat(Tape& tape, const std::vector<Var>& parts);
-Var reshape(Tape& tape, Var x, const Shape& shape);
 
 /// The mLSTM scan over q, k (B, T, H*K), v (B, T, H*V), i, f (B, T, H) from `initial` (absent:
 /// zeros); returns h (B, T, H*V) and fills `last`. Records its inner values when the tape is

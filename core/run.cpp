@@ -7,13 +7,13 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/generation.hpp"
-#include "core/json_text.hpp"
-#include "core/load_parameters.hpp"
+#include "core/cells/spec.hpp"
+#include "core/files/json_text.hpp"
+#include "core/files/load_parameters.hpp"
+#include "core/files/safetensors_header.hpp"
+#include "core/generation/generation.hpp"
 #include "core/run_data.hpp"
 #include "core/run_json.hpp"
-#include "core/safetensors_header.hpp"
-#include "core/spec_cells.hpp"
 #include "kernels/adamw.hpp"
 #include "kernels/route.hpp"
 
@@ -33,14 +33,14 @@ constexpr double kMostSteps = 1e12, kMostSeconds = 1e12, kMostScale = 1000.0;
 void run_parts(Run& run, std::unique_ptr<Model> model, const TrainSpec& train) {
   run.model = std::move(model);
   run.trainer = std::make_unique<Trainer>(*run.model, *run.task, train);
-  run.session = std::make_unique<Session>(*run.model);
+  run.sequence = std::make_unique<Sequence>(*run.model);
 }
 
 void show_first_look(Run& run) {
   std::vector<int> tokens = run.task->first_look();
-  tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(run.session->most_tokens())));
-  run.session->set_tokens(std::move(tokens));
-  run.prompt_length = run.session->length();
+  tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(run.sequence->most_tokens())));
+  run.sequence->set_tokens(std::move(tokens));
+  run.prompt_length = run.sequence->length();
 }
 
 ModelSpec sized_for(const Task& task, ModelSpec spec) {
@@ -53,21 +53,21 @@ ModelSpec sized_for(const Task& task, ModelSpec spec) {
 }
 
 json session_json(const Run& run) {
-  json session = {{"tokens", run.session->tokens()},
-                  {"prompt_length", run.prompt_length},
-                  {"clamps", json_of(run.session->clamps())},
-                  {"sampler", json_of(run.sampler)}};
-  if (run.cursor >= 0) session["cursor"] = run.cursor;
-  return session;
+  json sequence = {{"tokens", run.sequence->tokens()},
+                   {"prompt_length", run.prompt_length},
+                   {"clamps", json_of(run.sequence->clamps())},
+                   {"sampler", json_of(run.sampler)}};
+  if (run.cursor >= 0) sequence["cursor"] = run.cursor;
+  return sequence;
 }
 
 void restore_session(Run& run, const json& in) {
-  run.session->set_tokens(tokens_in(in.at("tokens")));
-  run.prompt_length = std::clamp(number_in<int>(in, "prompt_length"), 0, run.session->length());
-  run.session->set_clamps(clamps_in(in.at("clamps")));
+  run.sequence->set_tokens(tokens_in(in.at("tokens")));
+  run.prompt_length = std::clamp(number_in<int>(in, "prompt_length"), 0, run.sequence->length());
+  run.sequence->set_clamps(clamps_in(in.at("clamps")));
   run.sampler = sampler_in(in.at("sampler"));
   if (in.contains("cursor"))
-    run.cursor = std::clamp(number_in<int>(in, "cursor"), -1, run.session->length() - 1);
+    run.cursor = std::clamp(number_in<int>(in, "cursor"), -1, run.sequence->length() - 1);
 }
 
 /// The window's words. Where they are none, it is the window that says so: nothing here reads them.
@@ -173,8 +173,8 @@ std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed) {
   spec.train->seed = seed;
   std::unique_ptr<Run> fresh = make_run(run.task, spec);
   fresh->stored_task = run.stored_task;
-  fresh->session->set_tokens(run.session->tokens());
-  fresh->session->set_clamps(run.session->clamps());
+  fresh->sequence->set_tokens(run.sequence->tokens());
+  fresh->sequence->set_clamps(run.sequence->clamps());
   fresh->prompt_length = run.prompt_length;
   fresh->sampler = run.sampler;
   fresh->screen = run.screen;
@@ -184,9 +184,9 @@ std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed) {
 
 void move_run(Run& run, Device device) {
   MovedStates moved;
-  Session session = run.session->on(device, moved);
+  Sequence sequence = run.sequence->on(device, moved);
   run.trainer->move_to(device);
-  *run.session = std::move(session);
+  *run.sequence = std::move(sequence);
 }
 
 RunRecord record_of(const Run& run) {

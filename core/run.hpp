@@ -13,12 +13,12 @@
 #include <string>
 #include <vector>
 
-#include "core/checkpoint.hpp"
+#include "core/files/safetensors.hpp"
+#include "core/generation/sequence.hpp"
 #include "core/model.hpp"
 #include "core/params.hpp"
-#include "core/session.hpp"
-#include "core/task.hpp"
-#include "core/trainer.hpp"
+#include "core/tasks/task.hpp"
+#include "core/training/trainer.hpp"
 
 namespace xlab {
 
@@ -28,7 +28,7 @@ struct Run {
   std::shared_ptr<const Task> task;
   std::unique_ptr<Model> model;
   std::unique_ptr<Trainer> trainer;
-  std::unique_ptr<Session> session;
+  std::unique_ptr<Sequence> sequence;
   int prompt_length = 0;
   SamplerSettings sampler;
   std::vector<LossPoint> losses;
@@ -47,8 +47,8 @@ struct Run {
   /// `kMostScreenBytes` of UTF-8, empty where there is none.
   std::string screen;
   static constexpr std::size_t kMostScreenBytes = 64 << 10;
-  /// What could be undone and redone in it when it was saved: core/history_text.hpp. Not read here,
-  /// empty where there is nothing.
+  /// What could be undone and redone in it when it was saved: core/engine/history_text.hpp. Not
+  /// read here, empty where there is nothing.
   std::string history;
 
   /// Which of the runs that a session keeps this one is; 0: none yet.

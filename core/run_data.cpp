@@ -7,8 +7,8 @@
 #include <span>
 #include <string_view>
 
+#include "core/files/json_text.hpp"
 #include "core/hash.hpp"
-#include "core/json_text.hpp"
 #include "core/utf8.hpp"
 #include "kernels/check.hpp"
 

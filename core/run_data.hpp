@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "core/checkpoint.hpp"
-#include "core/task.hpp"
+#include "core/files/safetensors.hpp"
+#include "core/tasks/task.hpp"
 
 namespace xlab {
 

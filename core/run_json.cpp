@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "core/json_text.hpp"
-#include "core/sampler.hpp"
+#include "core/files/json_text.hpp"
+#include "core/generation/sampler.hpp"
 #include "core/utf8.hpp"
 
 namespace xlab {

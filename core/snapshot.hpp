@@ -178,7 +178,7 @@ struct NextToken {
 };
 
 /// The sequence under the time cursor.
-struct SessionStatus {
+struct SequenceStatus {
   std::vector<int> tokens;
   std::vector<float> surprise;  ///< -log p(token | tokens before) in nats; 0 for the first
   /// The right token at each place where the task asks for one, else -1. One longer than `tokens`:
@@ -285,7 +285,7 @@ struct FollowerView {
   std::uint64_t trace_id = 0;  ///< changes when the recordings change
   std::shared_ptr<const ModelCard> model;
   std::vector<Clamp> clamps;    ///< its own
-  std::vector<float> surprise;  ///< as in SessionStatus
+  std::vector<float> surprise;  ///< as in SequenceStatus
   std::shared_ptr<const Trace> trace;
   std::shared_ptr<const Trace> unclamped;  ///< null without clamps
   /// At the cursor, drawn from as by the run on screen; null where it is not computed yet.
@@ -326,7 +326,7 @@ struct Snapshot {
   std::shared_ptr<const DataCard> data;
   TrainStatus train;
   std::shared_ptr<const LossCurve> losses;
-  SessionStatus session;
+  SequenceStatus sequence;
   std::uint64_t trace_id = 0;  ///< changes when the recordings change
   std::shared_ptr<const Trace> trace;
   std::shared_ptr<const Trace> unclamped;  ///< the same tokens without clamps; null without clamps

@@ -7,12 +7,12 @@
 #include <numbers>
 #include <set>
 
-#include "core/json_text.hpp"
-#include "core/spec_cells.hpp"
-#include "core/spec_large.hpp"
+#include "core/cells/large_spec.hpp"
+#include "core/cells/spec.hpp"
+#include "core/files/json_text.hpp"
 #include "core/spec_reader.hpp"
 #include "kernels/check.hpp"
-#include "kernels/device.hpp"
+#include "kernels/device/device.hpp"
 
 namespace xlab {
 namespace {

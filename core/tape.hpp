@@ -12,7 +12,7 @@
 #include "core/params.hpp"
 #include "core/snapshot.hpp"
 #include "core/trace.hpp"
-#include "kernels/readback.hpp"
+#include "kernels/device/readback.hpp"
 #include "kernels/tensor.hpp"
 
 namespace xlab {

@@ -11,8 +11,8 @@
 
 namespace xlab {
 
-class Place;  // one step, head and unit of a cell's recordings: core/right_side.hpp
-struct Side;  // a right-hand side with numbers in it: core/right_side.hpp
+class Place;  // one step, head and unit of a cell's recordings: core/cells/right_side.hpp
+struct Side;  // a right-hand side with numbers in it: core/cells/right_side.hpp
 
 /// How many numbers a value has in each head.
 enum class Extent : std::uint8_t {

@@ -1,7 +1,7 @@
 // The AdamW update and sums over whole gradients on CUDA devices.
 #include "kernels/adamw_cuda.hpp"
 
-#include "kernels/cuda.cuh"
+#include "kernels/device/cuda.cuh"
 
 namespace xlab::cuda {
 namespace {

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "kernels/concat_cuda.hpp"
+#include "kernels/device/threads.hpp"
 #include "kernels/route.hpp"
-#include "kernels/threads.hpp"
 
 namespace xlab::kernels {
 namespace {

@@ -1,7 +1,7 @@
 // Joining along the last axis on CUDA devices.
 #include "kernels/concat_cuda.hpp"
 
-#include "kernels/cuda.cuh"
+#include "kernels/device/cuda.cuh"
 
 namespace xlab::cuda {
 

@@ -1,7 +1,7 @@
 // Causal depthwise convolution on CUDA devices: neighbouring threads take neighbouring features.
 #include "kernels/conv1d_cuda.hpp"
 
-#include "kernels/column_sums.cuh"
+#include "kernels/device/column_sums.cuh"
 
 namespace xlab::cuda {
 namespace {

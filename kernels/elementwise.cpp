@@ -168,45 +168,6 @@ void accumulate(const Tensor& acc, const Tensor& x, double scale) {
   });
 }
 
-void multiply(const Tensor& a, const Tensor& b, const Tensor& out) {
-  require_main("multiply", "a", a);
-  require_like("multiply", "b", b, a);
-  require_like("multiply", "out", out, a);
-  visit_float(a, [&](auto zero) {
-    using T = decltype(zero);
-    if constexpr (kHasCuda) {
-      if (on_cuda("multiply", a, b, out))
-        return cuda::multiply<T>(a.elements(), a.data<T>(), b.data<T>(), out.data<T>());
-    }
-    for_ranges(a.elements(), kPlainGrain, [&](std::int64_t begin, std::int64_t end) {
-      piece<T>(out, begin, end) = const_piece<T>(a, begin, end) * const_piece<T>(b, begin, end);
-    });
-  });
-}
-
-void multiply_backward(const Tensor& a, const Tensor& b, const Tensor& dout, const Tensor& da,
-                       const Tensor& db) {
-  constexpr const char* op = "multiply_backward";
-  require_main(op, "a", a);
-  require_like(op, "b", b, a);
-  require_like(op, "dout", dout, a);
-  require_if_present(op, "da", da, a.shape(), a.dtype());
-  require_if_present(op, "db", db, a.shape(), a.dtype());
-  visit_float(a, [&](auto zero) {
-    using T = decltype(zero);
-    if constexpr (kHasCuda) {
-      if (on_cuda(op, a, b, dout, da, db))
-        return cuda::multiply_backward<T>(a.elements(), a.data<T>(), b.data<T>(), dout.data<T>(),
-                                          data_or_null<T>(da), data_or_null<T>(db));
-    }
-    for_ranges(a.elements(), kPlainGrain, [&](std::int64_t begin, std::int64_t end) {
-      const auto g = const_piece<T>(dout, begin, end);
-      if (da) piece<T>(da, begin, end) += g * const_piece<T>(b, begin, end);
-      if (db) piece<T>(db, begin, end) += g * const_piece<T>(a, begin, end);
-    });
-  });
-}
-
 void scale(const Tensor& x, double scale, const Tensor& out) {
   require_main("scale", "x", x);
   require_like("scale", "out", out, x);

@@ -1,7 +1,7 @@
 // Element-wise arithmetic and activations on CUDA devices.
 #include "kernels/elementwise_cuda.hpp"
 
-#include "kernels/column_sums.cuh"
+#include "kernels/device/column_sums.cuh"
 
 namespace xlab::cuda {
 namespace {
@@ -70,21 +70,6 @@ template <typename T>
 void accumulate(std::int64_t count, T* acc, const T* x, double scale) {
   const T factor = static_cast<T>(scale);
   for_each("accumulate", count, [=] __device__(std::int64_t j) { acc[j] += factor * x[j]; });
-}
-
-template <typename T>
-void multiply(std::int64_t count, const T* a, const T* b, T* out) {
-  for_each("multiply", count, [=] __device__(std::int64_t j) { out[j] = a[j] * b[j]; });
-}
-
-template <typename T>
-void multiply_backward(std::int64_t count, const T* a, const T* b, const T* dout, T* da, T* db) {
-  for_each("multiply_backward", count, [=] __device__(std::int64_t j) {
-    // a, b and their gradients may share memory.
-    const T by_a = dout[j] * b[j], by_b = dout[j] * a[j];
-    if (da != nullptr) da[j] += by_a;
-    if (db != nullptr) db[j] += by_b;
-  });
 }
 
 template <typename T>
@@ -173,8 +158,6 @@ void overwrite(T* x, std::int64_t batch, std::int64_t time, std::int64_t dim, st
 #define XLAB_INSTANTIATE(T)                                                                      \
   template void add(std::int64_t, const T*, const T*, T*);                                       \
   template void accumulate(std::int64_t, T*, const T*, double);                                  \
-  template void multiply(std::int64_t, const T*, const T*, T*);                                  \
-  template void multiply_backward(std::int64_t, const T*, const T*, const T*, T*, T*);           \
   template void scale(std::int64_t, const T*, double, T*);                                       \
   template void scale_columns(std::int64_t, std::int64_t, const T*, const T*, T*);               \
   template void scale_columns_backward(std::int64_t, std::int64_t, const T*, const T*, const T*, \

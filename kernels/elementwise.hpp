@@ -10,11 +10,6 @@ namespace xlab::kernels {
 void add(const Tensor& a, const Tensor& b, const Tensor& out);
 /// acc += scale * x
 void accumulate(const Tensor& acc, const Tensor& x, double scale = 1.0);
-/// out = a * b (element-wise)
-void multiply(const Tensor& a, const Tensor& b, const Tensor& out);
-/// da += dout * b ; db += dout * a. Either gradient may be absent.
-void multiply_backward(const Tensor& a, const Tensor& b, const Tensor& dout, const Tensor& da,
-                       const Tensor& db);
 /// out = scale * x
 void scale(const Tensor& x, double scale, const Tensor& out);
 /// out[n, j] = x[n, j] * w[j]; x (..., D), w (D).

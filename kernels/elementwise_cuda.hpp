@@ -15,10 +15,6 @@ void add(std::int64_t count, const T* a, const T* b, T* out);
 template <typename T>
 void accumulate(std::int64_t count, T* acc, const T* x, double scale);
 template <typename T>
-void multiply(std::int64_t count, const T* a, const T* b, T* out);
-template <typename T>
-void multiply_backward(std::int64_t count, const T* a, const T* b, const T* dout, T* da, T* db);
-template <typename T>
 void scale(std::int64_t count, const T* x, double scale, T* out);
 template <typename T>
 void scale_columns(std::int64_t rows, std::int64_t width, const T* x, const T* w, T* out);

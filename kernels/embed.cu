@@ -1,7 +1,7 @@
 // Rows of a table by token number on CUDA devices.
 #include "kernels/embed_cuda.hpp"
 
-#include "kernels/cuda.cuh"
+#include "kernels/device/cuda.cuh"
 
 namespace xlab::cuda {
 namespace {

@@ -1,7 +1,7 @@
 // Softmax and cross-entropy on CUDA devices: one team of threads for every row.
 #include "kernels/loss_cuda.hpp"
 
-#include "kernels/team.cuh"
+#include "kernels/device/team.cuh"
 
 namespace xlab::cuda {
 namespace {

@@ -1,8 +1,8 @@
 // Normalisation on CUDA devices: one team of threads for every slice.
 #include "kernels/norm_cuda.hpp"
 
-#include "kernels/column_sums.cuh"
-#include "kernels/team.cuh"
+#include "kernels/device/column_sums.cuh"
+#include "kernels/device/team.cuh"
 
 namespace xlab::cuda {
 namespace {

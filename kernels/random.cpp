@@ -3,10 +3,10 @@
 
 #include <cmath>
 
+#include "kernels/device/threads.hpp"
 #include "kernels/philox.hpp"
 #include "kernels/random_cuda.hpp"
 #include "kernels/route.hpp"
-#include "kernels/threads.hpp"
 
 namespace xlab {
 namespace {

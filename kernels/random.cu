@@ -1,7 +1,7 @@
 // Filling with random numbers on CUDA devices.
 #include "kernels/random_cuda.hpp"
 
-#include "kernels/cuda.cuh"
+#include "kernels/device/cuda.cuh"
 #include "kernels/philox.hpp"
 
 namespace xlab::cuda {

@@ -1,8 +1,10 @@
 // The only switches on scalar type and device.
 #pragma once
 
+#include <type_traits>
+
 #include "kernels/config.hpp"
-#include "kernels/cuda.hpp"
+#include "kernels/device/cuda.hpp"
 #include "kernels/tensor.hpp"
 
 namespace xlab {
@@ -43,11 +45,6 @@ bool on_cuda(const char* op, const Tensor& main, const Others&... others) {
   return true;
 }
 
-/// Refuses numbers that are not in host memory.
-inline void require_cpu(const char* op, const Tensor& t) {
-  check(t.device() == Device::cpu(), "[{}] has no CUDA kernel: move the numbers to the CPU.", op);
-}
-
 /// Refuses a tensor whose shape is not the one the operation needs; prints both.
 inline void require_shape(const char* op, const char* what, const Tensor& t, const Shape& wanted) {
   check(t.defined(), "[{}] needs {} of shape {}, but it is missing.", op, what, wanted);
@@ -59,6 +56,24 @@ inline void require_shape(const char* op, const char* what, const Tensor& t, con
 inline void require_dtype(const char* op, const char* what, const Tensor& t, DType wanted) {
   check(t.dtype() == wanted, "[{}] {} holds {}, but {} is needed.", op, what, name_of(t.dtype()),
         name_of(wanted));
+}
+
+/// Both the shape and the scalar type.
+inline void require(const char* op, const char* what, const Tensor& t, const Shape& shape,
+                    DType dtype) {
+  require_shape(op, what, t, shape);
+  require_dtype(op, what, t, dtype);
+}
+
+inline void require_if_present(const char* op, const char* what, const Tensor& t,
+                               const Shape& shape, DType dtype) {
+  if (t) require(op, what, t, shape, dtype);
+}
+
+/// The numbers of a tensor, or null where it is absent.
+template <typename T>
+T* data_or_null(const Tensor& t) {
+  return t ? t.data<std::remove_const_t<T>>() : nullptr;
 }
 
 }  // namespace xlab

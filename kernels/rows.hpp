@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "kernels/device/threads.hpp"
 #include "kernels/route.hpp"
-#include "kernels/threads.hpp"
 
 namespace xlab::kernels {
 
@@ -30,24 +30,6 @@ inline Shape with_last(const Shape& shape, std::int64_t last) {
   for (std::size_t axis = 0; axis + 1 < rank; ++axis) extents[axis] = shape[static_cast<int>(axis)];
   extents[rank - 1] = last;
   return Shape(std::span<const std::int64_t>(extents.data(), rank));
-}
-
-/// Both the shape and the scalar type.
-inline void require(const char* op, const char* what, const Tensor& t, const Shape& shape,
-                    DType dtype) {
-  require_shape(op, what, t, shape);
-  require_dtype(op, what, t, dtype);
-}
-
-inline void require_if_present(const char* op, const char* what, const Tensor& t,
-                               const Shape& shape, DType dtype) {
-  if (t) require(op, what, t, shape, dtype);
-}
-
-/// The numbers of an optional tensor, or null.
-template <typename T>
-T* data_or_null(const Tensor& t) {
-  return t ? t.data<T>() : nullptr;
 }
 
 /// As parallel_ranges, but a single piece costs nothing on top of the work itself.

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "kernels/config.hpp"
-#include "kernels/cuda.hpp"
+#include "kernels/device/cuda.hpp"
 
 namespace xlab {
 namespace {

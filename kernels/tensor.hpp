@@ -11,7 +11,7 @@
 #include <string>
 
 #include "kernels/check.hpp"
-#include "kernels/device.hpp"
+#include "kernels/device/device.hpp"
 
 namespace xlab {
 

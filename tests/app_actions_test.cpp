@@ -79,7 +79,7 @@ class Actions : public WindowTest {
 
   void fill_table() {
     first_run_ = now().focused_run;
-    const int last = static_cast<int>(now().session.tokens.size()) - 1;
+    const int last = static_cast<int>(now().sequence.tokens.size()) - 1;
     ASSERT_GT(last, 14) << "ten steps on from t = 4 must not end at the last token";
     const QString picture = files_.path("p.png"), csv = files_.path("t.csv"),
                   copy = files_.path("copy.xlab"), all = files_.path("all.xlab"),
@@ -140,7 +140,7 @@ class Actions : public WindowTest {
                       .value = -2.5f};
     const auto hold = [this, clamp] { send(command::SetClamp{clamp}); };
     table_["Edit/Clear clamps"] = {
-        {"ClearClamps"}, hold, [this] { return now().session.clamps.empty(); }, {}};
+        {"ClearClamps"}, hold, [this] { return now().sequence.clamps.empty(); }, {}};
 
     table_["Run/Start training"] = {{"Train"}, {}, {}, {}};
     table_["Run/One step"] = {{"TrainOneStep"}, {}, [this] { return now().train.step == 1; }, {}};
@@ -175,9 +175,10 @@ class Actions : public WindowTest {
     }
 
     table_["Time/Rewind"] = {{"Rewind"}, {}, {}, {}};
-    table_["Time/Step back"] = {{"StepBack"}, {}, [this] { return now().session.cursor == 3; }, {}};
+    table_["Time/Step back"] = {
+        {"StepBack"}, {}, [this] { return now().sequence.cursor == 3; }, {}};
     table_["Time/Play"] = {{"Play"}, {}, {}, {}};
-    table_["Time/Step"] = {{"StepForward"}, {}, [this] { return now().session.cursor == 5; }, {}};
+    table_["Time/Step"] = {{"StepForward"}, {}, [this] { return now().sequence.cursor == 5; }, {}};
     table_["Time/Ten back"] = {{"SetCursor 3"}, [this] { send(command::SetCursor{13}); }, {}, {}};
     table_["Time/Ten on"] = {{"SetCursor 14"}, {}, {}, {}};
     table_["Time/First token"] = {{"SetCursor 0"}, {}, {}, {}};
@@ -329,15 +330,15 @@ TEST_F(Actions, AnUndoneEditIsGoneAfterANewOne) {
   };
   send(command::SetClamp{clamp(2, -4.0f)});
   key(Qt::Key_Z, Qt::ControlModifier);
-  ASSERT_TRUE(now().session.clamps.empty());
+  ASSERT_TRUE(now().sequence.clamps.empty());
   key(Qt::Key_Z, Qt::ControlModifier | Qt::ShiftModifier);
-  ASSERT_EQ(now().session.clamps.size(), 1u);
+  ASSERT_EQ(now().sequence.clamps.size(), 1u);
   key(Qt::Key_Z, Qt::ControlModifier);
-  ASSERT_TRUE(now().session.clamps.empty());
+  ASSERT_TRUE(now().sequence.clamps.empty());
   const Clamp other = clamp(7, 1.5f);
   send(command::SetClamp{other});
   key(Qt::Key_Z, Qt::ControlModifier | Qt::ShiftModifier);
-  EXPECT_EQ(now().session.clamps, std::vector<Clamp>{other}) << "redo leads nowhere any more";
+  EXPECT_EQ(now().sequence.clamps, std::vector<Clamp>{other}) << "redo leads nowhere any more";
 }
 
 TEST_F(Actions, TrainingAndPlayingStopAgain) {

@@ -63,7 +63,7 @@ TEST_F(ComingBack, ARunOutOfItsFileHasTheColoursItWasSavedWith) {
   EXPECT_GT(difference(before, memory()), 0.001);
   window_->open(path);
   ASSERT_TRUE(QTest::qWaitFor([&] { return !now().run_path.empty(); }, 10000));
-  ASSERT_EQ(now().session.cursor, 0);
+  ASSERT_EQ(now().sequence.cursor, 0);
   EXPECT_LT(difference(before, memory()), 1e-6);
 }
 
@@ -73,10 +73,10 @@ TEST_F(ComingBack, UndoBringsTheColoursBackWithTheNumbers) {
   const QImage flooded = memory();
   EXPECT_GT(difference(before, flooded), 0.001);
   key(Qt::Key_Z, Qt::ControlModifier);
-  ASSERT_TRUE(now().session.clamps.empty());
+  ASSERT_TRUE(now().sequence.clamps.empty());
   EXPECT_LT(difference(before, memory()), 1e-6);
   key(Qt::Key_Z, Qt::ControlModifier | Qt::ShiftModifier);
-  ASSERT_FALSE(now().session.clamps.empty());
+  ASSERT_FALSE(now().sequence.clamps.empty());
   EXPECT_LT(difference(flooded, memory()), 1e-6);
 }
 

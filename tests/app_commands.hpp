@@ -66,6 +66,8 @@ inline QString words_of_command(const Command& command) {
   if (const auto* c = std::get_if<TrainRun>(&command))
     return with(QString::number(c->run) + (c->on ? " on" : " off"));
   if (const auto* c = std::get_if<TrainAll>(&command)) return with(c->on ? "on" : "off");
+  if (const auto* c = std::get_if<FollowSequence>(&command))
+    return with(QString::number(c->run) + (c->on ? " on" : " off"));
   if (const auto* c = std::get_if<ShowCurve>(&command))
     return with(QString::number(c->run) + (c->shown ? " on" : " off"));
   if (const auto* c = std::get_if<Save>(&command)) return with(words(c->path));

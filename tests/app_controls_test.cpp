@@ -347,6 +347,8 @@ TEST_F(Controls, EveryDockHasTheSameButtonsAndEachDoesItsWork) {
           folder.filePath(QString("%1-%2.png").arg(dock->view_name()).arg(density));
       answers.files = {path};
       menu[QString("/Export picture/%1x").arg(density)]->trigger();
+      // It is written beside the window.
+      ASSERT_TRUE(QTest::qWaitFor([&] { return QFile::exists(path); }, 10000));
       EXPECT_EQ(QImage(path).size(), size * density);
     }
     {

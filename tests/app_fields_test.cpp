@@ -41,7 +41,7 @@ class Fields : public WindowTest {
         {.path = path, .head = 1, .begin = 2, .end = 7, .value = 4.0f}};
     for (const Clamp& edit : edits) window_->stage().send(command::SetClamp{edit});
     front("panel_prompt");
-    EXPECT_EQ(now().session.clamps, edits);
+    EXPECT_EQ(now().sequence.clamps, edits);
     return edits;
   }
 
@@ -53,12 +53,12 @@ TEST_F(Fields, ANumberTypedForAnEditThatGoesIsPutIntoNoOther) {
   type(named<QLineEdit>("Value of edit 1"), "3");
   Sent sent(window_->stage().engine());
   click(named<QToolButton>("Remove edit 1"));
-  EXPECT_EQ(now().session.clamps, std::vector<Clamp>{edits[1]});
+  EXPECT_EQ(now().sequence.clamps, std::vector<Clamp>{edits[1]});
   auto* value = named<QLineEdit>("Value of edit 1");
   EXPECT_EQ(value->text(), "4");
   QTest::keyClick(value, Qt::Key_Return);
   window_->setFocus();
-  EXPECT_EQ(now().session.clamps, std::vector<Clamp>{edits[1]});
+  EXPECT_EQ(now().sequence.clamps, std::vector<Clamp>{edits[1]});
   EXPECT_EQ(sent.count<command::ReplaceClamp>(), 0);
 }
 
@@ -67,7 +67,7 @@ TEST_F(Fields, ANumberTypedForAnotherEditIsTakenBeforeOneGoes) {
   type(named<QLineEdit>("Value of edit 2"), "3");
   click(named<QToolButton>("Remove edit 1"));
   edits[1].value = 3.0f;
-  EXPECT_EQ(now().session.clamps, std::vector<Clamp>{edits[1]});
+  EXPECT_EQ(now().sequence.clamps, std::vector<Clamp>{edits[1]});
   EXPECT_EQ(named<QLineEdit>("Value of edit 1")->text(), "3");
 }
 
@@ -80,7 +80,7 @@ TEST_F(Fields, WhatIsBeingTypedStaysWhileItsEditDoes) {
   (void)now();
   EXPECT_EQ(value->text(), "3");
   QTest::keyClick(value, Qt::Key_Return);
-  EXPECT_EQ(now().session.clamps[0].value, 3.0f);
+  EXPECT_EQ(now().sequence.clamps[0].value, 3.0f);
 }
 
 TEST_F(Fields, EscapeGivesUpWhatWasTyped) {
@@ -108,7 +108,7 @@ TEST_F(Fields, EscapeGivesUpWhatWasTyped) {
   settle();
   EXPECT_EQ(limit->cleanText(), "70");
   EXPECT_EQ(now().train.step_limit, 70);
-  EXPECT_EQ(now().session.clamps, edits);
+  EXPECT_EQ(now().sequence.clamps, edits);
   EXPECT_EQ(sent.count<command::ReplaceClamp>(), 0);
   EXPECT_EQ(sent.count<command::SetStepLimit>(), 0);
 }
@@ -131,7 +131,7 @@ class BytePrompt : public Fields {
         << qPrintable(window_->banner().sentence());
     window_->stage().send(command::NewSample{});
     front("panel_prompt");
-    tokens_ = now().session.tokens;
+    tokens_ = now().sequence.tokens;
     ASSERT_GT(tokens_.size(), 20u);
     prompt_ = named<QPlainTextEdit>("Prompt");
     ASSERT_TRUE(prompt_->toPlainText().contains("\\xe9"));
@@ -152,7 +152,7 @@ TEST_F(BytePrompt, AnUntouchedOneChangesNothing) {
   click(named<QPushButton>("Set the prompt"));
   click(prompt_);
   QTest::keyClick(prompt_, Qt::Key_Return);
-  EXPECT_EQ(now().session.tokens, tokens_);
+  EXPECT_EQ(now().sequence.tokens, tokens_);
   EXPECT_EQ(window_->banner().sentence(), "");
   EXPECT_EQ(sent.count<command::SetPrompt>(), 0);
 }
@@ -163,16 +163,16 @@ TEST_F(BytePrompt, IsReadAsItIsWritten) {
   QTest::keyClicks(prompt_, "a");
   QTest::keyClick(prompt_, Qt::Key_Return);
   tokens_.push_back(token('a'));
-  EXPECT_EQ(now().session.tokens, tokens_);
+  EXPECT_EQ(now().sequence.tokens, tokens_);
   EXPECT_EQ(window_->banner().sentence(), "");
 }
 
 TEST_F(BytePrompt, TakesBackWhatWasGenerated) {
   window_->stage().send(command::SetCursor{static_cast<int>(tokens_.size()) - 1});
   window_->stage().send(command::StepForward{});
-  ASSERT_EQ(now().session.tokens.size(), tokens_.size() + 1);
+  ASSERT_EQ(now().sequence.tokens.size(), tokens_.size() + 1);
   click(named<QPushButton>("Set the prompt"));
-  EXPECT_EQ(now().session.tokens, tokens_);
+  EXPECT_EQ(now().sequence.tokens, tokens_);
 }
 
 TEST_F(BytePrompt, WhatIsRefusedIsRefusedAgain) {

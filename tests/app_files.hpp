@@ -8,9 +8,9 @@
 #include <QString>
 #include <QTemporaryDir>
 
-#include "core/hf_folder.hpp"
+#include "core/files/hf_folder.hpp"
 #include "core/run.hpp"
-#include "core/task.hpp"
+#include "core/tasks/task.hpp"
 
 namespace xlab::tests {
 

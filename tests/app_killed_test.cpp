@@ -26,7 +26,7 @@
 #include "app/files.hpp"
 #include "app/recovery.hpp"
 #include "app_window.hpp"
-#include "core/kept_runs.hpp"
+#include "core/keeping/kept_runs.hpp"
 
 namespace xlab::tests {
 namespace {

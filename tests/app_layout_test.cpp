@@ -504,21 +504,21 @@ TEST_F(Layouts, UndoAndRedoStandInTheToolBar) {
     EXPECT_LT(button->x(), tool("Back to start")->x());
   }
   EXPECT_LT(undo->x(), redo->x());
-  const std::vector<int> before = now().session.tokens;
+  const std::vector<int> before = now().sequence.tokens;
   window_->stage().send(command::NewSample{});
-  const std::vector<int> after = now().session.tokens;
+  const std::vector<int> after = now().sequence.tokens;
   ASSERT_NE(before, after);
   EXPECT_TRUE(undo->isEnabled());
   EXPECT_FALSE(redo->isEnabled());
   EXPECT_EQ(undo->toolTip(), "Undo new sample (Ctrl+Z)");
   EXPECT_EQ(undo->accessibleName(), "Undo new sample");
   QTest::mouseClick(undo, Qt::LeftButton);
-  EXPECT_EQ(now().session.tokens, before);
+  EXPECT_EQ(now().sequence.tokens, before);
   EXPECT_FALSE(undo->isEnabled());
   EXPECT_TRUE(redo->isEnabled());
   EXPECT_EQ(redo->toolTip(), "Redo new sample (Ctrl+Shift+Z)");
   QTest::mouseClick(redo, Qt::LeftButton);
-  EXPECT_EQ(now().session.tokens, after);
+  EXPECT_EQ(now().sequence.tokens, after);
   // However narrow the window is, nothing in the bar is cut, and Qt hides nothing by itself.
   for (const int width : {1280, 1000, 800, 700, 640}) {
     for (int i = 0; i < 3 && window_->width() != width; ++i) {
@@ -663,7 +663,7 @@ TEST_F(Layouts, KeysAreTheWindowsAgainAfterAField) {
   EXPECT_FALSE(limit->hasFocus());
   EXPECT_EQ(limit->value(), 40);
   key(Qt::Key_Space);
-  EXPECT_TRUE(now().session.playing);
+  EXPECT_TRUE(now().sequence.playing);
   key(Qt::Key_Space);
   // A click on an empty part lets go as well; one on another control does not.
   limit->setFocus();
@@ -755,9 +755,9 @@ TEST_F(Layouts, MessagesEndWithWhatTheySpeakOf) {
   Answers answers;
   answers.files = {"/nowhere/at/all.png", folder.filePath("p.png")};
   view("gates").export_picture(1.0);
-  EXPECT_FALSE(banner.sentence().isEmpty());
+  EXPECT_TRUE(QTest::qWaitFor([&] { return !banner.sentence().isEmpty(); }, 5000));
   view("gates").export_picture(1.0);
-  EXPECT_TRUE(banner.sentence().isEmpty());
+  EXPECT_TRUE(QTest::qWaitFor([&] { return banner.sentence().isEmpty(); }, 5000));
 }
 
 TEST(Remembered, AFileThatCannotBeOpenedIsToldOverTheFirstScene) {
@@ -770,7 +770,7 @@ TEST(Remembered, AFileThatCannotBeOpenedIsToldOverTheFirstScene) {
 }
 
 TEST_F(Layouts, BackToStartOpensTheUntouchedFirstScene) {
-  const std::vector<int> tokens = now().session.tokens;
+  const std::vector<int> tokens = now().sequence.tokens;
   const std::int64_t step = now().train.step;
   window_->stage().send(command::NewRun{.task = "parity", .spec_json = {}});
   settle();
@@ -786,7 +786,7 @@ TEST_F(Layouts, BackToStartOpensTheUntouchedFirstScene) {
       },
       20000));
   EXPECT_EQ(window_->room(), Room::explore);
-  EXPECT_EQ(now().session.tokens, tokens);
+  EXPECT_EQ(now().sequence.tokens, tokens);
   EXPECT_EQ(now().train.step, step);
   EXPECT_FALSE(now().unsaved);
 }

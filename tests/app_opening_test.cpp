@@ -11,8 +11,8 @@
 #include "app/recovery.hpp"
 #include "app_answers.hpp"
 #include "app_window.hpp"
-#include "core/folder_run.hpp"
-#include "core/hf_folder.hpp"
+#include "core/files/folder_run.hpp"
+#include "core/files/hf_folder.hpp"
 #include "core/run.hpp"
 
 namespace xlab::tests {
@@ -79,9 +79,11 @@ TEST_F(Opening, ADiskWithoutRoomForAPictureOrATableIsNamed) {
   testing::internal::CaptureStderr();
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
   view("gates").export_picture(1.0);
+  // Both are written beside the window.
+  EXPECT_TRUE(
+      QTest::qWaitFor([&] { return window_->banner().sentence().contains(picture); }, 10000));
   const QString of_picture = window_->banner().sentence();
   view("gates").export_csv();
-  // A table is written beside the window.
   EXPECT_TRUE(QTest::qWaitFor([&] { return window_->banner().sentence().contains(table); }, 10000));
   const QString of_table = window_->banner().sentence();
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
@@ -209,8 +211,8 @@ TEST_F(Opening, AFailedExportIsToldUntilItIsTriedAgain) {
   // A picture is another thing.
   answers.files = {folder_.filePath("p.png")};
   view("gates").export_picture(1.0);
+  EXPECT_TRUE(QTest::qWaitFor([&] { return QFile::exists(folder_.filePath("p.png")); }, 10000));
   settle();
-  EXPECT_TRUE(QFile::exists(folder_.filePath("p.png")));
   EXPECT_NE(window_->banner().sentence(), "");
   window_->stage().send(command::ExportFolder{folder_.filePath("model").toStdString()});
   EXPECT_TRUE(

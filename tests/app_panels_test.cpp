@@ -40,8 +40,8 @@
 #include "app/token_text.hpp"
 #include "app_answers.hpp"
 #include "app_window.hpp"
-#include "core/engine.hpp"
-#include "core/task.hpp"
+#include "core/engine/engine.hpp"
+#include "core/tasks/task.hpp"
 #include "counted_work.hpp"
 
 namespace xlab::tests {
@@ -291,7 +291,7 @@ TEST_F(LoadedModelTest, SaysWhyItCannotBeTrainedAndWhereItsWeightsAreFrom) {
   front("panel_task");
   EXPECT_FALSE(named<QPushButton>("New sample of the task")->isEnabled());
   EXPECT_EQ(named<QPushButton>("New sample of the task")->toolTip().toStdString(),
-            now().session.cannot_sample);
+            now().sequence.cannot_sample);
   front("panel_model");
   EXPECT_EQ(named<QLabel>("Weights")->text(), "came with the model");
   // The menu and the tool bar say no more than the panels.
@@ -301,7 +301,7 @@ TEST_F(LoadedModelTest, SaysWhyItCannotBeTrainedAndWhereItsWeightsAreFrom) {
     ASSERT_NE(action, nullptr) << name;
     EXPECT_FALSE(action->isEnabled()) << name;
     EXPECT_EQ(action->toolTip().toStdString(), std::string(name) == "Run/New sample"
-                                                   ? now().session.cannot_sample
+                                                   ? now().sequence.cannot_sample
                                                    : now().train.cannot_train);
   }
   window_->stage().send(command::NewRun{.task = "recall", .spec_json = {}});
@@ -365,11 +365,11 @@ TEST_F(LoadedModelTest, WritesPastTheEndOfItsTextWhenItIsTold) {
   EXPECT_FALSE(past->isChecked());
   click(past);
   settle();
-  EXPECT_TRUE(now().session.sampler.past_end);
+  EXPECT_TRUE(now().sequence.sampler.past_end);
   EXPECT_TRUE(past->isChecked());
   window_->stage().send(command::Undo{});
   settle();
-  EXPECT_FALSE(now().session.sampler.past_end);
+  EXPECT_FALSE(now().sequence.sampler.past_end);
   EXPECT_FALSE(past->isChecked());
 }
 
@@ -498,13 +498,13 @@ TEST_F(PanelTest, TheWheelChangesOnlyWhatHasTheFocus) {
   auto* prompt = named<QPlainTextEdit>("Prompt");
   wheel_over(prompt);
   EXPECT_FALSE(prompt->hasFocus());
-  EXPECT_EQ(now().session.clamps.at(0), held(0, 1, 7, 4.0f));
+  EXPECT_EQ(now().sequence.clamps.at(0), held(0, 1, 7, 4.0f));
   // Where somebody has clicked, the wheel is the control's.
   auto* last = named<QSpinBox>("Last time step");
   show_in_scroll(last);
   last->setFocus();
   wheel_over(last);
-  EXPECT_EQ(now().session.clamps.at(0), held(0, 1, 6, 4.0f));
+  EXPECT_EQ(now().sequence.clamps.at(0), held(0, 1, 6, 4.0f));
 }
 
 TEST_F(PanelTest, APromptThatIsTypedButNotSetIsMarked) {
@@ -526,10 +526,10 @@ TEST_F(PanelTest, APromptThatIsTypedButNotSetIsMarked) {
   EXPECT_EQ(set->objectName(), "primary") << "the button to press stands out";
   // It stays marked while the old sequence goes on, and is not marked once it is set.
   click(named<QPushButton>("Next token"));
-  EXPECT_GT(now().session.tokens.size(), 3u);
+  EXPECT_GT(now().sequence.tokens.size(), 3u);
   EXPECT_TRUE(mark->isVisible());
   click(set);
-  EXPECT_EQ(now().session.tokens.size(), 3u);
+  EXPECT_EQ(now().sequence.tokens.size(), 3u);
   EXPECT_FALSE(mark->isVisible());
   EXPECT_NE(set->objectName(), "primary");
   // The same tokens written otherwise are set, too, and what is refused is not.
@@ -557,7 +557,7 @@ TEST_F(PanelTest, AnEditIsTypedFieldByField) {
       if (box->accessibleName() == name) return box;
     return static_cast<QSpinBox*>(nullptr);
   };
-  const auto clamp = [&] { return now().session.clamps.at(1); };
+  const auto clamp = [&] { return now().sequence.clamps.at(1); };
   EXPECT_EQ(field("First time step")->value(), 2);
   EXPECT_EQ(field("Last time step")->value(), 4);
   EXPECT_EQ(field("Head")->value(), 1);
@@ -582,18 +582,18 @@ TEST_F(PanelTest, AnEditIsTypedFieldByField) {
   enter(value, "much");
   EXPECT_EQ(clamp(), held(0, 6, 7, 2.25f));
   EXPECT_EQ(value->text(), "2.25") << "what is no number is taken back";
-  EXPECT_EQ(now().session.clamps.at(0), held(0, 1, 2, 4.0f)) << "the other edit is untouched";
+  EXPECT_EQ(now().sequence.clamps.at(0), held(0, 1, 2, 4.0f)) << "the other edit is untouched";
 
   click(row(1)->findChild<QCheckBox*>());
   EXPECT_FALSE(clamp().enabled);
-  EXPECT_TRUE(now().session.clamps.at(0).enabled);
+  EXPECT_TRUE(now().sequence.clamps.at(0).enabled);
   click(row(1)->findChild<QCheckBox*>());
   EXPECT_TRUE(clamp().enabled);
   click(named<QToolButton>("Remove edit 1"));
-  ASSERT_EQ(now().session.clamps.size(), 1u);
-  EXPECT_EQ(now().session.clamps[0], held(0, 6, 7, 2.25f));
+  ASSERT_EQ(now().sequence.clamps.size(), 1u);
+  EXPECT_EQ(now().sequence.clamps[0], held(0, 6, 7, 2.25f));
   click(named<QPushButton>("Clear all edits"));
-  EXPECT_TRUE(now().session.clamps.empty());
+  EXPECT_TRUE(now().sequence.clamps.empty());
 }
 
 TEST_F(PanelTest, AnEditIsFrozenOrSwitchedOff) {
@@ -612,12 +612,12 @@ TEST_F(PanelTest, AnEditIsFrozenOrSwitchedOff) {
     settle();
   };
   choose("frozen");
-  EXPECT_EQ(now().session.clamps[0].value, free);
+  EXPECT_EQ(now().sequence.clamps[0].value, free);
   EXPECT_EQ(now().trace->find(4, at_first.path)->at(1, 0), free) << "what it was at the first step";
   EXPECT_EQ(hold->currentText(), "frozen");
   for (QSpinBox* box : row(0)->findChildren<QSpinBox*>())
     if (box->accessibleName() == "First time step") enter(box, "4");
-  EXPECT_EQ(now().session.clamps[0].value, free_later) << "frozen stays frozen";
+  EXPECT_EQ(now().sequence.clamps[0].value, free_later) << "frozen stays frozen";
   choose("switched off");
   EXPECT_EQ(hold->currentText(), "switched off");
   const std::string gate = now().model->blocks[0].prefix + "/forget_gate_sigmoid";
@@ -656,9 +656,9 @@ TEST_F(PanelTest, AValueIsHeldWithoutAMouse) {
   EXPECT_EQ(hold->menu()->actions().at(1)->text(), "forget gate, pre-activation");
   hold->menu()->actions().at(1)->trigger();
   Clamp expected = held(1, 4, 5);
-  ASSERT_EQ(now().session.clamps.size(), 1u);
+  ASSERT_EQ(now().sequence.clamps.size(), 1u);
   expected.value = now().unclamped->find(4, expected.path)->at(1, 0);
-  EXPECT_EQ(now().session.clamps[0], expected) << "at what it is now: nothing jumps";
+  EXPECT_EQ(now().sequence.clamps[0], expected) << "at what it is now: nothing jumps";
 }
 
 // ---- prompt and text
@@ -682,7 +682,7 @@ TEST_F(PanelTest, APromptOfSeveralLinesIsTyped) {
   EXPECT_GT(prompt->height(), one_line) << "both lines are seen";
   EXPECT_NE(app::text_of_tokens(now(), 99), "one\ntwo") << "not set yet";
   QTest::keyClick(prompt, Qt::Key_Return);
-  EXPECT_EQ(now().session.prompt_length, 7);
+  EXPECT_EQ(now().sequence.prompt_length, 7);
   EXPECT_EQ(app::text_of_tokens(now(), 99), "one\ntwo");
   EXPECT_EQ(prompt->toPlainText(), "one\ntwo");
   prompt->setFocus();
@@ -698,7 +698,7 @@ TEST_F(PanelTest, TheTextIsReadSelectedAndCopied) {
   const auto& vocabulary = now().model->vocabulary;
   const auto words = [&] {
     QStringList labels;
-    for (const int token : now().session.tokens)
+    for (const int token : now().sequence.tokens)
       labels << QString::fromStdString(vocabulary[static_cast<std::size_t>(token)]);
     return labels.join(' ');
   };
@@ -710,7 +710,7 @@ TEST_F(PanelTest, TheTextIsReadSelectedAndCopied) {
   chosen.movePosition(QTextCursor::End, QTextCursor::KeepAnchor);
   text->setTextCursor(chosen);
   const QString selected = text->textCursor().selectedText();
-  window_->stage().send(command::SetCursor{static_cast<int>(now().session.tokens.size()) - 1});
+  window_->stage().send(command::SetCursor{static_cast<int>(now().sequence.tokens.size()) - 1});
   for (int i = 0; i < 3; ++i) window_->stage().send(command::StepForward{});
   settle();
   EXPECT_EQ(text->toPlainText(), words());
@@ -773,7 +773,7 @@ TEST_F(PanelTest, ALongTextCostsLittleAndStaysWhereItIs) {
   prompt.resize(2000);
   window_->stage().send(command::SetPrompt{prompt});
   settle();
-  ASSERT_EQ(now().session.tokens.size(), 2000u);
+  ASSERT_EQ(now().sequence.tokens.size(), 2000u);
   auto* text = named<QPlainTextEdit>("Prompt and continuation");
   ASSERT_EQ(text->toPlainText().toStdString(), prompt);
   text->verticalScrollBar()->setValue(3);
@@ -789,7 +789,7 @@ TEST_F(PanelTest, ALongTextCostsLittleAndStaysWhereItIs) {
   }
   EXPECT_EQ(removed, 0) << "what stands there is not written again";
   EXPECT_EQ(added, 21);
-  EXPECT_EQ(text->toPlainText().size(), static_cast<qsizetype>(now().session.tokens.size()));
+  EXPECT_EQ(text->toPlainText().size(), static_cast<qsizetype>(now().sequence.tokens.size()));
   EXPECT_EQ(text->verticalScrollBar()->value(), scrolled) << "where it was scrolled to";
 }
 
@@ -870,7 +870,7 @@ TEST(TokenText, IsWrittenSoThatItCanBeRead) {
 
 TEST_F(PanelTest, TheTableIsForPeopleAndStartsAtTheCursor) {
   window_->set_room(Room::explore);
-  const int cursor = static_cast<int>(now().session.tokens.size()) - 1;
+  const int cursor = static_cast<int>(now().sequence.tokens.size()) - 1;
   app::ViewDock& gates = view("gates");
   gates.show_table(true);
   settle();

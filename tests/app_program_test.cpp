@@ -14,7 +14,7 @@
 
 #include "app/facts.hpp"
 #include "app_window.hpp"
-#include "core/engine.hpp"
+#include "core/engine/engine.hpp"
 
 namespace xlab::tests {
 namespace {
@@ -170,7 +170,7 @@ void check_report(const QString& text) {
   Engine engine({}, "cpu");
   engine.send(command::OpenRun{.path = {}, .bytes = bytes});
   engine.flush();
-  const int last = static_cast<int>(engine.snapshot()->session.tokens.size()) - 1;
+  const int last = static_cast<int>(engine.snapshot()->sequence.tokens.size()) - 1;
   engine.send(command::SetCursor{last});
   engine.flush();
   const Choice before = choice_of(*engine.snapshot());

@@ -232,7 +232,7 @@ TEST_F(Questions, OpenedBesideTheRunStaysAsItIs) {
     work(4, 1);
     const std::size_t runs = now().runs.size();
     const int before = now().focused_run;
-    const auto tokens = now().session.tokens;
+    const auto tokens = now().sequence.tokens;
     Answers answers;
     answers.word = "Open &beside";
     c.go();
@@ -242,7 +242,7 @@ TEST_F(Questions, OpenedBesideTheRunStaysAsItIs) {
     EXPECT_NE(now().focused_run, before);
     window_->stage().send(command::FocusRun{before});
     EXPECT_TRUE(now().unsaved);
-    EXPECT_EQ(now().session.tokens, tokens);
+    EXPECT_EQ(now().sequence.tokens, tokens);
   }
 }
 
@@ -433,7 +433,7 @@ TEST_F(Questions, DialogsForFilesBeginWhereTheLastOneWas) {
   };
   folder_of("File/Save as…", b + "/run.xlab");
   EXPECT_EQ(folder_of("File/Export picture…", "p"), b);
-  EXPECT_TRUE(QFile::exists(b + "/p.png"));
+  EXPECT_TRUE(QTest::qWaitFor([&] { return QFile::exists(b + "/p.png"); }, 5000));
   EXPECT_EQ(folder_of("File/Export CSV…", a + "/t.csv"), b);
   EXPECT_EQ(folder_of("File/Export model folder…", a + "/model"), a);
   // A folder of the name that is proposed stands there now.
@@ -489,6 +489,7 @@ TEST_F(Questions, ExportsGetTheirExtensionOrARefusal) {
     return answers.questions;
   };
   EXPECT_TRUE(exported("File/Export picture…", {files_.path("plain")}).isEmpty());
+  ASSERT_TRUE(QTest::qWaitFor([&] { return QFile::exists(files_.path("plain.png")); }, 5000));
   EXPECT_FALSE(QImage(files_.path("plain.png")).isNull());
   EXPECT_FALSE(QFile::exists(files_.path("plain")));
   EXPECT_TRUE(exported("File/Export CSV…", {files_.path("numbers")}).isEmpty());

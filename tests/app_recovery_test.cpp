@@ -16,8 +16,8 @@
 #include "app/recovery.hpp"
 #include "app_answers.hpp"
 #include "app_window.hpp"
-#include "core/engine.hpp"
-#include "core/kept_runs.hpp"
+#include "core/engine/engine.hpp"
+#include "core/keeping/kept_runs.hpp"
 
 namespace xlab::tests {
 namespace {
@@ -373,7 +373,7 @@ TEST_F(RecoveryTest, ASavedRunOpensOnItsScreen) {
   ASSERT_TRUE(QTest::qWaitFor([&] { return now().run_path == path; }, 10000));
   settle();
   EXPECT_EQ(window_->room(), Room::generate);
-  EXPECT_EQ(now().session.cursor, 4);
+  EXPECT_EQ(now().sequence.cursor, 4);
   EXPECT_EQ(window_->stage().focus().block, 1);
   EXPECT_EQ(window_->stage().focus().head, 1);
   EXPECT_EQ(window_->stage().focus().pinned, focus.pinned);

@@ -169,7 +169,7 @@ TEST_F(Runs, ATickHidesACurveAndLeavesTheScreenAsItIs) {
   EXPECT_EQ(sent_by([&] { press(place(first_, RunsModel::kLoss)); }),
             QString("FocusRun %1").arg(first_));
   EXPECT_EQ(sent_by([&] { key(Qt::Key_Space); }), QString("ShowCurve %1 off").arg(first_));
-  EXPECT_FALSE(now().session.playing) << "Space is the list's while it has the keys";
+  EXPECT_FALSE(now().sequence.playing) << "Space is the list's while it has the keys";
 }
 
 TEST_F(Runs, EachIsTrainedByItselfAndAllTogether) {
@@ -264,8 +264,8 @@ TEST_F(Runs, TheMenuIsAboutTheChosenRow) {
   QMap<QString, QAction*> actions;
   walk_menu(menu, "", actions);
   EXPECT_EQ(actions.keys().join(", "),
-            "/Duplicate, /Duplicate with another seed, /Remove, /Rename, /Show its loss, /Start "
-            "training");
+            "/Duplicate, /Duplicate with another seed, /Read the sequence on screen, /Remove, "
+            "/Rename, /Show its loss, /Start training");
   EXPECT_TRUE(actions["/Show its loss"]->isChecked());
   const auto does = [&](const char* action) {
     return sent_by([&] { actions[action]->trigger(); });
@@ -288,6 +288,40 @@ TEST_F(Runs, TheMenuIsAboutTheChosenRow) {
   list_->setCurrentIndex(model().index(0, 0));
   EXPECT_EQ(does("/Rename"), "");
   EXPECT_NE(editor(), nullptr);
+}
+
+TEST_F(Runs, AnotherRunReadsTheSequenceOnScreenUntilItIsAskedNotTo) {
+  const int second = duplicate(first_, true);
+  send(command::FocusRun{first_});
+  send(command::NewSample{});
+  const std::vector<int> tokens = now().sequence.tokens;
+  QMap<QString, QAction*> actions;
+  const auto choose = [&](int run) {
+    list_->setCurrentIndex(model().index(model().row_of(run), RunsModel::kName));
+    for (QToolButton* more : dock("panel_runs")->findChildren<QToolButton*>("menu_button")) {
+      emit more->menu()->aboutToShow();
+      walk_menu(more->menu(), "", actions);
+    }
+    return actions["/Read the sequence on screen"];
+  };
+  EXPECT_FALSE(choose(first_)->isEnabled()) << "it is on screen";
+  EXPECT_TRUE(actions["/Read the sequence on screen"]->toolTip().contains("on screen"));
+  QAction* read = choose(second);
+  EXPECT_TRUE(read->isEnabled());
+  EXPECT_FALSE(read->isChecked());
+  const QString word = "FollowSequence " + QString::number(second);
+  EXPECT_EQ(sent_by([&] { read->trigger(); }), word + " on");
+  ASSERT_EQ(now().followers.size(), 1u);
+  EXPECT_EQ(now().followers[0]->run, second);
+  EXPECT_TRUE(app::words_of(card(second)).contains("one sequence"));
+  EXPECT_TRUE(choose(second)->isChecked());
+  EXPECT_TRUE(choose(first_)->isEnabled()) << "it can leave too";
+  send(command::FocusRun{second});
+  EXPECT_EQ(now().sequence.tokens, tokens);
+  EXPECT_EQ(sent_by([&] { choose(second)->trigger(); }), word + " off");
+  EXPECT_TRUE(now().followers.empty());
+  EXPECT_EQ(now().sequence.tokens, tokens) << "it keeps them";
+  EXPECT_FALSE(app::words_of(card(second)).contains("one sequence"));
 }
 
 TEST_F(Runs, WhatFailedSaysWhy) {

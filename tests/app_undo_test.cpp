@@ -43,9 +43,9 @@ class UndoTest : public WindowTest {
     expect_same(now(), *before);
   }
   static void expect_same(const Snapshot& a, const Snapshot& b) {
-    EXPECT_EQ(a.session.tokens, b.session.tokens);
-    EXPECT_EQ(a.session.cursor, b.session.cursor);
-    EXPECT_EQ(a.session.clamps, b.session.clamps);
+    EXPECT_EQ(a.sequence.tokens, b.sequence.tokens);
+    EXPECT_EQ(a.sequence.cursor, b.sequence.cursor);
+    EXPECT_EQ(a.sequence.clamps, b.sequence.clamps);
     EXPECT_EQ(a.data->task, b.data->task);
     EXPECT_EQ(a.train.step, b.train.step);
     EXPECT_EQ(a.next->logits, b.next->logits);
@@ -74,20 +74,20 @@ TEST_F(UndoTest, ANewPrompt) {
 
 TEST_F(UndoTest, TwoClicksIntoTheNextToken) {
   key(Qt::Key_Home);
-  ASSERT_EQ(now().session.cursor, 0);
-  const std::size_t whole = now().session.tokens.size();
+  ASSERT_EQ(now().sequence.cursor, 0);
+  const std::size_t whole = now().sequence.tokens.size();
   QWidget* canvas = &view("next").canvas();
   expect_undone("taking another token", [&] {
-    for (int y = 20; y < canvas->height() && now().session.tokens.size() == whole; y += 8) {
+    for (int y = 20; y < canvas->height() && now().sequence.tokens.size() == whole; y += 8) {
       const QPoint at = canvas->mapTo(window_.get(), QPoint(canvas->width() / 2, y));
       QTest::mouseMove(window_->windowHandle(), at);
       settle();
       QTest::mouseClick(window_->windowHandle(), Qt::LeftButton, Qt::NoModifier, at);
       settle();
-      EXPECT_EQ(now().session.tokens.size(), whole) << "the first click only asks";
+      EXPECT_EQ(now().sequence.tokens.size(), whole) << "the first click only asks";
       QTest::mouseClick(window_->windowHandle(), Qt::LeftButton, Qt::NoModifier, at);
     }
-    EXPECT_EQ(now().session.tokens.size(), 2u) << "the second click has cut the sequence";
+    EXPECT_EQ(now().sequence.tokens.size(), 2u) << "the second click has cut the sequence";
   });
 }
 
@@ -131,13 +131,13 @@ TEST_F(UndoTest, ARunThatWasReplaced) {
 TEST_F(UndoTest, StaysInATextFieldThatHasTheFocus) {
   // Ctrl+Z in a field is the field's own.
   key(Qt::Key_N);
-  const auto edited = now().session.tokens;
+  const auto edited = now().sequence.tokens;
   auto* field = window_->findChild<QLineEdit*>();
   ASSERT_NE(field, nullptr);
   field->setFocus();
   QTest::keyClicks(field, "ab");
   QTest::keyClick(field, Qt::Key_Z, Qt::ControlModifier);
-  EXPECT_EQ(now().session.tokens, edited);
+  EXPECT_EQ(now().sequence.tokens, edited);
 }
 
 }  // namespace

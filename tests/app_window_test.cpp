@@ -19,8 +19,8 @@
 
 #include "app/files.hpp"
 #include "app_window.hpp"
-#include "core/hf_folder.hpp"
-#include "core/kept_runs.hpp"
+#include "core/files/hf_folder.hpp"
+#include "core/keeping/kept_runs.hpp"
 #include "core/run.hpp"
 
 namespace xlab::tests {
@@ -44,8 +44,8 @@ TEST_F(WindowTest, EveryViewOfEveryRoomIsDrawn) {
 }
 
 TEST_F(WindowTest, TheFirstSceneEndsWithAHint) {
-  EXPECT_FALSE(now().session.playing);
-  EXPECT_EQ(now().session.cursor, static_cast<int>(now().session.tokens.size()) - 1);
+  EXPECT_FALSE(now().sequence.playing);
+  EXPECT_EQ(now().sequence.cursor, static_cast<int>(now().sequence.tokens.size()) - 1);
   EXPECT_NE(window_->stage().focus().hint_target.find("/forget_gate_pre"), std::string::npos);
   EXPECT_FALSE(window_->stage().focus().hint.empty());
 }
@@ -53,7 +53,7 @@ TEST_F(WindowTest, TheFirstSceneEndsWithAHint) {
 TEST_F(WindowTest, DraggingInTheGatesHoldsAValue) {
   QWidget* canvas = &view("gates").canvas();
   const int x = canvas->width() * 6 / 10;
-  for (int y = 20; y < canvas->height() - 30 && now().session.clamps.empty(); y += 6) {
+  for (int y = 20; y < canvas->height() - 30 && now().sequence.clamps.empty(); y += 6) {
     // Only over the forget gate: a click on a heading folds its rows.
     QTest::mouseMove(window_->windowHandle(), canvas->mapTo(window_.get(), QPoint(x, y)));
     settle();
@@ -62,14 +62,14 @@ TEST_F(WindowTest, DraggingInTheGatesHoldsAValue) {
       drag(canvas, QPoint(x, y), QPoint(x, y + 30));
     }
   }
-  ASSERT_FALSE(now().session.clamps.empty());
+  ASSERT_FALSE(now().sequence.clamps.empty());
   EXPECT_TRUE(window_->stage().focus().hint.empty()) << "the hint goes with the first clamp";
   EXPECT_NE(now().unclamped, nullptr);
 
   key(Qt::Key_Z, Qt::ControlModifier);
-  EXPECT_TRUE(now().session.clamps.empty()) << "one drag is one undo";
+  EXPECT_TRUE(now().sequence.clamps.empty()) << "one drag is one undo";
   key(Qt::Key_Z, Qt::ControlModifier | Qt::ShiftModifier);
-  EXPECT_FALSE(now().session.clamps.empty());
+  EXPECT_FALSE(now().sequence.clamps.empty());
 }
 
 TEST_F(WindowTest, ABlockChosenInAViewIsTheOneTheEngineShows) {
@@ -92,27 +92,27 @@ TEST_F(WindowTest, ABlockChosenInAViewIsTheOneTheEngineShows) {
 }
 
 TEST_F(WindowTest, KeysMoveThroughTime) {
-  const int last = static_cast<int>(now().session.tokens.size()) - 1;
+  const int last = static_cast<int>(now().sequence.tokens.size()) - 1;
   key(Qt::Key_Home);
-  EXPECT_EQ(now().session.cursor, 0);
+  EXPECT_EQ(now().sequence.cursor, 0);
   key(Qt::Key_Right);
-  EXPECT_EQ(now().session.cursor, 1);
+  EXPECT_EQ(now().sequence.cursor, 1);
   key(Qt::Key_Right, Qt::ShiftModifier);
-  EXPECT_EQ(now().session.cursor, std::min(11, last));
+  EXPECT_EQ(now().sequence.cursor, std::min(11, last));
   key(Qt::Key_Left);
-  EXPECT_EQ(now().session.cursor, std::min(11, last) - 1);
+  EXPECT_EQ(now().sequence.cursor, std::min(11, last) - 1);
   key(Qt::Key_End);
-  EXPECT_EQ(now().session.cursor, last);
+  EXPECT_EQ(now().sequence.cursor, last);
   key(Qt::Key_R);
-  EXPECT_EQ(now().session.cursor, 0);
+  EXPECT_EQ(now().sequence.cursor, 0);
   key(Qt::Key_Period);
-  EXPECT_DOUBLE_EQ(now().session.tokens_per_second, 8.0);
+  EXPECT_DOUBLE_EQ(now().sequence.tokens_per_second, 8.0);
   key(Qt::Key_Comma);
-  EXPECT_DOUBLE_EQ(now().session.tokens_per_second, 4.0);
+  EXPECT_DOUBLE_EQ(now().sequence.tokens_per_second, 4.0);
   key(Qt::Key_Space);
-  EXPECT_TRUE(now().session.playing);
+  EXPECT_TRUE(now().sequence.playing);
   key(Qt::Key_Space);
-  EXPECT_FALSE(now().session.playing);
+  EXPECT_FALSE(now().sequence.playing);
 }
 
 TEST_F(WindowTest, KeysTrainAndStop) {
@@ -166,7 +166,7 @@ TEST_F(WindowTest, ThePlayButtonPlays) {
   ASSERT_TRUE(play->isVisible());
   QTest::mouseClick(window_->windowHandle(), Qt::LeftButton, Qt::NoModifier,
                     play->mapTo(window_.get(), play->rect().center()));
-  EXPECT_TRUE(now().session.playing);
+  EXPECT_TRUE(now().sequence.playing);
   EXPECT_EQ(play->text(), "Stop");
 }
 
@@ -437,7 +437,7 @@ TEST_F(WindowTest, AnswersWhileTraining) {
     clock.start();
     window_->stage().send(command::SetCursor{target});
     ASSERT_TRUE(QTest::qWaitFor(
-        [&] { return window_->stage().snapshot().session.cursor == target; }, 5000));
+        [&] { return window_->stage().snapshot().sequence.cursor == target; }, 5000));
     waits.push_back(static_cast<double>(clock.nsecsElapsed()) * 1e-6);
   }
   std::sort(waits.begin(), waits.end());

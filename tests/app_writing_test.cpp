@@ -43,7 +43,7 @@ class Writing : public WindowTest {
     std::string prompt;
     for (int i = 0; i < 900; ++i) prompt += i % 2 ? "3 " : "a ";
     window_->stage().send(command::SetPrompt{prompt});
-    ASSERT_EQ(now().session.tokens.size(), 900u) << now().failure.what;
+    ASSERT_EQ(now().sequence.tokens.size(), 900u) << now().failure.what;
   }
   QString path(const char* name) const { return folder_.filePath(name); }
   static std::string content(const QString& path) {
@@ -88,6 +88,18 @@ TEST_F(Writing, ATableIsThereWhenTheWindowIsClosedAtOnce) {
   window_->close_unasked();
   window_.reset();
   EXPECT_EQ(content(path("last.csv")), expected);
+}
+
+TEST_F(Writing, APictureIsThereWhenTheWindowIsClosedAtOnce) {
+  settle();
+  const QSize size = view("gates").canvas().size();
+  Answers answers;
+  answers.files = {path("last.png")};
+  answers.button = QMessageBox::Discard;
+  view("gates").export_picture(3.0);
+  window_->close_unasked();
+  window_.reset();
+  EXPECT_EQ(QImage(path("last.png")).size(), size * 3);
 }
 
 TEST_F(Writing, WhatCannotBeWrittenIsSaid) {

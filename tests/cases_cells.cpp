@@ -4,7 +4,7 @@
 
 #include "cases.hpp"
 #include "cell_calls.hpp"
-#include "kernels/mlstm_parallel.hpp"
+#include "kernels/mlstm/parallel.hpp"
 #include "kernels/route.hpp"
 
 namespace xlab::tests {

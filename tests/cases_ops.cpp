@@ -4,9 +4,10 @@
 #include "kernels/conv1d.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/embed.hpp"
-#include "kernels/linear.hpp"
 #include "kernels/loss.hpp"
 #include "kernels/norm.hpp"
+#include "kernels/product/linear.hpp"
+#include "matmul.hpp"
 
 namespace xlab::tests {
 namespace {
@@ -65,23 +66,6 @@ Case scale_case(const Shape& shape) {
                 const Tensor dx = zeros_like(in[0]);
                 kernels::accumulate(dx, g[0], -1.7);
                 return Tensors{dx};
-              }};
-}
-
-Case multiply_case(const Shape& shape) {
-  return {.name = named("multiply", shape),
-          .inputs = {{"a", shape}, {"b", shape}},
-          .forward =
-              [](const Tensors& in) {
-                const Tensor out = empty_like(in[0]);
-                kernels::multiply(in[0], in[1], out);
-                return Tensors{out};
-              },
-          .backward =
-              [](const Tensors& in, const Tensors& g) {
-                const Tensor da = zeros_like(in[0]), db = zeros_like(in[1]);
-                kernels::multiply_backward(in[0], in[1], g[0], da, db);
-                return Tensors{da, db};
               }};
 }
 
@@ -246,31 +230,30 @@ Case matmul_case(std::int64_t count, std::int64_t m, std::int64_t k, std::int64_
                  bool tb) {
   const Shape a = ta ? Shape{count, k, m} : Shape{count, m, k};
   const Shape b = tb ? Shape{count, p, k} : Shape{count, k, p};
-  return {.name = std::string("matmul ") + a.text() + (ta ? "T" : "") + b.text() + (tb ? "T" : ""),
-          .inputs = {{"a", a}, {"b", b}},
-          .forward =
-              [=](const Tensors& in) {
-                const Tensor out = Tensor::empty({count, m, p}, in[0].dtype(), in[0].device());
-                kernels::matmul(in[0], in[1], out, {.transpose_a = ta, .transpose_b = tb});
-                return Tensors{out};
-              },
-          .backward =
-              [=](const Tensors& in, const Tensors& g) {
-                const Tensor da = zeros_like(in[0]), db = zeros_like(in[1]);
-                if (ta) {
-                  kernels::matmul(in[1], g[0], da,
-                                  {.transpose_a = tb, .transpose_b = true, .accumulate = true});
-                } else {
-                  kernels::matmul(g[0], in[1], da, {.transpose_b = !tb, .accumulate = true});
-                }
-                if (tb) {
-                  kernels::matmul(g[0], in[0], db,
-                                  {.transpose_a = true, .transpose_b = ta, .accumulate = true});
-                } else {
-                  kernels::matmul(in[0], g[0], db, {.transpose_a = !ta, .accumulate = true});
-                }
-                return Tensors{da, db};
-              }};
+  return {
+      .name = std::string("matmul ") + a.text() + (ta ? "T" : "") + b.text() + (tb ? "T" : ""),
+      .inputs = {{"a", a}, {"b", b}},
+      .forward =
+          [=](const Tensors& in) {
+            const Tensor out = Tensor::empty({count, m, p}, in[0].dtype(), in[0].device());
+            matmul(in[0], in[1], out, {.transpose_a = ta, .transpose_b = tb});
+            return Tensors{out};
+          },
+      .backward =
+          [=](const Tensors& in, const Tensors& g) {
+            const Tensor da = zeros_like(in[0]), db = zeros_like(in[1]);
+            if (ta) {
+              matmul(in[1], g[0], da, {.transpose_a = tb, .transpose_b = true, .accumulate = true});
+            } else {
+              matmul(g[0], in[1], da, {.transpose_b = !tb, .accumulate = true});
+            }
+            if (tb) {
+              matmul(g[0], in[0], db, {.transpose_a = true, .transpose_b = ta, .accumulate = true});
+            } else {
+              matmul(in[0], g[0], db, {.transpose_a = !ta, .accumulate = true});
+            }
+            return Tensors{da, db};
+          }};
 }
 
 Case norm_case(kernels::NormKind kind, const Shape& x, std::int64_t groups, bool weight,
@@ -414,7 +397,6 @@ std::vector<Case> op_cases() {
   for (const Shape& shape : {Shape{1, 1, 7}, Shape{2, 5, 13}, Shape{3, 600}}) {
     cases.push_back(add_case(shape));
     cases.push_back(scale_case(shape));
-    cases.push_back(multiply_case(shape));
     cases.push_back(scale_columns_case(shape));
     cases.push_back(add_columns_case(shape));
     for (const Activation f : kActivations) cases.push_back(activation_case(f, shape));
@@ -480,7 +462,6 @@ std::vector<Case> op_timing_cases() {
     const Shape tokens{16, 128, width};
     const Shape wide{16, 128, 2 * width};
     cases.push_back(add_case(tokens));
-    cases.push_back(multiply_case(wide));
     cases.push_back(scale_columns_case(wide));
     cases.push_back(add_columns_case(wide));
     cases.push_back(activation_case(Activation::silu, wide));

@@ -1,9 +1,9 @@
 // Calls of the recurrent cells with all outputs allocated.
 #pragma once
 
-#include "kernels/mlstm.hpp"
-#include "kernels/mlstm_chunkwise.hpp"
-#include "kernels/slstm.hpp"
+#include "kernels/mlstm/chunkwise.hpp"
+#include "kernels/mlstm/mlstm.hpp"
+#include "kernels/slstm/slstm.hpp"
 
 namespace xlab::tests {
 

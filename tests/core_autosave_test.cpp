@@ -1,6 +1,6 @@
 // Work that nobody saved: kept while it is made, offered after a crash, reopened, and never in the
 // way of what somebody else keeps.
-#include "core/autosave.hpp"
+#include "core/keeping/autosave.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -25,9 +25,9 @@
 #include <thread>
 #include <vector>
 
-#include "core/engine.hpp"
-#include "core/kept_runs.hpp"
-#include "core/open_notes.hpp"
+#include "core/engine/engine.hpp"
+#include "core/keeping/kept_runs.hpp"
+#include "core/keeping/open_notes.hpp"
 #include "tests/failing_memory.hpp"
 #include "tests/small_models.hpp"
 #include "tests/temporary_folder.hpp"
@@ -166,7 +166,7 @@ TEST_F(KeptWork, AChangeByHandIsKeptWithoutTraining) {
   here.after(SetPrompt{"a 3 b 4"}, SetCursor{2}, SetScreen{"{\"version\":1}"});
   ASSERT_TRUE(eventually([&] { return files().size() == 1; }));
   const Reopened reopened = load_kept_run(files()[0]);
-  EXPECT_EQ(reopened.run->session->length(), 4);
+  EXPECT_EQ(reopened.run->sequence->length(), 4);
   EXPECT_EQ(reopened.run->screen, "{\"version\":1}");
   EXPECT_EQ(reopened.run->cursor, 2);
 }

@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/openable.hpp"
+#include "core/files/openable.hpp"
 #include "tests/temporary_folder.hpp"
 #include "tests/used_run.hpp"
 
@@ -66,7 +66,7 @@ class BenchFiles : public testing::Test {
     small.model->vocab_size = 0;
     small.train = TrainSpec{.batch_size = 2, .sequence_length = 7, .seed = 3};
     add(make_run(make_task("parity"), small));
-    runs_[2]->session->set_clamps({{"block0/mlstm/v", 0, 1, 0, 2, 0.25f, true}});
+    runs_[2]->sequence->set_clamps({{"block0/mlstm/v", 0, 1, 0, 2, 0.25f, true}});
   }
   BenchRecord record() const {
     BenchRecord record;
@@ -99,7 +99,7 @@ TEST_F(BenchFiles, EverythingComesBack) {
     EXPECT_EQ(run.name, runs_[i]->name);
     EXPECT_EQ(run.screen, runs_[i]->screen);
     EXPECT_EQ(run.cursor, runs_[i]->cursor);
-    EXPECT_EQ(run.session->clamps(), runs_[i]->session->clamps());
+    EXPECT_EQ(run.sequence->clamps(), runs_[i]->sequence->clamps());
     again.runs.push_back({record_of(run), opened.runs[i].colour, opened.runs[i].shown});
   }
   EXPECT_NO_THROW(look_at_run(path_));

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "core/bench_file.hpp"
-#include "core/kept_runs.hpp"
+#include "core/keeping/kept_runs.hpp"
 #include "tests/engine_stage.hpp"
 
 namespace xlab::tests {
@@ -110,10 +110,10 @@ TEST_F(BenchSaving, TheWholeBenchComesBack) {
     EXPECT_EQ(is.loss, was.loss);
     EXPECT_EQ(is.path, bench_);
     const auto same = there(FocusRun{is.id}), old = seen[runs[i]];
-    EXPECT_EQ(same->session.tokens, old->session.tokens);
-    EXPECT_EQ(same->session.clamps, old->session.clamps);
-    EXPECT_EQ(same->session.cursor, old->session.cursor);
-    EXPECT_EQ(same->session.sampler, old->session.sampler);
+    EXPECT_EQ(same->sequence.tokens, old->sequence.tokens);
+    EXPECT_EQ(same->sequence.clamps, old->sequence.clamps);
+    EXPECT_EQ(same->sequence.cursor, old->sequence.cursor);
+    EXPECT_EQ(same->sequence.sampler, old->sequence.sampler);
     EXPECT_EQ(same->next->logits, old->next->logits);
     // Training goes on as if nothing had been.
     there(TrainOneStep{}, Save{folder_ / "theirs.xlab"});
@@ -136,7 +136,7 @@ TEST_F(BenchSaving, SaveWritesAllRunsWhereTheFileHoldsAll) {
   for (const auto& run : saved->runs) EXPECT_FALSE(run->unsaved) << run->name;
   const OpenedBench opened = load_bench(read_safetensors(bench_));
   EXPECT_EQ(opened.runs[0].run->trainer->steps_done(), 4);
-  EXPECT_EQ(opened.runs[2].run->session->tokens().size(), 3u);
+  EXPECT_EQ(opened.runs[2].run->sequence->tokens().size(), 3u);
   EXPECT_EQ(opened.focus, 2);
 }
 
@@ -208,14 +208,14 @@ TEST_F(BenchSaving, OpeningABenchTakesThePlaceOfAllAndUndoBringsThemBack) {
   EXPECT_THAT(ids(back), ElementsAre(first, twin));
   EXPECT_EQ(back->focused_run, twin);
   EXPECT_EQ(back->train.step, 5);
-  EXPECT_EQ(back->session.tokens, before->session.tokens);
+  EXPECT_EQ(back->sequence.tokens, before->sequence.tokens);
   EXPECT_EQ(back->next->logits, before->next->logits);
   EXPECT_EQ(back->undo_label, before->undo_label);
   EXPECT_TRUE(back->unsaved);
   EXPECT_EQ(names(after(Redo{})), names(saved));
   EXPECT_TRUE(after()->file_holds_bench);
   after(Undo{}, Undo{});
-  EXPECT_NE(after()->session.tokens, before->session.tokens) << "what was done before it, too";
+  EXPECT_NE(after()->sequence.tokens, before->sequence.tokens) << "what was done before it, too";
 }
 
 TEST_F(BenchSaving, ABenchOpenedBesideIsAddedWholeOrNotAtAll) {

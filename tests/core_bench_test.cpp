@@ -72,8 +72,8 @@ TEST_F(Bench, ADuplicateHasTheSameNumbersAndGoesItsOwnWay) {
   EXPECT_EQ(card(twin, second).path, "");
   EXPECT_TRUE(card(twin, second).unsaved);
   EXPECT_NE(twin->run_id, before->run_id);
-  EXPECT_EQ(twin->session.tokens, before->session.tokens);
-  EXPECT_EQ(twin->session.cursor, 2);
+  EXPECT_EQ(twin->sequence.tokens, before->sequence.tokens);
+  EXPECT_EQ(twin->sequence.cursor, 2);
   EXPECT_EQ(twin->next->logits, before->next->logits);
   EXPECT_EQ(twin->train.step, 4);
   EXPECT_EQ(twin->losses->size(), 4u);
@@ -83,7 +83,7 @@ TEST_F(Bench, ADuplicateHasTheSameNumbersAndGoesItsOwnWay) {
   const auto back = after(FocusRun{first});
   EXPECT_EQ(back->train.step, 4);
   EXPECT_EQ(back->train.learning_rate_scale, 1.0);
-  EXPECT_EQ(back->session.tokens, before->session.tokens);
+  EXPECT_EQ(back->sequence.tokens, before->sequence.tokens);
   EXPECT_EQ(back->next->logits, before->next->logits);
   EXPECT_EQ(card(back, second).step, 6);
 }
@@ -167,7 +167,7 @@ TEST_F(Bench, ARunIsRemovedAndComesBack) {
   EXPECT_THAT(ids(back), ElementsAre(first, second));
   EXPECT_EQ(back->focused_run, second);
   EXPECT_EQ(back->train.step, 3);
-  EXPECT_EQ(back->session.tokens, before->session.tokens);
+  EXPECT_EQ(back->sequence.tokens, before->sequence.tokens);
   EXPECT_EQ(back->next->logits, before->next->logits);
   EXPECT_THAT(ids(after(Redo{})), ElementsAre(first));
   EXPECT_THAT(ids(after(Undo{})), ElementsAre(first, second));
@@ -183,13 +183,13 @@ TEST_F(Bench, AnEditIsTakenBackInTheRunItWasMadeIn) {
   const int first = open_quick()->focused_run;
   const int second = after(DuplicateRun{first})->focused_run;
   after(FocusRun{first}, SetPrompt{"a 1 b"});
-  const auto tokens = after()->session.tokens;
+  const auto tokens = after()->sequence.tokens;
   after(SetLearningRateScale{0.5}, FocusRun{second}, SetPrompt{"c 5"});
   after(FocusRun{second}, Undo{});
   const auto undone = after(Undo{});
   EXPECT_EQ(undone->focused_run, first) << "what is taken back is seen";
   EXPECT_EQ(undone->train.learning_rate_scale, 1.0);
-  EXPECT_EQ(undone->session.tokens, tokens);
+  EXPECT_EQ(undone->sequence.tokens, tokens);
   EXPECT_EQ(after(FocusRun{second})->train.learning_rate_scale, 1.0);
 }
 

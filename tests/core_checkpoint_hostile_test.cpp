@@ -13,7 +13,7 @@
 #include <cstring>
 #include <set>
 
-#include "core/checkpoint.hpp"
+#include "core/files/safetensors.hpp"
 #include "tests/counted_work.hpp"
 #include "tests/temporary_folder.hpp"
 

@@ -1,5 +1,5 @@
 // Sound safetensors files: what is written is read back, in every type, byte for byte.
-#include "core/checkpoint.hpp"
+#include "core/files/safetensors.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

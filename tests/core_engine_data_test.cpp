@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/folder_run.hpp"
-#include "core/stepper.hpp"
+#include "core/files/folder_run.hpp"
+#include "core/generation/stepper.hpp"
 #include "tests/engine_stage.hpp"
 
 namespace xlab::tests {
@@ -46,7 +46,7 @@ class WhatARunCanDo : public EngineStage {
     EXPECT_THAT(refused->failure.what, HasSubstr(words));
     EXPECT_EQ(refused->train.state, TrainState::idle);
     EXPECT_EQ(refused->train.step, before->train.step);
-    EXPECT_EQ(refused->session.tokens, before->session.tokens);
+    EXPECT_EQ(refused->sequence.tokens, before->sequence.tokens);
     EXPECT_EQ(refused->run_id, before->run_id);
     EXPECT_EQ(refused->unsaved, before->unsaved);
   }
@@ -58,11 +58,11 @@ TEST_F(WhatARunCanDo, WithoutDataThereIsNoTraining) {
   const std::string folder = trained_folder("recall");
   EXPECT_FALSE(after()->model->came_with_weights);
   EXPECT_EQ(after()->train.cannot_train, "");
-  EXPECT_EQ(after()->session.cannot_sample, "");
+  EXPECT_EQ(after()->sequence.cannot_sample, "");
   const auto opened = after(OpenFolder{folder});
   EXPECT_TRUE(opened->model->came_with_weights);
   EXPECT_THAT(opened->train.cannot_train, HasSubstr("without data"));
-  EXPECT_THAT(opened->session.cannot_sample, HasSubstr("without data"));
+  EXPECT_THAT(opened->sequence.cannot_sample, HasSubstr("without data"));
   expect_refused(Train{}, "nothing to learn from");
   expect_refused(TrainOneStep{}, "nothing to learn from");
   expect_refused(NewSample{}, "no samples");
@@ -147,7 +147,7 @@ TEST_F(WhatARunCanDo, ATextInAnotherEncodingIsReadAsBytes) {
   EXPECT_EQ(opened->model->vocabulary.size(), 256u);
   EXPECT_THAT(opened->notice, AllOf(HasSubstr("latin1.txt"), HasSubstr("not in UTF-8"),
                                     HasSubstr("position 26 (0xFC)"), HasSubstr("as bytes")));
-  EXPECT_EQ(opened->session.tokens[26], 0xfc);
+  EXPECT_EQ(opened->sequence.tokens[26], 0xfc);
 
   put_file(folder_ / "utf16.txt", std::string("\xff\xfeT\0o\0 \0b\0e\0", 12));
   const auto wide = after(OpenText{folder_ / "utf16.txt"});
@@ -232,7 +232,7 @@ TEST_F(Writing, WhatCannotBeWrittenIsNotDrawn) {
   prefer({15, 8, 4});
   const auto prompted =
       after(OpenFolder{folder_ / "model"}, SetPrompt{"a"}, TakeToken{1}, TakeToken{3});
-  ASSERT_EQ(prompted->session.tokens, prompt_) << prompted->failure.what;
+  ASSERT_EQ(prompted->sequence.tokens, prompt_) << prompted->failure.what;
   ASSERT_EQ(prompted->model->writable.size(), 16u);
   for (int token = 0; token < kVocabulary; ++token)
     EXPECT_EQ(prompted->model->writable[static_cast<std::size_t>(token)],
@@ -244,7 +244,7 @@ TEST_F(Writing, WhatCannotBeWrittenIsNotDrawn) {
   EXPECT_EQ(next.sampling[15], 0.0f);
   EXPECT_EQ(next.sampling[8], 0.0f);
   EXPECT_EQ(next.sampling[4], 1.0f);
-  EXPECT_EQ(after(StepForward{})->session.tokens.back(), 4);
+  EXPECT_EQ(after(StepForward{})->sequence.tokens.back(), 4);
   after(StepBack{}, SetSampler{{.greedy = false, .temperature = 1.0, .seed = 5}});
   EXPECT_EQ(after()->next->sampling[15], 0.0f);
   float sum = 0.0f;
@@ -256,30 +256,31 @@ TEST_F(Writing, TheTextEndsAtTheModelsEndToken) {
   prefer({kEnd, 4});
   const auto prompted =
       after(OpenFolder{folder_ / "model"}, SetPrompt{"a"}, TakeToken{1}, TakeToken{3});
-  ASSERT_EQ(prompted->session.tokens, prompt_) << prompted->failure.what;
-  EXPECT_EQ(prompted->session.full_reason, "");
+  ASSERT_EQ(prompted->sequence.tokens, prompt_) << prompted->failure.what;
+  EXPECT_EQ(prompted->sequence.full_reason, "");
   const auto ended = after(StepForward{});
-  EXPECT_EQ(ended->session.tokens, prompt_) << "the end is not written";
-  EXPECT_THAT(ended->session.full_reason, AllOf(HasSubstr("ended its text"), HasSubstr("<end>")));
+  EXPECT_EQ(ended->sequence.tokens, prompt_) << "the end is not written";
+  EXPECT_THAT(ended->sequence.full_reason, AllOf(HasSubstr("ended its text"), HasSubstr("<end>")));
   EXPECT_EQ(ended->failure.id, prompted->failure.id) << "that is no failure";
   // Playing stops there by itself.
   after(Play{});
-  wait_until([](const Snapshot& s) { return !s.session.playing; });
-  EXPECT_EQ(after()->session.tokens, prompt_);
+  wait_until([](const Snapshot& s) { return !s.sequence.playing; });
+  EXPECT_EQ(after()->sequence.tokens, prompt_);
   // Another token is the way on; what comes after it is written again.
   const auto on = after(TakeToken{kEnd});
-  EXPECT_EQ(on->session.tokens.size(), 4u);
-  EXPECT_EQ(on->session.full_reason, "");
+  EXPECT_EQ(on->sequence.tokens.size(), 4u);
+  EXPECT_EQ(on->sequence.full_reason, "");
   // So is another way to draw.
   after(Undo{}, StepForward{});
-  EXPECT_NE(after()->session.full_reason, "");
+  EXPECT_NE(after()->sequence.full_reason, "");
   EXPECT_EQ(
-      after(SetSampler{{.greedy = false, .temperature = 9.0, .seed = 4}})->session.full_reason, "");
+      after(SetSampler{{.greedy = false, .temperature = 9.0, .seed = 4}})->sequence.full_reason,
+      "");
   // And writing past the end, which writes the end itself.
   const auto past = after(SetSampler{{.past_end = true}}, StepForward{});
-  EXPECT_EQ(past->session.tokens.size(), prompt_.size() + 1);
-  EXPECT_EQ(past->session.tokens.back(), kEnd);
-  EXPECT_EQ(past->session.full_reason, "");
+  EXPECT_EQ(past->sequence.tokens.size(), prompt_.size() + 1);
+  EXPECT_EQ(past->sequence.tokens.back(), kEnd);
+  EXPECT_EQ(past->sequence.full_reason, "");
   after(Save{folder_ / "past.xlab"});
   EXPECT_TRUE(load_run(folder_ / "past.xlab")->sampler.past_end);
 }

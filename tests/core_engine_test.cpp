@@ -1,5 +1,5 @@
 // The engine from outside: commands in, snapshots out, from any thread, whatever it is doing.
-#include "core/engine.hpp"
+#include "core/engine/engine.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,8 +14,8 @@
 #include <mutex>
 #include <thread>
 
+#include "core/generation/stepper.hpp"
 #include "core/run.hpp"
-#include "core/stepper.hpp"
 #include "kernels/random.hpp"
 #include "tests/small_models.hpp"
 #include "tests/temporary_folder.hpp"
@@ -88,17 +88,17 @@ class Engines : public testing::Test {
     ASSERT_EQ(saved->failure.id, shown->failure.id) << saved->failure.what;
     const auto run = load_run(path);
     EXPECT_EQ(run->trainer->steps_done(), shown->train.step);
-    ASSERT_EQ(run->session->tokens(), shown->session.tokens);
-    run->session->compute_all();
-    ASSERT_EQ(shown->trace->length(), run->session->length());
-    for (int step = 0; step < run->session->length(); ++step) {
+    ASSERT_EQ(run->sequence->tokens(), shown->sequence.tokens);
+    run->sequence->compute_all();
+    ASSERT_EQ(shown->trace->length(), run->sequence->length());
+    for (int step = 0; step < run->sequence->length(); ++step) {
       const auto& mine = *shown->trace->steps[static_cast<std::size_t>(step)];
-      const auto& theirs = *run->session->steps()[static_cast<std::size_t>(step)].trace;
+      const auto& theirs = *run->sequence->steps()[static_cast<std::size_t>(step)].trace;
       for (const auto& [name, value] : theirs.values)
         ASSERT_EQ(mine.find(name)->values, value.values) << name << " at step " << step;
     }
-    const auto cursor = static_cast<std::size_t>(shown->session.cursor);
-    EXPECT_EQ(shown->next->logits, run->session->steps()[cursor].logits);
+    const auto cursor = static_cast<std::size_t>(shown->sequence.cursor);
+    EXPECT_EQ(shown->next->logits, run->sequence->steps()[cursor].logits);
   }
 
   TemporaryFolder folder_;
@@ -114,7 +114,7 @@ TEST_F(Engines, BeginWithNothing) {
   const auto snapshot = engine_.snapshot();
   ASSERT_NE(snapshot, nullptr);
   EXPECT_EQ(snapshot->model, nullptr);
-  EXPECT_EQ(snapshot->session.cursor, -1);
+  EXPECT_EQ(snapshot->sequence.cursor, -1);
   engine_.flush();
   EXPECT_EQ(engine_.snapshot()->failure.id, 0u);
 }
@@ -163,10 +163,10 @@ TEST_F(Engines, OpenTasks) {
     EXPECT_FALSE(snapshot->unsaved);
     EXPECT_EQ(snapshot->train.state, TrainState::idle);
     EXPECT_EQ(snapshot->train.step, 0);
-    EXPECT_EQ(snapshot->session.cursor, 0);
-    EXPECT_EQ(snapshot->trace->length(), static_cast<int>(snapshot->session.tokens.size()));
+    EXPECT_EQ(snapshot->sequence.cursor, 0);
+    EXPECT_EQ(snapshot->trace->length(), static_cast<int>(snapshot->sequence.tokens.size()));
     EXPECT_NE(snapshot->next, nullptr);
-    EXPECT_EQ(snapshot->session.expected.size(), snapshot->session.tokens.size() + 1);
+    EXPECT_EQ(snapshot->sequence.expected.size(), snapshot->sequence.tokens.size() + 1);
   }
   EXPECT_EQ(engine_.snapshot()->run_id, 3u);
 }
@@ -176,8 +176,8 @@ TEST_F(Engines, OpenATextAFileAndBytes) {
   const auto text = after(OpenText{folder_ / "text.txt"});
   EXPECT_EQ(text->data->title, "text.txt");
   EXPECT_EQ(text->data->length, 40);
-  EXPECT_EQ(text->session.tokens.size(), 40u);
-  EXPECT_TRUE(text->session.expected.empty());
+  EXPECT_EQ(text->sequence.tokens.size(), 40u);
+  EXPECT_TRUE(text->sequence.expected.empty());
 
   const auto saved = after(SetPrompt{"to be"}, Save{folder_ / "run.xlab"});
   EXPECT_EQ(saved->run_path, folder_ / "run.xlab");
@@ -186,7 +186,7 @@ TEST_F(Engines, OpenATextAFileAndBytes) {
 
   const auto opened = after(NewRun{"copy", ""}, OpenRun{folder_ / "run.xlab", nullptr});
   EXPECT_EQ(opened->run_path, folder_ / "run.xlab");
-  EXPECT_EQ(opened->session.tokens, saved->session.tokens);
+  EXPECT_EQ(opened->sequence.tokens, saved->sequence.tokens);
   EXPECT_EQ(opened->run_id, 3u);
 
   const std::string bytes = bytes_of_file(folder_ / "run.xlab");
@@ -195,7 +195,7 @@ TEST_F(Engines, OpenATextAFileAndBytes) {
       OpenRun{"preset", std::make_shared<const std::vector<std::byte>>(data, data + bytes.size())});
   EXPECT_EQ(preset->failure.what, "");
   EXPECT_EQ(preset->run_path, "");
-  EXPECT_EQ(preset->session.tokens, saved->session.tokens);
+  EXPECT_EQ(preset->sequence.tokens, saved->sequence.tokens);
   const auto nameless = after(Save{});
   EXPECT_THAT(nameless->failure.what, HasSubstr("no file yet"));
 }
@@ -290,7 +290,7 @@ TEST_F(Engines, AFailedOpeningLeavesTheRunUntouched) {
     EXPECT_EQ(snapshot->failure.id, ++failures);
     EXPECT_NE(snapshot->failure.what, "");
     EXPECT_EQ(snapshot->run_id, before->run_id);
-    EXPECT_EQ(snapshot->session.tokens, before->session.tokens);
+    EXPECT_EQ(snapshot->sequence.tokens, before->sequence.tokens);
     EXPECT_EQ(snapshot->train.step, 1);
     EXPECT_EQ(snapshot->next->logits, before->next->logits);
   }
@@ -380,7 +380,7 @@ TEST_F(Engines, RestartingRepeatsAndANewSeedDoesNot) {
   EXPECT_NE(trained->next->logits, fresh->next->logits);
   const auto restarted = after(RestartRun{}, SetCursor{3});
   EXPECT_EQ(restarted->train.step, 0);
-  EXPECT_EQ(restarted->session.tokens, fresh->session.tokens);
+  EXPECT_EQ(restarted->sequence.tokens, fresh->sequence.tokens);
   EXPECT_EQ(restarted->next->logits, fresh->next->logits);
   EXPECT_TRUE(restarted->losses->empty());
   EXPECT_TRUE(restarted->unsaved);
@@ -473,10 +473,10 @@ TEST_F(Engines, ALongSequenceIsShownWithOneSetOfWeights) {
 TEST_F(Engines, TheCursorMovesWithinTheSequence) {
   open_small();
   const auto prompted = after(SetPrompt{"a 3 b 7 a ?"});
-  EXPECT_EQ(prompted->session.cursor, 5);
-  EXPECT_EQ(prompted->session.prompt_length, 6);
+  EXPECT_EQ(prompted->sequence.cursor, 5);
+  EXPECT_EQ(prompted->sequence.prompt_length, 6);
   EXPECT_TRUE(prompted->unsaved);
-  const auto at = [&](auto command) { return after(command)->session.cursor; };
+  const auto at = [&](auto command) { return after(command)->sequence.cursor; };
   EXPECT_EQ(at(SetCursor{2}), 2);
   EXPECT_EQ(at(StepBack{}), 1);
   EXPECT_EQ(at(Rewind{}), 0);
@@ -484,7 +484,7 @@ TEST_F(Engines, TheCursorMovesWithinTheSequence) {
   EXPECT_EQ(at(StepForward{}), 1);
   EXPECT_EQ(at(SetCursor{-100}), 0);
   EXPECT_EQ(at(SetCursor{100}), 5);
-  EXPECT_EQ(engine_.snapshot()->session.tokens, prompted->session.tokens);
+  EXPECT_EQ(engine_.snapshot()->sequence.tokens, prompted->sequence.tokens);
   EXPECT_EQ(engine_.snapshot()->trace_id, prompted->trace_id) << "nothing was computed again";
   // The next token belongs to the cursor.
   const auto third = after(SetCursor{2});
@@ -498,14 +498,14 @@ TEST_F(Engines, StepForwardAtTheEndGenerates) {
   const auto best = std::max_element(prompted->next->logits.begin(), prompted->next->logits.end()) -
                     prompted->next->logits.begin();
   const auto grown = after(StepForward{});
-  ASSERT_EQ(grown->session.tokens.size(), 7u);
-  EXPECT_EQ(grown->session.tokens.back(), best) << "greedy";
-  EXPECT_EQ(grown->session.cursor, 6);
-  EXPECT_EQ(grown->session.prompt_length, 6);
+  ASSERT_EQ(grown->sequence.tokens.size(), 7u);
+  EXPECT_EQ(grown->sequence.tokens.back(), best) << "greedy";
+  EXPECT_EQ(grown->sequence.cursor, 6);
+  EXPECT_EQ(grown->sequence.prompt_length, 6);
   EXPECT_EQ(grown->trace->length(), 7);
   // Going back changes nothing, and the same way forward is only looked at.
   const auto back = after(StepBack{}, StepBack{}, StepForward{}, StepForward{});
-  EXPECT_EQ(back->session.tokens, grown->session.tokens);
+  EXPECT_EQ(back->sequence.tokens, grown->sequence.tokens);
   expect_exact(back);
 }
 
@@ -514,7 +514,7 @@ TEST_F(Engines, GenerationIsThatOfTheBareModel) {
   after(TrainOneStep{}, SetPrompt{"a 3 b 7"});
   for (int n = 0; n < 10; ++n) engine_.send(StepForward{});
   const auto grown = after();
-  ASSERT_EQ(grown->session.tokens.size(), 14u);
+  ASSERT_EQ(grown->sequence.tokens.size(), 14u);
   after(Save{folder_ / "run.xlab"});
   const auto run = load_run(folder_ / "run.xlab");
   Stepper stepper(*run->model);
@@ -522,9 +522,9 @@ TEST_F(Engines, GenerationIsThatOfTheBareModel) {
   for (std::size_t t = 0; t < 14; ++t) {
     if (t >= 4) {
       EXPECT_EQ(std::max_element(logits.begin(), logits.end()) - logits.begin(),
-                grown->session.tokens[t]);
+                grown->sequence.tokens[t]);
     }
-    logits = stepper.feed({&grown->session.tokens[t], 1});
+    logits = stepper.feed({&grown->sequence.tokens[t], 1});
   }
   EXPECT_EQ(grown->next->logits, logits);
 }
@@ -535,7 +535,7 @@ TEST_F(Engines, GeneratingWhileTrainingUsesOneSetOfWeightsPerToken) {
   std::size_t tokens = 4;
   for (int n = 0; n < 20; ++n) {
     const auto grown = after(StepForward{});
-    EXPECT_EQ(grown->session.tokens.size(), ++tokens);
+    EXPECT_EQ(grown->sequence.tokens.size(), ++tokens);
     EXPECT_EQ(grown->train.state, TrainState::running);
     EXPECT_EQ(grown->trace->length(), static_cast<int>(tokens));
   }
@@ -549,28 +549,28 @@ TEST_F(Engines, SamplingDependsOnTheSeedAlone) {
         SetPrompt{"a 3"},
         SetSampler{{.greedy = false, .temperature = 3.0, .top_k = 0, .top_p = 1.0, .seed = seed}});
     for (int n = 0; n < 15; ++n) engine_.send(StepForward{});
-    return after()->session.tokens;
+    return after()->sequence.tokens;
   };
   const auto first = generate(1);
   EXPECT_NE(generate(2), first);
   EXPECT_EQ(generate(1), first);
   // Back in the middle, another branch, and the same again.
   const auto branched = after(SetCursor{5}, TakeToken{first[6] == 0 ? 1 : 0});
-  EXPECT_EQ(branched->session.tokens.size(), 7u);
+  EXPECT_EQ(branched->sequence.tokens.size(), 7u);
   EXPECT_EQ(generate(1), first);
   const auto wrong = after(SetSampler{{.temperature = -1.0}});
   EXPECT_THAT(wrong->failure.what, HasSubstr("temperature"));
-  EXPECT_EQ(wrong->session.sampler.temperature, 3.0);
+  EXPECT_EQ(wrong->sequence.sampler.temperature, 3.0);
 }
 
 TEST_F(Engines, TakeTokenBranches) {
   open_small();
   const auto prompted = after(SetPrompt{"a 3 b 7 a ?"});
   const auto branched = after(SetCursor{2}, TakeToken{11});
-  EXPECT_EQ(branched->session.tokens.size(), 4u);
-  EXPECT_EQ(branched->session.tokens.back(), 11);
-  EXPECT_EQ(branched->session.cursor, 3);
-  EXPECT_EQ(branched->session.prompt_length, 3);
+  EXPECT_EQ(branched->sequence.tokens.size(), 4u);
+  EXPECT_EQ(branched->sequence.tokens.back(), 11);
+  EXPECT_EQ(branched->sequence.cursor, 3);
+  EXPECT_EQ(branched->sequence.prompt_length, 3);
   for (int step = 0; step < 3; ++step)
     EXPECT_EQ(branched->trace->steps[static_cast<std::size_t>(step)],
               prompted->trace->steps[static_cast<std::size_t>(step)])
@@ -579,7 +579,7 @@ TEST_F(Engines, TakeTokenBranches) {
   for (const int token : {-1, 21, 1 << 30}) {
     const auto refused = after(TakeToken{token});
     EXPECT_THAT(refused->failure.what, HasSubstr("not in the vocabulary"));
-    EXPECT_EQ(refused->session.tokens, branched->session.tokens);
+    EXPECT_EQ(refused->sequence.tokens, branched->sequence.tokens);
   }
 }
 
@@ -588,18 +588,18 @@ TEST_F(Engines, PlayingToTheEndStopsThere) {
   after(SetPrompt{"a 3 b 7 a ?"}, Rewind{}, SetPlaySpeed{1000.0});
   engine_.send(Play{});
   const auto played =
-      wait_for([](const Snapshot& s) { return !s.session.playing && s.session.cursor == 5; });
-  EXPECT_EQ(played->session.tokens.size(), 6u) << "nothing was generated";
+      wait_for([](const Snapshot& s) { return !s.sequence.playing && s.sequence.cursor == 5; });
+  EXPECT_EQ(played->sequence.tokens.size(), 6u) << "nothing was generated";
 }
 
 TEST_F(Engines, PlayingFromTheEndGeneratesUntilStopped) {
   open_small();
   after(SetPrompt{"a 3"}, SetPlaySpeed{1000.0}, Train{});
   engine_.send(Play{});
-  wait_for([](const Snapshot& s) { return s.session.tokens.size() >= 12; });
+  wait_for([](const Snapshot& s) { return s.sequence.tokens.size() >= 12; });
   const auto stopped = after(StopPlaying{});
-  EXPECT_FALSE(stopped->session.playing);
-  EXPECT_EQ(after()->session.tokens.size(), stopped->session.tokens.size());
+  EXPECT_FALSE(stopped->sequence.playing);
+  EXPECT_EQ(after()->sequence.tokens.size(), stopped->sequence.tokens.size());
   EXPECT_EQ(stopped->train.state, TrainState::running);
   expect_exact(after(Pause{}));
   std::uint64_t failures = 0;
@@ -611,9 +611,9 @@ TEST_F(Engines, NewSamplesDiffer) {
   open_small();
   const auto first = after(NewSample{});
   const auto second = after(NewSample{});
-  EXPECT_NE(first->session.tokens, second->session.tokens);
-  EXPECT_EQ(second->session.cursor, 0);
-  EXPECT_EQ(second->session.prompt_length, static_cast<int>(second->session.tokens.size()));
+  EXPECT_NE(first->sequence.tokens, second->sequence.tokens);
+  EXPECT_EQ(second->sequence.cursor, 0);
+  EXPECT_EQ(second->sequence.prompt_length, static_cast<int>(second->sequence.tokens.size()));
 }
 
 TEST_F(Engines, WrongPromptsAreRefused) {
@@ -621,8 +621,8 @@ TEST_F(Engines, WrongPromptsAreRefused) {
   EXPECT_THAT(after(SetPrompt{"a 3 zebra"})->failure.what, HasSubstr("'zebra'"));
   EXPECT_THAT(after(SetPrompt{""})->failure.what, HasSubstr("empty"));
   EXPECT_THAT(after(SetPrompt{" \n "})->failure.what, HasSubstr("empty"));
-  EXPECT_EQ(engine_.snapshot()->session.tokens, before->session.tokens);
-  EXPECT_EQ(engine_.snapshot()->session.prompt_length, before->session.prompt_length);
+  EXPECT_EQ(engine_.snapshot()->sequence.tokens, before->sequence.tokens);
+  EXPECT_EQ(engine_.snapshot()->sequence.prompt_length, before->sequence.prompt_length);
 }
 
 TEST_F(Engines, TooLongAPromptIsRefused) {
@@ -632,8 +632,8 @@ TEST_F(Engines, TooLongAPromptIsRefused) {
   for (int i = 0; i < 1'000'000; ++i) prompt += "a 3 ";
   const auto refused = after(SetPrompt{prompt});
   EXPECT_THAT(refused->failure.what, HasSubstr("2000000 tokens"));
-  EXPECT_EQ(refused->session.tokens.size(), 2u);
-  EXPECT_EQ(refused->session.prompt_length, 2);
+  EXPECT_EQ(refused->sequence.tokens.size(), 2u);
+  EXPECT_EQ(refused->sequence.prompt_length, 2);
 }
 
 TEST_F(Engines, TheMemoryBelongsToTheFocusedBlock) {
@@ -652,7 +652,7 @@ TEST_F(Engines, ClampsShowTheWorldWithoutThem) {
   const auto plain = after(TrainOneStep{}, SetPrompt{"a 3 b 7 a ?"});
   const Clamp clamp{"block0/mlstm/input_gate_pre", 0, 0, 1, 4, 8.0f, true};
   const auto held = after(SetClamp{clamp});
-  ASSERT_EQ(held->session.clamps.size(), 1u);
+  ASSERT_EQ(held->sequence.clamps.size(), 1u);
   EXPECT_EQ(held->next->unclamped, plain->next->probabilities);
   EXPECT_NE(held->next->probabilities, plain->next->probabilities);
   EXPECT_GT(held->next->kl_nats, 0.0);
@@ -664,30 +664,30 @@ TEST_F(Engines, ClampsShowTheWorldWithoutThem) {
 
   Clamp stronger = clamp;
   stronger.value = 12.0f;
-  EXPECT_EQ(after(SetClamp{stronger})->session.clamps, std::vector<Clamp>{stronger}) << "replaced";
+  EXPECT_EQ(after(SetClamp{stronger})->sequence.clamps, std::vector<Clamp>{stronger}) << "replaced";
   Clamp elsewhere = clamp;
   elsewhere.head = 1;
-  EXPECT_EQ(after(SetClamp{elsewhere})->session.clamps.size(), 2u);
+  EXPECT_EQ(after(SetClamp{elsewhere})->sequence.clamps.size(), 2u);
 
   const auto grown = after(StepForward{});
   EXPECT_EQ(grown->unclamped->length(), 7) << "both worlds go on with the same tokens";
 
   after(EnableClamp{0, false});
   const auto off = after(EnableClamp{1, false}, SetCursor{5});
-  EXPECT_EQ(off->session.clamps.size(), 2u);
+  EXPECT_EQ(off->sequence.clamps.size(), 2u);
   EXPECT_EQ(off->unclamped, nullptr);
   EXPECT_EQ(off->next->probabilities, plain->next->probabilities);
   EXPECT_EQ(off->next->kl_nats, 0.0);
 
   after(EnableClamp{1, true}, RemoveClamp{1});
   const auto removed = after(RemoveClamp{0});
-  EXPECT_TRUE(removed->session.clamps.empty());
+  EXPECT_TRUE(removed->sequence.clamps.empty());
   EXPECT_EQ(removed->next->probabilities, plain->next->probabilities) << "bit for bit";
   EXPECT_TRUE(removed->next->unclamped.empty());
 
   after(SetClamp{clamp}, SetClamp{elsewhere});
   const auto cleared = after(ClearClamps{});
-  EXPECT_TRUE(cleared->session.clamps.empty());
+  EXPECT_TRUE(cleared->sequence.clamps.empty());
   EXPECT_EQ(cleared->next->logits, plain->next->logits);
 }
 
@@ -700,8 +700,8 @@ TEST_F(Engines, AClampThatMovesKeepsItsPlaceInTheList) {
   after(SetClamp{clamp(0, 1, 4, 8.0f)}, SetClamp{clamp(1, 1, 4, 7.0f)},
         SetClamp{clamp(0, 5, 6, 6.0f)});
   const auto moved = after(ReplaceClamp{0, clamp(0, 2, 3, -3.5f)});
-  EXPECT_EQ(moved->session.clamps, (std::vector<Clamp>{clamp(0, 2, 3, -3.5f), clamp(1, 1, 4, 7.0f),
-                                                       clamp(0, 5, 6, 6.0f)}));
+  EXPECT_EQ(moved->sequence.clamps, (std::vector<Clamp>{clamp(0, 2, 3, -3.5f), clamp(1, 1, 4, 7.0f),
+                                                        clamp(0, 5, 6, 6.0f)}));
   const auto held = [&](const std::shared_ptr<const Snapshot>& s, int step) {
     return s->trace->find(step, "block0/mlstm/input_gate_pre")->at(0, 0) !=
            s->unclamped->find(step, "block0/mlstm/input_gate_pre")->at(0, 0);
@@ -716,7 +716,7 @@ TEST_F(Engines, AClampThatMovesKeepsItsPlaceInTheList) {
            ReplaceClamp{0, clamp(0, 3, 3, 1.0f)}, ReplaceClamp{0, clamp(0, 3, 2, 1.0f)},
            ReplaceClamp{0, clamp(0, 1, 2, std::nanf(""))}})
     EXPECT_EQ(after(command)->failure.id, ++failures);
-  EXPECT_EQ(after()->session.clamps, moved->session.clamps);
+  EXPECT_EQ(after()->sequence.clamps, moved->sequence.clamps);
 }
 
 TEST_F(Engines, AClampThatIsDraggedOverAnotherTakesNothingAway) {
@@ -731,17 +731,17 @@ TEST_F(Engines, AClampThatIsDraggedOverAnotherTakesNothingAway) {
   const auto before = after(SetClamp{clamp(3, 5, -6.0f)});
   // The end of the second one passes over the very range of the first.
   const auto over = after(ReplaceClamp{1, clamp(1, 3, 7.0f)}, ReplaceClamp{1, clamp(1, 4, 7.0f)});
-  EXPECT_EQ(over->session.clamps,
+  EXPECT_EQ(over->sequence.clamps,
             (std::vector<Clamp>{clamp(1, 4, 8.0f), clamp(1, 4, 7.0f), clamp(3, 5, -6.0f)}));
   EXPECT_EQ(held(over, 2), 7.0f) << "the last one in the list counts";
   const auto past = after(ReplaceClamp{1, clamp(1, 5, 7.0f)});
-  EXPECT_EQ(past->session.clamps,
+  EXPECT_EQ(past->sequence.clamps,
             (std::vector<Clamp>{clamp(1, 4, 8.0f), clamp(1, 5, 7.0f), clamp(3, 5, -6.0f)}));
   EXPECT_EQ(past->failure.id, before->failure.id);
-  EXPECT_EQ(after(Undo{})->session.clamps, before->session.clamps) << "a drag is one edit";
+  EXPECT_EQ(after(Undo{})->sequence.clamps, before->sequence.clamps) << "a drag is one edit";
   // A value that is held anew on that place goes to the one that counts.
   const auto anew = after(ReplaceClamp{1, clamp(1, 4, 7.0f)}, SetClamp{clamp(1, 4, 1.5f)});
-  EXPECT_EQ(anew->session.clamps[0], clamp(1, 4, 8.0f));
+  EXPECT_EQ(anew->sequence.clamps[0], clamp(1, 4, 8.0f));
   EXPECT_EQ(held(anew, 2), 1.5f);
 }
 
@@ -755,7 +755,7 @@ TEST_F(Engines, WrongClampsAreRefused) {
            ReplaceClamp{0, {"block0/mlstm/v", 0, 0, 0, 4, 1.0f, true}}, RemoveClamp{0},
            RemoveClamp{-1}, EnableClamp{0, true}, EnableClamp{-1, true}})
     EXPECT_EQ(after(command)->failure.id, ++failures);
-  EXPECT_TRUE(engine_.snapshot()->session.clamps.empty());
+  EXPECT_TRUE(engine_.snapshot()->sequence.clamps.empty());
 }
 
 TEST_F(Engines, ClampsLiveThroughTraining) {
@@ -782,11 +782,11 @@ TEST_F(Engines, WhatIsSavedIsWhatIsShown) {
   EXPECT_TRUE(before->unsaved);
   EXPECT_FALSE(saved->unsaved);
   EXPECT_EQ(saved->notice_id, before->notice_id + 1);
-  const auto opened = after(OpenRun{path, nullptr}, SetCursor{before->session.cursor});
-  EXPECT_EQ(opened->session.tokens, before->session.tokens);
-  EXPECT_EQ(opened->session.clamps, before->session.clamps);
-  EXPECT_EQ(opened->session.sampler, sampler);
-  EXPECT_EQ(opened->session.prompt_length, 6);
+  const auto opened = after(OpenRun{path, nullptr}, SetCursor{before->sequence.cursor});
+  EXPECT_EQ(opened->sequence.tokens, before->sequence.tokens);
+  EXPECT_EQ(opened->sequence.clamps, before->sequence.clamps);
+  EXPECT_EQ(opened->sequence.sampler, sampler);
+  EXPECT_EQ(opened->sequence.prompt_length, 6);
   EXPECT_EQ(opened->train.step, 1);
   EXPECT_EQ(opened->train.learning_rate_scale, 0.25);
   EXPECT_EQ(opened->next->logits, before->next->logits);
@@ -813,12 +813,12 @@ TEST_F(Engines, WhatIsDoneWhileARunIsWrittenIsNotTakenForSaved) {
   EXPECT_EQ(saved->train.saved_step, 0);
   const auto written = load_run(path);
   EXPECT_EQ(written->trainer->steps_done(), 0);
-  EXPECT_EQ(written->session->length(), 6);
+  EXPECT_EQ(written->sequence->length(), 6);
   // What needs the file comes after it.
   const auto opened = after(Save{}, OpenRun{path, nullptr}, SetCursor{1});
   EXPECT_EQ(opened->train.step, 1);
-  EXPECT_EQ(opened->session.tokens.size(), 2u);
-  EXPECT_EQ(opened->session.cursor, 1);
+  EXPECT_EQ(opened->sequence.tokens.size(), 2u);
+  EXPECT_EQ(opened->sequence.cursor, 1);
   EXPECT_FALSE(opened->unsaved);
   // Files that were asked for one after the other are written one after the other.
   const auto twice = after(TrainOneStep{}, Save{}, TrainOneStep{}, Save{folder_ / "other.xlab"});
@@ -861,8 +861,8 @@ TEST_F(Engines, ClosingWhileTrainingSavesInTime) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
   const auto run = load_run(path);
   EXPECT_GE(run->trainer->steps_done(), 5);
-  EXPECT_EQ(run->session->length(), 6) << "the sequence on screen is saved too";
-  EXPECT_EQ(run->session->clamps().size(), 1u);
+  EXPECT_EQ(run->sequence->length(), 6) << "the sequence on screen is saved too";
+  EXPECT_EQ(run->sequence->clamps().size(), 1u);
   // Afterwards nothing hangs and nothing happens.
   const auto last = engine_.snapshot();
   engine_.send(Train{});
@@ -899,11 +899,11 @@ TEST_F(Engines, ClosingDoesNotWaitForALongSequence) {
   engine_.send(StepForward{});
   engine_.send(TakeToken{3});
   engine_.send(TrainOneStep{});
-  wait_for([](const Snapshot& s) { return s.session.tokens.size() >= 8000; });
+  wait_for([](const Snapshot& s) { return s.sequence.tokens.size() >= 8000; });
   const auto start = std::chrono::steady_clock::now();
   EXPECT_EQ(engine_.save_and_stop(folder_ / "closed.xlab"), "");
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
-  EXPECT_GE(load_run(folder_ / "closed.xlab")->session->length(), 8000);
+  EXPECT_GE(load_run(folder_ / "closed.xlab")->sequence->length(), 8000);
 }
 
 TEST_F(Engines, ClosingWithNothingToSaveSavesNothing) {
@@ -958,7 +958,7 @@ TEST(EngineLife, ClosingAtAnyMomentSavesInTime) {
       EXPECT_TRUE(std::filesystem::exists(path));
     }
     if (std::filesystem::exists(path)) {
-      EXPECT_GE(load_run(path)->session->length(), 6);
+      EXPECT_GE(load_run(path)->sequence->length(), 6);
     }
   }
 }
@@ -974,8 +974,8 @@ std::size_t digest(const Snapshot& s) {
   mix(s.id);
   mix(s.train.step);
   mix(s.train.loss);
-  for (const int token : s.session.tokens) mix(token);
-  for (const float x : s.session.surprise) mix(x);
+  for (const int token : s.sequence.tokens) mix(token);
+  for (const float x : s.sequence.surprise) mix(x);
   if (s.losses) {
     for (const LossPoint& point : *s.losses) mix(point.loss);
   }
@@ -1023,8 +1023,8 @@ TEST_F(Engines, StandWhateverManyThreadsSend) {
       last = snapshot->id;
       sum += digest(*snapshot);
       if (snapshot->model) {
-        EXPECT_EQ(snapshot->session.surprise.size(), snapshot->session.tokens.size());
-        EXPECT_LT(snapshot->session.cursor, static_cast<int>(snapshot->session.tokens.size()));
+        EXPECT_EQ(snapshot->sequence.surprise.size(), snapshot->sequence.tokens.size());
+        EXPECT_LT(snapshot->sequence.cursor, static_cast<int>(snapshot->sequence.tokens.size()));
       }
       std::this_thread::yield();
     }
@@ -1115,7 +1115,7 @@ TEST_F(Engines, StandWhateverManyThreadsSend) {
   reading = false;
   reader.join();
   EXPECT_EQ(end->train.state, TrainState::idle);
-  EXPECT_FALSE(end->session.playing);
+  EXPECT_FALSE(end->sequence.playing);
   expect_exact(end);
 }
 
@@ -1125,9 +1125,9 @@ TEST_F(Engines, FlushReturnsWhileTrainingAndPlayingGoOn) {
   for (int n = 0; n < 50; ++n) {
     const auto snapshot = after(Focus{n % 3});
     EXPECT_EQ(snapshot->train.state, TrainState::running);
-    EXPECT_TRUE(snapshot->session.playing);
+    EXPECT_TRUE(snapshot->sequence.playing);
     EXPECT_EQ(snapshot->memory ? snapshot->memory->block : 1, n % 3);
-    EXPECT_EQ(snapshot->trace->length(), static_cast<int>(snapshot->session.tokens.size()));
+    EXPECT_EQ(snapshot->trace->length(), static_cast<int>(snapshot->sequence.tokens.size()));
   }
 }
 
@@ -1149,7 +1149,7 @@ TEST_F(Engines, OtherEquationsKeepTheWeights) {
   EXPECT_TRUE(changed->model->blocks[1].variant == CellVariant{});
   EXPECT_TRUE(changed->unsaved);
   EXPECT_NE(changed->trace_id, before->trace_id);
-  EXPECT_EQ(changed->session.tokens, before->session.tokens);
+  EXPECT_EQ(changed->sequence.tokens, before->sequence.tokens);
   EXPECT_NE(changed->next->logits, before->next->logits);
   EXPECT_EQ(hash("changed.xlab"), weights);
   EXPECT_TRUE(load_run(folder_ / "changed.xlab")->model->spec().mlstm->variant == variant);

@@ -1,6 +1,6 @@
 // Saving loses nothing: whatever call fails and whenever the process is killed, the old or the new
 // file is there, complete.
-#include "core/files.hpp"
+#include "core/files/disk.hpp"
 
 #include <dlfcn.h>
 #include <fcntl.h>

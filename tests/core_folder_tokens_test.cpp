@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/folder_run.hpp"
-#include "core/stepper.hpp"
+#include "core/files/folder_run.hpp"
+#include "core/generation/stepper.hpp"
 #include "tests/small_models.hpp"
 #include "tests/temporary_folder.hpp"
 

@@ -45,10 +45,10 @@ class Follow : public EngineStage {
     return {"block0/mlstm/forget_gate_pre", 1, 0, begin, end, value, true};
   }
   /// What a run without an engine makes of its sequence.
-  static std::vector<SessionStep> steps_of(const std::string& path) {
+  static std::vector<SequenceStep> steps_of(const std::string& path) {
     const auto run = load_run(path);
-    run->session->compute_all();
-    return run->session->steps();
+    run->sequence->compute_all();
+    return run->sequence->steps();
   }
   /// Both runs have the sequence of the snapshot, and what is told of the one that follows is what
   /// it is told of when it is looked at, and what it computes alone.
@@ -57,23 +57,23 @@ class Follow : public EngineStage {
     ASSERT_THAT(here->followers, SizeIs(1));
     const FollowerView& view = *here->followers.front();
     EXPECT_EQ(view.run, second_);
-    EXPECT_EQ(view.trace->length(), static_cast<int>(here->session.tokens.size()));
+    EXPECT_EQ(view.trace->length(), static_cast<int>(here->sequence.tokens.size()));
     const std::string path = folder_ / "second.xlab";
     const auto there = after(FocusRun{second_});
-    EXPECT_EQ(there->session.tokens, here->session.tokens);
-    EXPECT_EQ(there->session.prompt_length, here->session.prompt_length);
-    EXPECT_EQ(there->session.cursor, here->session.cursor);
-    EXPECT_EQ(there->session.clamps, view.clamps);
-    EXPECT_EQ(there->session.surprise, view.surprise);
+    EXPECT_EQ(there->sequence.tokens, here->sequence.tokens);
+    EXPECT_EQ(there->sequence.prompt_length, here->sequence.prompt_length);
+    EXPECT_EQ(there->sequence.cursor, here->sequence.cursor);
+    EXPECT_EQ(there->sequence.clamps, view.clamps);
+    EXPECT_EQ(there->sequence.surprise, view.surprise);
     EXPECT_EQ(there->model, view.model);
     ASSERT_NE(view.next, nullptr);
     EXPECT_EQ(there->next->logits, view.next->logits);
     EXPECT_EQ(there->next->unclamped, view.next->unclamped);
     EXPECT_EQ(there->next->kl_nats, view.next->kl_nats);
     after(Save{path});
-    const std::vector<SessionStep> alone = steps_of(path);
+    const std::vector<SequenceStep> alone = steps_of(path);
     ASSERT_EQ(alone.size(), static_cast<std::size_t>(view.trace->length()));
-    EXPECT_EQ(alone[static_cast<std::size_t>(here->session.cursor)].logits, view.next->logits);
+    EXPECT_EQ(alone[static_cast<std::size_t>(here->sequence.cursor)].logits, view.next->logits);
     for (std::size_t t = 0; t < alone.size(); ++t)
       for (const auto& [name, recorded] : alone[t].trace->values)
         ASSERT_EQ(view.trace->find(static_cast<int>(t), name)->values, recorded.values) << name;
@@ -93,7 +93,7 @@ TEST_F(Follow, WhatIsDoneToTheSequenceIsDoneForAll) {
   after(SetClamp{clamp(1, 4, -3.0f)});
   expect_in_step();
   after(FocusRun{second_}, SetClamp{clamp(0, 2, 0.5f)}, FocusRun{first_});
-  EXPECT_THAT(after()->session.clamps, ElementsAre(clamp(1, 4, -3.0f))) << "clamps are its own";
+  EXPECT_THAT(after()->sequence.clamps, ElementsAre(clamp(1, 4, -3.0f))) << "clamps are its own";
   expect_in_step();
   after(TakeToken{12});
   expect_in_step();
@@ -102,10 +102,10 @@ TEST_F(Follow, WhatIsDoneToTheSequenceIsDoneForAll) {
   // One writes, the others read.
   const auto before = after(SetCursor{1000}, SetSampler{{.greedy = false, .seed = 4}});
   const auto written = after(StepForward{}, StepForward{}, StepForward{});
-  ASSERT_EQ(written->session.tokens.size(), before->session.tokens.size() + 3);
+  ASSERT_EQ(written->sequence.tokens.size(), before->sequence.tokens.size() + 3);
   expect_in_step();
   after(Rewind{}, StepForward{});
-  EXPECT_EQ(after(FocusRun{second_})->session.cursor, 1);
+  EXPECT_EQ(after(FocusRun{second_})->sequence.cursor, 1);
 }
 
 TEST_F(Follow, NewSamplesGoOnWhoeverTakesThem) {
@@ -114,8 +114,8 @@ TEST_F(Follow, NewSamplesGoOnWhoeverTakesThem) {
   const auto second = after(FocusRun{second_}, NewSample{});
   const auto alone =
       after(FollowSequence{second_, false}, FocusRun{first_}, FocusRun{second_}, NewSample{});
-  EXPECT_NE(second->session.tokens, alone->session.tokens);
-  EXPECT_NE(second->session.tokens, after(FocusRun{first_}, NewSample{})->session.tokens);
+  EXPECT_NE(second->sequence.tokens, alone->sequence.tokens);
+  EXPECT_NE(second->sequence.tokens, after(FocusRun{first_}, NewSample{})->sequence.tokens);
 }
 
 TEST_F(Follow, AnEditIsUndoneOnceForAll) {
@@ -123,12 +123,12 @@ TEST_F(Follow, AnEditIsUndoneOnceForAll) {
   const auto before = after(SetPrompt{"a 3 b 7 a"});
   after(SetPrompt{"c 1"});
   const auto undone = after(Undo{});
-  EXPECT_EQ(undone->session.tokens, before->session.tokens);
+  EXPECT_EQ(undone->sequence.tokens, before->sequence.tokens);
   EXPECT_EQ(undone->undo_label, "Undo new prompt") << "there was one edit, not one for each";
   expect_in_step();
   // Looked at from the other run too.
   after(SetPrompt{"d 2"}, FocusRun{second_});
-  EXPECT_EQ(after(Undo{})->session.tokens, before->session.tokens);
+  EXPECT_EQ(after(Undo{})->sequence.tokens, before->sequence.tokens);
   expect_in_step();
 }
 
@@ -141,10 +141,10 @@ TEST_F(Follow, FollowingIsUndoneWithTheTokensOfBefore) {
   const auto undone = after(Undo{});
   EXPECT_THAT(undone->followers, IsEmpty());
   EXPECT_EQ(card(undone, first_).sequence, 0);
-  EXPECT_EQ(undone->session.tokens, shared->session.tokens);
+  EXPECT_EQ(undone->sequence.tokens, shared->sequence.tokens);
   const auto there = after(FocusRun{second_});
-  EXPECT_EQ(there->session.tokens, own->session.tokens);
-  EXPECT_EQ(there->session.cursor, 1);
+  EXPECT_EQ(there->sequence.tokens, own->sequence.tokens);
+  EXPECT_EQ(there->sequence.cursor, 1);
   after(FocusRun{first_}, StepForward{});
   const auto again = after(Redo{});
   EXPECT_THAT(again->followers, SizeIs(1));
@@ -152,7 +152,7 @@ TEST_F(Follow, FollowingIsUndoneWithTheTokensOfBefore) {
   // Who leaves keeps the tokens, and goes its own way.
   const auto left = after(FollowSequence{second_, false}, SetPrompt{"b 4"});
   EXPECT_THAT(left->followers, IsEmpty());
-  EXPECT_EQ(after(FocusRun{second_})->session.tokens, again->session.tokens);
+  EXPECT_EQ(after(FocusRun{second_})->sequence.tokens, again->sequence.tokens);
   after(Undo{}, Undo{}, FocusRun{first_});
   expect_in_step();
 }
@@ -160,12 +160,12 @@ TEST_F(Follow, FollowingIsUndoneWithTheTokensOfBefore) {
 TEST_F(Follow, OtherTokensAreRefused) {
   open_two();
   const int parity = after(NewRun{"parity", quick_spec(), false, true})->focused_run;
-  const auto own = after(FocusRun{parity})->session.tokens;
+  const auto own = after(FocusRun{parity})->sequence.tokens;
   const auto refused = after(FocusRun{first_}, FollowSequence{parity});
   EXPECT_EQ(refused->failure.where, "sequence");
   EXPECT_THAT(refused->failure.what, HasSubstr("other tokens"));
   EXPECT_THAT(refused->followers, SizeIs(1));
-  EXPECT_EQ(after(FocusRun{parity})->session.tokens, own);
+  EXPECT_EQ(after(FocusRun{parity})->sequence.tokens, own);
   after(FocusRun{first_});
   EXPECT_THAT(after(FollowSequence{first_})->failure.what, HasSubstr("choose another"));
   EXPECT_THAT(after(FollowSequence{77})->failure.what, HasSubstr("no run number 77"));
@@ -175,16 +175,16 @@ TEST_F(Follow, AnotherRunInThePlaceOfOneGoesOnWhereItCan) {
   open_two();
   const auto before = after(SetPrompt{"a 3 b 7 a"});
   const auto restarted = after(NewSeed{});
-  EXPECT_EQ(restarted->session.tokens, before->session.tokens);
+  EXPECT_EQ(restarted->sequence.tokens, before->sequence.tokens);
   expect_in_step();
   // A new run has a sequence of its own at first, but here there is one.
-  EXPECT_EQ(after(NewRun{"recall", quick_spec()})->session.tokens, before->session.tokens);
+  EXPECT_EQ(after(NewRun{"recall", quick_spec()})->sequence.tokens, before->sequence.tokens);
   expect_in_step();
   const auto other = after(NewRun{"parity", quick_spec()});
   EXPECT_THAT(other->notice, HasSubstr("no longer follows the shared sequence"));
   EXPECT_THAT(other->followers, IsEmpty());
   EXPECT_EQ(card(other, second_).sequence, 0);
-  EXPECT_EQ(after(FocusRun{second_})->session.tokens, before->session.tokens);
+  EXPECT_EQ(after(FocusRun{second_})->sequence.tokens, before->sequence.tokens);
   after(Undo{});
   expect_in_step();
 }
@@ -195,7 +195,7 @@ TEST_F(Follow, WhoComesBackFindsTheSequenceAsItIs) {
   EXPECT_THAT(after()->followers, IsEmpty());
   const auto on = after(StepForward{}, StepForward{});  // no edits: they stay
   EXPECT_EQ(after(Undo{})->focused_run, second_);
-  EXPECT_EQ(after()->session.tokens, on->session.tokens);
+  EXPECT_EQ(after()->sequence.tokens, on->sequence.tokens);
   after(FocusRun{first_});
   expect_in_step();
 }
@@ -245,13 +245,13 @@ TEST_F(Follow, ViewsAreTheSameObjectsWhileNothingInThemChanges) {
 TEST_F(Follow, OneSequencePlaysOnWhoeverIsLookedAt) {
   open_two();
   after(SetPrompt{"a 3 b"}, SetPlaySpeed{100.0}, Play{});
-  wait_until([](const Snapshot& s) { return s.session.tokens.size() > 6; });
+  wait_until([](const Snapshot& s) { return s.sequence.tokens.size() > 6; });
   const auto there = after(FocusRun{second_});
-  EXPECT_TRUE(there->session.playing);
-  const std::size_t reached = there->session.tokens.size();
-  wait_until([&](const Snapshot& s) { return s.session.tokens.size() > reached + 3; });
+  EXPECT_TRUE(there->sequence.playing);
+  const std::size_t reached = there->sequence.tokens.size();
+  wait_until([&](const Snapshot& s) { return s.sequence.tokens.size() > reached + 3; });
   after(StopPlaying{}, FocusRun{first_});
-  EXPECT_GT(after()->session.tokens.size(), reached + 3);
+  EXPECT_GT(after()->sequence.tokens.size(), reached + 3);
   expect_in_step();
 }
 
@@ -274,7 +274,7 @@ TEST_F(Follow, ManyFollowAndTheFileOfTheBenchKnowsIt) {
   EXPECT_EQ(shares, wanted);
   const auto prompted = after(SetPrompt{"d 1 d"});
   for (const auto& run : opened->runs) {
-    const bool same = after(FocusRun{run->id})->session.tokens == prompted->session.tokens;
+    const bool same = after(FocusRun{run->id})->sequence.tokens == prompted->sequence.tokens;
     EXPECT_EQ(same, run->sequence != 0) << run->name;
   }
 }

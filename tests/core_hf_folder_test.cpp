@@ -1,6 +1,6 @@
 // Model folders: what is written comes back, other programs' forms are understood, and a folder
 // that is wrong is refused with a sentence.
-#include "core/hf_folder.hpp"
+#include "core/files/hf_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,9 +11,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "core/engine.hpp"
-#include "core/folder_run.hpp"
-#include "core/stepper.hpp"
+#include "core/engine/engine.hpp"
+#include "core/files/folder_run.hpp"
+#include "core/generation/stepper.hpp"
 #include "tests/small_models.hpp"
 #include "tests/temporary_folder.hpp"
 
@@ -319,8 +319,8 @@ TEST(Halves, AreNeitherTrainedNorSavedAsARun) {
   EXPECT_THAT(complaint([&] { run->trainer->step(batch); }), HasSubstr("read only"));
   EXPECT_THAT(complaint([&] { save_run(*run, temporary / "run.xlab"); }), HasSubstr("too large"));
   EXPECT_FALSE(fs::exists(temporary / "run.xlab"));
-  run->session->compute_all();
-  EXPECT_EQ(run->session->computed(), 7);
+  run->sequence->compute_all();
+  EXPECT_EQ(run->sequence->computed(), 7);
 }
 
 // ---- what is wrong ------------------------------------------------------------------------------
@@ -551,7 +551,7 @@ TEST_F(ModelFolders, TheEngineOpensAndWritesThem) {
   engine.flush();
   const auto now = engine.snapshot();
   EXPECT_EQ(now->failure.id, 0u) << now->failure.what;
-  EXPECT_EQ(now->session.tokens.size(), 4u);
+  EXPECT_EQ(now->sequence.tokens.size(), 4u);
   EXPECT_EQ(now->model->blocks.front().prefix, "block0/mlstm_large");
   EXPECT_EQ(bytes_of_file(temporary_ / "copy" / "model.safetensors"),
             bytes_of_file(file("model.safetensors")));
@@ -561,7 +561,7 @@ TEST_F(ModelFolders, TheEngineOpensAndWritesThem) {
   engine.flush();
   EXPECT_EQ(engine.snapshot()->failure.id, 1u);
   EXPECT_EQ(engine.snapshot()->run_id, now->run_id);
-  EXPECT_EQ(engine.snapshot()->session.tokens, now->session.tokens);
+  EXPECT_EQ(engine.snapshot()->sequence.tokens, now->sequence.tokens);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Taking back: every edit, in order, exactly, without losing what was trained or written since.
-#include "core/history.hpp"
+#include "core/engine/history.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -37,12 +37,12 @@ class GoingBack : public EngineStage {
  protected:
   /// Everything a person sees of the sequence is the same.
   static void expect_same(const SnapshotPtr& a, const SnapshotPtr& b) {
-    EXPECT_EQ(a->session.tokens, b->session.tokens);
-    EXPECT_EQ(a->session.prompt_length, b->session.prompt_length);
-    EXPECT_EQ(a->session.cursor, b->session.cursor);
-    EXPECT_EQ(a->session.clamps, b->session.clamps);
-    EXPECT_EQ(a->session.sampler, b->session.sampler);
-    EXPECT_EQ(a->session.surprise, b->session.surprise);
+    EXPECT_EQ(a->sequence.tokens, b->sequence.tokens);
+    EXPECT_EQ(a->sequence.prompt_length, b->sequence.prompt_length);
+    EXPECT_EQ(a->sequence.cursor, b->sequence.cursor);
+    EXPECT_EQ(a->sequence.clamps, b->sequence.clamps);
+    EXPECT_EQ(a->sequence.sampler, b->sequence.sampler);
+    EXPECT_EQ(a->sequence.surprise, b->sequence.surprise);
     EXPECT_EQ(a->train.step, b->train.step);
     EXPECT_EQ(a->train.learning_rate_scale, b->train.learning_rate_scale);
     ASSERT_TRUE(a->next && b->next);
@@ -104,7 +104,7 @@ TEST_F(GoingBack, EveryEditOfASequence) {
   for (; !after()->undo_label.empty(); ++edits) after(Undo{});
   EXPECT_EQ(edits, 13);
   const auto first = after();
-  EXPECT_TRUE(first->session.clamps.empty());
+  EXPECT_TRUE(first->sequence.clamps.empty());
 }
 
 TEST_F(GoingBack, ACutSequenceComesBack) {
@@ -112,7 +112,7 @@ TEST_F(GoingBack, ACutSequenceComesBack) {
   open_quick("copy");
   const auto whole = after(SetPrompt{"a b c d e f | a b c d e f"}, Rewind{});
   const auto cut = after(TakeToken{3});
-  EXPECT_EQ(cut->session.tokens.size(), 2u);
+  EXPECT_EQ(cut->sequence.tokens.size(), 2u);
   expect_same(after(Undo{}), whole);
 }
 
@@ -120,16 +120,16 @@ TEST_F(GoingBack, WhatWasWrittenSinceAnEditStays) {
   open_quick();
   after(SetPrompt{"a 3 b 7"}, SetClamp{{"block0/mlstm/input_gate_pre", 0, 0, 0, 2, 1.0f, true}});
   const auto written = after(StepForward{}, StepForward{});
-  ASSERT_EQ(written->session.tokens.size(), 6u);
+  ASSERT_EQ(written->sequence.tokens.size(), 6u);
   const auto undone = after(Undo{});
-  EXPECT_TRUE(undone->session.clamps.empty());
-  EXPECT_EQ(undone->session.tokens, written->session.tokens);
+  EXPECT_TRUE(undone->sequence.clamps.empty());
+  EXPECT_EQ(undone->sequence.tokens, written->sequence.tokens);
   // A branch that is taken back stands aside with all that was written on it.
   const auto back = after(SetCursor{3}, TakeToken{4}, StepForward{}, Undo{});
-  EXPECT_EQ(back->session.tokens, written->session.tokens);
+  EXPECT_EQ(back->sequence.tokens, written->sequence.tokens);
   const auto again = after(Redo{});
-  EXPECT_EQ(again->session.tokens.size(), 6u);
-  EXPECT_EQ(again->session.tokens[4], 4);
+  EXPECT_EQ(again->sequence.tokens.size(), 6u);
+  EXPECT_EQ(again->sequence.tokens[4], 4);
 }
 
 TEST_F(GoingBack, WhatWasTrainedSinceAnEditStays) {
@@ -139,7 +139,7 @@ TEST_F(GoingBack, WhatWasTrainedSinceAnEditStays) {
   const std::uint64_t trained = signature();
   const auto undone = after(Undo{});
   EXPECT_EQ(undone->train.step, 3);
-  EXPECT_EQ(undone->session.tokens.size(), 6u);
+  EXPECT_EQ(undone->sequence.tokens.size(), 6u);
   EXPECT_EQ(signature(), trained);
 }
 
@@ -151,16 +151,16 @@ TEST_F(GoingBack, ADragIsOneEdit) {
     clamp.value = static_cast<float>(i) / 10.0f;
     after(SetClamp{clamp});
   }
-  EXPECT_EQ(after()->session.clamps.front().value, 1.9f);
+  EXPECT_EQ(after()->sequence.clamps.front().value, 1.9f);
   const auto undone = after(Undo{});
-  EXPECT_TRUE(undone->session.clamps.empty());
+  EXPECT_TRUE(undone->sequence.clamps.empty());
   EXPECT_EQ(undone->undo_label, "");
-  EXPECT_EQ(after(Redo{})->session.clamps.front().value, 1.9f);
+  EXPECT_EQ(after(Redo{})->sequence.clamps.front().value, 1.9f);
   // Another place is another edit, also at once.
   Clamp other = start;
   other.head = 1;
   after(SetClamp{other});
-  EXPECT_EQ(after(Undo{})->session.clamps.size(), 1u);
+  EXPECT_EQ(after(Undo{})->sequence.clamps.size(), 1u);
 }
 
 TEST_F(GoingBack, ANewEditEndsRedoing) {
@@ -169,7 +169,7 @@ TEST_F(GoingBack, ANewEditEndsRedoing) {
   EXPECT_EQ(after()->redo_label, "Redo new prompt");
   const auto edited = after(SetPrompt{"c 5"});
   EXPECT_EQ(edited->redo_label, "");
-  EXPECT_EQ(after(Undo{})->session.tokens.size(), 2u);
+  EXPECT_EQ(after(Undo{})->sequence.tokens.size(), 2u);
   EXPECT_THAT(after(Redo{}, Redo{})->failure.what, HasSubstr("nothing to redo"));
 }
 
@@ -178,7 +178,7 @@ TEST_F(GoingBack, WhatChangesNothingIsNoEdit) {
   const Clamp clamp{"block0/mlstm/forget_gate_pre", 0, 0, 0, 4, 0.5f, true};
   const auto set = after(SetPrompt{"a 3 b 4"}, SetClamp{clamp}, Save{folder_ / "run.xlab"});
   const auto same =
-      after(SetPrompt{"a 3 b 4"}, SetSampler{set->session.sampler}, SetLearningRateScale{1.0},
+      after(SetPrompt{"a 3 b 4"}, SetSampler{set->sequence.sampler}, SetLearningRateScale{1.0},
             SetClamp{clamp}, EnableClamp{0, true},
             SetVariant{"mlstm", set->model->blocks.front().variant}, SetCursor{0}, TakeToken{13});
   EXPECT_EQ(set->undo_label, "Undo clamp");
@@ -344,7 +344,7 @@ TEST_F(GoingBack, AtMostFourRunsAreKept) {
   for (SnapshotPtr now = after(); !now->undo_label.empty(); now = after(Undo{})) {
     if (now->undo_label != "Undo new run") continue;
     ++runs;
-    last = after(Undo{})->session.tokens[1];
+    last = after(Undo{})->sequence.tokens[1];
     after(Redo{});
   }
   EXPECT_EQ(runs, 4);

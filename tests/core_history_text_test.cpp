@@ -1,6 +1,6 @@
 // What can be undone and redone is saved with a run: after opening its file it is undone as if the
 // program had never ended; what is damaged is left out, and that is said.
-#include "core/history_text.hpp"
+#include "core/engine/history_text.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -34,10 +34,10 @@ struct Seen {
   explicit Seen(const Snapshot& s)
       : undo(s.undo_label),
         redo(s.redo_label),
-        tokens(s.session.tokens),
-        prompt_length(s.session.prompt_length),
-        clamps(s.session.clamps),
-        sampler(s.session.sampler),
+        tokens(s.sequence.tokens),
+        prompt_length(s.sequence.prompt_length),
+        clamps(s.sequence.clamps),
+        sampler(s.sequence.sampler),
         scale(s.train.learning_rate_scale) {
     for (std::size_t i = 0; i < s.runs.size(); ++i) {
       if (s.runs[i]->id != s.focused_run) continue;
@@ -190,7 +190,7 @@ TEST_F(SavedHistory, TheRunsOfABenchAreUndoneInTheOrderOfTheirEdits) {
   }
   EXPECT_EQ(second.after()->undo_label, "");
   for (int i = 0; i < 5; ++i) second.after(Redo{}), first.after(Redo{});
-  EXPECT_EQ(second.after()->session.tokens, first.after()->session.tokens);
+  EXPECT_EQ(second.after()->sequence.tokens, first.after()->sequence.tokens);
   EXPECT_EQ(second.after()->redo_label, "");
 }
 

@@ -10,9 +10,9 @@
 #include <map>
 #include <set>
 
+#include "core/generation/sequence.hpp"
+#include "core/generation/stepper.hpp"
 #include "core/live_equation.hpp"
-#include "core/session.hpp"
-#include "core/stepper.hpp"
 #include "kernels/loss.hpp"
 #include "tests/small_models.hpp"
 
@@ -302,13 +302,13 @@ std::map<std::string, int> listed_values(const BlockCard& card) {
   return list;
 }
 
-Session computed_session(const Model& model, const std::vector<int>& tokens,
-                         std::vector<Clamp> clamps = {}) {
-  Session session(model);
-  session.set_tokens(tokens);
-  session.set_clamps(std::move(clamps));
-  session.compute_all();
-  return session;
+Sequence computed_session(const Model& model, const std::vector<int>& tokens,
+                          std::vector<Clamp> clamps = {}) {
+  Sequence sequence(model);
+  sequence.set_tokens(tokens);
+  sequence.set_clamps(std::move(clamps));
+  sequence.compute_all();
+  return sequence;
 }
 
 TEST_P(Models, RecordExactlyWhatIsListed) {
@@ -378,10 +378,10 @@ TEST_P(Models, RecordedValuesObeyTheirEquations) {
 TEST_P(Models, RecordingChangesNoBit) {
   const Model model = filled_model(spec(), DType::f32);
   const std::vector<int> tokens = some_tokens(20, spec().vocab_size);
-  const Session session = computed_session(model, tokens);
+  const Sequence sequence = computed_session(model, tokens);
   Stepper stepper(model);
   for (std::size_t t = 0; t < tokens.size(); ++t)
-    EXPECT_THAT(session.steps()[t].logits, ElementsAreArray(stepper.feed({&tokens[t], 1})));
+    EXPECT_THAT(sequence.steps()[t].logits, ElementsAreArray(stepper.feed({&tokens[t], 1})));
 }
 
 // ---- clamps -------------------------------------------------------------------------------------
@@ -397,7 +397,7 @@ struct Difference {
   double before = 0.0, after = 0.0;  // largest, of logits, before and from a step on
 };
 
-Difference difference(const Session& a, const Session& b, int from) {
+Difference difference(const Sequence& a, const Sequence& b, int from) {
   Difference d;
   for (int t = 0; t < a.length(); ++t) {
     const auto& x = a.steps()[static_cast<std::size_t>(t)].logits;
@@ -413,7 +413,7 @@ Difference difference(const Session& a, const Session& b, int from) {
 TEST_P(Models, HoldingAValueWhereItIsChangesNothing) {
   const Model model = filled_model(spec(), DType::f32);
   const std::vector<int> tokens = some_tokens(8, spec().vocab_size);
-  const Session plain = computed_session(model, tokens);
+  const Sequence plain = computed_session(model, tokens);
   const auto trace = plain.trace();
   constexpr int kStep = 3;
   for (const BlockCard& card : model.cards()) {
@@ -422,7 +422,7 @@ TEST_P(Models, HoldingAValueWhereItIsChangesNothing) {
       const Recorded* value = trace->find(kStep, path);
       ASSERT_NE(value, nullptr) << path;
       const int head = value->heads - 1, unit = value->dim - 1;
-      const Session held = computed_session(
+      const Sequence held = computed_session(
           model, tokens, {{path, head, unit, kStep, kStep + 1, value->at(head, unit), true}});
       const Difference d = difference(plain, held, kStep);
       EXPECT_EQ(d.before, 0.0) << path;
@@ -434,13 +434,13 @@ TEST_P(Models, HoldingAValueWhereItIsChangesNothing) {
 TEST_P(Models, AClampChangesWhatComesFromThereOn) {
   const Model model = filled_model(spec(), DType::f32);
   const std::vector<int> tokens = some_tokens(8, spec().vocab_size);
-  const Session plain = computed_session(model, tokens);
+  const Sequence plain = computed_session(model, tokens);
   constexpr int kBegin = 3, kEnd = 5;
   for (const BlockCard& card : model.cards()) {
     for (const std::string& name : clampable(card)) {
       const std::string path = card.prefix + "/" + name;
       const Clamp clamp{path, 0, 0, kBegin, kEnd, 4.0f, true};
-      const Session held = computed_session(model, tokens, {clamp});
+      const Sequence held = computed_session(model, tokens, {clamp});
       const Difference d = difference(plain, held, kBegin);
       EXPECT_EQ(d.before, 0.0) << path;
       EXPECT_GT(d.after, 1e-4) << path;
@@ -459,11 +459,11 @@ TEST_P(Models, AClampChangesWhatComesFromThereOn) {
 TEST(Clamps, OutsideTheModelAreIgnored) {
   const Model model = filled_model(small_mixed(), DType::f32);
   const std::vector<int> tokens = some_tokens(5, 7);
-  const Session plain = computed_session(model, tokens);
+  const Sequence plain = computed_session(model, tokens);
   for (const auto& [head, unit] : {std::pair{-1, 0}, std::pair{2, 0}, std::pair{0, -1},
                                    std::pair{0, 1000}, std::pair{1 << 30, 1 << 30}}) {
     for (const char* path : {"block0/mlstm/v", "block1/slstm/forget_gate_pre"}) {
-      const Session held = computed_session(model, tokens, {{path, head, unit, 0, 9, 9.0f, true}});
+      const Sequence held = computed_session(model, tokens, {{path, head, unit, 0, 9, 9.0f, true}});
       EXPECT_EQ(difference(plain, held, 0).after, 0.0) << path << " " << head << " " << unit;
     }
   }

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/engine.hpp"
+#include "core/engine/engine.hpp"
 #include "tests/engine_stage.hpp"
 #include "tests/failing_memory.hpp"
 
@@ -81,11 +81,11 @@ struct Seen {
         redo(s.redo_label),
         vocabulary(s.model->vocabulary.size()),
         losses(s.losses->size()),
-        tokens(s.session.tokens),
-        choices(s.session.top_choice),
+        tokens(s.sequence.tokens),
+        choices(s.sequence.top_choice),
         step(s.train.step),
         saved_step(s.train.saved_step),
-        cursor(s.session.cursor),
+        cursor(s.sequence.cursor),
         unsaved(s.unsaved) {}
   bool operator==(const Seen&) const = default;
 };

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "kernels/threads.hpp"
+#include "kernels/device/threads.hpp"
 #include "tests/whole_step.hpp"
 
 namespace xlab::tests {

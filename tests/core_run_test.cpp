@@ -13,9 +13,9 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "core/load_parameters.hpp"
-#include "core/sampler.hpp"
-#include "core/stepper.hpp"
+#include "core/files/load_parameters.hpp"
+#include "core/generation/sampler.hpp"
+#include "core/generation/stepper.hpp"
 #include "tests/counted_work.hpp"
 #include "tests/small_models.hpp"
 #include "tests/temporary_folder.hpp"
@@ -103,7 +103,7 @@ TEST_F(Runs, TokenizersComeWithTheRun) {
       {5, 6, 7}, "t",
       tokenizer_from_json(bytes_of_file(kTokenizers / "neox.json"), "neox.json", special)));
   save_run(*run, path_);
-  EXPECT_EQ(make_run(task_of("bpe", "     \n\n      Now it begins"))->session->tokens().size(),
+  EXPECT_EQ(make_run(task_of("bpe", "     \n\n      Now it begins"))->sequence->tokens().size(),
             run->task->encode(" Now it begins").size())
       << "what is shown first begins with a word";
   const auto again = load_run(path_);
@@ -163,10 +163,10 @@ TEST_F(Runs, AVocabularyMayBeLargerThanItsTask) {
   const auto card = model_card(*run);
   ASSERT_EQ(card->vocabulary.size(), 12u);
   EXPECT_EQ(card->vocabulary[11], "<11>");
-  run->session->set_tokens({0, 11, 9, 8});
-  run->session->compute_all();
+  run->sequence->set_tokens({0, 11, 9, 8});
+  run->sequence->compute_all();
   save_run(*run, path_);
-  EXPECT_EQ(load_run(path_)->session->tokens(), run->session->tokens());
+  EXPECT_EQ(load_run(path_)->sequence->tokens(), run->sequence->tokens());
 }
 
 TEST_F(Runs, CardsSayWhatARunIs) {
@@ -418,7 +418,7 @@ TEST_F(WrongFiles, EveryValueOfTheDescriptionIsChecked) {
         continue;
       }
       const auto run = load_run(file(changed(place, other).dump()));
-      run->session->compute_all();
+      run->sequence->compute_all();
       const StepResult step = run->train_step();
       EXPECT_TRUE(std::isfinite(step.loss)) << place << " = " << other;
       model_card(*run);
@@ -499,10 +499,10 @@ TEST_F(WrongFiles, StrangeWeightsLoadAndCanBeUsed) {
       replace(t.name, t.shape, std::vector<float>(static_cast<std::size_t>(t.elements()), strange));
       ASSERT_EQ(answer(), kFine) << t.name << " " << strange;
       const auto run = load();
-      run->session->compute_all();
-      EXPECT_EQ(run->session->computed(), 5);
+      run->sequence->compute_all();
+      EXPECT_EQ(run->sequence->computed(), 5);
       Stepper stepper(*run->model);
-      const auto logits = stepper.feed(run->session->tokens());
+      const auto logits = stepper.feed(run->sequence->tokens());
       const auto distribution = sampling_distribution(logits, run->sampler);
       if (std::isnan(distribution.front())) {
         EXPECT_THAT(complaint([&] { draw(distribution, 1, 5); }), HasSubstr("not finite"));
@@ -600,7 +600,7 @@ TEST_F(WrongFiles, ALargeBatchIsRefusedWhenItIsTrainedNotWhenItIsOpened) {
   description_["train"]["sequence_length"] = 1024;
   const auto run = load();
   const auto before = run->model->params().signature();
-  run->session->compute_all();
+  run->sequence->compute_all();
   EXPECT_THAT(complaint([&] { run->train_step(); }), HasSubstr("4096 sequences of 1024 tokens"));
   EXPECT_EQ(run->model->params().signature(), before);
 }

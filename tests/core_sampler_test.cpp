@@ -1,5 +1,5 @@
 // From logits to tokens: the distribution after every setting, and draws that follow it.
-#include "core/sampler.hpp"
+#include "core/generation/sampler.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

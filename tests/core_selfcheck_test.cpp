@@ -1,5 +1,5 @@
 // What a model says about itself, and that it would say so if it were wrong.
-#include "core/selfcheck.hpp"
+#include "core/selfcheck/selfcheck.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/run.hpp"
-#include "core/verdict.hpp"
+#include "core/selfcheck/verdict.hpp"
 #include "small_models.hpp"
 
 namespace xlab::tests {

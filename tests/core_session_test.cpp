@@ -1,6 +1,6 @@
 // Sessions: going back, branching and editing compute exactly what is needed, and give exactly what
 // a fresh computation gives.
-#include "core/session.hpp"
+#include "core/generation/sequence.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,9 +12,9 @@
 #include <span>
 #include <string_view>
 
-#include "core/sampler.hpp"
-#include "core/sequence.hpp"
-#include "core/task.hpp"
+#include "core/generation/clamped_sequence.hpp"
+#include "core/generation/sampler.hpp"
+#include "core/tasks/task.hpp"
 #include "tests/small_models.hpp"
 
 namespace xlab::tests {
@@ -24,20 +24,20 @@ using testing::HasSubstr;
 
 class Sessions : public testing::Test {
  protected:
-  Sessions() { session_.set_tokens(tokens_); }
+  Sessions() { sequence_.set_tokens(tokens_); }
 
-  Session fresh(const std::vector<int>& tokens, std::vector<Clamp> clamps = {}) const {
-    Session session(model_);
-    session.set_tokens(tokens);
-    session.set_clamps(std::move(clamps));
-    session.compute_all();
-    return session;
+  Sequence fresh(const std::vector<int>& tokens, std::vector<Clamp> clamps = {}) const {
+    Sequence sequence(model_);
+    sequence.set_tokens(tokens);
+    sequence.set_clamps(std::move(clamps));
+    sequence.compute_all();
+    return sequence;
   }
   static Clamp clamp(int begin, int end, float value = 5.0f) {
     return {"block0/mlstm/input_gate_pre", 0, 0, begin, end, value, true};
   }
   /// Everything that can be seen of two sessions is the same, bit for bit.
-  static void expect_same(const Session& a, const Session& b) {
+  static void expect_same(const Sequence& a, const Sequence& b) {
     EXPECT_EQ(a.tokens(), b.tokens());
     ASSERT_EQ(a.computed(), b.computed());
     for (std::size_t t = 0; t < a.steps().size(); ++t) {
@@ -52,24 +52,24 @@ class Sessions : public testing::Test {
 
   const std::vector<int> tokens_ = some_tokens(10, 7);
   const Model model_ = filled_model(small_mixed(), DType::f32);
-  Session session_{model_};
+  Sequence sequence_{model_};
 };
 
 TEST_F(Sessions, ComputeOneTokenAtATime) {
-  EXPECT_EQ(session_.length(), 10);
+  EXPECT_EQ(sequence_.length(), 10);
   for (int t = 0; t < 10; ++t) {
-    EXPECT_EQ(session_.computed(), t);
-    EXPECT_FALSE(session_.complete());
-    EXPECT_TRUE(session_.compute_one());
-    EXPECT_EQ(session_.trace()->length(), t + 1);
+    EXPECT_EQ(sequence_.computed(), t);
+    EXPECT_FALSE(sequence_.complete());
+    EXPECT_TRUE(sequence_.compute_one());
+    EXPECT_EQ(sequence_.trace()->length(), t + 1);
   }
-  EXPECT_TRUE(session_.complete());
-  EXPECT_FALSE(session_.compute_one());
-  EXPECT_EQ(session_.computed(), 10);
+  EXPECT_TRUE(sequence_.complete());
+  EXPECT_FALSE(sequence_.compute_one());
+  EXPECT_EQ(sequence_.computed(), 10);
 }
 
 TEST_F(Sessions, AnEmptyOneIsCompleteAndCannotBreak) {
-  Session empty(model_);
+  Sequence empty(model_);
   EXPECT_TRUE(empty.complete());
   EXPECT_FALSE(empty.compute_one());
   EXPECT_EQ(empty.trace()->length(), 0);
@@ -81,40 +81,40 @@ TEST_F(Sessions, AnEmptyOneIsCompleteAndCannotBreak) {
 }
 
 TEST_F(Sessions, SurpriseIsTheNegativeLogProbability) {
-  session_.compute_all();
-  EXPECT_EQ(session_.steps()[0].surprise, 0.0f);
+  sequence_.compute_all();
+  EXPECT_EQ(sequence_.steps()[0].surprise, 0.0f);
   for (std::size_t t = 1; t < tokens_.size(); ++t) {
-    const auto p = probabilities_of(session_.steps()[t - 1].logits);
-    EXPECT_NEAR(session_.steps()[t].surprise, -std::log(p[static_cast<std::size_t>(tokens_[t])]),
+    const auto p = probabilities_of(sequence_.steps()[t - 1].logits);
+    EXPECT_NEAR(sequence_.steps()[t].surprise, -std::log(p[static_cast<std::size_t>(tokens_[t])]),
                 1e-6);
   }
 }
 
 TEST_F(Sessions, GoingBackKeepsWhatWasComputed) {
-  session_.compute_all();
-  const Session whole = session_;
-  session_.truncate(6);
-  EXPECT_EQ(session_.length(), 6);
-  EXPECT_EQ(session_.computed(), 6);
-  EXPECT_EQ(session_.steps()[5].after, whole.steps()[5].after) << "the state is shared";
-  for (int t = 6; t < 10; ++t) session_.append(tokens_[static_cast<std::size_t>(t)]);
-  EXPECT_EQ(session_.computed(), 6);
-  session_.compute_all();
-  expect_same(session_, whole);
-  session_.truncate(-5);
-  EXPECT_EQ(session_.length(), 0);
-  session_.truncate(100);
-  EXPECT_EQ(session_.length(), 0);
+  sequence_.compute_all();
+  const Sequence whole = sequence_;
+  sequence_.truncate(6);
+  EXPECT_EQ(sequence_.length(), 6);
+  EXPECT_EQ(sequence_.computed(), 6);
+  EXPECT_EQ(sequence_.steps()[5].after, whole.steps()[5].after) << "the state is shared";
+  for (int t = 6; t < 10; ++t) sequence_.append(tokens_[static_cast<std::size_t>(t)]);
+  EXPECT_EQ(sequence_.computed(), 6);
+  sequence_.compute_all();
+  expect_same(sequence_, whole);
+  sequence_.truncate(-5);
+  EXPECT_EQ(sequence_.length(), 0);
+  sequence_.truncate(100);
+  EXPECT_EQ(sequence_.length(), 0);
 }
 
 TEST_F(Sessions, ACopyIsABranch) {
-  session_.compute_all();
-  const Session whole = session_;
-  Session branch = session_;
+  sequence_.compute_all();
+  const Sequence whole = sequence_;
+  Sequence branch = sequence_;
   branch.truncate(4);
   branch.append((tokens_[4] + 1) % 7);
   branch.compute_all();
-  expect_same(session_, whole);
+  expect_same(sequence_, whole);
   std::vector<int> expected(tokens_.begin(), tokens_.begin() + 4);
   expected.push_back((tokens_[4] + 1) % 7);
   expect_same(branch, fresh(expected));
@@ -122,33 +122,33 @@ TEST_F(Sessions, ACopyIsABranch) {
 }
 
 TEST_F(Sessions, NewTokensKeepTheCommonBeginning) {
-  session_.compute_all();
+  sequence_.compute_all();
   std::vector<int> changed = tokens_;
   changed[7] = (changed[7] + 1) % 7;
-  session_.set_tokens(changed);
-  EXPECT_EQ(session_.computed(), 7);
-  session_.compute_all();
-  expect_same(session_, fresh(changed));
+  sequence_.set_tokens(changed);
+  EXPECT_EQ(sequence_.computed(), 7);
+  sequence_.compute_all();
+  expect_same(sequence_, fresh(changed));
 
-  session_.set_tokens({changed.begin(), changed.begin() + 3});
-  EXPECT_EQ(session_.computed(), 3);
-  session_.set_tokens(changed);
-  EXPECT_EQ(session_.computed(), 3);
-  session_.compute_all();
-  session_.set_tokens(changed);
-  EXPECT_EQ(session_.computed(), 10);
+  sequence_.set_tokens({changed.begin(), changed.begin() + 3});
+  EXPECT_EQ(sequence_.computed(), 3);
+  sequence_.set_tokens(changed);
+  EXPECT_EQ(sequence_.computed(), 3);
+  sequence_.compute_all();
+  sequence_.set_tokens(changed);
+  EXPECT_EQ(sequence_.computed(), 10);
   changed.front() = (changed.front() + 1) % 7;
-  session_.set_tokens(changed);
-  EXPECT_EQ(session_.computed(), 0);
+  sequence_.set_tokens(changed);
+  EXPECT_EQ(sequence_.computed(), 0);
 }
 
 TEST_F(Sessions, ClampsComputeOnlyWhatTheyChange) {
-  session_.compute_all();
+  sequence_.compute_all();
   const auto after_setting = [&](std::vector<Clamp> clamps) {
-    session_.set_clamps(clamps);
-    const int kept = session_.computed();
-    session_.compute_all();
-    expect_same(session_, fresh(tokens_, clamps));
+    sequence_.set_clamps(clamps);
+    const int kept = sequence_.computed();
+    sequence_.compute_all();
+    expect_same(sequence_, fresh(tokens_, clamps));
     return kept;
   };
   EXPECT_EQ(after_setting({clamp(6, 8)}), 6);
@@ -167,27 +167,27 @@ TEST_F(Sessions, ClampsComputeOnlyWhatTheyChange) {
 }
 
 TEST_F(Sessions, RemovingClampsGivesBackTheSameBits) {
-  session_.compute_all();
-  const Session plain = session_;
-  session_.set_clamps({clamp(3, 7)});
-  session_.compute_all();
-  EXPECT_NE(session_.steps()[9].logits, plain.steps()[9].logits);
-  session_.set_clamps({});
-  session_.compute_all();
-  expect_same(session_, plain);
+  sequence_.compute_all();
+  const Sequence plain = sequence_;
+  sequence_.set_clamps({clamp(3, 7)});
+  sequence_.compute_all();
+  EXPECT_NE(sequence_.steps()[9].logits, plain.steps()[9].logits);
+  sequence_.set_clamps({});
+  sequence_.compute_all();
+  expect_same(sequence_, plain);
 }
 
 TEST_F(Sessions, OldStatesAreNeverWrittenTo) {
-  session_.compute_all();
-  const auto state = session_.steps()[4].after;
+  sequence_.compute_all();
+  const auto state = sequence_.steps()[4].after;
   std::vector<Tensor> copies;
   for (const CellState& cell : state->cells)
     for (const auto& [name, tensor] : cell.tensors()) copies.push_back(tensor.clone());
-  session_.set_clamps({clamp(0, 10)});
-  session_.compute_all();
-  session_.truncate(5);
-  session_.append(3);
-  session_.compute_all();
+  sequence_.set_clamps({clamp(0, 10)});
+  sequence_.compute_all();
+  sequence_.truncate(5);
+  sequence_.append(3);
+  sequence_.compute_all();
   std::size_t at = 0;
   for (const CellState& cell : state->cells)
     for (const auto& [name, tensor] : cell.tensors())
@@ -195,42 +195,42 @@ TEST_F(Sessions, OldStatesAreNeverWrittenTo) {
 }
 
 TEST_F(Sessions, InvalidatingComputesEverythingAgain) {
-  session_.compute_all();
-  const Session before = session_;
-  session_.invalidate();
-  EXPECT_EQ(session_.computed(), 0);
-  EXPECT_EQ(session_.trace()->length(), 0);
-  session_.compute_all();
-  expect_same(session_, before);
+  sequence_.compute_all();
+  const Sequence before = sequence_;
+  sequence_.invalidate();
+  EXPECT_EQ(sequence_.computed(), 0);
+  EXPECT_EQ(sequence_.trace()->length(), 0);
+  sequence_.compute_all();
+  expect_same(sequence_, before);
 }
 
 TEST_F(Sessions, RefusedTokensChangeNothing) {
-  session_.compute_all();
-  const Session before = session_;
-  EXPECT_THROW(session_.set_tokens({0, 7}), Error);
-  EXPECT_THROW(session_.set_tokens({-1}), Error);
-  EXPECT_THROW(session_.append(7), Error);
-  EXPECT_THROW(session_.append(-1), Error);
-  expect_same(session_, before);
-  EXPECT_THROW(session_.set_clamps(std::vector<Clamp>(Session::kMostClamps + 1)), Error);
-  EXPECT_TRUE(session_.clamps().empty());
+  sequence_.compute_all();
+  const Sequence before = sequence_;
+  EXPECT_THROW(sequence_.set_tokens({0, 7}), Error);
+  EXPECT_THROW(sequence_.set_tokens({-1}), Error);
+  EXPECT_THROW(sequence_.append(7), Error);
+  EXPECT_THROW(sequence_.append(-1), Error);
+  expect_same(sequence_, before);
+  EXPECT_THROW(sequence_.set_clamps(std::vector<Clamp>(Sequence::kMostClamps + 1)), Error);
+  EXPECT_TRUE(sequence_.clamps().empty());
 }
 
 TEST_F(Sessions, FitIntoTheirMemory) {
   // What a token keeps is at least its state, logits and recordings.
   for (const auto& [name, spec] : small_models()) {
     const Model model = filled_model(spec, DType::f32);
-    Session session(model);
-    session.set_tokens({0});
-    session.compute_all();
-    const SessionStep& step = session.steps().front();
+    Sequence sequence(model);
+    sequence.set_tokens({0});
+    sequence.compute_all();
+    const SequenceStep& step = sequence.steps().front();
     std::size_t bytes = step.after->bytes() + step.logits.size() * sizeof(float);
     for (const auto& [path, value] : step.trace->values)
       bytes += path.size() + value.values.size() * sizeof(float);
-    EXPECT_LE(static_cast<double>(session.most_tokens()) * static_cast<double>(bytes),
-              static_cast<double>(Session::kMostBytes))
+    EXPECT_LE(static_cast<double>(sequence.most_tokens()) * static_cast<double>(bytes),
+              static_cast<double>(Sequence::kMostBytes))
         << name;
-    EXPECT_GT(session.most_tokens(), 10'000) << name;
+    EXPECT_GT(sequence.most_tokens(), 10'000) << name;
   }
 }
 
@@ -241,29 +241,29 @@ TEST(SessionLimits, AFullSequenceSaysSo) {
   spec.embedding_dim = 64;
   spec.mlstm = MlstmSpec{.num_heads = 1, .proj_factor = 64, .round_proj_up_to_multiple_of = 64};
   const Model model(spec);  // zeros will do
-  Session session(model);
-  const int most = session.most_tokens();
+  Sequence sequence(model);
+  const int most = sequence.most_tokens();
   ASSERT_GE(most, 1);
   ASSERT_LT(most, 32);
   const auto tokens = [](int count) { return std::vector<int>(static_cast<std::size_t>(count)); };
-  session.set_tokens(tokens(most - 1));
-  EXPECT_EQ(session.full_reason(), "");
-  session.append(1);
-  EXPECT_THAT(session.full_reason(), HasSubstr("full"));
-  EXPECT_THROW(session.append(1), Error);
-  EXPECT_EQ(session.length(), most);
-  EXPECT_THROW(session.set_tokens(tokens(most + 1)), Error);
-  EXPECT_EQ(session.length(), most);
-  session.truncate(most - 1);
-  EXPECT_EQ(session.full_reason(), "");
-  session.append(2);
+  sequence.set_tokens(tokens(most - 1));
+  EXPECT_EQ(sequence.full_reason(), "");
+  sequence.append(1);
+  EXPECT_THAT(sequence.full_reason(), HasSubstr("full"));
+  EXPECT_THROW(sequence.append(1), Error);
+  EXPECT_EQ(sequence.length(), most);
+  EXPECT_THROW(sequence.set_tokens(tokens(most + 1)), Error);
+  EXPECT_EQ(sequence.length(), most);
+  sequence.truncate(most - 1);
+  EXPECT_EQ(sequence.full_reason(), "");
+  sequence.append(2);
 }
 
 // ---- the sequence on screen: an edited session and its unclamped twin ---------------------------
 
 TEST_F(Sessions, ASequenceHasATwinWhileThereAreClamps) {
-  session_.compute_all();
-  Sequence sequence(session_);
+  sequence_.compute_all();
+  ClampedSequence sequence(sequence_);
   const auto task = make_task("parity");
   Snapshot snapshot;
   sequence.describe(*task, snapshot);
@@ -302,8 +302,8 @@ TEST_F(Sessions, ASequenceHasATwinWhileThereAreClamps) {
 }
 
 TEST_F(Sessions, TheMatrixMemoryIsShownWithTheOneBefore) {
-  session_.compute_all();
-  const Sequence sequence(session_);
+  sequence_.compute_all();
+  const ClampedSequence sequence(sequence_);
   const auto at = [&](int cursor, int block) {
     Snapshot snapshot;
     sequence.describe_cursor(cursor, block, model_, {}, snapshot);
@@ -323,38 +323,38 @@ TEST_F(Sessions, TheMatrixMemoryIsShownWithTheOneBefore) {
 TEST_F(Sessions, ExpectedAnswersStandOneAhead) {
   const auto task = make_task("recall");
   const Model model = filled_model(task->default_model(), DType::f32);
-  Session session(model);
-  session.set_tokens(task->encode("a 3 b 7 a ? 3 c"));
+  Sequence sequence(model);
+  sequence.set_tokens(task->encode("a 3 b 7 a ? 3 c"));
   Snapshot snapshot;
-  Sequence(session).describe(*task, snapshot);
+  ClampedSequence(sequence).describe(*task, snapshot);
   const int three = task->encode("3").front();
-  EXPECT_EQ(snapshot.session.expected, (std::vector<int>{-1, -1, -1, -1, -1, -1, three, -1, -1}));
-  EXPECT_EQ(snapshot.session.surprise.size(), snapshot.session.tokens.size());
+  EXPECT_EQ(snapshot.sequence.expected, (std::vector<int>{-1, -1, -1, -1, -1, -1, three, -1, -1}));
+  EXPECT_EQ(snapshot.sequence.surprise.size(), snapshot.sequence.tokens.size());
 }
 
 TEST_F(Sessions, AnAnswerIsJudgedByTheModelsOwnChoice) {
   // In parity the token that comes next is a bit and never the answer.
   const auto task = make_task("parity");
   const Model model = filled_model(task->default_model(), DType::f32);
-  Session session(model);
-  session.set_tokens(task->encode("1 0 1 1 odd"));
+  Sequence sequence(model);
+  sequence.set_tokens(task->encode("1 0 1 1 odd"));
   const auto described = [&] {
     Snapshot snapshot;
-    Sequence(session).describe(*task, snapshot);
-    return snapshot.session;
+    ClampedSequence(sequence).describe(*task, snapshot);
+    return snapshot.sequence;
   };
   // Nothing is computed yet: nothing is known.
   EXPECT_EQ(described().top_choice, (std::vector<int>(6, -1)));
   EXPECT_EQ(described().answer_surprise, (std::vector<float>(6, 0.0f)));
-  session.compute_all();
-  const SessionStatus seen = described();
+  sequence.compute_all();
+  const SequenceStatus seen = described();
   const int even = 2, odd = 3;
   ASSERT_EQ(seen.expected, (std::vector<int>{-1, odd, odd, even, odd, -1}));
   ASSERT_EQ(seen.top_choice.size(), 6u);
   ASSERT_EQ(seen.answer_surprise.size(), 6u);
   EXPECT_EQ(seen.top_choice[0], -1);
   for (std::size_t t = 0; t < 5; ++t) {
-    const std::vector<float>& logits = session.steps()[t].logits;
+    const std::vector<float>& logits = sequence.steps()[t].logits;
     EXPECT_EQ(seen.top_choice[t + 1],
               std::max_element(logits.begin(), logits.end()) - logits.begin());
     const int answer = seen.expected[t + 1];
@@ -371,33 +371,34 @@ TEST_F(Sessions, NumbersThatAreNoneAreNoAnswer) {
   Model model = filled_model(task->default_model(), DType::f32);
   const Tensor head = model.params()[model.params().find("lm_head.weight")].value;
   head.data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
-  Session session(model);
-  session.set_tokens(task->encode("a b | a b"));
-  session.compute_all();
+  Sequence sequence(model);
+  sequence.set_tokens(task->encode("a b | a b"));
+  sequence.compute_all();
   Snapshot snapshot;
-  Sequence(session).describe(*task, snapshot);
-  EXPECT_EQ(snapshot.session.top_choice, (std::vector<int>(6, -1)));
-  EXPECT_EQ(snapshot.session.expected[3], task->encode("a").front());
-  EXPECT_TRUE(std::isnan(snapshot.session.answer_surprise[3]));
-  EXPECT_EQ(snapshot.session.answer_surprise[1], 0.0f) << "nothing is asked there";
+  ClampedSequence(sequence).describe(*task, snapshot);
+  EXPECT_EQ(snapshot.sequence.top_choice, (std::vector<int>(6, -1)));
+  EXPECT_EQ(snapshot.sequence.expected[3], task->encode("a").front());
+  EXPECT_TRUE(std::isnan(snapshot.sequence.answer_surprise[3]));
+  EXPECT_EQ(snapshot.sequence.answer_surprise[1], 0.0f) << "nothing is asked there";
 }
 
 TEST_F(Sessions, OlderStatesAreComputedAgainWhenTheyAreAskedFor) {
-  const int length = 2 * Session::kAllOfTheLast + 100;
+  const int length = 2 * Sequence::kAllOfTheLast + 100;
   const std::vector<int> tokens = some_tokens(length, 7);
   const Clamp held = clamp(30, 500);
-  const Session session = fresh(tokens, {held});
-  ASSERT_EQ(session.computed(), length);
+  const Sequence sequence = fresh(tokens, {held});
+  ASSERT_EQ(sequence.computed(), length);
   int kept = 0;
   for (int t = 0; t < length; ++t)
-    kept += session.steps()[static_cast<std::size_t>(t)].after ? 1 : 0;
-  EXPECT_LE(kept, Session::kAllOfTheLast + (length - Session::kAllOfTheLast) / Session::kKeptEvery);
-  EXPECT_GE(kept, Session::kAllOfTheLast);
+    kept += sequence.steps()[static_cast<std::size_t>(t)].after ? 1 : 0;
+  EXPECT_LE(kept,
+            Sequence::kAllOfTheLast + (length - Sequence::kAllOfTheLast) / Sequence::kKeptEvery);
+  EXPECT_GE(kept, Sequence::kAllOfTheLast);
   // In any order, the states are those of a session that has just got there.
   const auto expect_state = [&](int t) {
-    const Session there = fresh({tokens.begin(), tokens.begin() + t + 1}, {held});
-    const auto wanted = there.steps().back().after, seen = session.state_after(t);
-    EXPECT_TRUE(session.has_state(t));
+    const Sequence there = fresh({tokens.begin(), tokens.begin() + t + 1}, {held});
+    const auto wanted = there.steps().back().after, seen = sequence.state_after(t);
+    EXPECT_TRUE(sequence.has_state(t));
     ASSERT_EQ(seen->cells.size(), wanted->cells.size());
     for (std::size_t b = 0; b < wanted->cells.size(); ++b) {
       for (const char* name : {"C", "n", "m", "c", "y"}) {
@@ -415,36 +416,37 @@ TEST_F(Sessions, OlderStatesAreComputedAgainWhenTheyAreAskedFor) {
 }
 
 TEST_F(Sessions, GoingBackFarComputesOnlyWhatIsMissing) {
-  const int length = 2 * Session::kAllOfTheLast;
+  const int length = 2 * Sequence::kAllOfTheLast;
   std::vector<int> tokens = some_tokens(length, 7);
-  Session session = fresh(tokens);
-  session.truncate(104);
+  Sequence sequence = fresh(tokens);
+  sequence.truncate(104);
   tokens.resize(104);
-  EXPECT_EQ(session.computed(), 104);
-  session.append(3);
+  EXPECT_EQ(sequence.computed(), 104);
+  sequence.append(3);
   tokens.push_back(3);
-  EXPECT_TRUE(session.compute_one());
-  expect_same(session, fresh(tokens));
+  EXPECT_TRUE(sequence.compute_one());
+  expect_same(sequence, fresh(tokens));
   // Held values change what comes after them, wherever they begin.
-  session.set_clamps({clamp(50, 60)});
-  EXPECT_EQ(session.computed(), 50);
-  session.compute_all();
-  expect_same(session, fresh(tokens, {clamp(50, 60)}));
+  sequence.set_clamps({clamp(50, 60)});
+  EXPECT_EQ(sequence.computed(), 50);
+  sequence.compute_all();
+  expect_same(sequence, fresh(tokens, {clamp(50, 60)}));
 }
 
 TEST_F(Sessions, TheMatrixMemoryOfOldTokensIsThatOfOnesJustWritten) {
-  const int length = 2 * Session::kAllOfTheLast;
+  const int length = 2 * Sequence::kAllOfTheLast;
   const std::vector<int> tokens = some_tokens(length, 7);
-  const Sequence sequence(fresh(tokens));
+  const ClampedSequence sequence(fresh(tokens));
   Snapshot snapshot;
   sequence.describe_cursor(40, 2, model_, {}, snapshot);
   Snapshot wanted;
-  Sequence(fresh({tokens.begin(), tokens.begin() + 41})).describe_cursor(40, 2, model_, {}, wanted);
+  ClampedSequence(fresh({tokens.begin(), tokens.begin() + 41}))
+      .describe_cursor(40, 2, model_, {}, wanted);
   EXPECT_EQ(snapshot.memory->C, wanted.memory->C);
   EXPECT_EQ(snapshot.memory->previous, wanted.memory->previous);
   // With other weights nothing is computed that would not belong to the rest.
   const auto shown = snapshot.memory;
-  const Sequence other(fresh(tokens));
+  const ClampedSequence other(fresh(tokens));
   other.describe_cursor(40, 2, model_, {}, snapshot, {}, true);
   EXPECT_EQ(snapshot.memory, shown);
   other.describe_cursor(41, 2, model_, {}, snapshot, {}, true);
@@ -458,16 +460,16 @@ TEST_F(Sessions, ATextHasChoicesAndNoAnswers) {
   const auto task = make_text_task(text_from_bytes(
       std::as_bytes(std::span(std::string_view("to be or not to be"))), "text", nullptr));
   const Model model = filled_model(task->default_model(), DType::f32);
-  Session session(model);
-  session.set_tokens(task->encode("to be"));
-  session.compute_all();
+  Sequence sequence(model);
+  sequence.set_tokens(task->encode("to be"));
+  sequence.compute_all();
   Snapshot snapshot;
-  Sequence(session).describe(*task, snapshot);
-  EXPECT_TRUE(snapshot.session.expected.empty());
-  EXPECT_TRUE(snapshot.session.answer_surprise.empty());
-  ASSERT_EQ(snapshot.session.top_choice.size(), 6u);
-  EXPECT_EQ(snapshot.session.top_choice[5], session.steps()[4].top_choice);
-  EXPECT_GE(snapshot.session.top_choice[5], 0);
+  ClampedSequence(sequence).describe(*task, snapshot);
+  EXPECT_TRUE(snapshot.sequence.expected.empty());
+  EXPECT_TRUE(snapshot.sequence.answer_surprise.empty());
+  ASSERT_EQ(snapshot.sequence.top_choice.size(), 6u);
+  EXPECT_EQ(snapshot.sequence.top_choice[5], sequence.steps()[4].top_choice);
+  EXPECT_GE(snapshot.sequence.top_choice[5], 0);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Text of any script becomes numbers and comes back; what is no text is refused with a sentence.
-#include "core/text.hpp"
+#include "core/tasks/training_text.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

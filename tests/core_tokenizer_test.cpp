@@ -1,6 +1,6 @@
 // Tokenizers: equal to the Python package `tokenizers` wherever it was asked, exact where it was
 // not, and deaf to hostile files.
-#include "core/tokenizer.hpp"
+#include "core/tokenizer/tokenizer.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,10 +16,10 @@
 #include <set>
 
 #include "core/hash.hpp"
-#include "core/tokenizer_added.hpp"
-#include "core/tokenizer_bpe.hpp"
-#include "core/tokenizer_normal.hpp"
-#include "core/tokenizer_pattern.hpp"
+#include "core/tokenizer/added.hpp"
+#include "core/tokenizer/bpe.hpp"
+#include "core/tokenizer/normal.hpp"
+#include "core/tokenizer/pattern.hpp"
 #include "core/utf8.hpp"
 #include "kernels/check.hpp"
 #include "tests/counted_work.hpp"

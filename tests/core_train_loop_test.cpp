@@ -1,5 +1,5 @@
 // The training of a run, one step after the other.
-#include "core/train_loop.hpp"
+#include "core/training/train_loop.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // Training: repeatable, resumable bit for bit, safe from numbers that are not finite, and able to
 // learn every task.
-#include "core/trainer.hpp"
+#include "core/training/trainer.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 
 #include "core/run.hpp"
 #include "kernels/adamw.hpp"
-#include "kernels/threads.hpp"
+#include "kernels/device/threads.hpp"
 #include "tests/small_models.hpp"
 #include "tests/temporary_folder.hpp"
 
@@ -97,8 +97,8 @@ TEST_P(AllTasks, WatchingTheSequenceDoesNotDisturbTraining) {
     for (int step = 0; step < 10; ++step) {
       run->train_step();
       if (!watched) continue;
-      run->session->invalidate();
-      run->session->compute_all();
+      run->sequence->invalidate();
+      run->sequence->compute_all();
     }
     return signature(*run);
   };
@@ -124,14 +124,14 @@ TEST_P(AllTasks, ARestartKeepsTheScreenAndTheSettingsAndForgetsTheTraining) {
   run->trainer->learning_rate_scale = 3.0;
   run->model->set_variant("mlstm", {.forget_gate = ForgetGate::exponential, .eps = 0.25});
   const Clamp clamp{"block0/mlstm/forget_gate_pre", 1, 0, 1, 3, -2.5f, false};
-  run->session->set_tokens({1, 0, 1});
-  run->session->set_clamps({clamp});
+  run->sequence->set_tokens({1, 0, 1});
+  run->sequence->set_clamps({clamp});
   run->prompt_length = 2;
   run->sampler = {.greedy = false, .temperature = 0.25, .top_k = 3, .top_p = 0.5, .seed = 11};
 
   const auto again = restart_run(*run, 1);
-  EXPECT_EQ(again->session->tokens(), (std::vector<int>{1, 0, 1}));
-  EXPECT_EQ(again->session->clamps(), std::vector<Clamp>{clamp});
+  EXPECT_EQ(again->sequence->tokens(), (std::vector<int>{1, 0, 1}));
+  EXPECT_EQ(again->sequence->clamps(), std::vector<Clamp>{clamp});
   EXPECT_EQ(again->prompt_length, 2);
   EXPECT_EQ(again->sampler, run->sampler);
   EXPECT_EQ(again->task->name(), run->task->name());
@@ -149,7 +149,7 @@ TEST_P(AllTasks, ARestartKeepsTheScreenAndTheSettingsAndForgetsTheTraining) {
   TrainSpec seeded = run->trainer->spec();
   seeded.seed = 7;
   EXPECT_EQ(to_json(other->trainer->spec()), to_json(seeded));
-  EXPECT_EQ(other->session->tokens(), again->session->tokens());
+  EXPECT_EQ(other->sequence->tokens(), again->sequence->tokens());
   EXPECT_NE(signature(*other), signature(*again));
 }
 
@@ -563,13 +563,13 @@ TEST(Tasks, AShortTextIsReadRoundAndRound) {
 double accuracy(const Run& run, int rows, int length) {
   int right = 0, asked = 0;
   for (const ExampleRow& row : example_rows(*run.task, run.trainer->spec(), rows, length)) {
-    Session session(*run.model);
-    session.set_tokens(row.inputs);
-    session.compute_all();
+    Sequence sequence(*run.model);
+    sequence.set_tokens(row.inputs);
+    sequence.compute_all();
     for (std::size_t t = 0; t < row.inputs.size(); ++t) {
       if (row.targets[t] < 0) continue;
       ++asked;
-      const auto& logits = session.steps()[t].logits;
+      const auto& logits = sequence.steps()[t].logits;
       right += std::max_element(logits.begin(), logits.end()) - logits.begin() == row.targets[t];
     }
   }

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/session.hpp"
+#include "core/generation/sequence.hpp"
 #include "tests/small_models.hpp"
 
 namespace xlab::tests {
@@ -22,13 +22,13 @@ class Values : public testing::TestWithParam<std::size_t> {
   static ModelSpec spec() { return small_models()[GetParam()].second; }
 };
 
-Session computed(const Model& model, const std::vector<int>& tokens,
-                 std::vector<Clamp> clamps = {}) {
-  Session session(model);
-  session.set_tokens(tokens);
-  session.set_clamps(std::move(clamps));
-  session.compute_all();
-  return session;
+Sequence computed(const Model& model, const std::vector<int>& tokens,
+                  std::vector<Clamp> clamps = {}) {
+  Sequence sequence(model);
+  sequence.set_tokens(tokens);
+  sequence.set_clamps(std::move(clamps));
+  sequence.compute_all();
+  return sequence;
 }
 
 TEST_P(Values, AreRecordedAsTheyAreDescribedAndNothingElseIs) {
@@ -58,9 +58,9 @@ TEST_P(Values, AreRecordedAsTheyAreDescribedAndNothingElseIs) {
 
 TEST_P(Values, WithTheRoleOfAStateAreWhatIsCarried) {
   const Model model = filled_model(spec(), DType::f32);
-  const Session session = computed(model, some_tokens(3, spec().vocab_size));
+  const Sequence sequence = computed(model, some_tokens(3, spec().vocab_size));
   const std::vector<BlockCard> blocks = model.cards();
-  const State& state = *session.steps().back().after;
+  const State& state = *sequence.steps().back().after;
   ASSERT_EQ(state.cells.size(), blocks.size());
   for (std::size_t b = 0; b < blocks.size(); ++b) {
     const BlockCard& block = blocks[b];
@@ -79,8 +79,8 @@ TEST_P(Values, WithTheRoleOfAStateAreWhatIsCarried) {
 
 TEST_P(Values, AddUpToWhatATokenLeavesBehind) {
   const Model model = filled_model(spec(), DType::f32);
-  const Session session = computed(model, some_tokens(3, spec().vocab_size));
-  const SessionStep& step = session.steps().back();
+  const Sequence sequence = computed(model, some_tokens(3, spec().vocab_size));
+  const SequenceStep& step = sequence.steps().back();
   double recorded = 0.0, recordings = 0.0;
   for (const auto& [path, value] : step.trace->values) {
     recorded += static_cast<double>(value.values.size());
@@ -93,8 +93,8 @@ TEST_P(Values, AddUpToWhatATokenLeavesBehind) {
   const double numbers = static_cast<double>(step.after->bytes()) +
                          (recorded + static_cast<double>(step.logits.size())) * sizeof(float);
   EXPECT_GT(kept_bytes(model), numbers) << "with room for the names";
-  EXPECT_EQ(session.most_tokens(),
-            static_cast<int>(static_cast<double>(Session::kMostBytes) / kept_bytes(model)));
+  EXPECT_EQ(sequence.most_tokens(),
+            static_cast<int>(static_cast<double>(Sequence::kMostBytes) / kept_bytes(model)));
 }
 
 TEST_P(Values, AreReplacedByAClampWhereTheySaySo) {

@@ -8,7 +8,7 @@
 
 #include "cell_calls.hpp"
 #include "cuda_device.hpp"
-#include "kernels/precision.hpp"
+#include "kernels/product/precision.hpp"
 #include "kernels/random.hpp"
 
 namespace xlab::tests {

@@ -6,14 +6,14 @@
 #include <cmath>
 #include <cstring>
 
-#include "core/background_check.hpp"
+#include "core/generation/clamped_sequence.hpp"
+#include "core/generation/stepper.hpp"
 #include "core/run.hpp"
-#include "core/selfcheck.hpp"
-#include "core/sequence.hpp"
-#include "core/stepper.hpp"
+#include "core/selfcheck/background_check.hpp"
+#include "core/selfcheck/selfcheck.hpp"
 #include "cuda_device.hpp"
-#include "kernels/device_graph.hpp"
-#include "kernels/readback.hpp"
+#include "kernels/device/graph.hpp"
+#include "kernels/device/readback.hpp"
 #include "small_models.hpp"
 #include "temporary_folder.hpp"
 
@@ -163,14 +163,14 @@ TEST_P(CudaModels, TrainingFollowsTheCpus) {
 
 TEST_P(CudaModels, WhatIsRecordedTokenByTokenIsTheCpus) {
   const Model there = on_card(spec(), DType::f32), here = filled_model(spec(), DType::f32);
-  Session seen(there), wanted(here);
+  Sequence seen(there), wanted(here);
   const auto tokens = some_tokens(4, spec().vocab_size);
-  for (Session* session : {&seen, &wanted}) {
-    session->set_tokens(tokens);
-    session->compute_all();
+  for (Sequence* sequence : {&seen, &wanted}) {
+    sequence->set_tokens(tokens);
+    sequence->compute_all();
   }
   for (std::size_t t = 0; t < tokens.size(); ++t) {
-    const SessionStep &a = seen.steps()[t], &b = wanted.steps()[t];
+    const SequenceStep &a = seen.steps()[t], &b = wanted.steps()[t];
     EXPECT_LE(apart(a.logits, b.logits), 1e-4) << t;
     EXPECT_NEAR(a.surprise, b.surprise, 1e-4) << t;
     ASSERT_EQ(a.trace->values.size(), b.trace->values.size());
@@ -189,11 +189,11 @@ TEST_P(CudaModels, ClampsHold) {
   const BlockCard block = there.cards().front();
   const std::string path = block.prefix + (block.has_matrix ? "/v" : "/cell_input_pre");
   const std::vector<Clamp> clamps = {{path, 0, 1, 1, 9, 1.5f, true}};
-  Session seen(there), wanted(here), free(there);
-  for (Session* session : {&seen, &wanted, &free}) {
-    if (session != &free) session->set_clamps(clamps);
-    session->set_tokens(some_tokens(3, spec().vocab_size));
-    session->compute_all();
+  Sequence seen(there), wanted(here), free(there);
+  for (Sequence* sequence : {&seen, &wanted, &free}) {
+    if (sequence != &free) sequence->set_clamps(clamps);
+    sequence->set_tokens(some_tokens(3, spec().vocab_size));
+    sequence->compute_all();
   }
   EXPECT_EQ(seen.trace()->find(2, path)->at(0, 1), 1.5f);
   EXPECT_EQ(seen.steps()[0].logits, free.steps()[0].logits);
@@ -232,16 +232,16 @@ TEST_F(CudaCore, StatesFollowTheModel) {
 TEST_F(CudaCore, ThereAndBackKeepsEveryBit) {
   const auto run = small_run(Device::cuda());
   for (int step = 0; step < 2; ++step) EXPECT_TRUE(run->train_step().finite);
-  run->session->truncate(4);
-  run->session->compute_all();
-  Sequence sequence(*run->session);
+  run->sequence->truncate(4);
+  run->sequence->compute_all();
+  ClampedSequence sequence(*run->sequence);
   sequence.set_clamps({{"block0/mlstm/v", 0, 1, 1, 9, 1.5f, true}});
   sequence.compute_all();
   EXPECT_EQ(run->model->device(), Device::cuda());
   const std::uint64_t weights = run->model->params().signature();
   const Tensor first = run->trainer->first_moment(), second = run->trainer->second_moment();
   EXPECT_EQ(first.device(), Device::cuda());
-  const std::shared_ptr<const State> state = run->session->steps().back().after;
+  const std::shared_ptr<const State> state = run->sequence->steps().back().after;
   for (const Device device : {Device::cpu(), Device::cuda()}) {
     move_run(*run, device);
     sequence.move_to(device);
@@ -250,14 +250,14 @@ TEST_F(CudaCore, ThereAndBackKeepsEveryBit) {
     EXPECT_EQ(run->trainer->first_moment().device(), device);
     EXPECT_TRUE(same_bits(run->trainer->first_moment(), first));
     EXPECT_TRUE(same_bits(run->trainer->second_moment(), second));
-    for (const Session* session :
-         std::initializer_list<const Session*>{run->session.get(), &sequence.edited()}) {
-      for (const CellState& cell : session->steps().back().after->cells) {
+    for (const Sequence* sequence :
+         std::initializer_list<const Sequence*>{run->sequence.get(), &sequence.edited()}) {
+      for (const CellState& cell : sequence->steps().back().after->cells) {
         for (const auto& [name, tensor] : cell.tensors())
           EXPECT_EQ(tensor.device(), device) << name;
       }
     }
-    const State& now = *run->session->steps().back().after;
+    const State& now = *run->sequence->steps().back().after;
     for (std::size_t cell = 0; cell < now.cells.size(); ++cell) {
       for (const auto& [name, tensor] : now.cells[cell].tensors())
         EXPECT_TRUE(same_bits(tensor, state->cells[cell].get(name))) << name;
@@ -271,7 +271,7 @@ TEST_F(CudaCore, TheMatrixMemoryOnScreenIsTheCpus) {
   Snapshot seen, wanted;
   for (const auto& [run, snapshot] :
        {std::pair{there.get(), &seen}, std::pair{here.get(), &wanted}}) {
-    Sequence sequence(*run->session);
+    ClampedSequence sequence(*run->sequence);
     sequence.compute_all();
     sequence.describe_cursor(3, 0, *run->model, {}, *snapshot);
   }
@@ -475,11 +475,11 @@ TEST_F(CudaCore, AStepIsWaitedForOnce) {
 
 TEST_F(CudaCore, ATokenIsWaitedForOnce) {
   const Model model = on_card(small_mixed(), DType::f32);
-  Session session(model);
-  session.set_tokens({1, 2, 3});
+  Sequence sequence(model);
+  sequence.set_tokens({1, 2, 3});
   for (int t = 0; t < 3; ++t) {
     const Counted counted;
-    session.compute_one();
+    sequence.compute_one();
     counted.expect_one();
   }
 }
@@ -496,7 +496,7 @@ class LittleMemory {
 
 TEST_F(CudaCore, WhatDoesNotFitStaysOnTheCpu) {
   const auto run = small_run(Device::cpu());
-  run->session->compute_all();
+  run->sequence->compute_all();
   const std::uint64_t weights = run->model->params().signature();
   const std::size_t size = run->model->params().values().bytes();
   for (const std::size_t room : {size / 2, 2 * size, 4 * size + size / 2}) {

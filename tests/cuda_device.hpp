@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/device.hpp"
+#include "kernels/device/device.hpp"
 
 #if __has_include(<emulation.hpp>)
 #include <cuda_runtime.h>

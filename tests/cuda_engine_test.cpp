@@ -7,9 +7,9 @@
 #include <functional>
 #include <mutex>
 
-#include "core/engine.hpp"
-#include "core/last_copy.hpp"
+#include "core/engine/engine.hpp"
 #include "core/run.hpp"
+#include "core/training/last_copy.hpp"
 #include "cuda_device.hpp"
 #include "small_models.hpp"
 #include "temporary_folder.hpp"
@@ -102,7 +102,7 @@ TEST_F(CudaEngine, MovesARunToAndFroWithoutChangingABit) {
   EXPECT_EQ(on_cpu->failure.what, "");
   EXPECT_EQ(on_cpu->device.id, "cpu");
   EXPECT_EQ(on_cpu->train.step, 2);
-  EXPECT_EQ(on_cpu->session.tokens.size(), 6u);
+  EXPECT_EQ(on_cpu->sequence.tokens.size(), 6u);
   EXPECT_EQ(saved_weights("cpu.xlab"), weights);
   const auto back = after(UseDevice{"cuda"});
   EXPECT_EQ(back->device.id, "cuda:0");
@@ -172,7 +172,7 @@ TEST(LastCopy, IsTheRunAsItWas) {
   EXPECT_EQ(again->model->params().signature(), weights);
   EXPECT_EQ(again->trainer->steps_done(), 1);
   EXPECT_EQ(again->losses.size(), 1u);
-  EXPECT_EQ(again->session->tokens(), run->session->tokens());
+  EXPECT_EQ(again->sequence->tokens(), run->sequence->tokens());
   again->train_step();
   EXPECT_EQ(again->trainer->steps_done(), 2);
 }
@@ -257,7 +257,7 @@ TEST_F(CudaEngine, ARunOutlivesItsCard) {
       EXPECT_EQ(lost->devices->size(), 1u);
       EXPECT_THAT(lost->no_cuda, HasSubstr("stopped answering"));
       EXPECT_EQ(lost->train.state, TrainState::running);
-      EXPECT_EQ(lost->session.clamps.size(), 1u);
+      EXPECT_EQ(lost->sequence.clamps.size(), 1u);
       const auto reached = lost->train.step;
       wait_for([&](const Snapshot& s) { return s.train.step >= reached + 3; });
       const auto path = folder_ / "lives.xlab";

@@ -9,10 +9,11 @@
 #include <vector>
 
 #include "cuda_device.hpp"
-#include "kernels/cublas.hpp"
-#include "kernels/linear.hpp"
-#include "kernels/precision.hpp"
+#include "kernels/product/cublas.hpp"
+#include "kernels/product/linear.hpp"
+#include "kernels/product/precision.hpp"
 #include "kernels/random.hpp"
+#include "matmul.hpp"
 
 #ifdef XLAB_EMULATION
 #include <cuda_runtime.h>

@@ -10,7 +10,7 @@
 
 #include "cell_calls.hpp"
 #include "cuda_device.hpp"
-#include "kernels/mlstm_parallel.hpp"
+#include "kernels/mlstm/parallel.hpp"
 #include "kernels/random.hpp"
 
 namespace xlab::tests {

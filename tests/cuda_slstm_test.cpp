@@ -11,9 +11,9 @@
 
 #include "cell_calls.hpp"
 #include "cuda_device.hpp"
-#include "kernels/cuda.hpp"
+#include "kernels/device/cuda.hpp"
 #include "kernels/random.hpp"
-#include "kernels/slstm_cuda.hpp"
+#include "kernels/slstm/cuda.hpp"
 
 namespace xlab::tests {
 namespace {

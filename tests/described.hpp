@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "core/cell_values.hpp"
+#include "core/cells/values.hpp"
 #include "core/live_equation.hpp"
 #include "core/snapshot.hpp"
 

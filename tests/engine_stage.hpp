@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-#include "core/engine.hpp"
+#include "core/engine/engine.hpp"
 #include "core/run.hpp"
 #include "tests/small_models.hpp"
 #include "tests/temporary_folder.hpp"

@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "cell_calls.hpp"
-#include "core/checkpoint.hpp"
+#include "core/files/safetensors.hpp"
 #include "golden.hpp"
-#include "kernels/mlstm_parallel.hpp"
+#include "kernels/mlstm/parallel.hpp"
 
 namespace xlab::tests {
 

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "core/checkpoint.hpp"
-#include "core/files.hpp"
+#include "core/files/disk.hpp"
+#include "core/files/safetensors.hpp"
 #include "core/params.hpp"
 
 namespace xlab::tests {

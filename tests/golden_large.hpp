@@ -7,7 +7,7 @@
 
 #include <cstdio>
 
-#include "core/hf_folder.hpp"
+#include "core/files/hf_folder.hpp"
 #include "kernels/loss.hpp"
 #include "tests/golden.hpp"
 #include "tests/golden_compare.hpp"

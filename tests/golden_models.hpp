@@ -11,10 +11,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "core/files.hpp"
-#include "core/load_parameters.hpp"
+#include "core/files/disk.hpp"
+#include "core/files/load_parameters.hpp"
+#include "core/generation/stepper.hpp"
 #include "core/run.hpp"
-#include "core/stepper.hpp"
 #include "kernels/loss.hpp"
 #include "tests/golden.hpp"
 #include "tests/golden_compare.hpp"

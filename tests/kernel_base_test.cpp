@@ -12,9 +12,9 @@
 #include <thread>
 #include <vector>
 
+#include "kernels/device/threads.hpp"
 #include "kernels/random.hpp"
 #include "kernels/tensor.hpp"
-#include "kernels/threads.hpp"
 
 namespace xlab::tests {
 namespace {

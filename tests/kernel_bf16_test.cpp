@@ -3,10 +3,10 @@
 
 #include <cmath>
 
+#include "kernels/device/threads.hpp"
 #include "kernels/embed.hpp"
-#include "kernels/linear.hpp"
+#include "kernels/product/linear.hpp"
 #include "kernels/random.hpp"
-#include "kernels/threads.hpp"
 
 namespace xlab::tests {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cell_calls.hpp"
-#include "kernels/mlstm_parallel.hpp"
+#include "kernels/mlstm/parallel.hpp"
 
 namespace xlab::tests {
 namespace {

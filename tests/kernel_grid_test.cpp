@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "cell_calls.hpp"
-#include "kernels/mlstm_chunkwise.hpp"
-#include "kernels/mlstm_parallel.hpp"
+#include "kernels/mlstm/chunkwise.hpp"
+#include "kernels/mlstm/parallel.hpp"
 #include "kernels/random.hpp"
 
 namespace xlab::tests {

@@ -11,13 +11,14 @@
 
 #include "kernels/adamw.hpp"
 #include "kernels/conv1d.hpp"
+#include "kernels/device/threads.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/embed.hpp"
-#include "kernels/linear.hpp"
 #include "kernels/loss.hpp"
 #include "kernels/norm.hpp"
+#include "kernels/product/linear.hpp"
 #include "kernels/random.hpp"
-#include "kernels/threads.hpp"
+#include "matmul.hpp"
 
 namespace xlab::tests {
 namespace {
@@ -66,7 +67,6 @@ double largest_difference(const Tensor& a, const Tensor& b) {
 TEST(Refusals, NameBothShapes) {
   const Tensor a = random({2, 3}), b = random({3, 2}), out = random({2, 3});
   expect_sentence([&] { add(a, b, out); }, {"[add]", "(3, 2)", "(2, 3)"});
-  expect_sentence([&] { multiply(a, a, b); }, {"[multiply]", "(3, 2)", "(2, 3)"});
   expect_sentence([&] { accumulate(b, a); }, {"[accumulate]", "(3, 2)", "(2, 3)"});
   expect_sentence([&] { scale(a, 2.0, b); }, {"[scale]", "(3, 2)", "(2, 3)"});
   expect_sentence([&] { scale_columns(a, random({2}), out); }, {"[scale_columns]", "(2)", "(3)"});
@@ -89,11 +89,6 @@ TEST(Refusals, NameBothShapes) {
         headwise_forward(a, random({2, 4, 2}), Tensor(), out);
       },
       {"[headwise_forward]", "(2, 3)", "(2, 4, 2)"});
-  expect_sentence(
-      [&] {
-        matmul(random({1, 2, 3}), random({1, 4, 2}), random({1, 2, 2}));
-      },
-      {"[matmul]", "(1, 4, 2)", "(1, 3, 2)"});
   expect_sentence([&] { norm_forward({.groups = 2}, a, Tensor(), out, out, out); },
                   {"[norm_forward]", "(2, 3)", "2 equal groups"});
   expect_sentence(
@@ -142,7 +137,6 @@ TEST(Gradients, AreAddedToWhatIsThere) {
   using Into = const std::vector<Tensor>&;
   const std::vector<Backward> all = {
       {"accumulate", {{6, 8}}, [&](Into d) { accumulate(d[0], x, 0.5); }},
-      {"multiply", {{6, 8}, {6, 8}}, [&](Into d) { multiply_backward(x, g, g, d[0], d[1]); }},
       {"scale_columns",
        {{6, 8}, {8}},
        [&](Into d) { scale_columns_backward(x, v, g, d[0], d[1]); }},
@@ -202,7 +196,6 @@ TEST(Gradients, MayBeLeftOut) {
   linear_backward(x, w, dy, dx, Tensor(), Tensor());
   EXPECT_TRUE(all_finite(dw));
   const Tensor g = random({4, 6}), v = random({6}), dv = Tensor::zeros({6}, DType::f64);
-  multiply_backward(x, x, g, Tensor(), dx);
   scale_columns_backward(x, v, g, Tensor(), dv);
   scale_columns_backward(x, v, g, dx, Tensor());
   add_columns_backward(g, Tensor(), dv);

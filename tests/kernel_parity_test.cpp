@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "case_compare.hpp"
-#include "kernels/threads.hpp"
+#include "kernels/device/threads.hpp"
 
 namespace xlab::tests {
 namespace {

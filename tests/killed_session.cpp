@@ -19,8 +19,8 @@
 #include <thread>
 #include <utility>
 
-#include "core/engine.hpp"
-#include "core/kept_runs.hpp"
+#include "core/engine/engine.hpp"
+#include "core/keeping/kept_runs.hpp"
 #include "core/spec.hpp"
 
 namespace xlab::tests {

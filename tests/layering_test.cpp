@@ -1,5 +1,6 @@
 // The house rules that a compiler does not check: who may include and link whom, and what lies
 // where.
+#include <fnmatch.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -23,16 +24,18 @@ using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
 /// Headers of core that drawing may see: standard types and names, no tensors.
-const std::set<std::string> kCoreForUi = {
-    "core/snapshot.hpp",      "core/trace.hpp",        "core/command.hpp",   "core/value.hpp",
-    "core/live_equation.hpp", "core/short_number.hpp", "core/utf8.hpp",      "core/hash.hpp",
-    "core/variant.hpp",       "core/verdict.hpp",      "core/loss_curve.hpp"};
+const std::set<std::string> kCoreForUi = {"core/snapshot.hpp",      "core/trace.hpp",
+                                          "core/command.hpp",       "core/value.hpp",
+                                          "core/live_equation.hpp", "core/short_number.hpp",
+                                          "core/utf8.hpp",          "core/hash.hpp",
+                                          "core/variant.hpp",       "core/selfcheck/verdict.hpp",
+                                          "core/loss_curve.hpp"};
 /// Headers of kernels that the levels above core may see: the error type, and for programs
 /// the version, the threads, the devices and what these multiply in.
 const std::set<std::string> kKernelsForUi = {"kernels/check.hpp"};
-const std::set<std::string> kKernelsForApp = {"kernels/check.hpp", "kernels/config.hpp",
-                                              "kernels/device.hpp", "kernels/precision.hpp",
-                                              "kernels/threads.hpp"};
+const std::set<std::string> kKernelsForApp = {
+    "kernels/check.hpp", "kernels/config.hpp", "kernels/device/device.hpp",
+    "kernels/product/precision.hpp", "kernels/device/threads.hpp"};
 /// Headers that show everything to everyone, and so may know no tensor even through others.
 const std::vector<std::string> kPlainHeaders = {"core/snapshot.hpp", "core/trace.hpp",
                                                 "core/command.hpp"};
@@ -155,7 +158,7 @@ TEST(Layering, TheRulesTellRightFromWrong) {
   fine("kernels/matmul.cpp", "kernels/tensor.hpp");
   fine("kernels/matmul.cpp", "Eigen/Core");
   fine("kernels/matmul.cu", "cuda_runtime.h");
-  fine("kernels/mlstm.cu", "kernels/cuda.cuh");
+  fine("kernels/mlstm/scan.cu", "kernels/device/cuda.cuh");
   fine("core/tape.cpp", "kernels/tensor.hpp");
   fine("core/tape.hpp", "vector");
   fine("core/tape.cpp", "nlohmann/json.hpp");
@@ -164,13 +167,13 @@ TEST(Layering, TheRulesTellRightFromWrong) {
   fine("app/canvas.cpp", "imgui.h");
   fine("app/canvas_gl.cpp", "backends/imgui_impl_opengl3.h");
   fine("app/main.cpp", "QApplication");
-  fine("app/main.cpp", "core/engine.hpp");
+  fine("app/main.cpp", "core/engine/engine.hpp");
   fine("app/main.cpp", "kernels/config.hpp");
   fine("tests/kernel_grad_test.cpp", "Eigen/Core");
 
   wrong("kernels/matmul.cu", "Eigen/Core");
-  wrong("kernels/device.cpp", "cuda_runtime.h");
-  wrong("kernels/device.cpp", "kernels/cuda.cuh");
+  wrong("kernels/device/device.cpp", "cuda_runtime.h");
+  wrong("kernels/device/device.cpp", "kernels/device/cuda.cuh");
   wrong("kernels/tensor.cpp", "core/tape.hpp");
   wrong("core/tape.cpp", "Eigen/Core");
   wrong("core/tape.cpp", "ui/view.hpp");
@@ -180,7 +183,7 @@ TEST(Layering, TheRulesTellRightFromWrong) {
   wrong("core/tape.cpp", "QtCore/QString");
   wrong("core/tape.cpp", "tests/cases.hpp");
   wrong("ui/paint.cpp", "kernels/tensor.hpp");
-  wrong("ui/paint.cpp", "core/engine.hpp");
+  wrong("ui/paint.cpp", "core/engine/engine.hpp");
   wrong("ui/paint.cpp", "QPainter");
   wrong("ui/paint.cpp", "app/canvas.hpp");
   wrong("app/dock.cpp", "imgui.h");
@@ -243,7 +246,7 @@ std::vector<std::string> files_with(const std::regex& words) {
 TEST(Cells, AreKnownByNameToThemselvesAndToSpecificationsOnly) {
   // A kind as a text, alone or as a part of a path.
   static const std::regex kind("\"/?(mlstm|slstm|lstm|mlstm_large)/?\"");
-  static const std::regex own("core/(cell_[a-z]+|spec[a-z_]*|hf_folder)\\.cpp");
+  static const std::regex own("core/(cells/[a-z_]+|spec[a-z_]*|files/hf_folder)\\.cpp");
   const std::vector<std::string> files = files_with(kind);
   EXPECT_GT(files.size(), 4u);
   for (const std::string& file : files) EXPECT_TRUE(std::regex_match(file, own)) << file;
@@ -251,8 +254,25 @@ TEST(Cells, AreKnownByNameToThemselvesAndToSpecificationsOnly) {
 
 TEST(Cells, AnotherMemoryBehindTheGatesOfTheSlstmTouchesFourFiles) {
   EXPECT_THAT(files_with(std::regex("ScalarMemory::lstm")),
-              UnorderedElementsAre("core/ops.cpp", "core/cell_slstm.cpp",
-                                   "core/cell_slstm_values.cpp", "core/spec_slstm.cpp"));
+              UnorderedElementsAre("core/ops.cpp", "core/cells/slstm.cpp",
+                                   "core/cells/slstm_values.cpp", "core/cells/slstm_spec.cpp"));
+}
+
+TEST(Tasks, AreKnownToTheirFileAndToTheListOnly) {
+  // The one that the first window opens with, and texts, have a place of their own.
+  for (const std::string name : {"parity", "copy"}) {
+    const std::regex word("each\\(" + name + "\\)|\\b" + name + "_task|return \"" + name +
+                          "\"|[=(] ?\"" + name + "\"");
+    EXPECT_THAT(files_with(word),
+                UnorderedElementsAre("core/tasks/tasks.cpp", "core/tasks/" + name + ".cpp"));
+  }
+}
+
+TEST(Views, AreKnownToTheirFileToTheListAndToLayoutsOnly) {
+  // `health` stands in every layout; one that stands in none is put behind its neighbour.
+  const std::regex word("each\\(health\\)|make_health_view|\"health\"");
+  EXPECT_THAT(files_with(word),
+              UnorderedElementsAre("ui/view_list.hpp", "ui/view_health.cpp", "app/layouts.cpp"));
 }
 
 TEST(Layering, EveryTargetLinksDown) {
@@ -307,10 +327,69 @@ TEST(Layering, TheTopLevelHoldsOnlyWhatBelongsThere) {
 }
 
 TEST(Layering, EveryFolderSaysWhatItIsFor) {
-  for (const std::string& folder : kFolders) {
+  std::set<std::string> folders(kFolders.begin(), kFolders.end());
+  for (const std::string& file : project_files(is_code)) {
+    const fs::path folder = fs::path(file).parent_path();
+    if (!file.starts_with("tests/")) folders.insert(folder.generic_string());
+  }
+  for (const std::string& folder : folders) {
     const std::string text = text_of(kSource / folder / "README.md");
     EXPECT_FALSE(text.empty()) << folder << "/README.md is missing";
     EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 60) << folder << "/README.md is long";
+  }
+}
+
+TEST(Layering, EveryFileIsNamedByTheReadmeOfItsFolder) {
+  for (const std::string& file : project_files(is_code)) {
+    if (!file.starts_with("core/") && !file.starts_with("kernels/")) continue;
+    const fs::path path = file;
+    std::string readme = text_of(kSource / path.parent_path() / "README.md");
+    // `foo*` and `foo.*` stand for whatever begins so.
+    static const std::regex name("`([a-z0-9_]+)(\\*?|\\.[a-z*]+)`");
+    const std::string stem = path.stem().stem();
+    bool named = false;
+    for (std::sregex_iterator at(readme.begin(), readme.end(), name), end; at != end; ++at) {
+      const std::string word = (*at)[1];
+      const bool all = (*at)[2] == "*";
+      named |= stem == word || (all && stem.starts_with(word)) || stem == word + "_cuda" ||
+               stem == word + "_backward" || stem == word + "_forward";
+    }
+    EXPECT_TRUE(named) << file;
+  }
+}
+
+TEST(Layering, WhatIsBuiltForARealCardIsThere) {
+  // The folders and patterns of tests/gpu name files of the project, which move.
+  static const std::regex pattern("(?:kernels|core|app|tests)/[A-Za-z0-9_/*.]*[*][A-Za-z0-9_.]*");
+  static const std::regex place("\\bfind ((?:[a-z_/*.]+ )+)");
+  const std::string makefile = text_of(kSource / "tests/gpu/Makefile");
+  int patterns = 0;
+  for (std::sregex_iterator at(makefile.begin(), makefile.end(), pattern), end; at != end; ++at) {
+    const fs::path wanted = (*at)[0].str();
+    int found = 0;
+    for (const std::string& file : project_files(is_code)) {
+      found += fnmatch(wanted.c_str(), file.c_str(), FNM_PATHNAME) == 0;
+    }
+    EXPECT_GT(found, 0) << wanted;
+    ++patterns;
+  }
+  EXPECT_GT(patterns, 5);
+  const std::string script = text_of(kSource / "tests/gpu/run");
+  std::smatch places;
+  ASSERT_TRUE(std::regex_search(script, places, place));
+  std::istringstream words(places[1]);
+  for (std::string word; words >> word;) {
+    EXPECT_TRUE(word.find('*') != word.npos || fs::exists(kSource / word)) << word;
+  }
+  // Every folder with sources is in one of the patterns.
+  for (const std::string& file : project_files(is_code)) {
+    const bool source = file.ends_with(".cpp") || file.ends_with(".cu");
+    if (!source || (!file.starts_with("kernels/") && !file.starts_with("core/"))) continue;
+    bool built = false;
+    for (std::sregex_iterator at(makefile.begin(), makefile.end(), pattern), end; at != end; ++at) {
+      built |= fnmatch((*at)[0].str().c_str(), file.c_str(), FNM_PATHNAME) == 0;
+    }
+    EXPECT_TRUE(built) << file;
   }
 }
 

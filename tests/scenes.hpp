@@ -117,26 +117,26 @@ class SceneBuilder {
                                .values = values_of(shape_.lstm ? "block1/lstm" : "block1/slstm")});
     }
     s.model = model;
-    s.session.tokens = tokens_;
-    s.session.cursor = shape_.cursor;
-    s.session.prompt_length = std::min(16, shape_.length);
-    s.session.expected.assign(tokens_.size() + 1, -1);
-    s.session.answer_surprise.assign(tokens_.size() + 1, 0.0f);
-    s.session.top_choice.assign(tokens_.size() + 1, -1);
+    s.sequence.tokens = tokens_;
+    s.sequence.cursor = shape_.cursor;
+    s.sequence.prompt_length = std::min(16, shape_.length);
+    s.sequence.expected.assign(tokens_.size() + 1, -1);
+    s.sequence.answer_surprise.assign(tokens_.size() + 1, 0.0f);
+    s.sequence.top_choice.assign(tokens_.size() + 1, -1);
     Noise noise(5);
     for (int t = 0; t < shape_.length; ++t) {
       const bool digit = t % 2 == 1;
-      s.session.surprise.push_back(
+      s.sequence.surprise.push_back(
           t == 0 ? 0.0f : static_cast<float>((digit ? 2.2 : 2.0) + 0.4 * noise.next()));
     }
     if (shape_.length > 16) {
-      s.session.surprise[15] = 0.05f;
-      s.session.surprise[16] = 0.11f;
-      s.session.expected[16] = 15;
-      s.session.answer_surprise[16] = 0.11f;
-      s.session.top_choice[16] = 15;
+      s.sequence.surprise[15] = 0.05f;
+      s.sequence.surprise[16] = 0.11f;
+      s.sequence.expected[16] = 15;
+      s.sequence.answer_surprise[16] = 0.11f;
+      s.sequence.top_choice[16] = 15;
     }
-    s.session.clamps = clamps;
+    s.sequence.clamps = clamps;
     if (!clamps.empty()) {
       s.unclamped = trace({});
       unclamped_ = next_token().probabilities;
@@ -430,7 +430,7 @@ inline Snapshot odd_scene() {
     model->vocabulary[i] = " token of many letters " + std::to_string(i * 1111);
   }
   s.model = model;
-  for (float& surprise : s.session.surprise) surprise *= 321.0f;
+  for (float& surprise : s.sequence.surprise) surprise *= 321.0f;
   return s;
 }
 
@@ -463,7 +463,7 @@ inline Snapshot long_scene() {
 /// A model without a sequence, as right after opening it.
 inline Snapshot silent_scene() {
   Snapshot s = recall_scene();
-  s.session = {};
+  s.sequence = {};
   s.trace = nullptr;
   s.next = nullptr;
   s.memory = nullptr;
@@ -476,18 +476,18 @@ inline Snapshot silent_scene() {
 /// asked yet at the last two.
 inline Snapshot asking_scene() {
   Snapshot s = recall_scene();
-  const std::size_t places = s.session.tokens.size() + 1;
-  s.session.expected.assign(places, -1);
-  s.session.answer_surprise.assign(places, 0.0f);
-  s.session.top_choice.assign(places, -1);
+  const std::size_t places = s.sequence.tokens.size() + 1;
+  s.sequence.expected.assign(places, -1);
+  s.sequence.answer_surprise.assign(places, 0.0f);
+  s.sequence.top_choice.assign(places, -1);
   for (std::size_t t = 2; t < places; ++t) {
-    s.session.expected[t] = t % 3 == 0 ? 4 : 6;  // "e" or "g"
+    s.sequence.expected[t] = t % 3 == 0 ? 4 : 6;  // "e" or "g"
     if (t + 2 >= places) continue;
-    s.session.top_choice[t] = t % 4 == 1 ? 7 : s.session.expected[t];
-    s.session.answer_surprise[t] = 0.25f * static_cast<float>(t);
+    s.sequence.top_choice[t] = t % 4 == 1 ? 7 : s.sequence.expected[t];
+    s.sequence.answer_surprise[t] = 0.25f * static_cast<float>(t);
   }
-  s.session.top_choice[8] = -1;
-  s.session.answer_surprise[8] = std::numeric_limits<float>::quiet_NaN();
+  s.sequence.top_choice[8] = -1;
+  s.sequence.answer_surprise[8] = std::numeric_limits<float>::quiet_NaN();
   return s;
 }
 
@@ -553,10 +553,10 @@ inline Snapshot text_scene() {
   model->vocabulary = {"T", " ", "\n", "e", "\t", "h", "i",    "s",    "w", "o",
                        "r", "d", "ü",  "—", "\"", ",", "\x01", "\xff", ""};
   s.model = model;
-  s.session.prompt_length = 9;
+  s.sequence.prompt_length = 9;
   // A text asks for every token and has no answers.
-  s.session.expected.clear();
-  s.session.answer_surprise.clear();
+  s.sequence.expected.clear();
+  s.sequence.answer_surprise.clear();
   return s;
 }
 
@@ -586,7 +586,8 @@ inline Snapshot broken_scene() {
   next->logits[3] = odd[1];
   next->logits[4] = odd[2];
   s.next = next;
-  for (std::size_t i = 1; i < s.session.surprise.size(); i += 4) s.session.surprise[i] = odd[i % 3];
+  for (std::size_t i = 1; i < s.sequence.surprise.size(); i += 4)
+    s.sequence.surprise[i] = odd[i % 3];
   std::vector<LossPoint> losses(s.losses->begin(), s.losses->end());
   for (std::size_t i = 100; i < losses.size(); i += 9) losses[i].loss = odd[i % 3];
   s.losses = std::make_shared<const LossCurve>(losses);

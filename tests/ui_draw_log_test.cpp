@@ -6,8 +6,8 @@
 
 #include "tests/legibility.hpp"
 #include "tests/ui_stage.hpp"
+#include "ui/ground.hpp"
 #include "ui/heat.hpp"
-#include "ui/panel.hpp"
 #include "ui/plot.hpp"
 
 namespace xlab::tests {

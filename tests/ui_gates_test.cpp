@@ -233,9 +233,9 @@ TEST_F(GatesDrawing, EveryLetterStandsUnderItsColumn) {
       stage->frame(*view);
       ASSERT_FALSE(log().curves.empty());
       const std::vector<float>& xs = log().curves.front().xs;
-      ASSERT_EQ(xs.size(), s.session.tokens.size());
+      ASSERT_EQ(xs.size(), s.sequence.tokens.size());
       for (std::size_t t = 0; t < xs.size(); ++t) {
-        const std::string label = token_label(s.model.get(), s.session.tokens[t]);
+        const std::string label = token_label(s.model.get(), s.sequence.tokens[t]);
         const bool there =
             std::any_of(log().texts.begin(), log().texts.end(), [&](const DrawLog::Text& text) {
               return (text.shown == label || text.shown == "…") &&
@@ -287,7 +287,7 @@ TEST_F(GatesDrawing, EveryColumnOfTheTableIsThatOfTheSnapshot) {
     const Table table = view->table(stage->scene());
     const BlockCard& card = s.model->blocks[static_cast<std::size_t>(block)];
     const int units = std::max(card.key_dim, card.value_dim);
-    ASSERT_EQ(table.rows.size(), s.session.tokens.size() * static_cast<std::size_t>(card.heads) *
+    ASSERT_EQ(table.rows.size(), s.sequence.tokens.size() * static_cast<std::size_t>(card.heads) *
                                      static_cast<std::size_t>(units));
     ASSERT_EQ(table.columns[0], "step");
     std::map<std::string, std::size_t> numbers;
@@ -298,7 +298,7 @@ TEST_F(GatesDrawing, EveryColumnOfTheTableIsThatOfTheSnapshot) {
       const int unit = std::atoi(row[3].c_str());
       places.insert(row[0] + " " + row[2] + " " + row[3]);
       EXPECT_EQ(row[1],
-                token_label(s.model.get(), s.session.tokens[static_cast<std::size_t>(step)]));
+                token_label(s.model.get(), s.sequence.tokens[static_cast<std::size_t>(step)]));
       for (std::size_t i = 4; i < row.size(); ++i) {
         const Recorded* r = s.trace->find(step, card.prefix + "/" + table.columns[i]);
         ASSERT_NE(r, nullptr) << table.columns[i];

@@ -10,9 +10,9 @@
 
 #include "tests/legibility.hpp"
 #include "tests/ui_stage.hpp"
+#include "ui/ground.hpp"
 #include "ui/heat.hpp"
 #include "ui/number.hpp"
-#include "ui/panel.hpp"
 
 namespace xlab::tests {
 namespace {

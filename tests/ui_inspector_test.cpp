@@ -265,7 +265,7 @@ TEST_F(InspectorDrawing, ABarOfTheNextTokenHasACard) {
     EXPECT_NE(all().find("next token " + label + " (number " + std::to_string(token) + ")"),
               std::string::npos)
         << all();
-    EXPECT_NE(all().find("after t = " + std::to_string(s.session.cursor)), std::string::npos);
+    EXPECT_NE(all().find("after t = " + std::to_string(s.sequence.cursor)), std::string::npos);
     EXPECT_EQ(beside("recorded"), short_number(next.probabilities[i]));
     const std::string evaluated =
         short_number(std::exp(static_cast<double>(next.logits[i])) / sum) + " ✓ agrees";
@@ -304,16 +304,16 @@ TEST_F(InspectorDrawing, ABarOfAnotherPlaceHasNoCard) {
   Snapshot s = recall_scene();
   draw(s, {});
   stage->focus.pinned.reset();
-  stage->focus.hovered = ValueRef{"next/probability", s.session.cursor, 0, 3};
+  stage->focus.hovered = ValueRef{"next/probability", s.sequence.cursor, 0, 3};
   stage->frame(*view);
   ASSERT_NE(all().find("probability of the next token"), std::string::npos);
   stage->focus.hovered.reset();
-  s.session.cursor -= 1;
+  s.sequence.cursor -= 1;
   stage->frame(*view);
   EXPECT_EQ(all().find("probability of the next token"), std::string::npos);
   // Nor has a token that does not exist, whatever is asked for.
   for (const int token : {-1, 1 << 20}) {
-    stage->focus.hovered = ValueRef{"next/probability", s.session.cursor, 0, token};
+    stage->focus.hovered = ValueRef{"next/probability", s.sequence.cursor, 0, token};
     stage->frame(*view);
     EXPECT_EQ(all().find("probability of the next token"), std::string::npos);
   }

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/right_side.hpp"
+#include "core/cells/right_side.hpp"
 #include "tests/scenes.hpp"
 #include "tests/ui_stage.hpp"
 #include "ui/gate_rows.hpp"
@@ -250,8 +250,8 @@ Snapshot scene_of_new_cells() {
   }
   s.trace = trace;
   s.memory = memory;
-  s.session.tokens.resize(kSteps);
-  s.session.cursor = kSteps - 1;
+  s.sequence.tokens.resize(kSteps);
+  s.sequence.cursor = kSteps - 1;
   return s;
 }
 

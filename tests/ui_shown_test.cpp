@@ -97,7 +97,7 @@ class TimeShown : public ::testing::Test {
     view_ = make_time_view();
     stage_->frame(*view_);
   }
-  int length() const { return static_cast<int>(s_.session.tokens.size()); }
+  int length() const { return static_cast<int>(s_.sequence.tokens.size()); }
   /// Where the column of a step is: under its token stands its number.
   Text step_label(int t) const {
     // No token is called 16, so its label gives the height of the row.
@@ -140,27 +140,27 @@ TEST_F(TimeShown, EveryTokenStandsAtItsStep) {
       const std::vector<Text> found = tokens(t);
       ASSERT_EQ(found.size(), 1u) << t;
       EXPECT_EQ(found[0].shown,
-                token_label(s.model.get(), s.session.tokens[static_cast<std::size_t>(t)]));
+                token_label(s.model.get(), s.sequence.tokens[static_cast<std::size_t>(t)]));
     }
   }
 }
 
 TEST_F(TimeShown, ATickIsTheModelsOwnRightChoiceACrossItsWrongOne) {
   open(asking_scene());
-  const SessionStatus& session = s_.session;
+  const SequenceStatus& sequence = s_.sequence;
   int ticks = 0, crosses = 0;
   for (int t = 0; t < length(); ++t) {
     const auto i = static_cast<std::size_t>(t);
     const std::vector<Text> found = marks(t);
-    if (session.expected[i] < 0) {
+    if (sequence.expected[i] < 0) {
       EXPECT_TRUE(found.empty()) << t << " is not asked for: " << found[0].shown;
       continue;
     }
     ASSERT_EQ(found.size(), 1u) << t;
-    const std::string answer = token_label(s_.model.get(), session.expected[i]);
-    if (session.top_choice[i] < 0) {
+    const std::string answer = token_label(s_.model.get(), sequence.expected[i]);
+    if (sequence.top_choice[i] < 0) {
       EXPECT_EQ(found[0].shown, "?") << t;
-    } else if (session.top_choice[i] == session.expected[i]) {
+    } else if (sequence.top_choice[i] == sequence.expected[i]) {
       EXPECT_EQ(found[0].shown, "✓ " + answer) << t;
       EXPECT_EQ(found[0].colour, palette(PaletteName::light).text);
       ++ticks;
@@ -176,17 +176,17 @@ TEST_F(TimeShown, ATickIsTheModelsOwnRightChoiceACrossItsWrongOne) {
 
 TEST_F(TimeShown, ATokenThatEqualsTheAnswerIsNoTickWhenTheModelWantedAnother) {
   Snapshot s = recall_scene();
-  ASSERT_EQ(s.session.tokens[16], s.session.expected[16]);
-  s.session.top_choice[16] = 9;
+  ASSERT_EQ(s.sequence.tokens[16], s.sequence.expected[16]);
+  s.sequence.top_choice[16] = 9;
   open(s);
   ASSERT_EQ(marks(16).size(), 1u);
   EXPECT_EQ(marks(16)[0].shown, "✗ 7");
-  s.session.top_choice[16] = 15;
-  s.session.tokens[16] = 9;
+  s.sequence.top_choice[16] = 15;
+  s.sequence.tokens[16] = 9;
   open(s);
   ASSERT_EQ(marks(16).size(), 1u);
   EXPECT_EQ(marks(16)[0].shown, "✓ 7") << "the model knew, whatever token stands there";
-  s.session.tokens[16] = 15;
+  s.sequence.tokens[16] = 15;
   open(s);
   ASSERT_EQ(marks(16).size(), 1u);
   EXPECT_EQ(marks(16)[0].shown, "✓");
@@ -194,7 +194,7 @@ TEST_F(TimeShown, ATokenThatEqualsTheAnswerIsNoTickWhenTheModelWantedAnother) {
 
 TEST_F(TimeShown, BoxesAndBarsShowTheSurpriseOfTheAnswerAndGreyWhereNothingIsAsked) {
   open(asking_scene());
-  const SessionStatus& session = s_.session;
+  const SequenceStatus& sequence = s_.sequence;
   const Palette& colours = palette(PaletteName::light);
   const double uniform = std::log(static_cast<double>(s_.model->vocabulary.size()));
   const ColourScale scale(colours, MapName::log_domain, 0.0, 2.0 * uniform);
@@ -204,10 +204,10 @@ TEST_F(TimeShown, BoxesAndBarsShowTheSurpriseOfTheAnswerAndGreyWhereNothingIsAsk
     const Text token = tokens(t).at(0);
     const float y = token.box.centre().y;
     ImU32 expected = colours.control;
-    const bool known = session.expected[i] >= 0 &&
-                       (session.top_choice[i] >= 0 || std::isnan(session.answer_surprise[i]));
-    if (known) expected = scale(session.answer_surprise[i]);
-    if (t > session.cursor) expected = mix(colours.panel, expected, 0.35f);
+    const bool known = sequence.expected[i] >= 0 &&
+                       (sequence.top_choice[i] >= 0 || std::isnan(sequence.answer_surprise[i]));
+    if (known) expected = scale(sequence.answer_surprise[i]);
+    if (t > sequence.cursor) expected = mix(colours.panel, expected, 0.35f);
     EXPECT_EQ(ground(*stage_, {x_of(t), y}, token.order), expected) << t;
     // The bar below: from the lower edge up, nothing where nothing is known.
     const float below = step_label(16).box.max.y + 4;
@@ -223,8 +223,9 @@ TEST_F(TimeShown, BoxesAndBarsShowTheSurpriseOfTheAnswerAndGreyWhereNothingIsAsk
       continue;
     }
     ASSERT_NE(bar, nullptr) << t;
-    if (std::isfinite(session.answer_surprise[i])) {
-      pixels_per_nat.push_back(static_cast<double>(bar->box.height()) / session.answer_surprise[i]);
+    if (std::isfinite(sequence.answer_surprise[i])) {
+      pixels_per_nat.push_back(static_cast<double>(bar->box.height()) /
+                               sequence.answer_surprise[i]);
     } else {
       EXPECT_EQ(bar->colour, kNotANumber);
     }
@@ -237,10 +238,10 @@ TEST_F(TimeShown, ATextIsShadedByTheSurpriseOfItsTokens) {
   open(text_scene());
   const double uniform = std::log(static_cast<double>(s_.model->vocabulary.size()));
   const ColourScale scale(palette(PaletteName::light), MapName::log_domain, 0.0, 2.0 * uniform);
-  for (int t = 1; t <= s_.session.cursor; ++t) {
+  for (int t = 1; t <= s_.sequence.cursor; ++t) {
     const Text token = tokens(t).at(0);
     EXPECT_EQ(ground(*stage_, {x_of(t), token.box.centre().y}, token.order),
-              scale(s_.session.surprise[static_cast<std::size_t>(t)]))
+              scale(s_.sequence.surprise[static_cast<std::size_t>(t)]))
         << t;
     EXPECT_TRUE(marks(t).empty() || marks(t)[0].shown == "prompt") << marks(t)[0].shown;
   }
@@ -252,10 +253,10 @@ TEST_F(TimeShown, WhatIsNotComputedYetHasNoSurprise) {
   auto begun = std::make_shared<Trace>();
   begun->steps.assign(s.trace->steps.begin(), s.trace->steps.begin() + 9);
   s.trace = begun;
-  s.session.cursor = 8;
-  for (std::size_t t = 0; t < s.session.top_choice.size(); ++t)
-    s.session.top_choice[t] = t > 0 && t < 10 ? 3 : -1;
-  for (std::size_t t = 9; t < s.session.surprise.size(); ++t) s.session.surprise[t] = 0.0f;
+  s.sequence.cursor = 8;
+  for (std::size_t t = 0; t < s.sequence.top_choice.size(); ++t)
+    s.sequence.top_choice[t] = t > 0 && t < 10 ? 3 : -1;
+  for (std::size_t t = 9; t < s.sequence.surprise.size(); ++t) s.sequence.surprise[t] = 0.0f;
   open(s);
   const Palette& colours = palette(PaletteName::light);
   const Table table = view_->table(stage_->scene());
@@ -279,7 +280,7 @@ TEST_F(TimeShown, WhatIsNotComputedYetHasNoSurprise) {
     EXPECT_FALSE(has(card(*stage_), "surprise of this token")) << t;
     stage_->move(*view_, -FLT_MAX, -FLT_MAX);
   }
-  s.session.cursor = 9;
+  s.sequence.cursor = 9;
   open(s);
   EXPECT_EQ(texts(*stage_, [](const Text& t) { return has(t.shown, "not computed yet"); }).size(),
             1u);
@@ -314,7 +315,7 @@ TEST_F(TimeShown, TheLineAboveSaysWhereTheCursorIs) {
   EXPECT_EQ(texts(*stage_, [](const Text& t) { return has(t.shown, "t = 15 of 0…16"); }).size(),
             1u);
   Snapshot s = asking_scene();
-  s.session.cursor = 14;
+  s.sequence.cursor = 14;
   open(s);
   const auto line = texts(*stage_, [](const Text& t) { return has(t.shown, "t = 14 of 0…16"); });
   ASSERT_EQ(line.size(), 1u);
@@ -341,11 +342,11 @@ TEST_F(TimeShown, EveryWordExplainsItself) {
 TEST_F(TimeShown, LongSequencesHaveAStripOfAllOfIt) {
   Snapshot s = asking_scene();
   const int many = 400;
-  for (int t = length(); static_cast<int>(s.session.tokens.size()) < many; ++t) {
-    s.session.tokens.push_back(t % 19);
-    s.session.expected.push_back(t % 7 == 0 ? 3 : -1);
-    s.session.answer_surprise.push_back(t % 7 == 0 ? 0.01f * static_cast<float>(t) : 0.0f);
-    s.session.top_choice.push_back(t % 7 == 0 ? 3 : -1);
+  for (int t = length(); static_cast<int>(s.sequence.tokens.size()) < many; ++t) {
+    s.sequence.tokens.push_back(t % 19);
+    s.sequence.expected.push_back(t % 7 == 0 ? 3 : -1);
+    s.sequence.answer_surprise.push_back(t % 7 == 0 ? 0.01f * static_cast<float>(t) : 0.0f);
+    s.sequence.top_choice.push_back(t % 7 == 0 ? 3 : -1);
   }
   s_ = s;
   stage_.emplace(s_);
@@ -354,12 +355,12 @@ TEST_F(TimeShown, LongSequencesHaveAStripOfAllOfIt) {
   stage_->frame(*view_);
   ASSERT_EQ(stage_->log.heats.size(), 1u);
   const DrawLog::Heat& strip = stage_->log.heats[0];
-  ASSERT_EQ(strip.values.size(), s_.session.tokens.size());
+  ASSERT_EQ(strip.values.size(), s_.sequence.tokens.size());
   for (std::size_t t = 0; t < strip.values.size(); ++t) {
-    if (std::isnan(s_.session.answer_surprise[t])) {
+    if (std::isnan(s_.sequence.answer_surprise[t])) {
       EXPECT_TRUE(std::isnan(strip.values[t]));
     } else {
-      EXPECT_EQ(strip.values[t], s_.session.answer_surprise[t]) << t;
+      EXPECT_EQ(strip.values[t], s_.sequence.answer_surprise[t]) << t;
     }
   }
 }
@@ -368,37 +369,39 @@ TEST_F(TimeShown, TheTableHasEveryColumn) {
   for (const Snapshot& s : {asking_scene(), recall_scene(), text_scene()}) {
     open(s);
     const Table table = view_->table(stage_->scene());
-    const SessionStatus& session = s.session;
+    const SequenceStatus& sequence = s.sequence;
     const auto column = [&](const std::string& name) {
       const auto at = std::find(table.columns.begin(), table.columns.end(), name);
       if (at == table.columns.end()) ADD_FAILURE() << "There is no column " << name;
       return static_cast<std::size_t>(at - table.columns.begin());
     };
     const std::size_t places =
-        session.tokens.size() + (!session.expected.empty() && session.expected.back() >= 0 ? 1 : 0);
+        sequence.tokens.size() +
+        (!sequence.expected.empty() && sequence.expected.back() >= 0 ? 1 : 0);
     ASSERT_EQ(table.rows.size(), places);
     for (std::size_t t = 0; t < places; ++t) {
       const std::vector<std::string>& row = table.rows[t];
       ASSERT_EQ(row.size(), table.columns.size());
       EXPECT_EQ(row[column("step")], std::to_string(t));
-      const bool to_come = t == session.tokens.size();
-      EXPECT_EQ(row[column("token")], to_come ? "" : std::to_string(session.tokens[t]));
-      EXPECT_EQ(row[column("label")], to_come ? "" : token_label(s.model.get(), session.tokens[t]));
+      const bool to_come = t == sequence.tokens.size();
+      EXPECT_EQ(row[column("token")], to_come ? "" : std::to_string(sequence.tokens[t]));
+      EXPECT_EQ(row[column("label")],
+                to_come ? "" : token_label(s.model.get(), sequence.tokens[t]));
       if (t > 0 && !to_come) {
-        EXPECT_EQ(std::stof(row[column("surprise (nats)")]), session.surprise[t]);
+        EXPECT_EQ(std::stof(row[column("surprise (nats)")]), sequence.surprise[t]);
       }
-      const int expected = t < session.expected.size() ? session.expected[t] : -1;
+      const int expected = t < sequence.expected.size() ? sequence.expected[t] : -1;
       EXPECT_EQ(row[column("asked for")], expected < 0 ? "" : token_label(s.model.get(), expected));
-      const int choice = t < session.top_choice.size() ? session.top_choice[t] : -1;
+      const int choice = t < sequence.top_choice.size() ? sequence.top_choice[t] : -1;
       EXPECT_EQ(row[column("the model's choice")],
                 choice < 0 ? "" : token_label(s.model.get(), choice));
       const std::string& answer = row[column("surprise of what is asked for (nats)")];
       const std::string& right = row[column("the model is right")];
-      if (expected >= 0 && std::isnan(session.answer_surprise[t])) {
+      if (expected >= 0 && std::isnan(sequence.answer_surprise[t])) {
         EXPECT_EQ(answer, "nan");
         EXPECT_EQ(right, "no number");
       } else if (expected >= 0 && choice >= 0) {
-        EXPECT_EQ(std::stof(answer), session.answer_surprise[t]);
+        EXPECT_EQ(std::stof(answer), sequence.answer_surprise[t]);
         EXPECT_EQ(right, choice == expected ? "yes" : "no");
       } else {
         EXPECT_EQ(answer, "");
@@ -406,8 +409,8 @@ TEST_F(TimeShown, TheTableHasEveryColumn) {
       }
       EXPECT_EQ(row[column("origin")],
                 to_come ? "to come"
-                        : (static_cast<int>(t) < session.prompt_length ? "prompt" : "generated"));
-      EXPECT_EQ(row[column("cursor")], static_cast<int>(t) == session.cursor ? "here" : "");
+                        : (static_cast<int>(t) < sequence.prompt_length ? "prompt" : "generated"));
+      EXPECT_EQ(row[column("cursor")], static_cast<int>(t) == sequence.cursor ? "here" : "");
     }
   }
 }
@@ -616,7 +619,7 @@ TEST(MemoryShown, AFewStrongNumbersDoNotBlankThePictureForEver) {
   m.frame();
   EXPECT_NEAR(m.high(), 0.01 * usual, usual * 1e-6);
   // Another sequence with much smaller numbers.
-  m.s.session.tokens[2] = 17;
+  m.s.sequence.tokens[2] = 17;
   m.scale(0.01f);
   m.frame();
   EXPECT_NEAR(m.high(), 1e-4 * usual, usual * 1e-8);
@@ -631,7 +634,7 @@ TEST(MemoryShown, TheLockedRangeStaysWhereStepsAreCompared) {
   MemoryStage m(recall_scene());
   const double usual = most_of(m.s.memory->C);
   m.scale(0.001f);  // an early step, or a gate that is held shut: faint is the truth
-  m.s.session.cursor = 3;
+  m.s.sequence.cursor = 3;
   auto memory = std::make_shared<MemoryImage>(*m.s.memory);
   memory->step = 3;
   m.s.memory = memory;
@@ -674,29 +677,29 @@ TEST(MemoryShown, UndoBringsTheLockedRangeBack) {
   const auto said = [&](const char* words) {
     return texts(m.stage, [&](const Text& t) { return has(t.shown, words); }).size();
   };
-  m.s.session.clamps = {wide};
+  m.s.sequence.clamps = {wide};
   m.scale(5.0f);
   m.frame();
   EXPECT_NEAR(m.high(), 5 * usual, usual * 1e-5);
   EXPECT_EQ(said("range set at t = 15"), 1u);
   // Other numbers that are held leave the range as large as it was, and it says what it is of.
-  m.s.session.clamps[0].value = 5.0f;
+  m.s.sequence.clamps[0].value = 5.0f;
   m.scale(0.5f);
   m.frame();
   EXPECT_NEAR(m.high(), 5 * usual, usual * 1e-5);
   EXPECT_EQ(said("range set under other edits"), 1u);
-  m.s.session.clamps.clear();
+  m.s.sequence.clamps.clear();
   m.scale(0.4f);
   m.frame();
   EXPECT_NEAR(m.high(), usual, usual * 1e-5);
   EXPECT_EQ(said("range set at t = 15"), 1u);
   // The same with tokens.
-  const std::vector<int> tokens = m.s.session.tokens;
-  m.s.session.tokens[4] = 9;
+  const std::vector<int> tokens = m.s.sequence.tokens;
+  m.s.sequence.tokens[4] = 9;
   m.scale(3.0f);
   m.frame();
   EXPECT_NEAR(m.high(), 3 * usual, usual * 1e-5);
-  m.s.session.tokens = tokens;
+  m.s.sequence.tokens = tokens;
   m.scale(1.0f / 3.0f);
   m.frame();
   EXPECT_NEAR(m.high(), usual, usual * 1e-5);
@@ -1244,9 +1247,9 @@ TEST(NextShown, TheRightAnswerHasItsTickAndStaysInSight) {
   for (const bool unlikely : {false, true}) {
     Snapshot s = recall_scene();
     NextStage probe(s);
-    if (unlikely) s.session.expected[16] = probe.ranking().back();
+    if (unlikely) s.sequence.expected[16] = probe.ranking().back();
     NextStage n(s);
-    const std::optional<Text> row = n.row(s.session.expected[16]);
+    const std::optional<Text> row = n.row(s.sequence.expected[16]);
     ASSERT_TRUE(row);
     const auto marks = [&](const char* mark) {
       return texts(n.stage, [&](const Text& t) {
@@ -1339,7 +1342,7 @@ TEST(NextShown, TheThinBarIsWhatIsDrawnFrom) {
 
 TEST(NextShown, AClickThatDropsTokensAsksFirst) {
   Snapshot s = recall_scene();
-  s.session.cursor = 3;  // 13 tokens follow
+  s.sequence.cursor = 3;  // 13 tokens follow
   NextStage n(s);
   const std::vector<int> order = n.ranking();
   const auto place = [&](int token) {
@@ -1364,11 +1367,11 @@ TEST(NextShown, AClickThatDropsTokensAsksFirst) {
   n.stage.click(*n.view, first.x, first.y);
   EXPECT_TRUE(n.stage.all<command::TakeToken>().empty());
   // So does another cursor.
-  n.s.session.cursor = 4;
+  n.s.sequence.cursor = 4;
   n.stage.click(*n.view, first.x, first.y);
   EXPECT_TRUE(n.stage.all<command::TakeToken>().empty());
   // At the end nothing is lost: one click goes on.
-  n.s.session.cursor = 16;
+  n.s.sequence.cursor = 16;
   n.stage.move(*n.view, -FLT_MAX, -FLT_MAX);
   n.stage.click(*n.view, first.x, first.y);
   ASSERT_EQ(n.stage.all<command::TakeToken>().size(), 1u);
@@ -1402,7 +1405,7 @@ TEST(NextShown, WordsExplainThemselves) {
     EXPECT_GT(hover(n.stage, *n.view, word).size(), 20u) << word;
   }
   n.stage.size = {900, 330};
-  n.s.session.sampler.greedy = false;
+  n.s.sequence.sampler.greedy = false;
   for (const char* word : {"greedy: always the top choice", "temperature 1.00", "top-k: all",
                            "top-p: all", "seed 1", "probability, 0..1"}) {
     EXPECT_GT(hover(n.stage, *n.view, word).size(), 20u) << word;
@@ -1430,7 +1433,7 @@ TEST(NextShown, TheTableHasEveryColumn) {
       } else {
         EXPECT_EQ(std::stof(row[6]), s.next->unclamped[token]);
       }
-      EXPECT_EQ(row[7], order[rank] == s.session.expected[16] ? "yes" : "");
+      EXPECT_EQ(row[7], order[rank] == s.sequence.expected[16] ? "yes" : "");
     }
   }
 }

@@ -72,7 +72,7 @@ TEST(TableTitles, TheTimeStepIsWhereTheTableSays) {
     }
   }
   EXPECT_GT(rows["gates"], 17u);
-  EXPECT_EQ(rows["time"], s.session.tokens.size());
+  EXPECT_EQ(rows["time"], s.sequence.tokens.size());
   EXPECT_GT(rows["memory"], 17u);
 }
 

@@ -54,9 +54,9 @@ Snapshot continued_scene() {
   shape.length = 87;
   shape.cursor = 80;
   Snapshot s = SceneBuilder(shape).build();
-  s.session.expected.clear();
-  s.session.answer_surprise.clear();
-  s.session.prompt_length = 62;
+  s.sequence.expected.clear();
+  s.sequence.answer_surprise.clear();
+  s.sequence.prompt_length = 62;
   return s;
 }
 
@@ -81,7 +81,7 @@ TEST(TimeRoom, StepNumbersAreTheLastToGoAndWhatIsGoneIsSaid) {
           stage.scale = scale;
           const auto view = time_view();
           for (int i = 0; i < 2; ++i) stage.frame(*view);
-          const Seen seen(stage, one.snapshot.session.cursor);
+          const Seen seen(stage, one.snapshot.sequence.cursor);
           SCOPED_TRACE(std::string(one.name) + " " + std::to_string(width) + " x " +
                        std::to_string(height) + " at " + std::to_string(scale));
           EXPECT_TRUE(seen.steps || !(seen.legend || seen.overview || seen.marks))

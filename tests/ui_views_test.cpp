@@ -38,13 +38,13 @@ const std::vector<NamedScene>& scenes() {
     half.trace = nullptr;
     half.memory = nullptr;
     half.next = nullptr;
-    half.session.surprise.clear();
-    half.session.expected.clear();
+    half.sequence.surprise.clear();
+    half.sequence.expected.clear();
     made.push_back({"tokens only", half});
     Snapshot late = recall_scene();
-    late.session.cursor = 400;
-    late.session.prompt_length = 900;
-    late.session.expected = {3};
+    late.sequence.cursor = 400;
+    late.sequence.prompt_length = 900;
+    late.sequence.expected = {3};
     made.push_back({"cursor beyond the end", late});
     Snapshot bare = recall_scene();
     auto model = std::make_shared<ModelCard>();
@@ -193,7 +193,7 @@ TEST(Views, SurviveAMouseEverywhere) {
           EXPECT_TRUE(set.clamp.path.ends_with("_pre"));
           EXPECT_LT(set.clamp.begin, set.clamp.end);
         }
-        const int tokens = static_cast<int>(scene.snapshot.session.tokens.size());
+        const int tokens = static_cast<int>(scene.snapshot.sequence.tokens.size());
         for (const auto& set : stage.all<command::SetCursor>()) {
           EXPECT_GE(set.step, 0);
           EXPECT_LT(set.step, tokens);
@@ -224,8 +224,8 @@ TEST(TimeView, ClickingATokenMovesTheCursor) {
     steps.insert(last);
   }
   // The cursor's own token moves nothing.
-  EXPECT_EQ(steps.size(), s.session.tokens.size() - 1);
-  EXPECT_EQ(steps.count(s.session.cursor), 0u);
+  EXPECT_EQ(steps.size(), s.sequence.tokens.size() - 1);
+  EXPECT_EQ(steps.count(s.sequence.cursor), 0u);
 }
 
 TEST(TimeView, DraggingScrubs) {
@@ -262,12 +262,12 @@ TEST(TimeView, ButtonsSendWhatTheySay) {
   EXPECT_EQ(kinds(), (std::set<std::size_t>{index(command::Rewind{}), index(command::StepBack{}),
                                             index(command::Play{}), index(command::StepForward{}),
                                             index(command::SetPlaySpeed{})}));
-  s.session.playing = true;
+  s.sequence.playing = true;
   EXPECT_TRUE(kinds().count(index(command::StopPlaying{})));
   // At the end of a full sequence there is nothing to play or step to, and the reason is said.
-  s.session.playing = false;
-  s.session.cursor = 16;
-  s.session.full_reason = "The sequence is full.";
+  s.sequence.playing = false;
+  s.sequence.cursor = 16;
+  s.sequence.full_reason = "The sequence is full.";
   const auto full = kinds();
   EXPECT_FALSE(full.count(index(command::Play{})));
   EXPECT_FALSE(full.count(index(command::StepForward{})));
@@ -514,7 +514,7 @@ TEST(MemoryView, HoveringFindsEveryCorner) {
           },
           7, 7);
       ASSERT_TRUE(at) << unit << " of head " << head;
-      EXPECT_EQ(stage.focus.hovered->step, s.session.cursor);
+      EXPECT_EQ(stage.focus.hovered->step, s.sequence.cursor);
     }
   }
   ASSERT_TRUE(stage.focus.hovered);
@@ -618,7 +618,7 @@ TEST(NextView, SettingsAreSentWhenTheyChange) {
   for (const auto& set : greedy) {
     EXPECT_EQ(set.settings.greedy, false) << "while greedy, only greedy itself can be changed";
   }
-  s.session.sampler.greedy = false;
+  s.sequence.sampler.greedy = false;
   bool temperature = false, top_k = false, top_p = false, seed = false;
   for (const auto& set : sweep()) {
     EXPECT_GT(set.settings.temperature, 0.0);

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "core/run.hpp"
-#include "core/tokenizer.hpp"
+#include "core/tokenizer/tokenizer.hpp"
 #include "tests/small_models.hpp"
 
 namespace xlab::tests {
@@ -41,10 +41,10 @@ inline std::unique_ptr<Run> used_run(const std::string& task) {
   auto run = make_run(task_of(task), spec);
   for (int step = 0; step < 4; ++step) run->train_step();
   run->trainer->learning_rate_scale = 0.75;
-  run->session->set_tokens({0, 1, 2, 3, 1});
+  run->sequence->set_tokens({0, 1, 2, 3, 1});
   run->prompt_length = 3;
   Clamp off{"block1/slstm/forget_gate_pre", 1, 2, 3, 4, 0.1f, false};
-  run->session->set_clamps({{"block0/mlstm/v", 0, 5, 1, 3, -1.5f, true}, off});
+  run->sequence->set_clamps({{"block0/mlstm/v", 0, 5, 1, 3, -1.5f, true}, off});
   run->sampler = {.greedy = false, .temperature = 0.3, .top_k = 4, .top_p = 0.9, .seed = ~0ull};
   return run;
 }
@@ -66,8 +66,8 @@ inline void expect_same(const Run& a, const Run& b) {
     EXPECT_EQ(a.task->text()->ids, b.task->text()->ids);
     EXPECT_EQ(a.task->tokenizer()->to_json(), b.task->tokenizer()->to_json());
   }
-  EXPECT_EQ(a.session->tokens(), b.session->tokens());
-  EXPECT_EQ(a.session->clamps(), b.session->clamps());
+  EXPECT_EQ(a.sequence->tokens(), b.sequence->tokens());
+  EXPECT_EQ(a.sequence->clamps(), b.sequence->clamps());
   EXPECT_EQ(a.prompt_length, b.prompt_length);
   EXPECT_EQ(a.sampler, b.sampler);
   EXPECT_EQ(a.seconds, b.seconds);

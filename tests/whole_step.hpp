@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "core/trainer.hpp"
+#include "core/training/trainer.hpp"
 #include "tests/small_models.hpp"
 
 namespace xlab::tests {

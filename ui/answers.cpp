@@ -16,30 +16,31 @@ T number_of(const std::vector<T>& values, int t, T none) {
 
 }  // namespace
 
-int expected_at(const SessionStatus& session, int t) {
-  return number_of(session.expected, t, -1);
+int expected_at(const SequenceStatus& sequence, int t) {
+  return number_of(sequence.expected, t, -1);
 }
 
-int choice_at(const SessionStatus& session, int t) {
-  return number_of(session.top_choice, t, -1);
+int choice_at(const SequenceStatus& sequence, int t) {
+  return number_of(sequence.top_choice, t, -1);
 }
 
-bool asked(const SessionStatus& session, int t) {
-  return session.expected.empty() ? t > 0 : expected_at(session, t) >= 0;
+bool asked(const SequenceStatus& sequence, int t) {
+  return sequence.expected.empty() ? t > 0 : expected_at(sequence, t) >= 0;
 }
 
-float surprise_at(const SessionStatus& session, int t) {
-  return number_of(session.surprise, t, 0.0f);
+float surprise_at(const SequenceStatus& sequence, int t) {
+  return number_of(sequence.surprise, t, 0.0f);
 }
 
-float asked_for(const SessionStatus& session, int t) {
-  return number_of(session.expected.empty() ? session.surprise : session.answer_surprise, t, 0.0f);
+float asked_for(const SequenceStatus& sequence, int t) {
+  return number_of(sequence.expected.empty() ? sequence.surprise : sequence.answer_surprise, t,
+                   0.0f);
 }
 
-Verdict verdict(const SessionStatus& session, int t) {
-  const int expected = expected_at(session, t), choice = choice_at(session, t);
+Verdict verdict(const SequenceStatus& sequence, int t) {
+  const int expected = expected_at(sequence, t), choice = choice_at(sequence, t);
   if (expected < 0) return Verdict::not_asked;
-  if (!std::isfinite(asked_for(session, t))) return Verdict::no_number;
+  if (!std::isfinite(asked_for(sequence, t))) return Verdict::no_number;
   if (choice < 0) return Verdict::unknown;
   return choice == expected ? Verdict::right : Verdict::wrong;
 }
@@ -62,16 +63,16 @@ bool computed(const Snapshot& now, int t) {
 }
 
 bool known(const Snapshot& now, int t) {
-  return now.session.expected.empty() ? computed(now, t)
-                                      : verdict(now.session, t) != Verdict::unknown;
+  return now.sequence.expected.empty() ? computed(now, t)
+                                       : verdict(now.sequence, t) != Verdict::unknown;
 }
 
 bool scored(const Snapshot& now, int t) {
-  return asked(now.session, t) && known(now, t);
+  return asked(now.sequence, t) && known(now, t);
 }
 
 float shaded_at(const Snapshot& now, int t) {
-  return scored(now, t) ? asked_for(now.session, t) : 0.0f;
+  return scored(now, t) ? asked_for(now.sequence, t) : 0.0f;
 }
 
 }  // namespace xlab::ui

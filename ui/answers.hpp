@@ -15,20 +15,20 @@ enum class Verdict {
 };
 
 /// The token that is asked for at a place, and the model's own top choice there; -1 for none.
-int expected_at(const SessionStatus& session, int t);
-int choice_at(const SessionStatus& session, int t);
+int expected_at(const SequenceStatus& sequence, int t);
+int choice_at(const SequenceStatus& sequence, int t);
 
 /// Whether the model was asked to guess this token. In a task only answers are: what it was never
 /// trained to guess says nothing about its memory.
-bool asked(const SessionStatus& session, int t);
+bool asked(const SequenceStatus& sequence, int t);
 
 /// −log p of the token that stands here, in nats.
-float surprise_at(const SessionStatus& session, int t);
+float surprise_at(const SequenceStatus& sequence, int t);
 /// The surprise of what is asked for: in a task of the right answer, whatever token stands there,
 /// in a text of the token itself.
-float asked_for(const SessionStatus& session, int t);
+float asked_for(const SequenceStatus& sequence, int t);
 
-Verdict verdict(const SessionStatus& session, int t);
+Verdict verdict(const SequenceStatus& sequence, int t);
 /// "yes", "no", "no number"; empty where there is nothing to say.
 const char* verdict_word(Verdict verdict);
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "ui/panel.hpp"
+#include "ui/ground.hpp"
 
 namespace xlab::ui {
 

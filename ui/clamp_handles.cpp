@@ -8,8 +8,8 @@
 #include <cmath>
 
 #include "ui/gate_frame.hpp"
+#include "ui/ground.hpp"
 #include "ui/number.hpp"
-#include "ui/panel.hpp"
 
 namespace xlab::ui {
 namespace {
@@ -40,10 +40,10 @@ void draw_tag(Painter& painter, const ClampHandles::Tag& tag) {
   painter.line({c.x - r, c.y + r}, {c.x + r, c.y - r}, stroke);
 }
 
-int covering(const SessionStatus& session, const ValueRef& at) {
+int covering(const SequenceStatus& sequence, const ValueRef& at) {
   // The last one counts where several overlap.
-  for (int i = static_cast<int>(session.clamps.size()) - 1; i >= 0; --i) {
-    const Clamp& c = session.clamps[static_cast<std::size_t>(i)];
+  for (int i = static_cast<int>(sequence.clamps.size()) - 1; i >= 0; --i) {
+    const Clamp& c = sequence.clamps[static_cast<std::size_t>(i)];
     if (c.enabled && c.path == at.path && c.head == at.head && c.unit == at.unit &&
         at.step >= c.begin && at.step < c.end) {
       return i;
@@ -92,7 +92,7 @@ std::vector<ClampHandles::Tag> ClampHandles::tags(const GateFrame& frame, const 
                                                   const ClampLane& lane) const {
   std::vector<Tag> tags;
   if (drag_ && drag_->moved) return tags;
-  const auto& clamps = frame.scene.snapshot.session.clamps;
+  const auto& clamps = frame.scene.snapshot.sequence.clamps;
   const Box& box = lane.box;
   const float side = painter.px(14), gap = painter.px(7);
   for (int i = 0; i < static_cast<int>(clamps.size()); ++i) {
@@ -124,7 +124,7 @@ std::vector<ClampHandles::Tag> ClampHandles::tags(const GateFrame& frame, const 
 void ClampHandles::draw_held(const GateFrame& frame, Painter& painter, const ClampLane& lane) {
   const Palette& palette = painter.palette();
   const TimeWindow& window = frame.window;
-  for (const Clamp& c : frame.scene.snapshot.session.clamps) {
+  for (const Clamp& c : frame.scene.snapshot.sequence.clamps) {
     if (c.path != lane.path || c.unit != lane.unit) continue;
     const int first = std::max(c.begin, window.first());
     const int last = std::min(c.end - 1, frame.last_step());
@@ -168,7 +168,7 @@ ClampHandles::Ends ClampHandles::ends_of(const TimeWindow& window, const Painter
 /// Lets the ends of the focused head's clamps be dragged along time. Returns whether the mouse is
 /// on one of them.
 bool ClampHandles::offer_ends(GateFrame& frame, const Painter& painter, const ClampLane& lane) {
-  const auto& clamps = frame.scene.snapshot.session.clamps;
+  const auto& clamps = frame.scene.snapshot.sequence.clamps;
   bool on_one = false;
   for (int i = 0; i < static_cast<int>(clamps.size()); ++i) {
     const Clamp& c = clamps[static_cast<std::size_t>(i)];
@@ -213,7 +213,7 @@ void ClampHandles::pull_end(GateFrame& frame, float x) {
 void ClampHandles::draw_ends(const GateFrame& frame, Painter& painter,
                              const ClampLane& lane) const {
   const ImVec2 mouse = ImGui::GetIO().MousePos;
-  const auto& clamps = frame.scene.snapshot.session.clamps;
+  const auto& clamps = frame.scene.snapshot.sequence.clamps;
   for (int i = 0; i < static_cast<int>(clamps.size()); ++i) {
     const Clamp& c = clamps[static_cast<std::size_t>(i)];
     if (c.path != lane.path || c.unit != lane.unit || c.head != lane.head) continue;
@@ -239,15 +239,15 @@ void ClampHandles::take(const GateFrame& frame, const ClampLane& lane, const Val
   drag_ =
       Drag{at.path, at.head, at.unit, at.step, at.step + 1, at.step, lane.axis, lane.box, mouse};
   if (!clampable) return;
-  const SessionStatus& session = frame.scene.snapshot.session;
-  const int old = covering(session, at);
+  const SequenceStatus& sequence = frame.scene.snapshot.sequence;
+  const int old = covering(sequence, at);
   if (ImGui::GetIO().KeyShift) {
     const ModelCard* model = frame.scene.snapshot.model.get();
     drag_->begin = 0;
     drag_->end = std::max({model ? model->context_length : 0, frame.trace.length(), at.step + 1});
   } else if (old >= 0) {
-    drag_->begin = session.clamps[static_cast<std::size_t>(old)].begin;
-    drag_->end = session.clamps[static_cast<std::size_t>(old)].end;
+    drag_->begin = sequence.clamps[static_cast<std::size_t>(old)].begin;
+    drag_->end = sequence.clamps[static_cast<std::size_t>(old)].end;
   }
 }
 

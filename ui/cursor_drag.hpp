@@ -10,7 +10,7 @@ class CursorDrag {
   /// Asks for the time step under the mouse, unless it was asked for last or the cursor, when the
   /// drag begins, stands there already.
   void to(Scene& scene, int step) {
-    if (step == sent_ || (sent_ < 0 && step == scene.snapshot.session.cursor)) return;
+    if (step == sent_ || (sent_ < 0 && step == scene.snapshot.sequence.cursor)) return;
     sent_ = step;
     scene.send(command::SetCursor{step});
   }

@@ -58,7 +58,7 @@ void FirstHint::draw(const Scene& scene, Painter& painter, const TimeWindow& win
                      const Box& seen) const {
   if (!lane_.lane) return;
   const int last = window.first() + window.count() - 1;
-  const int step = std::clamp(scene.snapshot.session.cursor, window.first(), last);
+  const int step = std::clamp(scene.snapshot.sequence.cursor, window.first(), last);
   const float* value = nullptr;
   for (const DrawnCurve& curve : lane_.lane->curves) {
     if (curve.main) value = value_at(curve.series, step);

@@ -11,7 +11,7 @@
 #include "ui/first_hint.hpp"
 #include "ui/gate_lane.hpp"
 #include "ui/gate_layout.hpp"
-#include "ui/panel.hpp"
+#include "ui/ground.hpp"
 #include "ui/plot.hpp"
 
 namespace xlab::ui {

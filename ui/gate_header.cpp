@@ -11,13 +11,13 @@
 
 #include "ui/block_chooser.hpp"
 #include "ui/gate_rows.hpp"
-#include "ui/panel.hpp"
+#include "ui/ground.hpp"
 
 namespace xlab::ui {
 namespace {
 
 void clear_button(Scene& scene, Painter& painter, Box& row, HoverCard& card) {
-  const std::size_t clamps = scene.snapshot.session.clamps.size();
+  const std::size_t clamps = scene.snapshot.sequence.clamps.size();
   if (clamps == 0) return;
   const std::string word =
       clamps == 1 ? std::string("clear clamp") : fmt::format("clear {} clamps", clamps);

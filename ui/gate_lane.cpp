@@ -46,7 +46,7 @@ void draw_lane_labels(const GateFrame& frame, Painter& painter, const Lane& lane
 }
 
 void draw_lane_cursor(const GateFrame& frame, Painter& painter, const Box& box) {
-  const int cursor = frame.scene.snapshot.session.cursor;
+  const int cursor = frame.scene.snapshot.sequence.cursor;
   if (!frame.window.shows(cursor)) return;
   const float x = frame.window.x(cursor);
   painter.line({x, box.min.y}, {x, box.max.y},
@@ -89,7 +89,7 @@ void describe_value(GateFrame& frame, const ValueRef& ref, bool clampable) {
   if (card) said.add(card->title);
   if (card && !card->logarithm_of.empty())
     said.add(fmt::format("{} {}", card->logarithm_of, log_number(value)));
-  const auto& tokens = snapshot.session.tokens;
+  const auto& tokens = snapshot.sequence.tokens;
   std::string where = fmt::format("t = {}, head {}", ref.step, ref.head);
   if (frame.trace.find(ref.step, ref.path)->dim > 1) where += fmt::format(", unit {}", ref.unit);
   if (ref.step < static_cast<int>(tokens.size())) {

@@ -91,7 +91,7 @@ void GateLayout::arrange(const GateFrame& frame, const Painter& painter,
     Box plot = whole;
     plot.cut_left(gutter_);
     window = before;
-    window.update(snapshot.trace->length(), snapshot.session.cursor, plot, narrowest,
+    window.update(snapshot.trace->length(), snapshot.sequence.cursor, plot, narrowest,
                   painter.px(64));
     float needed = 0.0f;
     for (const GateRow& row : rows) {

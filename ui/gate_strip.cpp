@@ -7,8 +7,8 @@
 
 #include "ui/gate_lane.hpp"
 #include "ui/gate_layout.hpp"
+#include "ui/ground.hpp"
 #include "ui/heat.hpp"
-#include "ui/panel.hpp"
 
 namespace xlab::ui {
 namespace {
@@ -53,7 +53,7 @@ void frame_held(const GateFrame& frame, Painter& painter, const Lane& lane, cons
   if (lane.held.empty()) return;
   const std::string path = frame.block.path(lane.held);
   const TimeWindow& window = frame.window;
-  for (const Clamp& c : frame.scene.snapshot.session.clamps) {
+  for (const Clamp& c : frame.scene.snapshot.sequence.clamps) {
     const int last = std::min(c.end - 1, frame.last_step());
     const int first = std::max(c.begin, window.first());
     if (!c.enabled || c.path != path || c.head != frame.head() || last < first) continue;

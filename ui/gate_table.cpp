@@ -44,7 +44,7 @@ Table gate_table(const Scene& scene, int chosen_unit) {
   int begin = 0, end = trace->length(), only = -1;
   if (most > 0 && all > most) {
     const int steps = static_cast<int>(std::max<std::int64_t>(1, most / of_a_step));
-    begin = std::clamp(scene.snapshot.session.cursor - steps / 2, 0, std::max(0, end - steps));
+    begin = std::clamp(scene.snapshot.sequence.cursor - steps / 2, 0, std::max(0, end - steps));
     table.note =
         fmt::format("Time steps {} to {} of 0 to {} are listed, those around the time cursor.",
                     begin, begin + steps - 1, end - 1);
@@ -56,7 +56,7 @@ Table gate_table(const Scene& scene, int chosen_unit) {
         "strip of the drawing.",
         only, units, all);
   }
-  const auto& tokens = scene.snapshot.session.tokens;
+  const auto& tokens = scene.snapshot.sequence.tokens;
   for (int step = begin; step < end; ++step) {
     const std::string token =
         step < static_cast<int>(tokens.size())

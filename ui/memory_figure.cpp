@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "ui/ground.hpp"
 #include "ui/heat.hpp"
 #include "ui/number.hpp"
-#include "ui/panel.hpp"
 #include "ui/values.hpp"
 
 namespace xlab::ui {

@@ -66,8 +66,8 @@ void MemoryRanges::follow(const Snapshot& snapshot, int block) {
              block,
              snapshot.model->blocks[static_cast<std::size_t>(block)].variant,
              snapshot.train.step,
-             snapshot.session.tokens,
-             snapshot.session.clamps};
+             snapshot.sequence.tokens,
+             snapshot.sequence.clamps};
   if (restored_) {
     take_restored(now);
     source_ = std::move(now);

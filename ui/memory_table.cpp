@@ -30,7 +30,7 @@ Table unit_table(const Scene& scene, const BlockCard& block) {
   table.places = 3;
   table.step_column = 0;
   table.titles = column_titles(table.columns, block);
-  const int step = trace ? std::min(scene.snapshot.session.cursor, trace->length() - 1) : -1;
+  const int step = trace ? std::min(scene.snapshot.sequence.cursor, trace->length() - 1) : -1;
   const UnitAnswers answers = unit_answers(block, trace, step);
   for (int head = 0; head < answers.heads; ++head) {
     for (int unit = 0; unit < answers.units; ++unit) {

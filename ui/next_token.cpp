@@ -25,13 +25,13 @@ double log_sum(const std::vector<float>& logits) {
   return most + std::log(sum);
 }
 
-int expected_next(const SessionStatus& session) {
-  const auto next = static_cast<std::size_t>(session.cursor + 1);
-  return session.cursor >= 0 && next < session.expected.size() ? session.expected[next] : -1;
+int expected_next(const SequenceStatus& sequence) {
+  const auto next = static_cast<std::size_t>(sequence.cursor + 1);
+  return sequence.cursor >= 0 && next < sequence.expected.size() ? sequence.expected[next] : -1;
 }
 
 std::optional<float> next_probability(const Snapshot& snapshot, const ValueRef& ref) {
-  if (ref.path != kNextProbability || !snapshot.next || ref.step != snapshot.session.cursor ||
+  if (ref.path != kNextProbability || !snapshot.next || ref.step != snapshot.sequence.cursor ||
       ref.unit < 0 || ref.unit >= static_cast<int>(snapshot.next->probabilities.size())) {
     return std::nullopt;
   }
@@ -42,7 +42,7 @@ std::optional<NextCard> next_card(const Snapshot& snapshot, const ValueRef& ref)
   const std::optional<float> recorded = next_probability(snapshot, ref);
   if (!recorded) return std::nullopt;
   const NextToken& next = *snapshot.next;
-  const SessionStatus& session = snapshot.session;
+  const SequenceStatus& sequence = snapshot.sequence;
   const double p = static_cast<double>(*recorded);
   const double logit = static_cast<double>(value_of(next.logits, ref.unit));
   const double all = log_sum(next.logits), evaluated = std::exp(logit - all);
@@ -52,10 +52,10 @@ std::optional<NextCard> next_card(const Snapshot& snapshot, const ValueRef& ref)
   card.symbol = "p";
   card.title = "probability of the next token";
   card.place = fmt::format("next token {} (number {})", label, ref.unit);
-  if (ref.step >= 0 && ref.step < static_cast<int>(session.tokens.size())) {
+  if (ref.step >= 0 && ref.step < static_cast<int>(sequence.tokens.size())) {
     card.place += fmt::format(
         ", after t = {}, token {}", ref.step,
-        token_label(snapshot.model.get(), session.tokens[static_cast<std::size_t>(ref.step)]));
+        token_label(snapshot.model.get(), sequence.tokens[static_cast<std::size_t>(ref.step)]));
   }
   card.words =
       "How likely the model finds this token after those before it. Softmax: the exponential of "
@@ -86,7 +86,7 @@ std::optional<NextCard> next_card(const Snapshot& snapshot, const ValueRef& ref)
     add("drawn with", short_number(static_cast<double>(value_of(next.sampling, ref.unit))));
   if (!next.unclamped.empty())
     add("without clamps", short_number(static_cast<double>(value_of(next.unclamped, ref.unit))));
-  if (const int expected = expected_next(session); expected >= 0)
+  if (const int expected = expected_next(sequence); expected >= 0)
     add("right answer", expected == ref.unit
                             ? "this token"
                             : "another one: " + token_label(snapshot.model.get(), expected));

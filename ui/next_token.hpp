@@ -18,7 +18,7 @@ float value_of(const std::vector<float>& values, int token);
 /// ln Σ exp(logits).
 double log_sum(const std::vector<float>& logits);
 /// The right answer for the place after the cursor, or -1.
-int expected_next(const SessionStatus& session);
+int expected_next(const SequenceStatus& sequence);
 /// The probability at a place, where it is one of the snapshot's own: after its cursor, of a token
 /// that it has.
 std::optional<float> next_probability(const Snapshot& snapshot, const ValueRef& ref);

@@ -9,8 +9,8 @@
 #include <span>
 #include <string>
 
+#include "ui/ground.hpp"
 #include "ui/hint.hpp"
-#include "ui/panel.hpp"
 
 namespace xlab::ui {
 namespace {
@@ -30,7 +30,7 @@ float sampler_settings_width(const Painter& painter) {
 
 void draw_sampler_settings(Scene& scene, Painter& painter, Box rest) {
   const Palette& palette = painter.palette();
-  SamplerSettings next = scene.snapshot.session.sampler;
+  SamplerSettings next = scene.snapshot.sequence.sampler;
   const float height = painter.line_height() + painter.px(4);
   const float gap = painter.px(4);
   const float widest = std::max(painter.px(260), sampler_settings_width(painter));
@@ -108,7 +108,7 @@ void draw_sampler_settings(Scene& scene, Painter& painter, Box rest) {
   const std::string seeds[] = {fmt::format("seed {}", next.seed), std::to_string(next.seed)};
   painter.first_in(seed, next.greedy ? with_alpha(palette.muted_text, 0.7f) : palette.text, seeds,
                    Align::centre);
-  if (changed && !(next == scene.snapshot.session.sampler)) {
+  if (changed && !(next == scene.snapshot.sequence.sampler)) {
     scene.send(command::SetSampler{next});
   }
 }

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "ui/panel.hpp"
+#include "ui/ground.hpp"
 #include "ui/values.hpp"
 
 namespace xlab::ui {
@@ -23,16 +23,16 @@ using Range = std::optional<std::pair<int, int>>;
 void token_row(const Scene& scene, Painter& painter, const Box& row, const TimeWindow& window,
                float letter_width) {
   const Palette& palette = painter.palette();
-  const SessionStatus& session = scene.snapshot.session;
+  const SequenceStatus& sequence = scene.snapshot.sequence;
   const int end =
-      std::min(window.first() + window.count(), static_cast<int>(session.tokens.size()));
+      std::min(window.first() + window.count(), static_cast<int>(sequence.tokens.size()));
   // Letters may use the hair of room that every glyph has around it.
   const bool letters = window.column_width() + 0.5f >= letter_width;
   for (int t = window.first(); t < end; ++t) {
-    const bool here = t == session.cursor;
+    const bool here = t == sequence.cursor;
     if (!letters && !here) continue;
     const std::string label =
-        token_label(scene.snapshot.model.get(), session.tokens[static_cast<std::size_t>(t)]);
+        token_label(scene.snapshot.model.get(), sequence.tokens[static_cast<std::size_t>(t)]);
     Box column = window.column(t);
     column.min.y = row.min.y;
     column.max.y = row.max.y;
@@ -48,9 +48,9 @@ void token_row(const Scene& scene, Painter& painter, const Box& row, const TimeW
                          ? Weight::bold
                          : Weight::regular);
   }
-  if (letters || !window.shows(session.cursor)) return;
+  if (letters || !window.shows(sequence.cursor)) return;
   // Where the cursor's token leaves more room it is said how to read the others.
-  const float x = window.x(session.cursor), away = painter.px(30);
+  const float x = window.x(sequence.cursor), away = painter.px(30);
   const Box left{row.min, {x - away, row.max.y}}, right{{x + away, row.min.y}, row.max};
   const std::string texts[] = {"turn the wheel here to read the tokens", "wheel: read the tokens"};
   painter.first_in(left.width() > right.width() ? left : right, palette.muted_text, texts,
@@ -62,7 +62,7 @@ void token_row(const Scene& scene, Painter& painter, const Box& row, const TimeW
 void step_row(const Scene& scene, Painter& painter, const Box& row, const TimeWindow& window,
               const Range& range) {
   const Palette& palette = painter.palette();
-  const int cursor = scene.snapshot.session.cursor;
+  const int cursor = scene.snapshot.sequence.cursor;
   std::vector<Box> taken;
   const auto number = [&](int t, ImU32 colour, Weight weight) {
     if (!window.shows(t)) return;
@@ -107,7 +107,7 @@ void grounds(const Scene& scene, Painter& painter, const Box& row, const TimeWin
       tint({window.column(from).min, window.column(to).max}, with_alpha(palette.accent, 0.25f));
     }
   }
-  const int cursor = scene.snapshot.session.cursor;
+  const int cursor = scene.snapshot.sequence.cursor;
   if (window.shows(cursor)) tint(window.column(cursor), with_alpha(palette.cursor, 0.25f));
 }
 
@@ -133,7 +133,7 @@ float TimeAxis::letter_width(const Scene& scene, const Painter& painter) {
 void TimeAxis::draw(Scene& scene, Painter& painter, Box row, float gutter_width, TimeWindow& window,
                     const Range& range, HoverCard& card) {
   const Palette& palette = painter.palette();
-  const SessionStatus& session = scene.snapshot.session;
+  const SequenceStatus& sequence = scene.snapshot.sequence;
   const float line = painter.line_height();
   Box gutter = row.cut_left(gutter_width);
   row.max.x =
@@ -161,8 +161,8 @@ void TimeAxis::draw(Scene& scene, Painter& painter, Box row, float gutter_width,
   step_row(scene, painter, steps, window, range);
   if (!mouse.hovered || mouse.held) return;
   const int t = window.step_at(mouse.mouse.x);
-  if (t < static_cast<int>(session.tokens.size())) {
-    const int token = session.tokens[static_cast<std::size_t>(t)];
+  if (t < static_cast<int>(sequence.tokens.size())) {
+    const int token = sequence.tokens[static_cast<std::size_t>(t)];
     card.add(fmt::format("t = {}, token {}", t, token_label(scene.snapshot.model.get(), token)),
              true);
   }

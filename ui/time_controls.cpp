@@ -10,9 +10,9 @@
 #include <string>
 
 #include "ui/answers.hpp"
+#include "ui/ground.hpp"
 #include "ui/hint.hpp"
 #include "ui/number.hpp"
-#include "ui/panel.hpp"
 #include "ui/values.hpp"
 
 namespace xlab::ui {
@@ -73,10 +73,10 @@ bool icon_button(const Scene& scene, Painter& painter, const char* word, const c
 
 /// Rewind, back, play, step.
 void buttons(Scene& scene, Painter& painter, Box& row) {
-  const SessionStatus& session = scene.snapshot.session;
-  const int last = static_cast<int>(session.tokens.size()) - 1;
-  const bool at_end = session.cursor >= last;
-  const bool can_go_on = !at_end || session.full_reason.empty();
+  const SequenceStatus& sequence = scene.snapshot.sequence;
+  const int last = static_cast<int>(sequence.tokens.size()) - 1;
+  const bool at_end = sequence.cursor >= last;
+  const bool can_go_on = !at_end || sequence.full_reason.empty();
   struct Button {
     const char* word;
     const char* tip;
@@ -85,17 +85,17 @@ void buttons(Scene& scene, Painter& painter, Box& row) {
     Command command;
   };
   const Button buttons[] = {
-      {"Rewind", "Rewind: go to the first token", Icon::rewind, session.cursor > 0,
+      {"Rewind", "Rewind: go to the first token", Icon::rewind, sequence.cursor > 0,
        command::Rewind{}},
-      {"Back", "Step back: one token to the left", Icon::back, session.cursor > 0,
+      {"Back", "Step back: one token to the left", Icon::back, sequence.cursor > 0,
        command::StepBack{}},
-      session.playing ? Button{"Pause", "Pause playing", Icon::pause, true, command::StopPlaying{}}
-                      : Button{"Play", "Play: one token after the other, new ones at the end",
-                               Icon::play, can_go_on, command::Play{}},
+      sequence.playing ? Button{"Pause", "Pause playing", Icon::pause, true, command::StopPlaying{}}
+                       : Button{"Play", "Play: one token after the other, new ones at the end",
+                                Icon::play, can_go_on, command::Play{}},
       {"Step", at_end ? "Step: generate the next token" : "Step: one token to the right",
        Icon::forward, can_go_on, command::StepForward{}},
   };
-  const bool full = at_end && !session.full_reason.empty();
+  const bool full = at_end && !sequence.full_reason.empty();
   const bool words = row.width() > painter.px(full ? 900 : 620);
   // Where not even the icons fit, all four are narrower.
   const float narrow = std::min(painter.px(28), (row.width() - 3 * painter.px(4)) / 4);
@@ -111,7 +111,7 @@ void buttons(Scene& scene, Painter& painter, Box& row) {
 
 /// How fast Play goes.
 void speed_slider(Scene& scene, Painter& painter, Box& row) {
-  double speed = scene.snapshot.session.tokens_per_second;
+  double speed = scene.snapshot.sequence.tokens_per_second;
   const std::string speeds[] = {fmt::format("{:.3g} tokens/s", speed),
                                 fmt::format("{:.3g} tok/s", speed)};
   const float widest = painter.measure("0.25 tokens/s").x + painter.px(24);
@@ -128,22 +128,22 @@ void speed_slider(Scene& scene, Painter& painter, Box& row) {
 
 /// Where the time cursor stands, and how surprising its token was.
 void where(const Scene& scene, Painter& painter, const Box& row) {
-  const SessionStatus& session = scene.snapshot.session;
-  const int last = static_cast<int>(session.tokens.size()) - 1;
-  if (session.cursor < 0) return;
-  const int at = std::min(session.cursor, last);
-  const int token = session.tokens[static_cast<std::size_t>(at)];
+  const SequenceStatus& sequence = scene.snapshot.sequence;
+  const int last = static_cast<int>(sequence.tokens.size()) - 1;
+  if (sequence.cursor < 0) return;
+  const int at = std::min(sequence.cursor, last);
+  const int token = sequence.tokens[static_cast<std::size_t>(at)];
   const std::string label = token_label(scene.snapshot.model.get(), token);
   const std::string where = fmt::format("t = {} of 0…{}", at, last);
-  const bool answer = expected_at(session, at) >= 0;
-  const std::string surprise = short_number(asked_for(session, at));
+  const bool answer = expected_at(sequence, at) >= 0;
+  const std::string surprise = short_number(asked_for(sequence, at));
   const std::string guess =
       scored(scene.snapshot, at)
           ? fmt::format("surprise{} {} nats", answer ? " of the answer" : "", surprise)
-      : answer                     ? "an answer is asked for"
-      : asked(session, at)         ? "not computed yet"
-      : at < session.prompt_length ? "given, not guessed"
-                                   : "generated, no answer asked for";
+      : answer                      ? "an answer is asked for"
+      : asked(sequence, at)         ? "not computed yet"
+      : at < sequence.prompt_length ? "given, not guessed"
+                                    : "generated, no answer asked for";
   const std::string texts[] = {fmt::format("{}   token {}   {}", where, label, guess),
                                fmt::format("{}   token {}", where, label), where,
                                fmt::format("t = {}", at)};
@@ -153,11 +153,11 @@ void where(const Scene& scene, Painter& painter, const Box& row) {
           ? "Surprise is −log of the probability that the model gave to what is "
             "asked for: 0 nats "
             "when it was sure, ln(number of tokens) when it had no idea."
-      : asked(session, at)         ? "The model's numbers for this place are still to come."
-      : at < session.prompt_length ? "Given, not guessed: this token is part of the sequence "
-                                     "that was given, and nothing asks the model to guess it."
-                                   : "The model chose this token itself, and the task has no "
-                                     "right answer for this place.";
+      : asked(sequence, at)         ? "The model's numbers for this place are still to come."
+      : at < sequence.prompt_length ? "Given, not guessed: this token is part of the sequence "
+                                      "that was given, and nothing asks the model to guess it."
+                                    : "The model chose this token itself, and the task has no "
+                                      "right answer for this place.";
   hint(scene, row,
        fmt::format("The time cursor stands at step {} of {}. Every panel shows this step.\n{}", at,
                    last, meaning));
@@ -186,20 +186,20 @@ void note_left_out(const Scene& scene, Painter& painter, Box& row,
 
 void draw_time_controls(Scene& scene, Painter& painter, Box row,
                         std::span<const std::string> left_out) {
-  const SessionStatus& session = scene.snapshot.session;
+  const SequenceStatus& sequence = scene.snapshot.sequence;
   buttons(scene, painter, row);
   row.cut_left(painter.px(4));
   speed_slider(scene, painter, row);
   row.cut_left(painter.px(10));
   note_left_out(scene, painter, row, left_out);
-  const bool at_end = session.cursor >= static_cast<int>(session.tokens.size()) - 1;
-  if (!at_end || session.full_reason.empty()) {
+  const bool at_end = sequence.cursor >= static_cast<int>(sequence.tokens.size()) - 1;
+  if (!at_end || sequence.full_reason.empty()) {
     where(scene, painter, row);
     return;
   }
-  const std::string reasons[] = {session.full_reason, "no more tokens", "full"};
+  const std::string reasons[] = {sequence.full_reason, "no more tokens", "full"};
   painter.first_in(row, painter.palette().warning, reasons);
-  hint(scene, row, session.full_reason);
+  hint(scene, row, sequence.full_reason);
 }
 
 }  // namespace xlab::ui

@@ -17,10 +17,10 @@ namespace {
 
 /// What stands beside the right answer: as everywhere a tick means that the model's own first
 /// choice is right, so an answer that it ranks lower has an arrow.
-const char* mark_of_answer(const SessionStatus& session) {
-  const int expected = expected_next(session);
-  const auto next = static_cast<std::size_t>(session.cursor + 1);
-  const bool first = next < session.top_choice.size() && session.top_choice[next] == expected;
+const char* mark_of_answer(const SequenceStatus& sequence) {
+  const int expected = expected_next(sequence);
+  const auto next = static_cast<std::size_t>(sequence.cursor + 1);
+  const bool first = next < sequence.top_choice.size() && sequence.top_choice[next] == expected;
   return expected < 0 || first ? "✓" : "→";
 }
 
@@ -39,11 +39,11 @@ void draw_token_bar(const Scene& scene, Painter& painter, int token, Box row, co
                     const BarColumns& columns, bool best, bool drawn_differs) {
   const Palette& palette = painter.palette();
   const NextToken& next = *scene.snapshot.next;
-  const bool expected = token == expected_next(scene.snapshot.session);
+  const bool expected = token == expected_next(scene.snapshot.sequence);
   Box label = row.cut_left(columns.label);
   const Box mark = label.cut_left(painter.px(16));
   if (expected) {
-    painter.text_in(mark, palette.text, mark_of_answer(scene.snapshot.session), Align::centre,
+    painter.text_in(mark, palette.text, mark_of_answer(scene.snapshot.sequence), Align::centre,
                     Weight::bold);
   }
   label.cut_right(painter.px(6));
@@ -118,7 +118,7 @@ void draw_bar_keys(const Scene& scene, Painter& painter, Box row, bool drawn, bo
                   "the right one. →: it is not, and this is the right one.",
                   [&](const Box& box) {
                     painter.text_in({{box.min.x, row.min.y}, {box.max.x, row.max.y}}, palette.text,
-                                    mark_of_answer(scene.snapshot.session), Align::centre,
+                                    mark_of_answer(scene.snapshot.sequence), Align::centre,
                                     Weight::bold);
                   }});
   const float swatch = painter.px(14), gap = painter.px(4), apart = painter.px(12);

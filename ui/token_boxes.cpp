@@ -14,22 +14,22 @@ namespace xlab::ui {
 
 void draw_token(const Scene& scene, Painter& painter, const TimeWindow& window, int t,
                 const Box& row, const Box& steps, const ColourScale& colours) {
-  const SessionStatus& session = scene.snapshot.session;
+  const SequenceStatus& sequence = scene.snapshot.sequence;
   const Palette& palette = scene.palette;
   const Box column = window.column(t);
   Box box{{std::floor(column.min.x), row.min.y}, {std::floor(column.max.x), row.max.y}};
   box = box.inset(painter.px(1), painter.px(1));
   const float surprise = shaded_at(scene.snapshot, t);
-  const bool later = t > session.cursor;
+  const bool later = t > sequence.cursor;
   ImU32 fill = scored(scene.snapshot, t) ? colours(surprise) : palette.control;
   if (later) fill = mix(palette.panel, fill, 0.35f);
   painter.fill(box, fill, painter.px(3));
   // Lighter than elsewhere: the token has to be read through it.
   if (!std::isfinite(surprise)) painter.hatch(box, with_alpha(IM_COL32_BLACK, 0.4f));
-  const bool here = t == session.cursor;
+  const bool here = t == sequence.cursor;
   painter.outline(box, here ? palette.cursor : palette.grid,
                   here ? 2.0f * painter.line_width() : 1.0f, painter.px(3));
-  const int token = session.tokens[static_cast<std::size_t>(t)];
+  const int token = sequence.tokens[static_cast<std::size_t>(t)];
   const ImU32 ink = readable_on(fill);
   painter.text_in(box.inset(painter.px(2), 0), later ? with_alpha(ink, 0.7f) : ink,
                   token_label(scene.snapshot.model.get(), token), Align::centre);
@@ -37,7 +37,7 @@ void draw_token(const Scene& scene, Painter& painter, const TimeWindow& window, 
   // Step numbers only where they fit; the cursor's always.
   const float widest = painter.measure(std::to_string(window.length())).x + painter.px(6);
   const int stride = window.label_stride(widest);
-  const int cursor = session.cursor;
+  const int cursor = sequence.cursor;
   const bool near_cursor = !here && std::abs(t - cursor) < stride && stride > 1;
   if (here || (t % stride == 0 && !near_cursor)) {
     const float half = std::max(widest, window.column_width()) / 2;
@@ -49,12 +49,12 @@ void draw_token(const Scene& scene, Painter& painter, const TimeWindow& window, 
   }
 }
 
-Box room_of_answer(const Painter& painter, const TimeWindow& window, const SessionStatus& session,
+Box room_of_answer(const Painter& painter, const TimeWindow& window, const SequenceStatus& sequence,
                    int t, const Box& row) {
   const float most = std::max(window.column_width() / 2, painter.px(40));
   float half = window.column_width() / 2;
   for (int away = 1; half < most; ++away) {
-    if (expected_at(session, t - away) >= 0 || expected_at(session, t + away) >= 0) break;
+    if (expected_at(sequence, t - away) >= 0 || expected_at(sequence, t + away) >= 0) break;
     half += window.column_width() / 2;
   }
   half = std::min(half, most);
@@ -65,17 +65,17 @@ Box room_of_answer(const Painter& painter, const TimeWindow& window, const Sessi
 
 void draw_answer(const Scene& scene, Painter& painter, const TimeWindow& window, int t,
                  const Box& row) {
-  const SessionStatus& session = scene.snapshot.session;
-  const Verdict told = verdict(session, t);
+  const SequenceStatus& sequence = scene.snapshot.sequence;
+  const Verdict told = verdict(sequence, t);
   if (told == Verdict::not_asked) return;
-  const int expected = expected_at(session, t);
+  const int expected = expected_at(sequence, t);
   const std::string label = token_label(scene.snapshot.model.get(), expected);
-  const Box box = room_of_answer(painter, window, session, t, row);
+  const Box box = room_of_answer(painter, window, sequence, t, row);
   const Palette& palette = scene.palette;
   if (told == Verdict::right || told == Verdict::wrong) {
     const std::string mark = told == Verdict::right ? "✓" : "✗";
     // The answer itself is said where the token does not say it.
-    const bool same = expected == session.tokens[static_cast<std::size_t>(t)];
+    const bool same = expected == sequence.tokens[static_cast<std::size_t>(t)];
     const std::string texts[] = {same && told == Verdict::right ? mark : mark + " " + label, mark};
     painter.first_in(box, told == Verdict::right ? palette.text : palette.warning, texts,
                      Align::centre, Weight::bold);
@@ -95,10 +95,10 @@ void draw_answer(const Scene& scene, Painter& painter, const TimeWindow& window,
 
 void draw_boundary(const Scene& scene, Painter& painter, const TimeWindow& window, const Box& marks,
                    const Box& lowest) {
-  const SessionStatus& session = scene.snapshot.session;
-  const int at = session.prompt_length;
+  const SequenceStatus& sequence = scene.snapshot.sequence;
+  const int at = sequence.prompt_length;
   const Palette& palette = scene.palette;
-  if (at < 1 || at >= static_cast<int>(session.tokens.size()) || !window.shows(at)) return;
+  if (at < 1 || at >= static_cast<int>(sequence.tokens.size()) || !window.shows(at)) return;
   const float x = std::floor(window.column(at).min.x) + 0.5f;
   painter.line({x, marks.min.y}, {x, lowest.max.y},
                {palette.muted_text, painter.line_width(), Dash::dashed});
@@ -106,7 +106,7 @@ void draw_boundary(const Scene& scene, Painter& painter, const TimeWindow& windo
   const float room = painter.measure("prompt").x + painter.px(8);
   const int steps = static_cast<int>(std::ceil(room / window.column_width()));
   for (int t = at - steps - 1; t < at + 1; ++t) {
-    if (expected_at(session, t) >= 0) return;
+    if (expected_at(sequence, t) >= 0) return;
   }
   const std::string word[] = {"prompt"};
   painter.first_in(

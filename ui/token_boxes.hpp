@@ -14,7 +14,7 @@ void draw_token(const Scene& scene, Painter& painter, const TimeWindow& window, 
 void draw_answer(const Scene& scene, Painter& painter, const TimeWindow& window, int t,
                  const Box& row);
 /// Where the mark of an answer may stand: beside it nothing is asked.
-Box room_of_answer(const Painter& painter, const TimeWindow& window, const SessionStatus& session,
+Box room_of_answer(const Painter& painter, const TimeWindow& window, const SequenceStatus& sequence,
                    int t, const Box& row);
 /// The end of the prompt, from the row of marks to the bottom of the lowest row.
 void draw_boundary(const Scene& scene, Painter& painter, const TimeWindow& window, const Box& marks,

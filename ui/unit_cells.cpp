@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "core/live_equation.hpp"
+#include "ui/ground.hpp"
 #include "ui/heat.hpp"
 #include "ui/memory_shown.hpp"
 #include "ui/number.hpp"
-#include "ui/panel.hpp"
 #include "ui/values.hpp"
 
 namespace xlab::ui {
@@ -142,7 +142,7 @@ void UnitCells::draw(Scene& scene, Painter& painter, const BlockCard& block, con
                      Box rest, std::optional<ValueRef>& hovered, HoverCard& card) {
   const Palette& palette = painter.palette();
   const float line = painter.line_height();
-  const int step = std::min(scene.snapshot.session.cursor, trace.length() - 1);
+  const int step = std::min(scene.snapshot.sequence.cursor, trace.length() - 1);
   const UnitAnswers& answers = this->answers(scene.snapshot, block, step);
   if (answers.numbers.empty()) {
     say(painter, rest, "The cells of this block were not recorded.");

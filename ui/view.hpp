@@ -45,6 +45,9 @@ class View {
   virtual std::string name() const = 0;
   /// Title of the dock, e.g. "Gates".
   virtual std::string title() const = 0;
+  /// Name of the view behind which it stands, as a tab that is shown when it is asked for, in every
+  /// layout that does not name it.
+  virtual std::string neighbour() const { return "inspector"; }
   /// Draws into the current ImGui window, filling `size` (logical pixels).
   virtual void draw(Scene& scene, ImVec2 size) = 0;
   /// The same numbers as text, full precision. They follow from the scene and from what `kept`
@@ -61,8 +64,7 @@ class View {
   virtual bool animating(const Scene&) const { return false; }
 };
 
-/// Every view, in the order of the Window menu: time, gates, memory, loss, next, inspector,
-/// health.
+/// Every view, in the order of the Window menu; view_list.hpp names them.
 std::vector<std::unique_ptr<View>> make_views();
 
 }  // namespace xlab::ui

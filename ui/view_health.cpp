@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "core/verdict.hpp"
+#include "core/selfcheck/verdict.hpp"
+#include "ui/ground.hpp"
 #include "ui/number.hpp"
-#include "ui/panel.hpp"
 #include "ui/view_list.hpp"
 
 namespace xlab::ui {

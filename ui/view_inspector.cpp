@@ -12,10 +12,10 @@
 
 #include "core/live_equation.hpp"
 #include "ui/equation.hpp"
+#include "ui/ground.hpp"
 #include "ui/heat.hpp"
 #include "ui/next_token.hpp"
 #include "ui/number.hpp"
-#include "ui/panel.hpp"
 #include "ui/values.hpp"
 #include "ui/view_list.hpp"
 
@@ -148,7 +148,7 @@ class InspectorView : public View {
     if (!moved_ || !snapshot.trace || snapshot.trace->length() == 0) return;
     moved_ = false;
     const std::optional<ValueRef>& pinned = scene.focus.pinned;
-    const int steps = static_cast<int>(snapshot.session.tokens.size());
+    const int steps = static_cast<int>(snapshot.sequence.tokens.size());
     if (pinned && (pinned->step >= steps || !block_of(snapshot, *pinned) ||
                    (pinned->step < snapshot.trace->length() && !value_of(snapshot, *pinned)))) {
       scene.focus.pinned.reset();
@@ -193,7 +193,7 @@ class InspectorView : public View {
     } else if (r && r->dim > 1) {
       text += fmt::format(", unit {}", ref.unit);
     }
-    const auto& tokens = snapshot.session.tokens;
+    const auto& tokens = snapshot.sequence.tokens;
     if (ref.step >= 0 && ref.step < static_cast<int>(tokens.size())) {
       text += ", token " +
               token_label(snapshot.model.get(), tokens[static_cast<std::size_t>(ref.step)]);
@@ -345,7 +345,7 @@ class InspectorView : public View {
     if (const float* free = number_at(snapshot.unclamped.get(), ref)) {
       row(painter, column, "without clamps", short_number(*free), palette.text);
     }
-    for (const Clamp& clamp : snapshot.session.clamps) {
+    for (const Clamp& clamp : snapshot.sequence.clamps) {
       if (clamp.enabled && clamp.path == ref.path && clamp.head == ref.head &&
           clamp.unit == ref.unit && ref.step >= clamp.begin && ref.step < clamp.end) {
         row(painter, column, "held at", short_number(clamp.value), palette.text);

@@ -7,12 +7,13 @@
 
 namespace xlab::ui {
 
-std::unique_ptr<View> make_time_view();
-std::unique_ptr<View> make_gates_view();
-std::unique_ptr<View> make_memory_view();
-std::unique_ptr<View> make_loss_view();
-std::unique_ptr<View> make_next_view();
-std::unique_ptr<View> make_inspector_view();
-std::unique_ptr<View> make_health_view();
+/// The list of views, in the order of the Window menu: a new one is a file with `make_foo_view` and
+/// a word here.
+#define XLAB_VIEWS(each) \
+  each(time) each(gates) each(memory) each(loss) each(next) each(inspector) each(health)
+
+#define XLAB_DECLARE_VIEW(name) std::unique_ptr<View> make_##name##_view();
+XLAB_VIEWS(XLAB_DECLARE_VIEW)
+#undef XLAB_DECLARE_VIEW
 
 }  // namespace xlab::ui

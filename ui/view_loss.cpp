@@ -13,11 +13,11 @@
 #include <utility>
 #include <vector>
 
+#include "ui/ground.hpp"
 #include "ui/hint.hpp"
 #include "ui/loss_labels.hpp"
 #include "ui/loss_lines.hpp"
 #include "ui/number.hpp"
-#include "ui/panel.hpp"
 #include "ui/plot.hpp"
 #include "ui/view_list.hpp"
 

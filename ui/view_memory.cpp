@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ui/block_chooser.hpp"
+#include "ui/ground.hpp"
 #include "ui/heat.hpp"
 #include "ui/hint.hpp"
 #include "ui/memory_figure.hpp"
@@ -16,7 +17,6 @@
 #include "ui/memory_shown.hpp"
 #include "ui/memory_table.hpp"
 #include "ui/number.hpp"
-#include "ui/panel.hpp"
 #include "ui/unit_cells.hpp"
 #include "ui/values.hpp"
 #include "ui/view_list.hpp"
@@ -62,7 +62,7 @@ class MemoryView : public View {
     header(scene, painter, rest);
     const BlockCard& block = *focused_block(scene.snapshot, scene.focus);
     const Trace* trace = scene.snapshot.trace.get();
-    if (!trace || trace->length() == 0 || scene.snapshot.session.cursor < 0) {
+    if (!trace || trace->length() == 0 || scene.snapshot.sequence.cursor < 0) {
       say(painter, rest,
           "The memory is empty: there are no tokens yet. Write a prompt or take a new sample and "
           "step through it.");

@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "ui/ground.hpp"
 #include "ui/hint.hpp"
 #include "ui/next_token.hpp"
 #include "ui/number.hpp"
-#include "ui/panel.hpp"
 #include "ui/sampler_settings.hpp"
 #include "ui/token_bars.hpp"
 #include "ui/values.hpp"
@@ -88,7 +88,7 @@ class NextView : public View {
   void header(Scene& scene, Painter& painter, Box& rest, bool beside) {
     const Palette& palette = painter.palette();
     const NextToken& next = *scene.snapshot.next;
-    const SessionStatus& session = scene.snapshot.session;
+    const SequenceStatus& sequence = scene.snapshot.sequence;
     const ModelCard* model = scene.snapshot.model.get();
     const float height = painter.line_height() + painter.px(4);
     // One bar says more than a title.
@@ -108,12 +108,12 @@ class NextView : public View {
       }
     }
     std::vector<std::string> texts;
-    if (session.cursor >= 0 && session.cursor < static_cast<int>(session.tokens.size())) {
+    if (sequence.cursor >= 0 && sequence.cursor < static_cast<int>(sequence.tokens.size())) {
       const std::string label =
-          token_label(model, session.tokens[static_cast<std::size_t>(session.cursor)]);
-      texts.push_back(fmt::format("after t = {}, token {}", session.cursor, label));
-      texts.push_back(fmt::format("after t = {}", session.cursor));
-      texts.push_back(fmt::format("t = {}", session.cursor));
+          token_label(model, sequence.tokens[static_cast<std::size_t>(sequence.cursor)]);
+      texts.push_back(fmt::format("after t = {}, token {}", sequence.cursor, label));
+      texts.push_back(fmt::format("after t = {}", sequence.cursor));
+      texts.push_back(fmt::format("t = {}", sequence.cursor));
     } else {
       texts.push_back("what comes next");
     }
@@ -227,7 +227,7 @@ class NextView : public View {
     Listed listed{most_probable(next.probabilities, first_ + fitting), false};
     std::vector<int>& order = listed.tokens;
     order.erase(order.begin(), order.begin() + first_);
-    const int expected = expected_next(scene.snapshot.session);
+    const int expected = expected_next(scene.snapshot.sequence);
     // The right answer stays in sight, in the last row, however unlikely it is.
     if (expected >= 0 && expected < vocabulary && order.size() > 1 &&
         std::find(order.begin(), order.end(), expected) == order.end()) {
@@ -309,7 +309,7 @@ class NextView : public View {
       any_hovered |= mouse.hovered;
       if (mouse.hovered) {
         hovered_ = ValueRef{.path = kNextProbability,
-                            .step = scene.snapshot.session.cursor,
+                            .step = scene.snapshot.sequence.cursor,
                             .head = 0,
                             .unit = token};
       }
@@ -322,22 +322,22 @@ class NextView : public View {
 
   /// Where later tokens would be lost, the first click only asks.
   void press(Scene& scene, int token) {
-    if (later(scene.snapshot.session) == 0 || armed(scene, token)) {
+    if (later(scene.snapshot.sequence) == 0 || armed(scene, token)) {
       scene.send(command::TakeToken{token});
       armed_ = {};
     } else {
-      armed_ = {token, scene.snapshot.session.cursor, scene.snapshot.session.tokens};
+      armed_ = {token, scene.snapshot.sequence.cursor, scene.snapshot.sequence.tokens};
     }
   }
 
   /// How many tokens stand behind the cursor: taking another one drops them.
-  static int later(const SessionStatus& session) {
-    return std::max(0, static_cast<int>(session.tokens.size()) - 1 - session.cursor);
+  static int later(const SequenceStatus& sequence) {
+    return std::max(0, static_cast<int>(sequence.tokens.size()) - 1 - sequence.cursor);
   }
 
   bool armed(const Scene& scene, int token) const {
-    return armed_.token == token && armed_.cursor == scene.snapshot.session.cursor &&
-           armed_.tokens == scene.snapshot.session.tokens;
+    return armed_.token == token && armed_.cursor == scene.snapshot.sequence.cursor &&
+           armed_.tokens == scene.snapshot.sequence.tokens;
   }
 
   /// The question a first click asks, over its row.
@@ -346,10 +346,10 @@ class NextView : public View {
     painter.fill(row, palette.control_hovered, painter.px(2));
     painter.outline(row, palette.accent, painter.line_width(), painter.px(2));
     const std::string label = token_label(scene.snapshot.model.get(), token);
-    const std::string drops = dropped(later(scene.snapshot.session));
+    const std::string drops = dropped(later(scene.snapshot.sequence));
     const std::string texts[] = {
         fmt::format("take {}: drops {} · click again", label, drops),
-        fmt::format("take {}, drop {}: click again", label, later(scene.snapshot.session)),
+        fmt::format("take {}, drop {}: click again", label, later(scene.snapshot.sequence)),
         fmt::format("drops {} · click again", drops), "click again", "again?"};
     painter.first_in(row.inset(painter.px(6), 0), palette.text, texts, Align::left, Weight::bold);
   }
@@ -360,7 +360,7 @@ class NextView : public View {
 
   static void card(const Scene& scene, int token, bool asking) {
     const NextToken& next = *scene.snapshot.next;
-    const SessionStatus& session = scene.snapshot.session;
+    const SequenceStatus& sequence = scene.snapshot.sequence;
     const ModelCard* model = scene.snapshot.model.get();
     const double logit = value_of(next.logits, token);
     const std::string p = short_number(value_of(next.probabilities, token));
@@ -372,13 +372,13 @@ class NextView : public View {
     if (!next.sampling.empty()) {
       lines.push_back(
           {fmt::format("drawn with probability {}{}", short_number(value_of(next.sampling, token)),
-                       drawn_how(session.sampler))});
+                       drawn_how(sequence.sampler))});
     }
     if (!next.unclamped.empty()) {
       lines.push_back({"without clamps " + short_number(value_of(next.unclamped, token))});
     }
-    if (token == expected_next(session)) lines.push_back({"the right answer"});
-    const int lost = later(session);
+    if (token == expected_next(sequence)) lines.push_back({"the right answer"});
+    const int lost = later(sequence);
     lines.push_back({lost == 0 ? std::string("click: go on with this token")
                      : asking  ? fmt::format("click again: take it and drop {}", dropped(lost))
                                : fmt::format("click: take it here, which drops {} (asks first)",
@@ -424,7 +424,7 @@ Table NextView::table(const Scene& scene) const {
                    "expected"};
   if (!scene.snapshot.next) return table;
   const NextToken& next = *scene.snapshot.next;
-  const int expected = expected_next(scene.snapshot.session);
+  const int expected = expected_next(scene.snapshot.sequence);
   const std::vector<int> order =
       most_probable(next.probabilities, static_cast<int>(next.probabilities.size()));
   for (std::size_t rank = 0; rank < order.size(); ++rank) {

@@ -11,10 +11,10 @@
 
 #include "ui/answers.hpp"
 #include "ui/cursor_drag.hpp"
+#include "ui/ground.hpp"
 #include "ui/heat.hpp"
 #include "ui/hint.hpp"
 #include "ui/number.hpp"
-#include "ui/panel.hpp"
 #include "ui/plot.hpp"
 #include "ui/time_controls.hpp"
 #include "ui/time_rows.hpp"
@@ -28,7 +28,7 @@ namespace {
 
 /// One row a token.
 Table time_table(const Scene& scene) {
-  const SessionStatus& session = scene.snapshot.session;
+  const SequenceStatus& sequence = scene.snapshot.sequence;
   const ModelCard* model = scene.snapshot.model.get();
   Table table;
   table.columns = {"step",
@@ -43,24 +43,24 @@ Table time_table(const Scene& scene) {
                    "cursor"};
   table.places = 3;
   table.step_column = 0;
-  const int length = static_cast<int>(session.tokens.size());
-  for (int t = 0; t < length + (expected_at(session, length) >= 0 ? 1 : 0); ++t) {
+  const int length = static_cast<int>(sequence.tokens.size());
+  for (int t = 0; t < length + (expected_at(sequence, length) >= 0 ? 1 : 0); ++t) {
     const bool to_come = t == length;
-    const int token = to_come ? -1 : session.tokens[static_cast<std::size_t>(t)];
-    const int expected = expected_at(session, t), choice = choice_at(session, t);
+    const int token = to_come ? -1 : sequence.tokens[static_cast<std::size_t>(t)];
+    const int expected = expected_at(sequence, t), choice = choice_at(sequence, t);
     table.rows.push_back(
         {std::to_string(t), to_come ? "" : std::to_string(token),
          to_come ? "" : token_label(model, token),
-         t == 0 || !computed(scene.snapshot, t) ? "" : full_number(surprise_at(session, t)),
+         t == 0 || !computed(scene.snapshot, t) ? "" : full_number(surprise_at(sequence, t)),
          expected < 0 ? "" : token_label(model, expected),
-         expected < 0 || verdict(session, t) == Verdict::unknown
+         expected < 0 || verdict(sequence, t) == Verdict::unknown
              ? ""
-             : full_number(asked_for(session, t)),
-         choice < 0 ? "" : token_label(model, choice), verdict_word(verdict(session, t)),
-         to_come                     ? "to come"
-         : t < session.prompt_length ? "prompt"
-                                     : "generated",
-         t == session.cursor ? "here" : ""});
+             : full_number(asked_for(sequence, t)),
+         choice < 0 ? "" : token_label(model, choice), verdict_word(verdict(sequence, t)),
+         to_come                      ? "to come"
+         : t < sequence.prompt_length ? "prompt"
+                                      : "generated",
+         t == sequence.cursor ? "here" : ""});
   }
   return table;
 }
@@ -81,7 +81,7 @@ class TimeView : public View {
       say_no_run(painter, rest, "see its tokens here");
       return;
     }
-    if (scene.snapshot.session.tokens.empty()) {
+    if (scene.snapshot.sequence.tokens.empty()) {
       say(painter, rest, "There are no tokens yet. Write a prompt or take a new sample.");
       return;
     }
@@ -95,11 +95,11 @@ class TimeView : public View {
  private:
   /// Finds out which rows and which steps there is room for.
   void arrange(const Scene& scene, const Painter& painter, const Box& whole) {
-    const SessionStatus& session = scene.snapshot.session;
-    const int length = static_cast<int>(session.tokens.size());
+    const SequenceStatus& sequence = scene.snapshot.sequence;
+    const int length = static_cast<int>(sequence.tokens.size());
     TimeWants wants;
-    wants.answers = !session.expected.empty();
-    wants.prompt = session.prompt_length < length;
+    wants.answers = !sequence.expected.empty();
+    wants.prompt = sequence.prompt_length < length;
     uniform_ = std::log(
         std::max<double>(2.0, static_cast<double>(scene.snapshot.model->vocabulary.size())));
     const TimeRows widest = fit_time_rows(painter, whole, wants);
@@ -113,7 +113,7 @@ class TimeView : public View {
     captions_ = columns.cut_left(caption);
     // Where an answer is asked for next, its place is kept free.
     const float narrow = narrowest(scene, painter);
-    window_.update(length + (expected_at(session, length) >= 0 ? 1 : 0), session.cursor, columns,
+    window_.update(length + (expected_at(sequence, length) >= 0 ? 1 : 0), sequence.cursor, columns,
                    narrow, std::max(painter.px(58), narrow));
     wants.overview = !window_.all_visible();
     rows_ = fit_time_rows(painter, columns, wants);
@@ -122,8 +122,8 @@ class TimeView : public View {
   }
 
   void sequence(Scene& scene, Painter& painter) {
-    const SessionStatus& session = scene.snapshot.session;
-    const int length = static_cast<int>(session.tokens.size());
+    const SequenceStatus& sequence = scene.snapshot.sequence;
+    const int length = static_cast<int>(sequence.tokens.size());
     // Twice the surprise of a uniform guess: a range that does not move while tokens come.
     const ColourScale colours(scene.palette, MapName::log_domain, 0.0, 2.0 * uniform_);
     const Touch mouse = touch("tokens", rows_.sequence);
@@ -148,7 +148,7 @@ class TimeView : public View {
       painter.text_in(box, scene.palette.muted_text, text);
       hint(scene, box, meaning);
     };
-    caption(scene.snapshot.session.expected.empty() ? Box{} : rows_.marks, "answer",
+    caption(scene.snapshot.sequence.expected.empty() ? Box{} : rows_.marks, "answer",
             "Where the task asks for an answer. ✓: the model's own first choice is the right "
             "one. ✗: it is not, and the right one stands beside it. ?: the model gave no "
             "numbers. A dashed box is the place of the answer that is asked for next.");
@@ -166,8 +166,8 @@ class TimeView : public View {
   /// Bars, tokens, numbers and marks of the steps that are shown. Returns what their colours cannot
   /// show.
   Outside boxes(const Scene& scene, Painter& painter, const ColourScale& colours) const {
-    const SessionStatus& session = scene.snapshot.session;
-    const int length = static_cast<int>(session.tokens.size());
+    const SequenceStatus& sequence = scene.snapshot.sequence;
+    const int length = static_cast<int>(sequence.tokens.size());
     const bool with_marks = !rows_.marks.empty();
     const Box& whole = rows_.sequence;
     Outside beyond;
@@ -185,7 +185,7 @@ class TimeView : public View {
       draw_token(scene, painter, window_, t, rows_.tokens, rows_.steps, colours);
       if (with_marks) draw_answer(scene, painter, window_, t, rows_.marks);
     }
-    if (expected_at(session, length) >= 0 && window_.shows(length)) draw_pending(scene, painter);
+    if (expected_at(sequence, length) >= 0 && window_.shows(length)) draw_pending(scene, painter);
     if (with_marks) {
       const Box& lowest = !rows_.bars.empty()    ? rows_.bars
                           : !rows_.steps.empty() ? rows_.steps
@@ -198,8 +198,8 @@ class TimeView : public View {
 
   /// The place of the answer that is asked for next.
   void draw_pending(const Scene& scene, Painter& painter) const {
-    const SessionStatus& session = scene.snapshot.session;
-    const int length = static_cast<int>(session.tokens.size());
+    const SequenceStatus& sequence = scene.snapshot.sequence;
+    const int length = static_cast<int>(sequence.tokens.size());
     const ImU32 muted = scene.palette.muted_text;
     const Box column = window_.column(length);
     const Box box =
@@ -210,15 +210,15 @@ class TimeView : public View {
     painter.curve(corners, {muted, 1.0f, Dash::dashed});
     if (rows_.marks.empty()) return;
     const std::string labels[] = {
-        token_label(scene.snapshot.model.get(), expected_at(session, length)), "?"};
-    painter.first_in(room_of_answer(painter, window_, session, length, rows_.marks), muted, labels,
+        token_label(scene.snapshot.model.get(), expected_at(sequence, length)), "?"};
+    painter.first_in(room_of_answer(painter, window_, sequence, length, rows_.marks), muted, labels,
                      Align::centre);
   }
 
   void legend(const Scene& scene, Painter& painter, const ColourScale& colours,
               const Outside& beyond) const {
     if (rows_.legend.empty()) return;
-    Legend legend{scene.snapshot.session.expected.empty()
+    Legend legend{scene.snapshot.sequence.expected.empty()
                       ? "nats of surprise, −log p(token)"
                       : "nats of surprise at answers, −log p(right answer)",
                   fmt::format("fixed range; a uniform guess: ln {} = {}",
@@ -255,7 +255,7 @@ class TimeView : public View {
   Axis vertical(const Snapshot& now) const {
     double most = uniform_;
     for (int t = window_.first(); t < window_.first() + window_.count(); ++t) {
-      if (t >= static_cast<int>(now.session.tokens.size())) break;
+      if (t >= static_cast<int>(now.sequence.tokens.size())) break;
       const double surprise = shaded_at(now, t);
       if (std::isfinite(surprise)) most = std::max(most, surprise);
     }
@@ -265,7 +265,7 @@ class TimeView : public View {
   void draw_bars(const Scene& scene, Painter& painter) const {
     const Box& bars = rows_.bars;
     const Axis axis = vertical(scene.snapshot);
-    const SessionStatus& session = scene.snapshot.session;
+    const SequenceStatus& sequence = scene.snapshot.sequence;
     const Palette& palette = scene.palette;
     painter.list().PushClipRect({captions_.min.x, bars.min.y - painter.line_height()},
                                 {bars.max.x, bars.max.y + painter.line_height()}, false);
@@ -280,14 +280,14 @@ class TimeView : public View {
     painter.line({bars.min.x, guess}, {bars.max.x, guess},
                  {palette.muted_text, painter.line_width(), Dash::dashed});
     for (int t = window_.first(); t < window_.first() + window_.count(); ++t) {
-      if (t >= static_cast<int>(session.tokens.size())) break;
+      if (t >= static_cast<int>(sequence.tokens.size())) break;
       if (!scored(scene.snapshot, t)) continue;
-      const double surprise = asked_for(session, t);
+      const double surprise = asked_for(sequence, t);
       const Box column = window_.column(t);
       const float gap = std::min(painter.px(3), column.width() * 0.15f);
-      const ImU32 colour = t > session.cursor    ? with_alpha(palette.muted_text, 0.4f)
-                           : t == session.cursor ? palette.cursor
-                                                 : palette.muted_text;
+      const ImU32 colour = t > sequence.cursor    ? with_alpha(palette.muted_text, 0.4f)
+                           : t == sequence.cursor ? palette.cursor
+                                                  : palette.muted_text;
       const double shown = std::isfinite(surprise) ? surprise : axis.high;
       const Box bar{{column.min.x + gap, axis.y(std::max(shown, 0.0), bars)},
                     {column.max.x - gap, bars.max.y}};
@@ -298,10 +298,10 @@ class TimeView : public View {
 
   /// All tokens as one strip; what the boxes show is framed.
   void draw_overview(Scene& scene, Painter& painter, const Box& box, const ColourScale& colours) {
-    const SessionStatus& session = scene.snapshot.session;
+    const SequenceStatus& sequence = scene.snapshot.sequence;
     const Palette& palette = scene.palette;
-    const int length = static_cast<int>(session.tokens.size());
-    std::vector<float> surprise(session.tokens.size());
+    const int length = static_cast<int>(sequence.tokens.size());
+    std::vector<float> surprise(sequence.tokens.size());
     for (int t = 0; t < length; ++t)
       surprise[static_cast<std::size_t>(t)] = shaded_at(scene.snapshot, t);
     const Box strip = box.inset(0, painter.px(3));
@@ -314,8 +314,8 @@ class TimeView : public View {
     painter.outline({{x_of(static_cast<float>(window_.first())), box.min.y},
                      {x_of(static_cast<float>(last_shown)), box.max.y}},
                     palette.text, painter.line_width(), painter.px(2));
-    if (session.cursor >= 0) {
-      const float x = x_of(static_cast<float>(session.cursor) + 0.5f);
+    if (sequence.cursor >= 0) {
+      const float x = x_of(static_cast<float>(sequence.cursor) + 0.5f);
       painter.line({x, box.min.y}, {x, box.max.y}, {palette.cursor, 2.0f * painter.line_width()});
     }
     const Touch mouse = touch("overview", box);
@@ -331,14 +331,14 @@ class TimeView : public View {
   }
 
   void card(const Scene& scene, int t, float x) const {
-    const SessionStatus& session = scene.snapshot.session;
-    const int length = static_cast<int>(session.tokens.size());
+    const SequenceStatus& sequence = scene.snapshot.sequence;
+    const int length = static_cast<int>(sequence.tokens.size());
     if (!window_.column(t).contains({x, window_.column(t).min.y})) return;
     const ModelCard* model = scene.snapshot.model.get();
-    const int expected = expected_at(session, t), choice = choice_at(session, t);
+    const int expected = expected_at(sequence, t), choice = choice_at(sequence, t);
     std::vector<CardLine> lines;
     if (t < length) {
-      const int token = session.tokens[static_cast<std::size_t>(t)];
+      const int token = sequence.tokens[static_cast<std::size_t>(t)];
       lines.push_back(
           {fmt::format("t = {}   token {} (number {})", t, token_label(model, token), token),
            true});
@@ -347,16 +347,16 @@ class TimeView : public View {
     }
     if (expected >= 0) {
       lines.push_back({fmt::format("asked for here: {}", token_label(model, expected))});
-    } else if (!asked(session, t)) {
+    } else if (!asked(sequence, t)) {
       lines.push_back({t == 0 ? "the first token is not guessed" : "nothing is asked for here"});
     }
-    if (asked(session, t)) {
-      const double surprise = asked_for(session, t);
+    if (asked(sequence, t)) {
+      const double surprise = asked_for(sequence, t);
       const double chance = std::exp(-surprise);
       if (choice >= 0) {
         const bool right = choice == expected;
         // Known where it is the right answer, and where the panel of the next token has it.
-        const NextToken* next = t == session.cursor + 1 ? scene.snapshot.next.get() : nullptr;
+        const NextToken* next = t == sequence.cursor + 1 ? scene.snapshot.next.get() : nullptr;
         const bool listed = next && static_cast<std::size_t>(choice) < next->probabilities.size();
         const double share = right    ? chance
                              : listed ? next->probabilities[static_cast<std::size_t>(choice)]
@@ -377,7 +377,7 @@ class TimeView : public View {
       }
     }
     if (t < length) {
-      lines.push_back({t < session.prompt_length ? "given" : "generated"});
+      lines.push_back({t < sequence.prompt_length ? "given" : "generated"});
       lines.push_back({"click or drag: move the cursor here"});
     }
     hover_card(scene, lines);

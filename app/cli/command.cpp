@@ -11,11 +11,11 @@
 #include <map>
 
 #include "core/bench_file.hpp"
-#include "core/openable.hpp"
+#include "core/files/openable.hpp"
 #include "core/utf8.hpp"
-#include "kernels/device.hpp"
-#include "kernels/precision.hpp"
-#include "kernels/threads.hpp"
+#include "kernels/device/device.hpp"
+#include "kernels/device/threads.hpp"
+#include "kernels/product/precision.hpp"
 
 namespace xlab::app {
 namespace {

@@ -11,9 +11,9 @@
 #include <string>
 
 #include "app/cli/places.hpp"
-#include "core/folder_run.hpp"
+#include "core/files/folder_run.hpp"
 #include "core/run.hpp"
-#include "kernels/device.hpp"
+#include "kernels/device/device.hpp"
 
 namespace xlab::app {
 

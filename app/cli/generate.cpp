@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "app/cli/command.hpp"
-#include "core/generation.hpp"
-#include "core/sampler.hpp"
-#include "core/stepper.hpp"
-#include "core/tokenizer.hpp"
+#include "core/generation/generation.hpp"
+#include "core/generation/sampler.hpp"
+#include "core/generation/stepper.hpp"
+#include "core/tokenizer/tokenizer.hpp"
 
 namespace xlab::app {
 namespace {

@@ -9,9 +9,9 @@
 
 #include "app/cli/command.hpp"
 #include "core/bench_file.hpp"
-#include "core/checkpoint.hpp"
-#include "core/hf_folder.hpp"
-#include "core/tokenizer.hpp"
+#include "core/files/hf_folder.hpp"
+#include "core/files/safetensors.hpp"
+#include "core/tokenizer/tokenizer.hpp"
 #include "core/utf8.hpp"
 
 namespace xlab::app {

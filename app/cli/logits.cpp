@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "app/cli/command.hpp"
-#include "core/stepper.hpp"
+#include "core/generation/stepper.hpp"
+#include "core/selfcheck/verdict.hpp"
 #include "core/utf8.hpp"
-#include "core/verdict.hpp"
 
 namespace xlab::app {
 namespace {

@@ -12,10 +12,10 @@
 #include <system_error>
 
 #include "core/bench_file.hpp"
-#include "core/checkpoint.hpp"
-#include "core/files.hpp"
-#include "core/hf_folder.hpp"
-#include "core/openable.hpp"
+#include "core/files/disk.hpp"
+#include "core/files/hf_folder.hpp"
+#include "core/files/openable.hpp"
+#include "core/files/safetensors.hpp"
 #include "core/utf8.hpp"
 
 namespace xlab::app {

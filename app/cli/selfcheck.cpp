@@ -7,9 +7,9 @@
 #include <string>
 
 #include "app/cli/command.hpp"
-#include "core/selfcheck.hpp"
-#include "core/verdict.hpp"
-#include "kernels/threads.hpp"
+#include "core/selfcheck/selfcheck.hpp"
+#include "core/selfcheck/verdict.hpp"
+#include "kernels/device/threads.hpp"
 
 namespace xlab::app {
 namespace {

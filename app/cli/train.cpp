@@ -15,14 +15,14 @@
 #include <utility>
 
 #include "app/cli/command.hpp"
-#include "core/autosave.hpp"
 #include "core/bench_file.hpp"
-#include "core/folder_run.hpp"
-#include "core/tokenizer.hpp"
-#include "core/train_loop.hpp"
+#include "core/files/folder_run.hpp"
+#include "core/keeping/autosave.hpp"
+#include "core/tokenizer/tokenizer.hpp"
+#include "core/training/train_loop.hpp"
+#include "core/training/weights.hpp"
 #include "core/utf8.hpp"
-#include "core/weights.hpp"
-#include "kernels/device.hpp"
+#include "kernels/device/device.hpp"
 
 namespace xlab::app {
 namespace {

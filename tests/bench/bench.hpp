@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/model.hpp"
-#include "core/task.hpp"
+#include "core/tasks/task.hpp"
 
 namespace xlab::bench {
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "bench/bench.hpp"
+#include "kernels/device/threads.hpp"
 #include "kernels/lanes.hpp"
-#include "kernels/threads.hpp"
 
 namespace xlab::bench {
 namespace {

@@ -13,12 +13,12 @@
 
 #include "bench/bench.hpp"
 #include "cell_calls.hpp"
-#include "core/stepper.hpp"
-#include "core/trainer.hpp"
-#include "kernels/cublas.hpp"
-#include "kernels/device.hpp"
-#include "kernels/linear.hpp"
-#include "kernels/precision.hpp"
+#include "core/generation/stepper.hpp"
+#include "core/training/trainer.hpp"
+#include "kernels/device/device.hpp"
+#include "kernels/product/cublas.hpp"
+#include "kernels/product/linear.hpp"
+#include "kernels/product/precision.hpp"
 #include "kernels/random.hpp"
 
 namespace xlab::bench {

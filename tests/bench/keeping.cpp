@@ -14,13 +14,13 @@
 #include <vector>
 
 #include "bench/bench.hpp"
-#include "core/autosave.hpp"
-#include "core/engine.hpp"
-#include "core/files.hpp"
+#include "core/engine/engine.hpp"
+#include "core/files/disk.hpp"
+#include "core/keeping/autosave.hpp"
 #include "core/run.hpp"
 #include "core/run_data.hpp"
-#include "core/text.hpp"
-#include "kernels/threads.hpp"
+#include "core/tasks/training_text.hpp"
+#include "kernels/device/threads.hpp"
 
 namespace xlab::bench {
 namespace {
@@ -122,10 +122,10 @@ void save_text(benchmark::State& state, int megabytes) {
   const auto saved = [&](std::uint64_t count) { return engine.snapshot()->saves >= count; };
   const auto answer = [&] {
     // A command whose effect can be seen: how long it takes until it is.
-    const int cursor = engine.snapshot()->session.cursor == 1 ? 2 : 1;
+    const int cursor = engine.snapshot()->sequence.cursor == 1 ? 2 : 1;
     const auto start = Clock::now();
     engine.send(command::SetCursor{cursor});
-    while (engine.snapshot()->session.cursor != cursor)
+    while (engine.snapshot()->sequence.cursor != cursor)
       std::this_thread::sleep_for(std::chrono::microseconds(200));
     return milliseconds(Clock::now() - start);
   };

@@ -2,10 +2,10 @@
 #include <benchmark/benchmark.h>
 
 #include "bench/bench.hpp"
-#include "core/stepper.hpp"
-#include "core/trainer.hpp"
+#include "core/generation/stepper.hpp"
+#include "core/training/trainer.hpp"
+#include "kernels/device/threads.hpp"
 #include "kernels/random.hpp"
-#include "kernels/threads.hpp"
 
 namespace xlab::bench {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "bench/bench.hpp"
 #include "case_runs.hpp"
-#include "kernels/threads.hpp"
+#include "kernels/device/threads.hpp"
 
 namespace xlab::bench {
 namespace {

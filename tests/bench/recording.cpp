@@ -3,7 +3,7 @@
 
 #include "bench/bench.hpp"
 #include "core/tape.hpp"
-#include "kernels/threads.hpp"
+#include "kernels/device/threads.hpp"
 
 namespace xlab::bench {
 namespace {

@@ -16,10 +16,10 @@
 #include <string>
 #include <vector>
 
-#include "core/hf_folder.hpp"
-#include "core/stepper.hpp"
+#include "core/files/hf_folder.hpp"
+#include "core/generation/stepper.hpp"
+#include "kernels/device/threads.hpp"
 #include "kernels/random.hpp"
-#include "kernels/threads.hpp"
 
 namespace xlab::tests {
 namespace {

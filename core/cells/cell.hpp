@@ -1,0 +1,59 @@
+// The interface of a cell: what stands inside a residual block.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/params.hpp"
+#include "core/snapshot.hpp"
+#include "core/spec.hpp"
+#include "core/state.hpp"
+#include "core/tape.hpp"
+#include "kernels/mlstm/mlstm.hpp"
+#include "kernels/slstm/slstm.hpp"
+
+namespace xlab {
+
+/// Where a block stands while its parameters are declared.
+struct BlockPlace {
+  int index = 0;
+  std::string prefix;  ///< of its parameters, ending in a dot
+};
+
+/// One residual block's cell. Written forward-only in the vocabulary of core/ops.hpp.
+class Cell {
+ public:
+  virtual ~Cell() = default;
+  /// x (B, T, D) -> (B, T, D), from `before` (empty: the start) to `after`. T = 1 is stepping.
+  virtual Var forward(Tape& tape, const Params& params, Var x, const CellState& before,
+                      CellState& after) const = 0;
+  /// Other equations from now on; the parameters stay what they are.
+  virtual void set_variant(const CellVariant& variant) = 0;
+  /// Where a specification keeps the equations of this cell.
+  virtual CellVariant& variant_in(ModelSpec& spec) const = 0;
+  /// Kind, heads, sizes and values. `prefix` is the last part of it, the model puts the block
+  /// before it, and fills in `parameters`.
+  virtual BlockCard card() const = 0;
+};
+
+/// Declares the parameters of block `place` and returns its cell: the large family's, or mLSTM or
+/// a scalar one (sLSTM or LSTM) by `spec.slstm_at`.
+std::unique_ptr<Cell> make_cell(const ModelSpec& spec, const BlockPlace& place, Params& params);
+
+/// Whether weight decay applies: the name holds "weight" and not "norm"; the token embedding only
+/// when the specification says so.
+bool decays(const ModelSpec& spec, const std::string& name);
+
+/// What a variant means to the kernels. Queries and keys enter them scaled already.
+kernels::MlstmOptions mlstm_options(const CellVariant& variant);
+kernels::SlstmOptions slstm_options(const CellVariant& variant, kernels::ScalarMemory memory);
+
+/// The list of cells: a new one has a line here and one in `make_cell`.
+std::unique_ptr<Cell> make_mlstm_cell(const ModelSpec& spec, const BlockPlace& place,
+                                      Params& params);
+std::unique_ptr<Cell> make_slstm_cell(const ModelSpec& spec, const BlockPlace& place,
+                                      Params& params);
+std::unique_ptr<Cell> make_large_cell(const ModelSpec& spec, const BlockPlace& place,
+                                      Params& params);
+
+}  // namespace xlab

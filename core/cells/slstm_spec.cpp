@@ -1,0 +1,162 @@
+// The sLSTM blocks' part of a specification, with their feed-forward layers. The memory behind
+// their gates may be the LSTM's.
+#include <string_view>
+
+#include "core/cells/spec.hpp"
+#include "core/spec_reader.hpp"
+#include "kernels/check.hpp"
+
+namespace xlab::slstm {
+namespace {
+
+using nlohmann::json;
+
+SlstmSpec read_cell(const json& object, NotUsed not_used) {
+  SlstmSpec spec;
+  SpecReader in(object, "slstm_block.slstm", not_used);
+  in.number("num_heads", spec.num_heads, 1, 256);
+  in.number("conv1d_kernel_size", spec.conv1d_kernel_size, 0, 64);
+  in.boolean("group_norm_weight", spec.group_norm_weight);
+  in.choice("bias_init", spec.bias_init,
+            {"powerlaw_blockdependent", "small_init", "standard", "zeros"});
+  in.choice("recurrent_weight_init", spec.recurrent_weight_init, {"zeros", "standard"});
+  read_variant(in, spec.variant);
+  in.number("gate_soft_cap", spec.variant.gate_soft_cap, 0, 1e6);
+  bool cut = false;
+  in.boolean("gradient_recurrent_cut", cut);
+  check(!cut && !in.find("gradient_recurrent_clipval"),
+        "slstm_block.slstm: cutting or clipping the recurrent gradient is not supported; leave "
+        "'gradient_recurrent_cut' false and 'gradient_recurrent_clipval' null.");
+  // Names and shapes of the weights are the same: only this word tells.
+  in.only("function", {"slstm", "lstm"},
+          "the functions that are computed here are \"slstm\" and \"lstm\"");
+  if (const json* function = in.find("function"); function && *function == "lstm") {
+    spec.memory = kernels::ScalarMemory::lstm;
+    check(
+        spec.variant.forget_gate == ForgetGate::sigmoid && spec.variant.stabilizer,
+        "slstm_block.slstm: the function 'lstm' has sigmoid gates and nothing to stabilise; leave "
+        "'forget_gate' and 'stabilizer' out, or use the function 'slstm'.");
+    in.only("num_states", {2}, "the LSTM has 2 states, y and c");
+  } else {
+    in.only("num_states", {4}, "the sLSTM has 4 states, y, c, n and m");
+  }
+  in.only("num_gates", {4}, "these cells have 4 gates");
+  in.only("initial_val", {0.0}, "states begin at 0 here");
+  in.only("backend", {"vanilla", "cuda"}, "what that computes is not known here");
+  // The official program reads it, but hands its cells another number.
+  in.usual("forward_clipval", {});
+  in.usual("constants", {json::object()});
+  for (const char* key :
+       {"dtype", "dtype_b", "dtype_r", "dtype_w", "dtype_g", "dtype_s", "dtype_a"})
+    in.number_type(key);
+  // How the official program lays out what it computes.
+  constexpr std::string_view kLayout = "the official program has no such layout";
+  in.only("input_shape", {"BSGNH", "SBGNH"}, kLayout);
+  in.only("internal_input_shape", {"SBNGH", "SBGNH", "SBNHG"}, kLayout);
+  in.only("output_shape", {"BNSH", "SBH", "BSH", "SBNH"}, kLayout);
+  // Taken from the whole model, or of no consequence.
+  in.ignore({"dropout", "embedding_dim", "context_length", "hidden_size", "batch_size",
+             "enable_automatic_mixed_precision"});
+  in.finish();
+  return spec;
+}
+
+FeedforwardSpec read_feedforward(const json& object, NotUsed not_used) {
+  FeedforwardSpec spec;
+  SpecReader in(object, "slstm_block.feedforward", not_used);
+  in.number("proj_factor", spec.proj_factor, 0.01, 64);
+  in.choice("act_fn", spec.act_fn, {"gelu", "relu", "relu^2", "sigmoid", "swish", "selu"});
+  in.boolean("bias", spec.bias);
+  std::string type = "ffn_gated";
+  in.choice("ff_type", type, {"ffn_gated"});
+  in.boolean("round_proj_up_dim_up", spec.round_proj_up_dim_up);
+  in.number("round_proj_up_to_multiple_of", spec.round_proj_up_to_multiple_of, 1, 8192);
+  in.usual("dropout", {0.0});  // its own, not the model's
+  in.ignore({"embedding_dim"});
+  in.finish();
+  return spec;
+}
+
+std::int64_t feedforward_width(const ModelSpec& spec) {
+  const FeedforwardSpec& f = *spec.feedforward;
+  return rounded_width(f.proj_factor, spec.embedding_dim, f.round_proj_up_dim_up,
+                       f.round_proj_up_to_multiple_of);
+}
+
+}  // namespace
+
+void read(const json& block, NotUsed not_used, ModelSpec& spec) {
+  SpecReader in(block, "slstm_block", not_used);
+  const json* cell = in.find("slstm");
+  spec.slstm = cell ? read_cell(*cell, not_used) : SlstmSpec{};
+  // As in the official code, a missing feed-forward layer is the default one; null means none.
+  if (!block.contains("feedforward")) spec.feedforward = FeedforwardSpec{};
+  if (const json* ffn = in.find("feedforward")) spec.feedforward = read_feedforward(*ffn, not_used);
+  in.finish();
+}
+
+json as_json(const ModelSpec& spec) {
+  const SlstmSpec& s = *spec.slstm;
+  json block, cell = {{"num_heads", s.num_heads},
+                      {"conv1d_kernel_size", s.conv1d_kernel_size},
+                      {"group_norm_weight", s.group_norm_weight},
+                      {"bias_init", s.bias_init},
+                      {"recurrent_weight_init", s.recurrent_weight_init}};
+  if (s.memory == kernels::ScalarMemory::lstm) {
+    cell["function"] = "lstm";
+    cell["num_states"] = 2;
+  }
+  write_variant(s.variant, {}, cell);
+  block["feedforward"] = nullptr;
+  if (spec.feedforward) {
+    const FeedforwardSpec& f = *spec.feedforward;
+    block["feedforward"] = {{"proj_factor", f.proj_factor},
+                            {"act_fn", f.act_fn},
+                            {"bias", f.bias},
+                            {"round_proj_up_dim_up", f.round_proj_up_dim_up},
+                            {"round_proj_up_to_multiple_of", f.round_proj_up_to_multiple_of}};
+  }
+  block["slstm"] = cell;
+  return block;
+}
+
+void write_layout(json& block) {
+  block["slstm"]["backend"] = "vanilla";
+}
+
+void check_sizes(const ModelSpec& spec) {
+  check(spec.embedding_dim % spec.slstm->num_heads == 0,
+        "The width {} cannot be shared by the sLSTM's {} heads.", spec.embedding_dim,
+        spec.slstm->num_heads);
+  if (!spec.feedforward) return;
+  check(feedforward_width(spec) >= 1,
+        "The feed-forward layer's 'proj_factor' {} rounds to a width of 0.",
+        spec.feedforward->proj_factor);
+}
+
+double parameter_count(const ModelSpec& spec) {
+  const SlstmSpec& s = *spec.slstm;
+  const double D = spec.embedding_dim, unit_pairs = D * D / s.num_heads;
+  double count = 8 * unit_pairs + 4 * D;  // inputs and recurrence of four gates, their biases
+  if (s.conv1d_kernel_size > 0) count += D * (s.conv1d_kernel_size + 1);
+  if (s.group_norm_weight) count += D;
+  if (spec.feedforward) {
+    const auto U = static_cast<double>(feedforward_width(spec));
+    count += D + 3 * U * D;
+    if (spec.feedforward->bias) count += 2 * U + D;
+  }
+  return count;
+}
+
+double numbers_per_token(const ModelSpec& spec) {
+  double numbers = 40.0 * spec.embedding_dim;
+  if (spec.feedforward) numbers += 4.0 * static_cast<double>(feedforward_width(spec));
+  return numbers;
+}
+
+std::string name_of_memory(const ModelSpec& spec) {
+  const bool used = spec.slstm && !spec.slstm_at.empty();
+  return used && spec.slstm->memory == kernels::ScalarMemory::lstm ? ", LSTM for sLSTM" : "";
+}
+
+}  // namespace xlab::slstm

@@ -1,0 +1,325 @@
+// What the engine does for each command.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/engine/worker.hpp"
+#include "core/files/folder_run.hpp"
+#include "core/generation/sampler.hpp"
+#include "core/tokenizer/tokenizer.hpp"
+#include "core/utf8.hpp"
+
+namespace xlab {
+namespace {
+
+/// What a command is about, for `Failure::where`.
+const char* place_of(const Command& command) {
+  using namespace command;
+  if (is_one_of<OpenRun, ReopenRun, OpenText, OpenFolder, NewRun>(command)) return "open";
+  if (is_one_of<Save, SaveBench>(command)) return "save";
+  if (is_one_of<ExportFolder>(command)) return "export";
+  if (is_one_of<SetPrompt, NewSample, TakeToken, StepForward, FollowSequence>(command))
+    return "sequence";
+  if (is_one_of<UseDevice>(command)) return "device";
+  return "command";
+}
+
+bool needs_run(const Command& command) {
+  using namespace command;
+  return !is_one_of<OpenRun, OpenText, OpenFolder, NewRun, ReopenRun, SetScreen, UseDevice,
+                    SetPlaySpeed>(command);
+}
+
+bool in_one_place(const Clamp& a, const Clamp& b) {
+  return a.path == b.path && a.head == b.head && a.unit == b.unit && a.begin == b.begin &&
+         a.end == b.end;
+}
+
+}  // namespace
+
+bool Engine::Worker::must_wait(const std::optional<Command>& command) {
+  if (!command) return false;
+  if (waits_for_file()) return true;
+  if (is_one_of<command::StepForward>(*command)) return live && live->must_compute_first();
+  return is_one_of<command::TrainOneStep>(*command) && outstanding();
+}
+
+bool Engine::Worker::waits_for_file() const {
+  using namespace command;
+  if (!saving || pending.empty() || !pending.front()) return false;
+  const Command& next = *pending.front();
+  return is_one_of<OpenRun, OpenText, OpenFolder, NewRun, ReopenRun, RestartRun, NewSeed, Save,
+                   SaveBench, RemoveRun>(next) ||
+         (is_one_of<Undo>(next) && history.undo_shows_run(live->id)) ||
+         (is_one_of<Redo>(next) && history.redo_shows_run(live->id));
+}
+
+void Engine::Worker::need_run() const {
+  check(live != nullptr, "There is no run: open a file or a task first.");
+}
+
+void Engine::Worker::need_training(const LiveRun& of) const {
+  if (const std::string reason = why_not_trained(of.run()); !reason.empty()) throw Error(reason);
+}
+
+void Engine::Worker::apply(Command command) {
+  using namespace command;
+  guarded(place_of(command), [&] {
+    if (needs_run(command)) need_run();
+    std::visit(
+        Overloaded{
+            [&](const OpenRun& c) {
+              if (c.bytes) {
+                open_tensors(parse_safetensors(*c.bytes, c.path),
+                             {.name = "opening a run", .beside = c.beside});
+              } else {
+                open_file(c.path, c.beside);
+              }
+            },
+            [&](const OpenFolder& c) {
+              const auto folder = model_folder_of(c.path);
+              check(folder.has_value(),
+                    "'{}' is no model folder: it has no config.json and no weights.", c.path);
+              open(open_folder_run(*folder), {.name = "opening a model", .beside = c.beside});
+              const std::string& remark = live->run().remark;
+              note(fmt::format("Opened the model in {}{}{}", c.path, remark.empty() ? "" : ". ",
+                               remark));
+            },
+            [&](const ExportFolder& c) {
+              export_run(live->run(), c.path);
+              note(fmt::format("Exported the model to {}", c.path));
+            },
+            [&](const OpenText& c) { open_text(c); },
+            [&](const NewRun& c) { new_run(c); },
+            [&](const UseDevice& c) { use_device(c.id); },
+            [&](const ReopenRun& c) { reopen(c.kept, c.beside); },
+            [&](const Save& c) { save_to(c.path); },
+            [&](const SaveBench& c) { save_bench_to(c.path, true); },
+            [&](const SetScreen& c) {
+              check(c.text.size() <= Run::kMostScreenBytes && !find_invalid_utf8(c.text),
+                    "What the window says of itself is not saved: it is no text, or too long.");
+              if (live) live->run().screen = c.text;
+            },
+            [&](const Train&) { begin_training(*live); },
+            [&](const Pause&) { live->state = TrainState::idle; },
+            [&](const TrainOneStep&) {
+              need_training(*live);
+              live->state = TrainState::idle;
+              live->stop_refreshing();
+              train_one(*live);
+            },
+            [&](const SetLearningRateScale& c) {
+              check(std::isfinite(c.scale) && c.scale >= 0.0 && c.scale <= 1000.0,
+                    "The learning rate factor is {}; it must lie between 0 and 1000.", c.scale);
+              const double before =
+                  std::exchange(live->run().trainer->learning_rate_scale, c.scale);
+              if (before == c.scale) return;
+              remember("learning rate", before, "learning rate");
+              live->note_change();
+            },
+            [&](const SetStepLimit& c) {
+              live->loop.last_step = std::max<std::int64_t>(c.steps, 0);
+            },
+            [&](const RestartRun&) { restart(live->run().trainer->spec().seed, "restart"); },
+            [&](const NewSeed&) { restart(live->run().trainer->spec().seed + 1, "new seed"); },
+            [&](const SetPrompt& c) {
+              std::vector<int> tokens = prompt_tokens(live->run(), c.text);
+              check(!tokens.empty(), "The prompt is empty: type at least one token.");
+              remember("new prompt", live->show_tokens(std::move(tokens)));
+            },
+            [&](const NewSample&) { remember("new sample", live->new_sample()); },
+            [&](const SetCursor& c) {
+              live->cursor = std::clamp(c.step, live->first_position(), live->last_position());
+            },
+            [&](const StepForward&) {
+              live->playing = false;
+              live->step_forward();
+            },
+            [&](const StepBack&) {
+              live->playing = false;
+              live->cursor = std::max(live->cursor - 1, live->first_position());
+            },
+            [&](const Play&) { live->play(); },
+            [&](const StopPlaying&) { live->playing = false; },
+            [&](const SetPlaySpeed& c) {
+              check(std::isfinite(c.tokens_per_second) && c.tokens_per_second > 0.0,
+                    "The playing speed must be larger than 0.");
+              play_speed = c.tokens_per_second;
+            },
+            [&](const Rewind&) {
+              live->playing = false;
+              live->cursor = live->first_position();
+            },
+            [&](const TakeToken& c) {
+              const bool at_end = live->cursor == live->last_position();
+              remember(at_end ? "taking a token" : "taking another token",
+                       live->take_token(c.token));
+            },
+            [&](const SetSampler& c) {
+              validate(c.settings);
+              const SamplerSettings before = std::exchange(live->run().sampler, c.settings);
+              if (before == c.settings) return;
+              remember("sampler", before, "sampler");
+              live->forget_end();
+              live->note_change();
+            },
+            [&](const SetVariant& c) { set_variant(c); },
+            [&](const Selfcheck&) { start_check(); },
+            [&](const Focus& c) { live->focus_block = c.block; },
+            [&](const SetClamp& c) { set_clamp(c.clamp); },
+            [&](const ReplaceClamp& c) { replace_clamp(c.index, c.clamp); },
+            [&](const RemoveClamp& c) {
+              std::vector<Clamp> clamps = clamps_with(c.index);
+              clamps.erase(clamps.begin() + c.index);
+              edit_clamps(std::move(clamps), "removing a clamp");
+            },
+            [&](const EnableClamp& c) {
+              std::vector<Clamp> clamps = clamps_with(c.index);
+              clamps[static_cast<std::size_t>(c.index)].enabled = c.enabled;
+              edit_clamps(std::move(clamps), "switching a clamp");
+            },
+            [&](const ClearClamps&) { edit_clamps({}, "clearing clamps"); },
+            [&](const Undo&) { go_back(false); },
+            [&](const Redo&) { go_back(true); },
+            [&](const FocusRun& c) { focus(run_with(c.run)); },
+            [&](const DuplicateRun& c) { duplicate_run(c); },
+            [&](const RenameRun& c) { rename_run(c); },
+            [&](const RemoveRun& c) { remove_run(c); },
+            [&](const TrainRun& c) {
+              LiveRun& of = run_with(c.run);
+              if (c.on) {
+                begin_training(of);
+              } else {
+                of.state = TrainState::idle;
+              }
+            },
+            [&](const TrainAll& c) {
+              for (const auto& of : runs) {
+                if (!c.on) {
+                  of->state = TrainState::idle;
+                } else if (why_not_trained(of->run()).empty()) {
+                  begin_training(*of);
+                }
+              }
+            },
+            [&](const FollowSequence& c) { follow_sequence(c); },
+            [&](const ShowCurve& c) { run_with(c.run).shown = c.shown; },
+        },
+        command);
+  });
+  guarded("sequence", [&] { sync_followers(); });
+}
+
+// ---- runs -----------------------------------------------------------------------------------
+
+void Engine::Worker::new_run(const command::NewRun& c) {
+  RunSpec spec;
+  if (!c.spec_json.empty()) spec = run_spec_from_json(c.spec_json);
+  std::unique_ptr<Task> task = make_task(c.task);
+  if (!c.from_model) {
+    open(make_run(std::move(task), spec), {.name = "new run", .beside = c.beside});
+    return;
+  }
+  need_run();
+  check(!spec.model, "A new run with the present model has that model: give \"train\" alone.");
+  open(make_run_from(live->run(), std::move(task), spec.train),
+       {.name = "new run", .beside = c.beside, .unsaved = true});
+}
+
+void Engine::Worker::open_text(const command::OpenText& c) {
+  if (c.from_model) need_run();
+  OpenedText opened = text_of(c);
+  auto task = make_text_task(std::move(opened.text));
+  open(c.from_model ? make_run_from(live->run(), std::move(task)) : make_run(std::move(task)),
+       {.name = "opening a text", .beside = c.beside, .unsaved = c.from_model});
+  if (!opened.notice.empty()) note(opened.notice);
+}
+
+OpenedText Engine::Worker::text_of(const command::OpenText& c) const {
+  const Task* task = live ? live->run().task.get() : nullptr;
+  const TextData* shown = task ? task->text() : nullptr;
+  check(!c.path.empty() || shown, "There is no text to read again: open one first.");
+  std::shared_ptr<const Tokenizer> tokenizer = c.from_model ? task->tokenizer() : nullptr;
+  const bool models_own = tokenizer != nullptr;
+  if (!models_own && c.tokenizer == "characters" && !c.path.empty()) return xlab::open_text(c.path);
+  if (!models_own) tokenizer = tokenizer_named(c.tokenizer);
+  OpenedText opened;
+  opened.text = c.path.empty() ? read_again(*shown, std::move(tokenizer))
+                               : read_text(c.path, std::move(tokenizer));
+  opened.text.tokenizer_name = !models_own ? c.tokenizer
+                               : shown     ? shown->tokenizer_name
+                                           : std::string();
+  return opened;
+}
+
+void Engine::Worker::restart(std::uint64_t seed, const char* name) {
+  live->note_place();
+  open(restart_run(live->run(), seed), {.name = name,
+                                        .path = live->path,
+                                        .in_bench = live->in_bench,
+                                        .unsaved = true,
+                                        .stamp = live->stamp});
+  draft.only_selected = true;
+  show_saved_screen();
+}
+
+// ---- edits ----------------------------------------------------------------------------------
+
+std::vector<Clamp> Engine::Worker::clamps_with(int index) const {
+  const std::vector<Clamp>& clamps = live->sequence().clamps();
+  check(index >= 0 && index < static_cast<int>(clamps.size()), "There is no clamp number {}.",
+        index);
+  return clamps;
+}
+
+void Engine::Worker::edit_clamps(std::vector<Clamp> clamps, const char* name,
+                                 const std::string& place) {
+  std::vector<Clamp> before = live->sequence().clamps();
+  if (before == clamps) return;
+  live->set_clamps(std::move(clamps));
+  remember(name, std::move(before), place);
+}
+
+void Engine::Worker::replace_clamp(int index, const Clamp& clamp) {
+  check(std::isfinite(clamp.value), "A clamp needs a finite number.");
+  check(clamp.begin < clamp.end, "A clamp from step {} to step {} holds nothing.", clamp.begin,
+        clamp.end - 1);
+  std::vector<Clamp> clamps = clamps_with(index);
+  // Another one on the same place stays: who drags an end over it takes nothing away with that.
+  clamps[static_cast<std::size_t>(index)] = clamp;
+  edit_clamps(std::move(clamps), "changing a clamp", fmt::format("clamp {}", index));
+}
+
+void Engine::Worker::set_clamp(const Clamp& clamp) {
+  check(std::isfinite(clamp.value), "A clamp needs a finite number.");
+  std::vector<Clamp> clamps = live->sequence().clamps();
+  // The last one is the one that counts.
+  const auto same = std::find_if(clamps.rbegin(), clamps.rend(),
+                                 [&](const Clamp& c) { return in_one_place(c, clamp); });
+  if (same != clamps.rend()) {
+    *same = clamp;
+  } else {
+    clamps.push_back(clamp);
+  }
+  edit_clamps(
+      std::move(clamps), "clamp",
+      fmt::format("{} {} {} {} {}", clamp.path, clamp.head, clamp.unit, clamp.begin, clamp.end));
+}
+
+void Engine::Worker::set_variant(const command::SetVariant& c) {
+  VariantBefore before{.kind = c.kind, .variant = variant_of(c.kind), .numbers = {}};
+  live->run().model->set_variant(c.kind, c.variant);
+  if (before.variant == variant_of(c.kind)) return;
+  remember("variant", std::move(before));
+  live->weights_changed();
+  live->note_change();
+  start_check();
+}
+
+void Engine::Worker::start_check() {
+  checks.start(*live->run().model, live->run().trainer->steps_done(), live->sequence().tokens());
+}
+
+}  // namespace xlab

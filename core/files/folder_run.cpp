@@ -1,0 +1,44 @@
+// Runs around the model of a folder.
+#include "core/files/folder_run.hpp"
+
+namespace xlab {
+
+void export_run(const Run& run, const std::filesystem::path& folder, const FolderOptions& options) {
+  write_model_folder(*run.model, folder, options);
+  if (const auto tokenizer = run.task->tokenizer()) {
+    write_tokenizer_files(*tokenizer, folder);
+  } else {
+    // One that an earlier model left there would read this one's numbers wrongly.
+    std::error_code ignored;
+    for (const char* name : {"tokenizer.json", "tokenizer_config.json"})
+      std::filesystem::remove(folder / name, ignored);
+  }
+}
+
+std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
+                                     std::optional<FolderUse> use) {
+  const ModelFolder folder(path);
+  if (!use) use = folder.trainable() ? FolderUse::train : FolderUse::read;
+  std::unique_ptr<Run> run =
+      make_run(make_tokens_task(folder.spec().vocab_size, tokenizer_from_folder(path)),
+               folder.read(*use), TrainSpec{});
+  run->came_with_weights = true;
+  run->remark = folder.remark();
+  return run;
+}
+
+std::unique_ptr<Run> train_folder_run(std::unique_ptr<Task> task,
+                                      const std::optional<TrainSpec>& train,
+                                      const std::filesystem::path& path) {
+  const ModelFolder folder(path);
+  ModelSpec spec = folder.spec();
+  // Other data, other tokens.
+  if (spec.large) spec.large->force_bos_token_insert = false;
+  std::unique_ptr<Run> run = make_run(std::move(task), RunSpec{.model = spec, .train = train});
+  folder.load_into(*run->model);
+  run->came_with_weights = true;
+  run->remark = folder.remark();
+  return run;
+}
+
+}  // namespace xlab

@@ -1,0 +1,27 @@
+// Runs around the model of a folder: to look at it and let it write, or to train it on.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "core/files/hf_folder.hpp"
+#include "core/run.hpp"
+
+namespace xlab {
+
+/// Writes the run's model as a folder, and its tokenizer where it has one.
+void export_run(const Run& run, const std::filesystem::path& folder,
+                const FolderOptions& options = {});
+
+/// A run to look at a model and let it write. Left to itself it is held for training where it is
+/// small enough, so that it can be saved, and else only read, as it is stored.
+std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
+                                     std::optional<FolderUse> use = {});
+
+/// A run that trains the folder's model on the task's data. Throws when the task has more tokens
+/// than the model, or the model is too large to be trained.
+std::unique_ptr<Run> train_folder_run(std::unique_ptr<Task> task,
+                                      const std::optional<TrainSpec>& train,
+                                      const std::filesystem::path& path);
+
+}  // namespace xlab

@@ -1,0 +1,46 @@
+// The tensors of a model folder: one safetensors file, or several with an index. Only the headers
+// are held in memory; numbers are read from the files into the place where they are wanted.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include "core/files/tensor_source.hpp"
+
+namespace xlab {
+
+class FolderTensors : public TensorSource {
+ public:
+  /// Opens model.safetensors or, without it, every file that model.safetensors.index.json names.
+  /// Throws a sentence when a file is missing or unsound, when the index names something outside
+  /// the folder, when a tensor stands in two files, or when the index and the files disagree.
+  explicit FolderTensors(const std::filesystem::path& folder);
+
+  std::string name() const override { return folder_.string(); }
+  const std::vector<Entry>& entries() const override { return entries_; }
+  void read(const Entry& entry, std::int64_t first, const Tensor& out) const override;
+
+  /// Names of the files, sorted.
+  const std::vector<std::string>& files() const { return files_; }
+  /// Bytes of all numbers.
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  /// Where one tensor's numbers are.
+  struct Place {
+    std::shared_ptr<const InputFile> file;
+    std::string file_name;
+    std::uint64_t begin = 0;
+  };
+  void add_file(const std::string& name);
+  void add_indexed_files();
+
+  std::filesystem::path folder_;
+  std::vector<std::string> files_;
+  std::vector<Entry> entries_;
+  std::map<std::string, Place> places_;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace xlab

@@ -1,0 +1,237 @@
+// Models as folders: reading and writing.
+#include "core/files/hf_folder.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/files/json_text.hpp"
+#include "core/files/load_parameters.hpp"
+#include "core/utf8.hpp"
+#include "kernels/device/device.hpp"
+
+namespace xlab {
+namespace fs = std::filesystem;
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kConfig = "config.json";
+constexpr const char* kSingle = "model.safetensors";
+constexpr const char* kIndex = "model.safetensors.index.json";
+constexpr std::uint64_t kMostConfigBytes = 1 << 20;
+constexpr std::size_t kMostNamedKeys = 8;
+// Of this computer's, for weights that are read, and for values, gradients and moments.
+constexpr double kShareOfMemory = 0.9, kShareForTraining = 0.5;
+constexpr double kBytesPerTrainedParameter = 20;
+
+std::string shown(const fs::path& path) {
+  return printable(path.string(), 512);
+}
+
+constexpr const char* kEmbeddings = "backbone.embeddings.weight";
+constexpr const char* kHead = "lm_head.weight";
+
+/// Whether two stored tensors hold the same numbers.
+bool same_numbers(const TensorSource& tensors, const TensorSource::Entry& a,
+                  const TensorSource::Entry& b) {
+  constexpr std::int64_t kAtATime = 1 << 20;
+  const bool floats = a.type == StoredType::f64 || a.type == StoredType::f32 ||
+                      a.type == StoredType::f16 || a.type == StoredType::bf16;
+  if (!floats || a.type != b.type || a.shape != b.shape) return false;
+  std::int64_t count = 1;
+  for (const std::int64_t extent : a.shape) count *= extent;
+  for (std::int64_t first = 0; first < count; first += kAtATime) {
+    const Shape part{std::min(kAtATime, count - first)};
+    const Tensor x = Tensor::empty(part, DType::f32), y = Tensor::empty(part, DType::f32);
+    tensors.read(a, first, x);
+    tensors.read(b, first, y);
+    if (std::memcmp(x.raw(), y.raw(), x.bytes()) != 0) return false;
+  }
+  return true;
+}
+
+ModelSpec spec_of(const fs::path& folder, const TensorSource& tensors,
+                  std::vector<std::string>& not_used) {
+  ModelSpec spec;
+  try {
+    spec = model_spec_from_config(read_text_file(folder / kConfig, kMostConfigBytes), not_used);
+  } catch (const Error& e) {
+    throw Error(fmt::format("The folder '{}' cannot be opened: {}", shown(folder), e.what()));
+  }
+  if (!spec.large) {
+    const TensorSource::Entry* embeddings = tensors.find("token_embedding.weight");
+    const TensorSource::Entry* head = tensors.find(kHead);
+    check(
+        !spec.tie_weights || !embeddings || !head || same_numbers(tensors, *embeddings, *head),
+        "The folder '{}' cannot be opened: its '{}' and its '{}' differ, although its config.json "
+        "says \"tie_weights\": true. Say false there to read both.",
+        shown(folder), "token_embedding.weight", kHead);
+    return spec;
+  }
+  // Programs round the feed-forward layer's width in different ways: the tensors know it.
+  const std::string layer = "backbone.blocks.0.ffn.";
+  const auto rows = [&](const std::string& name) {
+    const TensorSource::Entry* found = tensors.find(layer + name + ".weight");
+    return found && found->shape.size() == 2 ? found->shape[0] : 0;
+  };
+  std::int64_t width = rows("proj_up");
+  if (width == 0) width = rows("proj_up_gate_z") / 2;
+  // Wider than any factor makes it is no width: then the tensors will not fit.
+  constexpr std::int64_t kMostFactor = 63;
+  if (width > 0 && width <= kMostFactor * spec.embedding_dim)
+    set_large_feedforward_width(spec, width);
+  // transformers keeps a head of its own for this family, whatever the configuration says of tying.
+  const TensorSource::Entry* embeddings = tensors.find(kEmbeddings);
+  const TensorSource::Entry* head = tensors.find(kHead);
+  if (spec.tie_weights && embeddings && head && !same_numbers(tensors, *embeddings, *head))
+    spec.tie_weights = false;
+  spec.large->out_norm_bias = tensors.find("backbone.out_norm.bias") != nullptr;
+  return spec;
+}
+
+bool is_matrix(const ParamInfo& info) {
+  return info.shape.rank() == 2;
+}
+
+std::string numbered(std::size_t index, std::size_t count) {
+  return fmt::format("model-{:05}-of-{:05}.safetensors", index + 1, count);
+}
+
+}  // namespace
+
+std::optional<fs::path> model_folder_of(const fs::path& path) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) return path;
+  if (path.filename() == kConfig && fs::is_regular_file(path, error)) {
+    const fs::path folder = path.parent_path();
+    return folder.empty() ? fs::path(".") : folder;
+  }
+  return std::nullopt;
+}
+
+ModelFolder::ModelFolder(const fs::path& folder)
+    : folder_(folder), tensors_(folder), spec_(spec_of(folder, tensors_, not_used_)) {
+  find_parameters(Model::parameters_of(spec_), tensors_, "");
+}
+
+std::string ModelFolder::remark() const {
+  if (not_used_.empty()) return {};
+  const std::size_t named = std::min(not_used_.size(), kMostNamedKeys);
+  const auto end = not_used_.begin() + static_cast<std::ptrdiff_t>(named);
+  return fmt::format(
+      "Of {}, not used: {}{}.", kConfig, fmt::join(not_used_.begin(), end, ", "),
+      named < not_used_.size() ? fmt::format(" and {} more", not_used_.size() - named) : "");
+}
+
+bool ModelFolder::trainable() const {
+  try {
+    validate(spec_);
+    return parameter_count(spec_) * kBytesPerTrainedParameter <=
+           kShareForTraining * static_cast<double>(devices().front().memory_bytes);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+StoredType ModelFolder::main_type() const {
+  std::map<StoredType, std::int64_t> numbers;
+  for (const TensorSource::Entry& entry : tensors_.entries()) {
+    std::int64_t count = 1;
+    for (const std::int64_t extent : entry.shape) count *= extent;
+    numbers[entry.type] += count;
+  }
+  return std::max_element(numbers.begin(), numbers.end(),
+                          [](const auto& a, const auto& b) { return a.second < b.second; })
+      ->first;
+}
+
+std::unique_ptr<Model> ModelFolder::read(FolderUse use) const {
+  std::unique_ptr<Model> model;
+  if (use == FolderUse::train || !spec_.large) {
+    model = std::make_unique<Model>(spec_);
+  } else {
+    const std::vector<ParamInfo> infos = Model::parameters_of(spec_);
+    const std::vector<ParameterPlace> places = find_parameters(infos, tensors_, "");
+    std::vector<DType> types;
+    double bytes = 0.0;
+    for (std::size_t p = 0; p < infos.size(); ++p) {
+      const bool halves = is_matrix(infos[p]) && (use == FolderUse::read_halves ||
+                                                  places[p].entry->type == StoredType::bf16);
+      types.push_back(halves ? DType::bf16 : DType::f32);
+      bytes += static_cast<double>(infos[p].shape.elements()) *
+               static_cast<double>(size_of(types.back()));
+    }
+    const double most = kShareOfMemory * static_cast<double>(devices().front().memory_bytes);
+    check(bytes <= most,
+          "The weights in '{}' would take {:.1f} GB; this computer has room for {:.1f} GB.{}",
+          shown(folder_), bytes / 1e9, most / 1e9,
+          use == FolderUse::read ? " Rounded to bf16 they take less." : "");
+    model = std::make_unique<Model>(spec_, types);
+  }
+  load_into(*model);
+  return model;
+}
+
+void ModelFolder::load_into(Model& model) const {
+  load_parameters(model, tensors_, "");
+}
+
+void write_model_folder(const Model& model, const fs::path& folder, const FolderOptions& options) {
+  check(!options.halves || model.spec().large,
+        "Only models of the large family are written with bf16 weights.");
+  std::error_code error;
+  fs::create_directories(folder, error);
+  check(fs::is_directory(folder), "The folder '{}' cannot be made: {}.", shown(folder),
+        error ? error.message() : "there is a file of that name");
+
+  std::vector<std::vector<StoredTensor>> shards(1);
+  std::uint64_t filled = 0, total = 0;
+  bool halves = false;
+  const Params& params = model.params();
+  for (std::size_t p = 0; p < params.infos().size(); ++p) {
+    const ParamInfo& info = params.infos()[p];
+    const Tensor& value = params[static_cast<int>(p)].value;
+    const bool round = options.halves && is_matrix(info) && value.dtype() != DType::bf16;
+    StoredTensor tensor = stored(info.name, round ? value.to(DType::bf16) : value);
+    halves = halves || tensor.type == StoredType::bf16;
+    const std::uint64_t bytes = tensor.bytes.size();
+    if (filled > 0 && filled + bytes > options.shard_bytes) {
+      shards.emplace_back();
+      filled = 0;
+    }
+    filled += bytes;
+    total += bytes;
+    shards.back().push_back(std::move(tensor));
+    if (model.spec().large && model.spec().tie_weights && info.name == kEmbeddings) {
+      // Once more as the head: transformers does not tie this family's.
+      StoredTensor head = shards.back().back();
+      head.name = kHead;
+      filled += bytes;
+      total += bytes;
+      shards.back().push_back(std::move(head));
+    }
+  }
+
+  const Metadata metadata = {{"format", "pt"}};
+  if (shards.size() == 1) {
+    write_safetensors(folder / kSingle, std::move(shards.front()), metadata);
+    fs::remove(folder / kIndex, error);
+  } else {
+    json map = json::object();
+    for (std::size_t s = 0; s < shards.size(); ++s) {
+      const std::string name = numbered(s, shards.size());
+      for (const StoredTensor& tensor : shards[s]) map[tensor.name] = name;
+      write_safetensors(folder / name, std::move(shards[s]), metadata);
+    }
+    const json index = {{"metadata", {{"total_size", total}}}, {"weight_map", map}};
+    write_file_atomically(folder / kIndex, json_text(index, 2) + "\n");
+    // A single file would be taken instead of the index.
+    fs::remove(folder / kSingle, error);
+  }
+  const std::string config = to_config_json(model.spec(), halves ? "bfloat16" : "float32");
+  write_file_atomically(folder / kConfig, config + "\n");
+}
+
+}  // namespace xlab

@@ -1,0 +1,71 @@
+// Models as folders, in the form the authors' programs and Hugging Face's read and write:
+// config.json, and model.safetensors or several such files with an index.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/files/folder_tensors.hpp"
+#include "core/model.hpp"
+
+namespace xlab {
+
+/// What a model from a folder is for.
+enum class FolderUse {
+  train,       ///< float32, with gradients
+  read,        ///< without gradients; matrices stored in bf16 stay so, everything else is float32
+  read_halves  ///< the same, with every matrix rounded to bf16
+};
+
+/// The folder that a path means: a folder, or its config.json. Nothing when it is neither.
+std::optional<std::filesystem::path> model_folder_of(const std::filesystem::path& path);
+
+/// A folder that has been looked into: what its model is, and where the numbers are. Holds the
+/// files open.
+class ModelFolder {
+ public:
+  /// Reads config.json and the headers. Sizes that the configuration leaves open are taken from the
+  /// tensors. Throws a sentence, with the first ten mismatches where the tensors do not fit.
+  explicit ModelFolder(const std::filesystem::path& folder);
+
+  const ModelSpec& spec() const { return spec_; }
+  const FolderTensors& tensors() const { return tensors_; }
+  /// A sentence that names what config.json says and nothing here follows; empty when there is no
+  /// such thing.
+  std::string remark() const;
+  /// Whether the model can be trained on this computer, by size.
+  bool trainable() const;
+  /// The type most of the numbers are stored in.
+  StoredType main_type() const;
+
+  /// Reads the model. Every number is read straight into its place: the folder may take up most of
+  /// the memory. Models of the paper's family are always read for training.
+  std::unique_ptr<Model> read(FolderUse use) const;
+  /// Reads the numbers into a model of the same specification.
+  void load_into(Model& model) const;
+
+ private:
+  std::filesystem::path folder_;
+  FolderTensors tensors_;
+  std::vector<std::string> not_used_;
+  ModelSpec spec_;
+};
+
+/// The most bytes of one file; larger models are written as several with an index.
+inline constexpr std::uint64_t kShardBytes = 5'000'000'000;
+
+struct FolderOptions {
+  bool halves = false;  ///< matrices are rounded to bf16 (large family)
+  std::uint64_t shard_bytes = kShardBytes;
+};
+
+/// Writes a model as a folder, which is made where it does not exist; each file is replaced as a
+/// whole. What an earlier model left there under the same names is replaced.
+void write_model_folder(const Model& model, const std::filesystem::path& folder,
+                        const FolderOptions& options = {});
+
+}  // namespace xlab

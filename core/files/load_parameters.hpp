@@ -1,0 +1,30 @@
+// Stored tensors into a model's parameters, by name.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/files/tensor_source.hpp"
+#include "core/model.hpp"
+
+namespace xlab {
+
+/// What a parameter is read from: rows of a stored tensor, under its own name or another program's.
+struct ParameterPlace {
+  const TensorSource::Entry* entry = nullptr;
+  std::int64_t first_row = 0;  ///< where a stored tensor holds several parameters
+  bool transposed = false;     ///< a recurrent kernel (heads, in, 4 * out), or a bias beside one
+};
+
+/// Where every parameter lies among the tensors `prefix` + name. Throws a sentence with the first
+/// ten mismatches unless they are exactly the parameters, in their shapes: a tied head may be
+/// missing, either layout of recurrent kernels will do, and so will the names and the joined
+/// matrices of the large family's programs. Reads no numbers.
+std::vector<ParameterPlace> find_parameters(const std::vector<ParamInfo>& infos,
+                                            const TensorSource& source, const std::string& prefix);
+
+/// Loads the parameters; when it throws for their names, types or shapes, nothing was changed.
+void load_parameters(Model& model, const TensorSource& source, const std::string& prefix);
+void load_parameters(Model& model, const SafetensorsFile& file, const std::string& prefix);
+
+}  // namespace xlab

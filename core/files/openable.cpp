@@ -1,0 +1,41 @@
+// Reads headers and checks encodings; the sentences are those of the readers themselves.
+#include "core/files/openable.hpp"
+
+#include <optional>
+
+#include "core/files/disk.hpp"
+#include "core/files/hf_folder.hpp"
+#include "core/files/json_text.hpp"
+#include "core/files/safetensors.hpp"
+#include "core/tasks/training_text.hpp"
+#include "core/tokenizer/tokenizer.hpp"
+#include "kernels/check.hpp"
+
+namespace xlab {
+
+void look_at_run(const std::filesystem::path& path) {
+  const InputFile file(path);
+  const HeaderOfFile opened = read_safetensors_header(file, path.string());
+  const auto found = opened.header.metadata.find("xlab");
+  check(found != opened.header.metadata.end(),
+        "'{}' holds tensors but no run: it was not saved by xLSTM Lab.", path.string());
+  (void)parse_json(found->second, fmt::format("The run in '{}'", path.string()));
+}
+
+void look_at_text(const std::filesystem::path& path, const std::string& tokenizer) {
+  const std::shared_ptr<const Tokenizer> reader = tokenizer_named(tokenizer);
+  check_text_file(path, reader.get());
+}
+
+void look_at_folder(const std::filesystem::path& path) {
+  const std::optional<std::filesystem::path> folder = model_folder_of(path);
+  check(folder.has_value(), "'{}' is no model folder: it has no config.json and no weights.",
+        path.string());
+  (void)ModelFolder(*folder);
+}
+
+void look_at_tokenizer(const std::string& tokenizer) {
+  (void)tokenizer_named(tokenizer);
+}
+
+}  // namespace xlab

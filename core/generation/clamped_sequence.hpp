@@ -1,0 +1,61 @@
+// The sequence on screen: the session as edited by hand and, while there are clamps, its unclamped
+// twin.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "core/generation/generation.hpp"
+#include "core/generation/sequence.hpp"
+#include "core/tasks/task.hpp"
+
+namespace xlab {
+
+class ClampedSequence {
+ public:
+  explicit ClampedSequence(const Sequence& sequence);
+
+  const Sequence& edited() const { return edited_; }
+  /// The recordings without clamps; null where there are none.
+  std::shared_ptr<const Trace> unclamped_trace() const {
+    return plain_ ? plain_->trace() : nullptr;
+  }
+  int length() const { return edited_.length(); }
+  /// Number of tokens computed in both.
+  int computed() const {
+    return plain_ ? std::min(edited_.computed(), plain_->computed()) : edited_.computed();
+  }
+  bool complete() const { return edited_.complete() && (!plain_ || plain_->complete()); }
+  bool compute_one();
+  void compute_all();
+  void invalidate();
+  /// Brings the states of all tokens to a device, to which the model was moved: its memory is free
+  /// again where they were. Throws when there is no room for them; then they stay.
+  void move_to(Device device);
+  void set_tokens(std::vector<int> tokens);
+  void append(int token);
+  void truncate(int length);
+  void set_clamps(std::vector<Clamp> clamps);
+  /// Writes tokens and clamps back into the session that is saved with the run.
+  void store_into(Sequence& sequence) const;
+
+  /// Fills tokens, surprise, answers, clamps and recordings.
+  void describe(const Task& task, Snapshot& snapshot) const;
+  /// Fills what depends on the cursor: the next token and the matrix memory of `block`. With
+  /// `outdated`, the model has other weights by now: a memory that would have to be computed again
+  /// stays as it was, or away, until the sequence is computed with them.
+  void describe_cursor(int cursor, int block, const Model& model, const SamplerSettings& sampler,
+                       Snapshot& snapshot, const WritableTokens& tokens = {},
+                       bool outdated = false) const;
+  /// Has the states at hand that `describe_cursor` shows there.
+  void prepare_cursor(int cursor) const;
+
+ private:
+  void describe_answers(SequenceStatus& sequence) const;
+
+  Sequence edited_;
+  std::optional<Sequence> plain_;
+};
+
+}  // namespace xlab

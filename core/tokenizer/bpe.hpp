@@ -1,0 +1,50 @@
+// Byte-level BPE: the parts of a tokenizer.json of that kind, and the tokenizer made of them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/tokenizer/added.hpp"
+#include "core/tokenizer/normal.hpp"
+#include "core/tokenizer/pattern.hpp"
+#include "core/tokenizer/tokenizer.hpp"
+
+namespace xlab {
+
+/// One merge: two neighbours become one token. Their order is their rank.
+struct BpeMerge {
+  int left = 0, right = 0, merged = 0;
+};
+
+/// What a tokenizer.json says, checked: every number lies in the vocabulary.
+struct BpeSpec {
+  std::vector<std::string>
+      tokens;  ///< by number, as the file writes them; empty where there is none
+  std::vector<BpeMerge> merges;
+  int unk = -1;
+  bool fuse_unk = false;       ///< unknown bytes in a row become one unknown token
+  bool ignore_merges = false;  ///< a piece that is a token is taken without merging
+  std::vector<AddedToken> added;
+  std::vector<NormalForm> normal_forms;
+  std::vector<SplitRule> splits;  ///< applied one after the other
+  bool add_prefix_space = false;
+  bool split_words = true;                  ///< the byte level's own pattern, after the prefix
+  std::vector<int> frame_begin, frame_end;  ///< what goes around a text that is framed
+  SpecialTokens special;
+  std::string json;  ///< the file itself
+};
+
+/// The bytes that a token of the byte-level alphabet stands for: each byte is written as one
+/// printable character. A text with any other character stands for itself.
+std::string byte_level_bytes(std::string_view token);
+/// The byte-level character of a byte, as UTF-8.
+const std::string& byte_level_character(unsigned char byte);
+std::shared_ptr<const Tokenizer> bpe_tokenizer(BpeSpec spec);
+
+}  // namespace xlab
