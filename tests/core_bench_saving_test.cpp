@@ -178,6 +178,31 @@ TEST_F(BenchSaving, OneRunIsNeverWrittenOverTheFileOfAll) {
   EXPECT_EQ(opened.runs[1].run->trainer->steps_done(), 4);
 }
 
+TEST_F(BenchSaving, ARunIsNotWrittenOverTheFileThatAnotherOpenOneIsIn) {
+  open_quick("recall");
+  train(2);
+  const std::string path = folder_ / "one.xlab";
+  const int first = after(RenameRun{after()->focused_run, "Left"}, Save{path})->focused_run;
+  const int second = after(OpenRun{.path = path, .bytes = {}, .beside = true})->focused_run;
+  ASSERT_NE(second, first);
+  train(1);
+  const auto refused = after(Save{});
+  EXPECT_THAT(refused->failure.what, AllOf(HasSubstr("'Left'"), HasSubstr("Save as")));
+  EXPECT_TRUE(refused->unsaved);
+  EXPECT_EQ(load_run(path)->trainer->steps_done(), 2);
+  // Once the other one has work that is in no file, it has its own reasons to save.
+  after(FocusRun{first}, TrainOneStep{}, TrainOneStep{}, FocusRun{second});
+  EXPECT_EQ(after(Save{})->failure.id, refused->failure.id);
+  EXPECT_EQ(load_run(path)->trainer->steps_done(), 3);
+  EXPECT_TRUE(card(after(), first).unsaved);
+  // Now that one would be written over.
+  EXPECT_NE(after(FocusRun{first}, Save{})->failure.id, refused->failure.id);
+  EXPECT_EQ(load_run(path)->trainer->steps_done(), 3);
+  // By name a person may.
+  after(Save{path});
+  EXPECT_EQ(load_run(path)->trainer->steps_done(), 4);
+}
+
 TEST_F(BenchSaving, ABenchThatAnotherProgramChangedIsNotOverwritten) {
   open_three();
   after(SaveBench{bench_}, TrainOneStep{});

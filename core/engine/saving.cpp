@@ -41,6 +41,15 @@ BenchRecord Engine::Worker::bench_record(std::vector<bool>& own_numbers) {
   return bench;
 }
 
+void Engine::Worker::check_nobody_is_in(const std::string& path) const {
+  for (const auto& other : runs) {
+    check(other.get() == live || other->path != path || other->unsaved,
+          "'{}' holds the run '{}', which is open too, and is not overwritten. Save this run under "
+          "another name with Save as.",
+          path, printable(other->name(), 80));
+  }
+}
+
 void Engine::Worker::store(const std::string& path) {
   const auto write = [&] {
     if (!is_bench_of_live(path)) {
@@ -83,6 +92,7 @@ void Engine::Worker::begin_saving(Saving begun) {
         "'{}' was changed by another program since this run was opened or saved here, and is not "
         "overwritten. Save this run under another name with Save as.",
         begun.path);
+  if (!begun.named && !begun.bench) check_nobody_is_in(begun.path);
   std::vector<LiveRun*> all;
   if (begun.bench) {
     for (const auto& run : runs) all.push_back(run.get());

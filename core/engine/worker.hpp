@@ -284,6 +284,8 @@ struct Engine::Worker {
   void save_bench_to(const std::string& path, bool named);
   /// Hands runs over to be written: the one on screen, or all of them.
   void begin_saving(Saving begun);
+  /// Refuses a file in which another open run has its work, and nowhere else.
+  void check_nobody_is_in(const std::string& path) const;
   /// Whether this is the file of the run on screen, and holds others too.
   bool is_bench_of_live(const std::string& path) const;
   BenchRecord bench_record(std::vector<bool>& own_numbers);
