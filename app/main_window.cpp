@@ -1,4 +1,4 @@
-// Puts the parts together. Menus are in main_menus.cpp, layouts in main_rooms.cpp.
+// Puts the parts together; the other main_*.cpp are the rest of the window, by purpose.
 #include "app/main_window.hpp"
 
 #include <QAbstractButton>

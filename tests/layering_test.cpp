@@ -358,6 +358,29 @@ TEST(Layering, EveryFileIsNamedByTheReadmeOfItsFolder) {
   }
 }
 
+TEST(Layering, WhatAReadmeNamesIsThere) {
+  static const std::regex name("`([a-z0-9_/]+)\\.(hpp|cpp|cu|cuh|\\*)`");
+  std::set<fs::path> folders;
+  const std::vector<std::string> files = project_files(is_code);
+  for (const std::string& file : files) folders.insert(fs::path(file).parent_path());
+  int looked_at = 0;
+  for (const fs::path& folder : folders) {
+    const std::string readme = text_of(kSource / folder / "README.md");
+    for (std::sregex_iterator at(readme.begin(), readme.end(), name), end; at != end; ++at) {
+      const std::string stem = (*at)[1], wanted = (*at)[0].str().substr(1, (*at)[0].length() - 2);
+      if (stem.find("foo") != stem.npos) continue;  // what somebody may add
+      const std::string here = (folder / wanted).generic_string();
+      const bool there = std::ranges::any_of(files, [&](const std::string& file) {
+        return fnmatch(here.c_str(), file.c_str(), FNM_PATHNAME) == 0 ||
+               fnmatch(wanted.c_str(), file.c_str(), FNM_PATHNAME) == 0;
+      });
+      EXPECT_TRUE(there) << folder << "/README.md names " << wanted;
+      ++looked_at;
+    }
+  }
+  EXPECT_GT(looked_at, 100);
+}
+
 TEST(Layering, WhatIsBuiltForARealCardIsThere) {
   // The folders and patterns of tests/gpu name files of the project, which move.
   static const std::regex pattern("(?:kernels|core|app|tests)/[A-Za-z0-9_/*.]*[*][A-Za-z0-9_.]*");

@@ -1,4 +1,4 @@
-// The edited session, its unclamped twin, and what a snapshot says of them.
+// The edited sequence, its unclamped twin, and what a snapshot says of them.
 #include "core/generation/clamped_sequence.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The sequence on screen: the session as edited by hand and, while there are clamps, its unclamped
+// The sequence on screen: as edited by hand and, while there are clamps, its unclamped
 // twin.
 #pragma once
 
@@ -37,7 +37,7 @@ class ClampedSequence {
   void append(int token);
   void truncate(int length);
   void set_clamps(std::vector<Clamp> clamps);
-  /// Writes tokens and clamps back into the session that is saved with the run.
+  /// Writes tokens and clamps back into the sequence that is saved with the run.
   void store_into(Sequence& sequence) const;
 
   /// Fills tokens, surprise, answers, clamps and recordings.

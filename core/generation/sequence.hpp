@@ -38,7 +38,7 @@ KeptNumbers kept_numbers(const Model& model);
 /// The same in bytes, with the logits.
 double kept_bytes(const Model& model);
 
-/// A sequence under a model. Copying a session is a branch: states and recordings are shared.
+/// A sequence under a model. Copying one is a branch: states and recordings are shared.
 class Sequence {
  public:
   /// What is kept for going back may take this much memory; then the sequence is full.
@@ -66,7 +66,7 @@ class Sequence {
   /// Everything is computed again, because the weights changed.
   void invalidate();
 
-  /// The same session with all its states on this device. What is computed follows the model
+  /// The same sequence with all its states on this device. What is computed follows the model
   /// wherever the states are; this is for the memory. Sessions that share states still do when they
   /// are moved with one `moved`.
   Sequence on(Device device, MovedStates& moved) const;
