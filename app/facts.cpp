@@ -17,7 +17,7 @@
 namespace xlab::app {
 namespace {
 
-struct Words {
+struct FactWords {
   Q_DECLARE_TR_FUNCTIONS(xlab::app::Facts)
 };
 
@@ -128,11 +128,11 @@ QString full_digits(double number) {
 
 QString duration(double seconds) {
   const auto whole = static_cast<long long>(seconds);
-  if (whole < 60) return Words::tr("%1 s").arg(QLocale::c().toString(seconds, 'f', 1));
+  if (whole < 60) return FactWords::tr("%1 s").arg(QLocale::c().toString(seconds, 'f', 1));
   if (whole < 3600) {
-    return Words::tr("%1 min %2 s").arg(whole / 60).arg(whole % 60, 2, 10, QChar('0'));
+    return FactWords::tr("%1 min %2 s").arg(whole / 60).arg(whole % 60, 2, 10, QChar('0'));
   }
-  return Words::tr("%1 h %2 min").arg(whole / 3600).arg(whole / 60 % 60, 2, 10, QChar('0'));
+  return FactWords::tr("%1 h %2 min").arg(whole / 3600).arg(whole / 60 % 60, 2, 10, QChar('0'));
 }
 
 }  // namespace xlab::app

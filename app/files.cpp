@@ -15,7 +15,7 @@
 namespace xlab::app {
 namespace {
 
-struct Words {
+struct FileWords {
   Q_DECLARE_TR_FUNCTIONS(xlab::app::Files)
 };
 
@@ -34,7 +34,7 @@ std::string save_picture(const QString& path, const QImage& picture) {
   QByteArray bytes;
   QBuffer buffer(&bytes);
   if (!buffer.open(QIODevice::WriteOnly) || !picture.save(&buffer, "PNG"))
-    return Words::tr("Cannot write %1: there is no picture to write.").arg(path).toStdString();
+    return FileWords::tr("Cannot write %1: there is no picture to write.").arg(path).toStdString();
   return save(path, {bytes.constData(), static_cast<std::size_t>(bytes.size())});
 }
 

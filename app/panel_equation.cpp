@@ -85,7 +85,7 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
       numbers(&CellVariant::gate_soft_cap,
               {{tr("no cap"), 0.0}, {"5", 5.0}, {"10", 10.0}, {"15", 15.0}, {"30", 30.0}}));
   const auto format = [](NumberFormat format) {
-    return Option{name_of(format), [format](CellVariant& v) { v.number_format = format; }};
+    return Option{xlab::name_of(format), [format](CellVariant& v) { v.number_format = format; }};
   };
   add_row(tr("Numbers"),
           tr("Every operation of the cell rounds to this format; native is the model's own."),

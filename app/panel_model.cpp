@@ -19,7 +19,7 @@
 namespace xlab::app {
 namespace {
 
-enum Fact { kName, kWeights, kParameters, kWidth, kContext, kVocabulary, kDevice };
+enum ModelFact { kName, kWeights, kParameters, kWidth, kContext, kVocabulary, kDevice };
 
 QString weights_text(const ModelCard& model, std::int64_t steps) {
   const QString step = grouped(steps);

@@ -19,7 +19,7 @@ namespace {
 
 constexpr double kNotches = 100.0;
 
-enum Fact {
+enum TrainingFact {
   kLoss,
   kSmoothed,
   kAccuracy,
@@ -181,7 +181,7 @@ void TrainerPanel::follow_snapshot() {
   const bool trained = train.step > 0;
   // Files from before the last step's were saved with a run do not say them.
   const bool stepped = train.gradient_norm > 0.0;
-  const auto set = [&](Fact row, bool known, const QString& form, double number) {
+  const auto set = [&](TrainingFact row, bool known, const QString& form, double number) {
     facts_->set(row, known ? form.arg(three_digits(number)) : "–",
                 known ? full_digits(number) : QString());
   };

@@ -60,9 +60,13 @@ drop_moved_build() {
   fi
 }
 
-# Makes the build folder ready; arguments go to cmake. XLAB_WERROR=ON refuses warnings.
+# Makes the build folder ready; arguments go to cmake. XLAB_WERROR=ON refuses warnings. A new folder
+# compiles several files at a time as one, which halves the time of the first build; who changes the
+# code turns that off (-DCMAKE_UNITY_BUILD=OFF), and one changed file is compiled alone.
 configure() {
-  (cd "$root" && cmake --preset release -DXLAB_WERROR="${XLAB_WERROR:-OFF}" "$@" >&2)
+  local together=()
+  [[ -f "$build/CMakeCache.txt" ]] || together=(-DCMAKE_UNITY_BUILD=ON)
+  (cd "$root" && cmake --preset release -DXLAB_WERROR="${XLAB_WERROR:-OFF}" "${together[@]}" "$@" >&2)
 }
 
 # What cmake is told about graphics cards so that the program is ready soon: kernels for the cards

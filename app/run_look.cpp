@@ -16,7 +16,7 @@ namespace {
 
 constexpr double kSwatchWidth = 22.0, kSwatchHeight = 11.0;
 
-struct Words {
+struct RunWords {
   Q_DECLARE_TR_FUNCTIONS(xlab::app::Runs)
 };
 
@@ -64,36 +64,36 @@ QIcon run_swatch(const CanvasLook& look, int colour) {
 }
 
 QString state_word(TrainState state, bool can_train) {
-  if (!can_train) return Words::tr("not possible");
+  if (!can_train) return RunWords::tr("not possible");
   switch (state) {
     case TrainState::running:
-      return Words::tr("training");
+      return RunWords::tr("training");
     case TrainState::finished:
-      return Words::tr("finished");
+      return RunWords::tr("finished");
     case TrainState::failed:
-      return Words::tr("failed");
+      return RunWords::tr("failed");
     case TrainState::idle:
       break;
   }
-  return Words::tr("paused");
+  return RunWords::tr("paused");
 }
 
 QString words_of(const RunCard& card) {
   const auto text = [](const std::string& words) { return QString::fromStdString(words); };
   QStringList lines = {
-      text(card.name), Words::tr("Task: %1. Model: %2").arg(text(card.task), text(card.model)),
-      Words::tr("Step %1, %2, seed %3")
+      text(card.name), RunWords::tr("Task: %1. Model: %2").arg(text(card.task), text(card.model)),
+      RunWords::tr("Step %1, %2, seed %3")
           .arg(grouped(card.step), state_word(card.state, card.cannot_train.empty()),
                QString::number(card.seed))};
   if (card.losses && !card.losses->empty()) {
-    lines.append(Words::tr("Smoothed loss %1, last loss %2 nats per token")
+    lines.append(RunWords::tr("Smoothed loss %1, last loss %2 nats per token")
                      .arg(three_digits(card.smoothed_loss), three_digits(card.loss)));
   }
   if (card.state == TrainState::running && card.tokens_per_second > 0.0)
-    lines.append(Words::tr("%1 tokens/s").arg(grouped(std::llround(card.tokens_per_second))));
-  if (card.sequence != 0) lines.append(Words::tr("Reads one sequence together with other runs"));
-  const QString file = card.path.empty() ? Words::tr("no file") : text(card.path);
-  lines.append(card.unsaved ? Words::tr("Not saved (%1)").arg(file) : file);
+    lines.append(RunWords::tr("%1 tokens/s").arg(grouped(std::llround(card.tokens_per_second))));
+  if (card.sequence != 0) lines.append(RunWords::tr("Reads one sequence together with other runs"));
+  const QString file = card.path.empty() ? RunWords::tr("no file") : text(card.path);
+  lines.append(card.unsaved ? RunWords::tr("Not saved (%1)").arg(file) : file);
   for (const std::string& sentence : {card.cannot_train, card.failure})
     if (!sentence.empty()) lines.append(text(sentence));
   return lines.join('\n');

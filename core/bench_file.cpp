@@ -60,7 +60,7 @@ struct Contents {
 };
 
 /// A whole number from `low` to `high`.
-int number(const json& value, const char* what, int low, int high) {
+int whole_number(const json& value, const char* what, int low, int high) {
   check(value.is_number_integer() && value.get<double>() >= low && value.get<double>() <= high,
         "its '{}' must be a whole number from {} to {}", what, low, high);
   return value.get<int>();
@@ -68,14 +68,14 @@ int number(const json& value, const char* what, int low, int high) {
 
 Entry entry_of(const json& in, std::size_t index) {
   Entry entry;
-  entry.colour = number(in.at("colour"), "colour", 0, RunCard::kColours - 1);
+  entry.colour = whole_number(in.at("colour"), "colour", 0, RunCard::kColours - 1);
   entry.shown = in.at("shown").get<bool>();
   if (in.contains("sequence"))
-    entry.sequence = number(in.at("sequence"), "sequence", 1, static_cast<int>(index) + 1);
+    entry.sequence = whole_number(in.at("sequence"), "sequence", 1, static_cast<int>(index) + 1);
   if (!in.contains("data")) return entry;
   check(index > 0, "the first run cannot share the data of one before it");
   entry.data =
-      static_cast<std::size_t>(number(in.at("data"), "data", 1, static_cast<int>(index))) - 1;
+      static_cast<std::size_t>(whole_number(in.at("data"), "data", 1, static_cast<int>(index))) - 1;
   return entry;
 }
 
@@ -122,7 +122,7 @@ Contents contents_of(const SafetensorsFile& file) {
       check(owner == i || !contents.runs[owner].data,
             "run {} shares the data of run {}, which has none of its own", i + 1, owner + 1);
     }
-    contents.focus = number(in.at("focus"), "focus", 1, static_cast<int>(runs.size())) - 1;
+    contents.focus = whole_number(in.at("focus"), "focus", 1, static_cast<int>(runs.size())) - 1;
     return contents;
   });
 }

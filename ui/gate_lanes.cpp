@@ -16,7 +16,7 @@ namespace xlab::ui {
 namespace {
 
 /// The smallest and the largest finite value seen.
-struct Extent {
+struct Bounds {
   double low = std::numeric_limits<double>::infinity(), high = -low;
 
   void include(double value) {
@@ -30,19 +30,19 @@ struct Extent {
 };
 
 Axis axis_of(LaneRange range, const CurveLane& lane) {
-  Extent extent;
-  for (const DrawnCurve& curve : lane.curves) extent.include(curve.series.values);
-  for (const Series& ghost : lane.ghosts) extent.include(ghost.values);
+  Bounds bounds;
+  for (const DrawnCurve& curve : lane.curves) bounds.include(curve.series.values);
+  for (const Series& ghost : lane.ghosts) bounds.include(ghost.values);
   if (range == LaneRange::pre_activation) {
-    extent.include(-6.0);
-    extent.include(6.0);
+    bounds.include(-6.0);
+    bounds.include(6.0);
   } else if (range == LaneRange::unit || range == LaneRange::signed_unit) {
-    extent.include(range == LaneRange::unit ? 0.0 : -1.0);
-    extent.include(1.0);
+    bounds.include(range == LaneRange::unit ? 0.0 : -1.0);
+    bounds.include(1.0);
   } else if (range == LaneRange::around_zero) {
-    extent.include(0.0);
+    bounds.include(0.0);
   }
-  return padded(extent.low, extent.high);
+  return padded(bounds.low, bounds.high);
 }
 
 }  // namespace
@@ -108,10 +108,10 @@ const StripLane& GateLanes::strip(const BlockCard& block, const Lane& lane, cons
     high = largest(made.strip.values);
     scope = "steps shown";
   } else if (lane.range == LaneRange::shown) {
-    Extent extent;
-    extent.include(made.strip.values);
-    low = extent.low;
-    high = extent.high;
+    Bounds bounds;
+    bounds.include(made.strip.values);
+    low = bounds.low;
+    high = bounds.high;
     scope = "steps shown";
   }
   made.scale.emplace(palette, lane.map, low, high);

@@ -13,8 +13,8 @@
 namespace xlab::ui {
 namespace {
 
-constexpr float kSample = 16.0f;  // of the stroke before a name
-constexpr float kGap = 12.0f;     // between plot and names, for the leaders
+constexpr float kSample = 16.0f;   // of the stroke before a name
+constexpr float kToNames = 12.0f;  // between plot and names, for the leaders
 
 /// Of several places for a label the one that covers least of the lines; the first of equals.
 Box clearest(const Drawn& drawn, std::span<const Box> places) {
@@ -167,7 +167,7 @@ float names_width(const Painter& painter, std::span<const LossLine> lines, float
   float widest = 0.0f;
   for (const LossLine& line : lines)
     widest = std::max(widest, painter.measure(line.name, weight_of(line)).x);
-  const float sample = painter.px(kGap + kSample + 5);
+  const float sample = painter.px(kToNames + kSample + 5);
   const float width =
       std::min(sample + widest + painter.px(2), std::min(room * 0.36f, sample + painter.px(170)));
   return width < sample + painter.px(44) ? 0.0f : std::ceil(width);
@@ -198,11 +198,11 @@ std::vector<int> write_names(Painter& painter, const Box& column, const Drawn& d
     return a.end_y != b.end_y ? a.end_y < b.end_y : a.rank < b.rank;
   });
   spread(names, column.min.y, column.max.y - (left_out > 0 && rows > 1 ? line : 0.0f), line);
-  const float text_x = column.min.x + painter.px(kGap + kSample + 5);
+  const float text_x = column.min.x + painter.px(kToNames + kSample + 5);
   std::vector<int> named;
   for (const Name& name : names) {
     const float y = std::floor(name.top + line / 2) + 0.5f;
-    const float left = column.min.x + painter.px(kGap);
+    const float left = column.min.x + painter.px(kToNames);
     // From the end of the curve to its name, as faint as the grid.
     const Stroke leader{palette.grid, 1.0f};
     if (name.end_x < box.max.x - painter.px(3))

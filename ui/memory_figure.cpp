@@ -18,7 +18,7 @@
 namespace xlab::ui {
 namespace {
 
-constexpr float kStrip = 11.0f, kGap = 4.0f, kApart = 14.0f;
+constexpr float kStrip = 11.0f, kBetween = 4.0f, kApart = 14.0f;
 /// Below this share of the range a map looks empty.
 constexpr double kFaint = 0.03;
 
@@ -43,7 +43,7 @@ Places places_of(const Painter& painter, const MemoryShown& shown, const Box& ce
   const float left = grid.with_axes ? line : 0.0f;
   const ImVec2 size{std::max(1.0f, std::floor(grid.scale * static_cast<float>(shown.values))),
                     std::max(1.0f, std::floor(grid.scale * static_cast<float>(shown.keys)))};
-  const float whole = left + painter.px(kStrip + kGap) + size.x;
+  const float whole = left + painter.px(kStrip + kBetween) + size.x;
   // The figure stands in the middle of its cell, so that several look like one row.
   const float x = std::floor(cell.min.x + std::max(0.0f, (cell.width() - whole) / 2));
   Places places;
@@ -55,8 +55,8 @@ Places places_of(const Painter& painter, const MemoryShown& shown, const Box& ce
   const float top = places.title.max.y + (grid.with_title ? 0.0f : painter.px(1));
   places.axis = {{x, top}, {x + left, top + size.y}};
   places.strip = {{x + left, top}, {x + left + painter.px(kStrip), top + size.y}};
-  places.map = {{places.strip.max.x + painter.px(kGap), top},
-                {places.strip.max.x + painter.px(kGap) + size.x, top + size.y}};
+  places.map = {{places.strip.max.x + painter.px(kBetween), top},
+                {places.strip.max.x + painter.px(kBetween) + size.x, top + size.y}};
   return places;
 }
 
@@ -315,8 +315,8 @@ MemoryGrid fit_memory_grid(const Painter& painter, const MemoryShown& shown, con
         grid.cell = {box.width() / static_cast<float>(columns),
                      std::max(box.height() - taken, 1.0f) / static_cast<float>(rows)};
         const float across =
-            grid.cell.x - painter.px(kStrip + kGap + kApart) - (detail.axes ? line : 0.0f);
-        const float down = grid.cell.y - (detail.title ? line : 0.0f) - painter.px(kGap) -
+            grid.cell.x - painter.px(kStrip + kBetween + kApart) - (detail.axes ? line : 0.0f);
+        const float down = grid.cell.y - (detail.title ? line : 0.0f) - painter.px(kBetween) -
                            (detail.axes ? line : 0.0f);
         grid.scale = std::min(across / static_cast<float>(std::max(shown.values, 1)),
                               down / static_cast<float>(std::max(shown.keys, 1)));

@@ -12,16 +12,10 @@ namespace xlab {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kSingle = "model.safetensors";
-constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr std::uint64_t kMostIndexBytes = 16u << 20;
 constexpr std::size_t kMostFiles = 4096;
 // Numbers are converted in pieces of this size.
 constexpr std::int64_t kPiece = 1 << 18;
-
-std::string shown(const fs::path& path) {
-  return printable(path.string(), 512);
-}
 
 /// A file of the folder itself, and nothing else.
 bool is_plain_name(const std::string& name) {
@@ -34,15 +28,15 @@ bool is_plain_name(const std::string& name) {
 
 FolderTensors::FolderTensors(const fs::path& folder) : folder_(folder) {
   std::error_code error;
-  if (fs::exists(folder / kSingle, error)) {
-    add_file(kSingle);
-  } else if (fs::exists(folder / kIndex, error)) {
+  if (fs::exists(folder / kSingleWeights, error)) {
+    add_file(kSingleWeights);
+  } else if (fs::exists(folder / kWeightsIndex, error)) {
     add_indexed_files();
   } else {
     const bool pickled = fs::exists(folder / "pytorch_model.bin", error) ||
                          fs::exists(folder / "pytorch_model.bin.index.json", error);
     throw Error(fmt::format("The folder '{}' holds neither '{}' nor '{}'.{}", shown(folder),
-                            kSingle, kIndex,
+                            kSingleWeights, kWeightsIndex,
                             pickled ? " Its weights are Python pickles, which can run code: "
                                       "convert them to safetensors where you trust them."
                                     : ""));
@@ -67,7 +61,7 @@ void FolderTensors::add_file(const std::string& name) {
 }
 
 void FolderTensors::add_indexed_files() {
-  const fs::path path = folder_ / kIndex;
+  const fs::path path = folder_ / kWeightsIndex;
   const std::string what = fmt::format("'{}'", shown(path));
   const nlohmann::json index = parse_json(read_text_file(path, kMostIndexBytes), what);
   const auto map = index.is_object() ? index.find("weight_map") : index.end();

@@ -5,10 +5,21 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <string>
 
 #include "core/files/tensor_source.hpp"
+#include "core/utf8.hpp"
 
 namespace xlab {
+
+/// Names of the file with all tensors, and of the index where several files share them.
+inline constexpr const char* kSingleWeights = "model.safetensors";
+inline constexpr const char* kWeightsIndex = "model.safetensors.index.json";
+
+/// A path as messages show it.
+inline std::string shown(const std::filesystem::path& path) {
+  return printable(path.string(), 512);
+}
 
 class FolderTensors : public TensorSource {
  public:

@@ -18,17 +18,11 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kConfig = "config.json";
-constexpr const char* kSingle = "model.safetensors";
-constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr std::uint64_t kMostConfigBytes = 1 << 20;
 constexpr std::size_t kMostNamedKeys = 8;
 // Of this computer's, for weights that are read, and for values, gradients and moments.
 constexpr double kShareOfMemory = 0.9, kShareForTraining = 0.5;
 constexpr double kBytesPerTrainedParameter = 20;
-
-std::string shown(const fs::path& path) {
-  return printable(path.string(), 512);
-}
 
 constexpr const char* kEmbeddings = "backbone.embeddings.weight";
 constexpr const char* kHead = "lm_head.weight";
@@ -216,8 +210,8 @@ void write_model_folder(const Model& model, const fs::path& folder, const Folder
 
   const Metadata metadata = {{"format", "pt"}};
   if (shards.size() == 1) {
-    write_safetensors(folder / kSingle, std::move(shards.front()), metadata);
-    fs::remove(folder / kIndex, error);
+    write_safetensors(folder / kSingleWeights, std::move(shards.front()), metadata);
+    fs::remove(folder / kWeightsIndex, error);
   } else {
     json map = json::object();
     for (std::size_t s = 0; s < shards.size(); ++s) {
@@ -226,9 +220,9 @@ void write_model_folder(const Model& model, const fs::path& folder, const Folder
       write_safetensors(folder / name, std::move(shards[s]), metadata);
     }
     const json index = {{"metadata", {{"total_size", total}}}, {"weight_map", map}};
-    write_file_atomically(folder / kIndex, json_text(index, 2) + "\n");
+    write_file_atomically(folder / kWeightsIndex, json_text(index, 2) + "\n");
     // A single file would be taken instead of the index.
-    fs::remove(folder / kSingle, error);
+    fs::remove(folder / kSingleWeights, error);
   }
   const std::string config = to_config_json(model.spec(), halves ? "bfloat16" : "float32");
   write_file_atomically(folder / kConfig, config + "\n");

@@ -9,7 +9,7 @@ namespace {
 /// Numbers of a model that may be copied for a check without being asked.
 constexpr std::int64_t kMostParameters = 50'000'000;
 /// Tokens of the sequence that are read.
-constexpr std::size_t kMostTokens = 64;
+constexpr std::size_t kMostChecked = 64;
 
 }  // namespace
 
@@ -48,7 +48,7 @@ void BackgroundCheck::start(const Model& model, std::int64_t step, std::vector<i
   publish(report);
   auto copy = std::make_shared<Model>(model.spec(), params.dtype());
   copy->params().values().copy_from(params.values());
-  if (tokens.size() > kMostTokens) tokens.resize(kMostTokens);
+  if (tokens.size() > kMostChecked) tokens.resize(kMostChecked);
   thread_ = std::thread(
       [this, copy, report, device = model.device(), tokens = std::move(tokens)]() mutable {
         try {

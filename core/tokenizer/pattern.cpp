@@ -14,6 +14,16 @@
 #include "kernels/check.hpp"
 
 namespace xlab {
+
+/// Gives back what PCRE2 made.
+template <auto Free>
+struct FreePcre {
+  template <typename T>
+  void operator()(T* pointer) const {
+    Free(pointer);
+  }
+};
+
 namespace {
 
 /// Every match is first tried in this many bytes and steps: ordinary patterns need no more for
@@ -29,18 +39,10 @@ std::string pcre_message(int code) {
   return reinterpret_cast<const char*>(text.data());
 }
 
-template <auto Free>
-struct FreeWith {
-  template <typename T>
-  void operator()(T* pointer) const {
-    Free(pointer);
-  }
-};
-
-using Code = std::unique_ptr<pcre2_code, FreeWith<pcre2_code_free>>;
-using MatchData = std::unique_ptr<pcre2_match_data, FreeWith<pcre2_match_data_free>>;
-using CompileContext = std::unique_ptr<pcre2_compile_context, FreeWith<pcre2_compile_context_free>>;
-using MatchContext = std::unique_ptr<pcre2_match_context, FreeWith<pcre2_match_context_free>>;
+using Code = std::unique_ptr<pcre2_code, FreePcre<pcre2_code_free>>;
+using MatchData = std::unique_ptr<pcre2_match_data, FreePcre<pcre2_match_data_free>>;
+using CompileContext = std::unique_ptr<pcre2_compile_context, FreePcre<pcre2_compile_context_free>>;
+using MatchContext = std::unique_ptr<pcre2_match_context, FreePcre<pcre2_match_context_free>>;
 
 Code compile(const std::string& expression, std::uint32_t options = 0) {
   const CompileContext context(pcre2_compile_context_create(nullptr));
