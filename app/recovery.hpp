@@ -12,6 +12,7 @@
 #include "app/banner.hpp"
 #include "app/stage.hpp"
 #include "core/keeping/kept_runs.hpp"
+#include "core/keeping/lost_runs.hpp"
 
 class QMenu;
 

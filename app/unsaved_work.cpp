@@ -8,7 +8,7 @@
 
 #include "app/facts.hpp"
 #include "app/save_dialog.hpp"
-#include "core/keeping/kept_runs.hpp"
+#include "core/keeping/lost_runs.hpp"
 
 namespace xlab::app {
 

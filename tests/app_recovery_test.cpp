@@ -18,6 +18,7 @@
 #include "app_window.hpp"
 #include "core/engine/engine.hpp"
 #include "core/keeping/kept_runs.hpp"
+#include "core/keeping/lost_runs.hpp"
 
 namespace xlab::tests {
 namespace {

@@ -27,7 +27,9 @@
 
 #include "core/engine/engine.hpp"
 #include "core/keeping/kept_runs.hpp"
+#include "core/keeping/lost_runs.hpp"
 #include "core/keeping/open_notes.hpp"
+#include "core/keeping/session_folder.hpp"
 #include "tests/failing_memory.hpp"
 #include "tests/small_models.hpp"
 #include "tests/temporary_folder.hpp"

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "core/bench_file.hpp"
-#include "core/keeping/kept_runs.hpp"
+#include "core/keeping/lost_runs.hpp"
 #include "tests/engine_stage.hpp"
 
 namespace xlab::tests {

@@ -20,7 +20,7 @@
 #include <utility>
 
 #include "core/engine/engine.hpp"
-#include "core/keeping/kept_runs.hpp"
+#include "core/keeping/lost_runs.hpp"
 #include "core/spec.hpp"
 
 namespace xlab::tests {

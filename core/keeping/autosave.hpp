@@ -20,6 +20,7 @@
 #include "core/bench_file.hpp"
 #include "core/keeping/keeping.hpp"
 #include "core/keeping/kept_runs.hpp"
+#include "core/keeping/session_folder.hpp"
 #include "core/run.hpp"
 
 namespace xlab {

@@ -8,18 +8,15 @@
 //   sessions/000012/answered       what a crash left of it was offered and answered, and when;
 //                                  answered-1: of run 1, while there are others
 //   sessions/lock                  locked, for a moment, by whoever makes, claims or removes
-//   sessions texts/NAME.safetensors         a run's text or tokenizer, written once texts/lock
-//   locked by whoever writes runs with texts, or removes texts
+//   texts/NAME.safetensors         a run's text or tokenizer, written once
+//   texts/lock                     locked by whoever writes runs with texts, or removes texts
 // Sessions are counted, so that their order needs no clock. A kept run is a *.xlab file without its
 // text, and with a few words about itself under "kept" in its metadata.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -68,74 +65,5 @@ struct Reopened {
 /// Opens a kept run with its text. A newer generation that cannot be read is no reason to give up:
 /// then the older one is opened. Throws a sentence when that is not possible either.
 Reopened load_kept_run(const std::filesystem::path& file);
-
-/// The place of one session. The folder is made when there is something to keep. May be used by
-/// several threads, each run by one at a time.
-class SessionFolder {
- public:
-  explicit SessionFolder(std::filesystem::path root) : root_(std::move(root)) {}
-
-  /// Writes a run, its text too if that is not there yet. Whatever happens, the generation before
-  /// stays whole until the new one is.
-  void write(const RunRecord& record, KeptRun about);
-  void remove(int number);
-  /// Of the runs that others took the place of, at most `most` stay: those written first go, but
-  /// for those in `needed`.
-  void limit_replaced(std::size_t most, const std::vector<int>& needed);
-  /// A kept run of an earlier session goes on in this one, as run `number`: its file moves here.
-  void adopt(const KeptRun& run, int number);
-  /// The session ended in order: nothing is offered, what is kept stays for `kKeptDays`.
-  void end();
-
- private:
-  struct Generations {
-    bool second = false;  // whether the newest is the second one
-    std::int64_t sequence = 0;
-    bool replaced = false;
-  };
-  void make();
-  std::filesystem::path place(int number, bool second) const;
-
-  std::mutex mutex_;  // nobody writes while holding it
-  std::filesystem::path root_, folder_;
-  FileLock lock_;
-  std::int64_t sequence_ = 0;
-  std::map<int, Generations> newest_;
-};
-
-/// For how long what nobody wants is kept all the same, and how many sessions whatever their age.
-inline constexpr int kKeptDays = 7;
-inline constexpr std::size_t kLeastSessions = 3;
-
-/// A run that a crash left, claimed by this process with all others of its session: no other one
-/// offers them meanwhile. Unless it is answered, it can be claimed again afterwards.
-class LostRun {
- public:
-  /// What the runs of a session share.
-  struct Session {
-    std::filesystem::path folder;
-    FileLock claim;
-    int unanswered = 0;
-  };
-  LostRun(KeptRun about, std::shared_ptr<Session> session)
-      : about_(std::move(about)), session_(std::move(session)) {}
-  const KeptRun& about() const { return about_; }
-  /// It was reopened, or nobody wants it now: it is not offered again, and kept for `kKeptDays`.
-  void answer();
-
- private:
-  KeptRun about_;
-  std::shared_ptr<Session> session_;
-};
-
-struct LostRuns {
-  std::vector<LostRun> runs;  ///< newest first
-  std::vector<std::string> problems;
-};
-
-/// Looks for sessions that ended without a word, and tidies: removes sessions that ended or were
-/// answered more than `kKeptDays` ago, and texts that no run needs. Never throws: what cannot be
-/// done is left, and told. Waits for other processes that do the same.
-LostRuns claim_lost_runs(const std::filesystem::path& root);
 
 }  // namespace xlab
