@@ -65,8 +65,13 @@ void MainWindow::train_model_on(const QString& task) {
     if (path.isEmpty()) return;
   }
   const std::string file = path.toStdString();
-  std::function<void()> look;
-  if (text) look = [file] { look_at_text(file); };
+  std::function<bool()> look;
+  if (text) {
+    look = [file] {
+      look_at_text(file);
+      return false;
+    };
+  }
   const auto start = [this, task, text, file](bool apart) {
     to_train_ = true;
     if (text) {
@@ -92,7 +97,10 @@ void MainWindow::read_text_again(QString tokens) {
   }
   replace_run(
       tr("Read the text again for a new run?"),
-      [name = tokens.toStdString()] { look_at_tokenizer(name); },
+      [name = tokens.toStdString()] {
+        look_at_tokenizer(name);
+        return false;
+      },
       [this, name = tokens.toStdString()] {
         stage_.send(command::OpenText{.path = {}, .tokenizer = name});
       },
@@ -120,14 +128,7 @@ void MainWindow::export_folder_dialog() {
 }
 
 void MainWindow::save_all_dialog() {
-  const QString path = ask_where_to_write(this, {.title = tr("Save all runs"),
-                                                 .suggestion = "runs.xlab",
-                                                 .filter = tr("Runs (*.xlab)"),
-                                                 .extension = "xlab",
-                                                 .strict = false});
-  if (path.isEmpty()) return;
-  tell_screen();
-  stage_.send(command::SaveBench{path.toStdString()});
+  work_->save_all(true);
 }
 
 void MainWindow::toggle_training() {

@@ -21,7 +21,7 @@ struct MainWindow::Looking {
   MainWindow* window;  // until it goes
 };
 
-void MainWindow::replace_run(const QString& question, std::function<void()> look,
+void MainWindow::replace_run(const QString& question, std::function<bool()> look,
                              std::function<void()> go_on, std::function<void()> beside) {
   // The run that goes comes back, by Undo, as it is shown now.
   tell_screen();
@@ -29,7 +29,7 @@ void MainWindow::replace_run(const QString& question, std::function<void()> look
   const int number = ++looks_;
   statusBar()->clearMessage();
   // Where nothing can be lost nobody is asked, and the engine looks for itself.
-  if (!work_->any()) {
+  if (!work_->any() && (!look || work_->others().isEmpty())) {
     go_on();
     return;
   }
@@ -43,8 +43,9 @@ void MainWindow::replace_run(const QString& question, std::function<void()> look
   std::thread([looking = looking_, number, question, look = std::move(look),
                go_on = std::move(go_on), beside = std::move(beside)] {
     QString problem;
+    bool all_go = false;
     try {
-      look();
+      all_go = look();
     } catch (const std::exception& e) {
       problem = QString::fromStdString(e.what());
     }
@@ -53,13 +54,15 @@ void MainWindow::replace_run(const QString& question, std::function<void()> look
     if (!window) return;
     QMetaObject::invokeMethod(
         window,
-        [window, number, question, problem, go_on, beside] {
+        [window, number, question, problem, all_go, go_on, beside] {
           if (number != window->looks_) return;
           window->statusBar()->clearMessage();
-          if (problem.isEmpty()) {
-            window->work_->keep_then(question, go_on, beside);
-          } else {
+          if (!problem.isEmpty()) {
             window->banner_->tell(problem, About::opening);
+          } else if (all_go) {
+            window->work_->keep_all_then(question, go_on, beside);
+          } else {
+            window->work_->keep_then(question, go_on, beside);
           }
         },
         Qt::QueuedConnection);
@@ -74,19 +77,25 @@ void MainWindow::stop_looking() {
 
 void MainWindow::open(const QString& path, bool beside) {
   const std::string file = path.toStdString();
-  std::function<void()> look;
+  std::function<bool()> look;
   std::function<void(bool)> ask_engine;
   // A folder is one, whatever its name ends in.
   if (const QFileInfo info(path); info.isDir() || info.fileName() == "config.json") {
-    look = [file] { look_at_folder(file); };
+    look = [file] {
+      look_at_folder(file);
+      return false;
+    };
     ask_engine = [this, file](bool apart) { stage_.send(command::OpenFolder{file, apart}); };
   } else if (path.endsWith(".xlab")) {
-    look = [file] { look_at_run(file); };
+    look = [file] { return look_at_run(file); };
     ask_engine = [this, file](bool apart) {
       stage_.send(command::OpenRun{.path = file, .bytes = nullptr, .beside = apart});
     };
   } else {
-    look = [file] { look_at_text(file); };
+    look = [file] {
+      look_at_text(file);
+      return false;
+    };
     ask_engine = [this, file](bool apart) {
       to_train_ = true;
       stage_.send(command::OpenText{.path = file, .beside = apart});

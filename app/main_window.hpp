@@ -202,9 +202,10 @@ class MainWindow : public QMainWindow {
   void show_keys();
   void show_about();
   /// Calls `go_on` when nothing is lost by it or a person has said what to do. Before anybody is
-  /// asked `look` is called, on another thread: what it throws is told, and that is all. `beside`
-  /// does the same without putting anything in the place of the run of now.
-  void replace_run(const QString& question, std::function<void()> look, std::function<void()> go_on,
+  /// asked `look` is called, on another thread: what it throws is told, and that is all; it returns
+  /// whether all runs go and not only the one on screen. `beside` does the same without putting
+  /// anything in the place of what is open.
+  void replace_run(const QString& question, std::function<bool()> look, std::function<void()> go_on,
                    std::function<void()> beside = {});
   void stop_looking();
   void stop_engine();

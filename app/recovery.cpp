@@ -54,12 +54,8 @@ Recovery::Recovery(Stage& stage, Banner& banner, std::filesystem::path root, Rep
   listener_->recovery = this;
   connect(&banner_, &Banner::accepted, this, &Recovery::accept);
   connect(&banner_, &Banner::declined, this, &Recovery::decline);
-  const auto answer_opened = [this] {
-    for (LostRun& run : opening_) run.answer();
-    opening_.clear();
-  };
-  connect(&stage_.engine(), &EngineLink::run_changed, this, answer_opened);
-  connect(&stage_.engine(), &EngineLink::failed, this, answer_opened);
+  connect(&stage_.engine(), &EngineLink::run_changed, this, &Recovery::opened);
+  connect(&stage_.engine(), &EngineLink::failed, this, &Recovery::opened);
 }
 
 Recovery::~Recovery() {
@@ -146,13 +142,13 @@ void Recovery::accept() {
 
 /// The newest is on screen in the end. A run of now that is worth nothing gives its place.
 void Recovery::reopen_all() {
+  std::vector<KeptRun> runs;
+  for (const LostRun& run : lost_) runs.push_back(run.about());
   bool beside = stage_.snapshot().unsaved || stage_.snapshot().runs.size() > 1;
-  for (auto run = lost_.rbegin(); run != lost_.rend(); ++run) {
-    stage_.send(command::ReopenRun{.kept = run->about().file.string(), .beside = beside});
+  for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
+    open_next(*run, beside);
     beside = true;
   }
-  for (LostRun& run : lost_) opening_.push_back(std::move(run));
-  lost_.clear();
 }
 
 void Recovery::decline() {
@@ -163,27 +159,36 @@ void Recovery::decline() {
 
 void Recovery::reopen(const KeptRun& run) {
   replace_(
-      tr("Reopen %1?").arg(words_of(run)),
-      [this, run] {
-        stage_.send(command::ReopenRun{run.file.string()});
-        take_out(run.file);
-      },
-      [this, run] { reopen_beside(run); });
+      tr("Reopen %1?").arg(words_of(run)), [this, run] { open_next(run, false); },
+      [this, run] { open_next(run, true); });
 }
 
-void Recovery::reopen_beside(const KeptRun& run) {
-  stage_.send(command::ReopenRun{.kept = run.file.string(), .beside = true});
-  take_out(run.file);
+void Recovery::open_next(const KeptRun& run, bool beside) {
+  Opening& next = opening_.emplace_back();
+  next.how = {.kept = run.file.string(), .beside = beside};
+  const auto offered = std::find_if(lost_.begin(), lost_.end(), [&](const LostRun& lost) {
+    return lost.about().file == run.file;
+  });
+  if (offered != lost_.end()) {
+    next.lost = std::move(*offered);
+    lost_.erase(offered);
+    banner_.withdraw();
+    offer_next();
+  }
+  send_next();
 }
 
-void Recovery::take_out(const std::filesystem::path& file) {
-  const auto offered = std::find_if(lost_.begin(), lost_.end(),
-                                    [&](const LostRun& lost) { return lost.about().file == file; });
-  if (offered == lost_.end()) return;
-  opening_.push_back(std::move(*offered));
-  lost_.erase(offered);
-  banner_.withdraw();
-  offer_next();
+/// One after the other: whether a run is open is known of the one that was sent for.
+void Recovery::send_next() {
+  if (opening_.empty() || std::exchange(sent_, true)) return;
+  stage_.send(opening_.front().how);
+}
+
+void Recovery::opened() {
+  if (!std::exchange(sent_, false)) return;
+  if (opening_.front().lost) opening_.front().lost->answer();
+  opening_.pop_front();
+  send_next();
 }
 
 void Recovery::fill(QMenu* menu, bool beside) {
@@ -195,7 +200,7 @@ void Recovery::fill(QMenu* menu, bool beside) {
     QAction* action = menu->addAction(text.replace("&", "&&"));
     connect(action, &QAction::triggered, this, [this, run, beside] {
       if (beside) {
-        reopen_beside(run);
+        open_next(run, true);
       } else {
         reopen(run);
       }

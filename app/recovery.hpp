@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "app/banner.hpp"
@@ -63,18 +64,27 @@ class Recovery : public QObject {
   void accept();
   void decline();
   void reopen(const KeptRun& run);
-  void reopen_beside(const KeptRun& run);
   void reopen_all();
-  /// What stands in the banner is answered when its run is opened.
-  void take_out(const std::filesystem::path& file);
+  /// The run is opened when those before it are. If it stands in the banner, it is taken out there,
+  /// and is answered when it is open.
+  void open_next(const KeptRun& run, bool beside);
+  void send_next();
+  /// The run that was sent for is open, or cannot be opened.
+  void opened();
 
   Stage& stage_;
   Banner& banner_;
   std::filesystem::path root_;
   Replace replace_;
   std::shared_ptr<Listener> listener_;
-  std::deque<LostRun> lost_;     // offered together
-  std::deque<LostRun> opening_;  // accepted, and not open yet
+  std::deque<LostRun> lost_;  // offered together
+  /// Accepted, and not open yet.
+  struct Opening {
+    command::ReopenRun how;
+    std::optional<LostRun> lost;  // none for what was chosen from the menu
+  };
+  std::deque<Opening> opening_;
+  bool sent_ = false;  // the first of them
   bool looked_ = false;
   std::vector<KeptRun> kept_;  // as listed last
   bool listing_ = false, list_again_ = false;

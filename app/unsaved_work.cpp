@@ -21,22 +21,28 @@ void UnsavedWork::follow_snapshot() {
   const Snapshot& now = stage_.snapshot();
   const bool saved = now.saves != saves_;
   saves_ = now.saves;
+  const bool failed = now.failure.id != failure_;
   // What followed the save did not come about: training goes on as if nothing had been asked.
-  if (paused_in_ != 0 && (now.run_id != paused_in_ || now.failure.id != failure_ ||
-                          now.train.state == TrainState::running)) {
-    const bool failed = now.run_id == paused_in_ && now.failure.id != failure_;
-    paused_in_ = 0;
-    if (failed) stage_.send(command::Train{});
+  if (paused_in_ != 0 &&
+      (now.run_id != paused_in_ || failed || now.train.state == TrainState::running)) {
+    const bool same_run = now.run_id == std::exchange(paused_in_, 0);
+    if (same_run && failed) train_on();
+    paused_.clear();
   }
   if (!then_) return;
   if (saved) {
-    if (was_training_) paused_in_ = now.run_id;
+    if (!paused_.empty()) paused_in_ = now.run_id;
     std::exchange(then_, {})();
-  } else if (now.failure.id != failure_) {
+  } else if (failed) {
     // The banner tells why. Training goes on as if nothing had been asked.
     then_ = {};
-    if (was_training_) stage_.send(command::Train{});
+    train_on();
   }
+}
+
+void UnsavedWork::train_on() {
+  for (const int run : std::exchange(paused_, {}))
+    stage_.send(command::TrainRun{.run = run, .on = true});
 }
 
 bool UnsavedWork::any() const {
@@ -79,53 +85,60 @@ void UnsavedWork::keep_then(const QString& question, std::function<void()> go_on
   }
 }
 
-void UnsavedWork::keep_all_then(const QString& question, std::function<void()> go_on) {
+void UnsavedWork::keep_all_then(const QString& question, std::function<void()> go_on,
+                                std::function<void()> beside) {
   const QStringList names = others();
   if (names.isEmpty()) {
-    keep_then(question, std::move(go_on));
+    keep_then(question, std::move(go_on), std::move(beside));
     return;
   }
   constexpr qsizetype kMostNames = 8;
   QString list = QStringList(names.mid(0, kMostNames)).join("; ");
   if (names.size() > kMostNames) list += tr("; and %1 more").arg(names.size() - kMostNames);
-  // Nothing is said of steps: these runs may have files with some of them.
-  const QString more =
-      (any() ? tr("Not saved either: %1.") : tr("These runs are not saved: %1.")).arg(list) + " " +
-      (kept_ ? tr("To save one, bring it on the screen.")
-             : tr("They are lost. To save one, bring it on the screen."));
-  if (any()) {
-    ask(question, more, std::move(go_on), {});
-    return;
-  }
-  QMessageBox box(QMessageBox::Warning, tr("Unsaved work"), question + " " + more,
-                  QMessageBox::Discard | QMessageBox::Cancel, window_);
-  box.setInformativeText(kept_for());
-  box.button(QMessageBox::Discard)->setText(tr("Do&n't save"));
-  box.setDefaultButton(QMessageBox::Cancel);
-  if (box.exec() == QMessageBox::Discard) go_on();
+  ask(question, list, std::move(go_on), std::move(beside));
 }
 
-void UnsavedWork::ask(const QString& question, const QString& more, std::function<void()> go_on,
+void UnsavedWork::ask(const QString& question, const QString& others, std::function<void()> go_on,
                       std::function<void()> beside) {
-  const auto with_more = [&](const QString& text) {
-    return text + (text.isEmpty() || more.isEmpty() ? "" : "\n\n") + more;
-  };
-  const QString no_save = QString::fromStdString(stage_.snapshot().cannot_save);
-  const bool can_save = no_save.isEmpty();
-  QMessageBox box(
-      QMessageBox::Warning, tr("Unsaved work"),
-      question + " " + (can_save ? sentence() : tr("Its prompt and its edits cannot be kept.")),
-      QMessageBox::Discard | QMessageBox::Cancel, window_);
-  box.button(QMessageBox::Discard)->setText(can_save ? tr("Do&n't save") : tr("&Leave"));
+  const Snapshot& now = stage_.snapshot();
+  const QString no_save = QString::fromStdString(now.cannot_save);
+  const bool several = !others.isEmpty();
+  const bool can_save = any() && no_save.isEmpty();
+  const bool can_save_all = several && now.cannot_save_bench.empty();
+  QStringList first{question}, below;
+  if (any()) first.append(can_save ? sentence() : tr("Its prompt and its edits cannot be kept."));
+  if (any() && !can_save) below.append(no_save);
+  // Nothing is said of the steps of others: they may have files with some of them.
+  if (several) {
+    QString names =
+        (any() ? tr("Not saved either: %1.") : tr("These runs are not saved: %1.")).arg(others);
+    if (!kept_) names += " " + tr("They are lost.");
+    (any() ? below : first).append(names);
+  }
+  if (several && !can_save_all) below.append(QString::fromStdString(now.cannot_save_bench));
+  if (can_save || several) below.append(kept_for());
+  below.removeAll({});
+
+  QMessageBox box(QMessageBox::Warning, tr("Unsaved work"), first.join(" "),
+                  QMessageBox::Discard | QMessageBox::Cancel, window_);
+  box.setInformativeText(below.join("\n\n"));
+  box.button(QMessageBox::Discard)->setText(can_save || several ? tr("Do&n't save") : tr("&Leave"));
   box.setDefaultButton(QMessageBox::Cancel);
-  const QString below = can_save ? kept_for() : no_save;
-  if (can_save) box.setDefaultButton(box.addButton(QMessageBox::Save));
+  // A file that holds all runs is never written with one of them alone.
+  if (can_save && !(can_save_all && now.file_holds_bench)) {
+    box.addButton(QMessageBox::Save);
+    if (several) box.button(QMessageBox::Save)->setText(tr("&Save this run"));
+    box.setDefaultButton(QMessageBox::Save);
+  }
+  if (can_save_all) {
+    box.addButton(QMessageBox::SaveAll)->setText(tr("Save &all runs"));
+    box.setDefaultButton(QMessageBox::SaveAll);
+  }
   QPushButton* other = nullptr;
   if (beside) {
     other = box.addButton(tr("Open &beside"), QMessageBox::ActionRole);
     other->setToolTip(tr("This run stays as it is, and the other one is opened beside it"));
   }
-  box.setInformativeText(with_more(below));
   const int answer = box.exec();
   if (other && box.clickedButton() == other) {
     beside();
@@ -133,6 +146,7 @@ void UnsavedWork::ask(const QString& question, const QString& more, std::functio
   }
   if (answer == QMessageBox::Discard) go_on();
   if (answer == QMessageBox::Save) save(false, std::move(go_on));
+  if (answer == QMessageBox::SaveAll) save_all(false, std::move(go_on));
 }
 
 void UnsavedWork::save(bool ask, std::function<void()> then) {
@@ -145,16 +159,38 @@ void UnsavedWork::save(bool ask, std::function<void()> then) {
                                         .strict = false});
     if (path.isEmpty()) return;
   }
+  send_save(command::Save{path.toStdString()}, stage_.snapshot().file_holds_bench, std::move(then));
+}
+
+void UnsavedWork::save_all(bool ask, std::function<void()> then) {
+  if (!ask && stage_.snapshot().file_holds_bench) {
+    send_save(command::Save{}, true, std::move(then));
+    return;
+  }
+  const QString path = ask_where_to_write(window_, {.title = tr("Save all runs"),
+                                                    .suggestion = "runs.xlab",
+                                                    .filter = tr("Runs (*.xlab)"),
+                                                    .extension = "xlab",
+                                                    .strict = false});
+  if (path.isEmpty()) return;
+  send_save(command::SaveBench{path.toStdString()}, true, std::move(then));
+}
+
+void UnsavedWork::send_save(Command save, bool all, std::function<void()> then) {
   if (then) {
-    // Nothing may happen between the save and what waits for it.
-    was_training_ = stage_.snapshot().train.state == TrainState::running;
-    if (was_training_) stage_.send(command::Pause{});
+    const Snapshot& now = stage_.snapshot();
+    paused_.clear();
+    for (const auto& run : now.runs) {
+      if (run->state != TrainState::running || (!all && run->id != now.focused_run)) continue;
+      paused_.push_back(run->id);
+      stage_.send(command::TrainRun{.run = run->id, .on = false});
+    }
     stage_.send(command::StopPlaying{});
     failure_ = stage_.engine().engine().snapshot()->failure.id;
     then_ = std::move(then);
   }
   emit about_to_save();
-  stage_.send(command::Save{path.toStdString()});
+  stage_.send(std::move(save));
 }
 
 }  // namespace xlab::app

@@ -3,7 +3,9 @@
 
 #include <QObject>
 #include <QStringList>
+#include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "app/stage.hpp"
 
@@ -35,12 +37,15 @@ class UnsavedWork : public QObject {
   /// is offered too: what was asked for, but with the run left where it is.
   void keep_then(const QString& question, std::function<void()> go_on,
                  std::function<void()> beside = {});
-  /// The same before all runs go: names the others that are not saved, and says what becomes of
-  /// them.
-  void keep_all_then(const QString& question, std::function<void()> go_on);
+  /// The same before all runs go: names the others that are not saved, says what becomes of them,
+  /// and offers to save all in one file.
+  void keep_all_then(const QString& question, std::function<void()> go_on,
+                     std::function<void()> beside = {});
   /// Saves to the file of the run; asks for one when it has none or `ask` is set. `then` is called
   /// when the file is complete, and never when saving fails or no file is chosen.
   void save(bool ask, std::function<void()> then = {});
+  /// The same with all runs in one file: theirs, or one that is asked for.
+  void save_all(bool ask, std::function<void()> then = {});
 
  signals:
   /// The run is written next.
@@ -48,8 +53,13 @@ class UnsavedWork : public QObject {
 
  private:
   void follow_snapshot();
-  void ask(const QString& question, const QString& more, std::function<void()> go_on,
+  /// `others`: names of other runs that go unsaved too; empty where they stay or are saved.
+  void ask(const QString& question, const QString& others, std::function<void()> go_on,
            std::function<void()> beside);
+  /// Sends what saves, and remembers what follows. Nothing may happen between the two, so what
+  /// would change the runs rests.
+  void send_save(Command save, bool all, std::function<void()> then);
+  void train_on();
   /// For how long what is not saved can be reopened; empty where nothing is kept.
   QString kept_for() const;
 
@@ -60,9 +70,9 @@ class UnsavedWork : public QObject {
   /// What waits for a save, and what the engine had reported when it was asked for.
   std::function<void()> then_;
   std::uint64_t failure_ = 0;
-  bool was_training_ = false;
-  /// The run whose training was paused for a save, until what followed it came about or failed; 0:
-  /// none.
+  /// Runs whose training was paused for a save, and what was on screen then, until what followed
+  /// came about or failed; 0: it has not begun.
+  std::vector<int> paused_;
   std::uint64_t paused_in_ = 0;
 };
 

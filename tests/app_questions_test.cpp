@@ -5,6 +5,7 @@
 #include <QMenuBar>
 #include <QMimeData>
 #include <QSettings>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -15,6 +16,8 @@
 #include "app_answers.hpp"
 #include "app_files.hpp"
 #include "app_window.hpp"
+#include "core/bench_file.hpp"
+#include "core/files/safetensors.hpp"
 
 namespace xlab::tests {
 namespace {
@@ -275,12 +278,86 @@ TEST_F(Questions, QuittingNamesTheOtherRunsThatAreNotSaved) {
     EXPECT_TRUE(window_->isVisible());
     EXPECT_TRUE(answers.questions[0].contains("These runs are not saved: The first (step "));
     EXPECT_TRUE(answers.questions[0].contains("They are lost")) << "this window keeps nothing";
-    EXPECT_EQ(answers.buttons[0].size(), 2);
+    QStringList buttons = answers.buttons[0];
+    buttons.sort();
+    EXPECT_EQ(buttons, QStringList({"Cancel", "Do&n't save", "Save &all runs"}));
   }
   Answers answers;
   answers.button = QMessageBox::Discard;
   window_->close();
   EXPECT_TRUE(QTest::qWaitFor([&] { return !window_->isVisible(); }, 5000));
+}
+
+TEST_F(Questions, QuittingSavesAllRunsWhereThatIsWanted) {
+  work(3, 1);
+  const int first = now().focused_run;
+  window_->stage().send(command::DuplicateRun{first});
+  window_->stage().send(command::TrainOneStep{});
+  // As it is drawn: a run that trains is never at rest.
+  const auto shown = [&]() -> const Snapshot& { return window_->stage().snapshot(); };
+  window_->stage().send(command::TrainAll{true});
+  ASSERT_TRUE(QTest::qWaitFor(
+      [&] { return shown().runs.size() == 2 && shown().runs[0]->state == TrainState::running; },
+      5000));
+  {
+    // No file is chosen: nothing ends, and nothing was paused for it.
+    Answers answers;
+    answers.button = QMessageBox::SaveAll;
+    window_->close();
+    ASSERT_TRUE(QTest::qWaitFor([&] { return answers.file_dialogs.size() == 1; }, 5000));
+    EXPECT_EQ(answers.file_dialogs[0], "Save all runs");
+    QTest::qWait(300);
+    EXPECT_TRUE(window_->isVisible());
+    for (const auto& run : shown().runs) EXPECT_EQ(run->state, TrainState::running);
+  }
+  Answers answers;
+  answers.button = QMessageBox::SaveAll;
+  answers.files = {files_.path("all")};
+  window_->close();
+  ASSERT_TRUE(QTest::qWaitFor([&] { return !window_->isVisible(); }, 5000));
+  EXPECT_EQ(answers.questions.size(), 1);
+  const OpenedBench all =
+      load_bench(read_safetensors(std::filesystem::path(files_.path("all.xlab").toStdString())));
+  ASSERT_EQ(all.runs.size(), 2u);
+  for (std::size_t i = 0; i < 2; ++i)
+    EXPECT_EQ(all.runs[i].run->trainer->steps_done(), shown().runs[i]->step)
+        << "nothing happened between the save and the end";
+}
+
+TEST_F(Questions, AFileOfAllRunsReplacesOthersOnlyAfterAQuestion) {
+  work(3, 1);
+  window_->stage().send(command::DuplicateRun{now().focused_run});
+  settle();
+  const QString bench = files_.path("bench.xlab");
+  window_->stage().send(command::SaveBench{bench.toStdString()});
+  ASSERT_TRUE(QTest::qWaitFor([&] { return !now().unsaved && now().saves > 1; }, 5000));
+  // The run on screen has nothing to lose, and the other one has.
+  const int on_screen = now().focused_run;
+  const int other = now().runs[0]->id == on_screen ? now().runs[1]->id : now().runs[0]->id;
+  window_->stage().send(command::RenameRun{other, "The other"});
+  ASSERT_TRUE(QTest::qWaitFor([&] { return !now().unsaved; }, 5000));
+  settle();
+  Answers answers;
+  Sent sent(window_->stage().engine());
+  window_->open(bench);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return answers.questions.size() == 1; }, 5000));
+  EXPECT_TRUE(answers.questions[0].contains("These runs are not saved: The other (step "))
+      << qPrintable(answers.questions[0]);
+  EXPECT_TRUE(answers.buttons[0].contains("Open &beside"));
+  settle();
+  EXPECT_EQ(sent.count<command::OpenRun>(), 0) << "Cancel was pressed";
+  // Only the run on screen gives its place to a single one: nobody need be asked.
+  window_->open(files_.run);
+  EXPECT_TRUE(QTest::qWaitFor([&] { return sent.count<command::OpenRun>() == 1; }, 5000));
+  EXPECT_EQ(answers.questions.size(), 1);
+  // Saved first, all is in the file that is opened then.
+  answers.button = QMessageBox::SaveAll;
+  answers.files = {files_.path("kept.xlab")};
+  Sent later(window_->stage().engine());
+  window_->open(bench);
+  EXPECT_TRUE(QTest::qWaitFor([&] { return later.count<command::OpenRun>() == 1; }, 5000));
+  EXPECT_EQ(later.count<command::SaveBench>(), 1);
+  EXPECT_LT(later.first<command::SaveBench>(), later.first<command::OpenRun>());
 }
 
 TEST_F(Questions, EveryKindOfWorkIsWorthAQuestion) {

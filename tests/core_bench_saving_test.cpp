@@ -330,6 +330,29 @@ TEST_F(BenchSaving, AnUndoneRemovalBelongsToTheFileAgain) {
   EXPECT_EQ(load_bench(read_safetensors(bench_)).runs.size(), 3u);
 }
 
+TEST_F(BenchSaving, WithARunRemovedTheFileHoldsSomethingElse) {
+  const std::vector<int> runs = open_three();
+  EXPECT_FALSE(after(SaveBench{bench_})->unsaved);
+  auto removed = after(RemoveRun{runs[0]});
+  EXPECT_TRUE(removed->unsaved) << "the one on screen tells it";
+  EXPECT_FALSE(card(removed, runs[2]).unsaved) << "one is enough: saving it writes all";
+  EXPECT_FALSE(after(Save{})->unsaved);
+  // The run on screen goes itself: another one tells it.
+  removed = after(RemoveRun{runs[1]});
+  EXPECT_EQ(removed->focused_run, runs[2]);
+  EXPECT_TRUE(removed->unsaved);
+  // Runs that are in no such file have nothing to do with it.
+  after(SaveBench{bench_}, NewRun{"parity", quick_spec(), false, true});
+  const int alone = after(Save{folder_ / "alone.xlab"})->focused_run;
+  EXPECT_FALSE(card(after(RemoveRun{alone}), runs[2]).unsaved);
+  // A bench that was replaced comes back as its file has it.
+  const auto saved = after(FocusRun{runs[2]}, SaveBench{bench_});
+  after(OpenRun{.path = bench_});
+  const auto back = after(Undo{});
+  EXPECT_EQ(ids(back), ids(saved));
+  EXPECT_FALSE(back->unsaved);
+}
+
 TEST_F(BenchSaving, ALostRunOfABenchIsNotWrittenOverTheOthers) {
   const auto root = folder_ / "kept";
   {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -254,6 +255,11 @@ void Engine::Worker::exchange(BenchBefore& before) {
     throw;
   }
   // From here on nothing can fail.
+  std::set<std::string> files;  // of benches that these runs are in
+  for (const LiveRun* of : going)
+    if (of->in_bench) files.insert(of->path);
+  for (const BenchBefore::Coming& coming : before.come)
+    if (coming.run->in_bench) files.insert(coming.run->path);
   const std::size_t gap = place_of_run(*live);
   for (std::size_t place = 0; place < runs.size(); ++place) {
     if (std::find(going.begin(), going.end(), runs[place].get()) == going.end()) continue;
@@ -284,6 +290,21 @@ void Engine::Worker::exchange(BenchBefore& before) {
   dirty = urgent = true;
   guarded("sequence", [&] { follow_as_now(before.go); });
   guarded("show", [&] { focus(*on); });
+  note_other_file(files, before.go);
+}
+
+/// Runs that stayed are in files of a bench that hold other runs now than are there. One of them is
+/// unsaved then, that on screen where it can be: saving it writes them all.
+void Engine::Worker::note_other_file(const std::set<std::string>& files,
+                                     const std::vector<int>& came) {
+  const auto stays = [&](const LiveRun& run) {
+    return run.in_bench && files.contains(run.path) &&
+           std::find(came.begin(), came.end(), run.id) == came.end();
+  };
+  LiveRun* found = stays(*live) ? live : nullptr;
+  for (const auto& run : runs)
+    if (!found && stays(*run)) found = run.get();
+  if (found) found->note_change();
 }
 
 /// Who comes back to a shared sequence finds it as it is now.

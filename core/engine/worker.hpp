@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -224,6 +225,7 @@ struct Engine::Worker {
   /// Those that follow the run on screen go where it has gone.
   void sync_followers();
   void follow_as_now(const std::vector<int>& came);
+  void note_other_file(const std::set<std::string>& files, const std::vector<int>& came);
   void work_on_followers();
   void describe_followers();
   /// The runs of a file share their sequences as it says: by number, 0 for one's own.

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "core/bench_file.hpp"
 #include "core/files/disk.hpp"
 #include "core/files/hf_folder.hpp"
 #include "core/files/json_text.hpp"
@@ -13,13 +14,14 @@
 
 namespace xlab {
 
-void look_at_run(const std::filesystem::path& path) {
+bool look_at_run(const std::filesystem::path& path) {
   const InputFile file(path);
   const HeaderOfFile opened = read_safetensors_header(file, path.string());
   const auto found = opened.header.metadata.find("xlab");
   check(found != opened.header.metadata.end(),
         "'{}' holds tensors but no run: it was not saved by xLSTM Lab.", path.string());
   (void)parse_json(found->second, fmt::format("The run in '{}'", path.string()));
+  return holds_bench(opened.header.metadata, path.string());
 }
 
 void look_at_text(const std::filesystem::path& path, const std::string& tokenizer) {
