@@ -41,6 +41,19 @@ QFrame* line() {
 PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage) {
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(10, 6, 10, 10);
+  make_prompt(column);
+  make_playing(column);
+  column->addWidget(line());
+  make_clamps(column);
+  for (QLabel* label : {unset_, sampler_, full_, no_clamps_}) {
+    label->setWordWrap(true);
+    label->setObjectName("caption");
+  }
+  connect(&stage.engine(), &EngineLink::changed, this, &PromptPanel::follow_snapshot);
+  follow_snapshot();
+}
+
+void PromptPanel::make_prompt(QVBoxLayout* column) {
   prompt_ = new PromptField;
   prompt_->setAccessibleName(tr("Prompt"));
   prompt_->setPlaceholderText(tr("Tokens to begin with"));
@@ -59,18 +72,23 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
   unset_->setToolTip(tr("The sequence does not begin with what stands in the field"));
   unset_->hide();
   column->addWidget(unset_);
+  set_->setFocusPolicy(Qt::TabFocus);
+  connect(prompt_, &PromptField::entered, this, &PromptPanel::set_prompt);
+  connect(set_, &QPushButton::clicked, this, &PromptPanel::set_prompt);
+  connect(prompt_, &QPlainTextEdit::textChanged, this, &PromptPanel::mark_unset);
+}
 
+void PromptPanel::make_playing(QVBoxLayout* column) {
   play_ = new QPushButton(tr("Play"));
   play_->setObjectName("primary");
   one_ = new QPushButton(tr("Next token"));
   play_->setToolTip(tr("Go on token by token; generates at the end (Space)"));
   one_->setToolTip(tr("One token further; generates one at the end (Right)"));
-  row = new QHBoxLayout;
+  auto* row = new QHBoxLayout;
   row->addWidget(play_, 1);
   row->addWidget(one_, 1);
   column->addLayout(row);
-  for (QPushButton* button : {set_, play_, one_}) button->setFocusPolicy(Qt::TabFocus);
-
+  for (QPushButton* button : {play_, one_}) button->setFocusPolicy(Qt::TabFocus);
   one_->setAccessibleName(tr("Next token"));
   sampler_ = new QLabel;
   sampler_->setAccessibleName(tr("How the next token is chosen"));
@@ -92,14 +110,19 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
   full_ = new QLabel;
   full_->setAccessibleName(tr("Why the sequence cannot go on"));
   full_->setToolTip(tr("Why no more tokens can be added to this sequence"));
-  for (QLabel* label : {unset_, sampler_, full_}) {
-    label->setWordWrap(true);
-    label->setObjectName("caption");
-    if (label != unset_) column->addWidget(label);
-    if (label == sampler_) column->addWidget(past_end_);
-  }
-  column->addWidget(line());
+  for (QWidget* widget : std::initializer_list<QWidget*>{sampler_, past_end_, full_})
+    column->addWidget(widget);
+  connect(play_, &QPushButton::clicked, this, [this] {
+    if (stage_.snapshot().sequence.playing) {
+      stage_.send(command::StopPlaying{});
+    } else {
+      stage_.send(command::Play{});
+    }
+  });
+  connect(one_, &QPushButton::clicked, this, [this] { stage_.send(command::StepForward{}); });
+}
 
+void PromptPanel::make_clamps(QVBoxLayout* column) {
   auto* heading = new QLabel(tr("Held by hand"));
   heading->setObjectName("figure");
   clear_ = new QPushButton(tr("Clear all"));
@@ -126,9 +149,6 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
   no_clamps_ =
       new QLabel(tr("Nothing yet. Drag a gate up or down in the Gates view to hold it, or "
                     "choose one with Hold."));
-  no_clamps_->setObjectName("caption");
-  no_clamps_->setWordWrap(true);
-
   // The panel as a whole scrolls: a list that scrolled inside it would be a slit in a small window.
   list_ = new QVBoxLayout;
   list_->setContentsMargins(0, 0, 0, 0);
@@ -136,22 +156,8 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
   list_->addWidget(no_clamps_);
   column->addLayout(list_);
   column->addStretch(1);
-
-  connect(prompt_, &PromptField::entered, this, &PromptPanel::set_prompt);
-  connect(set_, &QPushButton::clicked, this, &PromptPanel::set_prompt);
-  connect(prompt_, &QPlainTextEdit::textChanged, this, &PromptPanel::mark_unset);
   connect(values_, &QMenu::aboutToShow, this, &PromptPanel::offer_values);
-  connect(play_, &QPushButton::clicked, this, [this] {
-    if (stage_.snapshot().sequence.playing) {
-      stage_.send(command::StopPlaying{});
-    } else {
-      stage_.send(command::Play{});
-    }
-  });
-  connect(one_, &QPushButton::clicked, this, [this] { stage_.send(command::StepForward{}); });
   connect(clear_, &QPushButton::clicked, this, [this] { stage_.send(command::ClearClamps{}); });
-  connect(&stage.engine(), &EngineLink::changed, this, &PromptPanel::follow_snapshot);
-  follow_snapshot();
 }
 
 void PromptPanel::set_prompt() {

@@ -25,6 +25,9 @@ class PromptPanel : public QWidget {
   explicit PromptPanel(Stage& stage, QWidget* parent = nullptr);
 
  private:
+  void make_prompt(QVBoxLayout* column);
+  void make_playing(QVBoxLayout* column);
+  void make_clamps(QVBoxLayout* column);
   void follow_snapshot();
   void set_prompt();
   /// Shows whether the sequence begins with what stands in the field.

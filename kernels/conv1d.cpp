@@ -2,7 +2,7 @@
 #include "kernels/conv1d.hpp"
 
 #include "kernels/conv1d_cuda.hpp"
-#include "kernels/registers.hpp"
+#include "kernels/along.hpp"
 #include "kernels/rows.hpp"
 
 namespace xlab::kernels {

@@ -13,17 +13,18 @@
 
 namespace xlab {
 
+/// Bytes of one register of the processor this file is compiled for, and how many there are.
 #if defined(__AVX512F__)
-inline constexpr int kLaneBytes = 64;
+inline constexpr int kRegisterBytes = 64, kRegisters = 32;
 #elif defined(__AVX__)
-inline constexpr int kLaneBytes = 32;
+inline constexpr int kRegisterBytes = 32, kRegisters = 16;
 #else
-inline constexpr int kLaneBytes = 16;
+inline constexpr int kRegisterBytes = 16, kRegisters = 16;
 #endif
 
 /// How many T fill one register.
 template <typename T>
-inline constexpr int kLanes = kLaneBytes / static_cast<int>(sizeof(T));
+inline constexpr int kLanes = kRegisterBytes / static_cast<int>(sizeof(T));
 
 template <typename T, int W>
 struct LanesOf {

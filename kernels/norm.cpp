@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "kernels/norm_cuda.hpp"
-#include "kernels/registers.hpp"
+#include "kernels/along.hpp"
 #include "kernels/rows.hpp"
 
 namespace xlab::kernels {

@@ -160,6 +160,7 @@ ValueCard forget_gate_card(const Words& w) {
   return f;
 }
 
+/// A table, longer than a function should be: one entry a value, and nothing else.
 std::vector<ValueCard> cards(const Words& w) {
   return {
       {.name = "input_gate_pre",

@@ -70,65 +70,26 @@ void Engine::Worker::apply(Command command) {
     if (needs_run(command)) need_run();
     std::visit(
         Overloaded{
-            [&](const OpenRun& c) {
-              if (c.bytes) {
-                open_tensors(parse_safetensors(*c.bytes, c.path),
-                             {.name = "opening a run", .beside = c.beside});
-              } else {
-                open_file(c.path, c.beside);
-              }
-            },
-            [&](const OpenFolder& c) {
-              const auto folder = model_folder_of(c.path);
-              check(folder.has_value(),
-                    "'{}' is no model folder: it has no config.json and no weights.", c.path);
-              open(open_folder_run(*folder), {.name = "opening a model", .beside = c.beside});
-              const std::string& remark = live->run().remark;
-              note(fmt::format("Opened the model in {}{}{}", c.path, remark.empty() ? "" : ". ",
-                               remark));
-            },
-            [&](const ExportFolder& c) {
-              export_run(live->run(), c.path);
-              note(fmt::format("Exported the model to {}", c.path));
-            },
+            [&](const OpenRun& c) { open_run(c); },
+            [&](const OpenFolder& c) { open_folder(c); },
+            [&](const ExportFolder& c) { export_folder(c); },
             [&](const OpenText& c) { open_text(c); },
             [&](const NewRun& c) { new_run(c); },
             [&](const UseDevice& c) { use_device(c.id); },
             [&](const ReopenRun& c) { reopen(c.kept, c.beside); },
             [&](const Save& c) { save_to(c.path); },
             [&](const SaveBench& c) { save_bench_to(c.path, true); },
-            [&](const SetScreen& c) {
-              check(c.text.size() <= Run::kMostScreenBytes && !find_invalid_utf8(c.text),
-                    "What the window says of itself is not saved: it is no text, or too long.");
-              if (live) live->run().screen = c.text;
-            },
+            [&](const SetScreen& c) { set_screen(c); },
             [&](const Train&) { begin_training(*live); },
             [&](const Pause&) { live->state = TrainState::idle; },
-            [&](const TrainOneStep&) {
-              need_training(*live);
-              live->state = TrainState::idle;
-              live->stop_refreshing();
-              train_one(*live);
-            },
-            [&](const SetLearningRateScale& c) {
-              check(std::isfinite(c.scale) && c.scale >= 0.0 && c.scale <= 1000.0,
-                    "The learning rate factor is {}; it must lie between 0 and 1000.", c.scale);
-              const double before =
-                  std::exchange(live->run().trainer->learning_rate_scale, c.scale);
-              if (before == c.scale) return;
-              remember("learning rate", before, "learning rate");
-              live->note_change();
-            },
+            [&](const TrainOneStep&) { train_one_step(); },
+            [&](const SetLearningRateScale& c) { set_learning_rate_scale(c.scale); },
             [&](const SetStepLimit& c) {
               live->loop.last_step = std::max<std::int64_t>(c.steps, 0);
             },
             [&](const RestartRun&) { restart(live->run().trainer->spec().seed, "restart"); },
             [&](const NewSeed&) { restart(live->run().trainer->spec().seed + 1, "new seed"); },
-            [&](const SetPrompt& c) {
-              std::vector<int> tokens = prompt_tokens(live->run(), c.text);
-              check(!tokens.empty(), "The prompt is empty: type at least one token.");
-              remember("new prompt", live->show_tokens(std::move(tokens)));
-            },
+            [&](const SetPrompt& c) { set_prompt(c.text); },
             [&](const NewSample&) { remember("new sample", live->new_sample()); },
             [&](const SetCursor& c) {
               live->cursor = std::clamp(c.step, live->first_position(), live->last_position());
@@ -152,34 +113,15 @@ void Engine::Worker::apply(Command command) {
               live->playing = false;
               live->cursor = live->first_position();
             },
-            [&](const TakeToken& c) {
-              const bool at_end = live->cursor == live->last_position();
-              remember(at_end ? "taking a token" : "taking another token",
-                       live->take_token(c.token));
-            },
-            [&](const SetSampler& c) {
-              validate(c.settings);
-              const SamplerSettings before = std::exchange(live->run().sampler, c.settings);
-              if (before == c.settings) return;
-              remember("sampler", before, "sampler");
-              live->forget_end();
-              live->note_change();
-            },
+            [&](const TakeToken& c) { take_token(c.token); },
+            [&](const SetSampler& c) { set_sampler(c.settings); },
             [&](const SetVariant& c) { set_variant(c); },
             [&](const Selfcheck&) { start_check(); },
             [&](const Focus& c) { live->focus_block = c.block; },
             [&](const SetClamp& c) { set_clamp(c.clamp); },
             [&](const ReplaceClamp& c) { replace_clamp(c.index, c.clamp); },
-            [&](const RemoveClamp& c) {
-              std::vector<Clamp> clamps = clamps_with(c.index);
-              clamps.erase(clamps.begin() + c.index);
-              edit_clamps(std::move(clamps), "removing a clamp");
-            },
-            [&](const EnableClamp& c) {
-              std::vector<Clamp> clamps = clamps_with(c.index);
-              clamps[static_cast<std::size_t>(c.index)].enabled = c.enabled;
-              edit_clamps(std::move(clamps), "switching a clamp");
-            },
+            [&](const RemoveClamp& c) { remove_clamp(c.index); },
+            [&](const EnableClamp& c) { enable_clamp(c.index, c.enabled); },
             [&](const ClearClamps&) { edit_clamps({}, "clearing clamps"); },
             [&](const Undo&) { go_back(false); },
             [&](const Redo&) { go_back(true); },
@@ -187,23 +129,8 @@ void Engine::Worker::apply(Command command) {
             [&](const DuplicateRun& c) { duplicate_run(c); },
             [&](const RenameRun& c) { rename_run(c); },
             [&](const RemoveRun& c) { remove_run(c); },
-            [&](const TrainRun& c) {
-              LiveRun& of = run_with(c.run);
-              if (c.on) {
-                begin_training(of);
-              } else {
-                of.state = TrainState::idle;
-              }
-            },
-            [&](const TrainAll& c) {
-              for (const auto& of : runs) {
-                if (!c.on) {
-                  of->state = TrainState::idle;
-                } else if (why_not_trained(of->run()).empty()) {
-                  begin_training(*of);
-                }
-              }
-            },
+            [&](const TrainRun& c) { train_run(run_with(c.run), c.on); },
+            [&](const TrainAll& c) { train_all(c.on); },
             [&](const FollowSequence& c) { follow_sequence(c); },
             [&](const ShowCurve& c) { run_with(c.run).shown = c.shown; },
         },
@@ -213,6 +140,35 @@ void Engine::Worker::apply(Command command) {
 }
 
 // ---- runs -----------------------------------------------------------------------------------
+
+void Engine::Worker::open_run(const command::OpenRun& c) {
+  if (c.bytes) {
+    open_tensors(parse_safetensors(*c.bytes, c.path),
+                 {.name = "opening a run", .beside = c.beside});
+  } else {
+    open_file(c.path, c.beside);
+  }
+}
+
+void Engine::Worker::open_folder(const command::OpenFolder& c) {
+  const auto folder = model_folder_of(c.path);
+  check(folder.has_value(), "'{}' is no model folder: it has no config.json and no weights.",
+        c.path);
+  open(open_folder_run(*folder), {.name = "opening a model", .beside = c.beside});
+  const std::string& remark = live->run().remark;
+  note(fmt::format("Opened the model in {}{}{}", c.path, remark.empty() ? "" : ". ", remark));
+}
+
+void Engine::Worker::export_folder(const command::ExportFolder& c) {
+  export_run(live->run(), c.path);
+  note(fmt::format("Exported the model to {}", c.path));
+}
+
+void Engine::Worker::set_screen(const command::SetScreen& c) {
+  check(c.text.size() <= Run::kMostScreenBytes && !find_invalid_utf8(c.text),
+        "What the window says of itself is not saved: it is no text, or too long.");
+  if (live) live->run().screen = c.text;
+}
 
 void Engine::Worker::new_run(const command::NewRun& c) {
   RunSpec spec;
@@ -265,7 +221,75 @@ void Engine::Worker::restart(std::uint64_t seed, const char* name) {
   show_saved_screen();
 }
 
+// ---- training -------------------------------------------------------------------------------
+
+void Engine::Worker::train_one_step() {
+  need_training(*live);
+  live->state = TrainState::idle;
+  live->stop_refreshing();
+  train_one(*live);
+}
+
+void Engine::Worker::train_run(LiveRun& of, bool on) {
+  if (on) {
+    begin_training(of);
+  } else {
+    of.state = TrainState::idle;
+  }
+}
+
+void Engine::Worker::train_all(bool on) {
+  for (const auto& of : runs) {
+    if (!on) {
+      of->state = TrainState::idle;
+    } else if (why_not_trained(of->run()).empty()) {
+      begin_training(*of);
+    }
+  }
+}
+
 // ---- edits ----------------------------------------------------------------------------------
+
+void Engine::Worker::set_learning_rate_scale(double scale) {
+  check(std::isfinite(scale) && scale >= 0.0 && scale <= 1000.0,
+        "The learning rate factor is {}; it must lie between 0 and 1000.", scale);
+  const double before = std::exchange(live->run().trainer->learning_rate_scale, scale);
+  if (before == scale) return;
+  remember("learning rate", before, "learning rate");
+  live->note_change();
+}
+
+void Engine::Worker::set_prompt(const std::string& text) {
+  std::vector<int> tokens = prompt_tokens(live->run(), text);
+  check(!tokens.empty(), "The prompt is empty: type at least one token.");
+  remember("new prompt", live->show_tokens(std::move(tokens)));
+}
+
+void Engine::Worker::take_token(int token) {
+  const bool at_end = live->cursor == live->last_position();
+  remember(at_end ? "taking a token" : "taking another token", live->take_token(token));
+}
+
+void Engine::Worker::set_sampler(const SamplerSettings& settings) {
+  validate(settings);
+  const SamplerSettings before = std::exchange(live->run().sampler, settings);
+  if (before == settings) return;
+  remember("sampler", before, "sampler");
+  live->forget_end();
+  live->note_change();
+}
+
+void Engine::Worker::remove_clamp(int index) {
+  std::vector<Clamp> clamps = clamps_with(index);
+  clamps.erase(clamps.begin() + index);
+  edit_clamps(std::move(clamps), "removing a clamp");
+}
+
+void Engine::Worker::enable_clamp(int index, bool enabled) {
+  std::vector<Clamp> clamps = clamps_with(index);
+  clamps[static_cast<std::size_t>(index)].enabled = enabled;
+  edit_clamps(std::move(clamps), "switching a clamp");
+}
 
 std::vector<Clamp> Engine::Worker::clamps_with(int index) const {
   const std::vector<Clamp>& clamps = live->sequence().clamps();

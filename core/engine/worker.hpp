@@ -134,6 +134,9 @@ struct Engine::Worker {
   LiveRun* next_to_train() const;
   void train_one(LiveRun& of);
   void train_one_unguarded(LiveRun& of);
+  void train_one_step();
+  void train_run(LiveRun& of, bool on);
+  void train_all(bool on);
   void begin_training(LiveRun& of);
   void publish_if_due();
   void fill_snapshot(Clock::time_point now);
@@ -172,6 +175,10 @@ struct Engine::Worker {
   void apply(Command command);
   void need_run() const;
   void need_training(const LiveRun& of) const;
+  void open_run(const command::OpenRun& c);
+  void open_folder(const command::OpenFolder& c);
+  void export_folder(const command::ExportFolder& c);
+  void set_screen(const command::SetScreen& c);
   void new_run(const command::NewRun& c);
   void open_text(const command::OpenText& c);
   OpenedText text_of(const command::OpenText& c) const;
@@ -179,6 +186,12 @@ struct Engine::Worker {
   /// The clamps of now, of which there is one with this number.
   std::vector<Clamp> clamps_with(int index) const;
   void set_clamp(const Clamp& clamp);
+  void set_learning_rate_scale(double scale);
+  void set_prompt(const std::string& text);
+  void take_token(int token);
+  void set_sampler(const SamplerSettings& settings);
+  void remove_clamp(int index);
+  void enable_clamp(int index, bool enabled);
   void replace_clamp(int index, const Clamp& clamp);
   /// `place`: where a drag goes on, see History::add.
   void edit_clamps(std::vector<Clamp> clamps, const char* name, const std::string& place = {});

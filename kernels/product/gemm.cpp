@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "kernels/arrays.hpp"
-#include "kernels/registers.hpp"
+#include "kernels/lanes.hpp"
 #include "kernels/rows.hpp"
 
 namespace xlab::kernels {
@@ -17,7 +17,7 @@ namespace {
 constexpr int kTileRows = kRegisters == 32 ? 8 : 4;
 constexpr int kTileRegisters = 2;
 template <typename T>
-constexpr std::int64_t kPanel = kTileRegisters* kWidth<T>;
+constexpr std::int64_t kPanel = kTileRegisters* kLanes<T>;
 
 // A panel of b this deep stays in the first-level cache while kRowBlock rows of a, which stay in
 // the second-level one, pass by.
@@ -46,16 +46,17 @@ std::int64_t round_up(std::int64_t x, std::int64_t step) {
 template <int kRows, int kColumns, typename T>
 void tile(std::int64_t k, const T* a, std::int64_t row, std::int64_t column, const T* b,
           const T* start, std::int64_t start_row, T* c, std::int64_t c_row) {
-  Register<T> sums[kRows][kColumns];
+  Lanes<T> sums[kRows][kColumns];
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 2
-    for (int j = 0; j < kColumns; ++j) load(start + i * start_row + j * kWidth<T>, sums[i][j]);
+    for (int j = 0; j < kColumns; ++j)
+      sums[i][j] = load<kLanes<T>>(start + i * start_row + j * kLanes<T>);
   }
-  for (std::int64_t p = 0; p < k; ++p, a += column, b += kColumns * kWidth<T>) {
-    Register<T> line[kColumns];
+  for (std::int64_t p = 0; p < k; ++p, a += column, b += kColumns * kLanes<T>) {
+    Lanes<T> line[kColumns];
 #pragma GCC unroll 2
-    for (int j = 0; j < kColumns; ++j) load(b + j * kWidth<T>, line[j]);
+    for (int j = 0; j < kColumns; ++j) line[j] = load<kLanes<T>>(b + j * kLanes<T>);
 #pragma GCC unroll 8
     for (int i = 0; i < kRows; ++i) {
       const T factor = a[i * row];
@@ -66,7 +67,7 @@ void tile(std::int64_t k, const T* a, std::int64_t row, std::int64_t column, con
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 2
-    for (int j = 0; j < kColumns; ++j) store(c + i * c_row + j * kWidth<T>, sums[i][j]);
+    for (int j = 0; j < kColumns; ++j) store<kLanes<T>>(c + i * c_row + j * kLanes<T>, sums[i][j]);
   }
 }
 
@@ -98,8 +99,8 @@ void tiles(std::int64_t rows, std::int64_t k, Steps<T> a, const T* b, const T* s
 template <int kColumns, typename T>
 void narrow_tiles(std::int64_t rows, std::int64_t width, std::int64_t k, Steps<T> a, const T* b,
                   const T* start, std::int64_t start_row, T* c, std::int64_t c_row) {
-  T beside[kTileRows * kColumns * kWidth<T>] = {};
-  constexpr std::int64_t beside_row = kColumns * kWidth<T>;
+  T beside[kTileRows * kColumns * kLanes<T>] = {};
+  constexpr std::int64_t beside_row = kColumns * kLanes<T>;
   for (std::int64_t i = 0; i < rows; i += kTileRows) {
     const std::int64_t count = std::min<std::int64_t>(kTileRows, rows - i);
     for (std::int64_t r = 0; r < count; ++r) {
@@ -132,7 +133,7 @@ struct Panels {
 template <typename T>
 using RowPanels = Panels<T, kTileRows, kTileRows>;
 template <typename T>
-using ColumnPanels = Panels<T, kPanel<T>, kWidth<T>>;
+using ColumnPanels = Panels<T, kPanel<T>, kLanes<T>>;
 
 /// Rearranges steps [begin, end) of the panel at number j.
 template <typename T, std::int64_t kPanelWidth, std::int64_t kUnit>
@@ -197,9 +198,9 @@ void block(const Product<T>& x, const RowPanels<T>& rows, const ColumnPanels<T>&
       const std::int64_t width = std::min(kPanel<T>, x.n - j);
       if (width == kPanel<T>) {
         tiles<kTileRows, 2, T>(count, depth, a, b, start, start_row, c, x.c_stride);
-      } else if (width > kWidth<T>) {
+      } else if (width > kLanes<T>) {
         narrow_tiles<2>(count, width, depth, a, b, start, start_row, c, x.c_stride);
-      } else if (width == kWidth<T>) {
+      } else if (width == kLanes<T>) {
         tiles<kTileRows, 1, T>(count, depth, a, b, start, start_row, c, x.c_stride);
       } else {
         narrow_tiles<1>(count, width, depth, a, b, start, start_row, c, x.c_stride);
@@ -244,28 +245,23 @@ void visit(const Factor<T>& x, std::int64_t rows, std::int64_t cols, Body&& body
 /// `kCount` rows of b at once against one row of a: out[j] = start[j] + <a, row j of b>.
 template <int kCount, typename T>
 void row_dots(const T* a, const T* b, std::int64_t stride, std::int64_t k, const T* start, T* out) {
-  Register<T> sums[kCount][2] = {};
+  Lanes<T> sums[kCount][2] = {};
   std::int64_t p = 0;
-  for (; p + 2 * kWidth<T> <= k; p += 2 * kWidth<T>) {
-    Register<T> low, high;
-    load(a + p, low);
-    load(a + p + kWidth<T>, high);
+  for (; p + 2 * kLanes<T> <= k; p += 2 * kLanes<T>) {
+    const Lanes<T> low = load<kLanes<T>>(a + p), high = load<kLanes<T>>(a + p + kLanes<T>);
 #pragma GCC unroll 4
     for (int j = 0; j < kCount; ++j) {
       const T* row = b + j * stride + p;
       __builtin_prefetch(row + kFarAhead);
-      __builtin_prefetch(row + kFarAhead + kWidth<T>);
-      Register<T> x, y;
-      load(row, x);
-      load(row + kWidth<T>, y);
-      sums[j][0] += low * x;
-      sums[j][1] += high * y;
+      __builtin_prefetch(row + kFarAhead + kLanes<T>);
+      sums[j][0] += low * load<kLanes<T>>(row);
+      sums[j][1] += high * load<kLanes<T>>(row + kLanes<T>);
     }
   }
   for (int j = 0; j < kCount; ++j) {
     T rest = T(0);
     for (std::int64_t q = p; q < k; ++q) rest += a[q] * b[j * stride + q];
-    const T sum = lane_sum<T>(sums[j][0] + sums[j][1]) + rest;
+    const T sum = xlab::sum<T, kLanes<T>>(sums[j][0] + sums[j][1]) + rest;
     out[j] = start == nullptr ? sum : start[j] + sum;
   }
 }

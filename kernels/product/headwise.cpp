@@ -2,10 +2,10 @@
 #include <utility>
 
 #include "kernels/elementwise_cuda.hpp"
+#include "kernels/lanes.hpp"
 #include "kernels/product/gemm.hpp"
 #include "kernels/product/gemm_cuda.hpp"
 #include "kernels/product/linear.hpp"
-#include "kernels/registers.hpp"
 #include "kernels/rows.hpp"
 
 namespace xlab::kernels {
@@ -37,7 +37,7 @@ Sizes checked_sizes(const char* op, const Tensor& x, const Tensor& w) {
 
 /// In every group of kSize lanes, its lane kLane everywhere.
 template <std::size_t kSize, std::size_t kLane, typename T, std::size_t... kIndex>
-void spread(const Register<T>& from, Register<T>& to, std::index_sequence<kIndex...>) {
+void spread(const Lanes<T>& from, Lanes<T>& to, std::index_sequence<kIndex...>) {
   to = __builtin_shufflevector(from, from, (static_cast<int>(kIndex / kSize * kSize + kLane))...);
 }
 
@@ -51,15 +51,15 @@ void unrolled(Body&& body) {
 }
 
 template <std::size_t kSize, std::size_t kLane, typename T>
-void spread_lane(const Register<T>& from, Register<T>& to) {
-  spread<kSize, kLane, T>(from, to, std::make_index_sequence<kWidth<T>>{});
+void spread_lane(const Lanes<T>& from, Lanes<T>& to) {
+  spread<kSize, kLane, T>(from, to, std::make_index_sequence<kLanes<T>>{});
 }
 
 /// Whether all blocks of this shape fill whole registers.
 template <typename T>
 bool fits_registers(const Sizes& s) {
   const bool small = s.in == 2 || s.in == 4 || s.in == 8;
-  return small && s.out == s.in && s.in <= kWidth<T> && s.x_width() % kWidth<T> == 0;
+  return small && s.out == s.in && s.in <= kLanes<T> && s.x_width() % kLanes<T> == 0;
 }
 
 /// The weights column by column, columns[d][h, o] = w[h, o, d] or, transposed, w[h, d, o].
@@ -84,47 +84,47 @@ template <std::size_t kSize, typename T>
 void small_product(const Sizes& s, const T* columns, const T* x, const T* bias, T* y,
                    bool accumulate) {
   const std::int64_t width = s.x_width();
-  for_ranges(s.rows, rows_per_chunk(kProductGrain / kSize, width),
-             [&](std::int64_t begin, std::int64_t end) {
-               for (std::int64_t at = 0; at < width; at += kWidth<T>) {
-                 Register<T> weight[kSize], start{};
-                 unrolled<kSize>([&](auto d) { load(columns + d * width + at, weight[d]); });
-                 if (bias != nullptr) load(bias + at, start);
-                 for (std::int64_t n = begin; n < end; ++n) {
-                   Register<T> in, sum = start;
-                   load(x + n * width + at, in);
-                   if (accumulate) load(y + n * width + at, sum);
-                   unrolled<kSize>([&](auto d) {
-                     Register<T> lane;
-                     spread_lane<kSize, d, T>(in, lane);
-                     sum += weight[d] * lane;
-                   });
-                   store(y + n * width + at, sum);
-                 }
-               }
-             });
+  for_ranges(
+      s.rows, rows_per_chunk(kProductGrain / kSize, width),
+      [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t at = 0; at < width; at += kLanes<T>) {
+          Lanes<T> weight[kSize], start{};
+          unrolled<kSize>([&](auto d) { weight[d] = load<kLanes<T>>(columns + d * width + at); });
+          if (bias != nullptr) start = load<kLanes<T>>(bias + at);
+          for (std::int64_t n = begin; n < end; ++n) {
+            const auto in = load<kLanes<T>>(x + n * width + at);
+            Lanes<T> sum = start;
+            if (accumulate) sum = load<kLanes<T>>(y + n * width + at);
+            unrolled<kSize>([&](auto d) {
+              Lanes<T> lane;
+              spread_lane<kSize, d, T>(in, lane);
+              sum += weight[d] * lane;
+            });
+            store<kLanes<T>>(y + n * width + at, sum);
+          }
+        }
+      });
 }
 
 /// dw[h, o, d] += sum_n dy[n, h, o] x[n, h, d].
 template <std::size_t kSize, typename T>
 void small_weight_gradient(const Sizes& s, const T* x, const T* dy, T* dw) {
   const std::int64_t width = s.x_width();
-  const std::int64_t registers = width / kWidth<T>;
-  const std::int64_t grain = rows_per_chunk(kProductGrain / kSize, s.rows * kWidth<T>);
+  const std::int64_t registers = width / kLanes<T>;
+  const std::int64_t grain = rows_per_chunk(kProductGrain / kSize, s.rows * kLanes<T>);
   for_ranges(registers, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t at = begin * kWidth<T>; at < end * kWidth<T>; at += kWidth<T>) {
-      Register<T> sums[kSize] = {};
+    for (std::int64_t at = begin * kLanes<T>; at < end * kLanes<T>; at += kLanes<T>) {
+      Lanes<T> sums[kSize] = {};
       for (std::int64_t n = 0; n < s.rows; ++n) {
-        Register<T> in, g;
-        load(x + n * width + at, in);
-        load(dy + n * width + at, g);
+        const auto in = load<kLanes<T>>(x + n * width + at);
+        const auto g = load<kLanes<T>>(dy + n * width + at);
         unrolled<kSize>([&](auto d) {
-          Register<T> lane;
+          Lanes<T> lane;
           spread_lane<kSize, d, T>(in, lane);
           sums[d] += g * lane;
         });
       }
-      for (std::int64_t j = 0; j < kWidth<T>; ++j) {
+      for (std::int64_t j = 0; j < kLanes<T>; ++j) {
         for (std::size_t d = 0; d < kSize; ++d) {
           dw[(at + j) * static_cast<std::int64_t>(kSize) + static_cast<std::int64_t>(d)] +=
               sums[d][j];
@@ -139,7 +139,7 @@ template <typename T, typename Body>
 void visit_block_size(const Sizes& s, Body&& body) {
   if (s.in == 2) return body(std::integral_constant<std::size_t, 2>{});
   if (s.in == 4) return body(std::integral_constant<std::size_t, 4>{});
-  if constexpr (kWidth<T> >= 8) body(std::integral_constant<std::size_t, 8>{});
+  if constexpr (kLanes<T> >= 8) body(std::integral_constant<std::size_t, 8>{});
 }
 
 // --- Any other blocks: one matrix product each. ---

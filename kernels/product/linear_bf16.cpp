@@ -3,9 +3,9 @@
 // widened weights at a time.
 #include "kernels/product/linear_bf16.hpp"
 
+#include "kernels/lanes.hpp"
 #include "kernels/product/gemm.hpp"
 #include "kernels/product/gemm_cuda.hpp"
-#include "kernels/registers.hpp"
 #include "kernels/rows.hpp"
 
 namespace xlab::kernels {
@@ -18,16 +18,16 @@ constexpr std::int64_t kStreamGrain = 1 << 17;
 // Weights that are widened together for the matrix product: 4 MiB in f32.
 constexpr std::int64_t kWidened = 1 << 20;
 
-using Lanes = Register<float>;
-constexpr std::int64_t kLanes = kWidth<float>;
+using Floats = Lanes<float>;
+constexpr std::int64_t kFloats = kLanes<float>;
 typedef std::uint16_t Halves __attribute__((vector_size(kRegisterBytes / 2)));
 typedef std::uint32_t Words __attribute__((vector_size(kRegisterBytes)));
 
-Lanes widened(const Bf16* from) {
+Floats widened(const Bf16* from) {
   Halves halves;
   std::memcpy(&halves, from, sizeof halves);
   const Words words = __builtin_convertvector(halves, Words) << 16;
-  Lanes lanes;
+  Floats lanes;
   std::memcpy(&lanes, &words, sizeof lanes);
   return lanes;
 }
@@ -38,16 +38,15 @@ template <int kRows>
 void dot(const Bf16* w, const float* x, std::int64_t in, float start, float* y,
          std::int64_t y_row) {
   constexpr int kParts = kRows >= 4 ? 1 : 4 / kRows;
-  Lanes sums[kRows][kParts] = {};
+  Floats sums[kRows][kParts] = {};
   std::int64_t j = 0;
-  for (; j + kParts * kLanes <= in; j += kParts * kLanes) {
+  for (; j + kParts * kFloats <= in; j += kParts * kFloats) {
 #pragma GCC unroll 4
     for (int part = 0; part < kParts; ++part) {
-      const Lanes line = widened(w + j + part * kLanes);
+      const Floats line = widened(w + j + part * kFloats);
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) {
-        Lanes numbers;
-        load(x + r * in + j + part * kLanes, numbers);
+        const Floats numbers = load<kFloats>(x + r * in + j + part * kFloats);
         sums[r][part] += numbers * line;
       }
     }
@@ -58,7 +57,7 @@ void dot(const Bf16* w, const float* x, std::int64_t in, float start, float* y,
   }
   for (int r = 0; r < kRows; ++r) {
     for (int part = 1; part < kParts; ++part) sums[r][0] += sums[r][part];
-    y[r * y_row] = start + (lane_sum<float>(sums[r][0]) + rest[r]);
+    y[r * y_row] = start + (sum<float, kFloats>(sums[r][0]) + rest[r]);
   }
 }
 
