@@ -67,7 +67,7 @@ class Sequence {
   void invalidate();
 
   /// The same sequence with all its states on this device. What is computed follows the model
-  /// wherever the states are; this is for the memory. Sessions that share states still do when they
+  /// wherever the states are; this is for the memory. Sequences that share states still do when they
   /// are moved with one `moved`.
   Sequence on(Device device, MovedStates& moved) const;
 

@@ -1,4 +1,4 @@
-// Sessions: going back, branching and editing compute exactly what is needed, and give exactly what
+// Sequences: going back, branching and editing compute exactly what is needed, and give exactly what
 // a fresh computation gives.
 #include "core/generation/sequence.hpp"
 
@@ -22,9 +22,9 @@ namespace {
 
 using testing::HasSubstr;
 
-class Sessions : public testing::Test {
+class Sequences : public testing::Test {
  protected:
-  Sessions() { sequence_.set_tokens(tokens_); }
+  Sequences() { sequence_.set_tokens(tokens_); }
 
   Sequence fresh(const std::vector<int>& tokens, std::vector<Clamp> clamps = {}) const {
     Sequence sequence(model_);
@@ -55,7 +55,7 @@ class Sessions : public testing::Test {
   Sequence sequence_{model_};
 };
 
-TEST_F(Sessions, ComputeOneTokenAtATime) {
+TEST_F(Sequences, ComputeOneTokenAtATime) {
   EXPECT_EQ(sequence_.length(), 10);
   for (int t = 0; t < 10; ++t) {
     EXPECT_EQ(sequence_.computed(), t);
@@ -68,7 +68,7 @@ TEST_F(Sessions, ComputeOneTokenAtATime) {
   EXPECT_EQ(sequence_.computed(), 10);
 }
 
-TEST_F(Sessions, AnEmptyOneIsCompleteAndCannotBreak) {
+TEST_F(Sequences, AnEmptyOneIsCompleteAndCannotBreak) {
   Sequence empty(model_);
   EXPECT_TRUE(empty.complete());
   EXPECT_FALSE(empty.compute_one());
@@ -80,7 +80,7 @@ TEST_F(Sessions, AnEmptyOneIsCompleteAndCannotBreak) {
   EXPECT_EQ(empty.length(), 0);
 }
 
-TEST_F(Sessions, SurpriseIsTheNegativeLogProbability) {
+TEST_F(Sequences, SurpriseIsTheNegativeLogProbability) {
   sequence_.compute_all();
   EXPECT_EQ(sequence_.steps()[0].surprise, 0.0f);
   for (std::size_t t = 1; t < tokens_.size(); ++t) {
@@ -90,7 +90,7 @@ TEST_F(Sessions, SurpriseIsTheNegativeLogProbability) {
   }
 }
 
-TEST_F(Sessions, GoingBackKeepsWhatWasComputed) {
+TEST_F(Sequences, GoingBackKeepsWhatWasComputed) {
   sequence_.compute_all();
   const Sequence whole = sequence_;
   sequence_.truncate(6);
@@ -107,7 +107,7 @@ TEST_F(Sessions, GoingBackKeepsWhatWasComputed) {
   EXPECT_EQ(sequence_.length(), 0);
 }
 
-TEST_F(Sessions, ACopyIsABranch) {
+TEST_F(Sequences, ACopyIsABranch) {
   sequence_.compute_all();
   const Sequence whole = sequence_;
   Sequence branch = sequence_;
@@ -121,7 +121,7 @@ TEST_F(Sessions, ACopyIsABranch) {
   for (std::size_t t = 0; t < 4; ++t) EXPECT_EQ(branch.steps()[t].after, whole.steps()[t].after);
 }
 
-TEST_F(Sessions, NewTokensKeepTheCommonBeginning) {
+TEST_F(Sequences, NewTokensKeepTheCommonBeginning) {
   sequence_.compute_all();
   std::vector<int> changed = tokens_;
   changed[7] = (changed[7] + 1) % 7;
@@ -142,7 +142,7 @@ TEST_F(Sessions, NewTokensKeepTheCommonBeginning) {
   EXPECT_EQ(sequence_.computed(), 0);
 }
 
-TEST_F(Sessions, ClampsComputeOnlyWhatTheyChange) {
+TEST_F(Sequences, ClampsComputeOnlyWhatTheyChange) {
   sequence_.compute_all();
   const auto after_setting = [&](std::vector<Clamp> clamps) {
     sequence_.set_clamps(clamps);
@@ -166,7 +166,7 @@ TEST_F(Sessions, ClampsComputeOnlyWhatTheyChange) {
   EXPECT_EQ(after_setting({}), 0);
 }
 
-TEST_F(Sessions, RemovingClampsGivesBackTheSameBits) {
+TEST_F(Sequences, RemovingClampsGivesBackTheSameBits) {
   sequence_.compute_all();
   const Sequence plain = sequence_;
   sequence_.set_clamps({clamp(3, 7)});
@@ -177,7 +177,7 @@ TEST_F(Sessions, RemovingClampsGivesBackTheSameBits) {
   expect_same(sequence_, plain);
 }
 
-TEST_F(Sessions, OldStatesAreNeverWrittenTo) {
+TEST_F(Sequences, OldStatesAreNeverWrittenTo) {
   sequence_.compute_all();
   const auto state = sequence_.steps()[4].after;
   std::vector<Tensor> copies;
@@ -194,7 +194,7 @@ TEST_F(Sessions, OldStatesAreNeverWrittenTo) {
       EXPECT_EQ(std::memcmp(tensor.raw(), copies[at++].raw(), tensor.bytes()), 0) << name;
 }
 
-TEST_F(Sessions, InvalidatingComputesEverythingAgain) {
+TEST_F(Sequences, InvalidatingComputesEverythingAgain) {
   sequence_.compute_all();
   const Sequence before = sequence_;
   sequence_.invalidate();
@@ -204,7 +204,7 @@ TEST_F(Sessions, InvalidatingComputesEverythingAgain) {
   expect_same(sequence_, before);
 }
 
-TEST_F(Sessions, RefusedTokensChangeNothing) {
+TEST_F(Sequences, RefusedTokensChangeNothing) {
   sequence_.compute_all();
   const Sequence before = sequence_;
   EXPECT_THROW(sequence_.set_tokens({0, 7}), Error);
@@ -216,7 +216,7 @@ TEST_F(Sessions, RefusedTokensChangeNothing) {
   EXPECT_TRUE(sequence_.clamps().empty());
 }
 
-TEST_F(Sessions, FitIntoTheirMemory) {
+TEST_F(Sequences, FitIntoTheirMemory) {
   // What a token keeps is at least its state, logits and recordings.
   for (const auto& [name, spec] : small_models()) {
     const Model model = filled_model(spec, DType::f32);
@@ -234,7 +234,7 @@ TEST_F(Sessions, FitIntoTheirMemory) {
   }
 }
 
-TEST(SessionLimits, AFullSequenceSaysSo) {
+TEST(SequenceLimits, AFullSequenceSaysSo) {
   // One state of this model takes 4096 x 4096 numbers.
   ModelSpec spec = small_mlstm();
   spec.num_blocks = 1;
@@ -261,7 +261,7 @@ TEST(SessionLimits, AFullSequenceSaysSo) {
 
 // ---- the sequence on screen: an edited session and its unclamped twin ---------------------------
 
-TEST_F(Sessions, ASequenceHasATwinWhileThereAreClamps) {
+TEST_F(Sequences, ASequenceHasATwinWhileThereAreClamps) {
   sequence_.compute_all();
   ClampedSequence sequence(sequence_);
   const auto task = make_task("parity");
@@ -301,7 +301,7 @@ TEST_F(Sessions, ASequenceHasATwinWhileThereAreClamps) {
   EXPECT_EQ(snapshot.next->logits, plain.logits);
 }
 
-TEST_F(Sessions, TheMatrixMemoryIsShownWithTheOneBefore) {
+TEST_F(Sequences, TheMatrixMemoryIsShownWithTheOneBefore) {
   sequence_.compute_all();
   const ClampedSequence sequence(sequence_);
   const auto at = [&](int cursor, int block) {
@@ -320,7 +320,7 @@ TEST_F(Sessions, TheMatrixMemoryIsShownWithTheOneBefore) {
   for (const int cursor : {-1, 10, 1 << 30}) EXPECT_EQ(at(cursor, 0), nullptr);
 }
 
-TEST_F(Sessions, ExpectedAnswersStandOneAhead) {
+TEST_F(Sequences, ExpectedAnswersStandOneAhead) {
   const auto task = make_task("recall");
   const Model model = filled_model(task->default_model(), DType::f32);
   Sequence sequence(model);
@@ -332,7 +332,7 @@ TEST_F(Sessions, ExpectedAnswersStandOneAhead) {
   EXPECT_EQ(snapshot.sequence.surprise.size(), snapshot.sequence.tokens.size());
 }
 
-TEST_F(Sessions, AnAnswerIsJudgedByTheModelsOwnChoice) {
+TEST_F(Sequences, AnAnswerIsJudgedByTheModelsOwnChoice) {
   // In parity the token that comes next is a bit and never the answer.
   const auto task = make_task("parity");
   const Model model = filled_model(task->default_model(), DType::f32);
@@ -366,7 +366,7 @@ TEST_F(Sessions, AnAnswerIsJudgedByTheModelsOwnChoice) {
   EXPECT_NE(seen.answer_surprise[3], seen.surprise[3]);
 }
 
-TEST_F(Sessions, NumbersThatAreNoneAreNoAnswer) {
+TEST_F(Sequences, NumbersThatAreNoneAreNoAnswer) {
   const auto task = make_task("copy");
   Model model = filled_model(task->default_model(), DType::f32);
   const Tensor head = model.params()[model.params().find("lm_head.weight")].value;
@@ -382,7 +382,7 @@ TEST_F(Sessions, NumbersThatAreNoneAreNoAnswer) {
   EXPECT_EQ(snapshot.sequence.answer_surprise[1], 0.0f) << "nothing is asked there";
 }
 
-TEST_F(Sessions, OlderStatesAreComputedAgainWhenTheyAreAskedFor) {
+TEST_F(Sequences, OlderStatesAreComputedAgainWhenTheyAreAskedFor) {
   const int length = 2 * Sequence::kAllOfTheLast + 100;
   const std::vector<int> tokens = some_tokens(length, 7);
   const Clamp held = clamp(30, 500);
@@ -415,7 +415,7 @@ TEST_F(Sessions, OlderStatesAreComputedAgainWhenTheyAreAskedFor) {
   }
 }
 
-TEST_F(Sessions, GoingBackFarComputesOnlyWhatIsMissing) {
+TEST_F(Sequences, GoingBackFarComputesOnlyWhatIsMissing) {
   const int length = 2 * Sequence::kAllOfTheLast;
   std::vector<int> tokens = some_tokens(length, 7);
   Sequence sequence = fresh(tokens);
@@ -433,7 +433,7 @@ TEST_F(Sessions, GoingBackFarComputesOnlyWhatIsMissing) {
   expect_same(sequence, fresh(tokens, {clamp(50, 60)}));
 }
 
-TEST_F(Sessions, TheMatrixMemoryOfOldTokensIsThatOfOnesJustWritten) {
+TEST_F(Sequences, TheMatrixMemoryOfOldTokensIsThatOfOnesJustWritten) {
   const int length = 2 * Sequence::kAllOfTheLast;
   const std::vector<int> tokens = some_tokens(length, 7);
   const ClampedSequence sequence(fresh(tokens));
@@ -456,7 +456,7 @@ TEST_F(Sessions, TheMatrixMemoryOfOldTokensIsThatOfOnesJustWritten) {
   EXPECT_NE(snapshot.memory, nullptr);
 }
 
-TEST_F(Sessions, ATextHasChoicesAndNoAnswers) {
+TEST_F(Sequences, ATextHasChoicesAndNoAnswers) {
   const auto task = make_text_task(text_from_bytes(
       std::as_bytes(std::span(std::string_view("to be or not to be"))), "text", nullptr));
   const Model model = filled_model(task->default_model(), DType::f32);

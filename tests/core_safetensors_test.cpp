@@ -44,7 +44,7 @@ std::string message_of(const std::function<void()>& action) {
   return "(no error)";
 }
 
-class Checkpoint : public testing::Test {
+class Safetensors : public testing::Test {
  protected:
   SafetensorsFile again(std::vector<StoredTensor> tensors, const Metadata& metadata = {}) {
     write_safetensors(path_, std::move(tensors), metadata);
@@ -55,7 +55,7 @@ class Checkpoint : public testing::Test {
   std::filesystem::path path_ = folder_ / "a model é.safetensors";
 };
 
-TEST_F(Checkpoint, EveryTypeComesBackWithItsBytes) {
+TEST_F(Safetensors, EveryTypeComesBackWithItsBytes) {
   std::mt19937 random(1);
   std::vector<StoredTensor> tensors;
   for (int type = 0; type <= static_cast<int>(StoredType::u64); ++type) {
@@ -75,7 +75,7 @@ TEST_F(Checkpoint, EveryTypeComesBackWithItsBytes) {
   EXPECT_EQ(file.metadata().size(), 2u);
 }
 
-TEST_F(Checkpoint, ValuesAreConverted) {
+TEST_F(Safetensors, ValuesAreConverted) {
   const SafetensorsFile file =
       again({raw("bool", StoredType::boolean, {3}, std::string("\0\1\2", 3)),
              raw("u8", StoredType::u8, {2}, "\x01\xff"), raw("i8", StoredType::i8, {2}, "\x01\xff"),
@@ -112,7 +112,7 @@ TEST_F(Checkpoint, ValuesAreConverted) {
               HasSubstr("has no tensor 'none'"));
 }
 
-TEST_F(Checkpoint, AllHalfPrecisionNumbers) {
+TEST_F(Safetensors, AllHalfPrecisionNumbers) {
   std::vector<std::uint16_t> bits(65536);
   for (std::size_t i = 0; i < bits.size(); ++i) bits[i] = static_cast<std::uint16_t>(i);
   const SafetensorsFile file = again({raw("f16", StoredType::f16, {65536}, bytes_of(bits)),
@@ -135,7 +135,7 @@ TEST_F(Checkpoint, AllHalfPrecisionNumbers) {
   }
 }
 
-TEST_F(Checkpoint, TensorsKeepShapeAndNumbers) {
+TEST_F(Safetensors, TensorsKeepShapeAndNumbers) {
   const auto weights = Tensor::from<float>({2, 3}, std::vector<float>{1, 2, 3, 4, 5, -6});
   const auto precise = Tensor::from<double>({2}, std::vector<double>{0.1, 1e300});
   const auto tokens = Tensor::from<std::int32_t>({1, 3}, std::vector<std::int32_t>{7, 0, -1});
@@ -159,7 +159,7 @@ TEST_F(Checkpoint, TensorsKeepShapeAndNumbers) {
   EXPECT_EQ(file.find(""), nullptr);
 }
 
-TEST_F(Checkpoint, OrdinaryAndExtremeNumbersPassUnchanged) {
+TEST_F(Safetensors, OrdinaryAndExtremeNumbersPassUnchanged) {
   const float inf = std::numeric_limits<float>::infinity();
   const std::vector<float> values = {NAN, inf, -inf, 3e38f, 1e-45f, -0.f};
   const SafetensorsFile file = again({stored<float>("w", {6}, values)});
@@ -167,7 +167,7 @@ TEST_F(Checkpoint, OrdinaryAndExtremeNumbersPassUnchanged) {
   EXPECT_EQ(std::memcmp(loaded.data(), values.data(), values.size() * sizeof(float)), 0);
 }
 
-TEST_F(Checkpoint, TheSameTensorsGiveTheSameBytes) {
+TEST_F(Safetensors, TheSameTensorsGiveTheSameBytes) {
   std::mt19937 random(2);
   for (int round = 0; round < 40; ++round) {
     std::vector<StoredTensor> tensors;
@@ -200,26 +200,26 @@ TEST_F(Checkpoint, TheSameTensorsGiveTheSameBytes) {
   }
 }
 
-TEST_F(Checkpoint, AnEmptyFileIsAFile) {
+TEST_F(Safetensors, AnEmptyFileIsAFile) {
   const SafetensorsFile file = again({});
   EXPECT_TRUE(file.tensors().empty());
   EXPECT_TRUE(file.metadata().empty());
   EXPECT_EQ(bytes_of_file(path_), std::string("\x08\0\0\0\0\0\0\0{}      ", 16));
 }
 
-TEST_F(Checkpoint, TheLargestNameAndRankAreTaken) {
+TEST_F(Safetensors, TheLargestNameAndRankAreTaken) {
   const std::string name(kMostNameBytes, 'n');
   const SafetensorsFile file = again({stored<float>(name, {1, 1, 1, 1, 1, 1, 1, 2}, {1.f, 2.f})});
   EXPECT_THAT(file.values_as<float>(name), ElementsAre(1.f, 2.f));
 }
 
-TEST_F(Checkpoint, TheLongestMetadataIsReadAgain) {
+TEST_F(Safetensors, TheLongestMetadataIsReadAgain) {
   const Metadata longest = {{"a", std::string(kMostValueBytes / 6 - 1, '\x01')},
                             {"b", std::string(kMostValueBytes / 6 - 1, '"')}};
   EXPECT_EQ(again({}, longest).metadata(), longest);
 }
 
-TEST_F(Checkpoint, ReadsWhatOthersWrite) {
+TEST_F(Safetensors, ReadsWhatOthersWrite) {
   // Keys in another order, spaces, tensors listed out of order, no padding, odd offsets.
   const std::string header =
       R"( { "b" : {"shape":[2],"data_offsets":[1,9],"dtype":"F32"},
@@ -235,7 +235,7 @@ TEST_F(Checkpoint, ReadsWhatOthersWrite) {
   EXPECT_EQ(file.tensors()[0].name, "a");
 }
 
-TEST_F(Checkpoint, NumbersOutliveTheFile) {
+TEST_F(Safetensors, NumbersOutliveTheFile) {
   std::vector<StoredTensor> tensors;
   {
     const SafetensorsFile file = again({stored<float>("w", {2}, {1.f, 2.f})});
@@ -244,7 +244,7 @@ TEST_F(Checkpoint, NumbersOutliveTheFile) {
   EXPECT_EQ(tensors[0].bytes[3], std::byte{0x3f});
 }
 
-TEST_F(Checkpoint, RefusesToWriteWhatItWouldNotRead) {
+TEST_F(Safetensors, RefusesToWriteWhatItWouldNotRead) {
   const auto refuses = [&](std::vector<StoredTensor> tensors, const std::string& why,
                            const Metadata& metadata = {}) {
     EXPECT_THAT(message_of([&] { write_safetensors(path_, tensors, metadata); }),

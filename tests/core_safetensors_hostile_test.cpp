@@ -431,7 +431,7 @@ std::string refusal(Read read) {
   return "(accepted)";
 }
 
-TEST(HostileCheckpoint, EveryKnownDisasterIsRefusedWithItsOwnSentence) {
+TEST(HostileSafetensors, EveryKnownDisasterIsRefusedWithItsOwnSentence) {
   const TemporaryFolder folder;
   const auto path = folder / "stranger.safetensors";
   const std::vector<HostileFile> files = all_hostile_files();
@@ -464,7 +464,7 @@ long status_kib(const std::string& key) {
   return 0;
 }
 
-TEST(HostileCheckpoint, TheLargestHeadersTakeLittleTimeAndMemory) {
+TEST(HostileSafetensors, TheLargestHeadersTakeLittleTimeAndMemory) {
   if (kSanitized) GTEST_SKIP() << "A sanitizer has a memory of its own.";
   const TemporaryFolder folder;
   const std::size_t most = kMostHeaderBytes;
@@ -515,7 +515,7 @@ TEST(HostileCheckpoint, TheLargestHeadersTakeLittleTimeAndMemory) {
   }
 }
 
-TEST(HostileCheckpoint, WhatIsNoFileIsRefusedAtOnce) {
+TEST(HostileSafetensors, WhatIsNoFileIsRefusedAtOnce) {
   const TemporaryFolder folder;
   const auto fifo = folder / "fifo", loop = folder / "loop", dangling = folder / "dangling";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
@@ -558,7 +558,7 @@ TEST(HostileCheckpoint, WhatIsNoFileIsRefusedAtOnce) {
   }
 }
 
-TEST(HostileCheckpoint, SparseGiantsAreRefusedBeforeTheyAreRead) {
+TEST(HostileSafetensors, SparseGiantsAreRefusedBeforeTheyAreRead) {
   const TemporaryFolder folder;
   const auto path = folder / "giant.safetensors";
   const std::int64_t size = std::int64_t{4} << 40;
@@ -602,7 +602,7 @@ std::string small_file(const TemporaryFolder& folder) {
   return bytes_of_file(path);
 }
 
-TEST(HostileCheckpoint, EveryTruncationIsRefused) {
+TEST(HostileSafetensors, EveryTruncationIsRefused) {
   const TemporaryFolder folder;
   const std::string whole = small_file(folder);
   const auto path = folder / "cut.safetensors";
@@ -618,7 +618,7 @@ TEST(HostileCheckpoint, EveryTruncationIsRefused) {
             "(accepted)");
 }
 
-TEST(HostileCheckpoint, EveryFlippedBitIsRefusedOrChangesOnlyANameOrANote) {
+TEST(HostileSafetensors, EveryFlippedBitIsRefusedOrChangesOnlyANameOrANote) {
   const TemporaryFolder folder;
   const std::string whole = small_file(folder);
   const SafetensorsFile original = parse_safetensors(std::as_bytes(std::span(whole)), "whole");
@@ -651,7 +651,7 @@ TEST(HostileCheckpoint, EveryFlippedBitIsRefusedOrChangesOnlyANameOrANote) {
   EXPECT_GT(accepted, 0);
 }
 
-TEST(HostileCheckpoint, RandomDamageNeverDoesMore) {
+TEST(HostileSafetensors, RandomDamageNeverDoesMore) {
   const TemporaryFolder folder;
   const std::string whole = small_file(folder);
   std::uint64_t state = 1;
