@@ -6,9 +6,11 @@
 #include <QHeaderView>
 #include <QKeyEvent>
 #include <QLineEdit>
+#include <QPainter>
 #include <QStyledItemDelegate>
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "app/run_look.hpp"
 #include "app/runs_model.hpp"
@@ -18,9 +20,9 @@ namespace xlab::app {
 namespace {
 
 /// A name that is being typed is not replaced by what the engine says of the run meanwhile.
-class NameDelegate : public QStyledItemDelegate {
+class RowDelegate : public QStyledItemDelegate {
  public:
-  using QStyledItemDelegate::QStyledItemDelegate;
+  explicit RowDelegate(RunsView* view) : QStyledItemDelegate(view), view_(view) {}
 
   QWidget* createEditor(QWidget* parent, const QStyleOptionViewItem& option,
                         const QModelIndex& index) const override {
@@ -35,10 +37,50 @@ class NameDelegate : public QStyledItemDelegate {
     const auto* line = qobject_cast<QLineEdit*>(editor);
     if (!line || !line->isModified()) QStyledItemDelegate::setEditorData(editor, index);
   }
-  QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override {
-    const QSize size = QStyledItemDelegate::sizeHint(option, index);
-    return {size.width(), size.height() + option.fontMetrics.height() / 3};
+  void updateEditorGeometry(QWidget* editor, const QStyleOptionViewItem& option,
+                            const QModelIndex& index) const override {
+    QStyleOptionViewItem first = option;
+    if (view_->first_line() > 0) first.rect.setHeight(option.rect.height() * 5 / 9);
+    QStyledItemDelegate::updateEditorGeometry(editor, first, index);
   }
+  QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+    return {QStyledItemDelegate::sizeHint(option, index).width(), view_->row_height()};
+  }
+  /// In rows of two lines, what stands in the cells is in the first one.
+  void paint(QPainter* painter, const QStyleOptionViewItem& option,
+             const QModelIndex& index) const override {
+    const int line = view_->first_line();
+    if (line == 0 || index.column() == RunsModel::kShown) {
+      QStyledItemDelegate::paint(painter, option, index);
+      return;
+    }
+    QStyleOptionViewItem item = option;
+    initStyleOption(&item, index);
+    const QStyle& style = *view_->style();
+    const auto part = [&](QStyle::SubElement which) {
+      const QRect whole = style.subElementRect(which, &item, view_);
+      return QRect(whole.left(), option.rect.top() + view_->row_height() / 2 - line, whole.width(),
+                   line);
+    };
+    const int margin = view_->margin();
+    const QRect text = part(QStyle::SE_ItemViewItemText).adjusted(margin, 0, -margin, 0);
+    const QRect picture = part(QStyle::SE_ItemViewItemDecoration);
+    // Background and selection as everywhere, and the line on them.
+    QStyleOptionViewItem ground = item;
+    ground.text.clear();
+    ground.features &= ~QStyleOptionViewItem::HasDecoration;
+    style.drawControl(QStyle::CE_ItemViewItem, &ground, painter, view_);
+    item.icon.paint(painter, picture);
+    painter->save();
+    painter->setFont(item.font);
+    painter->setPen(item.palette.color(QPalette::Text));
+    painter->drawText(text, static_cast<int>(item.displayAlignment),
+                      QFontMetrics(item.font).elidedText(item.text, Qt::ElideMiddle, text.width()));
+    painter->restore();
+  }
+
+ private:
+  RunsView* view_;
 };
 
 constexpr int kLeastRows = 3;
@@ -49,12 +91,15 @@ constexpr const char* kUsualName = "Recall, seed 2 *";
 constexpr std::array<int, 6> kRank = {RunsModel::kLoss,  RunsModel::kTraining, RunsModel::kStep,
                                       RunsModel::kState, RunsModel::kTask,     RunsModel::kModel};
 
+/// What stands below the name where it has no column.
+constexpr std::array<int, 3> kBelow = {RunsModel::kState, RunsModel::kTask, RunsModel::kModel};
+
 }  // namespace
 
 RunsView::RunsView(Stage& stage, RunsModel& model, QWidget* parent)
     : QTreeView(parent), stage_(stage), runs_(model) {
   setModel(&model);
-  setItemDelegate(new NameDelegate(this));
+  setItemDelegate(new RowDelegate(this));
   setObjectName("runs");
   setAccessibleName(tr("Runs; Enter brings one on the screen"));
   setRootIsDecorated(false);
@@ -90,8 +135,7 @@ int RunsView::width_of(int column) const {
   QFont font = this->font();
   font.setBold(true);
   const QFontMetrics bold(font), plain(this->font());
-  const int around =
-      2 * (style()->pixelMetric(QStyle::PM_FocusFrameHMargin) + 1) + scaled(stage_.look(), 8);
+  const int around = 2 * margin() + scaled(stage_.look(), 8);
   if (which == RunsModel::kTraining) return iconSize().height() + around + scaled(stage_.look(), 8);
   int widest = bold.horizontalAdvance(runs_.widest(which));
   for (const QString& line :
@@ -119,6 +163,58 @@ void RunsView::fit_columns() {
   }
   if (const int rest = std::max(1, room - used); columnWidth(RunsModel::kName) != rest)
     setColumnWidth(RunsModel::kName, rest);
+  const bool hides = std::any_of(kBelow.begin(), kBelow.end(),
+                                 [this](int column) { return isColumnHidden(column); });
+  const bool two_lines = hides && viewport()->height() >= kLeastRows * height_of(2);
+  if (std::exchange(two_lines_, two_lines) != two_lines) scheduleDelayedItemsLayout();
+  // What a hidden column says has changed, perhaps.
+  if (two_lines) viewport()->update();
+}
+
+int RunsView::height_of(int lines) const {
+  return fontMetrics().lineSpacing() * (3 * lines + 1) / 3 + scaled(stage_.look(), 2);
+}
+
+int RunsView::margin() const {
+  return style()->pixelMetric(QStyle::PM_FocusFrameHMargin) + 1;
+}
+
+int RunsView::row_height() const {
+  return height_of(two_lines_ ? 2 : 1);
+}
+
+int RunsView::first_line() const {
+  return two_lines_ ? fontMetrics().lineSpacing() : 0;
+}
+
+QString RunsView::second_line(int row) const {
+  const RunCard* card = two_lines_ ? runs_.card(row) : nullptr;
+  if (!card) return {};
+  QStringList words;
+  for (const int column : kBelow) {
+    // A run that nobody named has the name of its task.
+    if (!isColumnHidden(column) || (column == RunsModel::kTask && card->name == card->task))
+      continue;
+    words.append(runs_.index(row, column).data().toString());
+  }
+  return words.join(tr(" · "));
+}
+
+void RunsView::drawRow(QPainter* painter, const QStyleOptionViewItem& option,
+                       const QModelIndex& index) const {
+  QTreeView::drawRow(painter, option, index);
+  const QString words = second_line(index.row());
+  if (words.isEmpty()) return;
+  const int left =
+      columnViewportPosition(RunsModel::kName) + iconSize().width() + scaled(stage_.look(), 8);
+  const QRect line(left, option.rect.top() + row_height() / 2,
+                   viewport()->width() - left - margin(), first_line());
+  painter->save();
+  painter->setFont(font());
+  painter->setPen(theme(stage_.look().palette).muted);
+  painter->drawText(line, Qt::AlignLeft | Qt::AlignVCenter,
+                    fontMetrics().elidedText(words, Qt::ElideRight, line.width()));
+  painter->restore();
 }
 
 QSize RunsView::sizeHint() const {
@@ -129,8 +225,7 @@ QSize RunsView::sizeHint() const {
 }
 
 QSize RunsView::minimumSizeHint() const {
-  const int row = fontMetrics().lineSpacing() * 4 / 3 + scaled(stage_.look(), 2);
-  return {scaled(stage_.look(), 150), header()->sizeHint().height() + kLeastRows * row};
+  return {scaled(stage_.look(), 150), header()->sizeHint().height() + kLeastRows * height_of(1)};
 }
 
 void RunsView::resizeEvent(QResizeEvent* event) {

@@ -368,6 +368,50 @@ TEST_F(Runs, SwatchesHaveTheColoursOfTheCurves) {
   }
 }
 
+TEST_F(Runs, WhatHasNoColumnStandsInTheSecondLine) {
+  const int second = duplicate(first_);
+  send(command::NewRun{.task = "parity", .spec_json = {}, .beside = true});
+  const int third = now().focused_run;
+  send(command::RenameRun{second, "Mine"});
+  window_->resize(1280, 800);
+  window_->reset_layout();
+  settle();
+  front("panel_runs");
+  const auto line = [&](int run) { return list_->second_line(model().row_of(run)); };
+  const QString model_name = QString::fromStdString(card(first_).model);
+  ASSERT_TRUE(list_->isColumnHidden(RunsModel::kState));
+  ASSERT_TRUE(list_->isColumnHidden(RunsModel::kModel));
+  EXPECT_EQ(line(second), "paused · Associative recall · " + model_name);
+  EXPECT_EQ(line(third), "paused · " + QString::fromStdString(card(third).model))
+      << "a run without a name of its own has that of its task";
+  // It is drawn: letters stand there, and they are others for another run.
+  const auto drawn = [&](int run) {
+    const QRect row = list_->visualRect(model().index(model().row_of(run), RunsModel::kName));
+    return list_->viewport()
+        ->grab(QRect(row.left() + 60, row.center().y(), 200, row.height() / 2 - 1))
+        .toImage();
+  };
+  EXPECT_GT(list_->visualRect(model().index(0, 0)).height(), 2 * list_->first_line());
+  EXPECT_NE(drawn(second), drawn(third));
+  const QImage before = drawn(second);
+  window_->stage().send(command::TrainRun{.run = second, .on = true});
+  ASSERT_TRUE(QTest::qWaitFor([&] { return line(second).startsWith("training"); }, 5000));
+  EXPECT_TRUE(QTest::qWaitFor([&] { return drawn(second) != before; }, 5000));
+  window_->stage().send(command::TrainAll{false});
+  settle();
+  // Where all columns have room there is one line.
+  dock("panel_runs")->detach(true);
+  dock("panel_runs")->resize(900, 400);
+  settle();
+  EXPECT_EQ(line(second), "");
+  EXPECT_EQ(list_->first_line(), 0);
+  // And where three such rows have none.
+  dock("panel_runs")->resize(330, 190);
+  settle();
+  EXPECT_TRUE(list_->isColumnHidden(RunsModel::kState));
+  EXPECT_EQ(line(second), "");
+}
+
 TEST_F(Runs, NoNumberIsCutHoweverNarrowTheDock) {
   const auto look = [&](const std::string& where) {
     const int room = list_->viewport()->width();
