@@ -35,11 +35,13 @@ DeviceChip::DeviceChip(Stage& stage, QWidget* parent)
 
 void DeviceChip::follow_snapshot() {
   const QString name = QString::fromStdString(stage_.snapshot().device.name);
-  if (name == text()) return;
+  // A long name leaves the others their room, also in large text; the tip has all of it.
+  const QString shown = fontMetrics().elidedText(name, Qt::ElideRight, window()->width() * 3 / 7);
+  if (shown == text()) return;
   setToolTip(tr("The model computes on %1. Press to see where else it could, and to move it there "
                 "while it trains.")
                  .arg(name));
-  setText(name);
+  setText(shown);
   setVisible(!name.isEmpty());
 }
 

@@ -50,6 +50,7 @@ void MainWindow::showEvent(QShowEvent* event) {
 void MainWindow::resizeEvent(QResizeEvent* event) {
   QMainWindow::resizeEvent(event);
   fit_tool_bar();
+  fit_status_bar();
   if (!shown_ || alone_ || panels_hidden_ || fit() == shown_fit_) return;
   // After Qt has laid out for the new size; several sizes in a row make one layout.
   QTimer::singleShot(0, this, [this] {

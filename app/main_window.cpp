@@ -25,6 +25,7 @@
 #include <QSpinBox>
 #include <QStatusBar>
 #include <QTabBar>
+#include <QToolButton>
 #include <QUrl>
 #include <algorithm>
 #include <chrono>
@@ -329,8 +330,20 @@ void MainWindow::measure() {
                            : QString());
   frames_->setText(tr("frame %1 ms").arg(QString::number(frame_ms(), 'f', 1)));
   frames_->setToolTip(frame_break_down());
-  steps_->setVisible(running);
-  tokens_->setVisible(running);
+  fit_status_bar();
+}
+
+/// What has no room goes, the least important first; nothing is cut.
+void MainWindow::fit_status_bar() {
+  if (!frames_) return;
+  const int gap = 2 * scaled(stage_.look(), 6);
+  int room = statusBar()->contentsRect().width() - gap;
+  for (const QToolButton* chip : statusBar()->findChildren<QToolButton*>())
+    if (chip->isVisibleTo(statusBar())) room -= chip->sizeHint().width() + gap;
+  for (QLabel* label : {steps_, tokens_, frames_}) {
+    room -= label->text().isEmpty() ? 0 : label->sizeHint().width() + gap;
+    label->setVisible(!label->text().isEmpty() && room >= 0);
+  }
 }
 
 bool MainWindow::at_rest() const {

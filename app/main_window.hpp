@@ -103,6 +103,7 @@ class MainWindow : public QMainWindow {
   void make_help_menu();
   void make_tool_bar();
   void make_status_bar();
+  void fit_status_bar();
   void follow_snapshot();
   void follow_look();
   void measure();

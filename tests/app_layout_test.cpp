@@ -769,6 +769,39 @@ TEST(Remembered, AFileThatCannotBeOpenedIsToldOverTheFirstScene) {
   EXPECT_FALSE(window.banner().sentence().isEmpty());
 }
 
+TEST_F(Layouts, NothingInTheStatusBarIsCut) {
+  window_->stage().send(command::DuplicateRun{now().focused_run});
+  window_->stage().send(command::Train{});
+  const auto words = [&] {
+    QStringList all;
+    for (const QWidget* child : window_->statusBar()->findChildren<QWidget*>()) {
+      const auto* label = qobject_cast<const QLabel*>(child);
+      const auto* chip = qobject_cast<const QToolButton*>(child);
+      if ((!label && !chip) || !child->isVisible()) continue;
+      all.append(label ? label->text() : chip->text());
+      EXPECT_GE(child->width(), child->sizeHint().width()) << qPrintable(all.last());
+      EXPECT_TRUE(window_->statusBar()->rect().contains(child->geometry()))
+          << qPrintable(all.last());
+    }
+    return all.join(" | ");
+  };
+  for (const float scale : {1.0f, 2.0f, 2.5f}) {
+    for (const QSize size : {QSize(1280, 800), QSize(800, 600), QSize(640, 480)}) {
+      SCOPED_TRACE(std::to_string(scale) + ", " + std::to_string(size.width()));
+      window_->resize(size);
+      window_->set_look({.scale = scale});
+      // Numbers come twice a second.
+      QTest::qWait(1300);
+      const QString all = words();
+      EXPECT_TRUE(all.contains("CPU")) << qPrintable(all);
+      if (scale == 1.0f && size.width() == 1280) {
+        EXPECT_TRUE(all.contains("steps/s") && all.contains("tokens/s") && all.contains("frame"))
+            << qPrintable(all);
+      }
+    }
+  }
+}
+
 TEST_F(Layouts, BackToStartOpensTheUntouchedFirstScene) {
   const std::vector<int> tokens = now().sequence.tokens;
   const std::int64_t step = now().train.step;
