@@ -25,10 +25,6 @@ constexpr std::uint64_t kMebibyte = 1u << 20;
 constexpr std::string_view kTemporaryPrefix = ".xlab-save-";
 constexpr std::string_view kTemporarySuffix = ".tmp";
 
-std::string shown(const fs::path& path) {
-  return printable(path.string(), 512);
-}
-
 std::string cause(int error) {
   return std::error_code(error, std::generic_category()).message();
 }
@@ -157,12 +153,12 @@ class Save {
       throw Error(
           fmt::format("'{}' was replaced by the new file, but the disk did not confirm it: "
                       "{}. Save again before switching the computer off.",
-                      shown(path_), cause(error)));
+                      shown_path(path_), cause(error)));
     }
   }
 
   [[noreturn]] void refuse(const std::string& why) const {
-    throw Error(fmt::format("Could not save '{}': {}.{}", shown(path_), why,
+    throw Error(fmt::format("Could not save '{}': {}.{}", shown_path(path_), why,
                             replaces_ ? " The previous file is unchanged." : ""));
   }
 
@@ -174,11 +170,15 @@ class Save {
 
 }  // namespace
 
+std::string shown_path(const fs::path& path) {
+  return printable(path.string(), 512);
+}
+
 InputFile::InputFile(const fs::path& path) : path_(path) {
   // Without O_NONBLOCK, opening a pipe would wait for a writer.
   descriptor_ =
       retry([&] { return ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC); });
-  check(descriptor_ >= 0, "Cannot read '{}': {}.", shown(path), cause(errno));
+  check(descriptor_ >= 0, "Cannot read '{}': {}.", shown_path(path), cause(errno));
   struct stat status {};
   const bool known = ::fstat(descriptor_, &status) == 0;
   if (known && S_ISREG(status.st_mode)) {
@@ -188,7 +188,7 @@ InputFile::InputFile(const fs::path& path) : path_(path) {
   const std::string why =
       known ? fmt::format("it is {}, not a file", kind_of(status.st_mode)) : cause(errno);
   ::close(descriptor_);
-  throw Error(fmt::format("Cannot read '{}': {}.", shown(path), why));
+  throw Error(fmt::format("Cannot read '{}': {}.", shown_path(path), why));
 }
 
 InputFile::~InputFile() {
@@ -200,7 +200,7 @@ std::size_t InputFile::read(std::span<std::byte> target) {
   while (filled < target.size()) {
     const auto part = std::min(target.size() - filled, kMostBytesPerCall);
     const auto got = retry([&] { return ::read(descriptor_, target.data() + filled, part); });
-    check(got >= 0, "Cannot read '{}': {}.", shown(path_), cause(errno));
+    check(got >= 0, "Cannot read '{}': {}.", shown_path(path_), cause(errno));
     if (got == 0) break;
     filled += static_cast<std::size_t>(got);
   }
@@ -215,7 +215,7 @@ std::size_t InputFile::read_at(std::uint64_t offset, std::span<std::byte> target
       return ::pread(descriptor_, target.data() + filled, part,
                      static_cast<off_t>(offset + filled));
     });
-    check(got >= 0, "Cannot read '{}': {}.", shown(path_), cause(errno));
+    check(got >= 0, "Cannot read '{}': {}.", shown_path(path_), cause(errno));
     if (got == 0) break;
     filled += static_cast<std::size_t>(got);
   }
@@ -227,7 +227,7 @@ std::string read_text_file(const fs::path& path, std::uint64_t limit) {
   const auto refuse_size = [&](bool fits) {
     const bool whole = limit % kMebibyte == 0;
     check(fits, "Cannot read '{}': it is larger than {} {}, the most this program takes here.",
-          shown(path), whole ? limit / kMebibyte : limit, whole ? "MiB" : "bytes");
+          shown_path(path), whole ? limit / kMebibyte : limit, whole ? "MiB" : "bytes");
   };
   refuse_size(file.size() <= limit);
   // Read to the end rather than to the stated size: the file may be growing, or, under /proc, state

@@ -12,6 +12,9 @@
 
 namespace xlab {
 
+/// A path as messages show it.
+std::string shown_path(const std::filesystem::path& path);
+
 /// A regular file opened for reading. Directories, pipes, devices and sockets are refused at once,
 /// never waited for. Errors name the path and the cause.
 class InputFile {

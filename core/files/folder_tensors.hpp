@@ -8,7 +8,6 @@
 #include <string>
 
 #include "core/files/tensor_source.hpp"
-#include "core/utf8.hpp"
 
 namespace xlab {
 
@@ -16,16 +15,15 @@ namespace xlab {
 inline constexpr const char* kSingleWeights = "model.safetensors";
 inline constexpr const char* kWeightsIndex = "model.safetensors.index.json";
 
-/// A path as messages show it.
-inline std::string shown(const std::filesystem::path& path) {
-  return printable(path.string(), 512);
-}
-
 class FolderTensors : public TensorSource {
  public:
-  /// Opens model.safetensors or, without it, every file that model.safetensors.index.json names.
-  /// Throws a sentence when a file is missing or unsound, when the index names something outside
-  /// the folder, when a tensor stands in two files, or when the index and the files disagree.
+  /// Opens model.safetensors; or every file that model.safetensors.index.json names; or, without
+  /// either, the only *.safetensors file there is. Where the index stands beside a complete
+  /// model.safetensors, both have to hold the same numbers. What programs that wrap a model put
+  /// into its names is dropped: names of wrappers wherever they stand ("_orig_mod."), and a prefix
+  /// that all names share. Throws a sentence when a file is missing or unsound, when the index
+  /// names something outside the folder, when a tensor stands in two files, when the index and the
+  /// files disagree, or when it is not plain which files are meant.
   explicit FolderTensors(const std::filesystem::path& folder);
 
   std::string name() const override { return folder_.string(); }
@@ -34,6 +32,8 @@ class FolderTensors : public TensorSource {
 
   /// Names of the files, sorted.
   const std::vector<std::string>& files() const { return files_; }
+  /// Sentences about what was chosen or named otherwise than it stands there.
+  const std::vector<std::string>& remarks() const { return remarks_; }
   /// Bytes of all numbers.
   std::uint64_t bytes() const { return bytes_; }
 
@@ -46,11 +46,21 @@ class FolderTensors : public TensorSource {
   };
   void add_file(const std::string& name);
   void add_indexed_files();
+  void add_only_file();
+  void sort();
+  /// The single file beside an index holds the same.
+  void check_stray_file() const;
+  void drop_wrappers();
+  void drop_shared_prefix();
+  void drop_aliases();
+  bool same_bytes(const Entry& a, const Entry& b) const;
+  void rename(const std::string& from, const std::string& to);
 
   std::filesystem::path folder_;
   std::vector<std::string> files_;
   std::vector<Entry> entries_;
   std::map<std::string, Place> places_;
+  std::vector<std::string> remarks_;
   std::uint64_t bytes_ = 0;
 };
 

@@ -8,6 +8,7 @@
 
 #include "core/files/json_text.hpp"
 #include "core/files/load_parameters.hpp"
+#include "core/files/wrapped_config.hpp"
 #include "core/utf8.hpp"
 #include "kernels/device/device.hpp"
 
@@ -49,19 +50,25 @@ bool same_numbers(const TensorSource& tensors, const TensorSource::Entry& a,
 ModelSpec spec_of(const fs::path& folder, const TensorSource& tensors,
                   std::vector<std::string>& not_used) {
   ModelSpec spec;
+  bool tying_assumed = false;
   try {
-    spec = model_spec_from_config(read_text_file(folder / kConfig, kMostConfigBytes), not_used);
+    const UnwrappedConfig config =
+        unwrapped_config(read_text_file(folder / kConfig, kMostConfigBytes), not_used);
+    tying_assumed = config.tying_assumed;
+    spec = model_spec_from_config(config.text, not_used);
   } catch (const Error& e) {
-    throw Error(fmt::format("The folder '{}' cannot be opened: {}", shown(folder), e.what()));
+    throw Error(fmt::format("The folder '{}' cannot be opened: {}", shown_path(folder), e.what()));
   }
   if (!spec.large) {
     const TensorSource::Entry* embeddings = tensors.find("token_embedding.weight");
     const TensorSource::Entry* head = tensors.find(kHead);
+    if (tying_assumed && embeddings && head && !same_numbers(tensors, *embeddings, *head))
+      spec.tie_weights = false;
     check(
         !spec.tie_weights || !embeddings || !head || same_numbers(tensors, *embeddings, *head),
         "The folder '{}' cannot be opened: its '{}' and its '{}' differ, although its config.json "
         "says \"tie_weights\": true. Say false there to read both.",
-        shown(folder), "token_embedding.weight", kHead);
+        shown_path(folder), "token_embedding.weight", kHead);
     return spec;
   }
   // Programs round the feed-forward layer's width in different ways: the tensors know it.
@@ -111,11 +118,13 @@ ModelFolder::ModelFolder(const fs::path& folder)
 }
 
 std::string ModelFolder::remark() const {
-  if (not_used_.empty()) return {};
+  const std::string read = fmt::format("{}", fmt::join(tensors_.remarks(), " "));
+  if (not_used_.empty()) return read;
   const std::size_t named = std::min(not_used_.size(), kMostNamedKeys);
   const auto end = not_used_.begin() + static_cast<std::ptrdiff_t>(named);
   return fmt::format(
-      "Of {}, not used: {}{}.", kConfig, fmt::join(not_used_.begin(), end, ", "),
+      "{}{}Of {}, not used: {}{}.", read, read.empty() ? "" : " ", kConfig,
+      fmt::join(not_used_.begin(), end, ", "),
       named < not_used_.size() ? fmt::format(" and {} more", not_used_.size() - named) : "");
 }
 
@@ -160,7 +169,7 @@ std::unique_ptr<Model> ModelFolder::read(FolderUse use) const {
     const double most = kShareOfMemory * static_cast<double>(devices().front().memory_bytes);
     check(bytes <= most,
           "The weights in '{}' would take {:.1f} GB; this computer has room for {:.1f} GB.{}",
-          shown(folder_), bytes / 1e9, most / 1e9,
+          shown_path(folder_), bytes / 1e9, most / 1e9,
           use == FolderUse::read ? " Rounded to bf16 they take less." : "");
     model = std::make_unique<Model>(spec_, types);
   }
@@ -177,7 +186,7 @@ void write_model_folder(const Model& model, const fs::path& folder, const Folder
         "Only models of the large family are written with bf16 weights.");
   std::error_code error;
   fs::create_directories(folder, error);
-  check(fs::is_directory(folder), "The folder '{}' cannot be made: {}.", shown(folder),
+  check(fs::is_directory(folder), "The folder '{}' cannot be made: {}.", shown_path(folder),
         error ? error.message() : "there is a file of that name");
 
   std::vector<std::vector<StoredTensor>> shards(1);

@@ -34,8 +34,8 @@ class ModelFolder {
 
   const ModelSpec& spec() const { return spec_; }
   const FolderTensors& tensors() const { return tensors_; }
-  /// A sentence that names what config.json says and nothing here follows; empty when there is no
-  /// such thing.
+  /// Sentences that tell which files were chosen, which names of tensors were changed, and what
+  /// config.json says that nothing here follows; empty when there is no such thing.
   std::string remark() const;
   /// Whether the model can be trained on this computer, by size.
   bool trainable() const;

@@ -16,7 +16,7 @@ namespace {
 using Entry = TensorSource::Entry;
 using Extents = std::vector<std::int64_t>;
 
-constexpr std::string_view kRecurrentKernel = "_recurrent_kernel_";
+constexpr std::string_view kRecurrentKernel = "_recurrent_kernel_", kRecurrentBias = "_bias_";
 
 /// Names of the large family's tensors in other programs; a part of the name is exchanged.
 constexpr std::array<std::array<std::string_view, 2>, 4> kOtherNames = {
@@ -60,6 +60,16 @@ std::optional<std::string> other_name(const std::string& name) {
   return std::nullopt;
 }
 
+/// FlashRNN calls the same tensors "recurrent_kernel" and "bias".
+std::optional<std::string> flash_rnn_name(const std::string& name) {
+  for (const std::string_view ending : {kRecurrentKernel, kRecurrentBias}) {
+    if (!name.ends_with(ending)) continue;
+    const std::string_view theirs = ending.substr(1, ending.size() - 2);
+    return name.substr(0, name.size() - ending.size()) + std::string(theirs);
+  }
+  return std::nullopt;
+}
+
 /// Looks for parameters one by one, and collects what is wrong.
 class Search {
  public:
@@ -82,6 +92,8 @@ class Search {
     const std::string name = prefix_ + info.name;
     const Entry* entry = source_.find(name);
     if (const auto other = entry ? std::nullopt : other_name(name)) entry = source_.find(*other);
+    if (const auto other = entry ? std::nullopt : flash_rnn_name(name))
+      entry = source_.find(*other);
     if (!entry) {
       if (const auto place = place_in_joined(info)) return *place;
       wrong_.push_back(fmt::format("'{}' is missing", name));
@@ -90,9 +102,15 @@ class Search {
     ParameterPlace place{entry, 0, false};
     const Extents wanted = extents_of(info.shape);
     if (info.name.ends_with(kRecurrentKernel) && entry->shape != wanted) {
-      Extents swapped = wanted;
-      std::swap(swapped[1], swapped[2]);
-      place.transposed = entry->shape == swapped;
+      // (heads, in, 4 * out), or the same with an axis for the gates.
+      const Extents swapped = {wanted[0], wanted[2], wanted[1]};
+      const Extents by_gates = {wanted[0], wanted[2], 4, wanted[1] / 4};
+      place.transposed = entry->shape == swapped || entry->shape == by_gates;
+    } else if (info.name.ends_with(kRecurrentBias) && entry->shape.size() == 3 &&
+               entry->shape[1] == 4) {
+      // (heads, 4, out)
+      place.transposed = entry->shape[0] * 4 * entry->shape[2] == wanted[0] &&
+                         entry->shape[0] == heads_of_kernel(info.name);
     }
     take(*entry, place.transposed ? entry->shape : wanted);
     return place;
@@ -137,12 +155,20 @@ class Search {
     }
   }
 
+  /// Heads of the recurrent kernel that a bias belongs to; 0 where there is none.
+  std::int64_t heads_of_kernel(const std::string& bias) const {
+    const auto kernel = by_name_.find(bias.substr(0, bias.size() - kRecurrentBias.size()) +
+                                      std::string(kRecurrentKernel));
+    return kernel == by_name_.end() ? 0 : kernel->second->shape[0];
+  }
+
   /// The bias beside a recurrent kernel has the matching layout.
   void turn_biases(std::vector<ParameterPlace>& places) const {
     for (std::size_t p = 0; p < places.size(); ++p) {
       const std::string& name = infos_[p].name;
       if (!places[p].transposed || !name.ends_with(kRecurrentKernel)) continue;
-      const std::string bias = name.substr(0, name.size() - kRecurrentKernel.size()) + "_bias_";
+      const std::string bias =
+          name.substr(0, name.size() - kRecurrentKernel.size()) + std::string(kRecurrentBias);
       const auto found = by_name_.find(bias);
       if (found != by_name_.end())
         places[static_cast<std::size_t>(found->second - infos_.data())].transposed = true;
@@ -225,7 +251,7 @@ void load_parameters(Model& model, const TensorSource& source, const std::string
         heads = out.extent(0);
         turn_kernel(stored, out);
       } else {
-        turn_bias(stored, heads, out);
+        turn_bias(stored, place.entry->shape.size() == 3 ? place.entry->shape[0] : heads, out);
       }
     }
     if (!on_host) parameter.copy_from(out);

@@ -18,8 +18,9 @@ struct ParameterPlace {
 
 /// Where every parameter lies among the tensors `prefix` + name. Throws a sentence with the first
 /// ten mismatches unless they are exactly the parameters, in their shapes: a tied head may be
-/// missing, either layout of recurrent kernels will do, and so will the names and the joined
-/// matrices of the large family's programs. Reads no numbers.
+/// missing; recurrent kernels may lie as (heads, 4 * out, in), (heads, in, 4 * out) or (heads, in,
+/// 4, out) with a bias (heads, 4, out), under the names of FlashRNN too; and the names and the
+/// joined matrices of the large family's programs will do. Reads no numbers.
 std::vector<ParameterPlace> find_parameters(const std::vector<ParamInfo>& infos,
                                             const TensorSource& source, const std::string& prefix);
 
