@@ -75,7 +75,9 @@ void MainWindow::stop_looking() {
   looking_->window = nullptr;
 }
 
-void MainWindow::open(const QString& path, bool beside) {
+void MainWindow::open(const QString& named, bool beside) {
+  // Saved later, when the program may run somewhere else.
+  const QString path = QFileInfo(named).absoluteFilePath();
   const std::string file = path.toStdString();
   std::function<bool()> look;
   std::function<void(bool)> ask_engine;

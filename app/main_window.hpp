@@ -59,7 +59,7 @@ class MainWindow : public QMainWindow {
   /// A name ending in .xlab is a run, a folder or its config.json a model, anything else a text.
   /// Asks where work would be lost, and only after a look at the file. `beside`: the run of now
   /// stays, and nobody is asked.
-  void open(const QString& path, bool beside = false);
+  void open(const QString& named, bool beside = false);
   /// Closes without a question, as when the system asks: the session is kept.
   void close_unasked();
   void set_room(Room room);

@@ -17,7 +17,9 @@
 namespace xlab::app {
 namespace {
 
-constexpr std::size_t kMostEntries = 20;
+// A bench of 32 runs is in it, and what was there before.
+constexpr std::size_t kMostEntries = 80;
+constexpr int kMostLetters = 60;       // of a name in the menu
 constexpr std::size_t kMostNames = 3;  // in an offer
 
 QString when(std::int64_t seconds) {
@@ -32,9 +34,10 @@ QString when(std::int64_t seconds) {
 }  // namespace
 
 QString words_of(const KeptRun& run) {
-  const QString name = run.run_path.empty()
-                           ? QString::fromStdString(run.title)
-                           : QFileInfo(QString::fromStdString(run.run_path)).fileName();
+  QString name = run.run_path.empty() ? QString::fromStdString(run.title)
+                                      : QFileInfo(QString::fromStdString(run.run_path)).fileName();
+  if (name.size() > kMostLetters)
+    name = name.left(kMostLetters / 2) + "…" + name.right(kMostLetters / 2 - 1);
   return Recovery::tr("%1, step %2, %3").arg(name, grouped(run.step), when(run.kept_at));
 }
 
@@ -54,8 +57,7 @@ Recovery::Recovery(Stage& stage, Banner& banner, std::filesystem::path root, Rep
   listener_->recovery = this;
   connect(&banner_, &Banner::accepted, this, &Recovery::accept);
   connect(&banner_, &Banner::declined, this, &Recovery::decline);
-  connect(&stage_.engine(), &EngineLink::run_changed, this, &Recovery::opened);
-  connect(&stage_.engine(), &EngineLink::failed, this, &Recovery::opened);
+  connect(&stage_.engine(), &EngineLink::changed, this, &Recovery::follow_snapshot);
 }
 
 Recovery::~Recovery() {
@@ -165,7 +167,7 @@ void Recovery::reopen(const KeptRun& run) {
 
 void Recovery::open_next(const KeptRun& run, bool beside) {
   Opening& next = opening_.emplace_back();
-  next.how = {.kept = run.file.string(), .beside = beside};
+  next.ticket = ++last_ticket_;
   const auto offered = std::find_if(lost_.begin(), lost_.end(), [&](const LostRun& lost) {
     return lost.about().file == run.file;
   });
@@ -175,20 +177,15 @@ void Recovery::open_next(const KeptRun& run, bool beside) {
     banner_.withdraw();
     offer_next();
   }
-  send_next();
+  stage_.send(
+      command::ReopenRun{.kept = run.file.string(), .beside = beside, .ticket = last_ticket_});
 }
 
-/// One after the other: whether a run is open is known of the one that was sent for.
-void Recovery::send_next() {
-  if (opening_.empty() || std::exchange(sent_, true)) return;
-  stage_.send(opening_.front().how);
-}
-
-void Recovery::opened() {
-  if (!std::exchange(sent_, false)) return;
-  if (opening_.front().lost) opening_.front().lost->answer();
-  opening_.pop_front();
-  send_next();
+void Recovery::follow_snapshot() {
+  while (!opening_.empty() && opening_.front().ticket <= stage_.snapshot().reopened) {
+    if (opening_.front().lost) opening_.front().lost->answer();
+    opening_.pop_front();
+  }
 }
 
 void Recovery::fill(QMenu* menu, bool beside) {

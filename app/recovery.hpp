@@ -3,6 +3,7 @@
 
 #include <QObject>
 #include <QString>
+#include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <functional>
@@ -65,12 +66,10 @@ class Recovery : public QObject {
   void decline();
   void reopen(const KeptRun& run);
   void reopen_all();
-  /// The run is opened when those before it are. If it stands in the banner, it is taken out there,
-  /// and is answered when it is open.
+  /// Asks for the run. If it stands in the banner, it is taken out there, and is answered when it
+  /// is open or cannot be opened.
   void open_next(const KeptRun& run, bool beside);
-  void send_next();
-  /// The run that was sent for is open, or cannot be opened.
-  void opened();
+  void follow_snapshot();
 
   Stage& stage_;
   Banner& banner_;
@@ -80,11 +79,11 @@ class Recovery : public QObject {
   std::deque<LostRun> lost_;  // offered together
   /// Accepted, and not open yet.
   struct Opening {
-    command::ReopenRun how;
+    std::uint64_t ticket = 0;
     std::optional<LostRun> lost;  // none for what was chosen from the menu
   };
   std::deque<Opening> opening_;
-  bool sent_ = false;  // the first of them
+  std::uint64_t last_ticket_ = 0;
   bool looked_ = false;
   std::vector<KeptRun> kept_;  // as listed last
   bool listing_ = false, list_again_ = false;

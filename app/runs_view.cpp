@@ -15,6 +15,7 @@
 #include "app/run_look.hpp"
 #include "app/runs_model.hpp"
 #include "app/theme.hpp"
+#include "core/run.hpp"
 
 namespace xlab::app {
 namespace {
@@ -30,6 +31,8 @@ class RowDelegate : public QStyledItemDelegate {
     if (editor) {
       editor->setObjectName("cell_editor");
       editor->setAccessibleName(RunsView::tr("Name of the run"));
+      if (auto* line = qobject_cast<QLineEdit*>(editor))
+        line->setMaxLength(static_cast<int>(Run::kMostNameBytes));
     }
     return editor;
   }
@@ -92,7 +95,8 @@ constexpr std::array<int, 6> kRank = {RunsModel::kLoss,  RunsModel::kTraining, R
                                       RunsModel::kState, RunsModel::kTask,     RunsModel::kModel};
 
 /// What stands below the name where it has no column.
-constexpr std::array<int, 3> kBelow = {RunsModel::kState, RunsModel::kTask, RunsModel::kModel};
+constexpr std::array<int, 4> kBelow = {RunsModel::kState, RunsModel::kStep, RunsModel::kTask,
+                                       RunsModel::kModel};
 
 }  // namespace
 
@@ -195,7 +199,8 @@ QString RunsView::second_line(int row) const {
     // A run that nobody named has the name of its task.
     if (!isColumnHidden(column) || (column == RunsModel::kTask && card->name == card->task))
       continue;
-    words.append(runs_.index(row, column).data().toString());
+    const QString word = runs_.index(row, column).data().toString();
+    words.append(column == RunsModel::kStep ? tr("step %1").arg(word) : word);
   }
   return words.join(tr(" · "));
 }

@@ -19,18 +19,18 @@ UnsavedWork::UnsavedWork(Stage& stage, bool kept, QWidget* window)
 
 void UnsavedWork::follow_snapshot() {
   const Snapshot& now = stage_.snapshot();
-  const bool saved = now.saves != saves_;
-  saves_ = now.saves;
   const bool failed = now.failure.id != failure_;
   // What followed the save did not come about: training goes on as if nothing had been asked.
   if (paused_in_ != 0 &&
       (now.run_id != paused_in_ || failed || now.train.state == TrainState::running)) {
     const bool same_run = now.run_id == std::exchange(paused_in_, 0);
-    if (same_run && failed) train_on();
+    // Another run in the place of this one leaves those beside it as they were.
+    if (!same_run) std::erase(paused_, asked_in_);
+    if (!same_run || failed) train_on();
     paused_.clear();
   }
   if (!then_) return;
-  if (saved) {
+  if (now.saved == ticket_) {
     if (!paused_.empty()) paused_in_ = now.run_id;
     std::exchange(then_, {})();
   } else if (failed) {
@@ -41,8 +41,11 @@ void UnsavedWork::follow_snapshot() {
 }
 
 void UnsavedWork::train_on() {
-  for (const int run : std::exchange(paused_, {}))
-    stage_.send(command::TrainRun{.run = run, .on = true});
+  for (const int run : std::exchange(paused_, {})) {
+    const auto& runs = stage_.snapshot().runs;
+    if (std::any_of(runs.begin(), runs.end(), [run](const auto& one) { return one->id == run; }))
+      stage_.send(command::TrainRun{.run = run, .on = true});
+  }
 }
 
 bool UnsavedWork::any() const {
@@ -73,6 +76,8 @@ QStringList UnsavedWork::others() const {
 
 QString UnsavedWork::kept_for() const {
   if (!kept_) return {};
+  if (stage_.snapshot().keeping_fails)
+    return tr("What you do not save is lost: it could not be kept for later either.");
   return tr("What you do not save is kept for up to %1 days under File > Reopen.").arg(kKeptDays);
 }
 
@@ -177,9 +182,16 @@ void UnsavedWork::save_all(bool ask, std::function<void()> then) {
 }
 
 void UnsavedWork::send_save(Command save, bool all, std::function<void()> then) {
+  ++ticket_;
+  std::visit(
+      [this](auto& command) {
+        if constexpr (requires { command.ticket; }) command.ticket = ticket_;
+      },
+      save);
   if (then) {
     const Snapshot& now = stage_.snapshot();
-    paused_.clear();
+    train_on();  // what an earlier question let rest
+    asked_in_ = now.focused_run;
     for (const auto& run : now.runs) {
       if (run->state != TrainState::running || (!all && run->id != now.focused_run)) continue;
       paused_.push_back(run->id);

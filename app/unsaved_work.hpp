@@ -66,13 +66,14 @@ class UnsavedWork : public QObject {
   Stage& stage_;
   bool kept_;
   QWidget* window_;
-  std::uint64_t saves_ = 0;
-  /// What waits for a save, and what the engine had reported when it was asked for.
+  /// What waits for the last save, and what the engine had reported when it was asked for.
   std::function<void()> then_;
+  std::uint64_t ticket_ = 0;
   std::uint64_t failure_ = 0;
   /// Runs whose training was paused for a save, and what was on screen then, until what followed
   /// came about or failed; 0: it has not begun.
   std::vector<int> paused_;
+  int asked_in_ = 0;
   std::uint64_t paused_in_ = 0;
 };
 

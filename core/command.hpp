@@ -59,18 +59,21 @@ struct UseDevice {
 struct ReopenRun {
   std::string kept;  ///< path of its file
   bool beside = false;
+  std::uint64_t ticket = 0;  ///< Snapshot::reopened says that this one is open or cannot be opened
 };
 /// Empty path: the file the run came from; refused when that has changed since, by whomever. The
 /// file gets the run as it is when the command's turn comes, and is written beside everything else:
 /// commands that take another run or save again wait for it.
 struct Save {
   std::string path;
+  std::uint64_t ticket = 0;  ///< Snapshot::saved says that this one is complete
 };
 /// All runs into one file (core/bench_file.hpp), which is the file of each from then on. `Save`
 /// without a path, for a run that has such a file, writes all runs there too: runs with a file of
 /// their own keep that, those without one have this one then. Refused when a run cannot be saved.
 struct SaveBench {
   std::string path;
+  std::uint64_t ticket = 0;  ///< as in Save
 };
 struct SetScreen {  ///< how the window shows the run: its own JSON, saved with the run
   std::string text;

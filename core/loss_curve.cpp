@@ -14,8 +14,10 @@ LossCurve::LossCurve(const std::vector<LossPoint>& points) : size_(points.size()
 std::shared_ptr<const LossCurve> GrowingLosses::curve_of(std::span<const LossPoint> all) {
   constexpr std::size_t kLeastRoom = 256;
   if (!points_ || all.size() < size_ || all.size() > room_) {
-    room_ = std::max(kLeastRoom, 2 * all.size());
-    points_ = std::make_shared<LossPoint[]>(room_);
+    // Without memory for it everything stays as it is.
+    const std::size_t room = std::max(kLeastRoom, 2 * all.size());
+    points_ = std::make_shared<LossPoint[]>(room);
+    room_ = room;
     size_ = 0;
   }
   std::copy(all.begin() + static_cast<std::ptrdiff_t>(size_), all.end(), points_.get() + size_);

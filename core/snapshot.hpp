@@ -297,10 +297,12 @@ struct Snapshot {
   std::uint64_t id = 0;      ///< counts up; use it as a cache key
   std::uint64_t run_id = 0;  ///< changes when another run comes on the screen
   std::vector<std::shared_ptr<const RunCard>> runs;
-  int focused_run = 0;      ///< RunCard::id of the one on screen; 0: there is none
-  std::string run_path;     ///< file of the run; empty when it has none
-  bool unsaved = false;     ///< training or edits since the last save
-  std::uint64_t saves = 0;  ///< counts the saves that were asked for and are complete
+  int focused_run = 0;         ///< RunCard::id of the one on screen; 0: there is none
+  std::string run_path;        ///< file of the run; empty when it has none
+  bool unsaved = false;        ///< training or edits since the last save
+  std::uint64_t saves = 0;     ///< counts the saves that were asked for and are complete
+  std::uint64_t saved = 0;     ///< command::Save::ticket of the last of them
+  std::uint64_t reopened = 0;  ///< command::ReopenRun::ticket of the last one that was tried
   /// Why the run cannot be saved, as a sentence: its model is only read. Empty when it can. Save is
   /// refused with this sentence, and nothing of the run is kept.
   std::string cannot_save;

@@ -1,8 +1,8 @@
 // Causal depthwise convolution: row by row, with the taps laid out along the features.
 #include "kernels/conv1d.hpp"
 
-#include "kernels/conv1d_cuda.hpp"
 #include "kernels/along.hpp"
+#include "kernels/conv1d_cuda.hpp"
 #include "kernels/rows.hpp"
 
 namespace xlab::kernels {

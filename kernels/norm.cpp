@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include "kernels/norm_cuda.hpp"
 #include "kernels/along.hpp"
+#include "kernels/norm_cuda.hpp"
 #include "kernels/rows.hpp"
 
 namespace xlab::kernels {

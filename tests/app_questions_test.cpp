@@ -1,7 +1,9 @@
 // Every question that is asked, or must not be asked, before work would be lost.
 #include <QComboBox>
+#include <QDir>
 #include <QDropEvent>
 #include <QFile>
+#include <QFileInfo>
 #include <QMenuBar>
 #include <QMimeData>
 #include <QSettings>
@@ -322,6 +324,44 @@ TEST_F(Questions, QuittingSavesAllRunsWhereThatIsWanted) {
   for (std::size_t i = 0; i < 2; ++i)
     EXPECT_EQ(all.runs[i].run->trainer->steps_done(), shown().runs[i]->step)
         << "nothing happened between the save and the end";
+}
+
+TEST_F(Questions, WhatRestedForASaveTrainsOnBesideTheNewRun) {
+  work(3, 1);
+  const int first = now().focused_run;
+  window_->stage().send(command::DuplicateRun{first});
+  const int second = now().focused_run;
+  window_->stage().send(command::SaveBench{files_.path("both.xlab").toStdString()});
+  settle();
+  const auto state = [&](int run) {
+    for (const auto& one : window_->stage().snapshot().runs)
+      if (one->id == run) return one->state;
+    return TrainState::failed;
+  };
+  window_->stage().send(command::TrainAll{true});
+  ASSERT_TRUE(QTest::qWaitFor(
+      [&] { return state(first) == TrainState::running && window_->stage().snapshot().unsaved; },
+      5000));
+  Answers answers;
+  answers.button = QMessageBox::Save;
+  press("File/New/Parity");
+  ASSERT_TRUE(
+      QTest::qWaitFor([&] { return window_->stage().snapshot().data->task == "parity"; }, 5000));
+  EXPECT_EQ(answers.questions.size(), 1);
+  EXPECT_TRUE(QTest::qWaitFor([&] { return state(first) == TrainState::running; }, 5000));
+  EXPECT_EQ(state(second), TrainState::idle) << "another run is in its place";
+  window_->stage().send(command::TrainAll{false});
+  settle();
+}
+
+TEST_F(Questions, AFileIsOpenedByItsWholePath) {
+  const QFileInfo file(files_.run);
+  const QString before = QDir::currentPath();
+  QDir::setCurrent(file.path());
+  window_->open(file.fileName());
+  EXPECT_TRUE(QTest::qWaitFor([&] { return now().run_path == files_.run.toStdString(); }, 5000))
+      << now().run_path;
+  QDir::setCurrent(before);
 }
 
 TEST_F(Questions, AFileOfAllRunsReplacesOthersOnlyAfterAQuestion) {

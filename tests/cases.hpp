@@ -32,6 +32,9 @@ struct Case {
   double gradient_tolerance = 1e-6;  ///< central differences in f64
 };
 
+/// What the gradients of `op_cases` hold before `backward` adds to them.
+inline double gradient_start = 0.0;
+
 std::vector<Case> op_cases();    ///< element-wise, linear, norm, embed, conv, loss
 std::vector<Case> cell_cases();  ///< mLSTM, sLSTM
 /// Small shapes for checking: all of the above.

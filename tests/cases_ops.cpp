@@ -1,4 +1,6 @@
 // The cases of the element-wise, linear, norm, embedding, convolution and loss kernels.
+#include <algorithm>
+
 #include "cases.hpp"
 #include "kernels/concat.hpp"
 #include "kernels/conv1d.hpp"
@@ -15,8 +17,12 @@ namespace {
 using kernels::Activation;
 using Tensors = std::vector<Tensor>;
 
-Tensor zeros_like(const Tensor& t) {
-  return Tensor::zeros(t.shape(), t.dtype(), t.device());
+Tensor gradient_like(const Tensor& t) {
+  const Tensor g = Tensor::empty(t.shape(), t.dtype());
+  visit_float(g, [&]<typename T>(T) {
+    std::fill_n(g.data<T>(), g.elements(), static_cast<T>(gradient_start));
+  });
+  return g.to(t.device());
 }
 
 Tensor empty_like(const Tensor& t) {
@@ -45,7 +51,7 @@ Case add_case(const Shape& shape) {
               },
           .backward =
               [](const Tensors& in, const Tensors& g) {
-                const Tensor da = zeros_like(in[0]), db = zeros_like(in[1]);
+                const Tensor da = gradient_like(in[0]), db = gradient_like(in[1]);
                 kernels::accumulate(da, g[0]);
                 kernels::accumulate(db, g[0]);
                 return Tensors{da, db};
@@ -63,7 +69,7 @@ Case scale_case(const Shape& shape) {
               },
           .backward =
               [](const Tensors& in, const Tensors& g) {
-                const Tensor dx = zeros_like(in[0]);
+                const Tensor dx = gradient_like(in[0]);
                 kernels::accumulate(dx, g[0], -1.7);
                 return Tensors{dx};
               }};
@@ -80,7 +86,7 @@ Case scale_columns_case(const Shape& shape) {
               },
           .backward =
               [](const Tensors& in, const Tensors& g) {
-                const Tensor dx = zeros_like(in[0]), dw = zeros_like(in[1]);
+                const Tensor dx = gradient_like(in[0]), dw = gradient_like(in[1]);
                 kernels::scale_columns_backward(in[0], in[1], g[0], dx, dw);
                 return Tensors{dx, dw};
               }};
@@ -97,7 +103,7 @@ Case add_columns_case(const Shape& shape) {
               },
           .backward =
               [](const Tensors& in, const Tensors& g) {
-                const Tensor dx = zeros_like(in[0]), db = zeros_like(in[1]);
+                const Tensor dx = gradient_like(in[0]), db = gradient_like(in[1]);
                 kernels::add_columns_backward(g[0], dx, db);
                 return Tensors{dx, db};
               }};
@@ -116,7 +122,7 @@ Case concat_case(std::int64_t batch, std::int64_t time) {
               },
           .backward =
               [](const Tensors& in, const Tensors& g) {
-                const Tensors grads{zeros_like(in[0]), zeros_like(in[1]), zeros_like(in[2])};
+                const Tensors grads{gradient_like(in[0]), gradient_like(in[1]), gradient_like(in[2])};
                 kernels::concat_backward(g[0], grads);
                 return grads;
               }};
@@ -144,7 +150,7 @@ Case activation_case(Activation f, const Shape& shape) {
               },
           .backward =
               [=](const Tensors& in, const Tensors& g) {
-                const Tensor dx = zeros_like(in[0]);
+                const Tensor dx = gradient_like(in[0]);
                 kernels::activation_backward(f, in[0], g[0], dx, cap);
                 return Tensors{dx};
               }};
@@ -161,7 +167,7 @@ Case gated_case(Activation f, const Shape& shape) {
               },
           .backward =
               [=](const Tensors& in, const Tensors& g) {
-                const Tensor dgate = zeros_like(in[0]), dvalue = zeros_like(in[1]);
+                const Tensor dgate = gradient_like(in[0]), dvalue = gradient_like(in[1]);
                 kernels::gated_backward(f, in[0], in[1], g[0], dgate, dvalue);
                 return Tensors{dgate, dvalue};
               }};
@@ -196,8 +202,8 @@ Case linear_case(const Shape& x, std::int64_t out, bool bias) {
     return Tensors{y};
   };
   c.backward = [=](const Tensors& in, const Tensors& g) {
-    Tensors d{zeros_like(in[0]), zeros_like(in[1])};
-    if (bias) d.push_back(zeros_like(in[2]));
+    Tensors d{gradient_like(in[0]), gradient_like(in[1])};
+    if (bias) d.push_back(gradient_like(in[2]));
     kernels::linear_backward(in[0], in[1], g[0], d[0], d[1], bias ? d[2] : Tensor());
     return d;
   };
@@ -217,8 +223,8 @@ Case headwise_case(const Shape& leading, std::int64_t blocks, std::int64_t out,
     return Tensors{y};
   };
   c.backward = [=](const Tensors& in, const Tensors& g) {
-    Tensors d{zeros_like(in[0]), zeros_like(in[1])};
-    if (bias) d.push_back(zeros_like(in[2]));
+    Tensors d{gradient_like(in[0]), gradient_like(in[1])};
+    if (bias) d.push_back(gradient_like(in[2]));
     kernels::headwise_backward(in[0], in[1], g[0], d[0], d[1], bias ? d[2] : Tensor());
     return d;
   };
@@ -241,7 +247,7 @@ Case matmul_case(std::int64_t count, std::int64_t m, std::int64_t k, std::int64_
           },
       .backward =
           [=](const Tensors& in, const Tensors& g) {
-            const Tensor da = zeros_like(in[0]), db = zeros_like(in[1]);
+            const Tensor da = gradient_like(in[0]), db = gradient_like(in[1]);
             if (ta) {
               matmul(in[1], g[0], da, {.transpose_a = tb, .transpose_b = true, .accumulate = true});
             } else {
@@ -278,8 +284,8 @@ Case norm_case(kernels::NormKind kind, const Shape& x, std::int64_t groups, bool
     const Tensor mean = Tensor::empty(statistics, in[0].dtype(), in[0].device()),
                  rstd = empty_like(mean);
     run(in, mean, rstd);
-    Tensors d{zeros_like(in[0])};
-    if (weight) d.push_back(zeros_like(in[1]));
+    Tensors d{gradient_like(in[0])};
+    if (weight) d.push_back(gradient_like(in[1]));
     kernels::norm_backward(options, in[0], weight ? in[1] : Tensor(), mean, rstd, g[0], d[0],
                            weight ? d[1] : Tensor());
     return d;
@@ -300,7 +306,7 @@ Case embed_case(const Shape& ids, std::int64_t vocabulary, std::int64_t width) {
               },
           .backward =
               [](const Tensors& in, const Tensors& g) {
-                const Tensor dtable = zeros_like(in[1]);
+                const Tensor dtable = gradient_like(in[1]);
                 kernels::embed_backward(in[0], g[0], dtable);
                 return Tensors{Tensor(), dtable};
               }};
@@ -317,8 +323,8 @@ Case conv1d_case(const Shape& x, std::int64_t taps, bool window) {
     return Tensors{y};
   };
   c.backward = [=](const Tensors& in, const Tensors& g) {
-    Tensors d{zeros_like(in[0]), zeros_like(in[1]), zeros_like(in[2])};
-    if (window) d.push_back(zeros_like(in[3]));
+    Tensors d{gradient_like(in[0]), gradient_like(in[1]), gradient_like(in[2])};
+    if (window) d.push_back(gradient_like(in[3]));
     kernels::conv1d_backward(in[0], window ? in[3] : Tensor(), in[1], g[0], d[0], d[1], d[2],
                              window ? d[3] : Tensor());
     return d;
@@ -368,7 +374,7 @@ Case softmax_case(const Shape& logits, double temperature) {
                 kernels::softmax(in[0], p, temperature);
                 const Tensor exact = p.to(DType::f64).to(Device::cpu());
                 const Tensor upstream = g[0].to(DType::f64).to(Device::cpu());
-                const Tensor d = zeros_like(exact);
+                const Tensor d = Tensor::zeros(exact.shape(), exact.dtype());
                 const std::int64_t width = logits[-1];
                 for (std::int64_t at = 0; at < logits.elements(); at += width) {
                   double dot = 0.0;

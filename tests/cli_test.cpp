@@ -148,18 +148,24 @@ TEST_F(CommandLine, HelpNamesEveryOption) {
        {"--task", "--text", "--out", "--spec", "--model", "--resume", "--steps", "--seconds",
         "--seed", "--threads", "--log", "--force", "--run", "recall", "parity", "copy"}},
       {"generate",
-       {"run", "--prompt", "--tokens", "--temperature", "--top-k", "--top-p", "--seed", "--threads",
-        "--bf16"}},
-      {"export", {"run", "folder", "--bf16", "--force"}},
-      {"selfcheck", {"run", "--seed", "--threads", "--damage"}},
-      {"signature", {"run", "--run"}},
+       {"file", "--prompt", "--tokens", "--temperature", "--top-k", "--top-p", "--seed",
+        "--threads", "--bf16"}},
+      {"export", {"file", "folder", "--bf16", "--force"}},
+      {"selfcheck", {"file", "--seed", "--threads", "--damage"}},
+      {"signature", {"file", "--run"}},
       {"info", {"file", "--run"}}};
   for (const auto& [command, names] : options) {
     for (const char* flag : {"--help", "-h"}) {
       const Answer answer = run(command.empty() ? Arguments{flag} : Arguments{command, flag});
       EXPECT_EQ(answer.code, 0) << command;
       EXPECT_EQ(answer.err, "") << command;
-      for (const std::string& name : names) EXPECT_THAT(answer.out, HasSubstr(name)) << command;
+      for (const std::string& name : names) {
+        EXPECT_THAT(answer.out, HasSubstr(name)) << command;
+        // Newer versions of CLI11 take an argument and an option of one name for the same.
+        if (!name.starts_with("--")) {
+          EXPECT_THAT(answer.out, Not(ContainsRegex("--" + name + "[ ,=]"))) << command;
+        }
+      }
     }
   }
   const Answer version = run({"--version"});
@@ -216,7 +222,7 @@ TEST_F(CommandLine, WrongArgumentsAreAnsweredInOneLine) {
       {{"train", "--text", at("text.txt"), "--out", out, "--log", at("text.txt")}, "overwritten"},
       {with({"--spec", at("small.json"), "--log", at("small.json")}), "overwritten"},
       {with({"--log", out}), "--log"},
-      {{"generate"}, "run"},
+      {{"generate"}, "file"},
       {{"generate", out}, "--prompt"},
       {{"generate", out, "--prompt", "a", "--tokens", "-1"}, "--tokens"},
       {{"generate", out, "--prompt", "a", "--temperature", "-0.5"}, "temperature"},
@@ -226,9 +232,9 @@ TEST_F(CommandLine, WrongArgumentsAreAnsweredInOneLine) {
       {{"generate", out, "--prompt", "a", "--top-p", "0"}, "top-p"},
       {{"generate", out, "--prompt", "a", "--top-p", "1.1"}, "top-p"},
       {{"generate", out, "--prompt", "a", "--seed", "-1"}, "--seed"},
-      {{"selfcheck"}, "run"},
+      {{"selfcheck"}, "file"},
       {{"selfcheck", out, "--damage", "much"}, "--damage"},
-      {{"signature"}, "run"},
+      {{"signature"}, "file"},
       {{"signature", out, out}, ""},
       {{"info"}, "file"}};
   for (const auto& [arguments, said] : wrong) expect_refusal(arguments, 2, said);

@@ -244,6 +244,20 @@ TEST_F(KeptWork, AReplacedRunIsKeptAtOnce) {
   EXPECT_EQ(back->run_path, "");
 }
 
+TEST_F(KeptWork, ASavedRunWhoseFileIsWrittenOverIsKept) {
+  const auto file = folder_ / "run.xlab";
+  Instance here(root_, std::chrono::hours(1));
+  here.open_small();
+  const auto trained = here.train_to(6);
+  here.after(Save{file}, RestartRun{});
+  here.after(TrainOneStep{});
+  EXPECT_THAT(kept_runs(root_).runs, IsEmpty()) << "the file has it still";
+  EXPECT_EQ(here.after(Save{})->failure.what, "");
+  ASSERT_TRUE(eventually([&] { return kept_runs(root_).runs.size() == 1; }));
+  EXPECT_EQ(kept_runs(root_).runs[0].step, trained->train.step);
+  EXPECT_TRUE(kept_runs(root_).runs[0].replaced);
+}
+
 TEST_F(KeptWork, AReplacedRunIsNotWhatACrashOffers) {
   {
     Instance lost(root_, milliseconds(20));

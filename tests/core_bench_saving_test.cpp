@@ -353,6 +353,51 @@ TEST_F(BenchSaving, WithARunRemovedTheFileHoldsSomethingElse) {
   EXPECT_FALSE(back->unsaved);
 }
 
+TEST_F(BenchSaving, WhatIsInTheFileIsWhatCountsAsSaved) {
+  const std::vector<int> runs = open_three();
+  const auto any_unsaved = [](const SnapshotPtr& s) {
+    return std::any_of(s->runs.begin(), s->runs.end(),
+                       [](const auto& run) { return run->unsaved; });
+  };
+  ASSERT_FALSE(any_unsaved(after(SaveBench{bench_})));
+  // A duplicate that was taken back was never in the file.
+  EXPECT_TRUE(any_unsaved(after(DuplicateRun{runs[1]})));
+  EXPECT_FALSE(any_unsaved(after(Undo{})));
+  // A run that another one takes the place of is, and the others tell that it goes.
+  const auto replaced = after(NewRun{"parity", quick_spec()});
+  EXPECT_TRUE(any_unsaved(replaced));
+  EXPECT_FALSE(card(replaced, replaced->focused_run).unsaved) << "a new run is nothing to lose";
+  EXPECT_EQ(after(Undo{})->failure.what, "");
+  // Who shares a sequence is in the file too.
+  const auto quick = after(SaveBench{bench_}, FocusRun{runs[0]}, DuplicateRun{runs[0]});
+  const int twin = quick->focused_run;
+  after(FocusRun{runs[0]}, SaveBench{bench_});
+  EXPECT_TRUE(card(after(FollowSequence{twin, true}), twin).unsaved);
+  ASSERT_FALSE(any_unsaved(after(SaveBench{bench_})));
+  EXPECT_TRUE(card(after(FollowSequence{twin, false}), twin).unsaved);
+}
+
+TEST_F(BenchSaving, AFileIsTheSameByEveryName) {
+  const std::string path = folder_ / "run.xlab", link = folder_ / "link.xlab";
+  open_quick();
+  const int first = after(Save{path})->focused_run;
+  std::filesystem::create_symlink(path, link);
+  const int second = after(OpenRun{.path = link, .beside = true})->focused_run;
+  ASSERT_NE(first, second);
+  EXPECT_THAT(after(TrainOneStep{}, Save{})->failure.what, HasSubstr("which is open too"));
+  // Asked for by name it is written over, and the other one knows.
+  const auto named = after(Save{link});
+  EXPECT_FALSE(card(named, second).unsaved);
+  EXPECT_TRUE(card(named, first).unsaved);
+}
+
+TEST_F(BenchSaving, ASaveIsKnownByItsTicket) {
+  open_quick();
+  EXPECT_EQ(after(Save{folder_ / "run.xlab", 7})->saved, 7u);
+  EXPECT_EQ(after(SaveBench{bench_, 9})->saved, 9u);
+  EXPECT_EQ(after(Save{folder_ / "no/such/folder.xlab", 11})->saved, 9u);
+}
+
 TEST_F(BenchSaving, ALostRunOfABenchIsNotWrittenOverTheOthers) {
   const auto root = folder_ / "kept";
   {

@@ -150,6 +150,26 @@ TEST_F(Bench, TimeIsSharedByTimeNotByStep) {
   for (const auto& run : paused->runs) EXPECT_EQ(run->state, TrainState::idle);
 }
 
+TEST_F(Bench, WhoTrainedAloneBeforeTrainsOnBesideOthers) {
+  const int first = open_quick()->focused_run;
+  const auto steps = [&](const Snapshot& s, int id) {
+    for (const auto& run : s.runs)
+      if (run->id == id) return run->step;
+    return std::int64_t{0};
+  };
+  after(TrainRun{first, true});
+  wait_until([&](const Snapshot& s) { return steps(s, first) >= 400; });
+  after(TrainAll{false});
+  const int second = after(DuplicateRun{first, true})->focused_run;
+  after(DuplicateRun{first});  // on screen, so that nobody is favoured
+  const std::int64_t before = steps(*after(), first);
+  after(TrainRun{second, true});
+  wait_until([&](const Snapshot& s) { return steps(s, second) >= 10; });
+  const std::int64_t joined = steps(*after(TrainRun{first, true}), second);
+  wait_until([&](const Snapshot& s) { return steps(s, second) >= joined + 100; });
+  EXPECT_GT(steps(*after(TrainAll{false}), first), before + 30);
+}
+
 TEST_F(Bench, ARunIsRemovedAndComesBack) {
   const int first = open_quick()->focused_run;
   EXPECT_THAT(after(RemoveRun{first})->failure.what, HasSubstr("The last run stays"));

@@ -437,6 +437,17 @@ TEST(Histories, DragsJoinWithinAPause) {
   EXPECT_EQ(depth(), 5);
 }
 
+TEST(Histories, DragsInTwoRunsAreTwoEdits) {
+  History history;
+  const History::Time now{};
+  history.add({.name = "learning rate", .before = 1.0, .run = 1}, now, "learning rate");
+  history.add({.name = "learning rate", .before = 2.0, .run = 2}, now, "learning rate");
+  std::vector<int> runs;
+  while (!history.undo_label(weights(0)).empty())
+    history.undo([&](Edit& edit) { runs.push_back(edit.run); });
+  EXPECT_EQ(runs, (std::vector<int>{2, 1}));
+}
+
 TEST(Histories, AnUndoEndsADrag) {
   History history;
   const History::Time now{};

@@ -1,5 +1,5 @@
-// Sequences: going back, branching and editing compute exactly what is needed, and give exactly what
-// a fresh computation gives.
+// Sequences: going back, branching and editing compute exactly what is needed, and give exactly
+// what a fresh computation gives.
 #include "core/generation/sequence.hpp"
 
 #include <gmock/gmock.h>

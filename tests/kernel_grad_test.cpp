@@ -93,6 +93,40 @@ TEST_P(GradientCase, MatchesCentralDifferences) {
   std::printf("worst relative error %.1e\n", worst);
 }
 
+class GradientSumCase : public testing::TestWithParam<Case> {};
+
+/// Operations that add to their gradients: all but those that begin them.
+std::vector<Case> adding_cases() {
+  std::vector<Case> cases = op_cases();
+  std::erase_if(cases, [](const Case& c) {
+    return c.name.starts_with("cross entropy") || c.name.starts_with("softmax") ||
+           c.name.starts_with("overwrite");
+  });
+  return cases;
+}
+
+TEST_P(GradientSumCase, IsAddedToWhatIsThere) {
+  const Case& c = GetParam();
+  const std::vector<Tensor> inputs = make_inputs(c, DType::f64);
+  const std::vector<Tensor> upstream = upstream_of(c.forward(inputs));
+  const std::vector<Tensor> alone = c.backward(inputs, upstream);
+  constexpr double kStart = 0.75;
+  gradient_start = kStart;
+  const std::vector<Tensor> added = c.backward(inputs, upstream);
+  gradient_start = 0.0;
+  for (std::size_t which = 0; which < inputs.size(); ++which) {
+    if (!c.inputs[which].differentiable) continue;
+    const auto before = alone[which].span<double>(), after = added[which].span<double>();
+    for (std::size_t k = 0; k < before.size(); ++k) {
+      ASSERT_NEAR(after[k], before[k] + kStart, 1e-12 * (1.0 + std::abs(before[k])))
+          << c.inputs[which].name << "[" << k << "]";
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Gradient, GradientSumCase, testing::ValuesIn(adding_cases()),
+                         [](const auto& info) { return test_name_of(info.param); });
+
 INSTANTIATE_TEST_SUITE_P(Gradient, GradientCase, testing::ValuesIn(all_cases()),
                          [](const auto& info) { return test_name_of(info.param); });
 

@@ -41,7 +41,7 @@ CliCommand export_command(CLI::App& app) {
   const auto args = std::make_shared<ExportArguments>();
   CLI::App& command = *app.add_subcommand(
       "export", "Write a model as a folder that the authors' programs and Hugging Face read");
-  args->run.add(command, "run", "Run (*.xlab) or model folder");
+  args->run.add(command, "file", "Run (*.xlab) or model folder");
   command.add_option("folder", args->folder, "Folder to write")->required();
   command.add_flag("--bf16", args->bf16, "Round the weights to bf16 (large family)");
   command.add_flag("--force", args->force, "Replace a model that the folder holds already");

@@ -97,7 +97,7 @@ int generate(GenerateArguments args) {
 CliCommand generate_command(CLI::App& app) {
   const auto args = std::make_shared<GenerateArguments>();
   CLI::App& command = *app.add_subcommand("generate", "Continue a prompt with a trained run");
-  args->run.add(command, "run", "Trained run (*.xlab) or model folder");
+  args->run.add(command, "file", "Trained run (*.xlab) or model folder");
   command.add_option("--prompt", args->prompt, "Text to continue")->required();
   command.add_flag("--bf16", args->bf16,
                    "Round the weights of a model folder to bf16: half the memory");

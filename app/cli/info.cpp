@@ -115,7 +115,7 @@ CliCommand looking(CLI::App& app, const char* name, const char* words, const cha
 }  // namespace
 
 CliCommand signature_command(CLI::App& app) {
-  return looking(app, "signature", "Print the hash of a run's weights", "run",
+  return looking(app, "signature", "Print the hash of a run's weights", "file",
                  "Run (*.xlab) or model folder", signature);
 }
 

@@ -69,7 +69,7 @@ CliCommand selfcheck_command(CLI::App& app) {
       "Compare what a model computes in different ways. Exit code 0: all agree; 1: some differ, or "
       "the check itself failed; 3: none differ, but where the model's numbers are not finite "
       "there is nothing to compare");
-  args->run.add(command, "run", "Run (*.xlab) or model folder");
+  args->run.add(command, "file", "Run (*.xlab) or model folder");
   command.add_option("--seed", args->options.seed, "Seed of the tokens it reads (default 1)")
       ->check(whole_number(0, kLargestSeed));
   args->computing.add_threads(command, "one per core");

@@ -51,7 +51,13 @@ void Engine::Worker::look_at(LiveRun& on) noexcept {
   draft.only_selected = false;
   ++draft.run_id;
   checks.stop();
+  {
+    // A report that has just come is that of the run before.
+    const std::lock_guard lock(mutex);
+    check_news = false;
+  }
   draft.health = nullptr;
+  draft.memory = nullptr;
   urgent = dirty = true;
 }
 
@@ -112,7 +118,7 @@ std::vector<int> Engine::Worker::open_bench(OpenedBench bench, const Opened& as)
     sequences.push_back(part.sequence);
     if (!beside && !as.path.empty()) {
       run.path = as.path;
-      run.in_bench = true;
+      run.in_bench = run.stored_in_bench = true;
       run.stamp = as.stamp;
       run.open_note = note;
     }
@@ -213,8 +219,10 @@ void Engine::Worker::remove_run(const command::RemoveRun& c) {
   BenchBefore before;
   before.go = {c.run};
   exchange(before);
-  if (!add_to_history({.name = "removing a run", .before = std::move(before)}))
+  if (!add_to_history({.name = "removing a run", .before = std::move(before)})) {
+    history.clear();  // what it holds is of a run that is gone
     tell("The removed run could not be kept: there is no way back to it with Undo.");
+  }
   limit_kept_runs();
 }
 
@@ -239,6 +247,11 @@ void Engine::Worker::exchange(BenchBefore& before) {
   after.come.reserve(going.size());
   after.go.reserve(before.come.size());
   runs.reserve(runs.size() + before.come.size());
+  std::set<std::string> files;  // of benches that these runs stand in
+  for (const LiveRun* of : going)
+    if (of->stored_in_bench) files.insert(of->path);
+  for (const BenchBefore::Coming& coming : before.come)
+    if (coming.run->stored_in_bench) files.insert(coming.run->path);
   try {
     std::map<std::string, std::shared_ptr<const OpenNote>> notes;
     for (BenchBefore::Coming& coming : before.come) {
@@ -252,14 +265,14 @@ void Engine::Worker::exchange(BenchBefore& before) {
             printable(of->name(), 80));
   } catch (...) {
     for (BenchBefore::Coming& coming : before.come) coming.run->rest();
+    // Those that were ready to leave stay.
+    for (LiveRun* of : going) {
+      if (of->unsaved) of->unkept.note_change();
+      guarded("device", [&] { go_to_device(*of); });
+    }
     throw;
   }
   // From here on nothing can fail.
-  std::set<std::string> files;  // of benches that these runs are in
-  for (const LiveRun* of : going)
-    if (of->in_bench) files.insert(of->path);
-  for (const BenchBefore::Coming& coming : before.come)
-    if (coming.run->in_bench) files.insert(coming.run->path);
   const std::size_t gap = place_of_run(*live);
   for (std::size_t place = 0; place < runs.size(); ++place) {
     if (std::find(going.begin(), going.end(), runs[place].get()) == going.end()) continue;

@@ -76,9 +76,12 @@ void Engine::Worker::apply(Command command) {
             [&](const OpenText& c) { open_text(c); },
             [&](const NewRun& c) { new_run(c); },
             [&](const UseDevice& c) { use_device(c.id); },
-            [&](const ReopenRun& c) { reopen(c.kept, c.beside); },
-            [&](const Save& c) { save_to(c.path); },
-            [&](const SaveBench& c) { save_bench_to(c.path, true); },
+            [&](const ReopenRun& c) {
+              draft.reopened = c.ticket;
+              reopen(c.kept, c.beside);
+            },
+            [&](const Save& c) { save_to(c.path, c.ticket); },
+            [&](const SaveBench& c) { save_bench_to(c.path, true, c.ticket); },
             [&](const SetScreen& c) { set_screen(c); },
             [&](const Train&) { begin_training(*live); },
             [&](const Pause&) { live->state = TrainState::idle; },

@@ -73,9 +73,10 @@ std::uint64_t Engine::Worker::accept(std::optional<Command> command) {
 void Engine::Worker::ask_to_stop(const std::string& save_path, bool keep) {
   {
     const std::lock_guard lock(mutex);
-    stop = true;
     if (!save_path.empty()) final_path = save_path;
     keep_at_end = keep_at_end || keep;
+    // Last: who sees it without waiting has to know what is to be done at the end.
+    stop = true;
   }
   wake.notify_all();
 }
@@ -240,9 +241,8 @@ LiveRun* Engine::Worker::next_to_train() const {
 
 void Engine::Worker::begin_training(LiveRun& of) {
   need_training(of);
-  // Who joins does not make up for the time before.
-  if (const LiveRun* least = next_to_train(); least && !of.training())
-    of.spent = std::max(of.spent, least->spent);
+  // Who joins neither makes up for the time before nor waits for it.
+  if (const LiveRun* least = next_to_train(); least && !of.training()) of.spent = least->spent;
   of.state = TrainState::running;
   of.failure.clear();
   of.dirty = true;

@@ -35,12 +35,15 @@ void Engine::Worker::open(std::unique_ptr<Run> fresh, const Opened& as) {
     shown->shown = live->shown;
   }
   runs.reserve(runs.size() + 1);
+  // The file of a bench that the run before stands in.
+  const std::string bench = live && live->stored_in_bench && !as.in_bench ? live->path : "";
   const bool replaces = live != nullptr;
   const std::size_t place = replaces ? place_of_run(*live) : runs.size();
   std::unique_ptr<LiveRun> before = replaces ? set_aside(*live) : nullptr;
   show(place, std::move(shown));
   const bool kept = !replaces || (before && add_to_history({as.name, std::move(before), live->id}));
   if (!kept) history.clear();  // what it holds is of a run that is gone
+  if (!bench.empty()) note_other_file({bench}, {live->id});
   go_to_device(*live);
   if (!kept) tell("The run before could not be kept: there is no way back to it with Undo.");
   limit_kept_runs();
@@ -51,7 +54,8 @@ std::shared_ptr<const OpenNote> Engine::Worker::note_on(const std::string& path)
 }
 
 bool Engine::Worker::ready_to_leave(LiveRun& of) {
-  if (of.unsaved) guarded("autosave", [&] { keep_run(of, true); });
+  // Its file may be written over by the run that takes its place.
+  if (of.unsaved || !of.path.empty()) guarded("autosave", [&] { keep_run(of, true); });
   const auto stays = [&] {
     // So what was kept of it is not that of a replaced one.
     if (of.unsaved) of.unkept.note_change();
@@ -197,6 +201,7 @@ void Engine::Worker::keep_run(LiveRun& of, bool replaced) {
                  .saved_step = of.saved_step,
                  .replaced = replaced,
                  .in_bench = of.in_bench,
+                 .in_file = !of.unsaved,
                  .stamp = of.stamp,
                  .text = {}},
                 own_numbers);
@@ -237,7 +242,7 @@ void Engine::Worker::keep_and_end() {
   for (const auto& run : runs)
     if (run->unsaved) guarded("autosave", [&] { keep_run(*run, false); });
   autosave.end();
-  final_error = autosave.take_news().problem;
+  if (final_error.empty()) final_error = autosave.take_news().problem;
 }
 
 }  // namespace xlab

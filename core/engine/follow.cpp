@@ -67,6 +67,7 @@ void Engine::Worker::follow_sequence(const command::FollowSequence& c) {
     of.group = live->group;
   }
   of.dirty = true;
+  of.note_change();
   history.add(
       {c.on ? "following a sequence" : "leaving a shared sequence", std::move(before), of.id},
       Clock::now());

@@ -157,8 +157,8 @@ void put_back(const TrainedNumbers& numbers, Run& run) {
 
 bool History::add(Edit edit, Time now, const std::string& place) {
   future_.clear();
-  const bool joins =
-      !place.empty() && place == place_ && !past_.empty() && now - changed_ < kDragPause;
+  const bool joins = !place.empty() && place == place_ && !past_.empty() &&
+                     past_.back().run == edit.run && now - changed_ < kDragPause;
   place_ = place;
   changed_ = now;
   if (joins) return true;

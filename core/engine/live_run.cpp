@@ -104,7 +104,7 @@ void LiveRun::move_to(Device wanted) {
 }
 
 void LiveRun::file_written(const std::string& written, std::optional<FileStamp> stamp_of_it) {
-  if (path.empty() || path != written) return;
+  if (!is_file(path, written)) return;
   unsaved = true;
   saved_step = 0;
   // It was written here, by nobody else: saving this run over it again is no accident.
@@ -118,6 +118,8 @@ void LiveRun::note_change() {
 }
 
 void LiveRun::note_training() {
+  // What was half computed was so with the weights of before.
+  refreshed_.reset();
   weights_id = fresh_weights_id();
   unsaved = true;
   ++changes;

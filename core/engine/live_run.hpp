@@ -73,6 +73,7 @@ class LiveRun {
   std::shared_ptr<const OpenNote> open_note;
   std::optional<FileStamp> stamp;  ///< of the file when it was read or written last
   bool unsaved = false;
+  bool stored_in_bench = false;  ///< it stands in the file of a bench at `path`
   std::int64_t saved_step = 0;
   std::uint64_t changes = 0;  ///< by hand and by training
   Unkept unkept;

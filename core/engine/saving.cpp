@@ -14,9 +14,7 @@ namespace xlab {
 
 bool Engine::Worker::is_bench_of_live(const std::string& path) const {
   if (!live->in_bench) return false;
-  std::error_code missing;
-  return path.empty() || path == live->path ||
-         std::filesystem::equivalent(path, live->path, missing);
+  return path.empty() || is_file(live->path, path);
 }
 
 std::string Engine::Worker::why_bench_not_saved() const {
@@ -43,7 +41,7 @@ BenchRecord Engine::Worker::bench_record(std::vector<bool>& own_numbers) {
 
 void Engine::Worker::check_nobody_is_in(const std::string& path) const {
   for (const auto& other : runs) {
-    check(other.get() == live || other->path != path || other->unsaved,
+    check(other.get() == live || !is_file(other->path, path) || other->unsaved,
           "'{}' holds the run '{}', which is open too, and is not overwritten. Save this run under "
           "another name with Save as.",
           path, printable(other->name(), 80));
@@ -68,30 +66,32 @@ void Engine::Worker::store(const std::string& path) {
   }
 }
 
-void Engine::Worker::save_to(const std::string& path) {
+void Engine::Worker::save_to(const std::string& path, std::uint64_t ticket) {
   // A file that holds other runs too is never written with one of them alone.
   if (is_bench_of_live(path)) {
-    save_bench_to(live->path, false);
+    save_bench_to(live->path, false, ticket);
     return;
   }
   if (!live->cannot_save().empty()) throw Error(live->cannot_save());
   const std::string target = path.empty() ? live->path : path;
   check(!target.empty(), "The run has no file yet: choose a name to save it under.");
-  begin_saving({.path = target, .runs = {}, .named = !path.empty()});
+  begin_saving({.path = target, .runs = {}, .named = !path.empty(), .ticket = ticket});
 }
 
-void Engine::Worker::save_bench_to(const std::string& path, bool named) {
+void Engine::Worker::save_bench_to(const std::string& path, bool named, std::uint64_t ticket) {
   if (const std::string reason = why_bench_not_saved(); !reason.empty()) throw Error(reason);
   check(!path.empty(), "The runs have no file yet: choose a name to save them under.");
-  begin_saving({.path = path, .runs = {}, .bench = true, .named = named});
+  begin_saving({.path = path, .runs = {}, .bench = true, .named = named, .ticket = ticket});
 }
 
 void Engine::Worker::begin_saving(Saving begun) {
   const auto stands = stamp_of(begun.path);
   check(begun.named || !stands || !live->stamp || stands == live->stamp,
         "'{}' was changed by another program since this run was opened or saved here, and is not "
-        "overwritten. Save this run under another name with Save as.",
-        begun.path);
+        "overwritten. {}",
+        begun.path,
+        begun.bench ? "Save the runs under another name with Save all runs as."
+                    : "Save this run under another name with Save as.");
   if (!begun.named && !begun.bench) check_nobody_is_in(begun.path);
   std::vector<LiveRun*> all;
   if (begun.bench) {
@@ -148,7 +148,7 @@ std::string Engine::Worker::finish_save() {
         of.open_note = note_on_it;
       }
       of.path = done.path;
-      of.in_bench = done.bench;
+      of.in_bench = of.stored_in_bench = done.bench;
       of.stamp = saved->stamp;
     }
     of.saved_step = part.step;
@@ -161,6 +161,7 @@ std::string Engine::Worker::finish_save() {
     autosave.drop(of.run().kept_as);
   }
   ++draft.saves;
+  draft.saved = done.ticket;
   note(done.bench ? fmt::format("Saved {} run{} to {}", done.runs.size(),
                                 done.runs.size() == 1 ? "" : "s", done.path)
                   : fmt::format("Saved to {}", done.path));

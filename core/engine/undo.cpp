@@ -140,11 +140,13 @@ void Engine::Worker::exchange(std::unique_ptr<LiveRun>& before) {
   try {
     before->open_note = std::make_shared<const OpenNote>(autosave.root(), before->path);
     const std::size_t place = place_of_run(*live);
+    const std::string bench = live->stored_in_bench ? live->path : "";
     now = set_aside(*live);
     check(now != nullptr,
           "The run of now is too large to be kept, so it is not replaced. Open or begin the other "
           "one to go on there.");
     show(place, std::exchange(before, std::move(now)));
+    if (!bench.empty()) note_other_file({bench}, {live->id});
     draft.only_selected = true;
     show_saved_screen();
   } catch (...) {

@@ -1,4 +1,4 @@
-// The engine's thread: what it shares, what is its own, and what it does. For core/engine*.cpp
+// The engine's thread: what it shares, what is its own, and what it does. For the files of this folder
 // alone.
 #pragma once
 
@@ -85,6 +85,7 @@ struct Engine::Worker {
     std::vector<Part> runs;
     bool bench = false;  // all runs there are
     bool named = false;  // the file is that of all of them from then on, whatever they had
+    std::uint64_t ticket = 0;
   };
   std::optional<Saving> saving;
   /// Run::kept_as of the bench that another one took the place of last, where Undo has no room.
@@ -167,7 +168,7 @@ struct Engine::Worker {
     guarded(where, body, [] {});
   }
 
-  // Commands: engine_commands.cpp.
+  // Commands: commands.cpp.
   bool must_wait(const std::optional<Command>& command);
   /// Whether the next command has to wait until the run is in its file: it takes another run, or
   /// needs a file.
@@ -208,7 +209,7 @@ struct Engine::Worker {
     std::optional<FileStamp> stamp = {};
   };
 
-  // The bench: engine_bench.cpp.
+  // The bench: bench.cpp.
   /// Throws a sentence when there is none.
   LiveRun& run_with(int id) const;
   std::size_t place_of_run(const LiveRun& of) const;
@@ -228,7 +229,7 @@ struct Engine::Worker {
   void remove_run(const command::RemoveRun& c);
   int free_colour() const;
 
-  // A sequence that several runs share: engine_follow.cpp.
+  // A sequence that several runs share: follow.cpp.
   void follow_sequence(const command::FollowSequence& c);
   /// One of the others that share the sequence of a run; null when none does.
   LiveRun* another_in_group(const LiveRun& of) const;
@@ -246,7 +247,7 @@ struct Engine::Worker {
                        const std::vector<int>& in_file);
   void exchange(FollowBefore& before);
 
-  // Going back: engine_undo.cpp.
+  // Going back: undo.cpp.
   template <typename Before>
   void remember(const char* name, Before before, const std::string& place = {}) {
     history.add({name, std::move(before), live->id}, Clock::now(), place);
@@ -270,7 +271,7 @@ struct Engine::Worker {
   /// Before the first step after an edit that brings the weights of now back when it is undone.
   void keep_numbers(const LiveRun& of);
 
-  // Runs and files: engine_files.cpp, engine_saving.cpp.
+  // Runs and files: files.cpp, saving.cpp.
   /// Shows it. The one whose place it takes is kept.
   void open(std::unique_ptr<Run> fresh, const Opened& as);
   /// Keeps a run that goes away, and takes it off its device, whole. False when Undo cannot keep
@@ -294,9 +295,9 @@ struct Engine::Worker {
   void open_tensors(const SafetensorsFile& file, const Opened& as);
   /// Writes at once, as at the end.
   void store(const std::string& path);
-  void save_to(const std::string& path);
+  void save_to(const std::string& path, std::uint64_t ticket);
   /// All runs, into one file.
-  void save_bench_to(const std::string& path, bool named);
+  void save_bench_to(const std::string& path, bool named, std::uint64_t ticket);
   /// Hands runs over to be written: the one on screen, or all of them.
   void begin_saving(Saving begun);
   /// Refuses a file in which another open run has its work, and nowhere else.
@@ -316,7 +317,7 @@ struct Engine::Worker {
   void keep_if_due();
   void keep_and_end();
 
-  // Devices: engine_devices.cpp.
+  // Devices: devices.cpp.
   DeviceCard card_of(Device wanted) const;
   void list_devices();
   void use_device(const std::string& name);

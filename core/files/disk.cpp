@@ -170,6 +170,12 @@ class Save {
 
 }  // namespace
 
+bool is_file(const fs::path& a, const fs::path& b) {
+  if (a.empty() || b.empty()) return false;
+  std::error_code missing;
+  return a == b || fs::equivalent(a, b, missing);
+}
+
 std::string shown_path(const fs::path& path) {
   return printable(path.string(), 512);
 }

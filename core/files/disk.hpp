@@ -12,6 +12,8 @@
 
 namespace xlab {
 
+/// Whether two paths that are not empty lead to one file.
+bool is_file(const std::filesystem::path& a, const std::filesystem::path& b);
 /// A path as messages show it.
 std::string shown_path(const std::filesystem::path& path);
 

@@ -67,8 +67,8 @@ class Sequence {
   void invalidate();
 
   /// The same sequence with all its states on this device. What is computed follows the model
-  /// wherever the states are; this is for the memory. Sequences that share states still do when they
-  /// are moved with one `moved`.
+  /// wherever the states are; this is for the memory. Sequences that share states still do when
+  /// they are moved with one `moved`.
   Sequence on(Device device, MovedStates& moved) const;
 
   /// Computes the next outstanding token. Returns false when there is none left.

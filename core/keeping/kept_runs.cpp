@@ -49,6 +49,7 @@ KeptRun about_of(const fs::path& path) {
   about.sequence = in.at("sequence").get<std::int64_t>();
   about.replaced = in.at("replaced").get<bool>();
   about.in_bench = in.value("bench", false);
+  about.in_file = in.value("in_file", false);
   about.text = in.at("text").get<std::string>();
   check(about.text.find_first_not_of("0123456789abcdef-") == std::string::npos,
         "'{}' names its text '{}', which is no name of a text.", printable(path.string(), 512),
@@ -69,8 +70,11 @@ KeptRuns kept_runs(const fs::path& root) {
     const bool living = kept::lives(folder);
     if (living && !kept::own(folder)) continue;
     for (KeptRun& run : kept::runs_in(folder, number, kept.problems)) {
-      // Of a session that lives, what is open is not to be reopened.
-      if (!living || run.replaced) kept.runs.push_back(std::move(run));
+      // Of a session that lives, what is open is not to be reopened; and what its own file still
+      // holds is opened from there.
+      if (living && !run.replaced) continue;
+      if (run.in_file && run.stamp && stamp_of(run.run_path) == run.stamp) continue;
+      kept.runs.push_back(std::move(run));
     }
   }
   std::error_code ignored;

@@ -39,6 +39,7 @@ struct KeptRun {
   std::int64_t sequence = 0;    ///< counts up with every writing in a session
   bool replaced = false;        ///< another run took its place, so it is not what was lost last
   bool in_bench = false;        ///< `run_path` holds other runs too
+  bool in_file = false;         ///< all of it stood in `run_path` when it was kept
   /// What stood at `run_path` when it was read or written last.
   std::optional<FileStamp> stamp;
   std::string text;  ///< name of its text; empty where it has none

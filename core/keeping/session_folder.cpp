@@ -94,6 +94,7 @@ void SessionFolder::write(const RunRecord& record, KeptRun about) {
                       {"sequence", sequence},
                       {"replaced", about.replaced},
                       {"bench", about.in_bench},
+                      {"in_file", about.in_file},
                       {"text", about.text},
                       {"stamp", about.stamp ? stamp_json(*about.stamp) : json(nullptr)}};
   RecordFile contents = file_of(record);
