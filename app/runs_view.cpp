@@ -6,6 +6,7 @@
 #include <QHeaderView>
 #include <QKeyEvent>
 #include <QLineEdit>
+#include <QMouseEvent>
 #include <QPainter>
 #include <QStyledItemDelegate>
 #include <algorithm>
@@ -236,6 +237,11 @@ QSize RunsView::minimumSizeHint() const {
 void RunsView::resizeEvent(QResizeEvent* event) {
   QTreeView::resizeEvent(event);
   fit_columns();
+}
+
+void RunsView::mousePressEvent(QMouseEvent* event) {
+  // Beside all rows there is nothing to choose, and the chosen one stays.
+  if (indexAt(event->pos()).isValid()) QTreeView::mousePressEvent(event);
 }
 
 void RunsView::keyPressEvent(QKeyEvent* event) {

@@ -35,6 +35,7 @@ class RunsView : public QTreeView {
   void changeEvent(QEvent* event) override;
   void drawRow(QPainter* painter, const QStyleOptionViewItem& option,
                const QModelIndex& index) const override;
+  void mousePressEvent(QMouseEvent* event) override;
   /// Space ticks the chosen run, whichever of its cells was clicked.
   void keyPressEvent(QKeyEvent* event) override;
 

@@ -112,6 +112,9 @@ Contents contents_of(const SafetensorsFile& file) {
         printable(file.name(), 512));
   return reading(file, "the list of its runs", [&] {
     const json in = parse_json(file.metadata().at("xlab"), "It");
+    check(in.value("format", json()) == json(kBenchFormat),
+          "it has format {}, but this version reads format {}",
+          printable(in.value("format", json()).dump(), 20), kBenchFormat);
     const json& runs = in.at("runs");
     check(runs.is_array() && !runs.empty() && runs.size() <= kMostRuns, "it must name 1 to {} runs",
           kMostRuns);
@@ -186,7 +189,8 @@ std::optional<std::size_t> number_in(const std::string& text, std::size_t most) 
 std::string listed(const std::vector<std::string>& names) {
   std::vector<std::string> words;
   for (std::size_t i = 0; i < names.size(); ++i)
-    words.push_back(fmt::format("{} '{}'", i + 1, printable(names[i], 60)));
+    words.push_back(names[i].empty() ? fmt::format("{} (cannot be read)", i + 1)
+                                     : fmt::format("{} '{}'", i + 1, printable(names[i], 60)));
   return fmt::format("{}", fmt::join(words, ", "));
 }
 
@@ -201,7 +205,7 @@ std::size_t chosen(const std::vector<std::string>& names, const std::string& whi
   check(found != names.end(), "'{}' holds no run '{}', but these: {}.", printable(file, 512),
         printable(which, 60), listed(names));
   check(std::find(found + 1, names.end(), which) == names.end(),
-        "'{}' holds several runs '{}': {}. Say which one is meant by its number.",
+        "'{}' holds several runs '{}' among these: {}. Say which one is meant by its number.",
         printable(file, 512), printable(which, 60), listed(names));
   return static_cast<std::size_t>(found - names.begin());
 }
@@ -252,7 +256,8 @@ bool holds_bench(const Metadata& metadata, const std::string& name) {
   const auto found = metadata.find("xlab");
   if (found == metadata.end()) return false;
   const json in = parse_json(found->second, fmt::format("The run in '{}'", name));
-  return in.is_object() && in.contains("format") && in.at("format") == kBenchFormat;
+  // Of every version: what is newer is refused as a bench.
+  return in.is_object() && in.contains("runs");
 }
 
 OpenedBench load_bench(const SafetensorsFile& file) {
@@ -279,11 +284,16 @@ std::vector<std::string> names_of_runs(const SafetensorsFile& file) {
   std::vector<std::string> names;
   const std::size_t count = contents_of(file).runs.size();
   for (std::size_t i = 0; i < count; ++i) {
-    names.push_back(reading(file, nth_run(i), [&] {
-      const json words = description_of(file, i);
-      const std::string name = words.value("name", std::string());
-      return name.empty() ? words.at("title").get<std::string>() : name;
-    }));
+    try {
+      names.push_back(reading(file, nth_run(i), [&] {
+        const json words = description_of(file, i);
+        const std::string name = words.value("name", std::string());
+        return name.empty() ? words.at("title").get<std::string>() : name;
+      }));
+    } catch (const Error&) {
+      // It says so itself when it is asked for; the others can be read.
+      names.emplace_back();
+    }
   }
   return names;
 }

@@ -56,8 +56,8 @@ bool holds_bench(const Metadata& metadata, const std::string& name);
 /// whole or not at all.
 OpenedBench load_bench(const SafetensorsFile& file);
 
-/// The names of a bench's runs, in their order. Throws as `load_bench`, as far as descriptions
-/// tell.
+/// The names of a bench's runs, in their order; empty for one whose description cannot be read.
+/// Throws where there is no bench.
 std::vector<std::string> names_of_runs(const SafetensorsFile& file);
 /// One run: of a bench the one that `which` names or whose number, counted from 1, it is; the only
 /// one when it is empty. Throws a sentence that names the runs when there is no such one.

@@ -450,6 +450,23 @@ TEST_F(KeptWork, AReopenedRunMovesIntoTheSession) {
   EXPECT_TRUE(eventually([&] { return files().empty(); }));
 }
 
+TEST_F(KeptWork, StepsThatNoFileHoldsAreCountedFromTheStart) {
+  crash_at(5);
+  {
+    LostRuns lost = claim_lost_runs(root_);
+    ASSERT_EQ(lost.runs.size(), 1u);
+    Instance here(root_, std::chrono::hours(1));
+    here.open_small("copy");
+    const auto back =
+        here.after(ReopenRun{.kept = lost.runs[0].about().file, .beside = true, .ticket = 3});
+    EXPECT_EQ(back->failure.what, "");
+    EXPECT_EQ(back->reopened, 3u);
+    EXPECT_EQ(back->train.saved_step, 0);
+    EXPECT_GE(here.train_to(9)->train.step, 9);
+    EXPECT_EQ(here.after()->train.saved_step, 0);
+  }
+}
+
 TEST_F(KeptWork, NothingIsOfferedTwice) {
   crash_at(3);
   {

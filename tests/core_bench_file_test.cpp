@@ -305,8 +305,9 @@ TEST_F(WrongBenches, EveryValueOfTheListIsChecked) {
     list.erase(key);
     EXPECT_THAT(answer_to_text(list.dump()), AllOf(HasSubstr(key), HasSubstr("bench.xlab")));
   }
-  EXPECT_THAT(answer_to("/format", 1), HasSubstr("no bench"));
-  EXPECT_THAT(answer_to("/format", "2"), HasSubstr("no bench"));
+  for (const json& format : {json(1), json(9), json("2")})
+    EXPECT_THAT(answer_to("/format", format),
+                HasSubstr("has format " + format.dump() + ", but this version reads format 2"));
   EXPECT_THAT(answer_to("/focus", 0), HasSubstr("'focus'"));
   EXPECT_THAT(answer_to("/focus", 4), HasSubstr("from 1 to 3"));
   EXPECT_THAT(answer_to("/focus", 1e300), HasSubstr("'focus'"));
@@ -331,6 +332,11 @@ TEST_F(WrongBenches, EveryValueOfTheListIsChecked) {
   EXPECT_THAT(answer_to_text(list.dump()), HasSubstr("d/text"));
   metadata_.erase("run2/xlab");
   EXPECT_THAT(answer(), AllOf(HasSubstr("run 2 of the bench"), HasSubstr("description")));
+  // The others can be taken out.
+  EXPECT_THAT(names_of_runs(file()), ElementsAre(Not(""), "", Not("")));
+  EXPECT_EQ(load_named_run(file(), "3")->task->text() != nullptr, true);
+  EXPECT_THAT(complaint([&] { load_named_run(file(), "2"); }), HasSubstr("description is missing"));
+  EXPECT_THAT(complaint([&] { load_named_run(file(), ""); }), HasSubstr("2 (cannot be read)"));
 }
 
 TEST_F(WrongBenches, WhatIsStrangeIsRefusedInASentenceOrUsable) {

@@ -150,6 +150,23 @@ TEST_F(Bench, TimeIsSharedByTimeNotByStep) {
   for (const auto& run : paused->runs) EXPECT_EQ(run->state, TrainState::idle);
 }
 
+TEST_F(Bench, CopiesOfCopiesAreNumberedAndDoNotPileUp) {
+  const int first = open_quick()->focused_run;
+  const std::string name = card(after(), first).name;
+  const auto named = [&](int run) { return card(after(), run).name; };
+  const int copy = after(DuplicateRun{first})->focused_run;
+  EXPECT_EQ(named(copy), name + ", copy");
+  EXPECT_EQ(named(after(DuplicateRun{copy})->focused_run), name + ", copy 2");
+  const int seeded = after(DuplicateRun{copy, true})->focused_run;
+  EXPECT_TRUE(named(seeded).starts_with(name + ", seed ")) << named(seeded);
+  const std::string other = named(after(DuplicateRun{seeded, true})->focused_run);
+  EXPECT_EQ(other.find("seed", other.find("seed") + 1), other.npos) << other;
+  EXPECT_EQ(named(after(DuplicateRun{seeded})->focused_run), named(seeded) + ", copy");
+  // Words of a person's own stay.
+  after(RenameRun{first, "First, copy of mine"});
+  EXPECT_EQ(named(after(DuplicateRun{first})->focused_run), "First, copy of mine, copy");
+}
+
 TEST_F(Bench, WhoTrainedAloneBeforeTrainsOnBesideOthers) {
   const int first = open_quick()->focused_run;
   const auto steps = [&](const Snapshot& s, int id) {

@@ -12,6 +12,7 @@
 
 #include "core/bench_file.hpp"
 #include "core/files/openable.hpp"
+#include "core/short_number.hpp"
 #include "core/utf8.hpp"
 #include "kernels/device/device.hpp"
 #include "kernels/device/threads.hpp"
@@ -129,7 +130,8 @@ std::unique_ptr<Run> open_run(const RunPlace& place, std::optional<FolderUse> us
 }
 
 std::string loss_text(const LossPoint& point) {
-  return fmt::format("{:.3f} nats per token (mean {:.3f})", point.loss, point.smoothed);
+  return fmt::format("{} nats per token (mean {})", short_number(point.loss),
+                     short_number(point.smoothed));
 }
 
 }  // namespace xlab::app

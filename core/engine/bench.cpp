@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -178,6 +179,27 @@ void Engine::Worker::replace_bench(std::vector<std::unique_ptr<LiveRun>> fresh, 
   limit_kept_runs();
 }
 
+namespace {
+
+/// "Recall" of "Recall, copy 2": a copy of a copy is another copy. With `seeds`, of "Recall, seed
+/// 3" too.
+std::string without_copies(std::string name, bool seeds) {
+  for (;;) {
+    const std::size_t comma = name.rfind(", ");
+    if (comma == name.npos || comma == 0) return name;
+    const std::string_view last = std::string_view(name).substr(comma + 2);
+    const bool ours =
+        last == "copy" || last.starts_with("copy ") || (seeds && last.starts_with("seed "));
+    const std::size_t number = last.find(' ');
+    if (!ours ||
+        (number != last.npos && last.find_first_not_of("0123456789", number + 1) != last.npos))
+      return name;
+    name.resize(comma);
+  }
+}
+
+}  // namespace
+
 void Engine::Worker::duplicate_run(const command::DuplicateRun& c) {
   LiveRun& of = run_with(c.run);
   of.note_place();
@@ -187,8 +209,8 @@ void Engine::Worker::duplicate_run(const command::DuplicateRun& c) {
   std::uint64_t seed = run.trainer->spec().seed + 1;
   while (any([&](const auto& r) { return r->run().trainer->spec().seed == seed; })) ++seed;
   auto made = std::make_unique<LiveRun>(c.other_seed ? restart_run(run, seed) : duplicate(run));
-  const std::string name =
-      fmt::format("{}, {}", of.name(), c.other_seed ? fmt::format("seed {}", seed) : "copy");
+  const std::string name = fmt::format("{}, {}", without_copies(of.name(), c.other_seed),
+                                       c.other_seed ? fmt::format("seed {}", seed) : "copy");
   std::string free = name;
   for (int i = 2; any([&](const auto& r) { return r->name() == free; }); ++i)
     free = fmt::format("{} {}", name, i);
