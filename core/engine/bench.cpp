@@ -181,19 +181,20 @@ void Engine::Worker::replace_bench(std::vector<std::unique_ptr<LiveRun>> fresh, 
 
 namespace {
 
+constexpr std::string_view kCopy = ", copy", kSeed = ", seed";
+
 /// "Recall" of "Recall, copy 2": a copy of a copy is another copy. With `seeds`, of "Recall, seed
 /// 3" too.
 std::string without_copies(std::string name, bool seeds) {
   for (;;) {
     const std::size_t comma = name.rfind(", ");
     if (comma == name.npos || comma == 0) return name;
-    const std::string_view last = std::string_view(name).substr(comma + 2);
-    const bool ours =
-        last == "copy" || last.starts_with("copy ") || (seeds && last.starts_with("seed "));
-    const std::size_t number = last.find(' ');
-    if (!ours ||
-        (number != last.npos && last.find_first_not_of("0123456789", number + 1) != last.npos))
-      return name;
+    const std::string_view last = std::string_view(name).substr(comma);
+    const std::size_t number = last.find(' ', 2);
+    const std::string_view word = last.substr(0, number);
+    const bool numbered = number != last.npos;
+    const bool whole = !numbered || last.find_first_not_of("0123456789", number + 1) == last.npos;
+    if (!whole || (word != kCopy && !(seeds && numbered && word == kSeed))) return name;
     name.resize(comma);
   }
 }
@@ -209,8 +210,8 @@ void Engine::Worker::duplicate_run(const command::DuplicateRun& c) {
   std::uint64_t seed = run.trainer->spec().seed + 1;
   while (any([&](const auto& r) { return r->run().trainer->spec().seed == seed; })) ++seed;
   auto made = std::make_unique<LiveRun>(c.other_seed ? restart_run(run, seed) : duplicate(run));
-  const std::string name = fmt::format("{}, {}", without_copies(of.name(), c.other_seed),
-                                       c.other_seed ? fmt::format("seed {}", seed) : "copy");
+  const std::string name = without_copies(of.name(), c.other_seed) +
+                           (c.other_seed ? fmt::format("{} {}", kSeed, seed) : std::string(kCopy));
   std::string free = name;
   for (int i = 2; any([&](const auto& r) { return r->name() == free; }); ++i)
     free = fmt::format("{} {}", name, i);
