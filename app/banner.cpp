@@ -133,6 +133,12 @@ void Banner::written() {
 
 /// A tool bar does not ask how high a text gets at its width.
 void Banner::fit() {
+  // What was measured for the text before counts no more.
+  for (QWidget* row : {offer_, message_}) {
+    row->layout()->invalidate();
+    row->updateGeometry();
+  }
+  box_->layout()->invalidate();
   const int width = contentsRect().width() - 2 * layout()->contentsMargins().left();
   box_->setFixedHeight(std::max(20, box_->layout()->heightForWidth(width)));
 }

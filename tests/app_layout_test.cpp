@@ -769,6 +769,24 @@ TEST(Remembered, AFileThatCannotBeOpenedIsToldOverTheFirstScene) {
   EXPECT_FALSE(window.banner().sentence().isEmpty());
 }
 
+TEST_F(Layouts, ALongerMessageHasItsRoomAtOnce) {
+  window_->resize(1280, 800);
+  const auto label = [&] {
+    for (QLabel* one : window_->banner().findChildren<QLabel*>())
+      if (one->isVisible()) return one;
+    return static_cast<QLabel*>(nullptr);
+  };
+  QString sentence = "A file could not be read.";
+  for (const int times : {1, 9, 30, 1, 17}) {
+    SCOPED_TRACE(times);
+    window_->banner().tell(QStringList(QList<QString>(times, sentence)).join(" "),
+                           app::About::opening);
+    settle();
+    ASSERT_NE(label(), nullptr);
+    EXPECT_GE(label()->height(), label()->heightForWidth(label()->width()));
+  }
+}
+
 TEST_F(Layouts, NothingInTheStatusBarIsCut) {
   window_->stage().send(command::DuplicateRun{now().focused_run});
   window_->stage().send(command::Train{});
