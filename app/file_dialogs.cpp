@@ -25,7 +25,9 @@ QString ask(QFileDialog& dialog) {
   }
   if (dialog.exec() != QDialog::Accepted) return {};
   const QString path = dialog.selectedFiles().value(0);
-  if (!path.isEmpty()) remembered() = QFileInfo(path).absolutePath();
+  // A folder that is not there is no place to begin at next time.
+  if (const QFileInfo file(path); !path.isEmpty() && file.absoluteDir().exists())
+    remembered() = file.absolutePath();
   return path;
 }
 

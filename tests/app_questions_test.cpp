@@ -559,7 +559,8 @@ TEST_F(Questions, DialogsForFilesBeginWhereTheLastOneWas) {
   EXPECT_EQ(folder_of("File/Open text…", files_.text), a);
   EXPECT_EQ(folder_of("File/Open model folder…", a + "/model"), files_.folder.path());
   EXPECT_EQ(folder_of("File/Open run…", b + "/run.xlab"), a);
-  // What is cancelled is no choice.
+  // What is cancelled is no choice, nor a folder that is not there.
+  EXPECT_EQ(folder_of("File/Export CSV…", a + "/nowhere/t.csv"), b);
   {
     Answers answers;
     press("File/Open run…");
