@@ -175,7 +175,7 @@ TEST_F(Bench, WhoTrainedAloneBeforeTrainsOnBesideOthers) {
     return std::int64_t{0};
   };
   after(TrainRun{first, true});
-  wait_until([&](const Snapshot& s) { return steps(s, first) >= 400; });
+  wait_until([&](const Snapshot& s) { return steps(s, first) >= 4000; });
   after(TrainAll{false});
   const int second = after(DuplicateRun{first, true})->focused_run;
   after(DuplicateRun{first});  // on screen, so that nobody is favoured
