@@ -81,18 +81,18 @@ Entry entry_of(const json& in, std::size_t index) {
 
 /// Throws a sentence about the file.
 template <typename Body>
-auto reading(const SafetensorsFile& file, const std::string& what, Body&& body) {
+auto reading(const std::string& file, const std::string& what, Body&& body) {
   try {
     return body();
   } catch (const json::exception& e) {
     // The library's words after its own "[json.exception...] ".
     const std::string_view why = e.what();
-    throw Error(fmt::format("'{}': {} cannot be read: {}.", printable(file.name(), 512), what,
+    throw Error(fmt::format("'{}': {} cannot be read: {}.", printable(file, 512), what,
                             printable(why.substr(why.find("] ") + 2), 200)));
   } catch (const Error& e) {
     std::string why = e.what();
     if (!why.ends_with('.')) why += '.';
-    throw Error(fmt::format("'{}': {} cannot be read: {}", printable(file.name(), 512), what, why));
+    throw Error(fmt::format("'{}': {} cannot be read: {}", printable(file, 512), what, why));
   }
 }
 
@@ -101,17 +101,16 @@ std::string nth_run(std::size_t index) {
 }
 
 /// The description of one of the runs.
-json description_of(const SafetensorsFile& file, std::size_t index) {
-  const auto found = file.metadata().find(prefix_of(index) + "xlab");
-  check(found != file.metadata().end(), "its description is missing.");
+json description_of(const Metadata& metadata, std::size_t index) {
+  const auto found = metadata.find(prefix_of(index) + "xlab");
+  check(found != metadata.end(), "its description is missing.");
   return parse_json(found->second, "Its description");
 }
 
-Contents contents_of(const SafetensorsFile& file) {
-  check(holds_bench(file.metadata(), file.name()), "'{}' holds no bench of runs.",
-        printable(file.name(), 512));
+Contents contents_of(const Metadata& metadata, const std::string& file) {
+  check(holds_bench(metadata, file), "'{}' holds no bench of runs.", printable(file, 512));
   return reading(file, "the list of its runs", [&] {
-    const json in = parse_json(file.metadata().at("xlab"), "It");
+    const json in = parse_json(metadata.at("xlab"), "It");
     check(in.value("format", json()) == json(kBenchFormat),
           "it has format {}, but this version reads format {}",
           printable(in.value("format", json()).dump(), 20), kBenchFormat);
@@ -134,12 +133,14 @@ Contents contents_of(const SafetensorsFile& file) {
 class BenchReader {
  public:
   explicit BenchReader(const SafetensorsFile& file)
-      : file_(file), contents_(contents_of(file)), data_(contents_.runs.size()) {}
+      : file_(file),
+        contents_(contents_of(file.metadata(), file.name())),
+        data_(contents_.runs.size()) {}
 
   const Contents& contents() const { return contents_; }
 
   std::unique_ptr<Run> load(std::size_t index) {
-    return reading(file_, nth_run(index), [&] {
+    return reading(file_.name(), nth_run(index), [&] {
       const std::size_t owner = contents_.runs[index].data.value_or(index);
       const SafetensorsFile own = file_.under(prefix_of(index));
       check(own.metadata().contains("xlab"), "its description is missing");
@@ -148,8 +149,8 @@ class BenchReader {
         remember(index, *run);
         return run;
       }
-      const json words = words_of_task(description_of(file_, index));
-      check(words == words_of_task(description_of(file_, owner)),
+      const json words = words_of_task(description_of(file_.metadata(), index));
+      check(words == words_of_task(description_of(file_.metadata(), owner)),
             "it shares the data of run {}, but says something else about it", owner + 1);
       const SafetensorsFile theirs = file_.under(prefix_of(owner));
       // How many tokens there are beside those of a tokenizer is said by the model.
@@ -260,6 +261,12 @@ bool holds_bench(const Metadata& metadata, const std::string& name) {
   return in.is_object() && in.contains("runs");
 }
 
+void look_at_bench(const Metadata& metadata, const std::string& name) {
+  const std::size_t count = contents_of(metadata, name).runs.size();
+  for (std::size_t i = 0; i < count; ++i)
+    reading(name, nth_run(i), [&] { (void)description_of(metadata, i).at("title"); });
+}
+
 OpenedBench load_bench(const SafetensorsFile& file) {
   BenchReader reader(file);
   const Contents& contents = reader.contents();
@@ -282,11 +289,11 @@ OpenedBench load_bench(const SafetensorsFile& file) {
 
 std::vector<std::string> names_of_runs(const SafetensorsFile& file) {
   std::vector<std::string> names;
-  const std::size_t count = contents_of(file).runs.size();
+  const std::size_t count = contents_of(file.metadata(), file.name()).runs.size();
   for (std::size_t i = 0; i < count; ++i) {
     try {
-      names.push_back(reading(file, nth_run(i), [&] {
-        const json words = description_of(file, i);
+      names.push_back(reading(file.name(), nth_run(i), [&] {
+        const json words = description_of(file.metadata(), i);
         const std::string name = words.value("name", std::string());
         return name.empty() ? words.at("title").get<std::string>() : name;
       }));

@@ -52,6 +52,8 @@ struct OpenedBench {
 
 /// Whether a file says that it holds a bench. Throws a sentence when what it says is no JSON.
 bool holds_bench(const Metadata& metadata, const std::string& name);
+/// Throws as `load_bench`, as far as lists and descriptions tell: no tensors are needed.
+void look_at_bench(const Metadata& metadata, const std::string& name);
 /// Throws a sentence when the file holds no bench, or when anything in it is damaged: it is read
 /// whole or not at all.
 OpenedBench load_bench(const SafetensorsFile& file);

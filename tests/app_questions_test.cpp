@@ -465,7 +465,7 @@ TEST_F(Questions, WhatCannotBeOpenedIsRefusedBeforeAnybodyIsAsked) {
   QFile run(files_.run);
   ASSERT_TRUE(run.open(QIODevice::ReadOnly));
   const QByteArray bytes = run.readAll();
-  const QString bad[] = {
+  QStringList bad = {
       files_.write("junk.xlab", "this is no run at all, just words"),
       files_.write("short.xlab", bytes.left(bytes.size() / 2)),
       files_.write("empty.xlab", ""),
@@ -476,6 +476,21 @@ TEST_F(Questions, WhatCannotBeOpenedIsRefusedBeforeAnybodyIsAsked) {
       files_.path("missing.txt"),
       files_.folder.path(),
   };
+  // Benches of a newer format, and with a run that nobody can read.
+  work(3, 1);
+  window_->stage().send(command::DuplicateRun{now().focused_run});
+  const QString bench = files_.path("bench.xlab");
+  window_->stage().send(command::SaveBench{bench.toStdString()});
+  settle();
+  QFile sound(bench);
+  ASSERT_TRUE(sound.open(QIODevice::ReadOnly));
+  const QByteArray whole = sound.readAll();
+  const auto with = [&](const char* name, const QByteArray& was, const QByteArray& is) {
+    EXPECT_EQ(whole.count(was), 1) << was.constData();
+    bad.append(files_.write(name, QByteArray(whole).replace(was, is)));
+  };
+  with("newer.xlab", R"(\"format\":2)", R"(\"format\":9)");
+  with("second.xlab", R"("run2/xlab":)", R"("run7/xlab":)");
   work(3, 2);
   for (const QString& path : bad) {
     window_->banner().hide();

@@ -112,20 +112,21 @@ Case add_columns_case(const Shape& shape) {
 /// Parts of widths 3, 1 and 5 beside each other.
 Case concat_case(std::int64_t batch, std::int64_t time) {
   const Shape a{batch, time, 3}, b{batch, time, 1}, c{batch, time, 5}, out{batch, time, 9};
-  return {.name = named("concat", out),
-          .inputs = {{"a", a}, {"b", b}, {"c", c}},
-          .forward =
-              [=](const Tensors& in) {
-                const Tensor y = Tensor::empty(out, in[0].dtype(), in[0].device());
-                kernels::concat_forward(in, y);
-                return Tensors{y};
-              },
-          .backward =
-              [](const Tensors& in, const Tensors& g) {
-                const Tensors grads{gradient_like(in[0]), gradient_like(in[1]), gradient_like(in[2])};
-                kernels::concat_backward(g[0], grads);
-                return grads;
-              }};
+  return {
+      .name = named("concat", out),
+      .inputs = {{"a", a}, {"b", b}, {"c", c}},
+      .forward =
+          [=](const Tensors& in) {
+            const Tensor y = Tensor::empty(out, in[0].dtype(), in[0].device());
+            kernels::concat_forward(in, y);
+            return Tensors{y};
+          },
+      .backward =
+          [](const Tensors& in, const Tensors& g) {
+            const Tensors grads{gradient_like(in[0]), gradient_like(in[1]), gradient_like(in[2])};
+            kernels::concat_backward(g[0], grads);
+            return grads;
+          }};
 }
 
 /// Inputs on both sides of a kink at 0, none closer than 0.05.

@@ -265,6 +265,14 @@ TEST_F(FolderNames, AStrayFileBesideAnIndexHasToSayTheSame) {
   EXPECT_THAT(complaint(), HasSubstr("they name different tensors"));
 }
 
+TEST_F(FolderNames, NoNameOfAFileGetsIntoTheLinesThatPeopleCopy) {
+  make(small_large());
+  fs::remove(file("model.safetensors"));
+  put_file(file("x\"); import os; (\".pt"), "PK");
+  EXPECT_THAT(complaint(), AllOf(HasSubstr("torch.load(\"NAME OF THE FILE\""),
+                                 Not(HasSubstr("torch.load(\"x"))));
+}
+
 TEST_F(FolderNames, APyTorchFileIsNamedWithItsConversion) {
   for (const char* name : {"pytorch_model.bin", "model.ckpt", "weights.pt", "last.pth"}) {
     SCOPED_TRACE(name);

@@ -1,5 +1,5 @@
-// The engine's thread: what it shares, what is its own, and what it does. For the files of this folder
-// alone.
+// The engine's thread: what it shares, what is its own, and what it does. For the files of this
+// folder alone.
 #pragma once
 
 #include <algorithm>

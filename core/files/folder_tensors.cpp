@@ -115,7 +115,12 @@ void FolderTensors::add_only_file() {
         neither, named.size(), named_files(named), kSingleWeights));
   }
   if (pickled.empty()) throw Error(neither + ".");
-  // A pickle can run code, so it is not read here.
+  // A pickle can run code, so it is not read here. Nor may its name: people copy these lines.
+  const std::string& name = pickled.front();
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+           c == '-' || c == '_' || c == ' ';
+  });
   throw Error(fmt::format(
       "{}. '{}' is a PyTorch file, which can run code when it is opened. Where you trust it, turn "
       "it into safetensors with Python:\n"
@@ -124,7 +129,7 @@ void FolderTensors::add_only_file() {
       "  weights = torch.load(\"{}\", map_location=\"cpu\", weights_only=True)\n"
       "  weights = weights.get(\"state_dict\", weights)\n"
       "  save_file({{k: v.clone().contiguous() for k, v in weights.items()}}, \"{}\")",
-      neither, printable(pickled.front()), printable(pickled.front()), kSingleWeights));
+      neither, printable(name), plain ? name : "NAME OF THE FILE", kSingleWeights));
 }
 
 void FolderTensors::check_stray_file() const {
@@ -249,8 +254,8 @@ void FolderTensors::add_indexed_files() {
   for (const std::string& name : names) {
     std::error_code error;
     check(fs::exists(folder_ / name, error),
-          "The folder '{}' is incomplete: '{}', which its index names, is missing.", shown_path(folder_),
-          printable(name));
+          "The folder '{}' is incomplete: '{}', which its index names, is missing.",
+          shown_path(folder_), printable(name));
   }
   for (const std::string& name : names) add_file(name);
   for (const auto& [tensor, file] : map->items()) {

@@ -21,7 +21,9 @@ bool look_at_run(const std::filesystem::path& path) {
   check(found != opened.header.metadata.end(),
         "'{}' holds tensors but no run: it was not saved by xLSTM Lab.", path.string());
   (void)parse_json(found->second, fmt::format("The run in '{}'", path.string()));
-  return holds_bench(opened.header.metadata, path.string());
+  const bool bench = holds_bench(opened.header.metadata, path.string());
+  if (bench) look_at_bench(opened.header.metadata, path.string());
+  return bench;
 }
 
 void look_at_text(const std::filesystem::path& path, const std::string& tokenizer) {
