@@ -211,8 +211,11 @@ void RunsView::drawRow(QPainter* painter, const QStyleOptionViewItem& option,
   QTreeView::drawRow(painter, option, index);
   const QString words = second_line(index.row());
   if (words.isEmpty()) return;
-  const int left =
-      columnViewportPosition(RunsModel::kName) + iconSize().width() + scaled(stage_.look(), 8);
+  // Where the name begins: the swatch may be smaller than the room it is given.
+  const auto swatch =
+      index.siblingAtColumn(RunsModel::kName).data(Qt::DecorationRole).value<QIcon>();
+  const int left = columnViewportPosition(RunsModel::kName) +
+                   swatch.actualSize(iconSize()).width() + 3 * margin();
   const QRect line(left, option.rect.top() + row_height() / 2,
                    viewport()->width() - left - margin(), first_line());
   painter->save();
