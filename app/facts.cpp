@@ -9,6 +9,7 @@
 #include <QLabel>
 #include <QLocale>
 #include <QMenu>
+#include <QTextDocument>
 #include <algorithm>
 #include <cmath>
 
@@ -102,6 +103,10 @@ void Facts::resizeEvent(QResizeEvent* event) {
 void Facts::changeEvent(QEvent* event) {
   QWidget::changeEvent(event);
   if (event->type() == QEvent::FontChange || event->type() == QEvent::StyleChange) fit();
+}
+
+QString as_tool_tip(const QString& text) {
+  return Qt::mightBeRichText(text) ? Qt::convertFromPlainText(text) : text;
 }
 
 QString grouped(long long number) {

@@ -41,6 +41,8 @@ class Facts : public QWidget {
   QList<bool> large_;
 };
 
+/// A tool tip shows what looks like HTML as HTML; this shows any text as it is.
+QString as_tool_tip(const QString& text);
 /// "1,234,567"
 QString grouped(long long number);
 /// Three significant digits, written as everywhere on the screen.

@@ -192,7 +192,7 @@ int main(int argc, char** argv) {
   if (!unattended) {
     unix_signals.emplace();
     QObject::connect(&*unix_signals, &app::UnixSignals::quit_wanted, &window,
-                     &app::MainWindow::close_unasked);
+                     &app::MainWindow::close_interrupted);
   }
   window.show();
   const QString file = QString::fromLocal8Bit(arguments.file.c_str());

@@ -144,8 +144,9 @@ bool MainWindow::eventFilter(QObject* object, QEvent* event) {
           key == Qt::Key_Escape || ((key == Qt::Key_Return || key == Qt::Key_Enter) && !new_line);
       if (leaves && is_field(widget) && widget->hasFocus()) {
         if (key == Qt::Key_Escape) give_up_typing(object);
-        // After the field has taken what was typed.
-        QTimer::singleShot(0, this, &MainWindow::give_keys_back);
+        // After the field has taken what was typed; in a row of a list that waits in a queue too.
+        QTimer::singleShot(0, this,
+                           [this] { QTimer::singleShot(0, this, &MainWindow::give_keys_back); });
       }
     } else if (press && is_field(QApplication::focusWidget()) && !takes_clicks(widget)) {
       give_keys_back();

@@ -178,7 +178,7 @@ void MainWindow::make_run_menu() {
   remove_run_->setStatusTip(tr("Takes the run on screen away; Undo brings it back"));
   run->addSeparator();
   train_all_ = add(run, tr("Train &all runs"), QKeySequence("Ctrl+Shift+T"),
-                   [this] { stage_.send(command::TrainAll{!any_trains(stage_.snapshot())}); });
+                   [this] { stage_.send(command::TrainAll{!all_train(stage_.snapshot())}); });
   next_run_ = add(run, tr("Ne&xt run"), QKeySequence("Ctrl+PgDown"), [this] { move_run(1); });
   previous_run_ =
       add(run, tr("&Previous run"), QKeySequence("Ctrl+PgUp"), [this] { move_run(-1); });
@@ -444,6 +444,7 @@ void MainWindow::show_about() {
                stage_.canvas_kind() == CanvasKind::gl ? tr("OpenGL") : tr("CPU"),
                QString::fromLatin1(qVersion()), QString::fromLatin1(IMGUI_VERSION)),
       QMessageBox::Close, this);
+  box->setTextFormat(Qt::RichText);
   box->setAttribute(Qt::WA_DeleteOnClose);
   box->setModal(false);
   box->show();

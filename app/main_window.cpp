@@ -114,6 +114,9 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
     connect(dock, &QDockWidget::visibilityChanged, this, &MainWindow::fit_tabs_soon);
   }
   qApp->installEventFilter(this);
+  // Names of files and runs are shown as they are written.
+  for (QLabel* label : findChildren<QLabel*>())
+    if (label->textFormat() == Qt::AutoText) label->setTextFormat(Qt::PlainText);
   for (QWidget* widget : findChildren<QWidget*>()) leave_keys_to_clicks(*widget);
 
   connect(&stage_.engine(), &EngineLink::changed, this, &MainWindow::follow_snapshot);
@@ -302,7 +305,7 @@ void MainWindow::follow_snapshot() {
         (problem.empty() ? others : with_reasons).insert(menu);
     }
   };
-  train_all_->setText(any_trains(now) ? tr("Pause &all runs") : tr("Train &all runs"));
+  train_all_->setText(all_train(now) ? tr("Pause &all runs") : tr("Train &all runs"));
   for (QAction* action : {remove_run_, next_run_, previous_run_})
     action->setEnabled(now.runs.size() > 1);
   allow(train_, now.train.cannot_train);
@@ -394,6 +397,11 @@ void MainWindow::closeEvent(QCloseEvent* event) {
   QCoreApplication::quit();
 }
 
+void MainWindow::close_interrupted() {
+  interrupted_ = true;
+  close_unasked();
+}
+
 void MainWindow::close_unasked() {
   close_agreed_ = true;
   // What is asked just now has its answer.
@@ -415,7 +423,7 @@ void MainWindow::stop_engine() {
   std::promise<std::string> promise;
   std::future<std::string> saved = promise.get_future();
   std::thread saver([this, screen = told_screen_, &promise] {
-    promise.set_value(stage_.engine().engine().keep_and_stop(screen));
+    promise.set_value(stage_.engine().engine().keep_and_stop(screen, interrupted_));
   });
   if (saved.wait_for(kLongestSave) == std::future_status::timeout) {
     std::fprintf(stderr, "xlstm-lab: saving the session takes too long and is given up.\n");

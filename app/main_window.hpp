@@ -60,8 +60,10 @@ class MainWindow : public QMainWindow {
   /// Asks where work would be lost, and only after a look at the file. `beside`: the run of now
   /// stays, and nobody is asked.
   void open(const QString& named, bool beside = false);
-  /// Closes without a question, as when the system asks: the session is kept.
+  /// Closes without a question: the session is kept.
   void close_unasked();
+  /// The same for a signal: nobody was asked, so the next start offers what was not saved.
+  void close_interrupted();
   void set_room(Room room);
   Room room() const { return room_; }
   void set_look(const CanvasLook& look);
@@ -244,7 +246,7 @@ class MainWindow : public QMainWindow {
   QList<QDockWidget*> default_docks_;  ///< what the default layout shows
   bool shown_ = false;
   bool stopped_ = false;
-  bool close_agreed_ = false;
+  bool close_agreed_ = false, interrupted_ = false;
   bool to_train_ = false;  ///< what is being opened is there to be trained
 
   QActionGroup* rooms_ = nullptr;

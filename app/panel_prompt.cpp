@@ -192,7 +192,7 @@ void PromptPanel::follow_snapshot() {
   play_->setAccessibleName(sequence.playing ? tr("Stop playing") : tr("Play"));
   sampler_->setText(sampler_text(sequence.sampler));
   past_end_->setChecked(sequence.sampler.past_end);
-  past_end_->setVisible(now.model && now.model->end_token >= 0);
+  past_end_->setVisible(now.model && !now.model->ends.empty());
   full_->setText(QString::fromStdString(sequence.full_reason));
   full_->setVisible(!sequence.full_reason.empty());
   if (now.failure.id != failure_) {

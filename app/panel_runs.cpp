@@ -14,6 +14,7 @@
 #include "app/runs_model.hpp"
 #include "app/runs_view.hpp"
 #include "app/theme.hpp"
+#include "core/bench_file.hpp"
 
 namespace xlab::app {
 
@@ -26,7 +27,6 @@ RunsPanel::RunsPanel(Stage& stage, QWidget* parent)
   all_ = new QPushButton(tr("Train all"));
   duplicate_ = new QPushButton(tr("Duplicate"));
   duplicate_->setAccessibleName(tr("Duplicate the run"));
-  duplicate_->setToolTip(tr("Another run with the same weights, data and edits beside this one"));
   more_ = new QToolButton;
   more_->setObjectName("menu_button");
   more_->setText(tr("More"));
@@ -49,7 +49,7 @@ RunsPanel::RunsPanel(Stage& stage, QWidget* parent)
   make_menu();
 
   connect(all_, &QPushButton::clicked, this,
-          [this] { stage_.send(command::TrainAll{!any_trains(stage_.snapshot())}); });
+          [this] { stage_.send(command::TrainAll{!all_train(stage_.snapshot())}); });
   connect(duplicate_, &QPushButton::clicked, this, [this] {
     if (const RunCard* run = current()) stage_.send(command::DuplicateRun{.run = run->id});
   });
@@ -78,11 +78,12 @@ void RunsPanel::make_menu() {
   };
   train_ = add(tr("Start &training"), [this](const RunCard& run) { toggle(run); });
   menu_->addSeparator();
-  add(tr("&Duplicate"),
-      [this](const RunCard& run) { stage_.send(command::DuplicateRun{.run = run.id}); });
-  add(tr("Duplicate with another &seed"), [this](const RunCard& run) {
+  copies_[0] = add(tr("&Duplicate"), [this](const RunCard& run) {
+    stage_.send(command::DuplicateRun{.run = run.id});
+  });
+  copies_[1] = add(tr("Duplicate with another &seed"), [this](const RunCard& run) {
     stage_.send(command::DuplicateRun{.run = run.id, .other_seed = true});
-  })->setToolTip(tr("The same run before its first step, with a seed that no run has"));
+  });
   add(tr("Re&name"), [this](const RunCard& run) { rename(run.id); });
   curve_ = add(tr("Show its &loss"), [this](const RunCard& run) {
     stage_.send(command::ShowCurve{run.id, !run.shown});
@@ -121,10 +122,26 @@ void RunsPanel::fit_menu() {
       follow_->isEnabled()
           ? tr("The same tokens, prompt and cursor, each with its own weights and clamps")
           : tr("This is the run on screen: choose another one to read its tokens too"));
+  const QString full = full_bench();
+  for (QAction* copy : copies_) copy->setEnabled(full.isEmpty());
+  copies_[0]->setToolTip(full.isEmpty() ? copy_words() : full);
+  copies_[1]->setToolTip(full.isEmpty()
+                             ? tr("The same run before its first step, with a seed that no run has")
+                             : full);
   const bool last = model_->rowCount() < 2;
   remove_->setEnabled(!last);
   remove_->setToolTip(last ? tr("The last run stays: open another one in its place")
                            : tr("Takes the run away; Undo brings it back"));
+}
+
+QString RunsPanel::copy_words() {
+  return tr("Another run with the same weights, data and edits beside this one");
+}
+
+QString RunsPanel::full_bench() const {
+  return stage_.snapshot().runs.size() < kMostRuns
+             ? QString()
+             : tr("There are %1 runs, as many as fit: remove one first").arg(kMostRuns);
 }
 
 bool RunsPanel::shares(const RunCard& run) const {
@@ -157,7 +174,7 @@ void RunsPanel::rename(int run) {
 
 void RunsPanel::follow_snapshot() {
   const Snapshot& now = stage_.snapshot();
-  const bool running = any_trains(now);
+  const bool running = all_train(now);
   const bool can = std::any_of(now.runs.begin(), now.runs.end(),
                                [](const auto& run) { return run->cannot_train.empty(); });
   all_->setText(running ? tr("Pause all") : tr("Train all"));
@@ -165,8 +182,10 @@ void RunsPanel::follow_snapshot() {
   all_->setToolTip(running ? tr("Pauses the training of every run")
                            : tr("Trains every run; they share the time"));
   all_->setEnabled(can);
-  for (QWidget* button : std::initializer_list<QWidget*>{duplicate_, more_})
-    button->setEnabled(!now.runs.empty());
+  const QString full = full_bench();
+  duplicate_->setEnabled(!now.runs.empty() && full.isEmpty());
+  duplicate_->setToolTip(full.isEmpty() ? copy_words() : full);
+  more_->setEnabled(!now.runs.empty());
   alone_->setVisible(now.runs.size() == 1);
   // The list goes where the screen goes; what is being typed there stays.
   if (now.focused_run == focused_ || view_->editing()) return;

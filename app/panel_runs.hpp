@@ -1,7 +1,9 @@
 // The runs panel: every run that is open, which one is on screen, and what can be done with each.
 #pragma once
 
+#include <QString>
 #include <QWidget>
+#include <array>
 
 #include "app/stage.hpp"
 
@@ -34,6 +36,9 @@ class RunsPanel : public QWidget {
   /// Whether it reads the sequence on screen together with others.
   bool shares(const RunCard& run) const;
   void toggle(const RunCard& run);
+  static QString copy_words();
+  /// Why no run can be added; empty where one can.
+  QString full_bench() const;
   /// What the menu would do with the current run.
   void fit_menu();
 
@@ -44,6 +49,7 @@ class RunsPanel : public QWidget {
   QPushButton *all_, *duplicate_;
   QToolButton* more_;
   QMenu* menu_;
+  std::array<QAction*, 2> copies_{};  // with the same seed and with another one
   QAction *train_, *curve_, *follow_, *remove_;
   int focused_ = 0;
 };

@@ -110,6 +110,7 @@ TaskPanel::TaskPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(st
   title_->setObjectName("figure");
   description_ = new QLabel;
   remember_ = new QLabel;
+  remember_->setTextFormat(Qt::RichText);
   tokens_caption_ = new QLabel(tr("Tokens"));
   tokens_caption_->setObjectName("caption");
   tokens_caption_->setToolTip(tr("How the text becomes tokens"));

@@ -34,10 +34,17 @@ QString when(std::int64_t seconds) {
 }  // namespace
 
 QString words_of(const KeptRun& run) {
-  QString name = run.run_path.empty() ? QString::fromStdString(run.title)
-                                      : QFileInfo(QString::fromStdString(run.run_path)).fileName();
-  if (name.size() > kMostLetters)
-    name = name.left(kMostLetters / 2) + "…" + name.right(kMostLetters / 2 - 1);
+  const auto short_name = [](const QString& name) {
+    return name.size() <= kMostLetters
+               ? name
+               : name.left(kMostLetters / 2) + "…" + name.right(kMostLetters / 2 - 1);
+  };
+  const QString title = short_name(QString::fromStdString(run.title));
+  const QString file = short_name(QFileInfo(QString::fromStdString(run.run_path)).fileName());
+  // The file of a bench says nothing of which of its runs it was.
+  const QString name = run.run_path.empty() ? title
+                       : run.in_bench       ? Recovery::tr("%1 of %2").arg(title, file)
+                                            : file;
   return Recovery::tr("%1, step %2, %3").arg(name, grouped(run.step), when(run.kept_at));
 }
 
@@ -136,17 +143,20 @@ void Recovery::accept() {
     reopen_all();
     return;
   }
-  const KeptRun run = lost_.front().about();
-  reopen(run);
+  reopen({lost_.front().about()}, false);
   // Until it is opened the offer stands: the person may keep the open run after all.
   offer_next();
 }
 
-/// The newest is on screen in the end. A run of now that is worth nothing gives its place.
+/// A run of now that is worth nothing gives its place.
 void Recovery::reopen_all() {
   std::vector<KeptRun> runs;
   for (const LostRun& run : lost_) runs.push_back(run.about());
-  bool beside = stage_.snapshot().unsaved || stage_.snapshot().runs.size() > 1;
+  open_all(runs, stage_.snapshot().unsaved || stage_.snapshot().runs.size() > 1);
+}
+
+/// The newest is on screen in the end.
+void Recovery::open_all(const std::vector<KeptRun>& runs, bool beside) {
   for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
     open_next(*run, beside);
     beside = true;
@@ -159,10 +169,15 @@ void Recovery::decline() {
   lost_.clear();
 }
 
-void Recovery::reopen(const KeptRun& run) {
+void Recovery::reopen(const std::vector<KeptRun>& runs, bool beside) {
+  if (beside) {
+    open_all(runs, true);
+    return;
+  }
   replace_(
-      tr("Reopen %1?").arg(words_of(run)), [this, run] { open_next(run, false); },
-      [this, run] { open_next(run, true); });
+      runs.size() == 1 ? tr("Reopen %1?").arg(words_of(runs[0]))
+                       : tr("Reopen %1 runs?").arg(runs.size()),
+      [this, runs] { open_all(runs, false); }, [this, runs] { open_all(runs, true); });
 }
 
 void Recovery::open_next(const KeptRun& run, bool beside) {
@@ -190,18 +205,25 @@ void Recovery::follow_snapshot() {
 
 void Recovery::fill(QMenu* menu, bool beside) {
   menu->clear();
+  const auto add = [&](QString text, std::vector<KeptRun> runs) {
+    connect(menu->addAction(text.replace("&", "&&")), &QAction::triggered, this,
+            [this, runs = std::move(runs), beside] { reopen(runs, beside); });
+  };
   for (std::size_t i = 0; i < std::min(kept_.size(), kMostEntries); ++i) {
     const KeptRun& run = kept_[i];
-    QString text = words_of(run);
-    if (run.replaced) text = tr("%1 (replaced by another run)").arg(text);
-    QAction* action = menu->addAction(text.replace("&", "&&"));
-    connect(action, &QAction::triggered, this, [this, run, beside] {
-      if (beside) {
-        open_next(run, true);
-      } else {
-        reopen(run);
+    if (i == 0 || kept_[i - 1].session != run.session) {
+      // What stood side by side at the end comes back so.
+      std::vector<KeptRun> together;
+      for (const KeptRun& other : kept_)
+        if (other.session == run.session && !other.replaced) together.push_back(other);
+      if (i != 0) menu->addSeparator();
+      if (together.size() > 1) {
+        const QString text =
+            tr("All %1 runs, %2").arg(QString::number(together.size()), when(together[0].kept_at));
+        add(text, std::move(together));
       }
-    });
+    }
+    add(run.replaced ? tr("%1 (replaced or removed)").arg(words_of(run)) : words_of(run), {run});
   }
 }
 

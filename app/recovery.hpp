@@ -44,7 +44,8 @@ class Recovery : public QObject {
   bool looked() const { return looked_; }
   /// Begins to list what can be reopened; `listed` says when that is done.
   void list();
-  /// Fills a menu with what could be reopened when it was listed last, the newest first.
+  /// Fills a menu with what could be reopened when it was listed last, the newest first, and where
+  /// several runs of a session stood side by side with all of them.
   /// `beside`: the open run stays when one of them is chosen.
   void fill(QMenu* menu, bool beside);
   /// Whether there is anything to fill a menu with.
@@ -64,8 +65,10 @@ class Recovery : public QObject {
   void offer_next();
   void accept();
   void decline();
-  void reopen(const KeptRun& run);
+  /// `beside`: nobody has to be asked.
+  void reopen(const std::vector<KeptRun>& runs, bool beside);
   void reopen_all();
+  void open_all(const std::vector<KeptRun>& runs, bool beside);
   /// Asks for the run. If it stands in the banner, it is taken out there, and is answered when it
   /// is open or cannot be opened.
   void open_next(const KeptRun& run, bool beside);

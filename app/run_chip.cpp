@@ -4,6 +4,7 @@
 #include <QActionGroup>
 #include <QMenu>
 
+#include "app/facts.hpp"
 #include "app/run_look.hpp"
 #include "app/stage.hpp"
 #include "app/theme.hpp"
@@ -56,7 +57,7 @@ void RunChip::fill_menu() {
   for (const auto& run : stage_.snapshot().runs) {
     QAction* action = menu_->addAction(run_swatch(stage_.look(), run->colour),
                                        QString::fromStdString(run->name).replace("&", "&&"));
-    action->setToolTip(words_of(*run));
+    action->setToolTip(as_tool_tip(words_of(*run)));
     action->setCheckable(true);
     action->setChecked(run->id == stage_.snapshot().focused_run);
     group->addAction(action);

@@ -111,9 +111,14 @@ int place_of(const Snapshot& snapshot) {
   return static_cast<int>(found - snapshot.runs.begin()) + 1;
 }
 
-bool any_trains(const Snapshot& snapshot) {
-  return std::any_of(snapshot.runs.begin(), snapshot.runs.end(),
-                     [](const auto& run) { return run->state == TrainState::running; });
+bool all_train(const Snapshot& snapshot) {
+  bool any = false;
+  for (const auto& run : snapshot.runs) {
+    const bool trains = run->state == TrainState::running;
+    if (!trains && run->cannot_train.empty()) return false;
+    any = any || trains;
+  }
+  return any;
 }
 
 }  // namespace xlab::app

@@ -22,7 +22,7 @@ QString words_of(const RunCard& card);
 const RunCard* focused(const Snapshot& snapshot);
 /// Its place among the runs, counted from 1.
 int place_of(const Snapshot& snapshot);
-/// Whether a run is being trained, on screen or not.
-bool any_trains(const Snapshot& snapshot);
+/// Whether every run that can be trained is being trained.
+bool all_train(const Snapshot& snapshot);
 
 }  // namespace xlab::app

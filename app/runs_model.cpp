@@ -178,9 +178,10 @@ QVariant RunsModel::data(const QModelIndex& index, int role) const {
         return of->state == TrainState::running ? pause_ : play_;
       return {};
     case Qt::ToolTipRole:
-      if (column == kTraining || column == kShown) return said(*of, column);
-      if (column == kState && !of->failure.empty()) return QString::fromStdString(of->failure);
-      return words_of(*of);
+      if (column == kTraining || column == kShown) return as_tool_tip(said(*of, column).toString());
+      if (column == kState && !of->failure.empty())
+        return as_tool_tip(QString::fromStdString(of->failure));
+      return as_tool_tip(words_of(*of));
     case Qt::TextAlignmentRole:
       return static_cast<int>(
           (column == kStep || column == kLoss ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);

@@ -20,6 +20,7 @@ bool may_replace(QWidget* parent, const QString& path) {
   QMessageBox box(QMessageBox::Question, SaveDialog::tr("Replace file"),
                   SaveDialog::tr("%1 exists already. Replace it?").arg(QFileInfo(path).fileName()),
                   QMessageBox::Cancel, parent);
+  box.setTextFormat(Qt::PlainText);
   QPushButton* replace = box.addButton(SaveDialog::tr("Replace"), QMessageBox::DestructiveRole);
   box.setDefaultButton(QMessageBox::Cancel);
   box.exec();
@@ -53,7 +54,9 @@ QString ask_where_to_write(QWidget* parent, const FileKind& kind) {
     if (chosen.isEmpty()) return {};
     suggestion = chosen;
     if (const QString wrong = wrong_extension(chosen, kind); !wrong.isEmpty()) {
-      QMessageBox::warning(parent, kind.title, wrong);
+      QMessageBox box(QMessageBox::Warning, kind.title, wrong, QMessageBox::Ok, parent);
+      box.setTextFormat(Qt::PlainText);
+      box.exec();
       continue;
     }
     const QString path = with_extension(chosen, kind);

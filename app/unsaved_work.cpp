@@ -126,6 +126,7 @@ void UnsavedWork::ask(const QString& question, const QString& others, std::funct
 
   QMessageBox box(QMessageBox::Warning, tr("Unsaved work"), first.join(" "),
                   QMessageBox::Discard | QMessageBox::Cancel, window_);
+  box.setTextFormat(Qt::PlainText);
   box.setInformativeText(below.join("\n\n"));
   box.button(QMessageBox::Discard)->setText(can_save || several ? tr("Do&n't save") : tr("&Leave"));
   box.setDefaultButton(QMessageBox::Cancel);

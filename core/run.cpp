@@ -391,7 +391,7 @@ std::shared_ptr<const ModelCard> model_card(const Run& run) {
     card->vocabulary.push_back(fmt::format("<{}>", token));
   WritableTokens tokens = writable_tokens(*run.task, spec);
   card->writable = std::move(tokens.writable);
-  card->end_token = tokens.end;
+  card->ends = std::move(tokens.ends);
   card->came_with_weights = run.came_with_weights;
   return card;
 }

@@ -74,7 +74,7 @@ struct ModelCard {
   std::vector<std::string> vocabulary;
   /// Whether each token can be written: those that stand for no text are never drawn. Empty: all.
   std::vector<bool> writable;
-  int end_token = -1;  ///< the token that ends a text; -1: texts go on
+  std::vector<int> ends;  ///< the tokens that end a text; empty: texts go on
   /// The weights were trained elsewhere before they came here: at step 0 the model is not
   /// untrained.
   bool came_with_weights = false;

@@ -61,8 +61,9 @@ struct LargeSpec {
   int ffn_round_up_to_multiple_of = 64;
   double output_logit_soft_cap = 30.0;  ///< 0: none
   CellVariant variant = reference_variant();
-  int pad_token_id = 1, bos_token_id = 0, eos_token_id = 2;
-  bool force_bos_token_insert = false;  ///< prompts begin with token `bos_token_id`
+  int pad_token_id = 1, bos_token_id = 0;
+  std::vector<int> eos_token_ids = {2};  ///< each of them ends a text; empty: none does
+  bool force_bos_token_insert = false;   ///< prompts begin with token `bos_token_id`
 };
 
 /// A language model: embedding, residual blocks, norm, head. Of the paper's family, or, with

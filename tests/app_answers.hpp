@@ -1,6 +1,8 @@
 // Answers dialogs as a person does: types names of files, presses buttons, and keeps the questions.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <QApplication>
 #include <QDir>
 #include <QFileDialog>
@@ -47,6 +49,7 @@ class Answers {
     if (!open || open == last_) return;
     if (auto* box = qobject_cast<QMessageBox*>(open)) {
       last_ = open;
+      EXPECT_NE(box->textFormat(), Qt::AutoText) << "a name may look like HTML";
       questions.append(box->text());
       notes.append(box->informativeText());
       buttons.append(QStringList());

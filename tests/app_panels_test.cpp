@@ -361,7 +361,7 @@ TEST_F(LoadedModelTest, WritesPastTheEndOfItsTextWhenItIsTold) {
   window_->stage().send(command::OpenFolder{model.toStdString()});
   settle();
   front("panel_prompt");
-  ASSERT_TRUE(past->isVisible()) << now().model->end_token;
+  ASSERT_TRUE(past->isVisible()) << now().model->ends.size();
   EXPECT_FALSE(past->isChecked());
   click(past);
   settle();

@@ -9,7 +9,10 @@
 #include <QPushButton>
 #include <QTemporaryDir>
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
+#include <map>
+#include <string>
 #include <thread>
 
 #include "app/files.hpp"
@@ -83,7 +86,8 @@ class RecoveryTest : public WindowTest {
     QMenu menu;
     window_->recovery().fill(&menu, false);
     QStringList texts;
-    for (const QAction* action : menu.actions()) texts.append(action->text());
+    for (const QAction* action : menu.actions())
+      if (!action->isSeparator()) texts.append(action->text());
     return texts;
   }
 };
@@ -144,7 +148,29 @@ TEST_F(RecoveryTest, SeveralRunsAreOfferedTogetherAndAllReopened) {
   window_.reset();
   start();
   EXPECT_EQ(window_->banner().offered(), "") << "both were answered";
-  EXPECT_EQ(listed().size(), 2);
+  ASSERT_EQ(listed().size(), 3);
+  EXPECT_TRUE(listed()[0].startsWith("All 2 runs, today at ")) << qPrintable(listed()[0]);
+  // All of them come back from the menu as they stood.
+  QMenu menu;
+  window_->recovery().fill(&menu, false);
+  menu.actions()[0]->trigger();
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().runs.size() == 2; }, 10000));
+  std::map<std::string, std::int64_t> steps;
+  for (const auto& run : now().runs) steps[run->name] = run->step;
+  EXPECT_EQ(steps, (std::map<std::string, std::int64_t>{{"Copy", 1}, {"Associative recall", 2}}));
+}
+
+TEST_F(RecoveryTest, WhatASignalEndedIsOffered) {
+  start();
+  window_->stage().send(command::NewRun{"parity", ""});
+  window_->stage().send(command::TrainOneStep{});
+  settle();
+  window_->close_interrupted();
+  EXPECT_FALSE(window_->isVisible());
+  window_.reset();
+  start();
+  EXPECT_TRUE(window_->banner().offered().contains("Parity, step 1"))
+      << qPrintable(window_->banner().offered());
 }
 
 TEST_F(RecoveryTest, DecliningSeveralKeepsAllInTheMenu) {
@@ -319,7 +345,7 @@ TEST_F(RecoveryTest, TheReplacedRunIsInTheMenu) {
   window_->stage().send(command::NewRun{"copy", ""});
   ASSERT_TRUE(QTest::qWaitFor([&] { return listed().size() == 1; }, 10000));
   EXPECT_TRUE(listed()[0].contains("Associative recall, step 1")) << qPrintable(listed()[0]);
-  EXPECT_TRUE(listed()[0].contains("replaced by another run")) << qPrintable(listed()[0]);
+  EXPECT_TRUE(listed()[0].contains("(replaced or removed)")) << qPrintable(listed()[0]);
 }
 
 TEST_F(RecoveryTest, TheQuestionSaysForHowLongTheRestIsKept) {

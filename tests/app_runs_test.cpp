@@ -3,6 +3,7 @@
 #include <QMenu>
 #include <QPushButton>
 #include <QSignalSpy>
+#include <QTextDocument>
 #include <QTreeView>
 #include <algorithm>
 #include <cmath>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "app/facts.hpp"
+#include "app/panel_runs.hpp"
 #include "app/run_chip.hpp"
 #include "app/run_look.hpp"
 #include "app/runs_model.hpp"
@@ -21,6 +23,7 @@
 #include "app_answers.hpp"
 #include "app_commands.hpp"
 #include "app_window.hpp"
+#include "core/bench_file.hpp"
 #include "core/run.hpp"
 #include "temporary_folder.hpp"
 
@@ -179,6 +182,8 @@ TEST_F(Runs, EachIsTrainedByItselfAndAllTogether) {
       [&] { return window_->stage().snapshot().runs[0]->state == TrainState::running; }, 5000));
   EXPECT_EQ(window_->stage().snapshot().runs[1]->state, TrainState::idle);
   EXPECT_EQ(window_->stage().snapshot().focused_run, second) << "whatever is on screen";
+  QTest::qWait(60);
+  EXPECT_NE(button("Train all"), nullptr) << "one of two trains";
   ASSERT_TRUE(QTest::qWaitFor([&] { return cell(first_, RunsModel::kState) == "training"; }, 5000));
   EXPECT_EQ(sent_by([&] { press(place(first_, RunsModel::kTraining)); }),
             QString("TrainRun %1 off").arg(first_));
@@ -190,6 +195,23 @@ TEST_F(Runs, EachIsTrainedByItselfAndAllTogether) {
     EXPECT_EQ(run->state, TrainState::running);
   EXPECT_EQ(sent_by([&] { click(button("Pause all")); }), "TrainAll off");
   EXPECT_NE(button("Train all"), nullptr);
+}
+
+QStringList warnings;  // of Qt, while they are kept
+
+TEST_F(Runs, ANameIsTypedInPlaceWithoutAWarningOfQt) {
+  warnings.clear();
+  const auto before = qInstallMessageHandler(
+      [](QtMsgType, const QMessageLogContext&, const QString& text) { warnings.append(text); });
+  press(place(first_, RunsModel::kName), true);
+  if (editor()) {
+    QTest::keyClicks(editor(), "Two gates");
+    QTest::keyClick(editor(), Qt::Key_Return);
+  }
+  settle();
+  qInstallMessageHandler(before);
+  EXPECT_EQ(card(first_).name, "Two gates");
+  EXPECT_TRUE(warnings.isEmpty()) << qPrintable(warnings.join(' '));
 }
 
 TEST_F(Runs, ANameIsTypedInPlaceWhileTheRunTrains) {
@@ -288,6 +310,46 @@ TEST_F(Runs, TheMenuIsAboutTheChosenRow) {
   list_->setCurrentIndex(model().index(0, 0));
   EXPECT_EQ(does("/Rename"), "");
   EXPECT_NE(editor(), nullptr);
+}
+
+TEST_F(Runs, NamesAreShownAsTheyAreWritten) {
+  const QString name = "a <b>bold</b> &amp; %1 name";
+  send(command::RenameRun{first_, name.toStdString()});
+  for (const QLabel* label : window_->findChildren<QLabel*>())
+    EXPECT_NE(label->textFormat(), Qt::AutoText) << qPrintable(label->text());
+  const QString tip =
+      model().index(model().row_of(first_), RunsModel::kName).data(Qt::ToolTipRole).toString();
+  QTextDocument shown;
+  shown.setHtml(tip);
+  EXPECT_TRUE(shown.toPlainText().contains(name)) << qPrintable(tip);
+  window_->banner().tell("Cannot read '" + name + "'.", app::About::opening);
+  bool said = false;
+  for (const QLabel* label : window_->banner().findChildren<QLabel*>())
+    said = said || (label->text().contains(name) && label->textFormat() == Qt::PlainText);
+  EXPECT_TRUE(said);
+}
+
+TEST_F(Runs, NothingIsDuplicatedWhereNoMoreFit) {
+  while (now().runs.size() < kMostRuns) duplicate(first_);
+  const auto copies = [&] {
+    QStringList enabled;
+    for (QAction* action : dock("panel_runs")->findChildren<QAction*>())
+      if (action->text().contains("Duplicate") && action->isEnabled())
+        enabled.append(action->text());
+    return enabled.size();
+  };
+  const auto open_menu = [&] {
+    QMenu* menu = window_->findChild<app::RunsPanel*>()->findChild<QMenu*>();
+    emit menu->aboutToShow();
+  };
+  open_menu();
+  EXPECT_FALSE(button("Duplicate")->isEnabled());
+  EXPECT_TRUE(button("Duplicate")->toolTip().contains("32 runs"));
+  EXPECT_EQ(copies(), 0);
+  send(command::RemoveRun{first_});
+  open_menu();
+  EXPECT_TRUE(button("Duplicate")->isEnabled());
+  EXPECT_EQ(copies(), 2);
 }
 
 TEST_F(Runs, AnotherRunReadsTheSequenceOnScreenUntilItIsAskedNotTo) {

@@ -194,7 +194,8 @@ TEST_F(CommandLine, WrongArgumentsAreAnsweredInOneLine) {
       {with({"--text", at("text.txt")}), "not both"},
       {{"train", "--task", "sorting", "--out", out}, "recall, parity, copy"},
       {with({"--speed", "3"}), "--speed"},
-      {with({"more"}), "more"},
+      {with({"more"}), "This argument was not expected: more."},
+      {with({"zebra", "apple"}), "These arguments were not expected: zebra apple."},
       {with({"--steps"}), "--steps"},
       {with({"--steps", "0"}), "--steps"},
       {with({"--steps", "-5"}), "--steps"},
@@ -400,6 +401,28 @@ TEST_F(CommandLine, ALogThatCannotBeWrittenStopsTrainingButLosesNothing) {
   EXPECT_EQ(answer.code, 1);
   EXPECT_THAT(answer.err, HasSubstr("Writing the log file '/dev/full' failed"));
   signature("run.xlab");
+}
+
+TEST_F(CommandLine, WhoeverReadsTheProgressMayGoAndTheRunIsSaved) {
+  const Arguments train = {"train",          "--task",  "recall", "--spec",
+                           at("small.json"), "--steps", "40",     "--out"};
+  const auto to = [&](const std::string& out) {
+    Arguments arguments = train;
+    arguments.push_back(at(out));
+    return arguments;
+  };
+  // A full disk takes no progress.
+  Program full(to("full.xlab"), at("out"), ::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  EXPECT_EQ(full.wait(), 0);
+  // Nor does a pipe that nobody reads.
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  ::close(ends[0]);
+  Program pipe(to("pipe.xlab"), at("out"), ends[1]);
+  EXPECT_EQ(pipe.wait(), 0);
+  this->train("told.xlab", {"--task", "recall", "--steps", "40"});
+  for (const char* out : {"full.xlab", "pipe.xlab"})
+    EXPECT_EQ(signature(out), signature("told.xlab"));
 }
 
 TEST_F(CommandLine, SignalsSaveAndEndInOrder) {
@@ -647,7 +670,7 @@ TEST_F(CommandLine, WhatIsNoRunIsNotReplacedAndARunOnlyWhenTold) {
 
   EXPECT_EQ(run({"export", at("run.xlab"), at("folder")}).code, 0);
   const std::string config = bytes_of_file(at("folder/config.json"));
-  train("other.xlab", {"--task", "parity", "--steps", "1"});
+  EXPECT_THAT(run(parity("other.xlab")).err, HasSubstr("Done after 1 step; saved"));
   expect_refusal({"export", at("other.xlab"), at("folder")}, 1, "holds a model already");
   EXPECT_EQ(bytes_of_file(at("folder/config.json")), config);
   EXPECT_EQ(run({"export", at("other.xlab"), at("folder"), "--force"}).code, 0);
@@ -955,6 +978,11 @@ TEST_F(CommandLine, OneRunOfABenchIsNamed) {
   EXPECT_EQ(run(train_to("on.xlab")).code, 0);
   train("whole.xlab", {"--text", at("text.txt"), "--steps", "6", "--seed", "9"});
   EXPECT_EQ(signature("on.xlab"), signature("whole.xlab"));
+  Arguments forced = train_to("bench.xlab");
+  forced.push_back("--force");
+  EXPECT_THAT(run(forced).err,
+              HasSubstr("bench.xlab' holds several runs; this one will take the place of all"));
+  EXPECT_EQ(signature("bench.xlab"), signature("whole.xlab"));
 }
 
 /// A file in the safetensors format with one tensor of two numbers.

@@ -211,6 +211,19 @@ TEST_F(KeptWork, AnOrderlyEndKeepsWhatIsNotSavedAndOffersNothing) {
   EXPECT_FALSE(kept.runs[0].replaced);
 }
 
+TEST_F(KeptWork, AnEndThatNobodyAskedForOffersWhatIsNotSaved) {
+  {
+    Instance here(root_, std::chrono::hours(1));
+    here.open_small("parity");
+    here.train_to(5);
+    EXPECT_EQ(here.engine().keep_and_stop({}, true), "");
+  }
+  const LostRuns lost = claim_lost_runs(root_);
+  ASSERT_EQ(lost.runs.size(), 1u);
+  EXPECT_EQ(lost.runs[0].about().title, "Parity");
+  EXPECT_GE(lost.runs[0].about().step, 5);
+}
+
 TEST_F(KeptWork, NoSessionOverwritesAnother) {
   for (const int step : {3, 5, 7}) crash_at(step);
   const KeptRuns kept = kept_runs(root_);

@@ -1,8 +1,10 @@
 // Folders as people have them: wrapped, compiled, renamed and half converted. Twins of a sound
 // folder give the same bits, and what cannot be read says what it is and what to do.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "core/files/folder_run.hpp"
+#include "core/generation/generation.hpp"
 #include "core/generation/stepper.hpp"
 #include "tests/small_models.hpp"
 #include "tests/temporary_folder.hpp"
@@ -263,6 +266,61 @@ TEST_F(FolderNames, AStrayFileBesideAnIndexHasToSayTheSame) {
   changed.erase(changed.begin());
   write(changed);
   EXPECT_THAT(complaint(), HasSubstr("they name different tensors"));
+}
+
+TEST_F(FolderNames, ATextEndsWhereConfigurationAndTokenizerSaySo) {
+  make(small_large());
+  // Seven tokens: 4, 5 and 6 are special, 2 is an ordinary one.
+  json tokenizer = {
+      {"version", "1.0"},
+      {"truncation", nullptr},
+      {"padding", nullptr},
+      {"normalizer", nullptr},
+      {"post_processor", nullptr},
+      {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}}},
+      {"decoder", {{"type", "ByteLevel"}}},
+      {"model",
+       {{"type", "BPE"},
+        {"vocab", {{"a", 0}, {"b", 1}, {"!", 2}, {"ab", 3}}},
+        {"merges", {"a b"}}}}};
+  for (const int special : {4, 5, 6})
+    tokenizer["added_tokens"].push_back({{"id", special},
+                                         {"content", fmt::format("<{}>", special)},
+                                         {"special", true},
+                                         {"normalized", false},
+                                         {"single_word", false},
+                                         {"lstrip", false},
+                                         {"rstrip", false}});
+  put_file(file("tokenizer.json"), tokenizer.dump());
+  put_file(file("tokenizer_config.json"), R"({"eos_token": "<5>"})");
+  const auto ends = [&] {
+    const auto run = open_folder_run(folder());
+    std::vector<int> all = writable_tokens(*run->task, run->model->spec()).ends;
+    std::sort(all.begin(), all.end());
+    return all;
+  };
+  json config = this->config();
+  const auto say = [&](const json& value) {
+    config["eos_token_id"] = value;
+    write_config(config);
+  };
+  say(2);
+  EXPECT_EQ(ends(), std::vector{5}) << "'!' is an ordinary token, whatever the configuration says";
+  say({2, 4, 99});
+  EXPECT_EQ(ends(), (std::vector{4, 5}));
+  // What stands beside it for generation counts where the configuration says nothing.
+  put_file(file("generation_config.json"), R"({"eos_token_id": [6, 5], "temperature": 0.7})");
+  EXPECT_EQ(ends(), (std::vector{4, 5}));
+  say(nullptr);
+  EXPECT_EQ(ends(), (std::vector{5, 6}));
+  config.erase("eos_token_id");
+  write_config(config);
+  EXPECT_EQ(ends(), (std::vector{5, 6}));
+  expect_twin();
+  put_file(file("generation_config.json"), R"({"eos_token_id": "six"})");
+  EXPECT_THAT(complaint(), HasSubstr("'eos_token_id' is \"six\""));
+  put_file(file("generation_config.json"), "{");
+  EXPECT_THAT(complaint(), HasSubstr("Its generation_config.json"));
 }
 
 TEST_F(FolderNames, NoNameOfAFileGetsIntoTheLinesThatPeopleCopy) {

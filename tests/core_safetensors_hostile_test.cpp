@@ -405,7 +405,9 @@ std::vector<HostileFile> foreign_files() {
       {"JSON settings", "{\"model_type\": \"xlstm\"}", "it is a JSON text"},
       {"JSON list", "[1, 2, 3, 4, 5, 6]", "it is a JSON text"},
       {"text with a byte order mark", "\xef\xbb\xbfOnce upon a time", "it is a text file"},
-      {"plain text", "Once upon a time there was a model.", "its header claims"},
+      {"plain text", "Once upon a time there was a model.", "it is a text file"},
+      {"text with umlauts and tabs", "M\xc3\xa4rchen\tund\r\nmehr", "it is a text file"},
+      {"text with a stray zero", "Once upon a time\0"s + filler, "its header claims"},
       {"short text", "Once", "it has only 4 bytes"},
       {"PNG", "\x89PNG\r\n\x1a\n\0\0\0\rIHDR"s + filler, "its header claims"},
   };

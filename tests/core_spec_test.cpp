@@ -414,13 +414,42 @@ TEST(LargeSpecs, EveryNumberHasItsLimits) {
                                      {"/output_logit_soft_cap", 0, 1e6, false},
                                      {"/eps", 0, 1, false},
                                      {"/pad_token_id", 0, 1 << 20},
-                                     {"/bos_token_id", 0, 1 << 20},
-                                     {"/eos_token_id", 0, 1 << 20}};
+                                     {"/bos_token_id", 0, 1 << 20}};
   for (const Range& range : ranges)
     check_range(complete_large(), range, [](const std::string& text) {
       model_spec_from_json(text);
       read_config(text);
     });
+}
+
+TEST(LargeSpecs, ATextMayHaveSeveralEndsOrNone) {
+  const auto ends = [](const json& value) {
+    json config = complete_large();
+    config["eos_token_id"] = value;
+    const ModelSpec spec = read_config(config.dump());
+    EXPECT_EQ(json::parse(to_config_json(spec, "float32")).at("eos_token_id"),
+              value == json::array()      ? json()
+              : value == json::array({5}) ? json(5)
+                                          : value);
+    return spec.large->eos_token_ids;
+  };
+  EXPECT_EQ(ends(7), std::vector{7});
+  EXPECT_EQ(ends({0, 2}), (std::vector{0, 2}));
+  EXPECT_EQ(ends(json::array({5})), std::vector{5});
+  EXPECT_EQ(ends(nullptr), std::vector<int>{});
+  EXPECT_EQ(ends(json::array()), std::vector<int>{});
+  json silent = complete_large();
+  silent.erase("eos_token_id");
+  EXPECT_EQ(read_config(silent.dump()).large->eos_token_ids, std::vector{2})
+      << "the official default";
+  for (const json& wrong : {json(-1), json((1 << 20) + 1), json(0.5), json("2"),
+                            json::array({0, -1}), json::array({json::array({1})}), json(true)}) {
+    json config = complete_large();
+    config["eos_token_id"] = wrong;
+    EXPECT_THAT(complaint([&] { read_config(config.dump()); }),
+                AllOf(HasSubstr("'eos_token_id' is " + wrong.dump()),
+                      HasSubstr("between 0 and 1048576, or a list")));
+  }
 }
 
 TEST(LargeSpecs, EveryKeyThatIsWrittenIsRead) {

@@ -294,6 +294,19 @@ TEST(TimeWindow, KeepsTheCursorInSight) {
   EXPECT_EQ(window.first(), 0);
 }
 
+TEST(TimeWindow, FollowsACursorThatIsComputedOnlyAfterwards) {
+  const Box box{{0, 0}, {200, 50}};
+  TimeWindow window;
+  window.update(12, 3, box, 10, 50);
+  for (const int known : {12, 40, 140, 200}) {
+    window.update(known, 199, box, 10, 50);
+    EXPECT_EQ(window.shows(199), known == 200) << known;
+  }
+  window.scroll(-100);
+  window.update(200, 199, box, 10, 50);
+  EXPECT_FALSE(window.shows(199)) << "once it is reached, scrolling away is allowed";
+}
+
 TEST(TimeWindow, NeverLeavesTheSequenceNotEvenForAFrame) {
   TimeWindow window;
   window.update(100, 0, {{0, 0}, {400, 20}}, 20.0f, 40.0f);

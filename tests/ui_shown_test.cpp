@@ -90,10 +90,10 @@ ImU32 ground(const Stage& stage, ImVec2 at, int order) {
 
 class TimeShown : public ::testing::Test {
  protected:
-  void open(const Snapshot& snapshot) {
+  void open(const Snapshot& snapshot, float width = 1400) {
     s_ = snapshot;
     stage_.emplace(s_);
-    stage_->size = {1400, 300};
+    stage_->size = {width, 300};
     view_ = make_time_view();
     stage_->frame(*view_);
   }
@@ -190,6 +190,20 @@ TEST_F(TimeShown, ATokenThatEqualsTheAnswerIsNoTickWhenTheModelWantedAnother) {
   open(s);
   ASSERT_EQ(marks(16).size(), 1u);
   EXPECT_EQ(marks(16)[0].shown, "✓");
+}
+
+TEST_F(TimeShown, AMarkStandsAboveItsOwnTokenHoweverNarrowTheColumns) {
+  Snapshot s = recall_scene();
+  s.sequence.top_choice[16] = s.sequence.expected[16];
+  s.sequence.tokens[16] = 9;  // so that the answer is written beside the tick
+  for (const float width : {1400.0f, 1000.0f, 860.0f, 760.0f, 700.0f}) {
+    open(s, width);
+    const std::vector<Text> found =
+        texts(*stage_, [](const Text& text) { return text.shown == "✓ 7" || text.shown == "✓"; });
+    ASSERT_EQ(found.size(), 1u) << width;
+    const float away = std::abs(found[0].box.centre().x - x_of(16));
+    EXPECT_LT(away, 1.0f + std::max(0.0f, (found[0].box.width() - column()) / 2)) << width;
+  }
 }
 
 TEST_F(TimeShown, BoxesAndBarsShowTheSurpriseOfTheAnswerAndGreyWhereNothingIsAsked) {

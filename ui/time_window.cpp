@@ -14,13 +14,16 @@ void TimeWindow::update(int length, int cursor, const Box& box, float narrowest,
   const int wanted = zoomed_ > 0.0f ? static_cast<int>(std::lround(zoomed_)) : fitting;
   count_ = std::clamp(wanted, 1, std::max(length_, 1));
   column_ = std::min(width / static_cast<float>(count_), std::max(widest, 1.0f));
-  if (cursor != cursor_ && cursor >= 0) {
+  // While a text is being computed its cursor may lie beyond what there is: it is followed until
+  // it is reached.
+  if ((cursor != cursor_ || !reached_) && cursor >= 0) {
     // A cursor that leaves on one side comes back in with a quarter of the window before it.
     const int margin = count_ / 4;
     if (cursor < first_) first_ = cursor - margin;
     if (cursor >= first_ + count_) first_ = cursor - count_ + 1 + margin;
   }
   cursor_ = cursor;
+  reached_ = cursor < length_;
   keep_inside();
 }
 

@@ -35,6 +35,7 @@ class TimeWindow {
   Box box_;
   float column_ = 1.0f;
   int first_ = 0, count_ = 0, length_ = 0, cursor_ = -1;
+  bool reached_ = true;  ///< whether there was a step at the cursor
   float zoomed_ = 0.0f;  ///< visible steps chosen by hand, 0: as many as fit
 };
 

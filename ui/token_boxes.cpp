@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <span>
 #include <string>
 
 #include "ui/answers.hpp"
@@ -63,6 +64,24 @@ Box room_of_answer(const Painter& painter, const TimeWindow& window, const Seque
   return {{x - half, row.min.y}, {x + half, row.max.y}};
 }
 
+namespace {
+
+/// The first of the texts that its room holds, above its own token as far as the row goes.
+void mark_in(Painter& painter, const TimeWindow& window, int t, const Box& room, const Box& row,
+             ImU32 colour, std::span<const std::string> texts) {
+  for (const std::string& text : texts) {
+    const float half = painter.measure(text, Weight::bold).x / 2 + painter.px(1);
+    if (2 * half > room.width()) continue;
+    const float x =
+        std::clamp(window.x(t), row.min.x + half, std::max(row.min.x + half, row.max.x - half));
+    painter.text_in({{x - half, row.min.y}, {x + half, row.max.y}}, colour, text, Align::centre,
+                    Weight::bold);
+    return;
+  }
+}
+
+}  // namespace
+
 void draw_answer(const Scene& scene, Painter& painter, const TimeWindow& window, int t,
                  const Box& row) {
   const SequenceStatus& sequence = scene.snapshot.sequence;
@@ -77,8 +96,8 @@ void draw_answer(const Scene& scene, Painter& painter, const TimeWindow& window,
     // The answer itself is said where the token does not say it.
     const bool same = expected == sequence.tokens[static_cast<std::size_t>(t)];
     const std::string texts[] = {same && told == Verdict::right ? mark : mark + " " + label, mark};
-    painter.first_in(box, told == Verdict::right ? palette.text : palette.warning, texts,
-                     Align::centre, Weight::bold);
+    mark_in(painter, window, t, box, row, told == Verdict::right ? palette.text : palette.warning,
+            texts);
     return;
   }
   if (told == Verdict::no_number) {

@@ -106,7 +106,7 @@ std::filesystem::path model_folder(const std::string& path) {
 }
 
 void tell(const std::string& remark) {
-  if (!remark.empty()) fmt::print(stderr, "{}\n", remark);
+  if (!remark.empty()) say("{}\n", remark);
 }
 
 void RunPlace::add(CLI::App& command, const std::string& place, const std::string& words) {

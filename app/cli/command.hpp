@@ -1,14 +1,18 @@
 // What the commands of the command line have in common.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "app/cli/places.hpp"
 #include "core/files/folder_run.hpp"
@@ -74,6 +78,11 @@ struct RunPlace {
 std::unique_ptr<Run> open_run(const RunPlace& place, std::optional<FolderUse> use = {});
 /// Tells what a model folder says in vain; nothing for an empty remark.
 void tell(const std::string& remark);
+/// Writes to the standard error stream. One that is full or closed stops nothing.
+template <typename... Values>
+void say(fmt::format_string<Values...> text, Values&&... values) {
+  std::fputs(fmt::format(text, std::forward<Values>(values)...).c_str(), stderr);
+}
 
 /// The loss of the last step, and the mean that lags behind it.
 std::string loss_text(const LossPoint& point);

@@ -26,12 +26,10 @@ int export_folder(const ExportArguments& args) {
   const std::unique_ptr<Run> run = open_run(args.run);
   export_run(*run, args.folder, {.halves = args.bf16});
   if (const auto own = keys_of_our_own(run->model->spec()); !own.empty())
-    fmt::print(stderr,
-               "Other programs do not know this model's {}: they will compute other numbers or "
-               "refuse it.\n",
-               fmt::join(own, ", "));
-  fmt::print(stderr, "{} parameters written to {}\n", model_card(*run)->parameters,
-             printable(args.folder, 512));
+    say("Other programs do not know this model's {}: they will compute other numbers or "
+        "refuse it.\n",
+        fmt::join(own, ", "));
+  say("{} parameters written to {}\n", model_card(*run)->parameters, printable(args.folder, 512));
   return 0;
 }
 

@@ -73,22 +73,20 @@ int generate(GenerateArguments args) {
   std::fflush(stdout);
   Stepper stepper(*run->model);
   std::vector<float> logits = stepper.feed(tokens);
-  bool ended = false;
+  DrawnToken next;
   for (std::int64_t n = 0; n < args.tokens && !interrupted; ++n) {
-    const auto token =
-        next_token(logits, writable, args.sampler, static_cast<std::uint64_t>(tokens.size()));
-    ended = !token;
-    if (ended) break;
-    tokens.push_back(*token);
-    writer.write(*token);
+    next = next_token(logits, writable, args.sampler, static_cast<std::uint64_t>(tokens.size()));
+    if (next.ends) break;
+    tokens.push_back(next.token);
+    writer.write(next.token);
     std::fflush(stdout);
-    logits = stepper.feed({&*token, 1});
+    logits = stepper.feed({&next.token, 1});
   }
   writer.end();
   std::fflush(stdout);
-  if (ended)
-    fmt::print(stderr, "{} With --past-end it goes on.\n",
-               end_of_text(model_card(*run)->vocabulary[static_cast<std::size_t>(writable.end)]));
+  if (next.ends)
+    say("{} With --past-end it goes on.\n",
+        end_of_text(model_card(*run)->vocabulary[static_cast<std::size_t>(next.token)]));
   return 0;
 }
 

@@ -81,9 +81,8 @@ int logits(const LogitsArguments& args) {
                                stored("ids", {count}, std::vector<std::int32_t>(ids))});
   if (bad == 0) return 0;
   const std::string reason = why_not_finite(run->model->cards());
-  fmt::print(stderr, "{} of the {} logits written to '{}' are not finite{}.\n", bad,
-             numbers_written, printable(args.out, 512),
-             reason.empty() ? "" : ", because " + reason);
+  say("{} of the {} logits written to '{}' are not finite{}.\n", bad, numbers_written,
+      printable(args.out, 512), reason.empty() ? "" : ", because " + reason);
   return kNotFinite;
 }
 

@@ -34,8 +34,7 @@ std::string what_is_missing(const CLI::App& app, const CLI::RequiredError& error
 
 int wrong_arguments(std::string what, const std::string& command = {}) {
   if (!what.ends_with('.')) what += '.';
-  fmt::print(stderr, "xlstm: {} Try 'xlstm {}{}--help'.\n", what, command,
-             command.empty() ? "" : " ");
+  say("xlstm: {} Try 'xlstm {}{}--help'.\n", what, command, command.empty() ? "" : " ");
   return kWrongArguments;
 }
 
@@ -49,11 +48,10 @@ int run_and_tell(const CliCommand& command) {
   } catch (const UsageError& e) {
     return wrong_arguments(e.what(), command.asked->get_name());
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr,
-               "xlstm: There is not enough memory. Use a smaller model, smaller batches or shorter "
-               "sequences.\n");
+    say("xlstm: There is not enough memory. Use a smaller model, smaller batches or shorter "
+        "sequences.\n");
   } catch (const std::exception& e) {
-    fmt::print(stderr, "xlstm: {}\n", e.what());
+    say("xlstm: {}\n", e.what());
   }
   return 1;
 }
@@ -77,6 +75,11 @@ int run_command_line(int argc, char** argv) {
     return app.exit(e);  // help and version
   } catch (const CLI::RequiredError& e) {
     return wrong_arguments(what_is_missing(app, e, argc > 1 ? argv[1] : ""));
+  } catch (const CLI::ExtrasError&) {
+    const std::vector<std::string> extra = app.remaining(true);
+    return wrong_arguments(fmt::format(
+        "{} not expected: {}", extra.size() == 1 ? "This argument was" : "These arguments were",
+        printable(fmt::format("{}", fmt::join(extra, " ")), 200)));
   } catch (const CLI::ParseError& e) {
     return wrong_arguments(e.what());
   }

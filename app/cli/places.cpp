@@ -11,6 +11,7 @@
 #include <set>
 #include <system_error>
 
+#include "app/cli/command.hpp"
 #include "core/bench_file.hpp"
 #include "core/files/disk.hpp"
 #include "core/files/hf_folder.hpp"
@@ -115,6 +116,9 @@ void check_run_place(const std::string& out, const std::string& own, bool force)
         "'{}' exists and holds several runs, all of which would be lost for one: choose another "
         "name for --out, or add --force to replace them.",
         shown(out));
+  if (is_bench(out))
+    tell(fmt::format("'{}' holds several runs; this one will take the place of all of them.",
+                     shown(out)));
   if (same_file(out, own)) return;
   check(force,
         "'{}' exists and holds another run: choose another name for --out, or add --force to "

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -69,9 +70,9 @@ class ProgressLine {
     if (text == text_ && !terminal_) return;
     text_ = text;
     if (terminal_) {
-      fmt::print(stderr, "\r\033[K{}{}", text, last ? "\n" : "");
+      say("\r\033[K{}{}", text, last ? "\n" : "");
     } else {
-      fmt::print(stderr, "{}\n", text);
+      say("{}\n", text);
     }
     std::fflush(stderr);
   }
@@ -234,8 +235,8 @@ void Training::use_run() {
 
 void Training::run(Device device) {
   const auto card = model_card(*run_);
-  fmt::print(stderr, "{}, {} parameters, on {}; {}\n", card->name, card->parameters,
-             printable(run_->task->title()), title_of(device));
+  say("{}, {} parameters, on {}; {}\n", card->name, card->parameters,
+      printable(run_->task->title()), title_of(device));
   if (device != Device::cpu()) {
     loop_.copy.take(*run_);
     move_run(*run_, device);
@@ -249,8 +250,7 @@ void Training::run(Device device) {
     try {
       one_step();
     } catch (const DeviceLost& e) {
-      fmt::print(stderr, "\n{} Training goes on on the CPU from step {}.\n", e.what(),
-                 loop_.copy.step());
+      say("\n{} Training goes on on the CPU from step {}.\n", e.what(), loop_.copy.step());
       run_ = loop_.revive(*run_);
       use_run();
       continue;
@@ -263,8 +263,9 @@ void Training::run(Device device) {
         made == 1 ? fmt::format("Step {} gave", first_ + 1)
                   : fmt::format("Both steps, {} and {}, gave", first_ + 1, first_ + 2));
   save_at_end();
-  fmt::print(stderr, "{} after {} steps; saved to {}\n", interrupted ? "Interrupted" : "Done",
-             run_->trainer->steps_done(), args_.out);
+  const std::int64_t done = run_->trainer->steps_done();
+  say("{} after {} step{}; saved to {}\n", interrupted ? "Interrupted" : "Done", done,
+      done == 1 ? "" : "s", args_.out);
 }
 
 void Training::one_step() {
@@ -305,7 +306,7 @@ void Training::save_if_due() {
     saving_ = false;
     // The end of the training tries again, and then another place.
     if (!saved->problem.empty() && !std::exchange(told_of_saving_, true))
-      fmt::print(stderr, "\n{} Training goes on.\n", saved->problem);
+      say("\n{} Training goes on.\n", saved->problem);
     if (saved->problem.empty()) told_of_saving_ = false;
   }
   if (!loop_.any_good() || Clock::now() < next_save_) return;
@@ -343,6 +344,8 @@ void Training::end_without_good_steps(const std::string& what) {
 }
 
 int train(const TrainArguments& args) {
+  // It does not end with who reads its progress.
+  std::signal(SIGPIPE, SIG_IGN);
   check_arguments(args);
   const Device device = args.computing.use();
   std::unique_ptr<Run> run = start_run(args);

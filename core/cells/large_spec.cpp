@@ -68,6 +68,29 @@ json cap_json(double cap) {
   return cap > 0.0 ? json(cap) : json(nullptr);
 }
 
+/// One number or a list; null means none.
+void read_ends(SpecReader& in, const json& object, std::vector<int>& out) {
+  constexpr const char* kKey = "eos_token_id";
+  constexpr int kMostToken = 1 << 20;
+  const json* value = in.find(kKey);
+  if (!value && !object.contains(kKey)) return;
+  std::vector<int> ends;
+  if (value) {
+    for (const json& one : value->is_array() ? *value : json::array({*value})) {
+      check(one.is_number_integer() && one >= 0 && one <= kMostToken,
+            "The model specification: '{}' is {}; it must be a whole number between 0 and {}, or a "
+            "list of such numbers.",
+            kKey, printable(value->dump(), 60), kMostToken);
+      ends.push_back(one.get<int>());
+    }
+  }
+  out = std::move(ends);
+}
+
+json ends_json(const std::vector<int>& ends) {
+  return ends.empty() ? json(nullptr) : ends.size() == 1 ? json(ends[0]) : json(ends);
+}
+
 constexpr std::string_view kUnknownKernel =
     "what that kernel computes is not known here; if it is the mLSTM of the published models, "
     "write "
@@ -175,7 +198,7 @@ ModelSpec read(const json& object, std::vector<std::string>* not_used) {
   read_mlstm_variant(in, s.variant);
   in.number("pad_token_id", s.pad_token_id, 0, 1 << 20);
   in.number("bos_token_id", s.bos_token_id, 0, 1 << 20);
-  in.number("eos_token_id", s.eos_token_id, 0, 1 << 20);
+  read_ends(in, object, s.eos_token_ids);
   in.boolean("force_bos_token_insert", s.force_bos_token_insert);
   read_common_keys(in);
   read_same_things(in, spec);
@@ -207,7 +230,7 @@ json as_json(const ModelSpec& spec) {
               {"eps", s.variant.eps},
               {"pad_token_id", s.pad_token_id},
               {"bos_token_id", s.bos_token_id},
-              {"eos_token_id", s.eos_token_id},
+              {"eos_token_id", ends_json(s.eos_token_ids)},
               {"force_bos_token_insert", s.force_bos_token_insert}};
   // Cap and eps stand there already.
   CellVariant usual = LargeSpec::reference_variant();

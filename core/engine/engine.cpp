@@ -381,10 +381,11 @@ std::string Engine::save_and_stop(const std::string& path) {
   return worker_->final_error;
 }
 
-std::string Engine::keep_and_stop(const std::string& screen) {
+std::string Engine::keep_and_stop(const std::string& screen, bool offered) {
   {
     const std::lock_guard lock(worker_->mutex);
     worker_->final_screen = screen;
+    worker_->offered_later = offered;
   }
   worker_->ask_to_stop({}, true);
   if (worker_->thread.joinable()) worker_->thread.join();

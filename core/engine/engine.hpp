@@ -44,8 +44,9 @@ class Engine {
   /// sent afterwards have no effect.
   std::string save_and_stop(const std::string& path);
   /// The same, but unsaved work is kept among the session's runs, and the session ends in order.
-  /// `screen`: see command::SetScreen; empty: as it was set.
-  std::string keep_and_stop(const std::string& screen = {});
+  /// `screen`: see command::SetScreen; empty: as it was set. `offered`: nobody was asked about that
+  /// work, so the next start offers it as after a crash.
+  std::string keep_and_stop(const std::string& screen = {}, bool offered = false);
 
  private:
   struct Worker;

@@ -241,7 +241,11 @@ void Engine::Worker::keep_and_end() {
   if (live && !final_screen.empty()) live->run().screen = final_screen;
   for (const auto& run : runs)
     if (run->unsaved) guarded("autosave", [&] { keep_run(*run, false); });
-  autosave.end();
+  if (offered_later) {
+    autosave.finish();
+  } else {
+    autosave.end();
+  }
   if (final_error.empty()) final_error = autosave.take_news().problem;
 }
 

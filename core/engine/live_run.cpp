@@ -206,17 +206,17 @@ void LiveRun::generate_one() {
   const auto& steps = sequence().steps();
   check(!steps.empty(), "There is nothing to continue: set a prompt first.");
   if (!text_end_.empty()) throw Error(text_end_);
-  const auto token = next_token(steps.back().logits, writable_, run_->sampler,
-                                static_cast<std::uint64_t>(steps.size()));
-  if (!token) {
-    text_end_ = end_of_text(model_->vocabulary[static_cast<std::size_t>(writable_.end)]) +
+  const DrawnToken next = next_token(steps.back().logits, writable_, run_->sampler,
+                                     static_cast<std::uint64_t>(steps.size()));
+  if (next.ends) {
+    text_end_ = end_of_text(model_->vocabulary[static_cast<std::size_t>(next.token)]) +
                 " Take another token, choose another way of drawing or write past the end to go "
                 "on.";
     playing = false;
     dirty = true;
     return;
   }
-  sequence_->append(*token);
+  sequence_->append(next.token);
   sequence_->compute_all();
   cursor = last_position();
   note_change();

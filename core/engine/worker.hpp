@@ -53,6 +53,7 @@ struct Engine::Worker {
   std::string final_path;
   bool keep_at_end = false;
   std::string final_screen;
+  bool offered_later = false;  // what is kept at the end
   std::string final_error;
   std::shared_ptr<const Snapshot> newest;
   bool check_news = false;               // the self-check has found something out

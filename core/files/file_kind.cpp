@@ -2,8 +2,26 @@
 #include "core/files/file_kind.hpp"
 
 #include <algorithm>
+#include <cstddef>
+
+#include "core/utf8.hpp"
 
 namespace xlab {
+namespace {
+
+/// UTF-8 of letters, spaces and line ends alone. The length that opens a safetensors file has bytes
+/// of zero.
+bool reads_as_text(std::string_view head) {
+  constexpr std::size_t kCutOff = 4;  // the last character may go on behind the head
+  if (head.size() < 8 || find_invalid_utf8(head).value_or(head.size()) + kCutOff < head.size())
+    return false;
+  return std::ranges::all_of(head, [](char letter) {
+    const auto byte = static_cast<unsigned char>(letter);
+    return (byte >= ' ' && byte != 0x7f) || letter == '\t' || letter == '\n' || letter == '\r';
+  });
+}
+
+}  // namespace
 
 std::optional<std::string_view> recognise_foreign_file(std::string_view head) {
   const auto starts = [&](std::string_view magic) { return head.starts_with(magic); };
@@ -52,6 +70,7 @@ std::optional<std::string_view> recognise_foreign_file(std::string_view head) {
   }
   if (text_starts("\xef\xbb\xbf")) return "it is a text file";
   if (text_starts("{") || text_starts("[")) return "it is a JSON text, not a safetensors file";
+  if (reads_as_text(head)) return "it is a text file, not a safetensors file";
   return std::nullopt;
 }
 

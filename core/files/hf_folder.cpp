@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/cells/large_spec.hpp"
 #include "core/files/json_text.hpp"
 #include "core/files/load_parameters.hpp"
 #include "core/files/wrapped_config.hpp"
@@ -47,6 +48,23 @@ bool same_numbers(const TensorSource& tensors, const TensorSource::Entry& a,
   return true;
 }
 
+/// A configuration of the large family that names no end of a text has the one that stands beside
+/// it for generation.
+std::string with_end_of_text(const std::string& text, const fs::path& folder) {
+  constexpr const char* kKey = "eos_token_id";
+  constexpr const char* kGeneration = "generation_config.json";
+  std::error_code error;
+  json config = parse_json(text, "The model specification");
+  if (!large::describes(config) || (config.contains(kKey) && !config[kKey].is_null()) ||
+      !fs::is_regular_file(folder / kGeneration, error))
+    return text;
+  const json beside = parse_json(read_text_file(folder / kGeneration, kMostConfigBytes),
+                                 fmt::format("Its {}", kGeneration));
+  if (!beside.is_object() || !beside.contains(kKey)) return text;
+  config[kKey] = beside[kKey];
+  return json_text(config);
+}
+
 ModelSpec spec_of(const fs::path& folder, const TensorSource& tensors,
                   std::vector<std::string>& not_used) {
   ModelSpec spec;
@@ -55,7 +73,7 @@ ModelSpec spec_of(const fs::path& folder, const TensorSource& tensors,
     const UnwrappedConfig config =
         unwrapped_config(read_text_file(folder / kConfig, kMostConfigBytes), not_used);
     tying_assumed = config.tying_assumed;
-    spec = model_spec_from_config(config.text, not_used);
+    spec = model_spec_from_config(with_end_of_text(config.text, folder), not_used);
   } catch (const Error& e) {
     throw Error(fmt::format("The folder '{}' cannot be opened: {}", shown_path(folder), e.what()));
   }

@@ -11,17 +11,36 @@
 #include "core/utf8.hpp"
 
 namespace xlab {
+namespace {
+
+std::vector<int> ends_of_text(const Tokenizer& tokenizer, const ModelSpec& model) {
+  std::vector<int> ends;
+  if (const int own = tokenizer.special_tokens().eos; own >= 0) ends.push_back(own);
+  if (!model.large) return ends;
+  for (const int end : model.large->eos_token_ids)
+    if (end < tokenizer.vocab_size() &&
+        (tokenizer.is_special(end) || tokenizer.bytes(end).empty()) &&
+        std::find(ends.begin(), ends.end(), end) == ends.end())
+      ends.push_back(end);
+  return ends;
+}
+
+}  // namespace
+
+bool WritableTokens::ends_text(int token) const {
+  return std::find(ends.begin(), ends.end(), token) != ends.end();
+}
 
 WritableTokens writable_tokens(const Task& task, const ModelSpec& model) {
   WritableTokens out;
   const auto count = static_cast<std::size_t>(std::max(model.vocab_size, 0));
   const auto tokenizer = task.tokenizer();
-  if (tokenizer) out.end = tokenizer->special_tokens().eos;
+  if (tokenizer) out.ends = ends_of_text(*tokenizer, model);
   out.writable.assign(count, false);
   const std::size_t known = std::min(count, task.vocabulary().size());
   for (std::size_t token = 0; token < known; ++token) {
     const int id = static_cast<int>(token);
-    out.writable[token] = !tokenizer || !tokenizer->bytes(id).empty() || id == out.end;
+    out.writable[token] = !tokenizer || !tokenizer->bytes(id).empty() || out.ends_text(id);
   }
   if (std::find(out.writable.begin(), out.writable.end(), false) == out.writable.end())
     out.writable.clear();
@@ -39,11 +58,10 @@ std::vector<float> drawing_distribution(std::span<const float> logits, const Wri
   return sampling_distribution(writable, settings);
 }
 
-std::optional<int> next_token(std::span<const float> logits, const WritableTokens& tokens,
-                              const SamplerSettings& settings, std::uint64_t position) {
+DrawnToken next_token(std::span<const float> logits, const WritableTokens& tokens,
+                      const SamplerSettings& settings, std::uint64_t position) {
   const int token = draw(drawing_distribution(logits, tokens, settings), settings.seed, position);
-  if (token == tokens.end && !settings.past_end) return {};
-  return token;
+  return {token, tokens.ends_text(token) && !settings.past_end};
 }
 
 std::string end_of_text(const std::string& end) {

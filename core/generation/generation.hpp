@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,11 +17,14 @@ struct WritableTokens {
   /// Whether each token stands for something to write; empty: all of them do. A model may know more
   /// tokens than its data or its tokenizer.
   std::vector<bool> writable;
-  int end = -1;  ///< the token that ends a text; -1: texts go on
+  std::vector<int> ends;  ///< the tokens that end a text; empty: texts go on
 
   bool all() const { return writable.empty(); }
+  bool ends_text(int token) const;
 };
 
+/// A text ends at the tokenizer's own end, and at those that the model's specification names as
+/// long as the tokenizer writes nothing for them: published specifications name ordinary tokens.
 WritableTokens writable_tokens(const Task& task, const ModelSpec& model);
 
 /// What the next token is drawn from: `sampling_distribution` of the tokens that can be written, 0
@@ -30,11 +32,14 @@ WritableTokens writable_tokens(const Task& task, const ModelSpec& model);
 std::vector<float> drawing_distribution(std::span<const float> logits, const WritableTokens& tokens,
                                         const SamplerSettings& settings);
 
+struct DrawnToken {
+  int token = 0;
+  bool ends = false;  ///< the text ends there: written only with `SamplerSettings::past_end`
+};
 /// Draws token number `position` of a sequence: a function of the logits, the settings and the
-/// position alone. Nothing where the text ends: `tokens.end` was drawn, which is written only with
-/// `SamplerSettings::past_end`. Throws a sentence when the logits are no numbers.
-std::optional<int> next_token(std::span<const float> logits, const WritableTokens& tokens,
-                              const SamplerSettings& settings, std::uint64_t position);
+/// position alone. Throws a sentence when the logits are no numbers.
+DrawnToken next_token(std::span<const float> logits, const WritableTokens& tokens,
+                      const SamplerSettings& settings, std::uint64_t position);
 /// Says that a text ended, and with which token: `end` as the vocabulary shows it.
 std::string end_of_text(const std::string& end);
 
