@@ -37,18 +37,21 @@ int counted(const ExampleRow& row) {
 }
 
 /// Tokens of a text as HTML. Their bytes are joined first: a character may need several tokens.
-QString text_line(const ExampleRow& row, const ModelCard& model) {
+QString text_line(const ExampleRow& row, const ModelCard& model, bool words) {
   std::string bytes;
   for (const int token : row.inputs) {
     const auto index = static_cast<std::size_t>(token);
-    if (token >= 0 && index < model.vocabulary.size()) bytes += model.vocabulary[index];
+    if (token < 0 || index >= model.vocabulary.size()) continue;
+    if (words && !bytes.empty()) bytes += ' ';
+    bytes += model.vocabulary[index];
   }
   return QString::fromStdString(bytes).replace(' ', u'␣').replace('\n', u'⏎').toHtmlEscaped();
 }
 
 /// One example as HTML. In a text the answer is the next token, which can be seen anyway.
-QString example_line(const ExampleRow& row, const ModelCard& model, const Theme& t, bool text) {
-  if (text) return text_line(row, model);
+QString example_line(const ExampleRow& row, const ModelCard& model, const Theme& t,
+                     const DataCard& data) {
+  if (data.length > 0) return text_line(row, model, !data.tokens_are_text);
   QString line;
   int marked = 0;
   for (std::size_t i = 0; i < row.inputs.size(); ++i) {
@@ -190,7 +193,7 @@ void TaskPanel::follow_snapshot() {
   for (const ExampleRow& example : shown_->examples) {
     const int answers = counted(example);
     html += QString("<p style=\"margin:0 0 5px 0\">%1 <span style=\"color:%2\">(%3)</span></p>")
-                .arg(example_line(example, *now.model, t, shown_->length > 0), t.muted.name(),
+                .arg(example_line(example, *now.model, t, *shown_), t.muted.name(),
                      answers == 1 ? tr("1 answer counts") : tr("%1 answers count").arg(answers));
   }
   examples_->setHtml(html);

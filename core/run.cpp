@@ -403,7 +403,8 @@ std::shared_ptr<const DataCard> data_card(const Run& run) {
   card->title = run.task->title();
   card->description = run.task->description();
   card->must_remember = run.task->must_remember();
-  card->tokens_are_text = run.task->tokenizer() != nullptr;
+  const auto tokenizer = run.task->tokenizer();
+  card->tokens_are_text = tokenizer && tokenizer->between().empty();
   if (const TextData* text = run.task->text()) {
     card->length = static_cast<std::int64_t>(text->ids.size());
     card->unit = text->tokenizer->kind() == "bpe" ? "tokens" : text->tokenizer->kind();

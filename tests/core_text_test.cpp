@@ -153,6 +153,14 @@ TEST(Text, AnotherTokenizerMayReadIt) {
         message_of([&] { text_from_bytes(std::as_bytes(std::span(text)), "notes.txt", bpe); }),
         AllOf(HasSubstr("'notes.txt'"), HasSubstr(why)));
   };
+  // Words alone do not give the text back: it has to be opened again.
+  const auto words =
+      tokenizer_named(std::filesystem::path(XLAB_TOKENIZER_GOLDEN_DEFAULT) / "words.json");
+  const std::string line = "the  words of\na text";
+  TextData known = text_from_bytes(std::as_bytes(std::span(line)), "words.txt", words);
+  EXPECT_EQ(bytes_of(known), words->decode(known.ids));
+  EXPECT_THAT(message_of([&] { read_again(known, nullptr); }),
+              AllOf(HasSubstr("'words.txt'"), HasSubstr("open the file again")));
   refuses("caf\xe9 au lait", "position 3 (0xE9)");
   refuses("abc\0def"s, "zero byte at position 3");
   refuses("", "has 0 tokens, too few");

@@ -95,7 +95,7 @@ TEST(TokenizerGolden, StringsHaveTheSameNumbersAndComeBack) {
   const std::vector<std::string>& texts = golden_strings();
   for (const auto& [file, wanted] : golden().at("tokenizers").items()) {
     const auto tokenizer = tokenizer_named(golden_folder() / file);
-    EXPECT_EQ(tokenizer->kind(), "bpe");
+    EXPECT_EQ(tokenizer->kind(), file == "words.json" ? "words" : "bpe") << file;
     EXPECT_EQ(tokenizer->vocab_size(), wanted.at("size")) << file;
     const auto exception = [&](const char* kind, std::size_t i, const std::string& otherwise) {
       const auto found = wanted.at(kind).find(std::to_string(i));
@@ -300,6 +300,41 @@ TEST(Tokenizer, NumbersMayHaveGaps) {
   EXPECT_EQ(tokenizer->decode(Ids{0, 12, 20}), "a<end>");
 }
 
+json words_file() {
+  return {{"version", "1.0"},
+          {"added_tokens", json::array()},
+          {"normalizer", nullptr},
+          {"pre_tokenizer", {{"type", "WhitespaceSplit"}}},
+          {"post_processor", nullptr},
+          {"decoder", nullptr},
+          {"model",
+           {{"type", "WordLevel"},
+            {"vocab", {{"[UNK]", 0}, {"TIME_DELTA=4", 5}, {"NOTE_ON=60", 6}, {"BAR_START", 7}}},
+            {"unk_token", "[UNK]"}}}};
+}
+
+TEST(Tokenizer, WholeWordsAreLookedUpAndJoinedBySpaces) {
+  json file = words_file();
+  const auto words = tokenizer_of(file);
+  EXPECT_EQ(words->kind(), "words");
+  EXPECT_EQ(words->title(), "words, 8 tokens");
+  const Ids ids = words->encode(" BAR_START  NOTE_ON=60\tXYZ\nTIME_DELTA=4 ");
+  EXPECT_THAT(ids, ElementsAre(7, 6, 0, 5));
+  EXPECT_EQ(words->decode(ids), "BAR_START NOTE_ON=60 [UNK] TIME_DELTA=4");
+  EXPECT_EQ(streamed(*words, ids, false), "BAR_START NOTE_ON=60 [UNK] TIME_DELTA=4");
+  EXPECT_EQ(words->bytes(1), "") << "a number without a word";
+  EXPECT_EQ(words->decode(Ids{7, 1, 2, 6}), "BAR_START NOTE_ON=60");
+  EXPECT_EQ(streamed(*words, {7, 1, 2, 6}, false), "BAR_START NOTE_ON=60");
+  // With a decoder that joins, nothing stands between them.
+  file["decoder"] = {{"type", "Fuse"}};
+  EXPECT_EQ(tokenizer_of(file)->decode(ids), "BAR_STARTNOTE_ON=60[UNK]TIME_DELTA=4");
+  file = words_file();
+  file["model"]["unk_token"] = "<none>";
+  EXPECT_THAT(tokenizer_of(file)->encode("BAR_START"), ElementsAre(7));
+  EXPECT_THAT(message_of([&] { tokenizer_of(file)->encode("BAR_START XYZ"); }),
+              AllOf(HasSubstr("'XYZ' is not in the vocabulary"), HasSubstr("unknown words")));
+}
+
 TEST(Tokenizer, FoldersSayWhichTokensAreSpecial) {
   const TemporaryFolder folder;
   EXPECT_EQ(tokenizer_from_folder(folder.path()), nullptr);
@@ -363,12 +398,30 @@ TEST(Tokenizer, WhatIsNotReadHereIsRefusedByName) {
     refuses([&](json& file) { file[json::json_pointer(parent)].erase(key); }, said);
   };
   drop("", "model", "the file has no 'model'");
-  drop("", "decoder", "the file has no 'decoder'");
-  drop("", "pre_tokenizer", "holds no ByteLevel");
+  drop("", "decoder", "'pre_tokenizer' is of bytes, but 'decoder' is not");
+  drop("", "pre_tokenizer", "'decoder' is of bytes, but 'pre_tokenizer' holds no ByteLevel");
   drop("/model", "vocab", "'model' has no 'vocab'");
   drop("/model", "merges", "'model' has no 'merges'");
+  // A vocabulary alone is one of words.
+  refuses(
+      [](json& file) {
+        file["model"].erase("type");
+        file["model"].erase("merges");
+      },
+      "'pre_tokenizer' holds ByteLevel, which has no words");
   set("/model", json::array(), "'model' must be an object");
   set("/model/type", "WordPiece", "'model' is of type 'WordPiece'");
+  set("/model/type", "WordLevel", "'pre_tokenizer' holds ByteLevel");
+  // Old files do not say what they are.
+  for (const auto& [key, family] :
+       {std::pair{"unk_id", "Unigram"}, std::pair{"max_input_chars_per_word", "WordPiece"}}) {
+    refuses(
+        [key = key](json& file) {
+          file["model"].erase("type");
+          file["model"][key] = 100;
+        },
+        fmt::format("'model' is of type '{}', which is not read here", family));
+  }
   set("/model/vocab", json::object(), "'model.vocab' is empty");
   set("/model/vocab", {"a"}, "'model.vocab' must be an object");
   set("/model/vocab/a", -1, "'model.vocab.a' must be the number of a token");

@@ -154,12 +154,19 @@ TextData text_from_bytes(std::span<const std::byte> bytes, const std::string& na
 
 TextData read_again(const TextData& text, std::shared_ptr<const Tokenizer> tokenizer) {
   if (!text.path.empty()) return read_text(text.path, std::move(tokenizer));
+  check(text.tokenizer->between().empty(),
+        "'{}' is known here only as the words of its tokenizer: open the file again to read it by "
+        "another one.",
+        printable(text.name, 512));
   return parse_text(bytes_of(text), text.name, std::move(tokenizer));
 }
 
 std::string bytes_of(const TextData& text) {
   std::string bytes;
-  for (const std::int32_t id : text.ids) bytes += text.tokenizer->bytes(id);
+  for (const std::int32_t id : text.ids) {
+    if (!bytes.empty()) bytes += text.tokenizer->between();
+    bytes += text.tokenizer->bytes(id);
+  }
   return bytes;
 }
 

@@ -1,4 +1,4 @@
-// Byte-level BPE: added tokens, normal form, pieces, bytes, merges.
+// BPE: pieces, bytes or characters, merges.
 #include "core/tokenizer/bpe.hpp"
 
 #include <algorithm>
@@ -14,9 +14,6 @@ namespace {
 /// How GPT-2 cuts text into words, before bytes are merged.
 constexpr const char* kByteLevelWords =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-
-/// Pieces that are remembered while one text is encoded.
-constexpr std::size_t kMostRemembered = 1 << 16, kLongestRemembered = 64;
 
 struct Alphabet {
   std::array<std::string, 256> characters;
@@ -139,137 +136,72 @@ void merge_symbols(std::vector<Symbol>& symbols, const MergeTable& merges) {
   }
 }
 
-using Remembered = std::unordered_map<std::string, std::vector<std::int32_t>>;
+std::string itself(const std::string& token) {
+  return token;
+}
+std::string by_bytes(const std::string& token) {
+  return byte_level_bytes(token);
+}
 
-class BpeTokenizer : public Tokenizer {
+class BpeTokenizer : public PieceTokenizer {
  public:
   explicit BpeTokenizer(BpeSpec spec)
-      : spec_(std::move(spec)), merges_(spec_.merges, spec_.tokens.size()) {
-    bytes_.resize(spec_.tokens.size());
-    special_.resize(spec_.tokens.size(), false);
+      : PieceTokenizer(std::move(spec.pieces), spec.byte_level ? by_bytes : itself),
+        spec_(std::move(spec)),
+        merges_(spec_.merges, pieces().tokens.size()) {
     byte_tokens_.fill(-1);
-    for (std::size_t id = 0; id < spec_.tokens.size(); ++id) {
-      const std::string& token = spec_.tokens[id];
+    for (std::size_t id = 0; id < pieces().tokens.size(); ++id) {
+      const std::string& token = pieces().tokens[id];
       if (token.empty()) continue;
-      auto bytes = from_byte_level(token);
-      if (bytes) {
-        if (bytes->size() == 1)
-          byte_tokens_[static_cast<unsigned char>(bytes->front())] = static_cast<int>(id);
-        by_bytes_.emplace(*bytes, static_cast<int>(id));
-      }
-      bytes_[id] = bytes ? std::move(*bytes) : token;
+      const auto text = spec_.byte_level ? from_byte_level(token) : std::optional(token);
+      if (!text) continue;
+      if (spec_.byte_level && text->size() == 1)
+        byte_tokens_[static_cast<unsigned char>(text->front())] = static_cast<int>(id);
+      by_text_.emplace(*text, static_cast<int>(id));
     }
-    std::vector<AddedToken> plain, normal;
-    std::vector<std::string> plain_patterns, normal_patterns;
-    for (const AddedToken& token : spec_.added) {
-      const auto id = static_cast<std::size_t>(token.id);
-      if (id >= bytes_.size()) {
-        bytes_.resize(id + 1);
-        special_.resize(id + 1, false);
-      }
-      special_[id] = special_[id] || token.special;
-      std::string pattern = token.normalized ? in_normal_form(token.content) : token.content;
-      bytes_[id] = byte_level_bytes(pattern);
-      if (pattern.empty()) continue;
-      (token.normalized ? normal_patterns : plain_patterns).push_back(std::move(pattern));
-      (token.normalized ? normal : plain).push_back(token);
-    }
-    plain_added_ = std::make_unique<AddedTokenSearch>(std::move(plain), plain_patterns);
-    normal_added_ = std::make_unique<AddedTokenSearch>(std::move(normal), normal_patterns);
-    if (spec_.split_words) words_ = SplitRule{Pattern::regex(kByteLevelWords)};
+    if (spec_.byte_level && spec_.split_words) words_ = SplitRule{Pattern::regex(kByteLevelWords)};
   }
 
   std::string kind() const override { return "bpe"; }
   std::string title() const override {
-    return fmt::format("byte-level BPE, {} tokens", bytes_.size());
+    return fmt::format("{}BPE, {} tokens", spec_.byte_level ? "byte-level " : "", vocab_size());
   }
-  int vocab_size() const override { return static_cast<int>(bytes_.size()); }
-
-  std::vector<std::int32_t> encode(std::string_view text, bool framed) const override {
-    std::string mended;
-    if (find_invalid_utf8(text)) {
-      mended = mended_utf8(text);
-      text = mended;
-    }
-    std::vector<std::int32_t> out;
-    if (framed) out.insert(out.end(), spec_.frame_begin.begin(), spec_.frame_begin.end());
-    Remembered remembered;
-    PatternSteps steps(text.size());
-    plain_added_->each_part(text, [&](std::string_view part, int id) {
-      if (id >= 0) {
-        out.push_back(id);
-        return;
-      }
-      const std::string normal = in_normal_form(part);
-      normal_added_->each_part(normal, [&](std::string_view between, int found) {
-        if (found >= 0) {
-          out.push_back(found);
-        } else {
-          cut(between, 0, steps, remembered, out);
-        }
-      });
-    });
-    if (framed) out.insert(out.end(), spec_.frame_end.begin(), spec_.frame_end.end());
-    return out;
-  }
-
-  std::string_view bytes(int token) const override {
-    check_token(token);
-    return bytes_[static_cast<std::size_t>(token)];
-  }
-  bool is_special(int token) const override {
-    return token >= 0 && token < vocab_size() && special_[static_cast<std::size_t>(token)];
-  }
-  SpecialTokens special_tokens() const override { return spec_.special; }
-  std::string to_json() const override { return spec_.json; }
 
  private:
-  std::string in_normal_form(std::string_view text) const {
-    std::string out(text);
-    for (const NormalForm form : spec_.normal_forms) out = normalized(out, form);
-    return out;
-  }
-
-  /// Cuts by the rules from `rule` on, then encodes each piece.
-  void cut(std::string_view text, std::size_t rule, PatternSteps& steps, Remembered& remembered,
-           std::vector<std::int32_t>& out) const {
-    if (text.empty()) return;
-    if (rule < spec_.splits.size()) {
-      spec_.splits[rule].each_piece(text, steps, [&](std::string_view piece) {
-        cut(piece, rule + 1, steps, remembered, out);
-      });
-      return;
-    }
+  void last_cut(std::string_view text, PatternSteps& steps, Remembered& remembered,
+                Numbers& out) const override {
     std::string prefixed;
     if (spec_.add_prefix_space && !text.starts_with(' ')) {
       prefixed = ' ' + std::string(text);
       text = prefixed;
     }
-    const auto encode_piece = [&](std::string_view piece) { encode_one(piece, remembered, out); };
     if (words_) {
-      words_->each_piece(text, steps, encode_piece);
+      words_->each_piece(text, steps,
+                         [&](std::string_view piece) { encode_one(piece, remembered, out); });
     } else {
-      encode_piece(text);
+      encode_one(text, remembered, out);
     }
   }
 
-  void encode_one(std::string_view piece, Remembered& remembered,
-                  std::vector<std::int32_t>& out) const {
-    if (piece.size() > kLongestRemembered) return merge(piece, out);
-    std::string key(piece);
-    auto found = remembered.find(key);
-    if (found == remembered.end()) {
-      std::vector<std::int32_t> tokens;
-      merge(piece, tokens);
-      if (remembered.size() >= kMostRemembered) remembered.clear();
-      found = remembered.emplace(std::move(key), std::move(tokens)).first;
+  /// Calls `found` with the token of every byte or character, -1 where there is none.
+  template <typename Found>
+  void each_symbol(std::string_view piece, Found&& found) const {
+    if (spec_.byte_level) {
+      for (const char byte : piece) found(byte_tokens_[static_cast<unsigned char>(byte)]);
+      return;
     }
-    out.insert(out.end(), found->second.begin(), found->second.end());
+    for (std::size_t at = 0; at < piece.size();) {
+      const auto character = decode_utf8(piece, at);
+      const std::size_t size = character ? character->bytes : 1;
+      const auto known = by_text_.find(std::string(piece.substr(at, size)));
+      found(known == by_text_.end() ? -1 : known->second);
+      at += size;
+    }
   }
 
-  void merge(std::string_view piece, std::vector<std::int32_t>& out) const {
+  void encode_piece(std::string_view piece, Numbers& out) const override {
     if (spec_.ignore_merges) {
-      if (const auto found = by_bytes_.find(std::string(piece)); found != by_bytes_.end()) {
+      if (const auto found = by_text_.find(std::string(piece)); found != by_text_.end()) {
         out.push_back(found->second);
         return;
       }
@@ -277,12 +209,11 @@ class BpeTokenizer : public Tokenizer {
     std::vector<Symbol> symbols;
     symbols.reserve(piece.size());
     bool unknown_before = false;
-    for (const char byte : piece) {
-      const int known = byte_tokens_[static_cast<unsigned char>(byte)];
+    each_symbol(piece, [&](int known) {
       const bool joins = known < 0 && (spec_.unk < 0 || (spec_.fuse_unk && unknown_before));
       if (spec_.unk >= 0) unknown_before = known < 0;
       if (!joins) symbols.push_back({known < 0 ? spec_.unk : known});
-    }
+    });
     const int count = static_cast<int>(symbols.size());
     for (int i = 0; i < count; ++i) {
       symbols[static_cast<std::size_t>(i)].before = i - 1;
@@ -293,13 +224,10 @@ class BpeTokenizer : public Tokenizer {
       if (symbol.token >= 0) out.push_back(symbol.token);
   }
 
-  BpeSpec spec_;
+  BpeSpec spec_;  // without its pieces
   MergeTable merges_;
-  std::vector<std::string> bytes_;  ///< by token
-  std::vector<bool> special_;
   std::array<int, 256> byte_tokens_{};
-  std::unordered_map<std::string, int> by_bytes_;
-  std::unique_ptr<AddedTokenSearch> plain_added_, normal_added_;
+  std::unordered_map<std::string, int> by_text_;
   std::optional<SplitRule> words_;
 };
 

@@ -1,4 +1,5 @@
-// Byte-level BPE: the parts of a tokenizer.json of that kind, and the tokenizer made of them.
+// BPE, of bytes or of characters: the parts of a tokenizer.json of that kind, and the tokenizer
+// made of them.
 #pragma once
 
 #include <array>
@@ -10,10 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/tokenizer/added.hpp"
-#include "core/tokenizer/normal.hpp"
-#include "core/tokenizer/pattern.hpp"
-#include "core/tokenizer/tokenizer.hpp"
+#include "core/tokenizer/pieces.hpp"
 
 namespace xlab {
 
@@ -22,22 +20,15 @@ struct BpeMerge {
   int left = 0, right = 0, merged = 0;
 };
 
-/// What a tokenizer.json says, checked: every number lies in the vocabulary.
 struct BpeSpec {
-  std::vector<std::string>
-      tokens;  ///< by number, as the file writes them; empty where there is none
+  PiecesSpec pieces;
   std::vector<BpeMerge> merges;
   int unk = -1;
-  bool fuse_unk = false;       ///< unknown bytes in a row become one unknown token
+  bool fuse_unk = false;       ///< what is unknown in a row becomes one unknown token
   bool ignore_merges = false;  ///< a piece that is a token is taken without merging
-  std::vector<AddedToken> added;
-  std::vector<NormalForm> normal_forms;
-  std::vector<SplitRule> splits;  ///< applied one after the other
+  bool byte_level = true;      ///< merges bytes; else characters
   bool add_prefix_space = false;
-  bool split_words = true;                  ///< the byte level's own pattern, after the prefix
-  std::vector<int> frame_begin, frame_end;  ///< what goes around a text that is framed
-  SpecialTokens special;
-  std::string json;  ///< the file itself
+  bool split_words = true;  ///< the byte level's own pattern, after the prefix
 };
 
 /// The bytes that a token of the byte-level alphabet stands for: each byte is written as one

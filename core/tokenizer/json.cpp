@@ -1,4 +1,4 @@
-// Reading tokenizer.json files of the byte-level BPE kind, and the folders that hold them.
+// Reading tokenizer.json files, of BPE and of whole words, and the folders that hold them.
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -8,6 +8,7 @@
 #include "core/files/disk.hpp"
 #include "core/files/json_text.hpp"
 #include "core/tokenizer/bpe.hpp"
+#include "core/tokenizer/words.hpp"
 #include "core/utf8.hpp"
 #include "kernels/check.hpp"
 
@@ -125,34 +126,50 @@ SplitBehavior read_behavior(const Field& in) {
                   in.name(), printable(name, 60)));
 }
 
-/// Adds the rules of a pre-tokenizer. `byte_level` says whether the byte level was met, which must
-/// come last: after it the text is no longer text.
-void read_pre_tokenizer(const Field& in, BpeSpec& spec, bool& byte_level) {
+/// What a word is to the pre-tokenizer Whitespace, whose patterns are those of another engine.
+constexpr const char* kWordCharacters =
+    R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{200C}\x{200D}\x{24B6}-\x{24E9})"
+    R"(\x{1F130}-\x{1F149}\x{1F150}-\x{1F169}\x{1F170}-\x{1F189})";
+
+/// What the pre-tokenizers of a file come to.
+struct Cutting {
+  std::vector<SplitRule> splits;
+  /// The byte level, which must come last: after it the text is no longer text.
+  bool byte_level = false, add_prefix_space = false, split_words = true;
+};
+
+/// Adds the rules of a pre-tokenizer.
+void read_pre_tokenizer(const Field& in, Cutting& out) {
   constexpr std::size_t kMostRules = 32;
   const std::string type = in.type();
   if (type == "Sequence") {
     const Field list = in.at("pretokenizers");
-    for (std::size_t i = 0; i < list.length(); ++i)
-      read_pre_tokenizer(list.item(i), spec, byte_level);
+    for (std::size_t i = 0; i < list.length(); ++i) read_pre_tokenizer(list.item(i), out);
     return;
   }
-  check(!byte_level, "{} comes after the ByteLevel pre-tokenizer, which must be the last.",
+  check(!out.byte_level, "{} comes after the ByteLevel pre-tokenizer, which must be the last.",
         in.name());
-  check(spec.splits.size() < kMostRules, "{}: there are more than {} rules for splitting.",
+  check(out.splits.size() < kMostRules, "{}: there are more than {} rules for splitting.",
         in.name(), kMostRules);
   if (type == "ByteLevel") {
-    byte_level = true;
-    spec.add_prefix_space = in.flag("add_prefix_space", true);
-    spec.split_words = in.flag("use_regex", true);
+    out.byte_level = true;
+    out.add_prefix_space = in.flag("add_prefix_space", true);
+    out.split_words = in.flag("use_regex", true);
   } else if (type == "Split") {
-    spec.splits.push_back({read_pattern(in.at("pattern")), read_behavior(in.at("behavior")),
-                           in.flag("invert", false)});
+    out.splits.push_back({read_pattern(in.at("pattern")), read_behavior(in.at("behavior")),
+                          in.flag("invert", false)});
   } else if (type == "Digits") {
-    spec.splits.push_back({Pattern::regex("\\p{N}"), in.flag("individual_digits", false)
-                                                         ? SplitBehavior::isolated
-                                                         : SplitBehavior::contiguous});
+    out.splits.push_back({Pattern::regex("\\p{N}"), in.flag("individual_digits", false)
+                                                        ? SplitBehavior::isolated
+                                                        : SplitBehavior::contiguous});
+  } else if (type == "WhitespaceSplit") {
+    out.splits.push_back({Pattern::regex("\\s+"), SplitBehavior::removed});
+  } else if (type == "Whitespace") {
+    const std::string words = kWordCharacters;
+    out.splits.push_back(
+        {Pattern::regex("[" + words + "]+|[^" + words + "\\s]+"), SplitBehavior::removed, true});
   } else {
-    in.refuse_type("ByteLevel, Split, Digits and Sequence; only byte-level tokenizers are read");
+    in.refuse_type("ByteLevel, Split, Digits, Whitespace, WhitespaceSplit and Sequence");
   }
 }
 
@@ -210,32 +227,42 @@ void read_merges(const Field& in, const Numbers& numbers, std::vector<BpeMerge>&
   }
 }
 
+/// The token for what the vocabulary lacks; -1 where the model names none.
+int read_unknown(const Field& in, const Numbers& numbers) {
+  const auto unk = in.find("unk_token");
+  if (!unk) return -1;
+  const auto found = numbers.find(unk->text());
+  check(found != numbers.end(), "{} is '{}', which the vocabulary does not have.", unk->name(),
+        printable(unk->text(), 60));
+  return found->second;
+}
+
+/// The kind of a model, which old files do not write.
+std::string family_of(const Field& model) {
+  if (model.find("type")) return model.type();
+  if (model.find("unk_id")) return "Unigram";
+  if (model.find("max_input_chars_per_word")) return "WordPiece";
+  return model.find("merges") ? "BPE" : "WordLevel";
+}
+
 void read_model(const Field& in, BpeSpec& spec, Numbers& numbers) {
-  if (const auto type = in.find("type"); type && type->text() != "BPE") in.refuse_type("BPE");
-  numbers = read_vocabulary(in.at("vocab"), spec.tokens);
+  numbers = read_vocabulary(in.at("vocab"), spec.pieces.tokens);
   read_merges(in.at("merges"), numbers, spec.merges);
   spec.ignore_merges = in.flag("ignore_merges", false);
   spec.fuse_unk = in.flag("fuse_unk", false);
   check(!in.flag("byte_fallback", false),
-        "'model.byte_fallback' is true: tokenizers that fall back to bytes are not read here, only "
-        "byte-level ones.");
+        "'model.byte_fallback' is true: tokenizers that fall back to bytes are not read here.");
   if (const auto dropout = in.find("dropout"))
     check(dropout->value.is_number() && dropout->value.get<double>() == 0.0,
           "'model.dropout' is set: merges that are left out at random are not done here.");
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
     if (const auto affix = in.find(key))
-      check(affix->text().empty(), "{} is '{}', which byte-level tokenizers do not have.",
+      check(affix->text().empty(), "{} is '{}', and such marks in tokens are not read here.",
             affix->name(), printable(affix->text(), 40));
-  if (const auto unk = in.find("unk_token")) {
-    const auto found = numbers.find(unk->text());
-    check(found != numbers.end(), "{} is '{}', which the vocabulary does not have.", unk->name(),
-          printable(unk->text(), 60));
-    spec.unk = found->second;
-    spec.special.unk = found->second;
-  }
+  spec.unk = spec.pieces.special.unk = read_unknown(in, numbers);
 }
 
-void read_added(const Field& in, BpeSpec& spec, Numbers& numbers) {
+void read_added(const Field& in, PiecesSpec& spec, Numbers& numbers) {
   const std::size_t count = in.length();
   check(count <= static_cast<std::size_t>(kMostTokens), "{} holds more than {} tokens.", in.name(),
         kMostTokens);
@@ -275,13 +302,13 @@ void read_added(const Field& in, BpeSpec& spec, Numbers& numbers) {
   }
 }
 
-int largest_token(const BpeSpec& spec) {
+int largest_token(const PiecesSpec& spec) {
   int largest = static_cast<int>(spec.tokens.size()) - 1;
   for (const AddedToken& token : spec.added) largest = std::max(largest, token.id);
   return largest;
 }
 
-void read_template(const Field& in, BpeSpec& spec) {
+void read_template(const Field& in, PiecesSpec& spec) {
   std::vector<int> parts[2];  // before and after the text
   int side = 0;
   const Field single = in.at("single");
@@ -312,7 +339,7 @@ void read_template(const Field& in, BpeSpec& spec) {
         "{} puts more than {} tokens around a text.", in.name(), kMostFrameTokens);
 }
 
-void read_post_processor(const Field& in, BpeSpec& spec) {
+void read_post_processor(const Field& in, PiecesSpec& spec) {
   const std::string type = in.type();
   if (type == "Sequence") {
     const Field list = in.at("processors");
@@ -324,33 +351,62 @@ void read_post_processor(const Field& in, BpeSpec& spec) {
   }
 }
 
-void check_decoder(const Field& in) {
-  const std::string type = in.type();
-  if (type == "Sequence") {
-    const Field list = in.at("decoders");
-    check(list.length() == 1, "{} must hold one decoder, ByteLevel.", list.name());
-    check_decoder(list.item(0));
-  } else if (type != "ByteLevel") {
-    in.refuse_type("ByteLevel; only byte-level tokenizers are read");
-  }
+/// What puts the texts of tokens together again.
+enum class Joining { byte_level, spaces, nothing };
+
+Joining read_decoder(const std::optional<Field>& in) {
+  if (!in) return Joining::spaces;
+  const std::string type = in->type();
+  if (type == "ByteLevel") return Joining::byte_level;
+  if (type == "Fuse") return Joining::nothing;
+  if (type != "Sequence") in->refuse_type("ByteLevel and Fuse");
+  const Field list = in->at("decoders");
+  check(list.length() == 1, "{} must hold one decoder.", list.name());
+  return read_decoder(list.item(0));
 }
 
-BpeSpec read_bpe(const Field& file, const std::string& text) {
-  BpeSpec spec;
+/// What all kinds have around their models; those must have been read.
+Cutting read_pieces(const Field& file, const std::string& text, PiecesSpec& spec,
+                    Numbers& numbers) {
   spec.json = text;
-  Numbers numbers;
-  read_model(file.at("model"), spec, numbers);
   if (const auto added = file.find("added_tokens")) read_added(*added, spec, numbers);
   if (const auto normalizer = file.find("normalizer"))
     read_normalizer(*normalizer, spec.normal_forms);
-  bool byte_level = false;
+  Cutting cutting;
   if (const auto pre_tokenizer = file.find("pre_tokenizer"))
-    read_pre_tokenizer(*pre_tokenizer, spec, byte_level);
-  check(byte_level,
-        "'pre_tokenizer' holds no ByteLevel: only byte-level tokenizers are read here.");
+    read_pre_tokenizer(*pre_tokenizer, cutting);
+  spec.splits = cutting.splits;
   if (const auto post_processor = file.find("post_processor"))
     read_post_processor(*post_processor, spec);
-  check_decoder(file.at("decoder"));
+  const Joining joining = read_decoder(file.find("decoder"));
+  if (joining == Joining::spaces) spec.between = " ";
+  check(!cutting.byte_level || joining == Joining::byte_level,
+        "'pre_tokenizer' is of bytes, but 'decoder' is not: it must be ByteLevel.");
+  check(cutting.byte_level || joining != Joining::byte_level,
+        "'decoder' is of bytes, but 'pre_tokenizer' holds no ByteLevel.");
+  return cutting;
+}
+
+std::unique_ptr<BpeSpec> read_bpe(const Field& file, const std::string& text) {
+  auto spec = std::make_unique<BpeSpec>();
+  Numbers numbers;
+  read_model(file.at("model"), *spec, numbers);
+  const Cutting cutting = read_pieces(file, text, spec->pieces, numbers);
+  spec->byte_level = cutting.byte_level;
+  spec->add_prefix_space = cutting.add_prefix_space;
+  spec->split_words = cutting.split_words;
+  return spec;
+}
+
+std::unique_ptr<WordsSpec> read_words(const Field& file, const std::string& text) {
+  auto spec = std::make_unique<WordsSpec>();
+  const Field model = file.at("model");
+  Numbers numbers = read_vocabulary(model.at("vocab"), spec->pieces.tokens);
+  // The package writes a name for it even where the vocabulary has no such word.
+  if (const auto unk = model.find("unk_token"); unk && numbers.contains(unk->text()))
+    spec->unk = spec->pieces.special.unk = numbers.at(unk->text());
+  check(!read_pieces(file, text, spec->pieces, numbers).byte_level,
+        "'pre_tokenizer' holds ByteLevel, which has no words to look up.");
   return spec;
 }
 
@@ -375,7 +431,7 @@ std::shared_ptr<const Tokenizer> read_characters(const json& file) {
 }
 
 /// Which token tokenizer_config.json names, by its text or by an object with its text.
-int named_token(const json& config, const char* key, const BpeSpec& spec) {
+int named_token(const json& config, const char* key, const PiecesSpec& spec) {
   const auto found = config.find(key);
   if (found == config.end()) return -1;
   const json& entry =
@@ -388,6 +444,23 @@ int named_token(const json& config, const char* key, const BpeSpec& spec) {
   return content.empty() || token == spec.tokens.end()
              ? -1
              : static_cast<int>(token - spec.tokens.begin());
+}
+
+/// The special tokens: those that are given, or that `config` names, the text of
+/// tokenizer_config.json.
+void name_special_tokens(PiecesSpec& spec, const SpecialTokens* given, const std::string& config) {
+  SpecialTokens& special = spec.special;
+  if (!config.empty()) {
+    const json names = parse_json(config, fmt::format("'{}'", kConfigFile));
+    special.bos = named_token(names, "bos_token", spec);
+    special.eos = named_token(names, "eos_token", spec);
+    special.pad = named_token(names, "pad_token", spec);
+    if (const int unk = named_token(names, "unk_token", spec); unk >= 0) special.unk = unk;
+  }
+  if (given) special = *given;
+  for (const int token : {special.bos, special.eos, special.unk, special.pad})
+    check(token >= -1 && token <= largest_token(spec),
+          "the special token {} is outside the vocabulary.", token);
 }
 
 /// Reads a file; `config` is the text of tokenizer_config.json, or empty.
@@ -407,19 +480,22 @@ std::shared_ptr<const Tokenizer> read_tokenizer(const std::string& text, const s
   try {
     if (file == parse_json(byte_tokenizer()->to_json(), "The tokenizer")) return byte_tokenizer();
     if (auto characters = read_characters(file)) return characters;
-    BpeSpec spec = read_bpe({file, ""}, text);
-    if (!config.empty()) {
-      const json names = parse_json(config, fmt::format("'{}'", kConfigFile));
-      spec.special.bos = named_token(names, "bos_token", spec);
-      spec.special.eos = named_token(names, "eos_token", spec);
-      spec.special.pad = named_token(names, "pad_token", spec);
-      if (const int unk = named_token(names, "unk_token", spec); unk >= 0) spec.special.unk = unk;
+    const Field whole{file, ""};
+    const Field model = whole.at("model");
+    const std::string family = family_of(model);
+    std::unique_ptr<BpeSpec> bpe;
+    std::unique_ptr<WordsSpec> words;
+    if (family == "BPE") {
+      bpe = read_bpe(whole, text);
+    } else if (family == "WordLevel") {
+      words = read_words(whole, text);
+    } else {
+      throw Error(fmt::format(
+          "'model' is of type '{}', which is not read here; known are BPE and WordLevel.",
+          printable(family, 60)));
     }
-    if (special) spec.special = *special;
-    for (const int token : {spec.special.bos, spec.special.eos, spec.special.unk, spec.special.pad})
-      check(token >= -1 && token <= largest_token(spec),
-            "the special token {} is outside the vocabulary.", token);
-    return bpe_tokenizer(std::move(spec));
+    name_special_tokens(bpe ? bpe->pieces : words->pieces, special, config);
+    return bpe ? bpe_tokenizer(std::move(*bpe)) : word_tokenizer(std::move(*words));
   } catch (const Error& e) {
     throw Error(fmt::format("The tokenizer '{}' cannot be used: {}", shown, e.what()));
   }

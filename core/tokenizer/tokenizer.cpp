@@ -2,6 +2,7 @@
 #include "core/tokenizer/tokenizer.hpp"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/files/json_text.hpp"
 #include "core/tasks/training_text.hpp"
@@ -108,9 +109,12 @@ bool Tokenizer::is_special(int) const {
 
 std::string Tokenizer::decode(std::span<const std::int32_t> tokens, bool skip_special) const {
   std::string joined;
+  bool first = true;
   for (const std::int32_t token : tokens) {
     const std::string_view part = bytes(token);
-    if (!skip_special || !is_special(token)) joined += part;
+    if (part.empty() || (skip_special && is_special(token))) continue;
+    if (!std::exchange(first, false)) joined += between();
+    joined += part;
   }
   return mended_utf8(joined);
 }
@@ -122,7 +126,8 @@ void Tokenizer::check_token(int token) const {
 
 std::string StreamDecoder::push(int token) {
   const std::string_view part = tokenizer_->bytes(token);
-  if (skip_special_ && tokenizer_->is_special(token)) return {};
+  if (part.empty() || (skip_special_ && tokenizer_->is_special(token))) return {};
+  if (!std::exchange(first_, false)) held_ += tokenizer_->between();
   held_ += part;
   // Only what the last bytes begin can still be completed.
   std::size_t complete = 0;

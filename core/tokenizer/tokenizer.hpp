@@ -1,8 +1,8 @@
 // Tokenizers: text becomes the numbers a model reads, and numbers become text again.
 //
-// Three kinds: the characters of one text, the 256 bytes, and byte-level BPE as a Hugging Face
-// tokenizer.json describes it. All of them give every token the bytes that it stands for, so
-// decoding is joining bytes.
+// Four kinds: the characters of one text, the 256 bytes, and, as a Hugging Face tokenizer.json
+// describes them, BPE and whole words. All of them give every token the bytes that it stands for,
+// so decoding is joining bytes, for some with a space between them.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  /// "characters", "bytes" or "bpe": what a file says of it.
+  /// "characters", "bytes", "bpe" or "words": what a file says of it.
   virtual std::string kind() const = 0;
   /// The same for people: "byte-level BPE, 50277 tokens".
   virtual std::string title() const = 0;
@@ -41,6 +41,8 @@ class Tokenizer {
   /// The bytes that a token stands for: not always whole characters, empty for a number without a
   /// token. Throws `Error` for a number outside the vocabulary.
   virtual std::string_view bytes(int token) const = 0;
+  /// What stands between the texts of two tokens.
+  virtual std::string_view between() const { return {}; }
   /// Whether a token marks something instead of being text.
   virtual bool is_special(int token) const;
   virtual SpecialTokens special_tokens() const { return {}; }
@@ -71,7 +73,7 @@ class StreamDecoder {
 
  private:
   const Tokenizer* tokenizer_;
-  bool skip_special_;
+  bool skip_special_, first_ = true;
   std::string held_;
 };
 
@@ -84,9 +86,9 @@ std::shared_ptr<const Tokenizer> byte_tokenizer();
 inline constexpr std::uint64_t kMostTokenizerBytes = std::uint64_t{64} << 20;
 inline constexpr int kMostTokens = 1 << 20;
 
-/// Reads the text of a tokenizer.json: byte-level BPE, or what `to_json` of any kind writes.
-/// `name` is for messages. Throws `Error` naming the field and the reason where it is damaged or
-/// asks for something that is not done here.
+/// Reads the text of a tokenizer.json: BPE of bytes or characters, WordLevel, or what `to_json` of
+/// any kind writes. `name` is for messages. Throws `Error` naming the field and the reason where it
+/// is damaged or asks for something that is not done here.
 std::shared_ptr<const Tokenizer> tokenizer_from_json(const std::string& json,
                                                      const std::string& name,
                                                      const SpecialTokens& special = {});

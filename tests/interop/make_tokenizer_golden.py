@@ -3,6 +3,7 @@
 
     make_tokenizer_golden.py --out FOLDER            numbers for the tokenizers in FOLDER
     make_tokenizer_golden.py --out FOLDER --train    the tokenizers as well, from text on this machine
+    make_tokenizer_golden.py --out FOLDER --words    those of words and of characters alone
     make_tokenizer_golden.py --out FOLDER --strings 20000 --seed 7    another, larger set
 
 The tokenizers are trained on licences, documentation and translated messages that a Debian system
@@ -128,6 +129,26 @@ def train(folder):
                             show_progress=False))
     odd.add_tokens([AddedToken("ﬁne", normalized=True), AddedToken("½", normalized=False)])
     save(odd, f"{folder}/odd.json", merges_as_text=False)
+
+
+def train_words(folder):
+    """Tokenizers without bytes, from words that stand in this file."""
+    lines = corpus_words() + WRITTEN
+    words = Tokenizer(models.WordLevel(unk_token="[UNK]"))
+    words.normalizer = normalizers.NFC()
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    words.train_from_iterator(lines, trainers.WordLevelTrainer(
+        vocab_size=300, special_tokens=["[UNK]", "<s>", "</s>"], show_progress=False))
+    words.add_tokens([AddedToken("xLSTM", single_word=True)])
+    words.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> $B </s>", special_tokens=[("<s>", 1), ("</s>", 2)])
+    save(words, f"{folder}/words.json", merges_as_text=None)
+
+    pairs = Tokenizer(models.BPE(unk_token="<unk>"))
+    pairs.pre_tokenizer = pre_tokenizers.Whitespace()
+    pairs.train_from_iterator(lines, trainers.BpeTrainer(
+        vocab_size=600, special_tokens=["<unk>", "<end>"], show_progress=False))
+    save(pairs, f"{folder}/pairs.json", merges_as_text=True)
 
 
 # ---- strings -------------------------------------------------------------------------------------
@@ -304,12 +325,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", required=True)
     parser.add_argument("--train", action="store_true")
+    parser.add_argument("--words", action="store_true")
     parser.add_argument("--strings", type=int, default=2200)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     os.makedirs(args.out, exist_ok=True)
     if args.train:
         train(args.out)
+    if args.train or args.words:
+        train_words(args.out)
     texts = strings(args.strings, args.seed)
     golden = {"made_with": f"tokenizers {tokenizers.__version__}",
               "strings": [{"hex": t.hex()} if isinstance(t, bytes) else t for t in texts],
