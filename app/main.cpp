@@ -73,7 +73,7 @@ std::string read(int argc, char** argv, Arguments& arguments, bool& help, std::s
   cli.add_option("--canvas", a.canvas, "who draws: the graphics card or the CPU")
       ->check(CLI::IsMember({"gl", "software"}));
   cli.add_option("--threads", a.threads, "threads to compute with, 0 for one per core")
-      ->check(CLI::Range(0, 1024));
+      ->check(CLI::Range(0, 256));
   cli.add_option("--device", a.device, "where models compute: auto, cpu, cuda or cuda:N");
   cli.add_option("--tour", a.tour, "play the first scene, write pictures and a report here, end");
   cli.add_flag("--version", a.version, "print the version and end");
@@ -92,6 +92,8 @@ std::string read(int argc, char** argv, Arguments& arguments, bool& help, std::s
         a.width < 64 || a.height < 64 || a.width > 16384 || a.height > 16384) {
       return "--size: \"" + a.size_text + "\" is no size; write it like 1280x800 (64 to 16384).";
     }
+    if (a.view == "window" && (a.width < 640 || a.height < 480))
+      return "--size: the window is never smaller than 640x480, but " + a.size_text + " is.";
   }
   if (!a.screenshot.empty() && !a.tour.empty()) {
     return "--screenshot and --tour exclude each other.";

@@ -51,7 +51,11 @@ void MainWindow::resizeEvent(QResizeEvent* event) {
   QMainWindow::resizeEvent(event);
   fit_tool_bar();
   fit_status_bar();
-  if (!shown_ || alone_ || panels_hidden_ || fit() == shown_fit_) return;
+  if (!shown_ || alone_ || panels_hidden_) return;
+  if (fit() == shown_fit_) {
+    share_room_soon();
+    return;
+  }
   // After Qt has laid out for the new size; several sizes in a row make one layout.
   QTimer::singleShot(0, this, [this] {
     if (stopped_ || alone_ || panels_hidden_ || fit() == shown_fit_ || arranged_by_hand()) return;
@@ -63,6 +67,16 @@ void MainWindow::resizeEvent(QResizeEvent* event) {
     } else {
       show_layout(dragged_);
     }
+  });
+}
+
+/// Where nobody chose sizes, forms stay as wide as their rows need.
+void MainWindow::share_room_soon() {
+  if (std::exchange(room_to_share_, true)) return;
+  QTimer::singleShot(0, this, [this] {
+    room_to_share_ = false;
+    const bool chosen = arranged_by_hand() || of_file_ || !dragged_.state.isEmpty();
+    if (!stopped_ && !alone_ && !panels_hidden_ && !chosen) share_room(room_);
   });
 }
 

@@ -140,6 +140,7 @@ class MainWindow : public QMainWindow {
   QList<QDockWidget*> shown_docks() const;
   void default_layout(Room room);
   void share_room(Room room);
+  void share_room_soon();
   /// How wide the column of forms is: what the room has for it, or what they need to be read whole.
   int form_width(const RoomLayout& layout) const;
   /// Where tabs have no room for their titles, they say a word; where that is too much too, they
@@ -241,7 +242,7 @@ class MainWindow : public QMainWindow {
   bool arranging_ = false;  ///< docks move by the program, not by hand
   bool moved_ = false;      ///< a dock was moved by hand since the layout was made
   Fit shown_fit_ = Fit::roomy;
-  bool tabs_to_fit_ = false;
+  bool tabs_to_fit_ = false, room_to_share_ = false;
   int layouts_made_ = 0;               ///< counts up, so that only the last one is finished
   QList<QDockWidget*> default_docks_;  ///< what the default layout shows
   bool shown_ = false;

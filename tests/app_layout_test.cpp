@@ -71,6 +71,23 @@ TEST_F(Layouts, FormsAreReadWholeAtLargeText) {
   }
 }
 
+TEST_F(Layouts, FormsStayWholeWhenTheWindowShrinks) {
+  for (const Room room : {Room::train, Room::generate}) {
+    window_->resize(1500, 900);
+    window_->set_room(room);
+    QTest::qWait(100);
+    for (const QSize size : {QSize(1000, 700), QSize(800, 600)}) {
+      window_->resize(size);
+      QTest::qWait(100);
+      for (const QScrollArea* area : window_->findChildren<QScrollArea*>()) {
+        if (!area->isVisible() || area->visibleRegion().isEmpty()) continue;
+        EXPECT_EQ(area->horizontalScrollBar()->maximum(), 0)
+            << size.width() << " " << qPrintable(area->parentWidget()->objectName());
+      }
+    }
+  }
+}
+
 TEST_F(Layouts, TheBlocksOfAModelAreReadWithoutScrolling) {
   QDockWidget* model = window_->findChild<QDockWidget*>("panel_model");
   for (const float scale : {1.0f, 1.5f}) {

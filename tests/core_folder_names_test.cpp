@@ -318,9 +318,13 @@ TEST_F(FolderNames, ATextEndsWhereConfigurationAndTokenizerSaySo) {
   EXPECT_EQ(ends(), (std::vector{5, 6}));
   expect_twin();
   put_file(file("generation_config.json"), R"({"eos_token_id": "six"})");
-  EXPECT_THAT(complaint(), HasSubstr("'eos_token_id' is \"six\""));
+  EXPECT_THAT(remark(), HasSubstr("eos_token_id = \"six\" of generation_config.json"));
+  put_file(file("generation_config.json"), R"({"eos_token_id": [4, -1]})");
+  EXPECT_THAT(remark(), HasSubstr("eos_token_id = [4,-1] of generation_config.json"));
   put_file(file("generation_config.json"), "{");
-  EXPECT_THAT(complaint(), HasSubstr("Its generation_config.json"));
+  EXPECT_THAT(remark(), HasSubstr("generation_config.json, which cannot be read"));
+  EXPECT_EQ(ends(), std::vector{5});
+  expect_twin();
 }
 
 TEST_F(FolderNames, NoNameOfAFileGetsIntoTheLinesThatPeopleCopy) {

@@ -169,6 +169,26 @@ TEST(LiveEquation, WritesTheEquationWithItsNumbers) {
   EXPECT_EQ(live_equation(trace, "block0/mlstm/forget_gate_sigmoid", 0, 0, 0).text, "");
 }
 
+TEST(LiveEquation, TermsThatCancelHaveTheDigitsTheirSumNeeds) {
+  Trace trace;
+  const auto add = [&](float f, float m) {
+    auto token = std::make_shared<TokenTrace>();
+    token->values["block0/mlstm/forget_gate_pre"] = {1, 1, {f}};
+    token->values["block0/mlstm/input_gate_pre"] = {1, 1, {m}};
+    token->values["block0/mlstm/m"] = {1, 1, {m}};
+    token->values["block0/mlstm/forget_gate"] = {1, 1, {1.0f}};
+    token->values["block0/mlstm/input_gate"] = {1, 1, {1.0f}};
+    trace.steps.push_back(token);
+  };
+  add(3.0f, 1.1352f);
+  add(7.8669f, 1.1348f);
+  EXPECT_EQ(live_equation(trace, "block0/mlstm/forget_gate", 1, 0, 0).text,
+            "f'_1 = exp(−0.0004 + 1.1352 − 1.1348) = 1.00")
+      << "1.14 − 1.13 would be 0.01";
+  EXPECT_EQ(live_equation(trace, "block0/mlstm/input_gate", 1, 0, 0).text,
+            "i'_1 = exp(1.13 − 1.13) = 1");
+}
+
 TEST(LiveEquation, TheDenominatorHasItsFloorAndNoSign) {
   struct Row {
     DenominatorFloor floor;

@@ -47,6 +47,18 @@ bool granted(std::size_t size) {
     throw std::bad_alloc();
   return memory;
 }
+// Those that throw nothing too: else they and the ones below would not be of one family where a
+// sanitizer has its own.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return granted(size) ? std::malloc(size == 0 ? 1 : size) : nullptr;
+}
+[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment,
+                                     const std::nothrow_t&) noexcept {
+  const auto step = static_cast<std::size_t>(alignment);
+  void* memory = nullptr;
+  const bool given = granted(size) && ::posix_memalign(&memory, step, size == 0 ? step : size) == 0;
+  return given ? memory : nullptr;
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept {
   std::free(memory);
 }

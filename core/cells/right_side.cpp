@@ -1,10 +1,15 @@
 // Looking recorded values up, and the formulas that several cells share.
 #include "core/cells/right_side.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdlib>
+#include <initializer_list>
 #include <limits>
+#include <string_view>
 
 #include "core/short_number.hpp"
 
@@ -19,6 +24,47 @@ double sigmoid(double x) {
 double log_sigmoid(double x) {
   return std::min(x, 0.0) - std::log1p(std::exp(-std::abs(x)));
 }
+
+/// The numbers of a sum: where its terms nearly cancel, with so many digits that whoever adds what
+/// is written comes to the sum.
+class Terms {
+ public:
+  explicit Terms(std::initializer_list<double> terms) {
+    constexpr double kNear = 5e-4;
+    constexpr int kMost = 7;
+    double sum = 0.0;
+    for (const double term : terms) sum += term;
+    const auto is_near = [&] {
+      double written = 0.0;
+      for (const double term : terms) written += value_of(text(term));
+      return !(std::abs(written - sum) > kNear * std::max(1.0, std::abs(sum)));
+    };
+    while (!is_near() && decimals_ < kMost) decimals_ = std::max(decimals_, 3) + 1;
+  }
+  std::string text(double value) const {
+    return decimals_ < 0 || !std::isfinite(value)
+               ? number(value)
+               : typeset_number(fmt::format("{:.{}f}", value, decimals_));
+  }
+  /// One that stands behind a sign.
+  std::string behind(double value) const {
+    return value < 0.0 ? fmt::format("({})", text(value)) : text(value);
+  }
+
+ private:
+  static double value_of(std::string_view text) {
+    constexpr std::string_view kMinus = "−";
+    std::string plain;
+    for (std::size_t at = 0; at < text.size();) {
+      const bool minus = text.substr(at).starts_with(kMinus);
+      plain += minus ? '-' : text[at];
+      at += minus ? kMinus.size() : 1;
+    }
+    return std::strtod(plain.c_str(), nullptr);
+  }
+
+  int decimals_ = -1;  // as everywhere
+};
 
 }  // namespace
 
@@ -102,13 +148,15 @@ Side stabilizer_side(Place& p) {
 
 Side stabilised_input_side(Place& p) {
   const double i = p.now("input_gate_pre"), m = p.now("m");
-  return {"exp(" + number(i) + " − " + term(m) + ")", std::exp(i - m)};
+  const Terms terms({i, -m});
+  return {"exp(" + terms.text(i) + " − " + terms.behind(m) + ")", std::exp(i - m)};
 }
 
 Side stabilised_forget_side(Place& p) {
   const double m = p.now("m"), before = p.before("m");
   const double decay = log_forget(p);
-  return {"exp(" + number(decay) + " + " + term(before) + " − " + term(m) + ")",
+  const Terms terms({decay, before, -m});
+  return {"exp(" + terms.text(decay) + " + " + terms.behind(before) + " − " + terms.behind(m) + ")",
           std::exp(decay + before - m)};
 }
 

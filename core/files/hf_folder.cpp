@@ -48,9 +48,16 @@ bool same_numbers(const TensorSource& tensors, const TensorSource::Entry& a,
   return true;
 }
 
+bool is_end_of_text(const json& value) {
+  if (value.is_array()) return std::all_of(value.begin(), value.end(), is_end_of_text);
+  return value.is_number_unsigned() && value <= 1 << 20;
+}
+
 /// A configuration of the large family that names no end of a text has the one that stands beside
-/// it for generation.
-std::string with_end_of_text(const std::string& text, const fs::path& folder) {
+/// it for generation. What cannot be used there is named in `not_used`: the model computes the same
+/// without it.
+std::string with_end_of_text(const std::string& text, const fs::path& folder,
+                             std::vector<std::string>& not_used) {
   constexpr const char* kKey = "eos_token_id";
   constexpr const char* kGeneration = "generation_config.json";
   std::error_code error;
@@ -58,9 +65,19 @@ std::string with_end_of_text(const std::string& text, const fs::path& folder) {
   if (!large::describes(config) || (config.contains(kKey) && !config[kKey].is_null()) ||
       !fs::is_regular_file(folder / kGeneration, error))
     return text;
-  const json beside = parse_json(read_text_file(folder / kGeneration, kMostConfigBytes),
-                                 fmt::format("Its {}", kGeneration));
-  if (!beside.is_object() || !beside.contains(kKey)) return text;
+  json beside;
+  try {
+    beside = parse_json(read_text_file(folder / kGeneration, kMostConfigBytes), kGeneration);
+  } catch (const Error&) {
+    not_used.push_back(fmt::format("{}, which cannot be read", kGeneration));
+    return text;
+  }
+  if (!beside.is_object() || !beside.contains(kKey) || beside[kKey].is_null()) return text;
+  if (!is_end_of_text(beside[kKey])) {
+    not_used.push_back(
+        fmt::format("{} = {} of {}", kKey, printable(beside[kKey].dump(), 60), kGeneration));
+    return text;
+  }
   config[kKey] = beside[kKey];
   return json_text(config);
 }
@@ -73,7 +90,7 @@ ModelSpec spec_of(const fs::path& folder, const TensorSource& tensors,
     const UnwrappedConfig config =
         unwrapped_config(read_text_file(folder / kConfig, kMostConfigBytes), not_used);
     tying_assumed = config.tying_assumed;
-    spec = model_spec_from_config(with_end_of_text(config.text, folder), not_used);
+    spec = model_spec_from_config(with_end_of_text(config.text, folder, not_used), not_used);
   } catch (const Error& e) {
     throw Error(fmt::format("The folder '{}' cannot be opened: {}", shown_path(folder), e.what()));
   }
