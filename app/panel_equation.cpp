@@ -53,12 +53,24 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
           Choice::forget_gate,
           {{"σ(f)", [](CellVariant& v) { v.forget_gate = ForgetGate::sigmoid; }},
            {"exp(f)", [](CellVariant& v) { v.forget_gate = ForgetGate::exponential; }}});
+  add_row(
+      tr("Input gate"),
+      tr("What a token is written with: exp(i) has no limit and needs the stabilizer, σ(i) stays "
+         "below 1 and needs none."),
+      Choice::input_gate,
+      {{"exp(i)", [](CellVariant& v) { v.input_gate = InputGate::exponential; }},
+       {"σ(i)", [](CellVariant& v) { v.input_gate = InputGate::sigmoid; }}});
   add_row(tr("Stabilizer"),
           tr("On: everything is stored divided by exp(m), so that no number gets too large. Off: "
              "as it is; large gates overflow."),
           Choice::stabilizer,
           {{tr("on"), [](CellVariant& v) { v.stabilizer = true; }},
            {tr("off, raw exponentials"), [](CellVariant& v) { v.stabilizer = false; }}});
+  add_row(tr("Divided by N"),
+          tr("Whether the read-out is divided by how much of what was written the query reaches"),
+          Choice::normalizer,
+          {{tr("yes"), [](CellVariant& v) { v.normalizer = true; }},
+           {tr("no"), [](CellVariant& v) { v.normalizer = false; }}});
   add_row(tr("Floor of N"), tr("What the read-out is divided by at least"),
           Choice::denominator_floor,
           {{"exp(−m)", [](CellVariant& v) { v.denominator_floor = DenominatorFloor::stabilizer; }},
@@ -166,7 +178,8 @@ void EquationGroup::follow() {
 }
 
 void EquationGroup::show_row(Row& row, const BlockCard& block) {
-  const bool used = block.values->has(row.choice);
+  const CellValues& values = *block.values;
+  const bool used = values.has(row.choice) && !values.is_idle(row.choice);
   row.caption->setVisible(used);
   row.box->setVisible(used);
   const QSignalBlocker quiet(row.box);

@@ -114,6 +114,8 @@ inline void read_variant(SpecReader& in, CellVariant& variant) {
 }
 inline void read_mlstm_variant(SpecReader& in, CellVariant& variant) {
   read_variant(in, variant);
+  in.choice_of("input_gate", variant.input_gate, {InputGate::exponential, InputGate::sigmoid});
+  in.boolean("normalizer", variant.normalizer);
   in.choice_of("denominator_floor", variant.denominator_floor,
                {DenominatorFloor::stabilizer, DenominatorFloor::one});
   in.choice_of("scale", variant.scale, {Scaled::keys, Scaled::queries});
@@ -132,6 +134,8 @@ inline void write_variant(const CellVariant& variant, const CellVariant& referen
   };
   add("forget_gate", variant.forget_gate, reference.forget_gate);
   add("stabilizer", variant.stabilizer, reference.stabilizer);
+  add("input_gate", variant.input_gate, reference.input_gate);
+  add("normalizer", variant.normalizer, reference.normalizer);
   add("denominator_floor", variant.denominator_floor, reference.denominator_floor);
   add("scale", variant.scale, reference.scale);
   add("eps", variant.eps, reference.eps);

@@ -2,6 +2,7 @@
 // how they are laid out over time, and what its memory looks like. Standard types only.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -96,6 +97,8 @@ struct ValueRow {
 enum class Choice : std::uint8_t {
   forget_gate,
   stabilizer,
+  input_gate,
+  normalizer,
   denominator_floor,
   scale,
   eps,
@@ -120,6 +123,7 @@ struct CellValues {
   MemoryCard memory;
   std::vector<std::string> formula;  ///< values whose equations, in this order, make the cell
   std::vector<Choice> choices;       ///< which its equations have
+  std::vector<Choice> idle;          ///< of these, which change nothing as the others stand
 
   /// The value of this name, or null.
   const ValueCard* find(std::string_view name) const {
@@ -128,9 +132,10 @@ struct CellValues {
     return nullptr;
   }
   bool has(Choice choice) const {
-    for (const Choice one : choices)
-      if (one == choice) return true;
-    return false;
+    return std::find(choices.begin(), choices.end(), choice) != choices.end();
+  }
+  bool is_idle(Choice choice) const {
+    return std::find(idle.begin(), idle.end(), choice) != idle.end();
   }
 };
 

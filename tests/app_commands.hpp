@@ -83,8 +83,9 @@ inline QString words_of_command(const Command& command) {
   if (const auto* c = std::get_if<Focus>(&command)) return with(QString::number(c->block));
   if (const auto* c = std::get_if<SetVariant>(&command)) {
     const CellVariant& v = c->variant;
-    return with(QString("%1 f=%2 m=%3 floor=%4 scale=%5 eps=%6 cap=%7 %8")
-                    .arg(words(c->kind), name_of(v.forget_gate), v.stabilizer ? "on" : "off",
+    return with(QString("%1 i=%2 N=%3 f=%4 m=%5 floor=%6 scale=%7 eps=%8 cap=%9 %10")
+                    .arg(words(c->kind), name_of(v.input_gate), v.normalizer ? "on" : "off",
+                         name_of(v.forget_gate), v.stabilizer ? "on" : "off",
                          name_of(v.denominator_floor), name_of(v.scale))
                     .arg(v.eps)
                     .arg(v.gate_soft_cap)

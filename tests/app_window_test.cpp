@@ -202,6 +202,18 @@ TEST_F(WindowTest, OtherEquationsTakeEffectAtOnce) {
   EXPECT_EQ(now().model->blocks[0].variant.number_format, NumberFormat::fp16);
   EXPECT_TRUE(box("Forget gate")->currentText().startsWith("exp(f)"));
   EXPECT_TRUE(box("Forget gate")->itemText(0).contains("usual"));
+  // With a sigmoid as its input gate the cell has no m, and nothing to switch off.
+  EXPECT_TRUE(box("Stabilizer")->isVisible());
+  choose("Input gate", 1);
+  settle();
+  EXPECT_EQ(now().model->blocks[0].variant.input_gate, InputGate::sigmoid);
+  for (const char* idle : {"Stabilizer", "Floor of N"})
+    EXPECT_FALSE(box(idle)->isVisible()) << idle;
+  EXPECT_TRUE(box("ε")->isVisible());
+  choose("Divided by N", 1);
+  settle();
+  EXPECT_FALSE(now().model->blocks[0].variant.normalizer);
+  EXPECT_FALSE(box("ε")->isVisible());
   for (QPushButton* button : window_->findChildren<QPushButton*>())
     if (button->text() == "Back to the usual") button->click();
   EXPECT_TRUE(now().model->blocks[0].variant == CellVariant{});

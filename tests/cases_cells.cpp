@@ -50,6 +50,7 @@ std::string variant_of(const Options& options) {
   }
   if constexpr (std::is_same_v<Options, kernels::MlstmOptions>) {
     if (options.floor == kernels::DenominatorFloor::one) name += " floor 1";
+    if (!options.normalize) name += " floor alone";
   }
   return name;
 }
@@ -269,6 +270,10 @@ std::vector<Case> cell_cases() {
       mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true}, {.floor = one}),
       mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true},
                  {.forget_gate = exponential, .floor = one}),
+      mlstm_case({2, 9, 2, 4, 4}, {}, {.stabilizer = false, .normalize = false}),
+      mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true}, {.normalize = false}),
+      mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true, .eps = 0.3},
+                 {.floor = one, .normalize = false}),
       mlstm_parallel_case({1, 1, 2, 3, 5}),
       mlstm_parallel_case({2, 11, 3, 5, 7}),
       mlstm_parallel_case({2, 7, 2, 4, 4}, {.eps = 0.3}),
@@ -276,7 +281,12 @@ std::vector<Case> cell_cases() {
       mlstm_parallel_case({2, 9, 2, 4, 4}, {.stabilizer = false}),
       mlstm_parallel_case({2, 9, 2, 4, 4}, {.floor = one}),
       mlstm_parallel_case({2, 9, 2, 4, 4}, {.forget_gate = exponential, .floor = one}),
+      mlstm_parallel_case({2, 9, 2, 4, 4}, {.stabilizer = false, .normalize = false}),
+      mlstm_parallel_case({2, 9, 2, 4, 4}, {.normalize = false}),
+      mlstm_parallel_case({2, 9, 2, 4, 4}, {.eps = 0.3, .floor = one, .normalize = false}),
       mlstm_case({2, 9, 2, 4, 4}, {}, {.format = kernels::NumberFormat::fp64}),
+      mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true, .eps = 0.3},
+                 {.floor = one, .normalize = false, .format = kernels::NumberFormat::fp64}),
       mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true, .eps = 0.3},
                  {.floor = one, .format = kernels::NumberFormat::fp64}),
       mlstm_case(
@@ -295,6 +305,10 @@ std::vector<Case> cell_cases() {
       mlstm_case({2, 6, 2, 5, 9}, {.initial = true, .last = true, .chunk = 4},
                  {.stabilizer = false}),
       mlstm_case({2, 9, 2, 4, 4}, {.initial = true, .last = true, .chunk = 5}, {.floor = one}),
+      mlstm_case({2, 9, 2, 5, 9}, {.initial = true, .last = true, .chunk = 4},
+                 {.stabilizer = false, .normalize = false}),
+      mlstm_case({2, 9, 2, 4, 4}, {.initial = true, .last = true, .chunk = 5},
+                 {.normalize = false}),
       slstm_case({1, 1, 1, 1}, {}),
       slstm_case({2, 1, 2, 3}, {}),
       slstm_case({3, 1, 2, 5}, {.begin = Begin::any, .last = true}),

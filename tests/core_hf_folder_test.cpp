@@ -391,9 +391,9 @@ TEST_F(ModelFolders, BrokenConfigurationsAreRefused) {
 
 TEST_F(ModelFolders, WhatStandsForOtherEquationsIsRefusedBeforeAnyNumber) {
   const json usual = read_json(file("config.json"));
-  change_config("chunkwise_kernel", "chunkwise--triton_xl_chunk_siging");
+  change_config("chunkwise_kernel", "chunkwise--triton_xl_chunk_sig");
   EXPECT_THAT(answer(), AllOf(HasSubstr("cannot be opened"), HasSubstr("'chunkwise_kernel'"),
-                              HasSubstr("not computed here yet")));
+                              HasSubstr("not known here")));
   put_file(file("config.json"), usual.dump());
   change_config("head_dim", 5);
   EXPECT_THAT(answer(), AllOf(HasSubstr("'head_dim' is 5"), HasSubstr("heads of")));

@@ -81,6 +81,8 @@ class SavedHistory : public testing::Test {
   static CellVariant other_variant(const Snapshot& s) {
     CellVariant variant = s.model->blocks.front().variant;
     variant.stabilizer = false;
+    variant.input_gate = InputGate::sigmoid;
+    variant.normalizer = false;
     variant.denominator_floor = DenominatorFloor::one;
     return variant;
   }

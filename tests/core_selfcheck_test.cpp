@@ -136,6 +136,11 @@ TEST(Selfcheck, AStabilizerSwitchedOffIsNoFaultOfTheModel) {
   EXPECT_EQ(why_not_finite(cards), "the stabilizer of block1/slstm and 1 more is switched off");
   cards[1].variant = cards[2].variant = {};
   EXPECT_EQ(why_not_finite(cards), "");
+  cards[0].variant.input_gate = InputGate::sigmoid;
+  EXPECT_EQ(why_not_finite(cards), "") << "two sigmoids cannot overflow";
+  cards[0].variant.forget_gate = ForgetGate::exponential;
+  EXPECT_EQ(why_not_finite(cards),
+            "the forget gate of block0/mlstm is exp(f), without a stabilizer");
 }
 
 TEST(Selfcheck, TellsEveryRowAndStopsWhenAsked) {

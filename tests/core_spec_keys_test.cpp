@@ -166,6 +166,44 @@ TEST(SpecKeys, TheLstmHasTwoStatesAndItsOwnGates) {
   }
 }
 
+TEST(SpecKeys, AKernelMaySayThatTheInputGateIsASigmoid) {
+  const json usual = json::parse(to_config_json(small_large(), "float32"));
+  for (const char* key : {"chunkwise_kernel", "forward_backend_name"}) {
+    for (const char* kernel :
+         {"chunkwise--triton_xl_chunk_siging", "parallel--native_siging_autograd",
+          "parallel--native_siging_custbw"}) {
+      SCOPED_TRACE(kernel);
+      json config = usual;
+      config.erase("chunkwise_kernel");
+      config[key] = kernel;
+      EXPECT_EQ(of_folder(config).refusal, "");
+      EXPECT_THAT(of_folder(config).not_used, IsEmpty());
+      const CellVariant read = model_spec_from_json(config.dump()).large->variant;
+      EXPECT_EQ(read.input_gate, InputGate::sigmoid);
+      EXPECT_TRUE(read.normalizer) << "the package's default";
+      config["normalize_siging"] = false;
+      EXPECT_FALSE(model_spec_from_json(config.dump()).large->variant.normalizer);
+      config["normalizer"] = true;
+      EXPECT_THAT(of_folder(config).refusal,
+                  HasSubstr("'normalize_siging' is false, but 'normalizer' is true"));
+      config["normalizer"] = false;
+      EXPECT_EQ(of_folder(config).refusal, "");
+      config.erase("normalizer");
+      config["input_gate"] = "sigmoid";
+      EXPECT_EQ(of_folder(config).refusal, "");
+      config["input_gate"] = "exponential";
+      EXPECT_THAT(of_folder(config).refusal, HasSubstr("another key says exponential"));
+    }
+  }
+  // Where the gate is an exponential, the kernels take no notice of the other choice.
+  json config = usual;
+  config["normalize_siging"] = false;
+  EXPECT_TRUE(model_spec_from_json(config.dump()).large->variant.normalizer);
+  config["input_gate"] = "sigmoid";
+  EXPECT_THAT(of_folder(config).refusal,
+              AllOf(HasSubstr("'chunkwise_kernel'"), HasSubstr("another key says sigmoid")));
+}
+
 struct Word {
   const char* place;  ///< in the configuration
   std::vector<json> same, other;
@@ -183,14 +221,13 @@ const std::vector<Word>& large_words() {
         "chunkwise--triton_xl_chunk", "parallel--native_autograd", "parallel--native_custbw",
         "parallel--native_stablef_autograd", "parallel--native_stablef_custbw",
         "parallel--triton_limit_headdim"},
-       {"chunkwise--triton_xl_chunk_siging", "parallel--native_siging_autograd",
-        "parallel--native_siging_custbw"},
-       "sigmoids as input gates"},
-      {"/chunkwise_kernel", {nullptr}, {"chunkwise--another", "", 3, true}, "not known here"},
+       {"chunkwise--another", "", 3, true, "chunkwise--triton_xl_chunk_siging2"},
+       "not known here"},
+      {"/chunkwise_kernel", {nullptr}, {json::array()}, "not known here"},
       {"/forward_backend_name",
        {"chunkwise--triton_xl_chunk"},
        {"chunkwise--triton_xl_chunk_siging"},
-       "sigmoids as input gates"},
+       "another key says exponential"},
       {"/forward_backend_name", {nullptr}, {"another"}, "not known here"},
       {"/sequence_kernel",
        {"native_sequence__native", "native_sequence__triton"},
@@ -217,7 +254,7 @@ const std::vector<Word>& large_words() {
       {"/norm_type", {"rmsnorm"}, {"layernorm"}, "RMS norms"},
       {"/cell_norm_type", {"layernorm"}, {"rmsnorm"}, "layer norm"},
       {"/slstm_at", {json::array()}, {json{1}, "all"}, "no sLSTM blocks"},
-      {"/input_gate_activation", {"exp", "exponential"}, {"sigmoid"}, "not computed here yet"},
+      {"/input_gate_activation", {"exp", "exponential"}, {"sigmoid"}, "is chosen by 'input_gate'"},
       {"/forget_gate_activation", {"sigmoid"}, {"exp", "tanh"}, "'forget_gate'"},
       {"/output_gate_activation", {"sigmoid"}, {"silu", "none"}, "is a sigmoid"}};
   return words;

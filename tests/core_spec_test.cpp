@@ -573,6 +573,8 @@ TEST(Spec, TheLearningRateWarmsUpThenDecays) {
 CellVariant other_variant() {
   return {.forget_gate = ForgetGate::exponential,
           .stabilizer = false,
+          .input_gate = InputGate::sigmoid,
+          .normalizer = false,
           .denominator_floor = DenominatorFloor::one,
           .scale = Scaled::queries,
           .eps = 1e-4,
@@ -583,7 +585,7 @@ CellVariant other_variant() {
 TEST(SpecVariants, SurviveTheirJson) {
   ModelSpec spec = small_mixed();
   spec.mlstm->variant = other_variant();
-  // The sLSTM has no floor, scale and eps.
+  // The sLSTM has no other input gate, normalizer, floor, scale and eps.
   spec.slstm->variant = {.forget_gate = ForgetGate::exponential,
                          .stabilizer = false,
                          .gate_soft_cap = 3.0,
@@ -604,8 +606,9 @@ TEST(SpecVariants, SurviveTheirJson) {
 
 TEST(SpecVariants, TheUsualOnesLeaveNoTrace) {
   const std::string text = to_json(small_mixed());
-  for (const char* key : {"forget_gate", "stabilizer", "denominator_floor", "number_format",
-                          "\"eps\"", "\"scale\"", "gate_soft_cap"})
+  for (const char* key :
+       {"forget_gate", "input_gate", "normalizer", "stabilizer", "denominator_floor",
+        "number_format", "\"eps\"", "\"scale\"", "gate_soft_cap"})
     EXPECT_EQ(text.find(key), std::string::npos) << key;
 }
 
@@ -620,6 +623,9 @@ TEST(SpecVariants, RefuseWhatDoesNotExist) {
     return "";
   };
   EXPECT_NE(refusal("mlstm", R"("forget_gate": "relu")").find("forget_gate"), std::string::npos);
+  EXPECT_NE(refusal("mlstm", R"("input_gate": "relu")").find("input_gate"), std::string::npos);
+  EXPECT_NE(refusal("mlstm", R"("normalizer": 1)").find("true or false"), std::string::npos);
+  EXPECT_NE(refusal("slstm", R"("input_gate": "sigmoid")").find("unknown"), std::string::npos);
   EXPECT_NE(refusal("mlstm", R"("stabilizer": "no")").find("true or false"), std::string::npos);
   EXPECT_NE(refusal("mlstm", R"("number_format": "fp8")").find("fp16"), std::string::npos);
   EXPECT_NE(refusal("mlstm", R"("scale": "both")").find("queries"), std::string::npos);

@@ -159,6 +159,8 @@ TEST_P(Values, FollowTheChoicesOfTheCellAndOnlyTheseAreItsOwn) {
   const std::vector<std::pair<Choice, std::function<void(CellVariant&)>>> changes = {
       {Choice::forget_gate, [](CellVariant& v) { v.forget_gate = ForgetGate::exponential; }},
       {Choice::stabilizer, [](CellVariant& v) { v.stabilizer = false; }},
+      {Choice::input_gate, [](CellVariant& v) { v.input_gate = InputGate::sigmoid; }},
+      {Choice::normalizer, [](CellVariant& v) { v.normalizer = false; }},
       {Choice::denominator_floor,
        [](CellVariant& v) { v.denominator_floor = DenominatorFloor::one; }},
       {Choice::scale,
@@ -184,6 +186,12 @@ TEST_P(Values, FollowTheChoicesOfTheCellAndOnlyTheseAreItsOwn) {
         if (now.kind != block.kind) continue;
         EXPECT_TRUE(now.variant == variant);
         // The description is that of the new equations.
+        if (choice == Choice::input_gate) {
+          EXPECT_EQ(now.values->find("input_gate")->equation, "i'_t = σ(i_t)");
+        }
+        if (choice == Choice::normalizer && !now.variant.stabilised()) {
+          EXPECT_EQ(now.values->find("normalizer")->equation, "N_t = 1");
+        }
         if (choice != Choice::forget_gate || !now.values->find("forget_gate_sigmoid")) continue;
         EXPECT_EQ(now.values->find("forget_gate_sigmoid")->symbol, "exp(f)");
       }

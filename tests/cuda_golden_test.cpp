@@ -27,6 +27,11 @@ TEST_P(CudaGoldenCells, Mlstm) {
   }
 }
 
+TEST_P(CudaGoldenCells, MlstmOfSigmoids) {
+  for (const std::int64_t chunk : kChunks)
+    check_mlstm_of_sigmoids(GetParam(), chunk, Device::cuda());
+}
+
 TEST_P(CudaGoldenCells, Slstm) {
   check_all(kSlstmTensors,
             [&](const auto& path) { check_slstm(path, GetParam(), Device::cuda()); });

@@ -93,6 +93,11 @@ inline std::vector<std::pair<std::string, ModelSpec>> small_models() {
     s.mlstm->variant.denominator_floor = DenominatorFloor::one;
     s.mlstm->variant.eps = 0.1;
   });
+  add("sigmoids", small_mixed(), [](ModelSpec& s) {
+    s.mlstm->variant.input_gate = InputGate::sigmoid;
+    s.mlstm->variant.gate_soft_cap = 4.0;
+  });
+  add("undivided", small_mlstm(), [](ModelSpec& s) { s.mlstm->variant.normalizer = false; });
   add("windows", small_mixed(), [](ModelSpec& s) {
     s.mlstm->conv1d_kernel_size = 2;
     s.mlstm->qkv_proj_blocksize = 8;
@@ -112,6 +117,10 @@ inline std::vector<std::pair<std::string, ModelSpec>> small_models() {
     s.large->variant.gate_soft_cap = s.large->output_logit_soft_cap = 0.0;
     s.large->num_heads = 1;
     s.large->variant.eps = 1e-7;
+  });
+  add("large_sigmoids", small_large(), [](ModelSpec& s) {
+    s.large->variant.input_gate = InputGate::sigmoid;
+    s.large->variant.normalizer = false;
   });
   return list;
 }

@@ -51,10 +51,12 @@ std::uint64_t MemoryRanges::Source::hash_of_all() const {
                                  tokens.size(),
                                  hash_of_tokens(kAll),
                                  hash_of_edits(kAll),
-                                 variant.stabilizer ? 1u : 0u};
+                                 variant.stabilizer ? 1u : 0u,
+                                 variant.normalizer ? 1u : 0u};
   std::uint64_t all = hash(parts, std::size(parts));
-  for (const char* word : {name_of(variant.forget_gate), name_of(variant.denominator_floor),
-                           name_of(variant.scale), name_of(variant.number_format)})
+  for (const char* word :
+       {name_of(variant.forget_gate), name_of(variant.input_gate),
+        name_of(variant.denominator_floor), name_of(variant.scale), name_of(variant.number_format)})
     all = hash(word, std::strlen(word) + 1, all);
   const double numbers[] = {variant.eps, variant.gate_soft_cap};
   return hash(numbers, std::size(numbers), all);

@@ -290,7 +290,7 @@ class MemoryView : public View {
     std::vector<std::string> names;
     if (const ValueCard* state = block.values->find(memory.state)) names = state->inputs;
     names.push_back(memory.keys);
-    names.push_back(memory.scale);
+    if (!memory.scale.empty()) names.push_back(memory.scale);
     return names;
   }
 

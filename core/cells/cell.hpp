@@ -46,6 +46,8 @@ bool decays(const ModelSpec& spec, const std::string& name);
 
 /// What a variant means to the kernels. Queries and keys enter them scaled already.
 kernels::MlstmOptions mlstm_options(const CellVariant& variant);
+/// What the mLSTM's kernels take as input gate: i itself, or log σ(i) where it is a sigmoid.
+Var log_weight(Tape& tape, const CellVariant& variant, Var input_gate_pre);
 kernels::SlstmOptions slstm_options(const CellVariant& variant, kernels::ScalarMemory memory);
 
 /// The list of cells: a new one has a line here and one in `make_cell`.

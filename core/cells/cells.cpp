@@ -1,6 +1,8 @@
 // The list of cells, and what their choices mean to the kernels.
 #include "core/cells/cell.hpp"
 
+#include "core/ops.hpp"
+
 namespace xlab {
 
 std::unique_ptr<Cell> make_cell(const ModelSpec& spec, const BlockPlace& place, Params& params) {
@@ -11,11 +13,17 @@ std::unique_ptr<Cell> make_cell(const ModelSpec& spec, const BlockPlace& place, 
 
 kernels::MlstmOptions mlstm_options(const CellVariant& variant) {
   return {.query_scale = 1.0,
-          .eps = variant.eps,
+          .eps = variant.added(),
           .forget_gate = variant.forget_gate,
-          .stabilizer = variant.stabilizer,
+          .stabilizer = variant.stabilised(),
           .floor = variant.denominator_floor,
+          .normalize = variant.normalizer,
           .format = variant.number_format};
+}
+
+Var log_weight(Tape& tape, const CellVariant& variant, Var input_gate_pre) {
+  if (variant.input_gate == InputGate::exponential) return input_gate_pre;
+  return ops::activation(tape, kernels::Activation::log_sigmoid, input_gate_pre);
 }
 
 kernels::SlstmOptions slstm_options(const CellVariant& variant, kernels::ScalarMemory memory) {

@@ -77,10 +77,11 @@ class LargeCell : public Cell {
     const Var o = tape.tap("output_gate_pre", linear(o_, x), heads);
     const Var i = gate("input_gate_pre", i_);
     const Var f = gate("forget_gate_pre", f_);
+    const Var w = log_weight(tape, spec_.variant, i);
 
     kernels::MlstmState initial{before.get("C"), before.get("n"), before.get("m")}, last;
     const Var h = tape.tap(
-        "h", ops::mlstm(tape, mlstm_options(spec_.variant), heads, q, k, v, i, f, initial, last),
+        "h", ops::mlstm(tape, mlstm_options(spec_.variant), heads, q, k, v, w, f, initial, last),
         heads);
     after.set("C", last.C);
     after.set("n", last.n);

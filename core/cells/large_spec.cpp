@@ -2,6 +2,8 @@
 #include "core/cells/large_spec.hpp"
 
 #include <cmath>
+#include <optional>
+#include <string>
 
 #include "core/spec_reader.hpp"
 
@@ -115,7 +117,7 @@ void read_same_things(SpecReader& in, const ModelSpec& spec) {
   in.only("cell_norm_type", {"layernorm"}, "the norm of the heads is a layer norm in this family");
   in.only("slstm_at", {json::array()}, "this family has no sLSTM blocks");
   in.only("input_gate_activation", {"exp", "exponential"},
-          "another input gate than the exponential one is not computed here yet");
+          "a sigmoid is chosen by 'input_gate' here, or by the name of a kernel that has one");
   in.only("forget_gate_activation", {"sigmoid", "logsigmoid"},
           "what is meant is chosen by 'forget_gate' here, sigmoid or exponential");
   in.only("output_gate_activation", {"sigmoid"}, "the output gate of this family is a sigmoid");
@@ -124,23 +126,49 @@ void read_same_things(SpecReader& in, const ModelSpec& spec) {
   in.usual("mlstm_round_up_to_multiple_of", {64});
 }
 
+constexpr const char* kKernelOfSigmoids = "chunkwise--triton_xl_chunk_siging";
+
+/// The input gate of the named kernel, unless something else was said of it before.
+void read_input_gate(SpecReader& in, const char* key, std::optional<InputGate>& said) {
+  const json* word = in.find(key);
+  if (!word) return;
+  const std::string kernel = word->get<std::string>();
+  const bool sigmoid = kernel.ends_with("_siging") || kernel.ends_with("_siging_autograd") ||
+                       kernel.ends_with("_siging_custbw");
+  const InputGate gate = sigmoid ? InputGate::sigmoid : InputGate::exponential;
+  check(
+      !said || *said == gate,
+      "The model specification: '{}' is \"{}\", a kernel whose input gate is {}; another key says "
+      "{}.",
+      key, printable(kernel, 60), name_of(gate), said ? name_of(*said) : "");
+  said = gate;
+}
+
 /// Which of the official kernels computes, and how. They differ in speed and rounding, except those
-/// that compute something else.
-void read_kernels(SpecReader& in) {
+/// with a sigmoid as input gate.
+void read_kernels(SpecReader& in, CellVariant& variant) {
+  std::optional<InputGate> gate;
+  if (in.find("input_gate")) gate = variant.input_gate;
   for (const char* key : {"chunkwise_kernel", "forward_backend_name"}) {
-    const json* word = in.find(key);
-    check(
-        !word || !word->is_string() || word->get<std::string>().find("siging") == std::string::npos,
-        "The model specification: '{}' is {}: these kernels have sigmoids as input gates and no "
-        "stabilizer, which is not computed here yet.",
-        key, word ? printable(word->dump(), 60) : "");
     in.only(
         key,
         {"chunkwise--native_autograd", "chunkwise--native_custbw", "chunkwise--triton_limit_chunk",
-         "chunkwise--triton_xl_chunk", "parallel--native_autograd", "parallel--native_custbw",
-         "parallel--native_stablef_autograd", "parallel--native_stablef_custbw",
-         "parallel--triton_limit_headdim"},
+         "chunkwise--triton_xl_chunk", kKernelOfSigmoids, "parallel--native_autograd",
+         "parallel--native_custbw", "parallel--native_stablef_autograd",
+         "parallel--native_stablef_custbw", "parallel--native_siging_autograd",
+         "parallel--native_siging_custbw", "parallel--triton_limit_headdim"},
         kUnknownKernel);
+    read_input_gate(in, key, gate);
+  }
+  if (gate) variant.input_gate = *gate;
+  // Other kernels take no notice of it.
+  if (variant.input_gate == InputGate::sigmoid) {
+    const bool own = variant.normalizer, said = in.find("normalizer") != nullptr;
+    in.boolean("normalize_siging", variant.normalizer);
+    check(!said || own == variant.normalizer,
+          "The model specification: 'normalize_siging' is {}, but 'normalizer' is {}; they are the "
+          "same thing.",
+          variant.normalizer, own);
   }
   in.only("sequence_kernel",
           {"native_sequence__native", "native_sequence__triton",
@@ -202,7 +230,7 @@ ModelSpec read(const json& object, std::vector<std::string>* not_used) {
   in.boolean("force_bos_token_insert", s.force_bos_token_insert);
   read_common_keys(in);
   read_same_things(in, spec);
-  read_kernels(in);
+  read_kernels(in, s.variant);
   in.finish();
   return spec;
 }
@@ -242,6 +270,8 @@ json as_json(const ModelSpec& spec) {
 
 json as_config(const ModelSpec& spec, const std::string& torch_dtype) {
   json config = as_json(spec);
+  const bool of_sigmoids = spec.large->variant.input_gate == InputGate::sigmoid;
+  if (of_sigmoids) config["normalize_siging"] = spec.large->variant.normalizer;
   config.update(
       {{"architectures", {"xLSTMForCausalLM"}},
        {"torch_dtype", torch_dtype},
@@ -250,7 +280,7 @@ json as_config(const ModelSpec& spec, const std::string& torch_dtype) {
        {"weight_mode", "single"},
        {"norm_reduction_force_float32", true},
        // The plain kernels, which run everywhere.
-       {"chunkwise_kernel", "chunkwise--native_autograd"},
+       {"chunkwise_kernel", of_sigmoids ? kKernelOfSigmoids : "chunkwise--native_autograd"},
        {"sequence_kernel", "native_sequence__native"},
        {"step_kernel", "native"},
        {"mode", "inference"},

@@ -90,6 +90,7 @@ class MlstmCell : public Cell {
     };
     const Var i = gate("input_gate_pre", i_, i_bias_);
     const Var f = gate("forget_gate_pre", f_, f_bias_);
+    const Var w = log_weight(tape, variant_, i);
 
     // Usually the memory holds the scaled keys, and queries enter as they are.
     const double scale = 1.0 / std::sqrt(static_cast<double>(inner_ / heads_));
@@ -99,7 +100,7 @@ class MlstmCell : public Cell {
     kernels::MlstmState initial{before.get("C"), before.get("n"), before.get("m")}, last;
     const Var h = tape.tap(
         "h",
-        ops::mlstm(tape, mlstm_options(variant_), heads_, queries, keys, v, i, f, initial, last),
+        ops::mlstm(tape, mlstm_options(variant_), heads_, queries, keys, v, w, f, initial, last),
         heads_);
     after.set("C", last.C);
     after.set("n", last.n);

@@ -17,6 +17,9 @@ Evaluated forget_share(Place& p) {
 Evaluated forget_exponential(Place& p) {
   return exponential_side(p, "forget_gate_pre");
 }
+Evaluated input_share(Place& p) {
+  return sigmoid_side(p, "input_gate_pre");
+}
 Evaluated input_exponential(Place& p) {
   return exponential_side(p, "input_gate_pre");
 }
@@ -73,7 +76,8 @@ Evaluated read_side(Place& p) {
   if (!q || static_cast<int>(column.size()) != keys) return std::nullopt;
   double sum = 0.0;
   for (int key = 0; key < keys; ++key) sum += column[static_cast<std::size_t>(key)] * q[key];
-  const double N = p.now("normalizer"), eps = p.variant().eps;
+  const double N = p.now("normalizer"), eps = p.variant().added();
+  if (eps == 0.0) return Side{number(sum) + " / " + term(N), sum / N};
   return Side{number(sum) + " / (" + number(N) + " + " + number(eps) + ")", sum / (N + eps)};
 }
 
@@ -87,18 +91,28 @@ Evaluated denominator_from_one(Place& p) {
   return Side{"max(|" + number(s) + "|, 1)", std::max(std::abs(s), 1.0)};
 }
 
+Evaluated floor_of_stabilizer(Place& p) {
+  const double m = p.now("m");
+  return Side{"exp(−" + term(m) + ")", std::exp(-m)};
+}
 /// The choices as the texts need them.
 struct Words {
   explicit Words(const CellVariant& v)
       : exponential(v.forget_gate == ForgetGate::exponential),
-        plain(!v.stabilizer),
+        sigmoid(v.input_gate == InputGate::sigmoid),
+        plain(!v.stabilised()),
         floor_one(plain || v.denominator_floor == DenominatorFloor::one),
+        divided(v.normalizer),
         capped(v.gate_soft_cap > 0.0),
         queries_scaled(v.scale == Scaled::queries),
         other_eps(v.eps != CellVariant{}.eps) {}
 
-  bool exponential, plain, floor_one, capped, queries_scaled, other_eps;
+  bool exponential;  ///< of the forget gate
+  bool sigmoid;      ///< of the input gate
+  bool plain, floor_one, divided, capped, queries_scaled, other_eps;
   std::string share() const { return exponential ? "exp(f)" : "σ(f)"; }
+  /// After numbers of the memory: what they stand for.
+  std::string scale() const { return plain ? "any number" : "divided by exp(m)"; }
   std::string log_share() const { return exponential ? "f" : "log σ(f)"; }
 };
 
@@ -110,6 +124,14 @@ ValueCard stabilizer_card(const Words& w) {
               .role = Role::state,
               .span = Span::logarithm,
               .logarithm_of = "scale"};
+  if (w.sigmoid) {
+    m.words = "This cell has no m: what is written weighs σ(i), which is at most 1.";
+    m.equation = "no m";
+    m.range = "0";
+    m.span = Span::any;
+    m.logarithm_of.clear();
+    return m;
+  }
   if (w.plain) {
     m.words = "Switched off: the memory is stored as it is.";
     m.equation = "m_t = 0";
@@ -160,23 +182,91 @@ ValueCard forget_gate_card(const Words& w) {
   return f;
 }
 
+ValueCard input_pre_card(const Words& w) {
+  ValueCard i{.name = "input_gate_pre",
+              .symbol = "i",
+              .title = "input gate, pre-activation",
+              .equation = w.capped ? "i_t = c · tanh((w · x_t + b) / c)" : "i_t = w · x_t + b",
+              .extent = Extent::head,
+              .role = Role::pre_activation,
+              .span = Span::pre_activation,
+              .clampable = true};
+  if (w.sigmoid) {
+    i.words =
+        "How strongly this token asks to be written, before squashing: +5 writes it nearly whole, "
+        "−5 hardly at all";
+    i.range = w.capped ? "−c..c" : "any number";
+  } else {
+    i.words = "How strongly this token asks to be written, as the logarithm of its weight";
+    i.range = w.capped ? "log weight, −c..c" : "log weight, any number";
+    i.logarithm_of = "weight";
+  }
+  i.words += w.capped ? "; softly capped." : ".";
+  return i;
+}
+
+ValueCard input_gate_card(const Words& w) {
+  ValueCard i{.name = "input_gate",
+              .symbol = "i'",
+              .title = "input gate",
+              .inputs = {"input_gate_pre"},
+              .extent = Extent::head,
+              .role = Role::gate,
+              .span = Span::share};
+  if (w.sigmoid) {
+    i.words = "The weight with which this token is written.";
+    i.equation = "i'_t = σ(i_t)";
+    i.range = "0..1";
+    i.side = input_share;
+  } else if (w.plain) {
+    i.words = "The weight with which this token is written; large ones overflow.";
+    i.equation = "i'_t = exp(i_t)";
+    i.range = "above 0";
+    i.side = input_exponential;
+  } else {
+    i.title = "input gate, stabilised";
+    i.words = "The weight with which this token is written, relative to the scale of the memory.";
+    i.equation = "i'_t = exp(i_t − m_t)";
+    i.range = "0..1";
+    i.inputs = {"input_gate_pre", "m"};
+    i.side = input_stabilised;
+  }
+  return i;
+}
+
+ValueCard normalizer_card(const Words& w) {
+  ValueCard N{.name = "normalizer",
+              .symbol = "N",
+              .title = "normalizer",
+              .extent = Extent::head,
+              .role = Role::reading};
+  if (w.divided) {
+    N.words = w.floor_one ? "What the read-out is divided by; at least 1."
+                          : "What the read-out is divided by; the floor exp(−m) stands for 1 "
+                            "before stabilisation.";
+    N.equation = w.floor_one ? "N_t = max(|s_t|, 1)" : "N_t = max(|s_t|, exp(−m_t))";
+    N.range = w.floor_one ? "1 or more" : "above 0";
+    N.inputs = w.floor_one ? std::vector<std::string>{"s"} : std::vector<std::string>{"s", "m"};
+    N.side = w.floor_one ? denominator_from_one : denominator;
+  } else if (w.floor_one) {
+    N.words = "Not divided by: the read-out leaves as it is, and s has no part in it.";
+    N.equation = "N_t = 1";
+    N.range = "1";
+  } else {
+    N.words =
+        "What brings the read-out back to the scale before stabilisation; s has no part in it.";
+    N.equation = "N_t = exp(−m_t)";
+    N.range = "above 0";
+    N.inputs = {"m"};
+    N.side = floor_of_stabilizer;
+  }
+  return N;
+}
+
 /// A table, longer than a function should be: one entry a value, and nothing else.
 std::vector<ValueCard> cards(const Words& w) {
   return {
-      {.name = "input_gate_pre",
-       .symbol = "i",
-       .title = "input gate, pre-activation",
-       .words = w.capped ? "How strongly this token asks to be written, as the logarithm of its "
-                           "weight; softly capped."
-                         : "How strongly this token asks to be written, as the logarithm of its "
-                           "weight.",
-       .equation = w.capped ? "i_t = c · tanh((w · x_t + b) / c)" : "i_t = w · x_t + b",
-       .range = w.capped ? "log weight, −c..c" : "log weight, any number",
-       .extent = Extent::head,
-       .role = Role::pre_activation,
-       .span = Span::pre_activation,
-       .clampable = true,
-       .logarithm_of = "weight"},
+      input_pre_card(w),
       {.name = "forget_gate_pre",
        .symbol = "f",
        .title = "forget gate, pre-activation",
@@ -200,20 +290,7 @@ std::vector<ValueCard> cards(const Words& w) {
        .role = Role::pre_activation,
        .clampable = true,
        .closed_at = 0.0f},
-      {.name = "input_gate",
-       .symbol = "i'",
-       .title = w.plain ? "input gate" : "input gate, stabilised",
-       .words = w.plain ? "The weight with which this token is written; large ones overflow."
-                        : "The weight with which this token is written, relative to the scale of "
-                          "the memory.",
-       .equation = w.plain ? "i'_t = exp(i_t)" : "i'_t = exp(i_t − m_t)",
-       .range = w.plain ? "above 0" : "0..1",
-       .inputs = w.plain ? std::vector<std::string>{"input_gate_pre"}
-                         : std::vector<std::string>{"input_gate_pre", "m"},
-       .extent = Extent::head,
-       .role = Role::gate,
-       .span = Span::share,
-       .side = w.plain ? input_exponential : input_stabilised},
+      input_gate_card(w),
       forget_gate_card(w),
       {.name = "forget_gate_sigmoid",
        .symbol = w.share(),
@@ -269,7 +346,7 @@ std::vector<ValueCard> cards(const Words& w) {
        .words = "The sum of all keys with the same weights as the memory: it says how much was "
                 "written where.",
        .equation = "n_t = f'_t n_{t−1} + i'_t k_t",
-       .range = "divided by exp(m)",
+       .range = w.scale(),
        .inputs = {"forget_gate", "n@-1", "input_gate", "k"},
        .extent = Extent::key,
        .role = Role::state,
@@ -281,30 +358,21 @@ std::vector<ValueCard> cards(const Words& w) {
        .title = "overlap of query and normalizer",
        .words = "How much of what was written the query reaches.",
        .equation = "s_t = ⟨q_t, n_t⟩",
-       .range = "divided by exp(m)",
+       .range = w.scale(),
        .inputs = {"q", "n"},
        .extent = Extent::head,
        .role = Role::reading,
        .side = [](Place& p) -> Evaluated {
          return Side{"⟨q, n⟩", dot(p, "q", "n")};
        }},
-      {.name = "normalizer",
-       .symbol = "N",
-       .title = "normalizer",
-       .words = w.floor_one ? "What the read-out is divided by; at least 1."
-                            : "What the read-out is divided by; the floor exp(−m) stands for 1 "
-                              "before stabilisation.",
-       .equation = w.floor_one ? "N_t = max(|s_t|, 1)" : "N_t = max(|s_t|, exp(−m_t))",
-       .range = w.floor_one ? "1 or more" : "above 0",
-       .inputs = w.floor_one ? std::vector<std::string>{"s"} : std::vector<std::string>{"s", "m"},
-       .extent = Extent::head,
-       .role = Role::reading,
-       .side = w.floor_one ? denominator_from_one : denominator},
+      normalizer_card(w),
       {.name = "h",
        .symbol = "h",
        .title = "read-out",
        .words = "What the memory answers to the query.",
-       .equation = w.other_eps ? "h_t = C_tᵀ q_t / (N_t + ε)" : "h_t = C_tᵀ q_t / (N_t + 1e−6)",
+       .equation = !w.divided    ? "h_t = C_tᵀ q_t / N_t"
+                   : w.other_eps ? "h_t = C_tᵀ q_t / (N_t + ε)"
+                                 : "h_t = C_tᵀ q_t / (N_t + 1e−6)",
        .range = "any number",
        .inputs = {"C", "q", "normalizer"},
        .extent = Extent::value,
@@ -326,7 +394,7 @@ std::vector<ValueCard> cards(const Words& w) {
        .title = "matrix memory",
        .words = "One cell of the memory: what is stored for one key channel and one value channel.",
        .equation = "C_t = f'_t C_{t−1} + i'_t k_t v_tᵀ",
-       .range = "divided by exp(m)",
+       .range = w.scale(),
        .inputs = {"forget_gate", "C@-1", "input_gate", "k", "v"},
        .extent = Extent::key_by_value,
        .role = Role::state,
@@ -337,7 +405,7 @@ std::vector<ValueCard> cards(const Words& w) {
        .title = "last write",
        .words = "What this token adds to one cell of the memory.",
        .equation = "i'_t k_t v_tᵀ",
-       .range = "divided by exp(m)",
+       .range = w.scale(),
        .inputs = {"input_gate", "k", "v"},
        .extent = Extent::key_by_value,
        .role = Role::writing,
@@ -347,17 +415,23 @@ std::vector<ValueCard> cards(const Words& w) {
 }
 
 std::vector<ValueRow> rows(const Words& w) {
-  const std::string input = w.plain ? "exp(i)" : "exp(i − m)";
+  const std::string input = w.sigmoid ? "σ(i)" : w.plain ? "exp(i)" : "exp(i − m)";
+  const std::string weight = w.sigmoid ? "" : " (log weight)";
   const std::string kept = w.plain ? w.log_share() : w.log_share() + " + m₋₁ − m";
   const std::string floor = w.floor_one ? "1" : "exp(−m)";
+  const std::string divisor = w.divided ? "max(|⟨q, n⟩|, " + floor + ")" : floor;
   std::vector<std::string> stabilizer = {
       "stabilizer m = max(" + w.log_share() + " + m₋₁, i): the scale of the memory, as a logarithm",
       "stabilizer m: scale of the memory (log)", "stabilizer m (log)", "stabilizer"};
-  if (w.plain) stabilizer = {"stabilizer m: off, always 0", "stabilizer: off"};
+  if (w.sigmoid) {
+    stabilizer = {"stabilizer: this cell has no m", "stabilizer: no m"};
+  } else if (w.plain) {
+    stabilizer = {"stabilizer m: off, always 0", "stabilizer: off"};
+  }
   return {
       {.letter = 'i',
-       .titles = {"input gate: pre-activation i (log weight) and i' = " + input,
-                  "input gate: i (log weight), i' = " + input, "input gate: i and i'",
+       .titles = {"input gate: pre-activation i" + weight + " and i' = " + input,
+                  "input gate: i" + weight + ", i' = " + input, "input gate: i and i'",
                   "input gate"},
        .words = "How strongly what comes in now is written into the memory.",
        .lanes = {{Picture::curve, "input_gate_pre"}, {Picture::curve, "input_gate"}}},
@@ -377,28 +451,44 @@ std::vector<ValueRow> rows(const Words& w) {
                  {Picture::curve, "output_gate", "output_gate_pre"}}},
       {.letter = 'm',
        .titles = std::move(stabilizer),
-       .words = "The scale everything is stored at, so that no exponential overflows.",
+       .words = w.sigmoid ? "What is written weighs at most 1: nothing has to be scaled."
+                          : "The scale everything is stored at, so that no exponential overflows.",
        .lanes = {{Picture::curve, "m"}}},
       {.letter = 'n',
-       .titles = {"normalizer: vector n over the keys, and N = max(|⟨q, n⟩|, " + floor + ")",
+       .titles = {"normalizer: vector n over the keys, and N = " + divisor,
                   "normalizer: vector n, and N", "normalizer: n, N", "normalizer"},
-       .words = "The sum of all weights written so far: what is read is divided by it.",
+       .words = w.divided
+                    ? "The sum of all weights written so far: what is read is divided by it."
+                    : "The sum of all weights written so far; what is read is not divided by it.",
        .lanes = {{Picture::strip, "n"}, {Picture::curve, "normalizer"}}},
   };
+}
+
+/// Without an m there is nothing to switch off, and where nothing is divided nothing is added.
+std::vector<Choice> idle(const Words& w) {
+  std::vector<Choice> all;
+  if (w.sigmoid) all = {Choice::stabilizer, Choice::denominator_floor};
+  if (!w.divided) all.push_back(Choice::eps);
+  return all;
 }
 
 }  // namespace
 
 CellValues mlstm_values(const CellVariant& variant) {
   const Words words(variant);
-  return {
-      .cards = cards(words),
-      .rows = rows(words),
-      .memory =
-          {.state = "C", .answer = {}, .write = "write", .keys = "n", .scale = "m", .words = {}},
-      .formula = {"m", "input_gate", "forget_gate", "normalizer", "h"},
-      .choices = {Choice::forget_gate, Choice::stabilizer, Choice::denominator_floor, Choice::scale,
-                  Choice::eps, Choice::gate_soft_cap, Choice::number_format}};
+  return {.cards = cards(words),
+          .rows = rows(words),
+          .memory = {.state = "C",
+                     .answer = {},
+                     .write = "write",
+                     .keys = "n",
+                     .scale = words.sigmoid ? "" : "m",
+                     .words = {}},
+          .formula = {"m", "input_gate", "forget_gate", "normalizer", "h"},
+          .choices = {Choice::forget_gate, Choice::input_gate, Choice::stabilizer,
+                      Choice::normalizer, Choice::denominator_floor, Choice::scale, Choice::eps,
+                      Choice::gate_soft_cap, Choice::number_format},
+          .idle = idle(words)};
 }
 
 }  // namespace xlab

@@ -37,6 +37,8 @@ json json_of(const VariantBefore& before) {
   return {{"kind", before.kind},
           {"forget_gate", name_of(v.forget_gate)},
           {"stabilizer", v.stabilizer},
+          {"input_gate", name_of(v.input_gate)},
+          {"normalizer", v.normalizer},
           {"denominator_floor", name_of(v.denominator_floor)},
           {"scale", name_of(v.scale)},
           {"eps", v.eps},
@@ -56,6 +58,12 @@ VariantBefore variant_in(const json& in, const Run& of, bool trained) {
       .forget_gate =
           choice_in(in, "forget_gate", std::array{ForgetGate::sigmoid, ForgetGate::exponential}),
       .stabilizer = in.at("stabilizer").get<bool>(),
+      // Earlier versions had no choice of these two.
+      .input_gate =
+          in.contains("input_gate")
+              ? choice_in(in, "input_gate", std::array{InputGate::exponential, InputGate::sigmoid})
+              : InputGate::exponential,
+      .normalizer = in.value("normalizer", true),
       .denominator_floor = choice_in(
           in, "denominator_floor", std::array{DenominatorFloor::stabilizer, DenominatorFloor::one}),
       .scale = choice_in(in, "scale", std::array{Scaled::keys, Scaled::queries}),

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "kernels/check.hpp"
+#include "kernels/elementwise.hpp"
 #include "kernels/mlstm/chunkwise.hpp"
 #include "kernels/mlstm/parallel.hpp"
 
@@ -34,13 +35,18 @@ Tensor zeros_like(const Tensor& x) {
   return Tensor::zeros(x.shape(), x.dtype(), x.device());
 }
 
-MlstmInputs::MlstmInputs(const std::vector<TokenTrace>& trace, const std::string& prefix,
-                         DType dtype, Device device)
-    : q(recorded(trace, prefix + "/q", dtype).to(device)),
-      k(recorded(trace, prefix + "/k", dtype).to(device)),
-      v(recorded(trace, prefix + "/v", dtype).to(device)),
-      i(gate(recorded(trace, prefix + "/input_gate_pre", dtype)).to(device)),
-      f(gate(recorded(trace, prefix + "/forget_gate_pre", dtype)).to(device)) {}
+MlstmInputs::MlstmInputs(const std::vector<TokenTrace>& trace, const BlockCard& block, DType dtype,
+                         Device device)
+    : q(recorded(trace, block.path("q"), dtype).to(device)),
+      k(recorded(trace, block.path("k"), dtype).to(device)),
+      v(recorded(trace, block.path("v"), dtype).to(device)),
+      i(gate(recorded(trace, block.path("input_gate_pre"), dtype)).to(device)),
+      f(gate(recorded(trace, block.path("forget_gate_pre"), dtype)).to(device)) {
+  if (block.variant.input_gate != InputGate::sigmoid) return;
+  const Tensor logarithm = zeros_like(i);
+  kernels::activation_forward(kernels::Activation::log_sigmoid, i, logarithm);
+  i = logarithm;
+}
 
 MlstmResults::MlstmResults(const MlstmInputs& in)
     : h(zeros_like(in.v)),

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/snapshot.hpp"
 #include "core/trace.hpp"
 #include "kernels/mlstm/mlstm.hpp"
 #include "kernels/slstm/slstm.hpp"
@@ -17,10 +18,12 @@ Tensor zeros_like(const Tensor& x);
 
 /// What one mLSTM block was given, on a device: q, k (1, T, H, K), v (1, T, H, V), i, f (1, T, H).
 struct MlstmInputs {
-  Tensor q, k, v, i, f;
+  Tensor q, k, v;
+  Tensor i;  ///< what the kernels take: log σ(i) for a sigmoid as input gate
+  Tensor f;
 
-  /// Throws when the values were not recorded.
-  MlstmInputs(const std::vector<TokenTrace>& trace, const std::string& prefix, DType dtype,
+  /// Throws when the block's values were not recorded.
+  MlstmInputs(const std::vector<TokenTrace>& trace, const BlockCard& block, DType dtype,
               Device device);
 };
 

@@ -14,17 +14,20 @@ Verdict verdict(const Check& check) {
 
 std::string why_not_finite(const std::vector<BlockCard>& blocks) {
   std::vector<std::string> off;
-  bool exponential = false;
+  bool exponential = false, switched_off = false;
   for (const BlockCard& block : blocks) {
-    if (block.variant.stabilizer) continue;
+    if (!block.variant.has_raw_exponentials()) continue;
     off.push_back(block.prefix);
     exponential = exponential || block.variant.forget_gate == ForgetGate::exponential;
+    switched_off = switched_off || block.variant.input_gate == InputGate::exponential;
   }
   if (off.empty()) return {};
   const std::string of = off.size() == 1 ? off.front()
                          : off.size() == blocks.size()
                              ? "every block"
                              : fmt::format("{} and {} more", off.front(), off.size() - 1);
+  if (!switched_off)
+    return fmt::format("the forget gate of {} is exp(f), without a stabilizer", of);
   return fmt::format("the stabilizer of {} is switched off{}", of,
                      exponential ? " and a forget gate is exp(f)" : "");
 }

@@ -10,7 +10,7 @@ namespace xlab::cuda {
 struct MlstmRules {
   std::int64_t B, T, H, K, V;
   double query_scale, eps;
-  bool exponential_forget, stabilizer, floor_of_one, constant_denominator;
+  bool exponential_forget, stabilizer, floor_of_one, normalize, constant_denominator;
 };
 
 /// The memory of every head, or its gradient.

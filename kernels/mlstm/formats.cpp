@@ -170,8 +170,8 @@ class PlainHead {
     }
     const bool one = options_.floor == DenominatorFloor::one || !options_.stabilizer;
     const N floor = one ? N(1) : exp_in(-m_);
-    step.sum_decides = size_of_number(step.s) >= floor;
-    step.N_t = larger_of(size_of_number(step.s), floor);
+    step.sum_decides = options_.normalize && size_of_number(step.s) >= floor;
+    step.N_t = options_.normalize ? larger_of(size_of_number(step.s), floor) : floor;
     return step;
   }
 

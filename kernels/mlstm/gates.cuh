@@ -169,7 +169,7 @@ template <typename T>
 __device__ inline MlstmDenominator<T> mlstm_divide(const MlstmRules& r, T s, T m) {
   constexpr T least = std::numeric_limits<T>::min();
   const T eps = static_cast<T>(r.eps), scale = static_cast<T>(r.query_scale);
-  const T size = std::abs(s);
+  const T size = r.normalize ? std::abs(s) : T(0);
   if (r.floor_of_one || !r.stabilizer) {
     const T N = size > T(1) ? size : T(1);
     return {N, scale / (N + eps)};
@@ -202,7 +202,7 @@ __global__ void mlstm_sum_slopes(MlstmRules r, const T* dh, const T* h, const T*
   // d N / d s = sign(s) where |s| decides; h = C^T q / (N + eps) gives dN = -<dh, h> / (N + eps).
   const T own = s[row];
   const MlstmDenominator<T> d = mlstm_divide(r, own, m[row]);
-  const T slope = std::abs(own) >= d.normalizer ? d.read * along : T(0);
+  const T slope = r.normalize && std::abs(own) >= d.normalizer ? d.read * along : T(0);
   to.normalizer[at] = d.normalizer;
   to.read[at] = d.read;
   to.sum_slope[at] = own > T(0) ? -slope : slope;
@@ -426,7 +426,7 @@ __global__ void mlstm_add_gate_gradients(MlstmRules r, MlstmBackwardCall<T> call
         df = slope * dm0;
       }
       const T N = steps.normalizer[at];
-      const bool whole = r.floor_of_one && !(std::abs(call.s[row]) >= N);
+      const bool whole = r.floor_of_one && !(r.normalize && std::abs(call.s[row]) >= N);
       lost = steps.along[at] * (whole ? T(1) : eps / (N + eps));
       input_decides = call.i[row] > gates.log_forget[at] + gates.m_before[at];
     }

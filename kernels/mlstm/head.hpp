@@ -59,6 +59,7 @@ struct MlstmGates {
   Padded<T> read;           ///< query_scale / (N + eps)
   Padded<T> sum_slope;      ///< query_scale times the gradient of s
   Padded<T> along;          ///< <dh, h>, 0 where N is taken for a constant
+  bool normalize = true;    ///< whether s has a part in N; set by divide()
 
   T& m(std::int64_t t) { return m_prev[t + 1]; }
 
@@ -109,16 +110,20 @@ struct MlstmGates {
   void divide(const MlstmOptions& options, std::int64_t begin, std::int64_t end) {
     const T eps = static_cast<T>(options.eps), scale = static_cast<T>(options.query_scale);
     const Lanes<T> one = all<T>(T(1)), least = all<T>(std::numeric_limits<T>::min());
+    normalize = options.normalize;
+    const auto size_of_sum = [&](std::int64_t t) {
+      return normalize ? absolute<T>(s.get(t)) : all<T>(T(0));
+    };
     if (floor_is_one(options)) {
       for (std::int64_t t = begin; t < end; t += kLanes<T>) {
-        normalizer.set(t, larger<T>(absolute<T>(s.get(t)), one));
+        normalizer.set(t, larger<T>(size_of_sum(t), one));
         read.set(t, scale / (normalizer.get(t) + eps));
       }
       return;
     }
     for (std::int64_t t = begin; t < end; t += kLanes<T>) {
       const Lanes<T> m_t = load<kLanes<T>>(m_prev.data() + t + 1);
-      const Lanes<T> e = exp_below<T>(m_t), size = absolute<T>(s.get(t));
+      const Lanes<T> e = exp_below<T>(m_t), size = size_of_sum(t);
       const Lanes<T> floor = larger<T>(e, least);
       const Lanes<T> plain = larger<T>(size, floor), scaled = larger<T>(e * size, one);
       normalizer.set(t, m_t < T(0) ? larger<T>(size, one / floor) : plain);
@@ -131,7 +136,7 @@ struct MlstmGates {
   }
 
   /// Whether |s| decides N, so that N moves with s.
-  bool sum_decides(std::int64_t t) const { return std::abs(s[t]) >= normalizer[t]; }
+  bool sum_decides(std::int64_t t) const { return normalize && std::abs(s[t]) >= normalizer[t]; }
 
   /// m before the first step. Below all numbers, it lets the first input gate decide.
   static T first_m(const MlstmOptions& options, const MlstmState& initial, const MlstmSizes& z,

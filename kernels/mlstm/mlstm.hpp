@@ -37,6 +37,7 @@ struct MlstmOptions {
   ForgetGate forget_gate = ForgetGate::sigmoid;
   bool stabilizer = true;  ///< without it m_t = 0: gates are exp(i) and sigmoid(f) or exp(f)
   DenominatorFloor floor = DenominatorFloor::stabilizer;
+  bool normalize = true;                       ///< without it N_t is its floor, whatever s_t is
   NumberFormat format = NumberFormat::native;  ///< of the arithmetic; not in chunks, nor parallel
   /// Treat N_t as a constant in the backward pass, as the authors' hand-written kernels do.
   bool constant_denominator = false;

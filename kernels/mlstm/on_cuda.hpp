@@ -20,6 +20,7 @@ cuda::MlstmRules rules_of(const MlstmOptions& options, const Sizes& z) {
           .exponential_forget = options.forget_gate == ForgetGate::exponential,
           .stabilizer = options.stabilizer,
           .floor_of_one = options.floor == DenominatorFloor::one,
+          .normalize = options.normalize,
           .constant_denominator = options.constant_denominator};
 }
 

@@ -88,11 +88,11 @@ class Rows {
     s = static_cast<T>(sum);
 
     // N = max(|s|, floor), everything times exp(m) where m < 0, so that nothing overflows.
-    const double eps = options_.eps, size = std::abs(sum);
+    const double eps = options_.eps, size = options_.normalize ? std::abs(sum) : 0.0;
     const bool one = options_.floor == DenominatorFloor::one || !options_.stabilizer;
     const double down = one ? 1.0 : std::exp(std::min(m, 0.0));
     const double floor = one ? 1.0 : std::exp(-std::max(m, 0.0));
-    sum_decides = size * down >= floor;
+    sum_decides = options_.normalize && size * down >= floor;
     read = static_cast<T>(down / (std::max(size * down, floor) + eps * down));
     const double least = static_cast<double>(std::numeric_limits<T>::min());
     normalizer = static_cast<T>(std::max(size, std::min(floor / down, 1.0 / least)));

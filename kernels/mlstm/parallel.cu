@@ -119,14 +119,14 @@ template <typename T>
 __device__ inline MlstmRowDenominator<T> divide_mlstm_row(const MlstmRules& r, double s, double m) {
   constexpr double least = static_cast<double>(std::numeric_limits<T>::min());
   const bool one = r.floor_of_one || !r.stabilizer;
-  const double size = std::abs(s);
+  const double size = r.normalize ? std::abs(s) : 0.0;
   const double down = one ? 1.0 : std::exp(m < 0.0 ? m : 0.0);
   const double floor = one ? 1.0 : std::exp(m > 0.0 ? -m : 0.0);
   const double scaled = size * down, above = floor / down;
   const double most = above < 1.0 / least ? above : 1.0 / least;
   return {static_cast<T>(size > most ? size : most),
           static_cast<T>(down / ((scaled > floor ? scaled : floor) + r.eps * down)),
-          scaled >= floor};
+          r.normalize && scaled >= floor};
 }
 
 // ---- forwards
