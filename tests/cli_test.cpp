@@ -48,10 +48,12 @@ struct Answer {
 /// The program, started with its output in files, or with stderr in a pipe to be read as it comes.
 class Program {
  public:
-  Program(const Arguments& arguments, const std::string& out, const std::string& err)
-      : Program(arguments, out, ::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600)) {}
+  Program(const Arguments& arguments, const std::string& out, const std::string& err,
+          const std::string& in = "/dev/null")
+      : Program(arguments, out, ::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), in) {}
 
-  Program(const Arguments& arguments, const std::string& out, int err) {
+  Program(const Arguments& arguments, const std::string& out, int err,
+          const std::string& in = "/dev/null") {
     std::vector<std::string> words = {XLAB_XLSTM};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
@@ -59,7 +61,7 @@ class Program {
     argv.push_back(nullptr);
     pid_ = ::fork();
     if (pid_ == 0) {
-      ::dup2(::open("/dev/null", O_RDONLY), STDIN_FILENO);
+      ::dup2(::open(in.c_str(), O_RDONLY), STDIN_FILENO);
       ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
       ::dup2(err, STDERR_FILENO);
       ::execv(argv.front(), argv.data());
@@ -102,9 +104,10 @@ class CommandLine : public testing::Test {
   }
 
   std::string at(const std::string& name) const { return folder_ / name; }
-  Answer run(const Arguments& arguments, const std::string& out = {}) const {
+  Answer run(const Arguments& arguments, const std::string& out = {},
+             const std::string& in = "/dev/null") const {
     Answer answer;
-    answer.code = Program(arguments, out.empty() ? at("out") : out, at("err")).wait();
+    answer.code = Program(arguments, out.empty() ? at("out") : out, at("err"), in).wait();
     answer.out = bytes_of_file(at("out"));
     answer.err = bytes_of_file(at("err"));
     return answer;
@@ -779,6 +782,65 @@ TEST_F(CommandLine, TextIsReadByOtherTokenizers) {
   expect_refusal(with("words"), 1, "'words'");
   expect_refusal(with(at("small.json")), 1, "has no 'vocab'");
   expect_refusal(with(folder_.path()), 1, "has no tokenizer.json");
+}
+
+TEST_F(CommandLine, NumbersNeedNoTokenizerAndMayComeFromTheStandardInput) {
+  train("run.xlab",
+        {"--text", at("text.txt"), "--tokenizer", XLAB_TOKENIZERS "/neox.json", "--steps", "1"});
+  ASSERT_EQ(run({"export", at("run.xlab"), at("folder")}).code, 0);
+  const auto logits = [&](const Arguments& how, const std::string& in = "/dev/null") {
+    Arguments arguments = {"logits", at("folder"), "--out", at("logits")};
+    arguments.insert(arguments.end(), how.begin(), how.end());
+    const Answer answer = run(arguments, {}, in);
+    EXPECT_EQ(answer.code, 0) << answer.err;
+    return std::pair(bytes_of_file(at("logits")), answer.err);
+  };
+  const auto generate = [&](const Arguments& how, const std::string& in = "/dev/null") {
+    Arguments arguments = {"generate", at("folder"), "--tokens", "4", "--temperature", "0"};
+    arguments.insert(arguments.end(), how.begin(), how.end());
+    const Answer answer = run(arguments, {}, in);
+    EXPECT_EQ(answer.code, 0) << answer.err;
+    return answer.out;
+  };
+  const auto listed = logits({"--ids", "5,17,300,2"});
+  EXPECT_EQ(listed.second, "");
+  put_file(at("ids.txt"), "5, 17\n300\t2,\n");
+  EXPECT_TRUE(logits({"--ids", "-"}, at("ids.txt")).first == listed.first);
+  const std::string text = generate({"--prompt", "to be"});
+  // The numbers of the prompt, from the file that has them.
+  const std::string bytes = logits({"--prompt", "to be"}).first;
+  std::uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const json place = json::parse(bytes.substr(8, header)).at("ids").at("data_offsets");
+  std::string ids;
+  for (std::size_t i = place[0]; i < place[1].get<std::size_t>(); i += 4) {
+    std::int32_t id = 0;
+    std::memcpy(&id, bytes.data() + 8 + header + i, sizeof id);
+    ids += std::to_string(id) + " ";
+  }
+  put_file(at("ids.txt"), ids);
+  EXPECT_EQ(generate({"--ids", "-"}, at("ids.txt")), text);
+  put_file(at("ids.txt"), " \n");
+  const Answer none = run({"generate", at("folder"), "--ids", "-"}, {}, at("ids.txt"));
+  EXPECT_EQ(none.code, 2);
+  EXPECT_THAT(none.err, HasSubstr("holds no numbers"));
+  expect_refusal({"generate", at("folder"), "--ids", "1,,2"}, 2, "a number is missing");
+  expect_refusal({"generate", at("folder"), "--ids", "1", "--prompt", "a"}, 2, "either --prompt");
+  expect_refusal({"generate", at("folder"), "--ids", "999999"}, 1,
+                 "outside the model's vocabulary");
+
+  // A tokenizer that cannot be read is told, and numbers do without it.
+  json file = json::parse(bytes_of_file(at("folder/tokenizer.json")));
+  file["pre_tokenizer"] = {{"type", "Metaspace"}};
+  put_file(at("folder/tokenizer.json"), file.dump());
+  const auto without = logits({"--ids", "5,17,300,2"});
+  EXPECT_TRUE(without.first == listed.first);
+  EXPECT_THAT(without.second, AllOf(HasSubstr("is of type 'Metaspace'"),
+                                    HasSubstr("tokens are plain numbers here")));
+  EXPECT_THAT(generate({"--ids", "5,17"}), StartsWith("5 17 "));
+  const Answer words = run({"generate", at("folder"), "--prompt", "to be"});
+  EXPECT_EQ(words.code, 1);
+  EXPECT_THAT(words.err, HasSubstr("'to' is no token: this model's tokens are the numbers"));
 }
 
 TEST_F(CommandLine, GeneratingEndsWithTheEndToken) {

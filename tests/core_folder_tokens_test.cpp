@@ -77,9 +77,17 @@ TEST_F(FolderTokens, AnotherModelsTokenizerIsNoticed) {
   EXPECT_EQ(run->task->vocabulary().size(), 300u);
   EXPECT_THAT(complaint([&] { run->task->encode("colorscheme highlight"); }),
               AllOf(HasSubstr("knows only 300 tokens"), HasSubstr("not the model's")));
+}
+
+TEST_F(FolderTokens, ATokenizerThatCannotBeReadLeavesTheModelOpen) {
+  write(300, "neox.json");
   put_file(folder_ / "tokenizer.json", "{}");
-  EXPECT_THAT(complaint([&] { open_folder_run(folder_.path()); }),
-              AllOf(HasSubstr("tokenizer.json"), HasSubstr("has no 'model'")));
+  const auto run = open_folder_run(folder_.path());
+  EXPECT_THAT(run->remark, AllOf(HasSubstr("tokenizer.json"), HasSubstr("has no 'model'"),
+                                 HasSubstr("The model's tokens are plain numbers here.")));
+  EXPECT_EQ(run->task->tokenizer(), nullptr);
+  EXPECT_EQ(run->task->encode("5 17 299"), (std::vector{5, 17, 299}));
+  EXPECT_THAT(complaint([&] { run->task->encode("to be"); }), HasSubstr("'to' is no token"));
 }
 
 TEST_F(FolderTokens, RunsOnTextAreWrittenWithTheirTokenizer) {

@@ -3,12 +3,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <iostream>
 #include <map>
+#include <string_view>
+#include <vector>
 
 #include "core/bench_file.hpp"
 #include "core/files/openable.hpp"
@@ -127,6 +131,48 @@ std::unique_ptr<Run> open_run(const RunPlace& place, std::optional<FolderUse> us
                                     : load_named_run(read_safetensors(place.path), place.name);
   tell(run->remark);
   return run;
+}
+
+namespace {
+
+/// The numbers of one list with commas. Every place in it must hold one: nothing is no token.
+void add_numbers(std::string_view list, std::vector<int>& numbers) {
+  std::size_t begin = 0;
+  while (begin <= list.size()) {
+    const std::size_t comma = std::min(list.find(',', begin), list.size());
+    const char *first = list.data() + begin, *last = list.data() + comma;
+    while (first < last && *first == ' ') ++first;
+    while (first < last && *(last - 1) == ' ') --last;
+    int number = 0;
+    const auto [end, error] = std::from_chars(first, last, number);
+    if (error != std::errc() || end != last)
+      throw UsageError(fmt::format(
+          "--ids '{}': {}; give whole numbers with commas between them.",
+          printable(std::string(list), 60),
+          first == last ? "a number is missing"
+                        : fmt::format("'{}' is no token", printable(std::string(first, last)))));
+    numbers.push_back(number);
+    begin = comma + 1;
+  }
+}
+
+}  // namespace
+
+std::vector<int> token_numbers(const std::vector<std::string>& lists) {
+  std::vector<int> numbers;
+  for (const std::string& list : lists) {
+    if (list != "-") {
+      add_numbers(list, numbers);
+      continue;
+    }
+    // White space separates too, beside a comma or instead of one.
+    for (std::string word; std::cin >> word;) {
+      if (word.size() > 1 && word.ends_with(',')) word.pop_back();
+      add_numbers(word, numbers);
+    }
+    if (numbers.empty()) throw UsageError("--ids -: the standard input holds no numbers.");
+  }
+  return numbers;
 }
 
 std::string loss_text(const LossPoint& point) {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "app/cli/places.hpp"
 #include "core/files/folder_run.hpp"
@@ -78,6 +79,9 @@ struct RunPlace {
 std::unique_ptr<Run> open_run(const RunPlace& place, std::optional<FolderUse> use = {});
 /// Tells what a model folder says in vain; nothing for an empty remark.
 void tell(const std::string& remark);
+/// The numbers that --ids lists, with commas between them; "-" stands for those on the standard
+/// input. Throws UsageError where one is missing or is no number.
+std::vector<int> token_numbers(const std::vector<std::string>& lists);
 /// Writes to the standard error stream. One that is full or closed stops nothing.
 template <typename... Values>
 void say(fmt::format_string<Values...> text, Values&&... values) {

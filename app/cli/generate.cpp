@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "app/cli/command.hpp"
@@ -20,7 +21,8 @@ constexpr std::int64_t kMostTokens = 1'000'000'000'000;
 
 struct GenerateArguments {
   RunPlace run;
-  std::string prompt;
+  std::optional<std::string> prompt;
+  std::vector<std::string> ids;
   bool bf16 = false;
   std::int64_t tokens = 200;
   SamplerSettings sampler{.greedy = false, .temperature = 0.8};
@@ -52,6 +54,9 @@ class Writer {
 };
 
 int generate(GenerateArguments args) {
+  if (args.ids.empty() == !args.prompt)
+    throw UsageError("Give either --prompt TEXT or --ids NUMBERS.");
+  const std::vector<int> numbers = token_numbers(args.ids);
   const Device device = args.computing.use();
   args.sampler.greedy = args.sampler.temperature == 0.0;
   try {
@@ -63,7 +68,7 @@ int generate(GenerateArguments args) {
       open_run(args.run, args.bf16 ? FolderUse::read_halves : FolderUse::read);
   if (args.bf16 && !(model_folder_of(args.run.path) && run->model->spec().large))
     throw UsageError("--bf16 is for model folders of the large family.");
-  std::vector<int> tokens = prompt_tokens(*run, args.prompt);
+  std::vector<int> tokens = numbers.empty() ? prompt_tokens(*run, *args.prompt) : numbers;
   check(!tokens.empty(), "The prompt is empty: give at least one token with --prompt.");
   move_run(*run, device);
   stop_on_signals();
@@ -96,7 +101,9 @@ CliCommand generate_command(CLI::App& app) {
   const auto args = std::make_shared<GenerateArguments>();
   CLI::App& command = *app.add_subcommand("generate", "Continue a prompt with a trained run");
   args->run.add(command, "file", "Trained run (*.xlab) or model folder");
-  command.add_option("--prompt", args->prompt, "Text to continue")->required();
+  command.add_option("--prompt", args->prompt, "Text to continue");
+  command.add_option("--ids", args->ids,
+                     "Token numbers to continue instead; - reads them from standard input");
   command.add_flag("--bf16", args->bf16,
                    "Round the weights of a model folder to bf16: half the memory");
   command.add_option("--tokens", args->tokens, "Tokens to write (default 200)")

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -25,30 +24,6 @@ struct LogitsArguments {
   bool step = false;
   Computing computing;
 };
-
-/// The numbers in a list with commas. Every place in it must hold one: nothing is no token.
-std::vector<int> token_numbers(const std::vector<std::string>& lists) {
-  std::vector<int> numbers;
-  for (const std::string& list : lists) {
-    std::size_t begin = 0;
-    while (begin <= list.size()) {
-      const std::size_t comma = std::min(list.find(',', begin), list.size());
-      const char *first = list.data() + begin, *last = list.data() + comma;
-      while (first < last && *first == ' ') ++first;
-      while (first < last && *(last - 1) == ' ') --last;
-      int number = 0;
-      const auto [end, error] = std::from_chars(first, last, number);
-      if (error != std::errc() || end != last)
-        throw UsageError(fmt::format(
-            "--ids '{}': {}; give whole numbers with commas between them.", printable(list, 60),
-            first == last ? "a number is missing"
-                          : fmt::format("'{}' is no token", printable(std::string(first, last)))));
-      numbers.push_back(number);
-      begin = comma + 1;
-    }
-  }
-  return numbers;
-}
 
 int logits(const LogitsArguments& args) {
   if (args.ids.empty() == args.prompt.empty())
@@ -95,7 +70,8 @@ CliCommand logits_command(CLI::App& app) {
       "Write what a model expects after each token of a sequence. Exit code 3: they are written, "
       "but not all are finite");
   args->model.add(command, "model", "Run (*.xlab) or model folder");
-  command.add_option("--ids", args->ids, "Token numbers, separated by commas");
+  command.add_option("--ids", args->ids,
+                     "Token numbers, separated by commas; - reads them from standard input");
   command.add_option("--prompt", args->prompt, "Text instead of numbers");
   command.add_flag("--step", args->step, "One token at a time instead of all in one pass");
   command

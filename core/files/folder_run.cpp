@@ -1,6 +1,14 @@
 // Runs around the model of a folder.
 #include "core/files/folder_run.hpp"
 
+#include <fmt/format.h>
+
+#include <string>
+#include <utility>
+
+#include "core/tokenizer/tokenizer.hpp"
+#include "kernels/check.hpp"
+
 namespace xlab {
 
 void export_run(const Run& run, const std::filesystem::path& folder, const FolderOptions& options) {
@@ -15,15 +23,34 @@ void export_run(const Run& run, const std::filesystem::path& folder, const Folde
   }
 }
 
+namespace {
+
+/// The folder's tokenizer. One that cannot be read is no reason to leave the model closed: its
+/// tokens are plain numbers then, and `remark` says why.
+std::shared_ptr<const Tokenizer> tokenizer_or_numbers(const std::filesystem::path& folder,
+                                                      std::string& remark) {
+  try {
+    return tokenizer_from_folder(folder);
+  } catch (const Error& e) {
+    remark += fmt::format("{}{} The model's tokens are plain numbers here.",
+                          remark.empty() ? "" : " ", e.what());
+    return nullptr;
+  }
+}
+
+}  // namespace
+
 std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
                                      std::optional<FolderUse> use) {
   const ModelFolder folder(path);
   if (!use) use = folder.trainable() ? FolderUse::train : FolderUse::read;
+  std::string remark = folder.remark();
+  std::shared_ptr<const Tokenizer> tokenizer = tokenizer_or_numbers(path, remark);
   std::unique_ptr<Run> run =
-      make_run(make_tokens_task(folder.spec().vocab_size, tokenizer_from_folder(path)),
-               folder.read(*use), TrainSpec{});
+      make_run(make_tokens_task(folder.spec().vocab_size, std::move(tokenizer)), folder.read(*use),
+               TrainSpec{});
   run->came_with_weights = true;
-  run->remark = folder.remark();
+  run->remark = std::move(remark);
   return run;
 }
 
