@@ -104,7 +104,8 @@ LostRuns claim_lost_runs(const fs::path& root) {
   if (!claiming.held()) return lost;
   const auto folders = kept::session_folders(root);
   for (auto entry = folders.rbegin(); entry != folders.rend(); ++entry) {
-    const auto& [number, folder] = *entry;
+    const int number = entry->first;
+    const fs::path& folder = entry->second;
     if (kept::marked_at(folder / kept::kEnded) || kept::marked_at(folder / kept::kAnswered) ||
         kept::lives(folder))
       continue;
