@@ -97,9 +97,10 @@ TEST(TokenizerGolden, StringsHaveTheSameNumbersAndComeBack) {
     const auto tokenizer = tokenizer_named(golden_folder() / file);
     EXPECT_EQ(tokenizer->kind(), file == "words.json" ? "words" : "bpe") << file;
     EXPECT_EQ(tokenizer->vocab_size(), wanted.at("size")) << file;
-    const auto exception = [&](const char* kind, std::size_t i, const std::string& otherwise) {
-      const auto found = wanted.at(kind).find(std::to_string(i));
-      return found == wanted.at(kind).end() ? otherwise : found->get<std::string>();
+    const auto exception = [&all = wanted](const char* kind, std::size_t i,
+                                           const std::string& otherwise) {
+      const auto found = all.at(kind).find(std::to_string(i));
+      return found == all.at(kind).end() ? otherwise : found->get<std::string>();
     };
     ASSERT_EQ(wanted.at("ids").size(), texts.size());
     std::size_t wrong = 0;

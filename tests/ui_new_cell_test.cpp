@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -317,7 +318,9 @@ TEST_F(NewCell, IsHeldByHandWhereItSaysItCanBe) {
   for (const auto& [block, path] :
        {std::pair{0, "block0/delta/beta_pre"}, {1, "block1/gru/update_pre"}}) {
     const auto view = show("gates", block);
-    const auto place = stage->find(*view, [&](const ValueRef& ref) { return ref.path == path; });
+    const auto place = stage->find(*view, [wanted = std::string_view(path)](const ValueRef& ref) {
+      return ref.path == wanted;
+    });
     ASSERT_TRUE(place) << path;
     stage->move(*view, place->x, place->y);
     stage->button(*view, true);
