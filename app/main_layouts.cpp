@@ -75,8 +75,8 @@ void MainWindow::share_room_soon() {
   if (std::exchange(room_to_share_, true)) return;
   QTimer::singleShot(0, this, [this] {
     room_to_share_ = false;
-    const bool chosen = arranged_by_hand() || of_file_ || !dragged_.state.isEmpty();
-    if (!stopped_ && !alone_ && !panels_hidden_ && !chosen) share_room(room_);
+    if (!stopped_ && !alone_ && !panels_hidden_ && own_sizes_ && !arranged_by_hand())
+      share_room(room_);
   });
 }
 
@@ -86,7 +86,7 @@ void MainWindow::follow_separator(bool pressed) {
   if (pressed) {
     sizes_before_ = sizes;
   } else if (sizes != sizes_before_ && !alone_ && !panels_hidden_) {
-    of_file_ = false;
+    of_file_ = own_sizes_ = false;
     before_closed_.clear();
     if (!arranged_by_hand()) dragged_ = present_layout();
   }
@@ -128,6 +128,7 @@ void MainWindow::show_layout(const Layout& layout) {
     default_layout(room_);
   } else {
     moved_ = layout.by_hand;
+    own_sizes_ = false;  // somebody may have chosen them
     if (!same_scale) fit_time_bar();
     default_docks_ = shown_docks();
     shown_fit_ = fit();
@@ -297,6 +298,7 @@ void MainWindow::default_layout(Room room) {
   });
   default_docks_ = shown_docks();
   moved_ = false;
+  own_sizes_ = true;
   arranging_ = were_arranging;
 }
 

@@ -241,6 +241,7 @@ class MainWindow : public QMainWindow {
   bool panels_hidden_ = false;
   bool arranging_ = false;  ///< docks move by the program, not by hand
   bool moved_ = false;      ///< a dock was moved by hand since the layout was made
+  bool own_sizes_ = false;  ///< docks are as large as share_room made them
   Fit shown_fit_ = Fit::roomy;
   bool tabs_to_fit_ = false, room_to_share_ = false;
   int layouts_made_ = 0;               ///< counts up, so that only the last one is finished

@@ -88,6 +88,21 @@ TEST_F(Layouts, FormsStayWholeWhenTheWindowShrinks) {
   }
 }
 
+TEST_F(Layouts, SizesThatSomebodyChoseOutlastRoomsAndWindowSizes) {
+  window_->resize(1500, 900);
+  window_->set_room(Room::train);
+  QTest::qWait(100);
+  QDockWidget* const trainer = dock("panel_trainer");
+  const int wide = trainer->width() + 160;
+  window_->resizeDocks({trainer}, {wide}, Qt::Horizontal);
+  QTest::qWait(50);
+  window_->set_room(Room::explore);
+  window_->set_room(Room::train);
+  window_->resize(1520, 900);
+  QTest::qWait(100);
+  EXPECT_GT(trainer->width(), wide - 60);
+}
+
 TEST_F(Layouts, TheBlocksOfAModelAreReadWithoutScrolling) {
   QDockWidget* model = window_->findChild<QDockWidget*>("panel_model");
   for (const float scale : {1.0f, 1.5f}) {

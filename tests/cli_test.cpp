@@ -829,6 +829,11 @@ TEST_F(CommandLine, NumbersNeedNoTokenizerAndMayComeFromTheStandardInput) {
   expect_refusal({"generate", at("folder"), "--ids", "999999"}, 1,
                  "outside the model's vocabulary");
 
+  // Nor are numbers that a task does not know.
+  train("task.xlab", {"--task", "copy", "--steps", "1"});
+  for (const char* outside : {"--ids=-1", "--ids=1,999"})
+    expect_refusal({"generate", at("task.xlab"), outside}, 1, "outside the model's vocabulary");
+
   // A tokenizer that cannot be read is told, and numbers do without it.
   json file = json::parse(bytes_of_file(at("folder/tokenizer.json")));
   file["pre_tokenizer"] = {{"type", "Metaspace"}};

@@ -70,6 +70,11 @@ int generate(GenerateArguments args) {
     throw UsageError("--bf16 is for model folders of the large family.");
   std::vector<int> tokens = numbers.empty() ? prompt_tokens(*run, *args.prompt) : numbers;
   check(!tokens.empty(), "The prompt is empty: give at least one token with --prompt.");
+  // Before any of them is written.
+  const int known = run->model->spec().vocab_size;
+  for (const int token : tokens)
+    check(token >= 0 && token < known, "Token {} is outside the model's vocabulary of {}.", token,
+          known);
   move_run(*run, device);
   stop_on_signals();
   const WritableTokens writable = writable_tokens(*run->task, run->model->spec());

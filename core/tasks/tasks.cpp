@@ -51,7 +51,9 @@ std::string Task::decode(std::span<const int> tokens) const {
   std::string out;
   for (const int token : tokens) {
     if (!out.empty()) out += ' ';
-    out += vocabulary()[static_cast<std::size_t>(token)];
+    // A model may know more tokens than its task.
+    const auto index = static_cast<std::size_t>(token);
+    out += index < vocabulary().size() ? vocabulary()[index] : fmt::format("<{}>", token);
   }
   return out;
 }
