@@ -87,7 +87,8 @@ choose_cards() {
 }
 
 # Runs a program on a virtual display, with settings and caches of its own, so that it neither sees
-# nor changes those of the user.
+# nor changes those of the user. Of a second display, for windows that must not get into each other's
+# way, XLAB_SECOND_DISPLAY and XLAB_SECOND_AUTHORITY tell.
 on_virtual_display() {
   private="$(mktemp -d)"
   trap 'rm -rf -- "$private"' EXIT
@@ -95,5 +96,7 @@ on_virtual_display() {
   env -u WAYLAND_DISPLAY QT_QPA_PLATFORM=xcb XDG_RUNTIME_DIR="$private/runtime" \
     XDG_CONFIG_HOME="$private/config" XDG_DATA_HOME="$private/data" \
     XDG_STATE_HOME="$private/state" XDG_CACHE_HOME="$private/cache" \
-    xvfb-run -a -s "-screen 0 1920x1200x24" "$@"
+    xvfb-run -a -s "-screen 0 1920x1200x24" sh -c '
+      export XLAB_SECOND_DISPLAY="$DISPLAY" XLAB_SECOND_AUTHORITY="$XAUTHORITY"
+      exec xvfb-run -a -s "-screen 0 1920x1200x24" "$@"' sh "$@"
 }

@@ -155,12 +155,13 @@ void Recovery::reopen_all() {
   open_all(runs, stage_.snapshot().unsaved || stage_.snapshot().runs.size() > 1);
 }
 
-/// The newest is on screen in the end.
-void Recovery::open_all(const std::vector<KeptRun>& runs, bool beside) {
-  for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
-    open_next(*run, beside);
-    beside = true;
-  }
+/// Those of a session in their order, so that each has its place and its colour again; the newest
+/// session comes last, so that the end of it is on screen.
+void Recovery::open_all(std::vector<KeptRun> runs, bool beside) {
+  std::sort(runs.begin(), runs.end(), [](const KeptRun& a, const KeptRun& b) {
+    return std::pair(a.session, a.number) < std::pair(b.session, b.number);
+  });
+  for (const KeptRun& run : runs) open_next(run, std::exchange(beside, true));
 }
 
 void Recovery::decline() {

@@ -68,7 +68,7 @@ class Recovery : public QObject {
   /// `beside`: nobody has to be asked.
   void reopen(const std::vector<KeptRun>& runs, bool beside);
   void reopen_all();
-  void open_all(const std::vector<KeptRun>& runs, bool beside);
+  void open_all(std::vector<KeptRun> runs, bool beside);
   /// Asks for the run. If it stands in the banner, it is taken out there, and is answered when it
   /// is open or cannot be opened.
   void open_next(const KeptRun& run, bool beside);

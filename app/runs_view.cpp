@@ -72,6 +72,7 @@ class RowDelegate : public QStyledItemDelegate {
     // Background and selection as everywhere, and the line on them.
     QStyleOptionViewItem ground = item;
     ground.text.clear();
+    ground.icon = QIcon();
     ground.features &= ~QStyleOptionViewItem::HasDecoration;
     style.drawControl(QStyle::CE_ItemViewItem, &ground, painter, view_);
     item.icon.paint(painter, picture);

@@ -83,6 +83,7 @@ QTabBar::scroller { width: @knob2; }
 QPlainTextEdit#field { font-family: "DejaVu Sans"; background: @field; border: 1px solid @edge; border-radius: 5px; padding: 0 4px; }
 QPlainTextEdit#field:focus { border: 1px solid @accent; }
 QTreeView#runs::indicator { width: @tick; height: @tick; }
+QTreeView#runs::indicator:unchecked { border: 1px solid @muted; border-radius: 2px; background: @field; }
 QLineEdit#cell_editor { padding: 0 2px; min-height: 0px; border-radius: 0px; }
 QPlainTextEdit#prose { font-family: "DejaVu Sans"; }
 QToolButton#menu_button { background: @field; color: @text; border: 1px solid @edge; border-radius: 5px; padding: 3px 18px 3px 8px; min-height: @control; }
@@ -92,6 +93,7 @@ QToolButton#menu_button::menu-indicator { image: none; width: 0px; height: 0px; 
 QTabBar::tab:focus { color: @text; background: @soft; }
 QCheckBox { border: 1px solid transparent; border-radius: 4px; padding: 1px; }
 QCheckBox:focus { border: 1px solid @accent; }
+QCheckBox::indicator:unchecked:enabled { border: 1px solid @muted; border-radius: 2px; background: @field; }
 QPushButton, QComboBox, QLineEdit, QSpinBox, QDoubleSpinBox { background: @field; color: @text; border: 1px solid @edge; border-radius: 5px; padding: 3px 8px; min-height: @control; }
 QPushButton:hover, QComboBox:hover { border-color: @accent; }
 QPushButton:pressed { background: @soft; }

@@ -2,13 +2,38 @@
 #include <gtest/gtest.h>
 
 #include <QApplication>
+#include <QDir>
+#include <QLockFile>
 #include <QLoggingCategory>
 #include <QStyleFactory>
 #include <QSurfaceFormat>
 #include <QTemporaryDir>
+#include <memory>
+
+namespace {
+
+/// A test of those that go to the second display has it for itself where there is one; else the two
+/// that may run at a time take turns, as long as this is kept.
+std::unique_ptr<QLockFile> choose_display() {
+  const QByteArray second = qgetenv("XLAB_SECOND_DISPLAY");
+  if (!second.isEmpty()) {
+    if (!qEnvironmentVariableIsSet("XLAB_ON_SECOND_DISPLAY")) return nullptr;
+    qputenv("DISPLAY", second);
+    qputenv("XAUTHORITY", qgetenv("XLAB_SECOND_AUTHORITY"));
+    return nullptr;
+  }
+  auto turn = std::make_unique<QLockFile>(QDir::tempPath() + "/xlab-tests-of-the-window.lock");
+  turn->setStaleLockTime(0);  // some tests take long
+  turn->lock();
+  return turn;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
+  const std::unique_ptr<QLockFile> turn =
+      testing::GTEST_FLAG(list_tests) ? nullptr : choose_display();
   const QTemporaryDir folder;
   qputenv("XDG_CONFIG_HOME", (folder.path() + "/config").toLocal8Bit());
   qputenv("XDG_STATE_HOME", (folder.path() + "/state").toLocal8Bit());

@@ -160,6 +160,31 @@ TEST_F(RecoveryTest, SeveralRunsAreOfferedTogetherAndAllReopened) {
   EXPECT_EQ(steps, (std::map<std::string, std::int64_t>{{"Copy", 1}, {"Associative recall", 2}}));
 }
 
+TEST_F(RecoveryTest, ReopenedTogetherRunsStandAsTheyStood) {
+  start();
+  window_->stage().send(command::NewRun{"copy", ""});
+  window_->stage().send(command::NewRun{.task = "parity", .beside = true});
+  window_->stage().send(command::NewRun{.task = "recall", .beside = true});
+  settle();
+  // Worked on in another order than they stand in.
+  std::vector<std::pair<std::string, int>> before;
+  for (const auto& run : now().runs) before.emplace_back(run->name, run->colour);
+  ASSERT_EQ(before.size(), 3u);
+  for (const std::size_t i : {std::size_t{1}, std::size_t{2}, std::size_t{0}}) {
+    window_->stage().send(command::FocusRun{now().runs[i]->id});
+    window_->stage().send(command::TrainOneStep{});
+    settle();
+  }
+  window_->close_interrupted();
+  window_.reset();
+  start();
+  press(*window_, "Reopen all");
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().runs.size() == 3; }, 10000));
+  std::vector<std::pair<std::string, int>> after;
+  for (const auto& run : now().runs) after.emplace_back(run->name, run->colour);
+  EXPECT_EQ(after, before);
+}
+
 TEST_F(RecoveryTest, WhatASignalEndedIsOffered) {
   start();
   window_->stage().send(command::NewRun{"parity", ""});

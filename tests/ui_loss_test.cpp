@@ -109,6 +109,17 @@ TEST(Losses, WhatIsHiddenIsNotDrawnAndOneRunIsDrawnAsEver) {
   Losses others(changed(several_scene(3), 1, hide));
   EXPECT_EQ(others.stage.log.curves.size(), 2u);
   EXPECT_TRUE(others.saying("uniform guess").empty());
+  // The numbers above the curves are then those of none of them, and the heading says so.
+  EXPECT_EQ(others.saying("(curve hidden)").size(), 1u);
+  EXPECT_TRUE(Losses(several_scene(3)).saying("(curve hidden)").empty());
+  Snapshot untrained = several_scene(3);
+  untrained.losses = nullptr;
+  auto card = std::make_shared<RunCard>(*untrained.runs[1]);
+  card->losses = nullptr;
+  untrained.runs[1] = card;
+  Losses fresh(untrained);
+  EXPECT_EQ(fresh.saying("not trained yet").size(), 1u);
+  EXPECT_TRUE(fresh.saying("(curve hidden)").empty()) << "it has none";
   Losses none(changed(several_scene(1), 0, hide));
   EXPECT_TRUE(none.stage.log.curves.empty());
   EXPECT_EQ(none.saying("tick a run").size(), 1u);

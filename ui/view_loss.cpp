@@ -58,7 +58,8 @@ class LossView : public View {
                 "here.");
       return;
     }
-    header(scene, painter, rest.cut_top(painter.line_height() + painter.px(4)));
+    header(scene, painter, rest.cut_top(painter.line_height() + painter.px(4)),
+           lines.back().focused);
     rest.cut_top(painter.px(4));
     plot(scene, painter, rest, lines);
   }
@@ -93,7 +94,8 @@ class LossView : public View {
   }
 
  private:
-  void header(Scene& scene, Painter& painter, Box row) {
+  /// `drawn`: whether the curve of the run on screen is among those below.
+  void header(Scene& scene, Painter& painter, Box row, bool drawn) {
     const Palette& palette = painter.palette();
     const std::string scales[] = {"linear", "log"};
     float width = painter.px(2);
@@ -106,8 +108,12 @@ class LossView : public View {
          "Whether equal distances on the axis are equal differences (linear) or equal factors "
          "(log).");
     const Snapshot& snapshot = scene.snapshot;
-    const std::string name = snapshot.runs.size() > 1 ? name_on_screen(snapshot) + ", " : "";
-    if (!snapshot.losses || snapshot.losses->empty()) {
+    const bool trained = snapshot.losses && !snapshot.losses->empty();
+    const std::string name = snapshot.runs.size() > 1
+                                 ? fmt::format("{}{}, ", name_on_screen(snapshot),
+                                               trained && !drawn ? " (curve hidden)" : "")
+                                 : "";
+    if (!trained) {
       const std::string texts[] = {name + "not trained yet", "not trained yet"};
       painter.first_in(row, palette.text, texts);
       return;
