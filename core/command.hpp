@@ -37,7 +37,8 @@ struct OpenFolder {  ///< the model in this folder, or beside this config.json
   std::string path;
   bool beside = false;
 };
-struct ExportFolder {  ///< writes the model as a folder for other programs
+struct CancelOpening {};  ///< of a folder that is being read: everything stays as it is
+struct ExportFolder {     ///< writes the model as a folder for other programs
   std::string path;
 };
 struct NewRun {  ///< a new run on a built-in task; `spec_json` empty: the task's default model
@@ -194,15 +195,15 @@ struct ShowCurve {  ///< whether the loss of a run is drawn beside that of the o
 namespace xlab {
 
 using Command =
-    std::variant<command::OpenRun, command::OpenText, command::OpenFolder, command::ExportFolder,
-                 command::NewRun, command::UseDevice, command::ReopenRun, command::Save,
-                 command::SaveBench, command::SetScreen, command::Train, command::Pause,
-                 command::TrainOneStep, command::SetLearningRateScale, command::SetStepLimit,
-                 command::RestartRun, command::NewSeed, command::SetPrompt, command::NewSample,
-                 command::SetCursor, command::StepForward, command::StepBack, command::Play,
-                 command::StopPlaying, command::SetPlaySpeed, command::Rewind, command::TakeToken,
-                 command::SetSampler, command::SetVariant, command::Selfcheck, command::Focus,
-                 command::SetClamp, command::ReplaceClamp, command::RemoveClamp,
+    std::variant<command::OpenRun, command::OpenText, command::OpenFolder, command::CancelOpening,
+                 command::ExportFolder, command::NewRun, command::UseDevice, command::ReopenRun,
+                 command::Save, command::SaveBench, command::SetScreen, command::Train,
+                 command::Pause, command::TrainOneStep, command::SetLearningRateScale,
+                 command::SetStepLimit, command::RestartRun, command::NewSeed, command::SetPrompt,
+                 command::NewSample, command::SetCursor, command::StepForward, command::StepBack,
+                 command::Play, command::StopPlaying, command::SetPlaySpeed, command::Rewind,
+                 command::TakeToken, command::SetSampler, command::SetVariant, command::Selfcheck,
+                 command::Focus, command::SetClamp, command::ReplaceClamp, command::RemoveClamp,
                  command::EnableClamp, command::ClearClamps, command::Undo, command::Redo,
                  command::FocusRun, command::DuplicateRun, command::RenameRun, command::RemoveRun,
                  command::TrainRun, command::TrainAll, command::FollowSequence, command::ShowCurve>;

@@ -175,6 +175,12 @@ std::vector<BlockCard> Model::cards_of(const ModelSpec& spec) {
   return Model(spec, DType::f32, WithoutMemory{}).cards();
 }
 
+void Model::write_again(int block, const TokenTrace& seen, const CellState& before,
+                        CellState& after) const {
+  blocks_[static_cast<std::size_t>(block)].cell->write_again(seen, path_of(block), device(), before,
+                                                             after);
+}
+
 void Model::set_variant(const std::string& kind, const CellVariant& variant) {
   ModelSpec changed = spec_;
   bool known = false;

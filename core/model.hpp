@@ -42,6 +42,10 @@ class Model {
   Var forward(Tape& tape, const Params& params, const Tensor& ids, const State& before,
               State& after) const;
 
+  /// Completes the state of a block after a token: see Cell::write_again.
+  void write_again(int block, const TokenTrace& seen, const CellState& before,
+                   CellState& after) const;
+
   /// Other equations for all blocks of a kind (see BlockCard); the weights stay. Throws a
   /// sentence, and changes nothing, when there is no such block or choice.
   void set_variant(const std::string& kind, const CellVariant& variant);

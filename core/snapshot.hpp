@@ -204,6 +204,16 @@ struct SequenceStatus {
   std::string full_reason;
   /// Why there are no samples to take, as a sentence: the run has no data. Empty when there are.
   std::string cannot_sample;
+  int most_tokens = 0;  ///< for so many there is memory
+  /// What is kept for going back takes this much memory, and may take that much.
+  std::size_t kept_bytes = 0, most_kept_bytes = 0;
+};
+
+/// A model that is being read.
+struct OpeningStatus {
+  std::string path;
+  std::uint64_t bytes = 0, total = 0;  ///< read so far, and to be read; 0: not known yet
+  double seconds_left = -1.0;          ///< negative: not known yet
 };
 
 /// Matrix memory of one block at the cursor.
@@ -336,8 +346,9 @@ struct Snapshot {
   std::shared_ptr<const MemoryImage> memory;  ///< of the focused block; null for blocks without one
   /// The other runs that read the sequence on screen, in their order; empty when none does.
   std::vector<std::shared_ptr<const FollowerView>> followers;
-  std::shared_ptr<const HealthReport> health;  ///< null before the first check
-  Failure failure;                             ///< the last one; id 0 when there was none
+  std::shared_ptr<const HealthReport> health;    ///< null before the first check
+  std::shared_ptr<const OpeningStatus> opening;  ///< null: none is being read
+  Failure failure;                               ///< the last one; id 0 when there was none
   std::string notice;  ///< last completed action worth telling, e.g. the file just saved
   std::uint64_t notice_id = 0;
 };

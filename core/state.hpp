@@ -25,6 +25,13 @@ class CellState {
     tensors_.emplace_back(name, std::move(tensor));
   }
   const std::vector<std::pair<std::string, Tensor>>& tensors() const { return tensors_; }
+  /// All but the matrix memory C, which is nearly all of a state.
+  CellState without_matrices() const {
+    CellState rest;
+    for (const auto& [name, tensor] : tensors_)
+      if (name != "C") rest.set(name, tensor);
+    return rest;
+  }
   /// The same numbers on this device.
   CellState on(Device device) const {
     CellState moved;
@@ -51,6 +58,11 @@ struct State {
     for (const CellState& cell : cells)
       if (!cell.tensors().empty()) return cell.tensors().front().second.device() != device;
     return false;
+  }
+  State without_matrices() const {
+    State rest;
+    for (const CellState& cell : cells) rest.cells.push_back(cell.without_matrices());
+    return rest;
   }
   State on(Device device) const {
     State moved;

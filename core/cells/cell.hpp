@@ -27,6 +27,15 @@ class Cell {
   /// x (B, T, D) -> (B, T, D), from `before` (empty: the start) to `after`. T = 1 is stepping.
   virtual Var forward(Tape& tape, const Params& params, Var x, const CellState& before,
                       CellState& after) const = 0;
+  /// Puts the matrices of the state after a token into `after`, which holds the rest of it: from
+  /// the state before the token and what was recorded of it under `path` ("block0/mlstm"). Bit for
+  /// bit those that `forward` left, whatever the weights are by now, as long as the equations are
+  /// the same and numbers are float32. A cell whose state has no matrices does nothing.
+  virtual void write_again(const TokenTrace& seen, const std::string& path, Device device,
+                           const CellState& before, CellState& after) const {
+    static_cast<void>(seen), static_cast<void>(path), static_cast<void>(device);
+    static_cast<void>(before), static_cast<void>(after);
+  }
   /// Other equations from now on; the parameters stay what they are.
   virtual void set_variant(const CellVariant& variant) = 0;
   /// Where a specification keeps the equations of this cell.
@@ -48,6 +57,9 @@ bool decays(const ModelSpec& spec, const std::string& name);
 kernels::MlstmOptions mlstm_options(const CellVariant& variant);
 /// What the mLSTM's kernels take as input gate: i itself, or log σ(i) where it is a sigmoid.
 Var log_weight(Tape& tape, const CellVariant& variant, Var input_gate_pre);
+/// `Cell::write_again` of the cells with a matrix memory C, `card` being their own.
+void write_mlstm_again(const BlockCard& card, const TokenTrace& seen, const std::string& path,
+                       Device device, const CellState& before, CellState& after);
 kernels::SlstmOptions slstm_options(const CellVariant& variant, kernels::ScalarMemory memory);
 
 /// The list of cells: a new one has a line here and one in `make_cell`.

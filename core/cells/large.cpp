@@ -99,6 +99,11 @@ class LargeCell : public Cell {
     return linear(out_, out);
   }
 
+  void write_again(const TokenTrace& seen, const std::string& path, Device device,
+                   const CellState& before, CellState& after) const override {
+    write_mlstm_again(card(), seen, path, device, before, after);
+  }
+
   void set_variant(const CellVariant& variant) override {
     spec_.variant = variant;
     described_ = std::make_shared<const CellValues>(large_values(variant));

@@ -117,6 +117,11 @@ class MlstmCell : public Cell {
     return ops::linear(tape, out, at(down_), at(down_bias_));
   }
 
+  void write_again(const TokenTrace& seen, const std::string& path, Device device,
+                   const CellState& before, CellState& after) const override {
+    write_mlstm_again(card(), seen, path, device, before, after);
+  }
+
   void set_variant(const CellVariant& variant) override {
     variant_ = variant;
     values_ = std::make_shared<const CellValues>(mlstm_values(variant_));

@@ -28,8 +28,8 @@ const char* place_of(const Command& command) {
 
 bool needs_run(const Command& command) {
   using namespace command;
-  return !is_one_of<OpenRun, OpenText, OpenFolder, NewRun, ReopenRun, SetScreen, UseDevice,
-                    SetPlaySpeed>(command);
+  return !is_one_of<OpenRun, OpenText, OpenFolder, CancelOpening, NewRun, ReopenRun, SetScreen,
+                    UseDevice, SetPlaySpeed>(command);
 }
 
 bool in_one_place(const Clamp& a, const Clamp& b) {
@@ -72,6 +72,7 @@ void Engine::Worker::apply(Command command) {
         Overloaded{
             [&](const OpenRun& c) { open_run(c); },
             [&](const OpenFolder& c) { open_folder(c); },
+            [&](const CancelOpening&) { cancel_opening(); },
             [&](const ExportFolder& c) { export_folder(c); },
             [&](const OpenText& c) { open_text(c); },
             [&](const NewRun& c) { new_run(c); },
@@ -151,15 +152,6 @@ void Engine::Worker::open_run(const command::OpenRun& c) {
   } else {
     open_file(c.path, c.beside);
   }
-}
-
-void Engine::Worker::open_folder(const command::OpenFolder& c) {
-  const auto folder = model_folder_of(c.path);
-  check(folder.has_value(), "'{}' is no model folder: it has no config.json and no weights.",
-        c.path);
-  open(open_folder_run(*folder), {.name = "opening a model", .beside = c.beside});
-  const std::string& remark = live->run().remark;
-  note(fmt::format("Opened the model in {}{}{}", c.path, remark.empty() ? "" : ". ", remark));
 }
 
 void Engine::Worker::export_folder(const command::ExportFolder& c) {

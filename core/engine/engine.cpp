@@ -89,6 +89,7 @@ void Engine::Worker::work() {
   guarded("device", [&] { device = device_named(first_device); });
   while (take_commands()) {
     apply_pending();
+    follow_opening();
     work_on_sequence();
     publish_if_due();
     if (settled()) {
@@ -107,6 +108,7 @@ void Engine::Worker::work() {
 }
 
 void Engine::Worker::end_work() {
+  end_opening();
   if (saving) {
     autosave.finish();
     final_error = finish_save();
@@ -130,11 +132,16 @@ bool Engine::Worker::take_commands() {
   bool kept = false;
   {
     std::unique_lock lock(mutex);
-    const auto wanted = [&] { return stop || !queue.empty() || check_news || keeping_news; };
+    const auto wanted = [&] {
+      return stop || !queue.empty() || check_news || keeping_news || (opening && opening->finished);
+    };
     if (!busy()) {
       std::optional<Clock::time_point> until = keeping_due();
-      if (live && live->playing)
-        until = until ? std::min(*until, live->next_play) : live->next_play;
+      const auto no_later_than = [&](Clock::time_point due) {
+        until = until ? std::min(*until, due) : due;
+      };
+      if (live && live->playing) no_later_than(live->next_play);
+      if (const auto due = telling_due()) no_later_than(*due);
       if (until) {
         wake.wait_until(lock, *until, wanted);
       } else {
@@ -191,7 +198,7 @@ bool Engine::Worker::shows_something_new() const {
 }
 
 bool Engine::Worker::settled() const {
-  return pending.empty() && !saving && !outstanding() &&
+  return pending.empty() && !saving && !opening && !outstanding() &&
          (training() ? !is_urgent() : !shows_something_new() && !stale());
 }
 

@@ -175,7 +175,6 @@ void LiveRun::refresh_if_due(const std::atomic<bool>& stop) {
   compute_for_a_while(*refreshed_, stop);
   if (!refreshed_->complete()) return;
   show_refreshed();
-  sequence_->prepare_cursor(cursor);
 }
 
 void LiveRun::give_up_refreshing() {
@@ -377,8 +376,7 @@ void LiveRun::describe(Snapshot& snapshot, Clock::time_point now) {
   sequence.cursor = cursor;
   sequence_->describe(*run_->task, snapshot);
   if (sequence.full_reason.empty()) sequence.full_reason = text_end_;
-  sequence_->describe_cursor(cursor, focus_block, *run_->model, run_->sampler, snapshot, writable_,
-                             stale());
+  sequence_->describe_cursor(cursor, focus_block, *run_->model, run_->sampler, snapshot, writable_);
 }
 
 void LiveRun::copy_losses(Clock::time_point now) {

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -22,6 +23,7 @@
 #include "core/engine/engine.hpp"
 #include "core/engine/history.hpp"
 #include "core/engine/live_run.hpp"
+#include "core/files/reading.hpp"
 #include "core/keeping/autosave.hpp"
 #include "core/keeping/open_notes.hpp"
 #include "core/run.hpp"
@@ -89,6 +91,18 @@ struct Engine::Worker {
     std::uint64_t ticket = 0;
   };
   std::optional<Saving> saving;
+  /// A large model that is being read; `finished` is shared, the result is the engine's after that.
+  struct Opening {
+    std::string path;
+    bool beside = false;
+    Reading reading;
+    Clock::time_point begun = Clock::now(), told{};
+    std::unique_ptr<Run> run;
+    std::exception_ptr failure;
+    bool finished = false;
+    std::thread thread;
+  };
+  std::unique_ptr<Opening> opening;
   /// Run::kept_as of the bench that another one took the place of last, where Undo has no room.
   std::vector<int> dropped;
   std::string must_know;  // see `tell`
@@ -178,7 +192,6 @@ struct Engine::Worker {
   void need_run() const;
   void need_training(const LiveRun& of) const;
   void open_run(const command::OpenRun& c);
-  void open_folder(const command::OpenFolder& c);
   void export_folder(const command::ExportFolder& c);
   void set_screen(const command::SetScreen& c);
   void new_run(const command::NewRun& c);
@@ -317,6 +330,15 @@ struct Engine::Worker {
   void keep_run(LiveRun& of, bool replaced);
   void keep_if_due();
   void keep_and_end();
+
+  // Model folders: opening.cpp.
+  void open_folder(const command::OpenFolder& c);
+  void cancel_opening();
+  void show_opened_folder(std::unique_ptr<Run> run, const std::string& path, bool beside);
+  /// When it is to be told again how far reading is.
+  std::optional<Clock::time_point> telling_due() const;
+  void follow_opening();
+  void end_opening();
 
   // Devices: devices.cpp.
   DeviceCard card_of(Device wanted) const;

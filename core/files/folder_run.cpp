@@ -41,8 +41,9 @@ std::shared_ptr<const Tokenizer> tokenizer_or_numbers(const std::filesystem::pat
 }  // namespace
 
 std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
-                                     std::optional<FolderUse> use) {
-  const ModelFolder folder(path);
+                                     std::optional<FolderUse> use, Reading* reading) {
+  ModelFolder folder(path);
+  if (reading) folder.count_in(*reading);
   if (!use) use = folder.trainable() ? FolderUse::train : FolderUse::read;
   std::string remark = folder.remark();
   std::shared_ptr<const Tokenizer> tokenizer = tokenizer_or_numbers(path, remark);

@@ -14,9 +14,10 @@ void export_run(const Run& run, const std::filesystem::path& folder,
                 const FolderOptions& options = {});
 
 /// A run to look at a model and let it write. Left to itself it is held for training where it is
-/// small enough, so that it can be saved, and else only read, as it is stored.
+/// small enough, so that it can be saved, and else only read, as it is stored. `reading` tells how
+/// far that is, and can have it given up.
 std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
-                                     std::optional<FolderUse> use = {});
+                                     std::optional<FolderUse> use = {}, Reading* reading = nullptr);
 
 /// A run that trains the folder's model on the task's data. Throws when the task has more tokens
 /// than the model, or the model is too large to be trained.

@@ -21,6 +21,8 @@ constexpr std::size_t kMostFiles = 4096;
 constexpr std::int64_t kPiece = 1 << 18;
 // And bytes compared.
 constexpr std::uint64_t kCompared = 4u << 20;
+// Bytes read between two looks at whether anybody still wants them.
+constexpr std::size_t kAtATime = 16u << 20;
 
 /// A file of the folder itself, and nothing else.
 bool is_plain_name(const std::string& name) {
@@ -297,9 +299,16 @@ void FolderTensors::read(const Entry& entry, std::int64_t first, const Tensor& o
   const std::size_t size = size_of(entry.type);
   const std::uint64_t begin = place.begin + static_cast<std::uint64_t>(first) * size;
   const auto fill = [&](std::uint64_t offset, std::span<std::byte> target) {
-    check(place.file->read_at(offset, target) == target.size(),
-          "Cannot read '{}': it became shorter while it was read.",
-          shown_path(folder_ / place.file_name));
+    while (!target.empty()) {
+      if (reading_ && reading_->cancelled) throw ReadingCancelled();
+      const auto part = target.first(std::min(target.size(), kAtATime));
+      check(place.file->read_at(offset, part) == part.size(),
+            "Cannot read '{}': it became shorter while it was read.",
+            shown_path(folder_ / place.file_name));
+      if (reading_) reading_->bytes += part.size();
+      offset += part.size();
+      target = target.subspan(part.size());
+    }
   };
   const bool same = (entry.type == StoredType::f32 && out.dtype() == DType::f32) ||
                     (entry.type == StoredType::f64 && out.dtype() == DType::f64) ||

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "core/files/reading.hpp"
 #include "core/files/tensor_source.hpp"
 
 namespace xlab {
@@ -29,6 +30,9 @@ class FolderTensors : public TensorSource {
   std::string name() const override { return folder_.string(); }
   const std::vector<Entry>& entries() const override { return entries_; }
   void read(const Entry& entry, std::int64_t first, const Tensor& out) const override;
+  /// From now on `read` counts here what it has read, and gives up when that is asked for. It has
+  /// to outlive this.
+  void count_in(Reading& reading) { reading_ = &reading; }
 
   /// Names of the files, sorted.
   const std::vector<std::string>& files() const { return files_; }
@@ -62,6 +66,7 @@ class FolderTensors : public TensorSource {
   std::map<std::string, Place> places_;
   std::vector<std::string> remarks_;
   std::uint64_t bytes_ = 0;
+  Reading* reading_ = nullptr;
 };
 
 }  // namespace xlab

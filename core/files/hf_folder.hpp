@@ -42,6 +42,11 @@ class ModelFolder {
   /// The type most of the numbers are stored in.
   StoredType main_type() const;
 
+  /// What is read from now on is counted there, see FolderTensors::count_in.
+  void count_in(Reading& reading) {
+    reading.total = tensors_.bytes();
+    tensors_.count_in(reading);
+  }
   /// Reads the model. Every number is read straight into its place: the folder may take up most of
   /// the memory. Models of the paper's family are always read for training.
   std::unique_ptr<Model> read(FolderUse use) const;

@@ -92,6 +92,9 @@ void ClampedSequence::describe(const Task& task, Snapshot& snapshot) const {
   sequence.tokens = edited_.tokens();
   sequence.clamps = edited_.clamps();
   sequence.full_reason = edited_.full_reason();
+  sequence.most_tokens = edited_.most_tokens();
+  sequence.kept_bytes = edited_.bytes();
+  sequence.most_kept_bytes = edited_.most_bytes();
   sequence.surprise.assign(sequence.tokens.size(), 0.0f);
   for (std::size_t t = 0; t < edited_.steps().size(); ++t)
     sequence.surprise[t] = edited_.steps()[t].surprise;
@@ -122,14 +125,9 @@ void ClampedSequence::describe_answers(SequenceStatus& sequence) const {
   }
 }
 
-void ClampedSequence::prepare_cursor(int cursor) const {
-  for (int t = std::max(cursor - 1, 0); t <= cursor && t < edited_.computed(); ++t)
-    edited_.state_after(t);
-}
-
 void ClampedSequence::describe_cursor(int cursor, int block, const Model& model,
                                       const SamplerSettings& sampler, Snapshot& snapshot,
-                                      const WritableTokens& tokens, bool outdated) const {
+                                      const WritableTokens& tokens) const {
   snapshot.next = nullptr;
   const std::shared_ptr<const MemoryImage> shown = std::exchange(snapshot.memory, nullptr);
   if (cursor < 0 || cursor >= edited_.computed()) return;
@@ -150,13 +148,13 @@ void ClampedSequence::describe_cursor(int cursor, int block, const Model& model,
   if (block < 0 || block >= static_cast<int>(cards.size())) return;
   const auto number = static_cast<std::size_t>(block);
   if (!cards[number].has_matrix) return;
-  const bool at_hand = edited_.has_state(cursor) && (cursor == 0 || edited_.has_state(cursor - 1));
-  if (outdated && !at_hand) {
+  if (!edited_.has_state(cursor) || (cursor > 0 && !edited_.has_state(cursor - 1))) {
     if (shown && shown->block == block && shown->step == cursor) snapshot.memory = shown;
     return;
   }
-  const std::shared_ptr<const State> after = edited_.state_after(cursor);
-  const Tensor C = after->cells[number].get("C");
+  Tensor previous;
+  if (cursor > 0) previous = edited_.state_after(cursor - 1, block).get("C");
+  const Tensor C = edited_.state_after(cursor, block).get("C");
   if (!C.defined()) return;
   auto memory = std::make_shared<MemoryImage>();
   memory->block = block;
@@ -166,7 +164,7 @@ void ClampedSequence::describe_cursor(int cursor, int block, const Model& model,
   memory->value_dim = cards[static_cast<std::size_t>(block)].value_dim;
   Readback readback;
   readback.add(C);
-  if (cursor > 0) readback.add(edited_.state_after(cursor - 1)->cells[number].get("C"));
+  if (cursor > 0) readback.add(previous);
   std::vector<std::vector<float>> numbers = readback.fetch();
   memory->C = std::move(numbers.front());
   memory->previous =

@@ -42,14 +42,11 @@ class ClampedSequence {
 
   /// Fills tokens, surprise, answers, clamps and recordings.
   void describe(const Task& task, Snapshot& snapshot) const;
-  /// Fills what depends on the cursor: the next token and the matrix memory of `block`. With
-  /// `outdated`, the model has other weights by now: a memory that would have to be computed again
-  /// stays as it was, or away, until the sequence is computed with them.
+  /// Fills what depends on the cursor: the next token and the matrix memory of `block`. A memory
+  /// that cannot be told since the model has other equations stays as it was, or away, until the
+  /// sequence is computed with them.
   void describe_cursor(int cursor, int block, const Model& model, const SamplerSettings& sampler,
-                       Snapshot& snapshot, const WritableTokens& tokens = {},
-                       bool outdated = false) const;
-  /// Has the states at hand that `describe_cursor` shows there.
-  void prepare_cursor(int cursor) const;
+                       Snapshot& snapshot, const WritableTokens& tokens = {}) const;
 
  private:
   void describe_answers(SequenceStatus& sequence) const;

@@ -4,11 +4,20 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <limits>
+#include <utility>
 
+#include "core/available_memory.hpp"
 #include "core/generation/sampler.hpp"
 
 namespace xlab {
 namespace {
+
+/// Of the states that are brought back for looking at a block, how many, and how far apart.
+constexpr std::size_t kMostAgain = 32;
+constexpr int kAgainEvery = 8;
+/// Bytes of matrices that one call writes again: some hundredths of a second.
+constexpr double kMostWrittenAtOnce = 256e6;
 
 /// First time step at which two lists of clamps differ in effect.
 int first_difference(const std::vector<Clamp>& a, const std::vector<Clamp>& b, int length) {
@@ -30,6 +39,7 @@ KeptNumbers kept_numbers(const Model& model) {
   for (const BlockCard& card : model.cards()) {
     const double heads = card.heads;
     kept.state += heads * card.window * card.value_dim;
+    if (card.has_matrix) kept.matrices += heads * card.key_dim * card.value_dim;
     for (const ValueCard& value : card.values->cards) {
       const double numbers = heads * static_cast<double>(card.numbers(value.extent));
       if (value.role == Role::state) kept.state += numbers;
@@ -41,19 +51,45 @@ KeptNumbers kept_numbers(const Model& model) {
   return kept;
 }
 
-double kept_bytes(const Model& model) {
+KeptBytes kept_bytes(const Model& model) {
   constexpr double kPerRecording = 200.0;  // its name, and its place in the map
   const KeptNumbers kept = kept_numbers(model);
-  return kept.state * static_cast<double>(size_of(model.params().dtype())) +
-         (kept.recorded + model.spec().vocab_size) * sizeof(float) +
-         kept.recordings * kPerRecording;
+  const auto size = static_cast<double>(size_of(model.params().dtype()));
+  return {.token = (kept.state - kept.matrices) * size +
+                   (kept.recorded + model.spec().vocab_size) * sizeof(float) +
+                   kept.recordings * kPerRecording,
+          .matrices = kept.matrices * size};
 }
 
-Sequence::Sequence(const Model& model)
-    : model_(&model),
-      most_tokens_(
-          std::max(1, static_cast<int>(static_cast<double>(kMostBytes) / kept_bytes(model)))),
-      keeps_all_states_(parameter_count(model.spec()) > static_cast<double>(kMostParameters)) {}
+std::size_t memory_for_going_back(const Model& model) {
+  constexpr double kLeast = 1 << 30, kTokens = 4096.0;
+  const double wanted = kept_bytes(model).token * kTokens * 4.0 / 3.0;
+  const double free = static_cast<double>(available_memory()) / 2.0;
+  return static_cast<std::size_t>(std::max(kLeast, std::min(wanted, free)));
+}
+
+Sequence::Sequence(const Model& model) : Sequence(model, memory_for_going_back(model)) {}
+
+Sequence::Sequence(const Model& model, std::size_t most_bytes)
+    : model_(&model), most_bytes_(most_bytes), kept_(kept_bytes(model)) {
+  // The newest two are needed at every token, and one to start from.
+  constexpr double kFewest = 3.0, kMany = 1 << 20;
+  const auto memory = static_cast<double>(most_bytes);
+  // Without float32 nothing is exact but what was kept.
+  const bool thinned = kept_.matrices > 0.0 && model.params().dtype() == DType::f32;
+  if (!thinned) {
+    most_whole_ = newest_ = std::numeric_limits<int>::max();
+    most_tokens_ =
+        std::max(1, static_cast<int>(std::min(1e9, memory / (kept_.token + kept_.matrices))));
+    return;
+  }
+  const double whole = std::clamp(memory / 4.0 / kept_.matrices, kFewest, kMany);
+  most_whole_ = static_cast<int>(whole);
+  newest_ = std::min(kAllOfTheLast, std::max(2, most_whole_ / 2));
+  every_ = std::min(kKeptEvery, std::max(1, most_whole_ / 2));
+  most_tokens_ =
+      std::max(1, static_cast<int>(std::min(1e9, (memory - whole * kept_.matrices) / kept_.token)));
+}
 
 void Sequence::check_token(int token) const {
   check(token >= 0 && token < model_->spec().vocab_size,
@@ -98,6 +134,7 @@ void Sequence::set_clamps(std::vector<Clamp> clamps) {
 void Sequence::drop_outdated() {
   steps_.resize(static_cast<std::size_t>(computed_));
   again_.erase(again_.lower_bound(computed_), again_.end());
+  coming_back_.reset();
 }
 
 void Sequence::invalidate() {
@@ -108,12 +145,15 @@ void Sequence::invalidate() {
 Sequence Sequence::on(Device device, MovedStates& moved) const {
   Sequence there = *this;
   for (SequenceStep& step : there.steps_) {
-    if (!step.after || !step.after->elsewhere(device)) continue;
-    std::shared_ptr<const State>& state = moved[step.after.get()];
-    if (!state) state = std::make_shared<const State>(step.after->on(device));
-    step.after = state;
+    for (std::shared_ptr<const State>* state : {&step.after, &step.vectors}) {
+      if (!*state || !(*state)->elsewhere(device)) continue;
+      std::shared_ptr<const State>& copy = moved[state->get()];
+      if (!copy) copy = std::make_shared<const State>((*state)->on(device));
+      *state = copy;
+    }
   }
   there.again_.clear();
+  there.coming_back_.reset();
   return there;
 }
 
@@ -126,42 +166,94 @@ std::vector<float> Sequence::advance(int t, const State& before, State& after,
   return tape.read(model_->forward(tape, ids, before, after));
 }
 
+int Sequence::whole_before(int t) const {
+  while (t >= 0 && !steps_[static_cast<std::size_t>(t)].after) --t;
+  return t;
+}
+
 bool Sequence::has_state(int t) const {
   return t >= 0 && t < computed_ &&
-         (steps_[static_cast<std::size_t>(t)].after || again_.contains(t));
+         (steps_[static_cast<std::size_t>(t)].after || revision_ == model_->revision());
+}
+
+CellState Sequence::state_after(int t, int block) const {
+  check(has_state(t), "There is no state after token {}.", t);
+  const auto number = static_cast<std::size_t>(block);
+  if (std::exchange(again_block_, block) != block) again_.clear();
+  const int whole = whole_before(t);
+  if (whole == t) return steps_[static_cast<std::size_t>(t)].after->cells[number];
+  // From here the matrices are written again, token by token.
+  int at = whole;
+  CellState state;
+  if (const auto later = again_.upper_bound(t);
+      later != again_.begin() && std::prev(later)->first > whole) {
+    at = std::prev(later)->first;
+    state = std::prev(later)->second;
+  } else if (whole >= 0) {
+    state = steps_[static_cast<std::size_t>(whole)].after->cells[number];
+  }
+  while (at < t) {
+    const SequenceStep& step = steps_[static_cast<std::size_t>(++at)];
+    CellState after = step.vectors->cells[number];
+    model_->write_again(block, *step.trace, state, after);
+    state = std::move(after);
+    // Who looks at one token looks at its neighbours next.
+    if (at + 1 >= t || at % kAgainEvery == 0) again_[at] = state;
+  }
+  while (again_.size() > kMostAgain) {
+    const bool first = t - again_.begin()->first > again_.rbegin()->first - t;
+    again_.erase(first ? again_.begin() : std::prev(again_.end()));
+  }
+  return state;
 }
 
 std::shared_ptr<const State> Sequence::state_after(int t) const {
-  check(t >= 0 && t < computed_, "There is no state after token {}.", t);
-  const auto kept = [&](int at) {
-    const auto found = again_.find(at);
-    return found == again_.end() ? steps_[static_cast<std::size_t>(at)].after : found->second;
-  };
-  int from = t;
+  check(has_state(t), "There is no state after token {}.", t);
+  const int whole = whole_before(t);
   std::shared_ptr<const State> state;
-  while (from >= 0 && !(state = kept(from))) --from;
-  if (from == t) return state;
-  // The stretch that is looked at is remembered, and no other.
-  if (!again_.empty() && (again_.begin()->first > t || again_.rbegin()->first < from))
-    again_.clear();
-  const State start;
-  for (int at = from + 1; at <= t; ++at) {
-    TokenTrace seen;
-    auto after = std::make_shared<State>();
-    advance(at, state ? *state : start, *after, seen);
-    state = std::move(after);
-    again_[at] = state;
-  }
-  while (again_.size() > 2 * kKeptEvery)
-    again_.erase(again_.begin()->first < t - kKeptEvery ? again_.begin() : std::prev(again_.end()));
+  if (whole >= 0) state = steps_[static_cast<std::size_t>(whole)].after;
+  for (int at = whole + 1; at <= t; ++at) state = next_state(at, state);
   return state;
+}
+
+/// The state after token `t` from the one before it, its matrices written again.
+std::shared_ptr<const State> Sequence::next_state(
+    int t, const std::shared_ptr<const State>& before) const {
+  const SequenceStep& step = steps_[static_cast<std::size_t>(t)];
+  auto after = std::make_shared<State>(*step.vectors);
+  for (std::size_t b = 0; b < after->cells.size(); ++b) {
+    model_->write_again(static_cast<int>(b), *step.trace, before ? before->cells[b] : CellState(),
+                        after->cells[b]);
+  }
+  return after;
+}
+
+/// Has the whole state of the last computed token, where it was not kept. Returns whether more is
+/// left to do.
+bool Sequence::bring_back_last_state() {
+  SequenceStep& last = steps_.back();
+  if (last.after) return false;
+  check(has_state(computed_ - 1), "There is no state after token {}.", computed_ - 1);
+  if (!coming_back_) {
+    reached_ = whole_before(computed_ - 1);
+    if (reached_ >= 0) coming_back_ = steps_[static_cast<std::size_t>(reached_)].after;
+  }
+  for (double written = 0.0; written < kMostWrittenAtOnce; written += kept_.matrices) {
+    coming_back_ = next_state(reached_ + 1, coming_back_);
+    if (++reached_ < computed_ - 1) continue;
+    last.after = std::move(coming_back_);
+    last.vectors.reset();
+    return false;
+  }
+  return true;
 }
 
 bool Sequence::compute_one() {
   if (complete()) return false;
+  if (computed_ == 0) revision_ = model_->revision();
+  if (computed_ > 0 && bring_back_last_state()) return true;
   TokenTrace trace;
   const State start;
-  if (computed_ > 0 && !steps_.back().after) steps_.back().after = state_after(computed_ - 1);
   const State& before = computed_ == 0 ? start : *steps_.back().after;
   auto after = std::make_shared<State>();
 
@@ -178,10 +270,33 @@ bool Sequence::compute_one() {
   step.trace = std::make_shared<const TokenTrace>(std::move(trace));
   steps_.push_back(std::move(step));
   ++computed_;
-  const int old = computed_ - 1 - kAllOfTheLast;
-  if (!keeps_all_states_ && old >= 0 && (old + 1) % kKeptEvery != 0)
-    steps_[static_cast<std::size_t>(old)].after.reset();
+  thin_out();
   return true;
+}
+
+void Sequence::drop_matrices(int t) {
+  SequenceStep& step = steps_[static_cast<std::size_t>(t)];
+  if (!step.after) return;
+  step.vectors = std::make_shared<const State>(step.after->without_matrices());
+  step.after.reset();
+}
+
+/// Keeps no more whole states than there is memory for.
+void Sequence::thin_out() {
+  const int old = computed_ - newest_;  // the first `old` are not among the newest
+  if (old <= 0) return;
+  if (old % every_ != 0) drop_matrices(old - 1);
+  if (newest_ + old / every_ <= most_whole_) return;
+  every_ *= 2;
+  for (int t = 0; t < old; ++t)
+    if ((t + 1) % every_ != 0) drop_matrices(t);
+}
+
+std::size_t Sequence::bytes() const {
+  double whole = 0.0;
+  for (const SequenceStep& step : steps_) whole += step.after ? 1.0 : 0.0;
+  return static_cast<std::size_t>(static_cast<double>(computed_) * kept_.token +
+                                  whole * kept_.matrices);
 }
 
 void Sequence::compute_all() {

@@ -16,8 +16,9 @@ namespace xlab {
 
 /// One token and what the model made of it.
 struct SequenceStep {
-  /// Carried state after the token; null where it is not kept, see Sequence::state_after.
-  std::shared_ptr<const State> after;
+  /// Carried state after the token; null where it is not kept, see Sequence::state_after. Then
+  /// `vectors` is that state without its matrices.
+  std::shared_ptr<const State> after, vectors;
   std::shared_ptr<const TokenTrace> trace;  ///< recorded values
   std::vector<float> logits;                ///< for the token after this one
   float surprise = 0.0f;  ///< -log p(this token | before) in nats; 0 for the first
@@ -29,29 +30,36 @@ struct SequenceStep {
 /// States that were brought to a device, by where they came from.
 using MovedStates = std::map<const State*, std::shared_ptr<const State>>;
 
-/// What one token leaves behind at most, in numbers: the state after it, and what is recorded of it
-/// in how many values; from what the cells say of their values. They may be beyond integers.
+/// What one token leaves behind at most, in numbers: the state after it, the matrices in that, and
+/// what is recorded of it in how many values; from what the cells say of their values. They may be
+/// beyond integers.
 struct KeptNumbers {
-  double state = 0.0, recorded = 0.0, recordings = 0.0;
+  double state = 0.0, matrices = 0.0, recorded = 0.0, recordings = 0.0;
 };
 KeptNumbers kept_numbers(const Model& model);
-/// The same in bytes, with the logits.
-double kept_bytes(const Model& model);
+/// The same in bytes: of a token without matrices, logits included, and of the matrices.
+struct KeptBytes {
+  double token = 0.0, matrices = 0.0;
+};
+KeptBytes kept_bytes(const Model& model);
+
+/// How much memory a sequence of this model may take for going back: 1 GiB, or more where that
+/// would not be a few thousand tokens, but at most half of the memory that is free.
+std::size_t memory_for_going_back(const Model& model);
 
 /// A sequence under a model. Copying one is a branch: states and recordings are shared.
 class Sequence {
  public:
-  /// What is kept for going back may take this much memory; then the sequence is full.
-  static constexpr std::size_t kMostBytes = std::size_t{1} << 30;
-  /// Of the newest tokens every state is kept, of those before them every `kKeptEvery`th: what lies
-  /// between is computed again when it is asked for. Models with more parameters than
-  /// `kMostParameters`, which take long for that, keep all.
+  /// Of the newest tokens every state is kept whole, of those before them every `kKeptEvery`th;
+  /// fewer where matrices are so large that those of many would not fit. In between, matrices are
+  /// written again from what was recorded, without the rest of the model, when they are asked for.
   static constexpr int kAllOfTheLast = 256, kKeptEvery = 16;
-  static constexpr std::int64_t kMostParameters = 4'000'000;
   /// More are refused: every token looks at each of them.
   static constexpr std::size_t kMostClamps = 1000;
 
+  /// What is kept for going back may take `most_bytes` of memory; then the sequence is full.
   explicit Sequence(const Model& model);
+  Sequence(const Model& model, std::size_t most_bytes);
 
   /// Replaces the whole sequence; what it begins with in common with the old one stays computed.
   /// Throws for tokens outside the vocabulary, and for more tokens than can be kept.
@@ -71,7 +79,8 @@ class Sequence {
   /// they are moved with one `moved`.
   Sequence on(Device device, MovedStates& moved) const;
 
-  /// Computes the next outstanding token. Returns false when there is none left.
+  /// Computes the next outstanding token, or a part of what that needs: after going far back, large
+  /// matrices are brought back piece by piece. Returns false when there is none left.
   bool compute_one();
   void compute_all();
   /// Number of tokens computed with the present weights and clamps.
@@ -83,13 +92,18 @@ class Sequence {
   const std::vector<Clamp>& clamps() const { return clamps_; }
   /// Steps [0, computed()).
   const std::vector<SequenceStep>& steps() const { return steps_; }
-  /// The carried state after token `t`, which must be computed; with the weights that the tokens
-  /// were computed with, which must still be the model's unless the state is at hand.
+  /// The carried state after token `t`, which must be computed.
   std::shared_ptr<const State> state_after(int t) const;
-  /// Whether that state is there without computing.
+  /// The same of one block, which takes less time.
+  CellState state_after(int t, int block) const;
+  /// Whether that is known: matrices that are not kept cannot be told once the model has other
+  /// equations. (Other weights do not matter.)
   bool has_state(int t) const;
-  /// How many tokens a sequence can have: as many as `kMostBytes` hold, at least one.
+  /// How many tokens a sequence can have: as many as the memory holds, at least one.
   int most_tokens() const { return most_tokens_; }
+  /// What it takes now for going back, and how much that may become.
+  std::size_t bytes() const;
+  std::size_t most_bytes() const { return most_bytes_; }
   /// Why no token can be appended any more; empty when one can.
   std::string full_reason() const;
   /// The recordings of the computed steps.
@@ -100,16 +114,31 @@ class Sequence {
   /// Logits after token `t` of the sequence, and the state after it; what is seen goes to `trace`.
   std::vector<float> advance(int t, const State& before, State& after, TokenTrace& trace) const;
   void drop_outdated();
+  void drop_matrices(int t);
+  void thin_out();
+  /// The last token at or before `t` with a whole state; -1: the start of the sequence.
+  int whole_before(int t) const;
+  std::shared_ptr<const State> next_state(int t, const std::shared_ptr<const State>& before) const;
+  bool bring_back_last_state();
 
   const Model* model_;
+  std::size_t most_bytes_ = 0;
+  KeptBytes kept_;
   int most_tokens_ = 0;
+  /// Whole states are those of the newest `newest_` tokens and of every `every_`th before them.
+  int newest_ = 0, every_ = 1;
+  int most_whole_ = 0;
   std::vector<int> tokens_;
   std::vector<SequenceStep> steps_;
   std::vector<Clamp> clamps_;
   int computed_ = 0;
-  bool keeps_all_states_ = false;
-  /// The states that were computed again last, by their token.
-  mutable std::map<int, std::shared_ptr<const State>> again_;
+  std::int64_t revision_ = 0;  ///< of the model, when the tokens were computed
+  /// States of the block that was looked at last, by their token.
+  mutable int again_block_ = -1;
+  mutable std::map<int, CellState> again_;
+  /// The state on its way to the last token, and the token it has reached.
+  std::shared_ptr<const State> coming_back_;
+  int reached_ = -1;
 };
 
 }  // namespace xlab

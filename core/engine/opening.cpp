@@ -1,0 +1,123 @@
+// Model folders. Large ones are read beside everything else, by a thread of their own: commands are
+// answered and runs train meanwhile, and reading can be given up.
+#include <fmt/format.h>
+
+#include <exception>
+#include <utility>
+
+#include "core/engine/worker.hpp"
+#include "core/files/folder_run.hpp"
+
+namespace xlab {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::uintmax_t kReadBeside = 64u << 20;  // smaller folders take a moment
+constexpr auto kTellEvery = milliseconds(200);
+constexpr double kKnowAfter = 1.0;  // seconds, before the speed of reading is known
+
+std::uintmax_t bytes_of_weights(const std::filesystem::path& folder) {
+  std::uintmax_t bytes = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (entry.path().extension() != ".safetensors") continue;
+    if (const auto size = entry.file_size(error); !error) bytes += size;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+void Engine::Worker::open_folder(const command::OpenFolder& c) {
+  const auto folder = model_folder_of(c.path);
+  check(folder.has_value(), "'{}' is no model folder: it has no config.json and no weights.",
+        c.path);
+  check(!opening, "'{}' is still being read: cancel that first, or wait for it.",
+        opening ? opening->path : "");
+  if (bytes_of_weights(*folder) < kReadBeside) {
+    show_opened_folder(open_folder_run(*folder), c.path, c.beside);
+    return;
+  }
+  auto begun = std::make_unique<Opening>();
+  begun->path = c.path;
+  begun->beside = c.beside;
+  Opening& now = *begun;
+  now.thread = std::thread([this, &now, place = *folder] {
+    try {
+      now.run = open_folder_run(place, {}, &now.reading);
+    } catch (...) {
+      now.failure = std::current_exception();
+    }
+    {
+      const std::lock_guard lock(mutex);
+      now.finished = true;
+    }
+    wake.notify_all();
+  });
+  opening = std::move(begun);
+}
+
+void Engine::Worker::cancel_opening() {
+  if (opening) opening->reading.cancelled = true;
+}
+
+void Engine::Worker::show_opened_folder(std::unique_ptr<Run> run, const std::string& path,
+                                        bool beside) {
+  open(std::move(run), {.name = "opening a model", .beside = beside});
+  const std::string& remark = live->run().remark;
+  note(fmt::format("Opened the model in {}{}{}", path, remark.empty() ? "" : ". ", remark));
+}
+
+std::optional<Engine::Worker::Clock::time_point> Engine::Worker::telling_due() const {
+  if (!opening) return std::nullopt;
+  return opening->told + kTellEvery;
+}
+
+void Engine::Worker::follow_opening() {
+  if (!opening) return;
+  bool finished = false;
+  {
+    const std::lock_guard lock(mutex);
+    finished = opening->finished;
+  }
+  if (!finished) {
+    const auto now = Clock::now();
+    if (now - opening->told < kTellEvery) return;
+    opening->told = now;
+    OpeningStatus status{
+        .path = opening->path, .bytes = opening->reading.bytes, .total = opening->reading.total};
+    const double seconds = std::chrono::duration<double>(now - opening->begun).count();
+    if (status.bytes > 0 && status.total >= status.bytes && seconds > kKnowAfter) {
+      status.seconds_left = seconds * static_cast<double>(status.total - status.bytes) /
+                            static_cast<double>(status.bytes);
+    }
+    draft.opening = std::make_shared<const OpeningStatus>(std::move(status));
+    urgent = dirty = true;
+    return;
+  }
+  opening->thread.join();
+  const std::unique_ptr<Opening> ended = std::move(opening);
+  draft.opening.reset();
+  urgent = dirty = true;
+  guarded("open", [&] {
+    try {
+      if (ended->failure) std::rethrow_exception(ended->failure);
+      // Asked for just as the last number came.
+      if (ended->reading.cancelled) throw ReadingCancelled();
+    } catch (const ReadingCancelled&) {
+      note(fmt::format("Opening '{}' was cancelled. Everything is as it was.", ended->path));
+      return;
+    }
+    show_opened_folder(std::move(ended->run), ended->path, ended->beside);
+  });
+}
+
+void Engine::Worker::end_opening() {
+  if (!opening) return;
+  opening->reading.cancelled = true;
+  opening->thread.join();
+  opening.reset();
+}
+
+}  // namespace xlab
