@@ -2,10 +2,14 @@
 #include "app/banner.hpp"
 
 #include <QBoxLayout>
+#include <QFileInfo>
 #include <QLabel>
+#include <QLocale>
+#include <QProgressBar>
 #include <QPushButton>
 #include <QToolButton>
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <variant>
 
@@ -13,6 +17,11 @@
 #include "app/theme.hpp"
 
 namespace xlab::app {
+namespace {
+
+constexpr int kBarSteps = 1000;
+
+}  // namespace
 
 Banner::Banner(Stage& stage, QWidget* parent) : QToolBar(parent), stage_(stage) {
   setObjectName("banner_bar");
@@ -44,6 +53,16 @@ Banner::Banner(Stage& stage, QWidget* parent) : QToolBar(parent), stage_(stage) 
     button->setFocusPolicy(Qt::TabFocus);
     offer->addWidget(button);
   }
+  QHBoxLayout* opening = add_row(opening_, how_far_, tr("Opening"));
+  bar_ = new QProgressBar;
+  bar_->setTextVisible(false);
+  bar_->setAccessibleName(tr("How much of the model is read"));
+  cancel_ = new QPushButton(tr("Cancel"));
+  cancel_->setAccessibleName(tr("Cancel opening"));
+  cancel_->setToolTip(tr("Give up reading this model; everything stays as it is"));
+  cancel_->setFocusPolicy(Qt::TabFocus);
+  opening->addWidget(bar_, 1);
+  opening->addWidget(cancel_);
   QHBoxLayout* message = add_row(message_, text_, tr("Message"));
   close_ = new QToolButton;
   close_->setAutoRaise(true);
@@ -54,6 +73,10 @@ Banner::Banner(Stage& stage, QWidget* parent) : QToolBar(parent), stage_(stage) 
   addWidget(box_);
   hide();
   connect(close_, &QToolButton::clicked, this, &Banner::end_message);
+  connect(cancel_, &QPushButton::clicked, this, [this] {
+    cancel_->setEnabled(false);
+    stage_.send(command::CancelOpening{});
+  });
   connect(accept_, &QPushButton::clicked, this, [this] {
     withdraw();
     emit accepted();
@@ -107,11 +130,37 @@ void Banner::withdraw() {
 }
 
 void Banner::show_rows() {
-  setVisible(!message_->isHidden() || !offer_->isHidden());
+  setVisible(!message_->isHidden() || !offer_->isHidden() || !opening_->isHidden());
   fit();
 }
 
+void Banner::follow_opening() {
+  const OpeningStatus* now = stage_.snapshot().opening.get();
+  if (now) {
+    const auto size = [](std::uint64_t bytes) {
+      return QLocale::c().formattedDataSize(static_cast<qint64>(bytes), 1,
+                                            QLocale::DataSizeSIFormat);
+    };
+    const QString name = QFileInfo(QString::fromStdString(now->path)).fileName();
+    QString words = tr("Opening '%1'").arg(name);
+    if (now->total > 0) words += tr(": %1 of %2").arg(size(now->bytes), size(now->total));
+    if (now->seconds_left >= 0.0)
+      words += tr(", %1 s left").arg(QString::number(std::ceil(now->seconds_left)));
+    how_far_->setText(words);
+    // Without a total, the bar only says that something is going on.
+    bar_->setRange(0, now->total > 0 ? kBarSteps : 0);
+    if (now->total > 0)
+      bar_->setValue(static_cast<int>(kBarSteps * static_cast<double>(now->bytes) /
+                                      static_cast<double>(now->total)));
+  }
+  if (opening_->isHidden() == !now) return;
+  opening_->setVisible(now != nullptr);
+  cancel_->setEnabled(true);
+  show_rows();
+}
+
 void Banner::follow_snapshot() {
+  follow_opening();
   if (message_->isHidden()) return;
   const Snapshot& now = stage_.snapshot();
   const bool over = (about_ == About::training && now.train.state == TrainState::running) ||
@@ -134,7 +183,7 @@ void Banner::written() {
 /// A tool bar does not ask how high a text gets at its width.
 void Banner::fit() {
   // What was measured for the text before counts no more.
-  for (QWidget* row : {offer_, message_}) {
+  for (QWidget* row : {offer_, opening_, message_}) {
     row->layout()->invalidate();
     row->updateGeometry();
   }

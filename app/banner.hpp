@@ -1,4 +1,5 @@
-// Lines over the docks: what went wrong, until it is closed, and an offer, until it is answered.
+// Lines over the docks: what went wrong, until it is closed; an offer, until it is answered; how
+// far the reading of a large model is.
 #pragma once
 
 #include <QToolBar>
@@ -6,6 +7,7 @@
 #include <vector>
 
 class QLabel;
+class QProgressBar;
 class QPushButton;
 class QToolButton;
 
@@ -57,6 +59,7 @@ class Banner : public QToolBar {
  private:
   void fit();
   void follow_snapshot();
+  void follow_opening();
   void follow_run();
   void show_rows();
   void end_message();
@@ -66,8 +69,10 @@ class Banner : public QToolBar {
   std::uint64_t saves_ = 0;
   std::vector<int> tokens_;
   bool first_scene_to_come_ = false;
-  QWidget *box_, *message_, *offer_;
-  QLabel *text_, *question_;
+  QWidget *box_, *message_, *offer_, *opening_;
+  QLabel *text_, *question_, *how_far_;
+  QProgressBar* bar_;
+  QPushButton* cancel_;
   QToolButton* close_;
   QPushButton *accept_, *decline_;
 };

@@ -4,6 +4,7 @@
 #include <QBoxLayout>
 #include <QCheckBox>
 #include <QLabel>
+#include <QLocale>
 #include <QMenu>
 #include <QPushButton>
 #include <QStyle>
@@ -36,6 +37,8 @@ QFrame* line() {
   return frame;
 }
 
+constexpr int kManyTokens = 20'000;  // nobody gets there
+
 }  // namespace
 
 PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage) {
@@ -45,7 +48,7 @@ PromptPanel::PromptPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage
   make_playing(column);
   column->addWidget(line());
   make_clamps(column);
-  for (QLabel* label : {unset_, sampler_, full_, no_clamps_}) {
+  for (QLabel* label : {unset_, sampler_, full_, room_, no_clamps_}) {
     label->setWordWrap(true);
     label->setObjectName("caption");
   }
@@ -110,7 +113,14 @@ void PromptPanel::make_playing(QVBoxLayout* column) {
   full_ = new QLabel;
   full_->setAccessibleName(tr("Why the sequence cannot go on"));
   full_->setToolTip(tr("Why no more tokens can be added to this sequence"));
-  for (QWidget* widget : std::initializer_list<QWidget*>{sampler_, past_end_, full_})
+  room_ = new QLabel;
+  room_->setObjectName("caption");
+  room_->setAccessibleName(tr("Memory for going back"));
+  room_->setToolTip(tr(
+      "What is kept of the tokens, so that one can go back to each of them: what was recorded of "
+      "all, and the matrix memories of some. Those between are written again, bit for bit."));
+  room_->hide();
+  for (QWidget* widget : std::initializer_list<QWidget*>{sampler_, past_end_, full_, room_})
     column->addWidget(widget);
   connect(play_, &QPushButton::clicked, this, [this] {
     if (stage_.snapshot().sequence.playing) {
@@ -195,6 +205,7 @@ void PromptPanel::follow_snapshot() {
   past_end_->setVisible(now.model && !now.model->ends.empty());
   full_->setText(QString::fromStdString(sequence.full_reason));
   full_->setVisible(!sequence.full_reason.empty());
+  follow_room();
   if (now.failure.id != failure_) {
     failure_ = now.failure.id;
     if (now.failure.where == "sequence") asked_text_ = shown_text_;
@@ -218,6 +229,20 @@ void PromptPanel::follow_snapshot() {
   if (sequence.clamps != shown_) show_clamps(sequence.clamps);
   clear_->setEnabled(!sequence.clamps.empty());
   hold_->setEnabled(now.trace && sequence.cursor >= 0 && sequence.cursor < now.trace->length());
+}
+
+/// Of models that are so large that it matters.
+void PromptPanel::follow_room() {
+  const SequenceStatus& sequence = stage_.snapshot().sequence;
+  room_->setVisible(sequence.most_tokens > 0 && sequence.most_tokens < kManyTokens);
+  if (room_->isHidden()) return;
+  const auto size = [](std::size_t bytes) {
+    return QLocale::c().formattedDataSize(static_cast<qint64>(bytes), 1, QLocale::DataSizeSIFormat);
+  };
+  room_->setText(tr("Kept for going back: %1 of at most %2 tokens, %3 of %4")
+                     .arg(grouped(static_cast<long long>(sequence.tokens.size())),
+                          grouped(sequence.most_tokens), size(sequence.kept_bytes),
+                          size(sequence.most_kept_bytes)));
 }
 
 void PromptPanel::show_clamps(const std::vector<Clamp>& clamps) {

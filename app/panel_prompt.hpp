@@ -33,6 +33,7 @@ class PromptPanel : public QWidget {
   void set_prompt();
   /// Shows whether the sequence begins with what stands in the field.
   void mark_unset();
+  void follow_room();
   void show_clamps(const std::vector<Clamp>& clamps);
   void offer_values();
 
@@ -45,7 +46,7 @@ class PromptPanel : public QWidget {
   std::uint64_t failure_ = 0;  ///< the last one seen
   QPushButton* play_;
   QPushButton* one_;
-  QLabel* full_;
+  QLabel *full_, *room_;
   QLabel* sampler_;
   QCheckBox* past_end_;
   QLabel* no_clamps_;

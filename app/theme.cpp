@@ -128,6 +128,8 @@ QWidget#banner QLabel { color: @text; }
 QWidget#banner QToolButton { border: 1px solid transparent; border-radius: 4px; padding: 2px; }
 QWidget#banner QToolButton:hover, QWidget#banner QToolButton:focus { border-color: @warning; }
 QFrame#rule { background: @line; border: none; }
+QProgressBar { background: @field; border: 1px solid @edge; border-radius: 4px; max-height: @half2; }
+QProgressBar::chunk { background: @accent; border-radius: 3px; }
 QLabel#caption { color: @muted; }
 QLabel#figure { color: @text; font-weight: bold; }
 QLabel#headline { color: @text; font-weight: bold; font-size: @headline; }
@@ -206,6 +208,7 @@ void apply_look(const CanvasLook& look) {
       {"@knob", QString("%1px").arg(knob)},
       {"@control", QString("%1px").arg(scaled(look, 18))},
       {"@round", QString("%1px").arg(scaled(look, 7))},
+      {"@half2", QString("%1px").arg(scaled(look, 10))},
       {"@half", QString("%1px").arg(scaled(look, 4))},
       {"@gap", QString("%1px").arg(scaled(look, 7))},
   };

@@ -3,9 +3,14 @@
 
 #include <QDir>
 #include <QFile>
+#include <QLabel>
+#include <QLocale>
 #include <QMenu>
+#include <QProgressBar>
+#include <QPushButton>
 #include <QToolButton>
 #include <csignal>
+#include <utility>
 
 #include "app/files.hpp"
 #include "app/recovery.hpp"
@@ -14,6 +19,7 @@
 #include "core/files/folder_run.hpp"
 #include "core/files/hf_folder.hpp"
 #include "core/run.hpp"
+#include "tests/small_models.hpp"
 
 namespace xlab::tests {
 namespace {
@@ -35,6 +41,10 @@ class Opening : public WindowTest {
         if (action->text() == task) return action;
     }
     return nullptr;
+  }
+  template <typename Look>
+  QMetaObject::Connection connect_changes(Look look) {
+    return QObject::connect(&window_->stage().engine(), &app::EngineLink::changed, look);
   }
   bool told() {
     return QTest::qWaitFor([&] { return !window_->banner().sentence().isEmpty(); }, 5000);
@@ -64,6 +74,73 @@ TEST_F(Opening, AModelFolderMayBeCalledLikeARun) {
   window_->open(folder);
   EXPECT_TRUE(QTest::qWaitFor([&] { return now().run_id != before; }, 5000));
   EXPECT_EQ(window_->banner().sentence(), "");
+}
+
+/// About 90 MB: read beside everything else.
+void write_large_folder(const QString& folder) {
+  ModelSpec spec = small_large();
+  spec.embedding_dim = 1024;
+  Model model(spec);
+  model.params().initialise(3);
+  write_model_folder(model, folder.toStdString());
+}
+
+TEST_F(Opening, OfALargeModelItIsShownHowMuchIsReadAndItCanBeCancelled) {
+  const QString folder = folder_.filePath("large");
+  write_large_folder(folder);
+  const auto before = now().run_id;
+  auto* bar = window_->banner().findChild<QProgressBar*>();
+  ASSERT_NE(bar, nullptr);
+  auto* cancel = named<QPushButton>("Cancel opening");
+  auto* words = named<QLabel>("Opening");
+  ASSERT_TRUE(cancel && words);
+  EXPECT_FALSE(bar->isVisible());
+  QStringList told;
+  bool pressed = false;
+  const auto look = connect_changes([&] {
+    if (!words->isVisible()) return;
+    told.append(words->text());
+    EXPECT_TRUE(bar->isVisible());
+    EXPECT_LE(bar->value(), bar->maximum());
+    if (!std::exchange(pressed, true)) QTest::mouseClick(cancel, Qt::LeftButton);
+  });
+  window_->open(folder);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return pressed; }, 10000));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return !bar->isVisible(); }, 10000));
+  QObject::disconnect(look);
+  EXPECT_EQ(now().run_id, before);
+  EXPECT_TRUE(told.first().startsWith("Opening 'large'")) << qPrintable(told.first());
+  EXPECT_EQ(window_->banner().sentence(), "");
+  // Not cancelled, it opens, and nothing is left of the row.
+  window_->open(folder);
+  EXPECT_TRUE(QTest::qWaitFor([&] { return window_->stage().snapshot().run_id != before; }, 20000));
+  EXPECT_EQ(now().model->embedding_dim, 1024);
+  EXPECT_FALSE(bar->isVisible());
+  EXPECT_FALSE(window_->banner().isVisible());
+}
+
+TEST_F(Opening, OfALargeModelItIsSaidHowManyTokensThereIsMemoryFor) {
+  auto* room = named<QLabel>("Memory for going back");
+  ASSERT_NE(room, nullptr);
+  EXPECT_TRUE(room->isHidden()) << "of a small one there are more than anybody needs";
+  const QString folder = folder_.filePath("wide");
+  ModelSpec spec = small_large();
+  spec.embedding_dim = 2048;
+  spec.large->num_heads = 1;
+  write_model_folder(Model(spec), folder.toStdString());
+  window_->open(folder);
+  ASSERT_TRUE(QTest::qWaitFor(
+      [&] { return window_->stage().snapshot().model->embedding_dim == 2048; }, 20000));
+  const SequenceStatus& sequence = now().sequence;
+  ASSERT_GT(sequence.most_tokens, 0);
+  ASSERT_LT(sequence.most_tokens, 20'000);
+  EXPECT_FALSE(room->isHidden());
+  const QString text = room->text();
+  EXPECT_TRUE(text.contains(QString("%1 of at most ").arg(sequence.tokens.size())))
+      << qPrintable(text);
+  EXPECT_TRUE(text.contains(QLocale::c().formattedDataSize(
+      static_cast<qint64>(sequence.most_kept_bytes), 1, QLocale::DataSizeSIFormat)))
+      << qPrintable(text);
 }
 
 TEST_F(Opening, ADiskWithoutRoomForAPictureOrATableIsNamed) {

@@ -564,5 +564,12 @@ TEST_F(ModelFolders, TheEngineOpensAndWritesThem) {
   EXPECT_EQ(engine.snapshot()->sequence.tokens, now->sequence.tokens);
 }
 
+TEST(RoomForWeights, IsSaidBeforeTheyAreRead) {
+  EXPECT_EQ(why_no_room(13e9, 24e9, 14e9), "");
+  EXPECT_THAT(why_no_room(23e9, 24e9, 24e9), HasSubstr("has room for 21.6 GB"));
+  EXPECT_THAT(why_no_room(15e9, 24e9, 14e9),
+              HasSubstr("14.0 GB of this computer's memory are free"));
+}
+
 }  // namespace
 }  // namespace xlab::tests

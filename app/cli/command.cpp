@@ -5,15 +5,22 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cmath>
+#include <condition_variable>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <iostream>
 #include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
 #include <string_view>
+#include <thread>
 #include <vector>
 
+#include "app/cli/progress_line.hpp"
 #include "core/bench_file.hpp"
 #include "core/files/openable.hpp"
 #include "core/short_number.hpp"
@@ -122,13 +129,58 @@ void RunPlace::add_name(CLI::App& command) {
   command.add_option("--run", name, "Which one, of a file that holds several: its name or number");
 }
 
+namespace {
+
+/// Says how far reading is, while it lives, once it takes longer than a moment.
+class ReadingTold {
+ public:
+  explicit ReadingTold(const Reading& reading)
+      : watcher_([this, &reading](const std::stop_token& stop) { tell_until(stop, reading); }) {}
+
+ private:
+  void tell_until(const std::stop_token& stop, const Reading& reading) {
+    using Clock = std::chrono::steady_clock;
+    constexpr double kMoment = 1.0, kGigabyte = 1e9;
+    ProgressLine line;
+    bool told = false;
+    const auto begun = Clock::now();
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    while (!wake_.wait_for(lock, stop, std::chrono::milliseconds(100), [] { return false; }) &&
+           !stop.stop_requested()) {
+      const double seconds = std::chrono::duration<double>(Clock::now() - begun).count();
+      const auto bytes = static_cast<double>(reading.bytes),
+                 total = static_cast<double>(reading.total);
+      if (seconds < kMoment || bytes <= 0.0 || total < bytes) continue;
+      line.show(fmt::format("Reading: {:.1f} of {:.1f} GB, {:.0f} s left", bytes / kGigabyte,
+                            total / kGigabyte, std::ceil(seconds * (total - bytes) / bytes)),
+                false);
+      told = true;
+    }
+    if (told)
+      line.show(fmt::format("Read {:.1f} GB.", static_cast<double>(reading.bytes) / kGigabyte),
+                true);
+  }
+
+  std::condition_variable_any wake_;
+  std::jthread watcher_;
+};
+
+}  // namespace
+
 std::unique_ptr<Run> open_run(const RunPlace& place, std::optional<FolderUse> use) {
   const auto folder = model_folder_of(place.path);
   if (folder && !place.name.empty())
     throw UsageError(
         fmt::format("'{}' is a model folder: leave --run away.", printable(place.path, 512)));
-  std::unique_ptr<Run> run = folder ? open_folder_run(*folder, use)
-                                    : load_named_run(read_safetensors(place.path), place.name);
+  std::unique_ptr<Run> run;
+  if (folder) {
+    Reading reading;
+    const ReadingTold told(reading);
+    run = open_folder_run(*folder, use, &reading);
+  } else {
+    run = load_named_run(read_safetensors(place.path), place.name);
+  }
   tell(run->remark);
   return run;
 }

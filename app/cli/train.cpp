@@ -1,6 +1,5 @@
 // xlstm train: trains a run and saves it.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -16,6 +15,7 @@
 #include <utility>
 
 #include "app/cli/command.hpp"
+#include "app/cli/progress_line.hpp"
 #include "core/bench_file.hpp"
 #include "core/files/folder_run.hpp"
 #include "core/keeping/autosave.hpp"
@@ -57,31 +57,6 @@ std::string minutes(double seconds) {
   return whole >= 3600 ? fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60)
                        : fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
-
-/// One line that is rewritten on a terminal and repeated every few seconds in a file.
-class ProgressLine {
- public:
-  void show(const std::string& text, bool last) {
-    const auto now = Clock::now();
-    if (!last &&
-        now - shown_ < (terminal_ ? std::chrono::milliseconds(100) : std::chrono::seconds(5)))
-      return;
-    shown_ = now;
-    if (text == text_ && !terminal_) return;
-    text_ = text;
-    if (terminal_) {
-      say("\r\033[K{}{}", text, last ? "\n" : "");
-    } else {
-      say("{}\n", text);
-    }
-    std::fflush(stderr);
-  }
-
- private:
-  bool terminal_ = isatty(STDERR_FILENO) != 0;
-  Clock::time_point shown_{};
-  std::string text_;
-};
 
 /// What --text is read by; null for its own characters.
 std::shared_ptr<const Tokenizer> tokenizer_for(const TrainArguments& args) {

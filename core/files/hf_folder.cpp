@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/available_memory.hpp"
 #include "core/cells/large_spec.hpp"
 #include "core/files/json_text.hpp"
 #include "core/files/load_parameters.hpp"
@@ -185,6 +186,15 @@ StoredType ModelFolder::main_type() const {
       ->first;
 }
 
+std::string why_no_room(double bytes, double memory, double available) {
+  const double most = kShareOfMemory * memory;
+  if (bytes > most) return fmt::format("this computer has room for {:.1f} GB.", most / 1e9);
+  if (bytes > available)
+    return fmt::format("{:.1f} GB of this computer's memory are free: close other programs first.",
+                       available / 1e9);
+  return {};
+}
+
 std::unique_ptr<Model> ModelFolder::read(FolderUse use) const {
   std::unique_ptr<Model> model;
   if (use == FolderUse::train || !spec_.large) {
@@ -201,11 +211,11 @@ std::unique_ptr<Model> ModelFolder::read(FolderUse use) const {
       bytes += static_cast<double>(infos[p].shape.elements()) *
                static_cast<double>(size_of(types.back()));
     }
-    const double most = kShareOfMemory * static_cast<double>(devices().front().memory_bytes);
-    check(bytes <= most,
-          "The weights in '{}' would take {:.1f} GB; this computer has room for {:.1f} GB.{}",
-          shown_path(folder_), bytes / 1e9, most / 1e9,
-          use == FolderUse::read ? " Rounded to bf16 they take less." : "");
+    const std::string no_room =
+        why_no_room(bytes, static_cast<double>(devices().front().memory_bytes),
+                    static_cast<double>(available_memory()));
+    check(no_room.empty(), "The weights in '{}' would take {:.1f} GB; {}{}", shown_path(folder_),
+          bytes / 1e9, no_room, use == FolderUse::read ? " Rounded to bf16 they take less." : "");
     model = std::make_unique<Model>(spec_, types);
   }
   load_into(*model);

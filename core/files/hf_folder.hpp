@@ -60,6 +60,10 @@ class ModelFolder {
   ModelSpec spec_;
 };
 
+/// Why weights of so many bytes cannot be read into a computer's memory, as the rest of a sentence;
+/// empty when they can. `available`: what of the memory is free.
+std::string why_no_room(double bytes, double memory, double available);
+
 /// The most bytes of one file; larger models are written as several with an index.
 inline constexpr std::uint64_t kShardBytes = 5'000'000'000;
 
