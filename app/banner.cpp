@@ -7,6 +7,7 @@
 #include <QLocale>
 #include <QProgressBar>
 #include <QPushButton>
+#include <QStyle>
 #include <QToolButton>
 #include <algorithm>
 #include <cmath>
@@ -130,7 +131,13 @@ void Banner::withdraw() {
 }
 
 void Banner::show_rows() {
-  setVisible(!message_->isHidden() || !offer_->isHidden() || !opening_->isHidden());
+  const bool calm = message_->isHidden() && offer_->isHidden();  // nothing to be warned of
+  if (box_->property("calm").toBool() != calm) {
+    box_->setProperty("calm", calm);
+    box_->style()->unpolish(box_);
+    box_->style()->polish(box_);
+  }
+  setVisible(!calm || !opening_->isHidden());
   fit();
 }
 

@@ -124,6 +124,7 @@ QScrollBar::add-line, QScrollBar::sub-line { width: 0px; height: 0px; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 QToolTip { background: @panel; color: @text; border: 1px solid @line; padding: 4px; }
 QWidget#banner { background: @warning_back; border: 1px solid @warning; border-radius: 6px; }
+QWidget#banner[calm="true"] { background: @panel; border: 1px solid @line; }
 QWidget#banner QLabel { color: @text; }
 QWidget#banner QToolButton { border: 1px solid transparent; border-radius: 4px; padding: 2px; }
 QWidget#banner QToolButton:hover, QWidget#banner QToolButton:focus { border-color: @warning; }

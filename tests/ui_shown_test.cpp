@@ -644,6 +644,61 @@ TEST(MemoryShown, AFewStrongNumbersDoNotBlankThePictureForEver) {
   EXPECT_NEAR(m.high(), 5e-5 * usual, usual * 1e-8);
 }
 
+TEST(MemoryShown, AFarStrongerFirstTokenBlanksNoLaterOne) {
+  MemoryStage m(recall_scene());
+  const double usual = most_of(m.s.memory->C);
+  const auto look_at = [&m](int step, float factor) {
+    auto memory = std::make_shared<MemoryImage>(*m.s.memory);
+    memory->step = step;
+    m.s.memory = memory;
+    m.s.sequence.cursor = step;
+    m.scale(factor);
+    m.frame();
+  };
+  m.s.run_id = 78;
+  look_at(0, 300.0f);
+  EXPECT_NEAR(m.high(), 300 * usual, usual * 1e-3);
+  look_at(3, 1.0f / 300.0f);
+  EXPECT_NEAR(m.high(), usual, usual * 1e-5);
+  EXPECT_EQ(texts(m.stage, [](const Text& t) { return has(t.shown, "range set at t = 3"); }).size(),
+            1u);
+  // It goes beyond the range of the others from now on, and the legend says so.
+  look_at(0, 300.0f);
+  EXPECT_NEAR(m.high(), usual, usual * 1e-5);
+  EXPECT_TRUE(has(hover(m.stage, *m.view, short_number(-m.high())), "beyond that end"));
+  look_at(15, 1.0f / 300.0f);
+  EXPECT_NEAR(m.high(), usual, usual * 1e-5);
+  // By hand its own range can be set.
+  look_at(0, 300.0f);
+  click(m.stage, *m.view, "lock again");
+  EXPECT_NEAR(m.high(), 300 * usual, usual * 1e-3);
+  // A gate that is held shut lets the memory fade.
+  m.s.sequence.clamps = {{"block0/mlstm/input_gate_pre", 0, 0, 1, 16, -9.0f, true}};
+  look_at(7, 1.0f / 300.0f);
+  EXPECT_NEAR(m.high(), 300 * usual, usual * 1e-3);
+}
+
+TEST(MemoryShown, OneNumberThatStandsOutLeavesTheOthersTheirColours) {
+  MemoryStage m(recall_scene());
+  m.s.run_id = 79;
+  auto memory = std::make_shared<MemoryImage>(*m.s.memory);
+  ASSERT_GT(memory->C.size(), 500u);
+  const double usual = most_of(memory->C);
+  memory->C[70] = static_cast<float>(-50.0 * usual);
+  m.s.memory = memory;
+  m.frame();
+  EXPECT_LE(m.high(), usual);
+  EXPECT_GT(m.high(), usual / 4);
+  EXPECT_TRUE(has(hover(m.stage, *m.view, short_number(-m.high())), "beyond that end"));
+  // One that is only some times larger is the end of the range, as ever.
+  auto less = std::make_shared<MemoryImage>(*memory);
+  less->C[70] = static_cast<float>(-3.0 * usual);
+  m.s.memory = less;
+  m.s.run_id = 80;
+  m.frame();
+  EXPECT_NEAR(m.high(), 3.0 * usual, usual * 1e-5);
+}
+
 TEST(MemoryShown, TheLockedRangeStaysWhereStepsAreCompared) {
   MemoryStage m(recall_scene());
   const double usual = most_of(m.s.memory->C);

@@ -19,9 +19,30 @@ namespace {
 
 constexpr int kVersion = 1;
 
+constexpr double kFarMore = 10.0;  // the picture would be grey
+
 template <typename T>
 std::uint64_t hash(const T* first, std::size_t count, std::uint64_t seed = kHashSeed) {
   return hash_bytes(std::as_bytes(std::span(first, count)), seed);
+}
+
+/// The largest |x|, unless a few numbers stand out so far that no other would have a colour: then
+/// they go beyond the range, and the largest of the others is its end.
+double strongest(std::span<const float> numbers) {
+  constexpr std::size_t kLooked = 16384;
+  constexpr double kFew = 0.002, kStandOut = 8.0;
+  const double all = largest(numbers);
+  const std::size_t apart = numbers.size() / kLooked + 1;
+  std::vector<float> sizes;
+  sizes.reserve(numbers.size() / apart + 1);
+  for (std::size_t i = 0; i < numbers.size(); i += apart)
+    if (std::isfinite(numbers[i])) sizes.push_back(std::abs(numbers[i]));
+  const auto few = static_cast<std::size_t>(kFew * static_cast<double>(sizes.size()));
+  if (few == 0) return all;
+  const auto end = sizes.end() - 1 - static_cast<std::ptrdiff_t>(few);
+  std::nth_element(sizes.begin(), end, sizes.end());
+  const auto others = static_cast<double>(*end);
+  return others > 0.0 && all > kStandOut * others ? others : all;
 }
 
 }  // namespace
@@ -134,16 +155,29 @@ double MemoryRanges::of_n(const MemoryShown& shown) {
 }
 
 double MemoryRanges::range_of(std::span<const float> numbers, int step, MemoryRange& range) {
-  const double now = largest(numbers);
+  const double now = strongest(numbers);
+  // Many models write far more at the first token than ever after: it has a range of its own only
+  // as long as no other is seen, and what goes beyond that of the others has their strongest
+  // colour.
+  const bool of_now = range.trained == source_.trained && !relock_;
+  if (locked_ && of_now && step == 0 && range.step > 0 && range.largest > 0.0) return range.largest;
+  if (of_now && step > 0 && range.step == 0 && !any_held() && now > 0.0 &&
+      range.largest > kFarMore * now)
+    range = {};
   range.since_change = std::max(range.since_change, now);
   // What one wild step of training was like says nothing about the weights of now.
-  const double too_large = range.trained == source_.trained ? 10.0 : 4.0;
+  const double too_large = range.trained == source_.trained ? kFarMore : 4.0;
   const bool stale = range.since_change > 0.0 && range.largest > too_large * range.since_change;
   if (now > range.largest || stale || (relock_ && now > 0.0)) {
     range = {
         now, now, step, source_.trained, source_.hash_of_tokens(step), source_.hash_of_edits(step)};
   }
   return locked_ && range.largest > 0.0 ? range.largest : now;
+}
+
+bool MemoryRanges::any_held() const {
+  return std::any_of(source_.clamps.begin(), source_.clamps.end(),
+                     [](const Clamp& clamp) { return clamp.enabled; });
 }
 
 RangeWords MemoryRanges::words(const MemoryRange& range) const {

@@ -37,7 +37,9 @@ class MemoryRanges {
   /// that it had. A gate held shut must let the picture fade, so it sets none.
   void follow(const Snapshot& snapshot, int block);
 
-  /// The end of the colours: of this step, or the locked one, which grows with what is seen.
+  /// The end of the colours: of this step, or the locked one, which grows with what is seen. A few
+  /// numbers that are far larger than all others go beyond it, and so does all of a first token
+  /// that is: its range ends where another is seen.
   double of_cells(const MemoryShown& shown, MemoryMode mode);
   double of_n(const MemoryShown& shown);
   /// The locked range of a mode.
@@ -87,6 +89,7 @@ class MemoryRanges {
   };
 
   double range_of(std::span<const float> numbers, int step, MemoryRange& range);
+  bool any_held() const;
   std::optional<Ranges> put_aside(const Source& now);
   void take_restored(const Source& now);
 

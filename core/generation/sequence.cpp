@@ -62,9 +62,9 @@ KeptBytes kept_bytes(const Model& model) {
 }
 
 std::size_t memory_for_going_back(const Model& model) {
-  constexpr double kLeast = 1 << 30, kTokens = 4096.0;
+  constexpr double kLeast = 1 << 30, kTokens = 4096.0, kShareOfFree = 0.6;
   const double wanted = kept_bytes(model).token * kTokens * 4.0 / 3.0;
-  const double free = static_cast<double>(available_memory()) / 2.0;
+  const double free = kShareOfFree * static_cast<double>(available_memory());
   return static_cast<std::size_t>(std::max(kLeast, std::min(wanted, free)));
 }
 

@@ -44,7 +44,7 @@ struct KeptBytes {
 KeptBytes kept_bytes(const Model& model);
 
 /// How much memory a sequence of this model may take for going back: 1 GiB, or more where that
-/// would not be a few thousand tokens, but at most half of the memory that is free.
+/// would not be a few thousand tokens, but then at most three fifths of what is free.
 std::size_t memory_for_going_back(const Model& model);
 
 /// A sequence under a model. Copying one is a branch: states and recordings are shared.
