@@ -183,9 +183,14 @@ Numbers read_vocabulary(const Field& in, std::vector<std::string>& tokens) {
   Numbers numbers;
   numbers.reserve(in.value.size());
   for (const auto& [token, number] : in.value.items()) {
-    const Field entry{number, fmt::format("{}.{}", in.where, printable(token, 60))};
     check(!token.empty(), "{} holds an empty token.", in.name());
-    const auto id = static_cast<std::size_t>(entry.token());
+    // There may be a million: a place is put into words only where something is wrong there.
+    const auto* plain = number.get_ptr<const json::number_unsigned_t*>();
+    const auto id =
+        plain && *plain < static_cast<json::number_unsigned_t>(kMostTokens)
+            ? static_cast<std::size_t>(*plain)
+            : static_cast<std::size_t>(
+                  Field{number, fmt::format("{}.{}", in.where, printable(token, 60))}.token());
     if (id >= tokens.size()) tokens.resize(id + 1);
     check(tokens[id].empty(), "{} gives the number {} to two tokens, '{}' and '{}'.", in.name(), id,
           printable(tokens[id], 60), printable(token, 60));
@@ -198,10 +203,11 @@ Numbers read_vocabulary(const Field& in, std::vector<std::string>& tokens) {
 void read_merges(const Field& in, const Numbers& numbers, std::vector<BpeMerge>& merges) {
   const std::size_t count = in.length();
   merges.reserve(count);
-  const auto number = [&](const Field& at, const std::string& token) {
+  const auto number = [&](std::size_t i, const std::string& token) {
     const auto found = numbers.find(token);
-    check(found != numbers.end(), "{} needs the token '{}', which the vocabulary does not have.",
-          at.name(), printable(token, 60));
+    if (found == numbers.end())
+      throw Error(fmt::format("{} needs the token '{}', which the vocabulary does not have.",
+                              in.item(i).name(), printable(token, 60)));
     return found->second;
   };
   for (std::size_t i = 0; i < count; ++i) {
@@ -220,10 +226,9 @@ void read_merges(const Field& in, const Numbers& numbers, std::vector<BpeMerge>&
       left = entry[0].get<std::string>();
       right = entry[1].get<std::string>();
     }
-    const Field at = in.item(i);
-    at.expect(!left.empty() && !right.empty(),
-              "two tokens: \"a b\" with one space, or [\"a\", \"b\"]");
-    merges.push_back({number(at, left), number(at, right), number(at, left + right)});
+    if (left.empty() || right.empty())
+      in.item(i).expect(false, "two tokens: \"a b\" with one space, or [\"a\", \"b\"]");
+    merges.push_back({number(i, left), number(i, right), number(i, left + right)});
   }
 }
 
