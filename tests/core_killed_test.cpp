@@ -36,7 +36,12 @@ constexpr int kKills = 200;
 /// Of work between two copies. The window has 20 s.
 constexpr milliseconds kInterval{60};
 /// For writing, and for a machine that is busy.
-constexpr milliseconds kWriting{240};
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kSlower = 6;  // under a sanitizer; else a session would hardly have begun
+#else
+constexpr int kSlower = 1;
+#endif
+constexpr milliseconds kWriting{240 * kSlower};
 
 std::int64_t milliseconds_now() {
   return std::chrono::duration_cast<milliseconds>(Clock::now().time_since_epoch()).count();
@@ -199,7 +204,7 @@ TEST(Killed, TwoHundredTimesWithEightRunsTraining) {
   for (int kill = 0; kill <= kKills; ++kill) {
     const bool last = kill == kKills;
     const Told told = run_session(arguments(last ? "bench end" : "bench"),
-                                  last ? milliseconds(0) : milliseconds(50 + random() % 900));
+                                  last ? milliseconds(0) : kSlower * milliseconds(50 + random() % 900));
     for (const std::string& wrong : told.wrong)
       ADD_FAILURE() << "session " << kill << ": " << wrong;
     for (const std::string& id : told.offered) {
