@@ -17,10 +17,14 @@
 #include <chrono>
 #include <cstdarg>
 #include <functional>
+#include <map>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "core/files/folder_save.hpp"
+#include "core/files/save.hpp"
 #include "kernels/check.hpp"
 #include "tests/temporary_folder.hpp"
 
@@ -76,6 +80,13 @@ ssize_t write(int descriptor, const void* bytes, size_t size) {
   const bool wrong = goes_wrong("write");
   if (wrong && errno != 0) return -1;
   return call(descriptor, bytes, wrong ? size_t{1} : size);
+}
+
+ssize_t pwrite(int descriptor, const void* bytes, size_t size, off_t offset) {
+  static const auto call = next<ssize_t(int, const void*, size_t, off_t)>("pwrite");
+  const bool wrong = goes_wrong("pwrite");
+  if (wrong && errno != 0) return -1;
+  return call(descriptor, bytes, wrong ? size_t{1} : size, offset);
 }
 
 int fsync(int descriptor) {
@@ -276,6 +287,201 @@ TEST_F(Saving, EveryFailingCallLeavesTheOldOrTheNewFile) {
     }
   }
   EXPECT_GE(failures, 4 * 6);  // open, write, fsync, rename; open and fsync of the folder
+}
+
+TEST_F(Saving, PiecesComeInAnyOrderAndEveryFailingCallLeavesTheOldFile) {
+  const std::string head = "head", tail(5000, 't');
+  const std::string expected = head + std::string(96, '\0') + tail;
+  int failures = 0;
+  for (const int error : {ENOSPC, EIO, EINTR, 0}) {
+    for (int at = 1;; ++at) {
+      put_file(path_, "old");
+      Fault fault{std::this_thread::get_id(), at, error, 0, ""};
+      active_fault = &fault;
+      const std::string sentence = message_of([&] {
+        Save save(path_);
+        save.write_at(100, std::as_bytes(std::span(tail)));
+        save.write_at(0, std::as_bytes(std::span(head)));
+        save.finish();
+      });
+      active_fault = nullptr;
+      SCOPED_TRACE(fmt::format("call {} ({}) failed with {}", at, fault.called, error));
+      EXPECT_EQ(files_in(folder_.path()), 1u);
+      const bool replaced = sentence == "(no error)" ||
+                            sentence.find("was replaced by the new file") != sentence.npos;
+      EXPECT_EQ(bytes_of_file(path_), replaced ? expected : "old");
+      failures += !replaced;
+      if (fault.called.empty()) break;
+      ASSERT_LT(at, 100);
+    }
+  }
+  EXPECT_GE(failures, 2 * 4);  // open, pwrite, fsync, rename
+}
+
+// ---- several files at once ----------------------------------------------------------------------
+
+class SavingAFolder : public testing::Test {
+ protected:
+  using Content = std::map<std::string, std::string>;
+  /// Everything below a folder, by path.
+  static Content content(const fs::path& folder) {
+    Content found;
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+      const std::string name = entry.path().lexically_relative(folder).string();
+      found[name] = entry.is_directory() ? "(folder)" : bytes_of_file(entry.path());
+    }
+    return found;
+  }
+  /// Tries `save` with every call failing in turn, in a folder that `prepare` fills; afterwards
+  /// everything or nothing is new.
+  void expect_all_or_nothing(const std::function<void()>& prepare,
+                             const std::function<void()>& save, const Content& expected,
+                             int failing_calls) {
+    int failures = 0;
+    for (const int error : {ENOSPC, EIO, EINTR, 0}) {
+      for (int at = 1;; ++at) {
+        for (const auto& entry : fs::directory_iterator(folder_.path()))
+          fs::remove_all(entry.path());
+        prepare();
+        const Content before = content(folder_.path());
+        Fault fault{std::this_thread::get_id(), at, error, 0, ""};
+        active_fault = &fault;
+        const std::string sentence = message_of(save);
+        active_fault = nullptr;
+        SCOPED_TRACE(
+            fmt::format("call {} ({}) failed with {}: {}", at, fault.called, error, sentence));
+        const bool done = sentence == "(no error)" ||
+                          sentence.find("but the disk did not confirm it") != sentence.npos;
+        EXPECT_EQ(content(folder_.path()), done ? expected : before);
+        if (!done) {
+          ++failures;
+          EXPECT_THAT(sentence, HasSubstr(std::generic_category().message(error)));
+          EXPECT_THAT(sentence, HasSubstr((folder_ / "out").string()));
+          EXPECT_EQ(sentence.find(".xlab-save-"), sentence.npos) << "a name that nobody gave";
+        }
+        if (fault.called.empty()) break;
+        ASSERT_LT(at, 200);
+      }
+    }
+    EXPECT_GE(failures, 2 * failing_calls);
+  }
+  void write_all() const {
+    FolderSave save(folder_ / "out" / "model");
+    save.write("weights", std::string(70'000, 'w'));
+    save.remove("stale");
+    save.remove("never there");
+    save.write("config", "new config");
+    save.finish();
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(SavingAFolder, ANewOneStandsThereWholeOrNotAtAll) {
+  expect_all_or_nothing([] {}, [&] { write_all(); },
+                        {{"out", "(folder)"},
+                         {"out/model", "(folder)"},
+                         {"out/model/weights", std::string(70'000, 'w')},
+                         {"out/model/config", "new config"}},
+                        // two files: open, write, fsync, rename; fsync and rename of the folder
+                        10);
+}
+
+TEST_F(SavingAFolder, InOneThatIsThereAllFilesAreReplacedOrNone) {
+  expect_all_or_nothing(
+      [&] {
+        fs::create_directories(folder_ / "out" / "model" / "pictures");
+        put_file(folder_ / "out" / "model" / "weights", "old weights");
+        put_file(folder_ / "out" / "model" / "stale", "of before");
+        put_file(folder_ / "out" / "model" / "notes.md", "my own");
+      },
+      [&] { write_all(); },
+      {{"out", "(folder)"},
+       {"out/model", "(folder)"},
+       {"out/model/pictures", "(folder)"},
+       {"out/model/notes.md", "my own"},
+       {"out/model/weights", std::string(70'000, 'w')},
+       {"out/model/config", "new config"}},
+      9);  // two files: open, write, fsync, rename; the stale one's rename
+}
+
+TEST_F(SavingAFolder, OneThatIsNotFinishedIsNotThere) {
+  {
+    FolderSave save(folder_ / "out" / "model");
+    save.write("weights", "w");
+  }
+  EXPECT_EQ(content(folder_.path()), Content{});
+  fs::create_directory(folder_ / "out");
+  put_file(folder_ / "out" / "weights", "old");
+  {
+    FolderSave save(folder_ / "out");
+    save.write("weights", "new");
+    save.write("config", "new");
+    save.remove("weights");
+  }
+  EXPECT_EQ(content(folder_.path()), (Content{{"out", "(folder)"}, {"out/weights", "old"}}));
+}
+
+TEST_F(SavingAFolder, WhatStandsInTheWayIsNamedAndStays) {
+  put_file(folder_ / "file", "x");
+  fs::create_symlink(folder_ / "nowhere", folder_ / "link");
+  for (const char* taken : {"file", "file/model", "link"})
+    EXPECT_THAT(message_of([&] { FolderSave(folder_ / taken); }),
+                AllOf(HasSubstr(std::string(taken)), HasSubstr("cannot be made")));
+  fs::create_directories(folder_ / "out" / "config");
+  put_file(folder_ / "out" / "weights", "old");
+  EXPECT_THAT(message_of([&] {
+                FolderSave save(folder_ / "out");
+                save.write("weights", "new");
+                save.write("config", "new");
+                save.finish();
+              }),
+              AllOf(HasSubstr("out/config"), HasSubstr("it is a folder")));
+  EXPECT_EQ(bytes_of_file(folder_ / "out" / "weights"), "old");
+  EXPECT_EQ(files_in(folder_ / "out"), 2u);
+}
+
+TEST_F(SavingAFolder, NamesAreTakenAsTheyComeAndLeftoversGo) {
+  EXPECT_EQ(in_child([&] {
+              fs::current_path(folder_.path());
+              for (const char* name : {"plain", "ends/", "./dot", "a/../b", "deep/er/model"}) {
+                FolderSave save{fs::path(name)};
+                save.write("config", name);
+                save.finish();
+              }
+              // Killed while the folder is being written.
+              FolderSave killed{fs::path("killed")};
+              killed.write("config", "half");
+              ::_exit(7);
+              return 0;
+            }),
+            7);
+  EXPECT_EQ(bytes_of_file(folder_ / "plain" / "config"), "plain");
+  EXPECT_EQ(bytes_of_file(folder_ / "ends" / "config"), "ends/");
+  EXPECT_EQ(bytes_of_file(folder_ / "dot" / "config"), "./dot");
+  EXPECT_EQ(bytes_of_file(folder_ / "b" / "config"), "a/../b");
+  EXPECT_EQ(bytes_of_file(folder_ / "deep" / "er" / "model" / "config"), "deep/er/model");
+  EXPECT_FALSE(fs::exists(folder_ / "killed"));
+  EXPECT_EQ(files_in(folder_.path()), 6u) << "five, and what was killed";
+  FolderSave under_way(folder_ / "slow");
+  write_file_atomically(folder_ / "any", "save");
+  EXPECT_EQ(files_in(folder_.path()), 7u) << "the leftover is gone, the one under way is there";
+  under_way.write("config", "in the end");
+  under_way.finish();
+  EXPECT_EQ(bytes_of_file(folder_ / "slow" / "config"), "in the end");
+}
+
+TEST_F(SavingAFolder, FilesBehindLinksAreReplacedThere) {
+  fs::create_directories(folder_ / "blobs");
+  fs::create_directories(folder_ / "out");
+  put_file(folder_ / "blobs" / "w", "old");
+  fs::create_symlink("../blobs/w", folder_ / "out" / "weights");
+  FolderSave save(folder_ / "out");
+  save.write("weights", "new");
+  save.finish();
+  EXPECT_TRUE(fs::is_symlink(folder_ / "out" / "weights"));
+  EXPECT_EQ(bytes_of_file(folder_ / "blobs" / "w"), "new");
+  EXPECT_EQ(files_in(folder_ / "blobs"), 1u);
 }
 
 TEST_F(Saving, AKillAtAnyMomentLeavesOneCompleteFile) {

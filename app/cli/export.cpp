@@ -24,7 +24,7 @@ int export_folder(const ExportArguments& args) {
   if (args.folder.empty()) throw UsageError("The folder to write needs a name.");
   check_folder_place(args.folder, args.force);
   const std::unique_ptr<Run> run = open_run(args.run);
-  export_run(*run, args.folder, {.halves = args.bf16});
+  tell(export_run(*run, args.folder, {.halves = args.bf16}));
   if (const auto own = keys_of_our_own(run->model->spec()); !own.empty())
     say("Other programs do not know this model's {}: they will compute other numbers or "
         "refuse it.\n",

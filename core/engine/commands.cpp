@@ -155,8 +155,8 @@ void Engine::Worker::open_run(const command::OpenRun& c) {
 }
 
 void Engine::Worker::export_folder(const command::ExportFolder& c) {
-  export_run(live->run(), c.path);
-  note(fmt::format("Exported the model to {}", c.path));
+  const std::string remark = export_run(live->run(), c.path);
+  note(fmt::format("Exported the model to {}{}{}", c.path, remark.empty() ? "" : ". ", remark));
 }
 
 void Engine::Worker::set_screen(const command::SetScreen& c) {

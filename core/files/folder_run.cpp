@@ -6,21 +6,25 @@
 #include <string>
 #include <utility>
 
+#include "core/files/folder_save.hpp"
 #include "core/tokenizer/tokenizer.hpp"
 #include "kernels/check.hpp"
 
 namespace xlab {
 
-void export_run(const Run& run, const std::filesystem::path& folder, const FolderOptions& options) {
-  write_model_folder(*run.model, folder, options);
+std::string export_run(const Run& run, const std::filesystem::path& folder,
+                       const FolderOptions& options) {
+  FolderSave save(folder);
+  std::string remark;
   if (const auto tokenizer = run.task->tokenizer()) {
-    write_tokenizer_files(*tokenizer, folder);
+    remark = write_tokenizer_files(*tokenizer, save);
   } else {
     // One that an earlier model left there would read this one's numbers wrongly.
-    std::error_code ignored;
-    for (const char* name : {"tokenizer.json", "tokenizer_config.json"})
-      std::filesystem::remove(folder / name, ignored);
+    remark = remove_tokenizer_files(save);
   }
+  write_model_files(*run.model, save, options);
+  save.finish();
+  return remark;
 }
 
 namespace {

@@ -3,15 +3,17 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "core/files/hf_folder.hpp"
 #include "core/run.hpp"
 
 namespace xlab {
 
-/// Writes the run's model as a folder, and its tokenizer where it has one.
-void export_run(const Run& run, const std::filesystem::path& folder,
-                const FolderOptions& options = {});
+/// Writes the run's model as a folder, and its tokenizer where it has one: all files, or none.
+/// Returns a sentence about what was there and stays; empty when there is nothing to tell.
+std::string export_run(const Run& run, const std::filesystem::path& folder,
+                       const FolderOptions& options = {});
 
 /// A run to look at a model and let it write. Left to itself it is held for training where it is
 /// small enough, so that it can be saved, and else only read, as it is stored. `reading` tells how

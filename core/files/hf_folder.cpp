@@ -8,6 +8,7 @@
 
 #include "core/available_memory.hpp"
 #include "core/cells/large_spec.hpp"
+#include "core/files/folder_save.hpp"
 #include "core/files/json_text.hpp"
 #include "core/files/load_parameters.hpp"
 #include "core/files/wrapped_config.hpp"
@@ -227,13 +228,14 @@ void ModelFolder::load_into(Model& model) const {
 }
 
 void write_model_folder(const Model& model, const fs::path& folder, const FolderOptions& options) {
+  FolderSave save(folder);
+  write_model_files(model, save, options);
+  save.finish();
+}
+
+void write_model_files(const Model& model, FolderSave& folder, const FolderOptions& options) {
   check(!options.halves || model.spec().large,
         "Only models of the large family are written with bf16 weights.");
-  std::error_code error;
-  fs::create_directories(folder, error);
-  check(fs::is_directory(folder), "The folder '{}' cannot be made: {}.", shown_path(folder),
-        error ? error.message() : "there is a file of that name");
-
   std::vector<std::vector<StoredTensor>> shards(1);
   std::uint64_t filled = 0, total = 0;
   bool halves = false;
@@ -264,22 +266,23 @@ void write_model_folder(const Model& model, const fs::path& folder, const Folder
 
   const Metadata metadata = {{"format", "pt"}};
   if (shards.size() == 1) {
-    write_safetensors(folder / kSingleWeights, std::move(shards.front()), metadata);
-    fs::remove(folder / kWeightsIndex, error);
+    write_safetensors(folder, kSingleWeights, std::move(shards.front()), metadata);
+    folder.remove(kWeightsIndex);
   } else {
     json map = json::object();
     for (std::size_t s = 0; s < shards.size(); ++s) {
       const std::string name = numbered(s, shards.size());
       for (const StoredTensor& tensor : shards[s]) map[tensor.name] = name;
-      write_safetensors(folder / name, std::move(shards[s]), metadata);
+      write_safetensors(folder, name, std::move(shards[s]), metadata);
     }
     const json index = {{"metadata", {{"total_size", total}}}, {"weight_map", map}};
-    write_file_atomically(folder / kWeightsIndex, json_text(index, 2) + "\n");
+    folder.write(kWeightsIndex, json_text(index, 2) + "\n");
     // A single file would be taken instead of the index.
-    fs::remove(folder / kSingleWeights, error);
+    folder.remove(kSingleWeights);
   }
   const std::string config = to_config_json(model.spec(), halves ? "bfloat16" : "float32");
-  write_file_atomically(folder / kConfig, config + "\n");
+  // Last: without it there is no model.
+  folder.write(kConfig, config + "\n");
 }
 
 }  // namespace xlab

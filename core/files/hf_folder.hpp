@@ -14,6 +14,8 @@
 
 namespace xlab {
 
+class FolderSave;
+
 /// What a model from a folder is for.
 enum class FolderUse {
   train,       ///< float32, with gradients
@@ -72,8 +74,10 @@ struct FolderOptions {
   std::uint64_t shard_bytes = kShardBytes;
 };
 
-/// Writes a model as a folder, which is made where it does not exist; each file is replaced as a
-/// whole. What an earlier model left there under the same names is replaced.
+/// The files of a model, among others that are saved with them.
+void write_model_files(const Model& model, FolderSave& folder, const FolderOptions& options = {});
+/// Writes a model as a folder, which is made where it does not exist: all its files, or none. What
+/// an earlier model left there under the same names is replaced.
 void write_model_folder(const Model& model, const std::filesystem::path& folder,
                         const FolderOptions& options = {});
 

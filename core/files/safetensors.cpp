@@ -9,12 +9,12 @@
 #include <functional>
 #include <new>
 #include <numeric>
-#include <set>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "core/files/disk.hpp"
+#include "core/files/folder_save.hpp"
 #include "core/utf8.hpp"
 #include "kernels/route.hpp"
 
@@ -131,40 +131,29 @@ constexpr StoredType stored_type = [] {
   if constexpr (std::is_same_v<T, double>) return StoredType::f64;
 }();
 
-/// What the reader would refuse must not be written in the first place.
-void check_writable(const std::string& path, const std::vector<StoredTensor>& tensors,
-                    const Metadata& metadata) {
-  const auto check_name = [&](const std::string& name) {
-    check(name.size() <= kMostNameBytes && name.find('\0') == name.npos && !find_invalid_utf8(name),
-          "Could not save '{}': '{}' is no usable name (valid UTF-8, at most {} bytes).", path,
-          printable(name), kMostNameBytes);
-  };
-  check(tensors.size() <= kMostTensors && metadata.size() <= kMostTensors,
-        "Could not save '{}': a file holds at most {} tensors.", path, kMostTensors);
-  std::set<std::string_view> names;
-  for (const StoredTensor& tensor : tensors) {
-    check_name(tensor.name);
-    check(!tensor.name.empty() && tensor.name != "__metadata__",
-          "Could not save '{}': a tensor cannot have the name '{}'.", path, tensor.name);
-    check(tensor.shape.size() <= kMostStoredRank &&
-              std::all_of(tensor.shape.begin(), tensor.shape.end(),
-                          [](std::int64_t extent) { return extent >= 0; }),
-          "Could not save '{}': tensor '{}' has the impossible shape {}.", path, tensor.name,
-          shape_text(tensor.shape));
-    check(bytes_needed(tensor.type, tensor.shape) == tensor.bytes.size(),
-          "Could not save '{}': tensor '{}' of type {} and shape {} comes with {} bytes.", path,
-          tensor.name, name_of(tensor.type), shape_text(tensor.shape), tensor.bytes.size());
-    check(names.insert(tensor.name).second, "Could not save '{}': two tensors have the name '{}'.",
-          path, tensor.name);
+/// All bytes of a file that is to be written, in their order: views of `header`, which is filled
+/// in, and of the tensors, which are sorted.
+std::vector<std::span<const std::byte>> pieces_of(const std::string& path,
+                                                  std::vector<StoredTensor>& tensors,
+                                                  const Metadata& metadata, std::string& header) {
+  std::vector<AnnouncedTensor> announced;
+  for (const StoredTensor& tensor : tensors)
+    announced.push_back({tensor.name, tensor.type, tensor.shape, 0, 0});
+  const SafetensorsHeader laid_out = lay_out(path, std::move(announced), metadata);
+  std::sort(tensors.begin(), tensors.end(), [](const StoredTensor& a, const StoredTensor& b) {
+    return std::tie(b.type, a.name) < std::tie(a.type, b.name);
+  });
+  header = encode_for(path, laid_out);
+  std::vector<std::span<const std::byte>> pieces = {std::as_bytes(std::span(header))};
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const AnnouncedTensor& place = laid_out.tensors[i];
+    check(place.end - place.begin == tensors[i].bytes.size(),
+          "Could not save '{}': tensor '{}' of type {} and shape {} comes with {} bytes.",
+          printable(path, 512), place.name, name_of(place.type), shape_text(place.shape),
+          tensors[i].bytes.size());
+    pieces.push_back(tensors[i].bytes);
   }
-  for (const auto& [key, value] : metadata) {
-    check_name(key);
-    check(!find_invalid_utf8(value), "Could not save '{}': its metadata '{}' is no valid UTF-8.",
-          path, key);
-    // Escapes make a byte at most six bytes long.
-    check(value.size() < kMostValueBytes / 6, "Could not save '{}': its metadata '{}' is too long.",
-          path, key);
-  }
+  return pieces;
 }
 
 }  // namespace
@@ -373,26 +362,14 @@ template StoredTensor stored(std::string, std::vector<std::int64_t>, std::vector
 
 void write_safetensors(const std::filesystem::path& path, std::vector<StoredTensor> tensors,
                        const Metadata& metadata) {
-  const std::string shown_path = printable(path.string(), 512);
-  check_writable(shown_path, tensors, metadata);
-  std::sort(tensors.begin(), tensors.end(), [](const StoredTensor& a, const StoredTensor& b) {
-    return std::tie(b.type, a.name) < std::tie(a.type, b.name);
-  });
-  SafetensorsHeader header;
-  header.metadata = metadata;
-  std::uint64_t offset = 0;
-  for (const StoredTensor& tensor : tensors) {
-    const std::uint64_t end = offset + tensor.bytes.size();
-    header.tensors.push_back({tensor.name, tensor.type, tensor.shape, offset, end});
-    offset = end;
-  }
-  const std::string encoded = encode_header(header);
-  check(encoded.size() - kHeaderLengthBytes <= kMostHeaderBytes,
-        "Could not save '{}': names and metadata take {} bytes, more than the {} a file may have.",
-        shown_path, encoded.size(), kMostHeaderBytes);
-  std::vector<std::span<const std::byte>> pieces = {std::as_bytes(std::span(encoded))};
-  for (const StoredTensor& tensor : tensors) pieces.push_back(tensor.bytes);
-  write_file_atomically(path, pieces);
+  std::string header;
+  write_file_atomically(path, pieces_of(path.string(), tensors, metadata, header));
+}
+
+void write_safetensors(FolderSave& folder, const std::string& name,
+                       std::vector<StoredTensor> tensors, const Metadata& metadata) {
+  std::string header;
+  folder.write(name, pieces_of((folder.folder() / name).string(), tensors, metadata, header));
 }
 
 }  // namespace xlab

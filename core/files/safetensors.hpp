@@ -21,6 +21,8 @@
 
 namespace xlab {
 
+class FolderSave;
+
 /// A named tensor as it stands in a file. Copies share the bytes.
 struct StoredTensor {
   std::string name;
@@ -102,5 +104,8 @@ StoredTensor stored(std::string name, std::vector<std::int64_t> shape, std::vect
 /// bytes, in whatever order the tensors are listed: wide types come first, then names decide.
 void write_safetensors(const std::filesystem::path& path, std::vector<StoredTensor> tensors,
                        const Metadata& metadata = {});
+/// The same as one of several files that are saved together.
+void write_safetensors(FolderSave& folder, const std::string& name,
+                       std::vector<StoredTensor> tensors, const Metadata& metadata = {});
 
 }  // namespace xlab

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <tuple>
 
 #include "core/files/file_kind.hpp"
@@ -365,6 +366,55 @@ SafetensorsHeader parse_header(std::string_view text, std::uint64_t data_bytes,
   SafetensorsHeader header = reader.take();
   check_tensors(header, data_bytes, complain);
   return header;
+}
+
+SafetensorsHeader lay_out(const std::string& path, std::vector<AnnouncedTensor> tensors,
+                          Metadata metadata) {
+  const std::string shown = printable(path, 512);
+  const auto check_name = [&](const std::string& name) {
+    check(name.size() <= kMostNameBytes && name.find('\0') == name.npos && !find_invalid_utf8(name),
+          "Could not save '{}': '{}' is no usable name (valid UTF-8, at most {} bytes).", shown,
+          printable(name), kMostNameBytes);
+  };
+  check(tensors.size() <= kMostTensors && metadata.size() <= kMostTensors,
+        "Could not save '{}': a file holds at most {} tensors.", shown, kMostTensors);
+  std::sort(tensors.begin(), tensors.end(), [](const AnnouncedTensor& a, const AnnouncedTensor& b) {
+    return std::tie(b.type, a.name) < std::tie(a.type, b.name);
+  });
+  std::set<std::string_view> names;
+  std::uint64_t offset = 0;
+  for (AnnouncedTensor& tensor : tensors) {
+    check_name(tensor.name);
+    check(!tensor.name.empty() && tensor.name != kMetadataKey,
+          "Could not save '{}': a tensor cannot have the name '{}'.", shown, tensor.name);
+    const bool possible = tensor.shape.size() <= kMostStoredRank &&
+                          std::all_of(tensor.shape.begin(), tensor.shape.end(),
+                                      [](std::int64_t extent) { return extent >= 0; });
+    const auto bytes = possible ? bytes_needed(tensor.type, tensor.shape) : std::nullopt;
+    check(bytes.has_value(), "Could not save '{}': tensor '{}' has the impossible shape {}.", shown,
+          tensor.name, shape_text(tensor.shape));
+    check(names.insert(tensor.name).second, "Could not save '{}': two tensors have the name '{}'.",
+          shown, tensor.name);
+    tensor.begin = offset;
+    tensor.end = offset += *bytes;
+  }
+  for (const auto& [key, value] : metadata) {
+    check_name(key);
+    check(!find_invalid_utf8(value), "Could not save '{}': its metadata '{}' is no valid UTF-8.",
+          shown, key);
+    // Escapes make a byte at most six bytes long.
+    check(value.size() < kMostValueBytes / 6, "Could not save '{}': its metadata '{}' is too long.",
+          shown, key);
+  }
+  return {std::move(metadata), std::move(tensors)};
+}
+
+std::string encode_for(const std::string& path, const SafetensorsHeader& header) {
+  std::string encoded = encode_header(header);
+  check(encoded.size() - kHeaderLengthBytes <= kMostHeaderBytes,
+        "Could not save '{}': names and metadata take {} bytes, more than the {} a file may have.",
+        printable(path, 512), encoded.size(), kMostHeaderBytes);
+  return encoded;
 }
 
 std::string encode_header(const SafetensorsHeader& header) {

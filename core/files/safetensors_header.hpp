@@ -100,6 +100,14 @@ SafetensorsHeader parse_header(std::string_view text, std::uint64_t data_bytes,
 /// multiple of eight.
 std::string encode_header(const SafetensorsHeader& header);
 
+/// The header of a file that is to be written to `path`: wide types first, then by name, one tensor
+/// behind the other, with `begin` and `end` filled in. Throws `Error` for what the reader would
+/// refuse.
+SafetensorsHeader lay_out(const std::string& path, std::vector<AnnouncedTensor> tensors,
+                          Metadata metadata);
+/// The same as it stands in the file. Throws `Error` where it is larger than a reader takes.
+std::string encode_for(const std::string& path, const SafetensorsHeader& header);
+
 /// Bytes that numbers of this type and shape take, or nothing when that is more than any computer
 /// holds.
 std::optional<std::uint64_t> bytes_needed(StoredType type, const std::vector<std::int64_t>& shape);

@@ -1,11 +1,13 @@
 // Reading tokenizer.json files, of BPE and of whole words, and the folders that hold them.
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "core/files/disk.hpp"
+#include "core/files/folder_save.hpp"
 #include "core/files/json_text.hpp"
 #include "core/tokenizer/bpe.hpp"
 #include "core/tokenizer/words.hpp"
@@ -21,6 +23,11 @@ constexpr std::uint64_t kMostConfigBytes = 4u << 20;
 constexpr const char* kTokenizerFile = "tokenizer.json";
 constexpr const char* kConfigFile = "tokenizer_config.json";
 constexpr std::size_t kMostFrameTokens = 64;
+// What is written into kConfigFile.
+constexpr const char* kClassKey = "tokenizer_class";
+constexpr const char* kClass = "PreTrainedTokenizerFast";
+constexpr const char* kCleanUpKey = "clean_up_tokenization_spaces";
+constexpr std::array kSpecialKeys = {"bos_token", "eos_token", "unk_token", "pad_token"};
 
 /// A value of the file and where it stands, for sentences about it.
 struct Field {
@@ -542,20 +549,64 @@ std::shared_ptr<const Tokenizer> tokenizer_named(const std::string& name) {
   return read_tokenizer(read_text_file(path, kMostTokenizerBytes), name, nullptr, "");
 }
 
-void write_tokenizer_files(const Tokenizer& tokenizer, const std::filesystem::path& folder) {
-  json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
-                 {"clean_up_tokenization_spaces", false}};
-  const SpecialTokens special = tokenizer.special_tokens();
-  for (const auto& [key, token] : {std::pair{"bos_token", special.bos},
-                                   {"eos_token", special.eos},
-                                   {"unk_token", special.unk},
-                                   {"pad_token", special.pad}}) {
-    if (token < 0) continue;
-    const std::string_view bytes = tokenizer.bytes(token);
-    if (!find_invalid_utf8(bytes)) config[key] = std::string(bytes);
+namespace {
+
+/// Whether a kConfigFile says nothing but what is written below: another program's says more.
+bool is_own_config(const std::string& text) {
+  const json config = parse_json(text, kConfigFile);
+  if (!config.is_object()) return false;
+  for (const auto& [key, value] : config.items()) {
+    const bool special =
+        std::find(kSpecialKeys.begin(), kSpecialKeys.end(), key) != kSpecialKeys.end();
+    const bool own = key == kClassKey     ? value == kClass
+                     : key == kCleanUpKey ? value == false
+                                          : special && value.is_string();
+    if (!own) return false;
   }
-  write_file_atomically(folder / kTokenizerFile, tokenizer.to_json());
-  write_file_atomically(folder / kConfigFile, json_text(config, 2) + "\n");
+  return true;
+}
+
+/// The sentence about a kConfigFile that is not ours; empty where there is none.
+std::string foreign_config(const std::filesystem::path& folder) {
+  std::error_code error;
+  if (!std::filesystem::exists(folder / kConfigFile, error)) return {};
+  try {
+    if (is_own_config(read_text_file(folder / kConfigFile, kMostConfigBytes))) return {};
+  } catch (const Error&) {
+    // What cannot be read was not written here.
+  }
+  return fmt::format("The {} in '{}' was written by another program and stays as it is.",
+                     kConfigFile, printable(folder.string(), 512));
+}
+
+}  // namespace
+
+std::string write_tokenizer_files(const Tokenizer& tokenizer, FolderSave& folder) {
+  const SpecialTokens special = tokenizer.special_tokens();
+  const std::array tokens = {special.bos, special.eos, special.unk, special.pad};
+  json config = {{kClassKey, kClass}, {kCleanUpKey, false}};
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i] < 0) continue;
+    const std::string_view bytes = tokenizer.bytes(tokens[i]);
+    if (!find_invalid_utf8(bytes)) config[kSpecialKeys[i]] = std::string(bytes);
+  }
+  folder.write(kTokenizerFile, tokenizer.to_json());
+  std::string remark = foreign_config(folder.folder());
+  if (remark.empty()) folder.write(kConfigFile, json_text(config, 2) + "\n");
+  return remark;
+}
+
+std::string remove_tokenizer_files(FolderSave& folder) {
+  folder.remove(kTokenizerFile);
+  std::string remark = foreign_config(folder.folder());
+  if (remark.empty()) folder.remove(kConfigFile);
+  return remark;
+}
+
+void write_tokenizer_files(const Tokenizer& tokenizer, const std::filesystem::path& folder) {
+  FolderSave save(folder);
+  write_tokenizer_files(tokenizer, save);
+  save.finish();
 }
 
 }  // namespace xlab

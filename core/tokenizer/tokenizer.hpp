@@ -15,6 +15,8 @@
 
 namespace xlab {
 
+class FolderSave;
+
 /// Tokens with a meaning of their own; -1 where the tokenizer has none.
 struct SpecialTokens {
   int bos = -1;  ///< begins a text
@@ -101,7 +103,13 @@ std::shared_ptr<const Tokenizer> tokenizer_from_folder(const std::filesystem::pa
 /// "characters", whose vocabulary comes from the text.
 std::shared_ptr<const Tokenizer> tokenizer_named(const std::string& name);
 
-/// Writes tokenizer.json and tokenizer_config.json, as the Hugging Face libraries read them.
+/// Writes tokenizer.json and tokenizer_config.json, as the Hugging Face libraries read them, among
+/// files that are saved together. A tokenizer_config.json that another program wrote stays as it
+/// is: a sentence then says so.
+std::string write_tokenizer_files(const Tokenizer& tokenizer, FolderSave& folder);
+/// Takes both away, as above.
+std::string remove_tokenizer_files(FolderSave& folder);
+/// The two files alone.
 void write_tokenizer_files(const Tokenizer& tokenizer, const std::filesystem::path& folder);
 
 }  // namespace xlab
