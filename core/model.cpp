@@ -157,6 +157,8 @@ Var Model::forward(Tape& tape, const Params& params, const Tensor& ids, const St
   after.cells.assign(blocks_.size(), {});
 
   Var x = ops::embed(tape, ids.to(device), params[embedding_]);
+  const int lengths = static_cast<int>(blocks_.size()) + 1;
+  if (tape.observed()) tape.record_length(kResidualNorm, x, 0, lengths);
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
     const Block& block = blocks_[b];
     if (tape.observed()) tape.set_prefix(path_of(static_cast<int>(b)));
@@ -165,6 +167,7 @@ Var Model::forward(Tape& tape, const Params& params, const Tensor& ids, const St
     if (block.down.weight >= 0)
       x = ops::add(tape, x,
                    feedforward(tape, params, block, norm(tape, params, block.ffn_norm, x)));
+    if (tape.observed()) tape.record_length(kResidualNorm, x, static_cast<int>(b) + 1, lengths);
   }
   if (last_norm_.weight >= 0) x = norm(tape, params, last_norm_, x);
   const Var logits = ops::linear(tape, x, params[head_ >= 0 ? head_ : embedding_]);

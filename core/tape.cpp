@@ -2,10 +2,20 @@
 #include "core/tape.hpp"
 
 #include <cassert>
+#include <cmath>
 
 #include "kernels/elementwise.hpp"
 
 namespace xlab {
+namespace {
+
+float length_of(const std::vector<float>& numbers) {
+  double sum = 0.0;
+  for (const float x : numbers) sum += static_cast<double>(x) * static_cast<double>(x);
+  return static_cast<float>(std::sqrt(sum));
+}
+
+}  // namespace
 
 const Tensor& Tape::grad(Var x) {
   Node& node = nodes_[static_cast<std::size_t>(x.id)];
@@ -41,13 +51,34 @@ void Tape::record(const std::string& name, const Tensor& value, int heads) {
       observer_->trace->values.insert_or_assign(path(name), std::move(recorded)).first->second;
   if (on_host) return;
   readback_.add(value);
-  awaited_.push_back(&place);
+  awaited_.push_back({.place = &place});
+}
+
+void Tape::record_length(const std::string& path, Var x, int place, int count) {
+  if (!observer_ || !observer_->trace) return;
+  Recorded& recorded = observer_->trace->values[path];
+  recorded.heads = 1;
+  recorded.dim = count;
+  recorded.values.resize(static_cast<std::size_t>(count));
+  if (value(x).device() == Device::cpu()) {
+    recorded.values[static_cast<std::size_t>(place)] = length_of(floats_of(value(x)));
+  } else {
+    readback_.add(value(x));
+    awaited_.push_back({.place = &recorded, .length = place});
+  }
 }
 
 std::vector<float> Tape::read(Var x) {
   readback_.add(value(x));
   std::vector<std::vector<float>> numbers = readback_.fetch();
-  for (std::size_t i = 0; i < awaited_.size(); ++i) awaited_[i]->values = std::move(numbers[i]);
+  for (std::size_t i = 0; i < awaited_.size(); ++i) {
+    const auto [place, length] = awaited_[i];
+    if (length < 0) {
+      place->values = std::move(numbers[i]);
+    } else {
+      place->values[static_cast<std::size_t>(length)] = length_of(numbers[i]);
+    }
+  }
   awaited_.clear();
   return std::move(numbers.back());
 }

@@ -91,6 +91,8 @@ class Tape {
   /// Hands an inner value of an operation to the observer; one that lies on a card comes with the
   /// next `read`. Nobody may write to it before.
   void record(const std::string& name, const Tensor& value, int heads);
+  /// Hands the length of a value to the observer, as one of the `count` numbers under `path`.
+  void record_length(const std::string& path, Var x, int place, int count);
   /// The numbers of a value, and with them those that were recorded so far: all in one copy from a
   /// card.
   std::vector<float> read(Var x);
@@ -110,8 +112,13 @@ class Tape {
   const std::atomic<bool>* cancel_;
   std::string prefix_;
   std::vector<Node> nodes_;
-  /// What was recorded on a card: the places in the trace, in the order of `readback_`.
-  std::vector<Recorded*> awaited_;
+  /// What was recorded on a card: the places in the trace, in the order of `readback_`. With a
+  /// length, that number of the place is the length of what comes.
+  struct Awaited {
+    Recorded* place = nullptr;
+    int length = -1;
+  };
+  std::vector<Awaited> awaited_;
   Readback readback_;
 };
 

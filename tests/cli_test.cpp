@@ -146,13 +146,17 @@ class CommandLine : public testing::Test {
 TEST_F(CommandLine, HelpNamesEveryOption) {
   const std::map<std::string, std::vector<std::string>> options = {
       {"",
-       {"train", "generate", "selfcheck", "export", "signature", "info", "--help", "--version"}},
+       {"train", "generate", "selfcheck", "trace", "export", "signature", "info", "--help",
+        "--version"}},
       {"train",
        {"--task", "--text", "--out", "--spec", "--model", "--resume", "--steps", "--seconds",
         "--seed", "--threads", "--log", "--force", "--run", "recall", "parity", "copy"}},
       {"generate",
        {"file", "--prompt", "--tokens", "--temperature", "--top-k", "--top-p", "--seed",
         "--threads", "--bf16"}},
+      {"trace",
+       {"model", "--prompt", "--ids", "--text", "--out", "--values", "--memory", "--most", "--run",
+        "--device", "--precision", "--threads"}},
       {"export", {"file", "folder", "--bf16", "--force"}},
       {"selfcheck", {"file", "--seed", "--threads", "--damage"}},
       {"signature", {"file", "--run"}},
@@ -192,6 +196,12 @@ TEST_F(CommandLine, WrongArgumentsAreAnsweredInOneLine) {
       {{"train", "--task", "copy"}, "--out"},
       {{"train", "--task", "copy", "--out", ""}, "--out needs the name of a file"},
       {{"logits", out, "--ids", "1", "--out", ""}, "--out needs the name of a file"},
+      {{"trace", out, "--ids", "1", "--out", ""}, "--out needs the name of a file"},
+      {{"trace", out, "--out", out}, "one of --prompt TEXT, --ids NUMBERS and --text FILE"},
+      {{"trace", out, "--ids", "1", "--prompt", "a", "--out", out}, "one of --prompt TEXT"},
+      {{"trace", out, "--text", "a", "--prompt", "a", "--out", out}, "one of --prompt TEXT"},
+      {{"trace", out, "--ids", "1,,2", "--out", at("t")}, "a number is missing"},
+      {{"trace", out, "--ids", "1", "--most", "0", "--out", at("t")}, "a number larger than 0"},
       {{"export", out, ""}, "needs a name"},
       {{"train", "--out", out}, "--task NAME or --text FILE"},
       {with({"--text", at("text.txt")}), "not both"},
@@ -1078,6 +1088,182 @@ TEST_F(CommandLine, NamesInFilesCannotCommandTheTerminal) {
   EXPECT_THAT(answer.out, AllOf(HasSubstr("?]0;owned?"), Not(HasSubstr("\x1b"))));
 }
 
+// ---- recordings ---------------------------------------------------------------------------------
+
+/// A safetensors file: its header, and the bytes of each tensor.
+struct Tensors {
+  json header;
+  std::map<std::string, std::string> bytes;
+  explicit Tensors(const std::string& file) {
+    std::uint64_t length = 0;
+    std::memcpy(&length, file.data(), sizeof length);
+    header = json::parse(file.substr(8, length));
+    for (const auto& [name, entry] : header.items()) {
+      if (name == "__metadata__") continue;
+      const auto& place = entry.at("data_offsets");
+      bytes[name] = file.substr(8 + length + place[0].get<std::size_t>(),
+                                place[1].get<std::size_t>() - place[0].get<std::size_t>());
+    }
+  }
+};
+
+TEST_F(CommandLine, TraceWritesEveryValueOfEveryToken) {
+  train("run.xlab", {"--text", at("text.txt"), "--steps", "3"});
+  const auto trace = [&](const std::string& model, const Arguments& more,
+                         const std::string& in = "/dev/null") {
+    Arguments arguments = {"trace", at(model), "--out", at("t.safetensors")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Answer answer = run(arguments, {}, in);
+    EXPECT_EQ(answer.code, 0) << answer.err;
+    EXPECT_EQ(answer.out, "");
+    EXPECT_THAT(answer.err, HasSubstr("Written to " + at("t.safetensors")));
+    return bytes_of_file(at("t.safetensors"));
+  };
+  const std::string by_prompt = trace("run.xlab", {"--prompt", "to be"});
+  const Tensors whole(by_prompt);
+  EXPECT_EQ(whole.header.at("block0/mlstm/forget_gate").at("shape"), (json{5, 2, 1}));
+  EXPECT_EQ(whole.header.at("block1/slstm/c").at("shape"), (json{5, 2, 4}));
+  EXPECT_EQ(whole.header.at("residual/norm").at("shape"), (json{5, 1, 3}));
+  EXPECT_EQ(whole.header.at("ids").at("dtype"), "I64");
+  EXPECT_FALSE(whole.header.contains("block0/mlstm/C"));
+  const json& said = whole.header.at("__metadata__");
+  EXPECT_EQ(said.at("tokens"), R"(["t","o"," ","b","e"])");
+  EXPECT_THAT(said.at("program").get<std::string>(), ContainsRegex("^xLSTM Lab [0-9]"));
+  EXPECT_THAT(run({"trace", at("run.xlab"), "--prompt", "to be", "--out", at("t.safetensors")}).err,
+              HasSubstr(std::to_string(whole.bytes.size() - 1) + " values: "));
+
+  // However the tokens come.
+  std::string ids;
+  for (std::size_t i = 0; i < 5; ++i) {
+    std::int64_t id = 0;
+    std::memcpy(&id, whole.bytes.at("ids").data() + 8 * i, sizeof id);
+    ids += (i == 0 ? "" : ",") + std::to_string(id);
+  }
+  put_file(at("ids.txt"), ids);
+  put_file(at("short.txt"), "to be");
+  EXPECT_TRUE(trace("run.xlab", {"--ids", ids}) == by_prompt);
+  EXPECT_TRUE(trace("run.xlab", {"--ids", "-"}, at("ids.txt")) == by_prompt);
+  EXPECT_TRUE(trace("run.xlab", {"--text", at("short.txt")}) == by_prompt);
+  EXPECT_TRUE(trace("run.xlab", {"--ids", ids, "--threads", "2"}) == by_prompt);
+  put_file(at("bench.xlab"),
+           bench_of({bytes_of_file(at("run.xlab")), bytes_of_file(at("run.xlab"))}));
+  EXPECT_TRUE(trace("bench.xlab", {"--run", "2", "--ids", ids}) == by_prompt);
+  ASSERT_EQ(run({"export", at("run.xlab"), at("folder")}).code, 0);
+  EXPECT_TRUE(Tensors(trace("folder", {"--prompt", "to be"})).bytes == whole.bytes);
+
+  // A part of it is that part.
+  const Tensors some(trace("run.xlab", {"--ids", ids, "--values", "block0/*,residual/norm",
+                                        "--values", "*/m", "--memory"}));
+  EXPECT_TRUE(some.bytes.contains("block1/slstm/m"));
+  EXPECT_FALSE(some.bytes.contains("block1/slstm/n"));
+  EXPECT_EQ(some.header.at("block0/mlstm/C").at("shape"), (json{5, 2, 8, 8}));
+  for (const auto& [name, bytes] : some.bytes)
+    EXPECT_TRUE(name.ends_with("/C") || bytes == whole.bytes.at(name)) << name;
+
+  const Answer info = run({"info", at("t.safetensors")});
+  EXPECT_EQ(info.code, 0) << info.err;
+  EXPECT_THAT(info.out, HasSubstr("(5, 2, 8, 8)  block0/mlstm/C"));
+}
+
+TEST_F(CommandLine, ATraceThatMakesNoSenseIsRefusedAndReplacesNothing) {
+  train("run.xlab", {"--text", at("text.txt"), "--steps", "1"});
+  put_file(at("notes.md"), "what I thought today");
+  put_file(at("empty.txt"), "");
+  const auto with = [&](const Arguments& more, const std::string& out) {
+    Arguments arguments = {"trace", at("run.xlab"), "--out", at(out)};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  };
+  expect_refusal(with({"--ids", "1"}, "notes.md"), 1, "is no recording");
+  expect_refusal(with({"--ids", "1"}, "run.xlab"), 2, "would be overwritten");
+  expect_refusal(with({"--text", at("notes.md")}, "notes.md"), 2, "would be overwritten");
+  expect_refusal(with({"--ids", "1,999"}, "t"), 1, "Token 999 is outside");
+  expect_refusal(with({"--ids", "1", "--values", "block7/*"}, "t"), 1,
+                 "'block7/*' names none of this model's");
+  expect_refusal(with({"--ids", "1", "--values", "*/C"}, "t"), 1, "with --memory");
+  expect_refusal(with({"--text", at("empty.txt")}, "t"), 1, "empty.txt' is empty");
+  expect_refusal(with({"--text", at("missing.txt")}, "t"), 1, "missing.txt");
+  expect_refusal(with({"--ids", "1"}, "no/folder/t"), 1, "No such file or directory");
+  // The size is told first; what is more than anybody asked for is refused.
+  const Answer large = run(with({"--ids", "1,2,3", "--most", "0.000001"}, "t"));
+  EXPECT_EQ(large.code, 1);
+  EXPECT_THAT(large.err, AllOf(ContainsRegex("3 tokens of [0-9]+ values: [0-9.]+ kB\n"),
+                               HasSubstr("more than 1.00 kB: name fewer --values, or allow it")));
+  // Nor is a disk that is too small tried.
+  ASSERT_EQ(run(with({"--ids", "1"}, "t.safetensors")).code, 0);
+  const std::string before = bytes_of_file(at("t.safetensors"));
+  rlimit small{}, usual{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &usual), 0);
+  small = usual;
+  small.rlim_cur = 4096;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const Answer full = run(with({"--ids", "1,2,3"}, "t.safetensors"));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &usual), 0);
+  EXPECT_EQ(full.code, 1);
+  EXPECT_THAT(full.err, AllOf(HasSubstr("Could not save"), HasSubstr("previous file is unchanged"),
+                              Not(HasSubstr("Written"))));
+  EXPECT_TRUE(bytes_of_file(at("t.safetensors")) == before);
+  EXPECT_EQ(bytes_of_file(at("notes.md")), "what I thought today");
+  EXPECT_FALSE(std::filesystem::exists(at("t")));
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
+    EXPECT_FALSE(entry.path().filename().string().starts_with(".")) << entry.path();
+}
+
+TEST_F(CommandLine, ALongTraceIsWrittenInLittleMemoryAndStopsWithoutATrace) {
+  put_file(at("wide.json"), R"({"model": {"embedding_dim": 64, "num_blocks": 1,
+      "mlstm_block": {"mlstm": {"num_heads": 2}}}, "train": {"batch_size": 1}})");
+  ASSERT_EQ(run({"train", "--spec", at("wide.json"), "--task", "copy", "--steps", "1", "--out",
+                 at("run.xlab")})
+                .code,
+            0);
+  const auto ids_of = [&](int count) {
+    std::string ids;
+    for (int i = 0; i < count; ++i) ids += std::to_string(i * 7 % 8) + "\n";
+    put_file(at("ids.txt"), ids);
+  };
+  const Arguments arguments = {"trace", at("run.xlab"),     "--ids", "-", "--memory",
+                               "--out", at("t.safetensors")};
+  ids_of(5000);
+  const Answer answer = run(arguments, {}, at("ids.txt"));
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  const auto size = std::filesystem::file_size(at("t.safetensors"));
+  EXPECT_GT(size, 160'000'000u);
+  rusage used{};
+  ASSERT_EQ(::getrusage(RUSAGE_CHILDREN, &used), 0);
+  EXPECT_LT(static_cast<double>(used.ru_maxrss) * 1024, 0.9 * static_cast<double>(size));
+  std::filesystem::remove(at("t.safetensors"));
+
+  ids_of(50'000);
+  Program program(arguments, at("out"), at("err"), at("ids.txt"));
+  const auto hidden = [&] {
+    int found = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
+      found += entry.path().filename().string().starts_with(".");
+    return found;
+  };
+  for (int i = 0; i < 2000 && hidden() == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_EQ(hidden(), 1);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  program.send(SIGINT);
+  EXPECT_EQ(program.wait(), 1);
+  EXPECT_THAT(bytes_of_file(at("err")),
+              ContainsRegex("Stopped after [0-9]+ of 50000 tokens; nothing is written"));
+  EXPECT_EQ(hidden(), 0);
+  EXPECT_FALSE(std::filesystem::exists(at("t.safetensors")));
+}
+
+TEST_F(CommandLine, ATraceWithoutFiniteNumbersIsWrittenAndSaid) {
+  train("run.xlab", {"--task", "copy", "--steps", "1"});
+  ASSERT_EQ(run({"export", at("run.xlab"), at("model")}).code, 0);
+  fill_tensor(at("model/model.safetensors"), "token_embedding.weight", 3e38f);
+  const Answer answer = run({"trace", at("model"), "--ids", "1,2", "--out", at("t")});
+  EXPECT_EQ(answer.code, 3);
+  EXPECT_THAT(answer.err, ContainsRegex("Written to .*\n[0-9]+ of the numbers written are not "
+                                        "finite\\.\n"));
+  EXPECT_THAT(run({"info", at("t")}).out, HasSubstr("residual/norm"));
+}
+
 // ---- model folders ------------------------------------------------------------------------------
 
 TEST_F(CommandLine, AModelOfTheLargeFamilyGoesThereAndBack) {
@@ -1226,6 +1412,71 @@ TEST_F(CommandLine, AnExportedFolderIsWholeAndSaysWhatOthersDoNotKnow) {
             0);
   EXPECT_THAT(run({"export", at("other.xlab"), at("other")}).err,
               HasSubstr("do not know this model's forget_gate"));
+}
+
+TEST_F(CommandLine, AnExportThatFailsLeavesNoFolderAndNoOtherModel) {
+  train("text.xlab", {"--text", at("text.txt"), "--steps", "1"});
+  train("other.xlab", {"--text", at("text.txt"), "--steps", "3"});
+  ASSERT_EQ(run({"export", at("other.xlab"), at("there")}).code, 0);
+  put_file(at("there/notes.md"), "my own");
+  const auto content = [&] {
+    std::map<std::string, std::string> found;
+    for (const auto& entry : std::filesystem::directory_iterator(at("there")))
+      found[entry.path().filename()] = bytes_of_file(entry.path());
+    return found;
+  };
+  const auto before = content();
+  const auto weights = std::filesystem::file_size(at("there/model.safetensors"));
+  rlimit small{}, usual{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &usual), 0);
+  small = usual;
+  small.rlim_cur = weights - 1;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const Answer fresh = run({"export", at("text.xlab"), at("deep/new")});
+  const Answer replaced = run({"export", at("text.xlab"), at("there"), "--force"});
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &usual), 0);
+  for (const Answer& answer : {fresh, replaced}) {
+    EXPECT_EQ(answer.code, 1);
+    EXPECT_THAT(answer.err, AllOf(HasSubstr("Could not save"), HasSubstr("File too large")));
+  }
+  EXPECT_FALSE(std::filesystem::exists(at("deep")));
+  EXPECT_TRUE(content() == before);
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
+    EXPECT_FALSE(entry.path().filename().string().starts_with(".")) << entry.path();
+  EXPECT_EQ(run({"export", at("text.xlab"), at("there"), "--force"}).code, 0);
+  EXPECT_EQ(signature("there"), signature("text.xlab"));
+  EXPECT_EQ(bytes_of_file(at("there/notes.md")), "my own");
+}
+
+TEST_F(CommandLine, WhatAnotherProgramSaysOfATokenizerStays) {
+  train("run.xlab", {"--text", at("text.txt"), "--steps", "1"});
+  train("task.xlab", {"--task", "copy", "--steps", "1"});
+  const std::string config = at("folder/tokenizer_config.json");
+  ASSERT_EQ(run({"export", at("run.xlab"), at("folder")}).code, 0);
+  const std::string own = bytes_of_file(config);
+  put_file(config, R"({"tokenizer_class": "PreTrainedTokenizerFast",
+      "clean_up_tokenization_spaces": false, "bos_token": "a"})");
+  EXPECT_THAT(run({"export", at("run.xlab"), at("folder"), "--force"}).err,
+              Not(HasSubstr("another program")));
+  EXPECT_EQ(bytes_of_file(config), own) << "what was written here";
+
+  for (const std::string theirs :
+       {R"({"tokenizer_class": "LlamaTokenizer", "clean_up_tokenization_spaces": false})",
+        R"({"tokenizer_class": "PreTrainedTokenizerFast", "chat_template": "{{ x }}"})",
+        R"({"bos_token": {"content": "<s>"}})", R"({"clean_up_tokenization_spaces": true})", "[]",
+        "no JSON"}) {
+    put_file(config, theirs);
+    for (const char* from : {"run.xlab", "task.xlab"}) {
+      const Answer answer = run({"export", at(from), at("folder"), "--force"});
+      EXPECT_EQ(answer.code, 0) << answer.err;
+      EXPECT_THAT(answer.err, HasSubstr("was written by another program and stays as it is"));
+      EXPECT_EQ(bytes_of_file(config), theirs);
+      EXPECT_EQ(std::filesystem::exists(at("folder/tokenizer.json")), from[0] == 'r');
+    }
+  }
+  std::filesystem::remove(config);
+  EXPECT_EQ(run({"export", at("task.xlab"), at("folder"), "--force"}).code, 0);
+  EXPECT_FALSE(std::filesystem::exists(config));
 }
 
 TEST_F(CommandLine, WeightsMayBeRoundedToHalves) {

@@ -329,6 +329,7 @@ TEST_P(Models, RecordExactlyWhatIsListed) {
       }
     }
   }
+  listed.insert(kResidualNorm);
   std::set<std::string> recorded;
   for (const auto& [path, value] : trace->steps.front()->values) recorded.insert(path);
   EXPECT_EQ(recorded, listed);

@@ -33,6 +33,7 @@ CliCommand train_command(CLI::App& app);
 CliCommand generate_command(CLI::App& app);
 CliCommand selfcheck_command(CLI::App& app);
 CliCommand logits_command(CLI::App& app);
+CliCommand trace_command(CLI::App& app);
 CliCommand export_command(CLI::App& app);
 CliCommand signature_command(CLI::App& app);
 CliCommand info_command(CLI::App& app);

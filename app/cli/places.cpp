@@ -16,6 +16,7 @@
 #include "core/files/disk.hpp"
 #include "core/files/hf_folder.hpp"
 #include "core/files/openable.hpp"
+#include "core/files/recording.hpp"
 #include "core/files/safetensors.hpp"
 #include "core/utf8.hpp"
 
@@ -133,6 +134,14 @@ void check_run_fits(const Run& run, const std::string& out) {
 void check_logits_place(const std::string& out) {
   check(!holds_something(out) || is_logits(out),
         "'{}' exists and is no file of logits: choose another name for --out, or remove that file "
+        "first.",
+        shown(out));
+  check_can_write_file(out, 0);
+}
+
+void check_recording_place(const std::string& out) {
+  check(!holds_something(out) || is_recording(out),
+        "'{}' exists and is no recording: choose another name for --out, or remove that file "
         "first.",
         shown(out));
   check_can_write_file(out, 0);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/available_memory.hpp"
+#include "core/generation/recorded_step.hpp"
 #include "core/generation/sampler.hpp"
 
 namespace xlab {
@@ -48,6 +49,9 @@ KeptNumbers kept_numbers(const Model& model) {
       kept.recordings += 1.0;
     }
   }
+  // The lengths of the vector between the blocks.
+  kept.recorded += model.spec().num_blocks + 1.0;
+  kept.recordings += 1.0;
   return kept;
 }
 
@@ -159,11 +163,8 @@ Sequence Sequence::on(Device device, MovedStates& moved) const {
 
 std::vector<float> Sequence::advance(int t, const State& before, State& after,
                                      TokenTrace& trace) const {
-  const Observer observer{&trace, clamps_, t};
-  Tape tape(Tape::Mode::inference, &observer);
-  Tensor ids = Tensor::empty({1, 1}, DType::i32);
-  *ids.data<std::int32_t>() = tokens_[static_cast<std::size_t>(t)];
-  return tape.read(model_->forward(tape, ids, before, after));
+  return recorded_step(*model_, tokens_[static_cast<std::size_t>(t)], t, clamps_, before, after,
+                       trace);
 }
 
 int Sequence::whole_before(int t) const {

@@ -430,9 +430,64 @@ def large_without_xlstm(xlstm):
     kind.append("large_without_xlstm")
 
 
+# ---- recordings ----------------------------------------------------------------------------------
+
+def follows(tensors, block):
+    """How far n, C and what is read lie from the equations of the convention that the file names."""
+    import numpy as np
+    of = {name: tensors[f"{block['path']}/{name}"].astype(np.float64) for name in
+          ("C", "n", "k", "v", "q", "h", "forget_gate", "input_gate", "normalizer")}
+    eps = 1e-6
+    C, n = np.zeros(of["C"].shape[1:]), np.zeros(of["n"].shape[1:])
+    kept, read = [], []
+    for t in range(len(of["C"])):
+        f, i = of["forget_gate"][t], of["input_gate"][t]
+        C = f[:, :, None] * C + i[:, :, None] * of["k"][t][:, :, None] * of["v"][t][:, None, :]
+        n = f * n + i * of["k"][t]
+        kept.append(max(distance(C, of["C"][t]), distance(n, of["n"][t])))
+        read.append(np.einsum("hkv,hk->hv", C, of["q"][t]) / (of["normalizer"][t] + eps))
+    return max(kept), distance(np.array(read), of["h"])
+
+
+@needs("numpy", "safetensors.numpy")
+def recordings(xlstm):
+    from safetensors import safe_open
+    from safetensors.numpy import load_file
+    with tempfile.TemporaryDirectory() as folder:
+        with open(f"{folder}/text.txt", "w", encoding="utf-8") as fh:
+            fh.write("\n".join(SENTENCES * 3))
+        large = {"model_type": "xlstm", "hidden_size": 32, "num_hidden_layers": 2, "num_heads": 2,
+                 "ffn_round_up_to_multiple_of": 8}
+        mixed = {k: v for k, v in PAPER["mixed"].items() if k != "vocab_size"}
+        for name, spec in {"paper": mixed, "large": large}.items():
+            write_json(f"{folder}/spec.json", {"model": spec, "train": {
+                "batch_size": 4, "sequence_length": 32, "warmup_steps": 2, "learning_rate": 0.02}})
+            run, out = f"{folder}/run.xlab", f"{folder}/{name}.safetensors"
+            xlstm("train", "--text", f"{folder}/text.txt", "--spec", f"{folder}/spec.json", "--steps", 20,
+                  "--out", run, "--force")
+            prompt = SENTENCES[0]
+            xlstm("trace", run, "--prompt", prompt, "--memory", "--out", out)
+            tensors = load_file(out)
+            with safe_open(out, "numpy") as fh:
+                said = fh.metadata()
+            ids = tensors.pop("ids")
+            wrong = ids.dtype != "int64" or ids.tolist() != xlstm.logits(run, prompt=prompt)[1]
+            wrong += "".join(json.loads(said["tokens"])) != prompt
+            words = json.loads(said["values"])
+            for path, tensor in tensors.items():
+                kind = path if path in words else path.split("/", 1)[1]
+                wrong += tensor.dtype != "float32" or len(tensor) != len(ids) or kind not in words
+            report(f"recording of {len(tensors)} values, {name}", int(wrong), 0, " wrong")
+            for block in json.loads(said["blocks"]):
+                if "scaled" in block:
+                    kept, read = follows(tensors, block)
+                    report(f"recorded memory of {name} {block['path']}", kept, 1e-5)
+                    report(f"what is read of it, {name} {block['path']}", read, 1e-4)
+
+
 GROUPS = {"tokenizers": [tokenizers, tokenizers_in_transformers], "paper": [paper],
           "large": [large], "large_generation": [large_generation], "large_in_xlstm": [large_in_xlstm],
-          "large_without_xlstm": [large_without_xlstm]}
+          "large_without_xlstm": [large_without_xlstm], "recordings": [recordings]}
 
 
 def run(program, groups):
