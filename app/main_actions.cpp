@@ -11,9 +11,12 @@
 #include <QToolButton>
 #include <QTreeWidget>
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <string>
 
 #include "app/banner.hpp"
+#include "app/beside_writer.hpp"
 #include "app/file_dialogs.hpp"
 #include "app/files.hpp"
 #include "app/first_run.hpp"
@@ -23,7 +26,9 @@
 #include "app/run_look.hpp"
 #include "app/save_dialog.hpp"
 #include "app/unsaved_work.hpp"
+#include "core/bytes_text.hpp"
 #include "core/files/openable.hpp"
+#include "core/files/recording.hpp"
 #include "core/tasks/task.hpp"
 #include "kernels/config.hpp"
 
@@ -125,6 +130,32 @@ void MainWindow::open_folder_dialog(bool beside) {
 void MainWindow::export_folder_dialog() {
   const QString path = ask_for_name(this, tr("Export model folder"), "model", tr("Folders (*)"));
   if (!path.isEmpty()) stage_.send(command::ExportFolder{path.toStdString()});
+}
+
+void MainWindow::export_recording_dialog() {
+  const QString path = ask_where_to_write(this, {.title = tr("Export recording"),
+                                                 .suggestion = "recording.safetensors",
+                                                 .filter = tr("Recordings (*.safetensors)"),
+                                                 .extension = "safetensors"});
+  if (path.isEmpty()) return;
+  // What is on screen now, whatever comes while it is written.
+  writer_->write(
+      path,
+      [path, snapshot = stage_.engine().snapshot()](QString& note,
+                                                    const std::atomic<bool>& stop) -> std::string {
+        if (!snapshot->model || !snapshot->trace)
+          return tr("There is no run: open a file or a task first.").toStdString();
+        const RecordingPlan plan(*snapshot->model, snapshot->sequence.tokens,
+                                 snapshot->sequence.clamps,
+                                 {.program = std::string("xLSTM Lab ") + kVersion});
+        write_recording(plan, *snapshot->trace, path.toStdString(), stop);
+        note = (plan.tokens() == 1 ? tr("%1 token of %2 values: %3")
+                                   : tr("%1 tokens of %2 values: %3"))
+                   .arg(plan.tokens())
+                   .arg(plan.values())
+                   .arg(QString::fromStdString(bytes_text(static_cast<double>(plan.bytes()))));
+        return {};
+      });
 }
 
 void MainWindow::save_all_dialog() {

@@ -86,6 +86,9 @@ void MainWindow::make_file_menu() {
   file->addSeparator();
   add(file, tr("&Export picture…"), QKeySequence("E"), [this] { export_active(true); });
   add(file, tr("Export &CSV…"), QKeySequence("Shift+E"), [this] { export_active(false); });
+  add(file, tr("Export recordin&g…"), {}, [this] {
+    export_recording_dialog();
+  })->setStatusTip(tr("Every value of every token on screen, clamps included, as safetensors"));
   add(file, tr("Export mo&del folder…"), {}, [this] {
     export_folder_dialog();
   })->setStatusTip(tr("For the authors' programs and Hugging Face"));

@@ -37,6 +37,7 @@
 #include <utility>
 
 #include "app/banner.hpp"
+#include "app/beside_writer.hpp"
 #include "app/device_chip.hpp"
 #include "app/facts.hpp"
 #include "app/files.hpp"
@@ -88,6 +89,8 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
   setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
   stage_.set_look(options.look);
   banner_ = new Banner(stage_, this);
+  writer_ = new BesideWriter(this);
+  tell_of_files(*writer_);
   recovery_ = new Recovery(
       stage_, *banner_, state_folder().toStdString(),
       [this](const QString& question, std::function<void()> go_on, std::function<void()> beside) {
@@ -155,20 +158,25 @@ MainWindow::~MainWindow() {
   qDeleteAll(findChildren<QDockWidget*>(Qt::FindDirectChildrenOnly));
 }
 
+template <typename Writer>
+void MainWindow::tell_of_files(Writer& writer) {
+  connect(&writer, &Writer::begun, statusBar(),
+          [this](const QString& text) { statusBar()->showMessage(text); });
+  connect(&writer, &Writer::failed, this, [this](const QString& text) {
+    statusBar()->clearMessage();
+    banner_->tell(text, About::writing);
+  });
+  connect(&writer, &Writer::noticed, this, [this](const QString& text) {
+    statusBar()->showMessage(text, 8000);
+    banner_->written();
+  });
+}
+
 void MainWindow::make_docks() {
   for (auto& view : ui::make_views()) {
     auto* dock = new ViewDock(stage_, std::move(view), this);
     connect(dock, &ViewDock::maximise_wanted, this, [this, dock] { maximise(dock); });
-    connect(dock, &ViewDock::begun, statusBar(),
-            [this](const QString& text) { statusBar()->showMessage(text); });
-    connect(dock, &ViewDock::failed, this, [this](const QString& text) {
-      statusBar()->clearMessage();
-      banner_->tell(text, About::writing);
-    });
-    connect(dock, &ViewDock::noticed, this, [this](const QString& text) {
-      statusBar()->showMessage(text, 8000);
-      banner_->written();
-    });
+    tell_of_files(*dock);
     views_.append(dock);
   }
   const auto panel = [this](const char* name, const QString& title, QWidget* contents) {

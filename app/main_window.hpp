@@ -21,6 +21,7 @@ class QToolButton;
 namespace xlab::app {
 
 class Banner;
+class BesideWriter;
 class FirstRun;
 class Recovery;
 class RunsPanel;
@@ -95,6 +96,9 @@ class MainWindow : public QMainWindow {
   /// In an action: what it does, which its tool tip says where it is possible.
   static constexpr const char* kWhatItDoes = "what it does";
   void make_docks();
+  /// Files that somebody writes are told of in the status bar, and failures in the banner.
+  template <typename Writer>
+  void tell_of_files(Writer& writer);
   void make_menus();
   void make_file_menu();
   void make_edit_menu();
@@ -188,6 +192,8 @@ class MainWindow : public QMainWindow {
   void open_folder_dialog(bool beside = false);
   void make_beside_menu(QMenu* file);
   void export_folder_dialog();
+  /// Every value of every token on screen.
+  void export_recording_dialog();
   void save_all_dialog();
   /// Saving is named after what it saves.
   void name_saving();
@@ -223,6 +229,7 @@ class MainWindow : public QMainWindow {
   QToolBar* tool_bar_ = nullptr;
   QToolButton* room_menu_ = nullptr;  ///< stands for the three rooms in a narrow window
   Banner* banner_ = nullptr;
+  BesideWriter* writer_ = nullptr;
   Recovery* recovery_ = nullptr;
   std::string told_screen_;
   QList<ViewDock*> views_;

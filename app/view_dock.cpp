@@ -6,18 +6,13 @@
 #include <QClipboard>
 #include <QElapsedTimer>
 #include <QHeaderView>
-#include <QMetaObject>
 #include <QScrollBar>
 #include <algorithm>
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <exception>
 #include <memory>
-#include <mutex>
 #include <new>
-#include <thread>
 
+#include "app/beside_writer.hpp"
 #include "app/files.hpp"
 #include "app/save_dialog.hpp"
 
@@ -29,9 +24,6 @@ constexpr int kTitleHeight = 28;
 constexpr int kRowHeight = 21;
 /// So many rows are written again while somebody waits for the next picture. A file has all.
 constexpr std::size_t kMostRows = 10000;
-
-/// How long the end of the program waits for a table that is being written.
-constexpr std::chrono::milliseconds kLongestWait{1500};
 
 /// A table needs no textures.
 struct NoImages : ui::Images {
@@ -56,22 +48,16 @@ ui::Table table_of(const std::string& name, const std::string& kept, const Snaps
 
 }  // namespace
 
-/// What a thread that writes a table may still speak to.
-struct ViewDock::Writing {
-  std::mutex mutex;
-  std::condition_variable done;
-  std::atomic<int> files = 0;
-  ViewDock* dock = nullptr;  // until it goes
-};
-
 ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent)
     : Dock(stage, "view_" + QString::fromStdString(view->name()),
            QString::fromStdString(view->title()), parent),
       stage_(stage),
       view_(std::move(view)),
       pages_(new QStackedWidget),
-      writing_(std::make_shared<Writing>()) {
-  writing_->dock = this;
+      writer_(new BesideWriter(this)) {
+  connect(writer_, &BesideWriter::begun, this, &ViewDock::begun);
+  connect(writer_, &BesideWriter::failed, this, &ViewDock::failed);
+  connect(writer_, &BesideWriter::noticed, this, &ViewDock::noticed);
   set_contents(pages_);
   const QString title = windowTitle();
   const auto draw_live = [this](ui::Images& images, ImVec2 size, float scale) {
@@ -176,9 +162,6 @@ ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent
 ViewDock::~ViewDock() {
   // A canvas that goes away with the focus says so, to nobody any more.
   canvas_->disconnect(this);
-  std::unique_lock lock(writing_->mutex);
-  writing_->dock = nullptr;
-  writing_->done.wait_for(lock, kLongestWait, [this] { return writing_->files == 0; });
 }
 
 QString ViewDock::view_name() const {
@@ -249,9 +232,9 @@ void ViewDock::export_picture(double density) {
                                                  .filter = tr("Pictures (*.png)"),
                                                  .extension = "png"});
   if (path.isEmpty()) return;
-  write_beside(path, [path, painted = picture(canvas_->size(), stage_.look(), density)](QString&) {
-    return save_picture(path, painted);
-  });
+  writer_->write(path,
+                 [path, painted = picture(canvas_->size(), stage_.look(), density)](
+                     QString&, const std::atomic<bool>&) { return save_picture(path, painted); });
 }
 
 void ViewDock::export_csv() {
@@ -260,49 +243,19 @@ void ViewDock::export_csv() {
                                                  .filter = tr("Tables (*.csv)"),
                                                  .extension = "csv"});
   if (path.isEmpty()) return;
-  write_beside(path, [path, snapshot = stage_.engine().snapshot(), focus = stage_.focus(),
-                      name = view_->name(), kept = view_->kept()](QString& note) {
-    try {
-      const ui::Table written = table_of(name, kept, *snapshot, focus);
-      note = QString::fromStdString(written.note);
-      return save_text(path, written.csv());
-    } catch (const std::bad_alloc&) {
-      return tr("There is no memory for a table of this length: %1 is not written.")
-          .arg(path)
-          .toStdString();
-    }
-  });
-}
-
-/// A long table takes seconds, a large picture a part of one, and a disk may hang: none of it by
-/// this thread. `write` returns what went wrong, or nothing.
-void ViewDock::write_beside(const QString& path, std::function<std::string(QString& note)> write) {
-  emit begun(tr("Writing %1…").arg(path));
-  ++writing_->files;
-  std::thread([writing = writing_, path, write = std::move(write)] {
-    QString note, problem;
-    try {
-      problem = QString::fromStdString(write(note));
-    } catch (const std::exception& e) {
-      problem = QString::fromStdString(e.what());
-    }
-    const std::lock_guard lock(writing->mutex);
-    --writing->files;
-    writing->done.notify_all();
-    ViewDock* dock = writing->dock;
-    if (!dock) return;
-    QMetaObject::invokeMethod(
-        dock,
-        [dock, path, note, problem] {
-          if (!problem.isEmpty()) {
-            emit dock->failed(problem);
-          } else {
-            emit dock->noticed(note.isEmpty() ? tr("Wrote %1").arg(path)
-                                              : tr("Wrote %1. %2").arg(path, note));
-          }
-        },
-        Qt::QueuedConnection);
-  }).detach();
+  writer_->write(
+      path, [path, snapshot = stage_.engine().snapshot(), focus = stage_.focus(),
+             name = view_->name(), kept = view_->kept()](QString& note, const std::atomic<bool>&) {
+        try {
+          const ui::Table written = table_of(name, kept, *snapshot, focus);
+          note = QString::fromStdString(written.note);
+          return save_text(path, written.csv());
+        } catch (const std::bad_alloc&) {
+          return tr("There is no memory for a table of this length: %1 is not written.")
+              .arg(path)
+              .toStdString();
+        }
+      });
 }
 
 void ViewDock::follow_snapshot() {

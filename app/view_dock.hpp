@@ -5,7 +5,6 @@
 #include <QStackedWidget>
 #include <QTableView>
 #include <QTimer>
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -15,6 +14,8 @@
 #include "ui/view.hpp"
 
 namespace xlab::app {
+
+class BesideWriter;
 
 class ViewDock : public Dock {
   Q_OBJECT
@@ -54,7 +55,6 @@ class ViewDock : public Dock {
   bool draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteName palette, ui::Focus& focus,
             bool exporting);
   void follow_snapshot();
-  void write_beside(const QString& path, std::function<std::string(QString& note)> write);
   /// All of it, or what is read on the screen.
   ui::Table table(std::size_t most_rows) const;
   void fill_table();
@@ -62,8 +62,6 @@ class ViewDock : public Dock {
   void follow_cursor();
   void fit_columns();
   void copy_cells();
-
-  struct Writing;
 
   Stage& stage_;
   std::unique_ptr<ui::View> view_;
@@ -75,7 +73,7 @@ class ViewDock : public Dock {
   TableModel* model_;
   QToolButton* table_button_;
   QTimer table_timer_;
-  std::shared_ptr<Writing> writing_;
+  BesideWriter* writer_;
   int table_cursor_ = -1;  ///< the time step the table was last scrolled to
 };
 

@@ -16,6 +16,7 @@
 #include "app_commands.hpp"
 #include "app_files.hpp"
 #include "app_window.hpp"
+#include "core/files/recording.hpp"
 
 namespace xlab::tests {
 namespace {
@@ -83,7 +84,7 @@ class Actions : public WindowTest {
     ASSERT_GT(last, 14) << "ten steps on from t = 4 must not end at the last token";
     const QString picture = files_.path("p.png"), csv = files_.path("t.csv"),
                   copy = files_.path("copy.xlab"), all = files_.path("all.xlab"),
-                  exported = files_.path("exported");
+                  exported = files_.path("exported"), recording = files_.path("r.safetensors");
     table_["File/New/Associative recall"] = {{"NewRun recall"}, {}, {}, {}};
     table_["File/New/Parity"] = {{"NewRun parity"}, {}, {}, {}};
     table_["File/New/Copy"] = {{"NewRun copy"}, {}, {}, {}};
@@ -124,6 +125,8 @@ class Actions : public WindowTest {
                                            file.readLine().count(',') > 2 && QImage(csv).isNull();
                                   },
                                   {csv}};
+    table_["File/Export recording…"] = {
+        {}, {}, [=] { return is_recording(recording.toStdString()); }, {recording}};
     table_["File/Export model folder…"] = {{"ExportFolder " + exported},
                                            {},
                                            [=] { return QFile::exists(exported + "/config.json"); },
