@@ -14,6 +14,7 @@
 
 #include "app/facts.hpp"
 #include "app/panel_equation.hpp"
+#include "app/panel_reading.hpp"
 #include "app/theme.hpp"
 
 namespace xlab::app {
@@ -73,6 +74,7 @@ ModelPanel::ModelPanel(Stage& stage, QWidget* parent) : QWidget(parent), stage_(
   specification->setFocusPolicy(Qt::TabFocus);
   column->addWidget(new EquationGroup(stage));
   column->addWidget(specification, 0, Qt::AlignLeft);
+  column->addWidget(new ReadingGroup(stage));
   column->addStretch(1);
 
   connect(specification, &QPushButton::clicked, this, &ModelPanel::show_specification);

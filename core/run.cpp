@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/cells/spec.hpp"
 #include "core/files/json_text.hpp"
 #include "core/files/load_parameters.hpp"
 #include "core/files/safetensors_header.hpp"
@@ -160,6 +159,7 @@ std::unique_ptr<Run> make_run_from(const Run& run, std::shared_ptr<const Task> t
       make_run(std::move(task), RunSpec{.model = std::move(spec), .train = train});
   fresh->model->params().values().copy_from(weights.values().to(Device::cpu()));
   fresh->came_with_weights = run.came_with_weights || run.trainer->steps_done() > 0;
+  fresh->was_read = run.was_read;
   return fresh;
 }
 
@@ -374,11 +374,7 @@ std::vector<int> prompt_tokens(const Run& run, const std::string& text) {
 std::shared_ptr<const ModelCard> model_card(const Run& run) {
   auto card = std::make_shared<ModelCard>();
   const ModelSpec& spec = run.model->spec();
-  const auto slstm_blocks = static_cast<int>(spec.slstm_at.size());
-  card->name = spec.large ? fmt::format("xLSTM-large, {} block{}", spec.num_blocks,
-                                        spec.num_blocks == 1 ? "" : "s")
-                          : fmt::format("xLSTM [{}:{}]{}", spec.num_blocks - slstm_blocks,
-                                        slstm_blocks, slstm::name_of_memory(spec));
+  card->name = title_of(spec);
   card->spec_json = to_json(spec);
   for (const ParamInfo& info : run.model->params().infos())
     card->parameters += info.shape.elements();
@@ -393,6 +389,7 @@ std::shared_ptr<const ModelCard> model_card(const Run& run) {
   card->writable = std::move(tokens.writable);
   card->ends = std::move(tokens.ends);
   card->came_with_weights = run.came_with_weights;
+  card->was_read = run.was_read;
   return card;
 }
 

@@ -19,6 +19,7 @@
 #include "core/params.hpp"
 #include "core/tasks/task.hpp"
 #include "core/training/trainer.hpp"
+#include "core/what_was_read.hpp"
 
 namespace xlab {
 
@@ -40,6 +41,8 @@ struct Run {
   std::string name;                ///< given by a person, UTF-8; empty: that of its data
   static constexpr std::size_t kMostNameBytes = 200;
   std::string remark;  ///< a sentence on what its folder says in vain; not saved
+  /// What was read of the folder its weights came from; null where there is none. Not saved.
+  std::shared_ptr<const WhatWasRead> was_read;
 
   // What was on screen.
   int cursor = -1;  ///< time step; -1: nobody has looked at it yet

@@ -13,6 +13,7 @@
 #include "core/trace.hpp"
 #include "core/value.hpp"
 #include "core/variant.hpp"
+#include "core/what_was_read.hpp"
 
 namespace xlab {
 
@@ -37,6 +38,13 @@ struct BlockCard {
   Scan scan = Scan::other;
   std::shared_ptr<const CellValues> values = no_values();  ///< what can be seen of it; never null
 
+  /// How many numbers it carries from token to token.
+  std::int64_t state_numbers() const {
+    std::int64_t count = std::int64_t{heads} * window * value_dim;
+    for (const ValueCard& value : values->cards)
+      if (value.role == Role::state) count += heads * numbers(value.extent);
+    return count;
+  }
   /// The path of the value of this name.
   std::string path(std::string_view name) const { return prefix + "/" + std::string(name); }
   /// The value at this path, or null when it is none of this block's.
@@ -78,6 +86,8 @@ struct ModelCard {
   /// The weights were trained elsewhere before they came here: at step 0 the model is not
   /// untrained.
   bool came_with_weights = false;
+  /// What was read of the folder the weights came from; null where there is none, or nobody knows.
+  std::shared_ptr<const WhatWasRead> was_read;
 
   /// The block whose values stand at this path, or null.
   const BlockCard* block_at(std::string_view path) const {

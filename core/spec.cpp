@@ -25,10 +25,10 @@ constexpr double kMostModelBytes = 16e9;
 constexpr double kShareOfMemory = 0.8;               // of the computer's, for one training step
 constexpr double kLargestSeed = 9007199254740992.0;  // 2^53: JSON numbers are exact up to here
 
-ModelSpec read_model(const json& object, NotUsed not_used = nullptr) {
-  if (large::describes(object)) return large::read(object, not_used);
+ModelSpec read_model(const json& object, ReadKeys* keys = nullptr) {
+  if (large::describes(object)) return large::read(object, keys);
   ModelSpec spec;
-  SpecReader in(object, "The model specification", not_used);
+  SpecReader in(object, "The model specification", keys);
   in.number("vocab_size", spec.vocab_size, 0, 1 << 20);
   in.number("embedding_dim", spec.embedding_dim, 1, 8192);
   in.number("num_blocks", spec.num_blocks, 1, 256);
@@ -38,8 +38,8 @@ ModelSpec read_model(const json& object, NotUsed not_used = nullptr) {
   in.boolean("add_post_blocks_norm", spec.add_post_blocks_norm);
   in.boolean("bias", spec.bias);
   in.number("dropout", spec.dropout, 0, 0.99);
-  if (const json* block = in.find("mlstm_block")) mlstm::read(*block, not_used, spec);
-  if (const json* block = in.find("slstm_block")) slstm::read(*block, not_used, spec);
+  if (const json* block = in.find("mlstm_block")) mlstm::read(*block, keys, spec);
+  if (const json* block = in.find("slstm_block")) slstm::read(*block, keys, spec);
   if (const json* at = in.find("slstm_at")) {
     if (at->is_string()) {
       check(at->get<std::string>() == "all",
@@ -135,11 +135,18 @@ bool ModelSpec::is_slstm(int block) const {
 ModelSpec model_spec_from_json(const std::string& text) {
   return read_model(parse(text));
 }
-ModelSpec model_spec_from_config(const std::string& text, std::vector<std::string>& not_used) {
-  return read_model(parse_json(text, "The model's config.json"), &not_used);
+ModelSpec model_spec_from_config(const std::string& text, ReadKeys& keys, const std::string& what) {
+  return read_model(parse_json(text, what), &keys);
 }
 std::string to_json(const ModelSpec& spec) {
   return json_text(as_json(spec), 2);
+}
+std::string title_of(const ModelSpec& spec) {
+  if (spec.large)
+    return fmt::format("xLSTM-large, {} block{}", spec.num_blocks, spec.num_blocks == 1 ? "" : "s");
+  const auto slstm_blocks = static_cast<int>(spec.slstm_at.size());
+  return fmt::format("xLSTM [{}:{}]{}", spec.num_blocks - slstm_blocks, slstm_blocks,
+                     slstm::name_of_memory(spec));
 }
 std::vector<std::string> keys_of_our_own(const ModelSpec& spec) {
   json keys = json::object();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/variant.hpp"
+#include "core/what_was_read.hpp"
 #include "kernels/cell_options.hpp"
 
 namespace xlab {
@@ -108,15 +109,18 @@ struct TrainSpec {
 /// limits, or stands for equations that are not computed here. `vocab_size` may be missing (0) and
 /// is set by the task.
 ModelSpec model_spec_from_json(const std::string& json);
-/// Reads the config.json of a model folder: as above, but keys that are unknown are added to
-/// `not_used`, each with its value, unless that is null, false or empty; and of the large family
-/// missing keys have the official defaults.
-ModelSpec model_spec_from_config(const std::string& json, std::vector<std::string>& not_used);
+/// Reads the configuration of a model folder: as above, but what became of every key is added to
+/// `keys`, those that are unknown included; and of the large family missing keys have the official
+/// defaults. `what` names it in sentences.
+ModelSpec model_spec_from_config(const std::string& json, ReadKeys& keys,
+                                 const std::string& what = "The model's config.json");
 /// The config.json of a model folder, as the authors' programs read it.
 std::string to_config_json(const ModelSpec& spec, const std::string& torch_dtype);
 /// Keys in it that those programs do not know: without them they compute other numbers.
 std::vector<std::string> keys_of_our_own(const ModelSpec& spec);
 std::string to_json(const ModelSpec& spec);
+/// What people call it: "xLSTM [7:1]", "xLSTM-large, 32 blocks".
+std::string title_of(const ModelSpec& spec);
 TrainSpec train_spec_from_json(const std::string& json);
 std::string to_json(const TrainSpec& spec);
 

@@ -33,6 +33,14 @@ std::size_t distance(const std::string& a, const std::string& b) {
   return row.back();
 }
 
+/// "${dataset.length}", as programs of experiments write it.
+bool is_reference(const json& value) {
+  if (!value.is_string()) return false;
+  const auto& text = value.get_ref<const std::string&>();
+  const auto begin = text.find("${");
+  return begin != text.npos && text.find('}', begin) != text.npos;
+}
+
 /// Whether a key of this value asks for nothing, whatever it is.
 bool says_nothing(const json& value) {
   return value.is_null() || value == json(false) || value == json("") ||
@@ -41,28 +49,44 @@ bool says_nothing(const json& value) {
 
 }  // namespace
 
-SpecReader::SpecReader(const json& object, std::string where, std::vector<std::string>* not_used)
-    : object_(object), where_(std::move(where)), not_used_(not_used) {
+SpecReader::SpecReader(const json& object, std::string where, ReadKeys* keys)
+    : object_(object), where_(std::move(where)), keys_(keys) {
   check(object.is_object(), "{} must be a JSON object.", where_);
 }
 
-void SpecReader::name(const std::string& key, const json& value) const {
+void SpecReader::note(const std::string& key, const json& value, KeyUse use) const {
+  if (!keys_) return;
   const std::string inside = where_.find(' ') == std::string::npos ? where_ + "." : "";
-  not_used_->push_back(fmt::format("{}{} = {}", inside, printable(key, 60), shown(value)));
+  keys_->push_back({inside + printable(key, 60), shown(value), use});
+}
+
+void SpecReader::assume(const char* key, const json& usual) {
+  if (!notes_missing_) return;
+  note(key, usual, KeyUse::assumed);
+  named_.insert(key);
+}
+
+void SpecReader::refuse_reference(const char* key, const json& value) const {
+  check(!is_reference(value),
+        "{}: '{}' is {}, which refers to another place of an experiment's files: write what it "
+        "stands for there.",
+        where_, key, shown(value));
 }
 
 void SpecReader::usual(const char* key, const Values& values) {
   const json* value = look_up(key);
   if (!value || among(*value, values)) return;
-  check(not_used_ != nullptr, "{}: '{}' is {}, but nothing here would follow it; leave it away.",
+  check(keys_ != nullptr, "{}: '{}' is {}, but nothing here would follow it; leave it away.",
         where_, key, shown(*value));
-  name(key, *value);
+  note(key, *value, KeyUse::not_used);
+  named_.insert(key);
 }
 
 void SpecReader::only(const char* key, const Values& values, std::string_view otherwise) {
   const json* value = look_up(key);
   if (value && !among(*value, values))
     throw Error(fmt::format("{}: '{}' is {}: {}.", where_, key, shown(*value), otherwise));
+  agrees_.insert(key);
 }
 
 void SpecReader::number_type(const char* key) {
@@ -70,6 +94,7 @@ void SpecReader::number_type(const char* key) {
        {"float32", "float", "bfloat16", "float16", "half", "float64", "double", "auto",
         "torch.float32", "torch.bfloat16", "torch.float16", "torch.float64"},
        "numbers of that type are not computed with here");
+  agrees_.erase(key);
 }
 
 void SpecReader::refuse_unknown(const std::string& key) const {
@@ -86,9 +111,22 @@ void SpecReader::refuse_unknown(const std::string& key) const {
 
 void SpecReader::finish() const {
   for (const auto& [key, value] : object_.items()) {
-    if (known_.count(key) != 0 || key.starts_with("_")) continue;
-    if (not_used_ == nullptr) refuse_unknown(key);
-    if (!says_nothing(value)) name(key, value);
+    if (named_.count(key) != 0) continue;
+    if (known_.count(key) == 0 && !key.starts_with("_")) {
+      if (!keys_) refuse_unknown(key);
+      note(key, value, says_nothing(value) ? KeyUse::ignored : KeyUse::not_used);
+      continue;
+    }
+    const bool followed = read_.count(key) != 0;
+    // Of an object that was read the members were noted.
+    if (followed && value.is_object()) continue;
+    if (is_reference(value)) {
+      check(keys_ != nullptr, "{}: '{}' is {}, which stands for nothing here; leave it away.",
+            where_, key, shown(value));
+      note(key, value, KeyUse::not_used);
+      continue;
+    }
+    note(key, value, followed || agrees_.count(key) != 0 ? KeyUse::followed : KeyUse::ignored);
   }
 }
 

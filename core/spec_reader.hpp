@@ -9,31 +9,42 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "core/utf8.hpp"
 #include "core/variant.hpp"
+#include "core/what_was_read.hpp"
 #include "kernels/check.hpp"
 
 namespace xlab {
 
-/// Reads the members of one JSON object, so that none of them changes the numbers silently. A key
-/// is read; or `ignore`d, because no value of it matters here; or `usual`, when one value of it
-/// stands for nothing; or `only`, when other values stand for other equations than those computed
-/// here; or else it is unknown. `only` refuses other values. Unknown keys and unusual values are
-/// refused too, but where a list for them is given they are named there instead: the folders of
-/// other programs are opened all the same.
+/// Reads the members of one JSON object, so that none of them changes the numbers silently. This is
+/// the one rule for the keys of a configuration:
+///
+/// - known and meaningful: it is read (`number`, `boolean`, `choice`, `find`);
+/// - known and of no consequence: `ignore`, or `usual` where one value of it stands for nothing;
+/// - known and not supported: `only` refuses by name every value that stands for other equations
+///   than those computed here;
+/// - unknown: refused in specifications of one's own. Where a list is given, which is for the
+///   folders of other programs, it is named there with its value instead, once, unless that value
+///   asks for nothing; so are the values that `usual` does not know.
+///
+/// The list gets all other keys too, each with what became of it, and those that are missing.
+/// A value like "${dataset.length}" refers to another place of an experiment's files, and stands
+/// for nothing here: it is refused where the key is meaningful, and named where it is not.
 class SpecReader {
  public:
   using json = nlohmann::json;
   using Values = std::initializer_list<json>;
 
-  SpecReader(const json& object, std::string where, std::vector<std::string>* not_used = nullptr);
+  SpecReader(const json& object, std::string where, ReadKeys* keys = nullptr);
 
   template <typename T>
   void number(const char* key, T& out, double low, double high) {
     const json* value = find(key);
-    if (!value) return;
+    if (!value) return assume(key, out);
+    refuse_reference(key, *value);
     check(value->is_number(), "{}: '{}' must be a number.", where_, key);
     const double x = value->get<double>();
     if constexpr (std::is_integral_v<T>)
@@ -44,13 +55,15 @@ class SpecReader {
   }
   void boolean(const char* key, bool& out) {
     const json* value = find(key);
-    if (!value) return;
+    if (!value) return assume(key, out);
+    refuse_reference(key, *value);
     check(value->is_boolean(), "{}: '{}' must be true or false.", where_, key);
     out = value->get<bool>();
   }
   void choice(const char* key, std::string& out, const std::vector<std::string>& choices) {
     const json* value = find(key);
-    if (!value) return;
+    if (!value) return assume(key, out);
+    refuse_reference(key, *value);
     check(value->is_string(), "{}: '{}' must be a text.", where_, key);
     const std::string text = value->get<std::string>();
     check(std::find(choices.begin(), choices.end(), text) != choices.end(),
@@ -82,7 +95,18 @@ class SpecReader {
   void only(const char* key, const Values& values, std::string_view otherwise);
   /// What other programs store or compute numbers in. Here that is f32 and the variant's format.
   void number_type(const char* key);
-  /// Names or refuses what has not been asked for. Keys that begin with _ are other programs' own.
+  /// Notes what usually stands under a key that is missing.
+  void assume(const char* key, const json& usual);
+  /// Reads keys that only this program writes, or that only few write: where they are missing,
+  /// nobody misses them.
+  template <typename Read>
+  void our_own(Read read) {
+    const bool before = std::exchange(notes_missing_, false);
+    read();
+    notes_missing_ = before;
+  }
+  /// Names or refuses what has not been asked for, and notes what became of the other keys. Keys
+  /// that begin with _ are other programs' own.
   void finish() const;
 
  private:
@@ -91,14 +115,18 @@ class SpecReader {
     const auto found = object_.find(key);
     return found == object_.end() || found->is_null() ? nullptr : &*found;
   }
-  void name(const std::string& key, const json& value) const;
+  void note(const std::string& key, const json& value, KeyUse use) const;
+  void refuse_reference(const char* key, const json& value) const;
   [[noreturn]] void refuse_unknown(const std::string& key) const;
 
   const json& object_;
   std::string where_;
-  std::vector<std::string>* not_used_;
-  std::set<std::string> known_;  // keys that may stand there
-  std::set<std::string> read_;   // of these, what something is made of
+  ReadKeys* keys_;
+  bool notes_missing_ = true;
+  std::set<std::string> known_;   // keys that may stand there
+  std::set<std::string> read_;    // of these, what something is made of
+  std::set<std::string> agrees_;  // and what says the same as something else
+  std::set<std::string> named_;   // and what is noted already
 };
 
 /// Keys that the configurations of both families may have.
@@ -106,20 +134,29 @@ void read_common_keys(SpecReader& in);
 
 /// What every cell has a choice of, but for the cap of the gates.
 inline void read_variant(SpecReader& in, CellVariant& variant) {
-  in.choice_of("forget_gate", variant.forget_gate, {ForgetGate::sigmoid, ForgetGate::exponential});
-  in.boolean("stabilizer", variant.stabilizer);
-  in.choice_of("number_format", variant.number_format,
-               {NumberFormat::native, NumberFormat::fp64, NumberFormat::fp32, NumberFormat::bf16,
-                NumberFormat::fp16});
+  in.our_own([&] {
+    in.choice_of("forget_gate", variant.forget_gate,
+                 {ForgetGate::sigmoid, ForgetGate::exponential});
+    in.boolean("stabilizer", variant.stabilizer);
+    in.choice_of("number_format", variant.number_format,
+                 {NumberFormat::native, NumberFormat::fp64, NumberFormat::fp32, NumberFormat::bf16,
+                  NumberFormat::fp16});
+  });
 }
 inline void read_mlstm_variant(SpecReader& in, CellVariant& variant) {
   read_variant(in, variant);
-  in.choice_of("input_gate", variant.input_gate, {InputGate::exponential, InputGate::sigmoid});
-  in.boolean("normalizer", variant.normalizer);
-  in.choice_of("denominator_floor", variant.denominator_floor,
-               {DenominatorFloor::stabilizer, DenominatorFloor::one});
-  in.choice_of("scale", variant.scale, {Scaled::keys, Scaled::queries});
-  in.number("eps", variant.eps, 0, 1);
+  in.our_own([&] {
+    in.choice_of("input_gate", variant.input_gate, {InputGate::exponential, InputGate::sigmoid});
+    in.boolean("normalizer", variant.normalizer);
+    in.choice_of("denominator_floor", variant.denominator_floor,
+                 {DenominatorFloor::stabilizer, DenominatorFloor::one});
+    in.choice_of("scale", variant.scale, {Scaled::keys, Scaled::queries});
+    in.number("eps", variant.eps, 0, 1);
+  });
+}
+/// The cap of the paper's cells, which their own program does not have.
+inline void read_own_cap(SpecReader& in, CellVariant& variant) {
+  in.our_own([&] { in.number("gate_soft_cap", variant.gate_soft_cap, 0, 1e6); });
 }
 /// Adds what differs from the reference, so that other programs can read what does not.
 inline void write_variant(const CellVariant& variant, const CellVariant& reference,

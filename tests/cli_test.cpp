@@ -25,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/bench_bytes.hpp"
 #include "tests/temporary_folder.hpp"
 
 namespace xlab::tests {
@@ -160,6 +161,7 @@ TEST_F(CommandLine, HelpNamesEveryOption) {
       {"export", {"file", "folder", "--bf16", "--force"}},
       {"selfcheck", {"file", "--seed", "--threads", "--damage"}},
       {"signature", {"file", "--run"}},
+      {"check", {"place", "--json"}},
       {"info", {"file", "--run"}}};
   for (const auto& [command, names] : options) {
     for (const char* flag : {"--help", "-h"}) {
@@ -973,37 +975,6 @@ TEST_F(CommandLine, InfoDescribesARun) {
   std::string hash = signature("run.xlab");
   hash.pop_back();
   EXPECT_THAT(answer.out, HasSubstr("weights   " + hash));
-}
-
-/// Puts the files of runs together as the file of a bench, by what the format says of itself.
-std::string bench_of(const std::vector<std::string>& runs) {
-  json header = json::object(), list = json::array();
-  std::string numbers;
-  for (std::size_t i = 0; i < runs.size(); ++i) {
-    const std::string prefix = "run" + std::to_string(i + 1) + "/";
-    std::uint64_t length = 0;
-    std::memcpy(&length, runs[i].data(), sizeof length);
-    const json one = json::parse(runs[i].substr(8, length));
-    for (const auto& [name, tensor] : one.items()) {
-      if (name == "__metadata__") {
-        header[name][prefix + "xlab"] = tensor["xlab"];
-        continue;
-      }
-      const std::uint64_t begin = tensor["data_offsets"][0], end = tensor["data_offsets"][1];
-      json moved = tensor;
-      moved["data_offsets"] = {numbers.size(), numbers.size() + end - begin};
-      numbers += runs[i].substr(8 + length + begin, end - begin);
-      header[prefix + name] = moved;
-    }
-    list.push_back({{"colour", i}, {"shown", true}});
-  }
-  header["__metadata__"]["xlab"] = json{{"format", 2}, {"focus", 2}, {"runs", list}}.dump();
-  std::string text = header.dump();
-  while (text.size() % 8 != 0) text += ' ';
-  const std::uint64_t length = text.size();
-  std::string bytes(8, '\0');
-  std::memcpy(bytes.data(), &length, sizeof length);
-  return bytes + text + numbers;
 }
 
 TEST_F(CommandLine, OneRunOfABenchIsNamed) {

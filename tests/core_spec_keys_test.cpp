@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/spec.hpp"
@@ -19,6 +21,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::StartsWith;
 
 /// What is said of a configuration: the sentence that refuses it, or what of it is not used.
 struct Said {
@@ -28,12 +31,27 @@ struct Said {
 
 Said of_folder(const json& config) {
   Said said;
+  ReadKeys keys;
   try {
-    model_spec_from_config(config.dump(), said.not_used);
+    model_spec_from_config(config.dump(), keys);
   } catch (const Error& e) {
     said.refusal = e.what();
   }
+  for (const ReadKey& key : keys)
+    if (key.use == KeyUse::not_used) said.not_used.push_back(text_of(key));
   return said;
+}
+
+/// What became of every key, by its name; each is told once.
+std::map<std::string, std::string> uses_in(const json& config) {
+  ReadKeys keys;
+  model_spec_from_config(config.dump(), keys);
+  std::map<std::string, std::string> uses;
+  for (const ReadKey& key : keys) {
+    EXPECT_FALSE(uses.contains(key.key)) << key.key << " is told twice";
+    uses[key.key] = std::string(name_of(key.use)) + " " + key.value;
+  }
+  return uses;
 }
 
 std::string of_own(const json& spec) {
@@ -377,6 +395,84 @@ TEST(SpecKeys, WhatOnlyTrainingWouldDoIsNamedNotRefused) {
   large["dropout"] = 0.1;
   EXPECT_THAT(of_folder(large).not_used, ElementsAre("dropout = 0.1"));
   EXPECT_THAT(of_own(large), HasSubstr("'dropout' is 0.1"));
+}
+
+TEST(SpecKeys, WhatBecameOfEveryKeyIsTold) {
+  json config = {{"num_blocks", 2},
+                 {"embedding_dim", 8},
+                 {"vocab_size", 7},
+                 {"slstm_at", {1}},
+                 {"mlstm_block", {{"mlstm", {{"num_heads", 2}, {"bias", true}}}}},
+                 {"slstm_block", {{"slstm", {{"num_heads", 2}, {"backend", "cuda"}}}}},
+                 {"transformers_version", "4.5"},
+                 {"torch_dtype", "float32"},
+                 {"add_qk_norm", false},
+                 {"_private", 5},
+                 {"gone", nullptr},
+                 {"magic", 3}};
+  auto uses = uses_in(config);
+  EXPECT_EQ(uses["num_blocks"], "followed 2");
+  EXPECT_EQ(uses["slstm_at"], "followed [1]");
+  EXPECT_EQ(uses["mlstm_block.mlstm.num_heads"], "followed 2");
+  EXPECT_EQ(uses["slstm_block.slstm.backend"], "followed \"cuda\"");
+  EXPECT_EQ(uses["add_qk_norm"], "followed false");
+  EXPECT_EQ(uses["mlstm_block.mlstm.bias"], "ignored true") << "the model's own counts";
+  for (const char* key : {"transformers_version", "torch_dtype", "_private", "gone"})
+    EXPECT_THAT(uses[key], StartsWith("ignored")) << key;
+  EXPECT_EQ(uses["magic"], "not used 3");
+  // What usually stands there, of the whole, of a cell, and of a part that is missing altogether.
+  EXPECT_EQ(uses["tie_weights"], "assumed false");
+  EXPECT_EQ(uses["mlstm_block.mlstm.conv1d_kernel_size"], "assumed 4");
+  EXPECT_EQ(uses["slstm_block.feedforward.act_fn"], "assumed \"gelu\"");
+  // What only this program writes is not missed, and objects are told by their members.
+  for (const char* key : {"mlstm_block", "slstm_block.slstm", "mlstm_block.mlstm.forget_gate",
+                          "mlstm_block.mlstm.gate_soft_cap", "slstm_block.slstm.number_format"})
+    EXPECT_FALSE(uses.contains(key)) << key;
+  config["slstm_block"]["slstm"]["num_heads"] = nullptr;
+  EXPECT_EQ(uses_in(config)["slstm_block.slstm.num_heads"], "assumed 4");
+  config["mlstm_block"] = json::object();
+  uses = uses_in(config);
+  EXPECT_EQ(uses["mlstm_block.mlstm.num_heads"], "assumed 4");
+
+  auto large = uses_in({{"model_type", "xlstm"}, {"num_hidden_layers", 3}});
+  EXPECT_EQ(large["num_hidden_layers"], "followed 3");
+  EXPECT_FALSE(large.contains("num_blocks")) << "the same under another name";
+  EXPECT_EQ(large["embedding_dim"], "assumed 4096");
+  EXPECT_EQ(large["gate_soft_cap"], "assumed 15.0");
+  EXPECT_EQ(large["eos_token_id"], "assumed 2");
+  large = uses_in({{"model_type", "xlstm"}, {"gate_soft_cap", nullptr}, {"eos_token_id", {0, 2}}});
+  EXPECT_EQ(large["gate_soft_cap"], "followed null") << "which says that there is none";
+  EXPECT_EQ(large["eos_token_id"], "followed [0,2]");
+}
+
+TEST(SpecKeys, ReferencesToOtherFilesAreRefusedWhereTheyMatterAndNamedWhereTheyDoNot) {
+  const std::string elsewhere = "${dataset.kwargs.max_sequence_length}";
+  const std::vector<std::pair<const char*, const char*>> meaningful = {
+      {"/context_length", "'context_length'"},
+      {"/tie_weights", "'tie_weights'"},
+      {"/mlstm_block/mlstm/num_heads", "mlstm_block.mlstm: 'num_heads'"},
+      {"/slstm_block/feedforward/act_fn", "slstm_block.feedforward: 'act_fn'"}};
+  for (const auto& [place, said] : meaningful) {
+    json config = paper_model();
+    config[json::json_pointer(place)] = elsewhere;
+    for (const std::string& refusal : {of_folder(config).refusal, of_own(config)})
+      EXPECT_THAT(refusal,
+                  AllOf(HasSubstr(said), HasSubstr("${dataset.kwargs.max_sequence_length}"),
+                        HasSubstr("write what it stands for")))
+          << place;
+  }
+  json config = paper_model();
+  config["mlstm_block"]["mlstm"]["context_length"] = elsewhere;
+  config["name_or_path"] = "${name}";
+  config["lr"] = "${training.lr}";
+  const Said said = of_folder(config);
+  EXPECT_EQ(said.refusal, "");
+  EXPECT_THAT(said.not_used, testing::UnorderedElementsAre(
+                                 "mlstm_block.mlstm.context_length = \"" + elsewhere + "\"",
+                                 "name_or_path = \"${name}\"", "lr = \"${training.lr}\""));
+  config = paper_model();
+  config["name_or_path"] = "a $ and {braces}";
+  EXPECT_THAT(of_folder(config).not_used, IsEmpty());
 }
 
 TEST(SpecKeys, LongValuesAndNamesAreCut) {

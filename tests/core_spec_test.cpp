@@ -39,8 +39,8 @@ std::string train_complaint(const std::string& text) {
 }
 
 ModelSpec read_config(const std::string& text) {
-  std::vector<std::string> not_used;
-  return model_spec_from_config(text, not_used);
+  ReadKeys keys;
+  return model_spec_from_config(text, keys);
 }
 
 /// A model with every option present.

@@ -52,22 +52,34 @@ constexpr int kOfficialWidth = 4096, kOfficialBlocks = 32, kOfficialVocabulary =
 /// A size that has two names. Both may stand there when they agree.
 void read_size(SpecReader& in, const char* name, const char* other, int& out, int most) {
   int first = 0, second = 0;
-  in.number(name, first, 1, most);
-  in.number(other, second, 1, most);
+  if (in.find(name)) in.number(name, first, 1, most);
+  if (in.find(other)) in.number(other, second, 1, most);
   check(first == 0 || second == 0 || first == second,
         "The model specification: '{}' is {}, but '{}' is {}; they are the same thing.", name,
         first, other, second);
-  if (first != 0 || second != 0) out = std::max(first, second);
+  if (first != 0 || second != 0) {
+    out = std::max(first, second);
+  } else {
+    in.assume(name, out);
+  }
 }
 
 /// null means none.
 void read_cap(SpecReader& in, const json& object, const char* key, double& out) {
-  in.number(key, out, 0, 1e6);
-  if (const auto found = object.find(key); found != object.end() && found->is_null()) out = 0.0;
+  const bool none = object.contains(key) && !in.find(key);
+  if (none) {
+    out = 0.0;
+  } else {
+    in.number(key, out, 0, 1e6);
+  }
 }
 
 json cap_json(double cap) {
   return cap > 0.0 ? json(cap) : json(nullptr);
+}
+
+json ends_json(const std::vector<int>& ends) {
+  return ends.empty() ? json(nullptr) : ends.size() == 1 ? json(ends[0]) : json(ends);
 }
 
 /// One number or a list; null means none.
@@ -75,7 +87,7 @@ void read_ends(SpecReader& in, const json& object, std::vector<int>& out) {
   constexpr const char* kKey = "eos_token_id";
   constexpr int kMostToken = 1 << 20;
   const json* value = in.find(kKey);
-  if (!value && !object.contains(kKey)) return;
+  if (!value && !object.contains(kKey)) return in.assume(kKey, ends_json(out));
   std::vector<int> ends;
   if (value) {
     for (const json& one : value->is_array() ? *value : json::array({*value})) {
@@ -87,10 +99,6 @@ void read_ends(SpecReader& in, const json& object, std::vector<int>& out) {
     }
   }
   out = std::move(ends);
-}
-
-json ends_json(const std::vector<int>& ends) {
-  return ends.empty() ? json(nullptr) : ends.size() == 1 ? json(ends[0]) : json(ends);
 }
 
 constexpr std::string_view kUnknownKernel =
@@ -199,24 +207,26 @@ bool describes(const json& object) {
   return object.contains("qk_dim_factor") || object.contains("gate_soft_cap");
 }
 
-ModelSpec read(const json& object, std::vector<std::string>* not_used) {
+ModelSpec read(const json& object, ReadKeys* keys) {
   ModelSpec spec;
   spec.embedding_dim = kOfficialWidth;
   spec.num_blocks = kOfficialBlocks;
-  spec.vocab_size = not_used ? kOfficialVocabulary : 0;
+  spec.vocab_size = keys ? kOfficialVocabulary : 0;
   LargeSpec& s = spec.large.emplace();
-  SpecReader in(object, "The model specification", not_used);
+  SpecReader in(object, "The model specification", keys);
   in.number("vocab_size", spec.vocab_size, 0, 1 << 20);
   read_size(in, "embedding_dim", "hidden_size", spec.embedding_dim, 16384);
   read_size(in, "num_blocks", "num_hidden_layers", spec.num_blocks, 256);
   in.number("context_length", spec.context_length, 0, 1 << 20);
   in.boolean("tie_word_embeddings", spec.tie_weights);
-  in.boolean("weight_decay_on_embedding", spec.weight_decay_on_embedding);
   in.number("num_heads", s.num_heads, 1, 256);
   in.boolean("use_bias", s.use_bias);
   in.number("norm_eps", s.norm_eps, 0, 1);
   in.boolean("add_out_norm", s.add_out_norm);
-  in.boolean("out_norm_bias", s.out_norm_bias);
+  in.our_own([&] {
+    in.boolean("out_norm_bias", s.out_norm_bias);
+    in.boolean("weight_decay_on_embedding", spec.weight_decay_on_embedding);
+  });
   in.number("qk_dim_factor", s.qk_dim_factor, 1e-3, 64);
   in.number("v_dim_factor", s.v_dim_factor, 1e-3, 64);
   in.number("ffn_proj_factor", s.ffn_proj_factor, 1e-3, 64);

@@ -3,9 +3,9 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
-#include <vector>
 
 #include "core/spec.hpp"
+#include "core/what_was_read.hpp"
 
 namespace xlab::large {
 
@@ -13,7 +13,7 @@ namespace xlab::large {
 bool describes(const nlohmann::json& object);
 /// Without a list unknown keys are refused and a missing vocabulary is 0; with one, they are named
 /// there and it is the official one.
-ModelSpec read(const nlohmann::json& object, std::vector<std::string>* not_used);
+ModelSpec read(const nlohmann::json& object, ReadKeys* keys);
 nlohmann::json as_json(const ModelSpec& spec);
 nlohmann::json as_config(const ModelSpec& spec, const std::string& torch_dtype);
 double parameter_count(const ModelSpec& spec);

@@ -10,9 +10,9 @@ namespace {
 
 using nlohmann::json;
 
-MlstmSpec read_cell(const json& object, NotUsed not_used) {
+MlstmSpec read_cell(const json& object, ReadKeys* keys) {
   MlstmSpec spec;
-  SpecReader in(object, "mlstm_block.mlstm", not_used);
+  SpecReader in(object, "mlstm_block.mlstm", keys);
   in.number("num_heads", spec.num_heads, 1, 256);
   in.number("conv1d_kernel_size", spec.conv1d_kernel_size, 2, 64);
   in.number("qkv_proj_blocksize", spec.qkv_proj_blocksize, 1, 8192);
@@ -20,7 +20,7 @@ MlstmSpec read_cell(const json& object, NotUsed not_used) {
   in.boolean("round_proj_up_dim_up", spec.round_proj_up_dim_up);
   in.number("round_proj_up_to_multiple_of", spec.round_proj_up_to_multiple_of, 1, 8192);
   read_mlstm_variant(in, spec.variant);
-  in.number("gate_soft_cap", spec.variant.gate_soft_cap, 0, 1e6);
+  read_own_cap(in, spec.variant);
   in.ignore({"bias", "dropout", "embedding_dim", "context_length"});
   in.finish();
   return spec;
@@ -33,10 +33,10 @@ std::int64_t inner_width(const ModelSpec& spec) {
 
 }  // namespace
 
-void read(const json& block, NotUsed not_used, ModelSpec& spec) {
-  SpecReader in(block, "mlstm_block", not_used);
+void read(const json& block, ReadKeys* keys, ModelSpec& spec) {
+  SpecReader in(block, "mlstm_block", keys);
   const json* cell = in.find("mlstm");
-  spec.mlstm = cell ? read_cell(*cell, not_used) : MlstmSpec{};
+  spec.mlstm = read_cell(cell ? *cell : json::object(), keys);
   in.finish();
 }
 

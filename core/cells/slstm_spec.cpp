@@ -11,9 +11,9 @@ namespace {
 
 using nlohmann::json;
 
-SlstmSpec read_cell(const json& object, NotUsed not_used) {
+SlstmSpec read_cell(const json& object, ReadKeys* keys) {
   SlstmSpec spec;
-  SpecReader in(object, "slstm_block.slstm", not_used);
+  SpecReader in(object, "slstm_block.slstm", keys);
   in.number("num_heads", spec.num_heads, 1, 256);
   in.number("conv1d_kernel_size", spec.conv1d_kernel_size, 0, 64);
   in.boolean("group_norm_weight", spec.group_norm_weight);
@@ -21,9 +21,9 @@ SlstmSpec read_cell(const json& object, NotUsed not_used) {
             {"powerlaw_blockdependent", "small_init", "standard", "zeros"});
   in.choice("recurrent_weight_init", spec.recurrent_weight_init, {"zeros", "standard"});
   read_variant(in, spec.variant);
-  in.number("gate_soft_cap", spec.variant.gate_soft_cap, 0, 1e6);
+  read_own_cap(in, spec.variant);
   bool cut = false;
-  in.boolean("gradient_recurrent_cut", cut);
+  in.our_own([&] { in.boolean("gradient_recurrent_cut", cut); });
   check(!cut && !in.find("gradient_recurrent_clipval"),
         "slstm_block.slstm: cutting or clipping the recurrent gradient is not supported; leave "
         "'gradient_recurrent_cut' false and 'gradient_recurrent_clipval' null.");
@@ -61,14 +61,14 @@ SlstmSpec read_cell(const json& object, NotUsed not_used) {
   return spec;
 }
 
-FeedforwardSpec read_feedforward(const json& object, NotUsed not_used) {
+FeedforwardSpec read_feedforward(const json& object, ReadKeys* keys) {
   FeedforwardSpec spec;
-  SpecReader in(object, "slstm_block.feedforward", not_used);
+  SpecReader in(object, "slstm_block.feedforward", keys);
   in.number("proj_factor", spec.proj_factor, 0.01, 64);
   in.choice("act_fn", spec.act_fn, {"gelu", "relu", "relu^2", "sigmoid", "swish", "selu"});
   in.boolean("bias", spec.bias);
   std::string type = "ffn_gated";
-  in.choice("ff_type", type, {"ffn_gated"});
+  in.our_own([&] { in.choice("ff_type", type, {"ffn_gated"}); });
   in.boolean("round_proj_up_dim_up", spec.round_proj_up_dim_up);
   in.number("round_proj_up_to_multiple_of", spec.round_proj_up_to_multiple_of, 1, 8192);
   in.usual("dropout", {0.0});  // its own, not the model's
@@ -85,13 +85,13 @@ std::int64_t feedforward_width(const ModelSpec& spec) {
 
 }  // namespace
 
-void read(const json& block, NotUsed not_used, ModelSpec& spec) {
-  SpecReader in(block, "slstm_block", not_used);
+void read(const json& block, ReadKeys* keys, ModelSpec& spec) {
+  SpecReader in(block, "slstm_block", keys);
   const json* cell = in.find("slstm");
-  spec.slstm = cell ? read_cell(*cell, not_used) : SlstmSpec{};
+  spec.slstm = read_cell(cell ? *cell : json::object(), keys);
   // As in the official code, a missing feed-forward layer is the default one; null means none.
-  if (!block.contains("feedforward")) spec.feedforward = FeedforwardSpec{};
-  if (const json* ffn = in.find("feedforward")) spec.feedforward = read_feedforward(*ffn, not_used);
+  if (!block.contains("feedforward")) spec.feedforward = read_feedforward(json::object(), keys);
+  if (const json* ffn = in.find("feedforward")) spec.feedforward = read_feedforward(*ffn, keys);
   in.finish();
 }
 

@@ -4,18 +4,15 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
-#include <vector>
 
 #include "core/spec.hpp"
+#include "core/what_was_read.hpp"
 
 namespace xlab {
 
-/// Where what is not used gets its name; null where all of it is refused.
-using NotUsed = std::vector<std::string>*;
-
-/// The mLSTM blocks: "mlstm_block".
+/// The mLSTM blocks: "mlstm_block". `keys`, here and below: see SpecReader.
 namespace mlstm {
-void read(const nlohmann::json& block, NotUsed not_used, ModelSpec& spec);
+void read(const nlohmann::json& block, ReadKeys* keys, ModelSpec& spec);
 nlohmann::json as_json(const ModelSpec& spec);
 void check_sizes(const ModelSpec& spec);
 /// Of one block, without the norm before it.
@@ -29,7 +26,7 @@ double memory_kept(const ModelSpec& spec);
 /// The sLSTM blocks and their feed-forward layers: "slstm_block". What these remember with may be
 /// the memory of another cell.
 namespace slstm {
-void read(const nlohmann::json& block, NotUsed not_used, ModelSpec& spec);
+void read(const nlohmann::json& block, ReadKeys* keys, ModelSpec& spec);
 nlohmann::json as_json(const ModelSpec& spec);
 /// Adds the layout in which recurrent kernels are stored here, for other programs.
 void write_layout(nlohmann::json& block);

@@ -23,7 +23,7 @@ bool reads_as_text(std::string_view head) {
 
 }  // namespace
 
-std::optional<std::string_view> recognise_foreign_file(std::string_view head) {
+std::optional<ForeignFile> recognise_foreign_file(std::string_view head) {
   const auto starts = [&](std::string_view magic) { return head.starts_with(magic); };
   const auto letters = head.find_first_not_of(" \t\r\n");
   const std::string_view text = letters == head.npos ? std::string_view{} : head.substr(letters);
@@ -35,42 +35,48 @@ std::optional<std::string_view> recognise_foreign_file(std::string_view head) {
            });
   };
   if (starts("PK\x03\x04") || starts("PK\x05\x06")) {
-    return "it is a zip archive, as PyTorch (.pt, .pth) and NumPy (.npz) write; convert it with "
-           "safetensors.torch.save_file";
+    return ForeignFile{
+        "it is a zip archive, as PyTorch (.pt, .pth) and NumPy (.npz) write; convert it with "
+        "safetensors.torch.save_file"};
   }
   if (head.size() >= 2 && head[0] == '\x80' && head[1] >= 2 && head[1] <= 5) {
-    return "it is a Python pickle, as old PyTorch files are; a pickle can run code, so convert it "
-           "with safetensors.torch.save_file where you trust it";
+    return ForeignFile{
+        "it is a Python pickle, as old PyTorch files are; a pickle can run code, so convert it "
+        "with safetensors.torch.save_file where you trust it"};
   }
   if (starts("GGUF") || starts("ggml") || starts("lmgg")) {
-    return "it is a GGUF file (llama.cpp); take the safetensors version of the model";
+    return ForeignFile{"it is a GGUF file (llama.cpp); take the safetensors version of the model"};
   }
-  if (starts("\x89HDF")) return "it is an HDF5 file (Keras); take the safetensors version";
+  if (starts("\x89HDF"))
+    return ForeignFile{"it is an HDF5 file (Keras); take the safetensors version"};
   if (starts("\x93NUMPY"))
-    return "it is a NumPy array; convert it with safetensors.numpy.save_file";
+    return ForeignFile{"it is a NumPy array; convert it with safetensors.numpy.save_file"};
   if (head.size() >= 3 && head[0] == '\x08' && head[1] > 0 && head[1] < 0x20 && head[2] == '\x12') {
-    return "it is an ONNX model; take the safetensors version";
+    return ForeignFile{"it is an ONNX model; take the safetensors version"};
   }
   if (starts("\x1f\x8b") || starts("BZh") ||
       starts("\xfd"
              "7zXZ") ||
       starts("\x28\xb5\x2f\xfd")) {
-    return "it is compressed; unpack it first";
+    return ForeignFile{"it is compressed; unpack it first"};
   }
   if (starts("\x7f"
              "ELF") ||
       starts("MZ"))
-    return "it is a program, not a model";
+    return ForeignFile{"it is a program, not a model"};
   if (text_starts("version https://git-lfs")) {
-    return "it is a Git LFS pointer, a note standing for the real file; fetch that with 'git lfs "
-           "pull'";
+    return ForeignFile{
+        "it is a Git LFS pointer, a note standing for the real file; fetch that with 'git lfs "
+        "pull'"};
   }
   if (text_starts("<!doctype") || text_starts("<html") || text_starts("<?xml")) {
-    return "it is a web page, perhaps saved instead of the model; download the file itself";
+    return ForeignFile{
+        "it is a web page, perhaps saved instead of the model; download the file itself"};
   }
-  if (text_starts("\xef\xbb\xbf")) return "it is a text file";
-  if (text_starts("{") || text_starts("[")) return "it is a JSON text, not a safetensors file";
-  if (reads_as_text(head)) return "it is a text file, not a safetensors file";
+  if (text_starts("\xef\xbb\xbf")) return ForeignFile{"it is a text file", true};
+  if (text_starts("{") || text_starts("["))
+    return ForeignFile{"it is a JSON text, not a safetensors file", true};
+  if (reads_as_text(head)) return ForeignFile{"it is a text file, not a safetensors file", true};
   return std::nullopt;
 }
 

@@ -6,8 +6,13 @@
 
 namespace xlab {
 
-/// For a file that begins with `head` and is no safetensors file: what it seems to be and what to
-/// do about it, as the middle of a sentence ("it is ..."). Nothing when it is not known.
-std::optional<std::string_view> recognise_foreign_file(std::string_view head);
+struct ForeignFile {
+  std::string_view what;  ///< and what to do about it, as the middle of a sentence: "it is ..."
+  bool is_text = false;   ///< it is no model, but can be learned from
+};
+
+/// For a file that begins with `head` and is no safetensors file: what it seems to be. Nothing when
+/// it is not known.
+std::optional<ForeignFile> recognise_foreign_file(std::string_view head);
 
 }  // namespace xlab

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -36,8 +37,7 @@ std::shared_ptr<const Tokenizer> tokenizer_or_numbers(const std::filesystem::pat
   try {
     return tokenizer_from_folder(folder);
   } catch (const Error& e) {
-    remark += fmt::format("{}{} The model's tokens are plain numbers here.",
-                          remark.empty() ? "" : " ", e.what());
+    remark = fmt::format("{} The model's tokens are plain numbers here.", e.what());
     return nullptr;
   }
 }
@@ -49,13 +49,19 @@ std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
   ModelFolder folder(path);
   if (reading) folder.count_in(*reading);
   if (!use) use = folder.trainable() ? FolderUse::train : FolderUse::read;
-  std::string remark = folder.remark();
-  std::shared_ptr<const Tokenizer> tokenizer = tokenizer_or_numbers(path, remark);
+  std::string remark = folder.remark(), of_tokenizer;
+  std::shared_ptr<const Tokenizer> tokenizer = tokenizer_or_numbers(path, of_tokenizer);
+  WhatWasRead was_read = folder.was_read();
+  if (!of_tokenizer.empty()) {
+    remark += (remark.empty() ? "" : " ") + of_tokenizer;
+    was_read.remarks.push_back(std::move(of_tokenizer));
+  }
   std::unique_ptr<Run> run =
       make_run(make_tokens_task(folder.spec().vocab_size, std::move(tokenizer)), folder.read(*use),
                TrainSpec{});
   run->came_with_weights = true;
   run->remark = std::move(remark);
+  run->was_read = std::make_shared<const WhatWasRead>(std::move(was_read));
   return run;
 }
 
@@ -70,6 +76,7 @@ std::unique_ptr<Run> train_folder_run(std::unique_ptr<Task> task,
   folder.load_into(*run->model);
   run->came_with_weights = true;
   run->remark = folder.remark();
+  run->was_read = std::make_shared<const WhatWasRead>(folder.was_read());
   return run;
 }
 

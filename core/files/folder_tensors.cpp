@@ -69,11 +69,12 @@ FolderTensors::FolderTensors(const fs::path& folder) : folder_(folder) {
   std::error_code error;
   const bool single = fs::exists(folder / kSingleWeights, error);
   if (fs::exists(folder / kWeightsIndex, error)) {
+    indexed_ = true;
     add_indexed_files();
     sort();
     if (single && std::find(files_.begin(), files_.end(), kSingleWeights) == files_.end()) {
       check_stray_file();
-      remarks_.push_back(fmt::format("'{}' was read; '{}' beside it holds the same numbers.",
+      choices_.push_back(fmt::format("'{}' was read; '{}' beside it holds the same numbers.",
                                      kWeightsIndex, kSingleWeights));
     }
   } else if (single) {
@@ -105,7 +106,7 @@ void FolderTensors::add_only_file() {
   std::sort(pickled.begin(), pickled.end());
   if (named.size() == 1) {
     add_file(named.front());
-    remarks_.push_back(fmt::format("The weights are those of '{}'.", printable(named.front())));
+    choices_.push_back(fmt::format("The weights are those of '{}'.", printable(named.front())));
     return;
   }
   const std::string neither = fmt::format("The folder '{}' holds neither '{}' nor '{}'",
@@ -187,7 +188,7 @@ void FolderTensors::drop_wrappers() {
     entry.name = std::move(name);
   }
   for (const std::string_view wrapper : dropped)
-    remarks_.push_back(fmt::format("'{}' was left out of the tensors' names.", wrapper));
+    renamings_.push_back(fmt::format("'{}' was left out of the tensors' names.", wrapper));
 }
 
 void FolderTensors::drop_shared_prefix() {
@@ -216,8 +217,8 @@ void FolderTensors::drop_shared_prefix() {
       rename(entry.name, name);
       entry.name = name;
     }
-    remarks_.push_back(fmt::format("'{}', with which all names of tensors begin, was left out.",
-                                   printable(prefix)));
+    renamings_.push_back(fmt::format("'{}', with which all names of tensors begin, was left out.",
+                                     printable(prefix)));
     return;
   }
 }
@@ -282,6 +283,11 @@ void FolderTensors::drop_aliases() {
       if (twin && same_bytes(entry, *twin)) dropped.insert(entry.name);
     }
   }
+  if (!dropped.empty())
+    renamings_.push_back(fmt::format(
+        "'{}'{} left out: the same numbers stand there under another name.",
+        printable(*dropped.begin()),
+        dropped.size() == 1 ? " was" : fmt::format(" and {} more were", dropped.size() - 1)));
   std::erase_if(entries_, [&](const Entry& entry) { return dropped.contains(entry.name); });
   for (const std::string& name : dropped) places_.erase(name);
 }

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/files/reading.hpp"
 #include "core/files/tensor_source.hpp"
@@ -36,8 +37,12 @@ class FolderTensors : public TensorSource {
 
   /// Names of the files, sorted.
   const std::vector<std::string>& files() const { return files_; }
-  /// Sentences about what was chosen or named otherwise than it stands there.
-  const std::vector<std::string>& remarks() const { return remarks_; }
+  /// Whether an index says which file holds what.
+  bool indexed() const { return indexed_; }
+  /// Sentences about which files were chosen, and about names that are others than they stand
+  /// there.
+  const std::vector<std::string>& choices() const { return choices_; }
+  const std::vector<std::string>& renamings() const { return renamings_; }
   /// Bytes of all numbers.
   std::uint64_t bytes() const { return bytes_; }
 
@@ -64,7 +69,8 @@ class FolderTensors : public TensorSource {
   std::vector<std::string> files_;
   std::vector<Entry> entries_;
   std::map<std::string, Place> places_;
-  std::vector<std::string> remarks_;
+  std::vector<std::string> choices_, renamings_;
+  bool indexed_ = false;
   std::uint64_t bytes_ = 0;
   Reading* reading_ = nullptr;
 };

@@ -2,9 +2,12 @@
 #include "core/files/hf_folder.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
 
 #include "core/available_memory.hpp"
 #include "core/cells/large_spec.hpp"
@@ -12,6 +15,7 @@
 #include "core/files/json_text.hpp"
 #include "core/files/load_parameters.hpp"
 #include "core/files/wrapped_config.hpp"
+#include "core/files/yaml_text.hpp"
 #include "core/utf8.hpp"
 #include "kernels/device/device.hpp"
 
@@ -22,6 +26,12 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kConfig = "config.json";
+/// In the order in which they are looked for.
+constexpr std::array<const char*, 3> kConfigs = {kConfig, "config.yaml", "model.yaml"};
+constexpr const char* kGeneration = "generation_config.json";
+constexpr const char* kEnds = "eos_token_id";
+/// More files of a folder are not listed.
+constexpr std::size_t kMostListed = 200;
 constexpr std::uint64_t kMostConfigBytes = 1 << 20;
 constexpr std::size_t kMostNamedKeys = 8;
 // Of this computer's, for weights that are read, and for values, gradients and moments.
@@ -55,57 +65,115 @@ bool is_end_of_text(const json& value) {
   return value.is_number_unsigned() && value <= 1 << 20;
 }
 
+/// The text of a configuration, as JSON, and the file that it stands in.
+struct ConfigText {
+  std::string file, text;
+};
+
+std::string in_sentences(const std::string& config) {
+  return fmt::format("The model's {}", config);
+}
+
+/// config.json or, where there is none, the first of the others.
+ConfigText config_text(const fs::path& folder, WhatWasRead& reading) {
+  std::error_code error;
+  std::vector<std::string> there;
+  for (const char* name : kConfigs)
+    if (fs::exists(folder / name, error)) there.emplace_back(name);
+  reading.config = there.empty() ? kConfig : there.front();
+  if (there.size() > 1)
+    reading.remarks.push_back(fmt::format("'{}' was read; '{}' beside it {} not.", there.front(),
+                                          fmt::join(there.begin() + 1, there.end(), "' and '"),
+                                          there.size() > 2 ? "were" : "was"));
+  std::string text = read_text_file(folder / reading.config, kMostConfigBytes);
+  if (reading.config != kConfig) text = json_of_yaml(text, in_sentences(reading.config));
+  return {reading.config, std::move(text)};
+}
+
 /// A configuration of the large family that names no end of a text has the one that stands beside
-/// it for generation. What cannot be used there is named in `not_used`: the model computes the same
-/// without it.
-std::string with_end_of_text(const std::string& text, const fs::path& folder,
-                             std::vector<std::string>& not_used) {
-  constexpr const char* kKey = "eos_token_id";
-  constexpr const char* kGeneration = "generation_config.json";
+/// it for generation; then `taken` is true. What cannot be used there is noted: the model computes
+/// the same without it.
+std::string with_end_of_text(const std::string& text, const fs::path& folder, WhatWasRead& reading,
+                             bool& taken) {
   std::error_code error;
   json config = parse_json(text, "The model specification");
-  if (!large::describes(config) || (config.contains(kKey) && !config[kKey].is_null()) ||
+  if (!large::describes(config) || (config.contains(kEnds) && !config[kEnds].is_null()) ||
       !fs::is_regular_file(folder / kGeneration, error))
     return text;
   json beside;
   try {
     beside = parse_json(read_text_file(folder / kGeneration, kMostConfigBytes), kGeneration);
   } catch (const Error&) {
-    not_used.push_back(fmt::format("{}, which cannot be read", kGeneration));
+    reading.remarks.push_back(
+        fmt::format("{}, which cannot be read, was left alone.", kGeneration));
     return text;
   }
-  if (!beside.is_object() || !beside.contains(kKey) || beside[kKey].is_null()) return text;
-  if (!is_end_of_text(beside[kKey])) {
-    not_used.push_back(
-        fmt::format("{} = {} of {}", kKey, printable(beside[kKey].dump(), 60), kGeneration));
+  if (!beside.is_object() || !beside.contains(kEnds) || beside[kEnds].is_null()) return text;
+  if (!is_end_of_text(beside[kEnds])) {
+    reading.keys.push_back(
+        {kEnds, printable(beside[kEnds].dump(), 60), KeyUse::not_used, kGeneration});
     return text;
   }
-  config[kKey] = beside[kKey];
+  taken = true;
+  config[kEnds] = beside[kEnds];
   return json_text(config);
 }
 
-ModelSpec spec_of(const fs::path& folder, const TensorSource& tensors,
-                  std::vector<std::string>& not_used) {
+/// What the configuration alone says.
+struct ReadConfig {
   ModelSpec spec;
   bool tying_assumed = false;
+};
+
+ReadConfig read_config(const fs::path& folder, WhatWasRead& reading) {
+  const ConfigText config = config_text(folder, reading);
+  const std::string what = in_sentences(config.file);
+  const UnwrappedConfig unwrapped = unwrapped_config(config.text, reading.keys, what);
+  bool generation = false;
+  const std::string text = with_end_of_text(unwrapped.text, folder, reading, generation);
+  ReadKeys keys;
+  ReadConfig read{model_spec_from_config(text, keys, what), unwrapped.tying_assumed};
+  for (ReadKey& key : keys) {
+    if (unwrapped.outside.contains(key.key)) continue;
+    if (generation && key.key == kEnds) key.file = kGeneration;
+    if (read.tying_assumed && key.key == "tie_weights") key.use = KeyUse::assumed;
+    if (!unwrapped.where.empty()) key.key = printable(unwrapped.where, 60) + "." + key.key;
+    reading.keys.push_back(std::move(key));
+  }
+  return read;
+}
+
+/// Notes that the tensors know better than a key, or than what usually stands there.
+void replace_key(ReadKeys& keys, std::string_view name, const std::string& note) {
+  for (ReadKey& key : keys) {
+    const bool meant = key.key == name || (key.key.ends_with(name) &&
+                                           key.key[key.key.size() - name.size() - 1] == '.');
+    if (!meant) continue;
+    key.use = KeyUse::replaced;
+    key.note = note;
+  }
+}
+
+ModelSpec spec_of(const fs::path& folder, const TensorSource& tensors, WhatWasRead& reading) {
+  ReadConfig config;
   try {
-    const UnwrappedConfig config =
-        unwrapped_config(read_text_file(folder / kConfig, kMostConfigBytes), not_used);
-    tying_assumed = config.tying_assumed;
-    spec = model_spec_from_config(with_end_of_text(config.text, folder, not_used), not_used);
+    config = read_config(folder, reading);
   } catch (const Error& e) {
     throw Error(fmt::format("The folder '{}' cannot be opened: {}", shown_path(folder), e.what()));
   }
+  ModelSpec& spec = config.spec;
+  constexpr const char* kOwnHead = "the tensors hold a head of their own";
   if (!spec.large) {
     const TensorSource::Entry* embeddings = tensors.find("token_embedding.weight");
     const TensorSource::Entry* head = tensors.find(kHead);
-    if (tying_assumed && embeddings && head && !same_numbers(tensors, *embeddings, *head))
+    if (config.tying_assumed && embeddings && head && !same_numbers(tensors, *embeddings, *head)) {
       spec.tie_weights = false;
-    check(
-        !spec.tie_weights || !embeddings || !head || same_numbers(tensors, *embeddings, *head),
-        "The folder '{}' cannot be opened: its '{}' and its '{}' differ, although its config.json "
-        "says \"tie_weights\": true. Say false there to read both.",
-        shown_path(folder), "token_embedding.weight", kHead);
+      replace_key(reading.keys, "tie_weights", kOwnHead);
+    }
+    check(!spec.tie_weights || !embeddings || !head || same_numbers(tensors, *embeddings, *head),
+          "The folder '{}' cannot be opened: its '{}' and its '{}' differ, although its {} "
+          "says \"tie_weights\": true. Say false there to read both.",
+          shown_path(folder), "token_embedding.weight", kHead, reading.config);
     return spec;
   }
   // Programs round the feed-forward layer's width in different ways: the tensors know it.
@@ -118,13 +186,19 @@ ModelSpec spec_of(const fs::path& folder, const TensorSource& tensors,
   if (width == 0) width = rows("proj_up_gate_z") / 2;
   // Wider than any factor makes it is no width: then the tensors will not fit.
   constexpr std::int64_t kMostFactor = 63;
-  if (width > 0 && width <= kMostFactor * spec.embedding_dim)
+  if (width > 0 && width <= kMostFactor * spec.embedding_dim &&
+      width != large_feedforward_width(spec)) {
+    for (const char* key : {"ffn_proj_factor", "ffn_round_up_to_multiple_of"})
+      replace_key(reading.keys, key, fmt::format("the tensors have a width of {}", width));
     set_large_feedforward_width(spec, width);
+  }
   // transformers keeps a head of its own for this family, whatever the configuration says of tying.
   const TensorSource::Entry* embeddings = tensors.find(kEmbeddings);
   const TensorSource::Entry* head = tensors.find(kHead);
-  if (spec.tie_weights && embeddings && head && !same_numbers(tensors, *embeddings, *head))
+  if (spec.tie_weights && embeddings && head && !same_numbers(tensors, *embeddings, *head)) {
     spec.tie_weights = false;
+    replace_key(reading.keys, "tie_word_embeddings", kOwnHead);
+  }
   spec.large->out_norm_bias = tensors.find("backbone.out_norm.bias") != nullptr;
   return spec;
 }
@@ -139,40 +213,136 @@ std::string numbered(std::size_t index, std::size_t count) {
 
 }  // namespace
 
+std::vector<std::string> files_of_folder(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code ignored;
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with('.') && entry->is_regular_file(ignored)) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  names.resize(std::min(names.size(), kMostListed));
+  return names;
+}
+
+bool holds_model_files(const fs::path& folder) {
+  const std::vector<std::string> names = files_of_folder(folder);
+  return std::any_of(names.begin(), names.end(), [](const std::string& name) {
+    return name.ends_with(".safetensors") ||
+           std::find(kConfigs.begin(), kConfigs.end(), name) != kConfigs.end();
+  });
+}
+
 std::optional<fs::path> model_folder_of(const fs::path& path) {
   std::error_code error;
   if (fs::is_directory(path, error)) return path;
-  if (path.filename() == kConfig && fs::is_regular_file(path, error)) {
-    const fs::path folder = path.parent_path();
-    return folder.empty() ? fs::path(".") : folder;
-  }
-  return std::nullopt;
+  const auto named = std::find(kConfigs.begin(), kConfigs.end(), path.filename());
+  if (named == kConfigs.end() || !fs::is_regular_file(path, error)) return std::nullopt;
+  const fs::path folder = path.parent_path().empty() ? fs::path(".") : path.parent_path();
+  // A YAML of that name may be anybody's.
+  const std::vector<std::string> files = files_of_folder(folder);
+  const bool weights = std::any_of(files.begin(), files.end(), [](const std::string& name) {
+    return name.ends_with(".safetensors");
+  });
+  if (named != kConfigs.begin() && !weights) return std::nullopt;
+  return folder;
 }
 
 ModelFolder::ModelFolder(const fs::path& folder)
-    : folder_(folder), tensors_(folder), spec_(spec_of(folder, tensors_, not_used_)) {
-  find_parameters(Model::parameters_of(spec_), tensors_, "");
+    : folder_(folder), tensors_(folder), spec_(spec_of(folder, tensors_, was_read_)) {
+  const std::vector<ParamInfo> infos = Model::parameters_of(spec_);
+  was_read_.names = tensors_.renamings();
+  for (std::string& words : taken_otherwise(infos, find_parameters(infos, tensors_, "")))
+    was_read_.names.push_back(std::move(words));
+  was_read_.remarks.insert(was_read_.remarks.end(), tensors_.choices().begin(),
+                           tensors_.choices().end());
+  list_files();
+}
+
+void ModelFolder::list_files() {
+  was_read_.folder = shown_path(folder_);
+  std::vector<std::string> read = {was_read_.config};
+  read.insert(read.end(), tensors_.files().begin(), tensors_.files().end());
+  if (tensors_.indexed()) read.emplace_back(kWeightsIndex);
+  std::error_code error;
+  // Beside the model itself these are read where they are there.
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json"}) {
+    if (!fs::exists(folder_ / name, error)) break;
+    read.emplace_back(name);
+  }
+  if (std::any_of(was_read_.keys.begin(), was_read_.keys.end(),
+                  [](const ReadKey& key) { return key.file == kGeneration; }))
+    read.emplace_back(kGeneration);
+  for (const std::string& name : files_of_folder(folder_)) {
+    if (std::find(read.begin(), read.end(), name) == read.end())
+      was_read_.left.push_back(printable(name));
+  }
+  for (const std::string& name : read) was_read_.files.push_back(printable(name));
 }
 
 std::string ModelFolder::remark() const {
-  const std::string read = fmt::format("{}", fmt::join(tensors_.remarks(), " "));
-  if (not_used_.empty()) return read;
-  const std::size_t named = std::min(not_used_.size(), kMostNamedKeys);
-  const auto end = not_used_.begin() + static_cast<std::ptrdiff_t>(named);
-  return fmt::format(
-      "{}{}Of {}, not used: {}{}.", read, read.empty() ? "" : " ", kConfig,
-      fmt::join(not_used_.begin(), end, ", "),
-      named < not_used_.size() ? fmt::format(" and {} more", not_used_.size() - named) : "");
+  const std::vector<std::string>&chosen = tensors_.choices(), &renamed = tensors_.renamings();
+  std::vector<std::string> sentences = chosen;
+  sentences.insert(sentences.end(), renamed.begin(), renamed.end());
+  // Among the others those of the tensors come last.
+  const auto others = static_cast<std::ptrdiff_t>(was_read_.remarks.size() - chosen.size());
+  sentences.insert(sentences.end(), was_read_.remarks.begin(), was_read_.remarks.begin() + others);
+  std::vector<std::string> not_used;
+  for (const ReadKey& key : was_read_.keys)
+    if (key.use == KeyUse::not_used) not_used.push_back(text_of(key));
+  if (!not_used.empty()) {
+    const std::size_t named = std::min(not_used.size(), kMostNamedKeys);
+    const auto end = not_used.begin() + static_cast<std::ptrdiff_t>(named);
+    sentences.push_back(fmt::format(
+        "Of {}, not used: {}{}.", was_read_.config, fmt::join(not_used.begin(), end, ", "),
+        named < not_used.size() ? fmt::format(" and {} more", not_used.size() - named) : ""));
+  }
+  return fmt::format("{}", fmt::join(sentences, " "));
 }
 
-bool ModelFolder::trainable() const {
+std::string ModelFolder::why_not_trainable() const {
   try {
     validate(spec_);
-    return parameter_count(spec_) * kBytesPerTrainedParameter <=
-           kShareForTraining * static_cast<double>(devices().front().memory_bytes);
-  } catch (const Error&) {
-    return false;
+  } catch (const Error& e) {
+    return e.what();
   }
+  const double bytes = parameter_count(spec_) * kBytesPerTrainedParameter;
+  const double most = kShareForTraining * static_cast<double>(devices().front().memory_bytes);
+  if (bytes <= most) return {};
+  return fmt::format(
+      "Training this model would take about {:.1f} GB; this computer has {:.1f} GB for it.",
+      bytes / 1e9, most / 1e9);
+}
+
+std::vector<DType> ModelFolder::types_in_memory(FolderUse use) const {
+  if (use == FolderUse::train || !spec_.large) return {};
+  const std::vector<ParamInfo> infos = Model::parameters_of(spec_);
+  const std::vector<ParameterPlace> places = find_parameters(infos, tensors_, "");
+  std::vector<DType> types;
+  double bytes = 0.0;
+  for (std::size_t p = 0; p < infos.size(); ++p) {
+    const bool halves = is_matrix(infos[p]) && (use == FolderUse::read_halves ||
+                                                places[p].entry->type == StoredType::bf16);
+    types.push_back(halves ? DType::bf16 : DType::f32);
+    bytes +=
+        static_cast<double>(infos[p].shape.elements()) * static_cast<double>(size_of(types.back()));
+  }
+  const std::string no_room =
+      why_no_room(bytes, static_cast<double>(devices().front().memory_bytes),
+                  static_cast<double>(available_memory()));
+  check(no_room.empty(), "The weights in '{}' would take {:.1f} GB; {}{}", shown_path(folder_),
+        bytes / 1e9, no_room, use == FolderUse::read ? " Rounded to bf16 they take less." : "");
+  return types;
+}
+
+void ModelFolder::check_room(FolderUse use) const {
+  if (types_in_memory(use).empty()) validate(spec_);
+}
+
+ModelSpec spec_from_config_of(const fs::path& folder, WhatWasRead& reading) {
+  return read_config(folder, reading).spec;
 }
 
 StoredType ModelFolder::main_type() const {
@@ -197,28 +367,9 @@ std::string why_no_room(double bytes, double memory, double available) {
 }
 
 std::unique_ptr<Model> ModelFolder::read(FolderUse use) const {
-  std::unique_ptr<Model> model;
-  if (use == FolderUse::train || !spec_.large) {
-    model = std::make_unique<Model>(spec_);
-  } else {
-    const std::vector<ParamInfo> infos = Model::parameters_of(spec_);
-    const std::vector<ParameterPlace> places = find_parameters(infos, tensors_, "");
-    std::vector<DType> types;
-    double bytes = 0.0;
-    for (std::size_t p = 0; p < infos.size(); ++p) {
-      const bool halves = is_matrix(infos[p]) && (use == FolderUse::read_halves ||
-                                                  places[p].entry->type == StoredType::bf16);
-      types.push_back(halves ? DType::bf16 : DType::f32);
-      bytes += static_cast<double>(infos[p].shape.elements()) *
-               static_cast<double>(size_of(types.back()));
-    }
-    const std::string no_room =
-        why_no_room(bytes, static_cast<double>(devices().front().memory_bytes),
-                    static_cast<double>(available_memory()));
-    check(no_room.empty(), "The weights in '{}' would take {:.1f} GB; {}{}", shown_path(folder_),
-          bytes / 1e9, no_room, use == FolderUse::read ? " Rounded to bf16 they take less." : "");
-    model = std::make_unique<Model>(spec_, types);
-  }
+  const std::vector<DType> types = types_in_memory(use);
+  auto model =
+      types.empty() ? std::make_unique<Model>(spec_) : std::make_unique<Model>(spec_, types);
   load_into(*model);
   return model;
 }

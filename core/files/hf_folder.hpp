@@ -1,5 +1,6 @@
 // Models as folders, in the form the authors' programs and Hugging Face's read and write:
-// config.json, and model.safetensors or several such files with an index.
+// config.json (or the config.yaml of other programs), and model.safetensors or several such files
+// with an index.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 
 #include "core/files/folder_tensors.hpp"
 #include "core/model.hpp"
+#include "core/what_was_read.hpp"
 
 namespace xlab {
 
@@ -23,24 +25,36 @@ enum class FolderUse {
   read_halves  ///< the same, with every matrix rounded to bf16
 };
 
-/// The folder that a path means: a folder, or its config.json. Nothing when it is neither.
+/// Names of the files of a folder, sorted; hidden ones aside, and of very many the first.
+std::vector<std::string> files_of_folder(const std::filesystem::path& folder);
+/// Whether one of them is a configuration, or holds tensors.
+bool holds_model_files(const std::filesystem::path& folder);
+
+/// The folder that a path means: a folder, or its config.json, or the config.yaml or model.yaml of
+/// one that holds weights. Nothing when it is none of these.
 std::optional<std::filesystem::path> model_folder_of(const std::filesystem::path& path);
 
 /// A folder that has been looked into: what its model is, and where the numbers are. Holds the
 /// files open.
 class ModelFolder {
  public:
-  /// Reads config.json and the headers. Sizes that the configuration leaves open are taken from the
-  /// tensors. Throws a sentence, with the first ten mismatches where the tensors do not fit.
+  /// Reads the configuration (config.json, else config.yaml, else model.yaml) and the headers.
+  /// Sizes that the configuration leaves open are taken from the tensors. Throws a sentence, with
+  /// the first ten mismatches where the tensors do not fit.
   explicit ModelFolder(const std::filesystem::path& folder);
 
   const ModelSpec& spec() const { return spec_; }
   const FolderTensors& tensors() const { return tensors_; }
   /// Sentences that tell which files were chosen, which names of tensors were changed, and what
-  /// config.json says that nothing here follows; empty when there is no such thing.
+  /// the configuration says that nothing here follows; empty when there is no such thing.
   std::string remark() const;
-  /// Whether the model can be trained on this computer, by size.
-  bool trainable() const;
+  /// Everything that was read, and how it was taken.
+  const WhatWasRead& was_read() const { return was_read_; }
+  /// Why the model cannot be trained on this computer, by its size; empty when it can.
+  std::string why_not_trainable() const;
+  bool trainable() const { return why_not_trainable().empty(); }
+  /// Throws what `read` throws for a model that is too large.
+  void check_room(FolderUse use) const;
   /// The type most of the numbers are stored in.
   StoredType main_type() const;
 
@@ -56,15 +70,24 @@ class ModelFolder {
   void load_into(Model& model) const;
 
  private:
+  /// The type that each parameter gets in memory; none for a model with gradients, where all get
+  /// the same. Throws when this computer has no room for them.
+  std::vector<DType> types_in_memory(FolderUse use) const;
+  void list_files();
+
   std::filesystem::path folder_;
   FolderTensors tensors_;
-  std::vector<std::string> not_used_;
+  WhatWasRead was_read_;
   ModelSpec spec_;
 };
 
 /// Why weights of so many bytes cannot be read into a computer's memory, as the rest of a sentence;
 /// empty when they can. `available`: what of the memory is free.
 std::string why_no_room(double bytes, double memory, double available);
+
+/// What the configuration of a folder says of the model, whatever else the folder holds; sizes that
+/// it leaves open are the usual ones. `reading` gets its keys. Throws a sentence.
+ModelSpec spec_from_config_of(const std::filesystem::path& folder, WhatWasRead& reading);
 
 /// The most bytes of one file; larger models are written as several with an index.
 inline constexpr std::uint64_t kShardBytes = 5'000'000'000;

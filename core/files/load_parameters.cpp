@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "core/utf8.hpp"
 #include "kernels/route.hpp"
@@ -230,6 +231,60 @@ void turn_bias(const Tensor& stored, std::int64_t heads, const Tensor& out) {
 std::vector<ParameterPlace> find_parameters(const std::vector<ParamInfo>& infos,
                                             const TensorSource& source, const std::string& prefix) {
   return Search(infos, source, prefix).places();
+}
+
+std::vector<std::string> taken_otherwise(const std::vector<ParamInfo>& infos,
+                                         const std::vector<ParameterPlace>& places) {
+  const auto bare = [](std::string_view part) {
+    const auto first = part.find_first_not_of('.'), last = part.find_last_not_of('.');
+    return std::string(part.substr(first, last - first + 1));
+  };
+  // Each pair of names once, in the order in which they are met.
+  std::vector<std::pair<std::string, int>> named;
+  std::set<std::string> joined;
+  int turned = 0;
+  for (std::size_t p = 0; p < infos.size(); ++p) {
+    const std::string &name = infos[p].name, &stored = places[p].entry->name;
+    turned += places[p].transposed && name.ends_with(kRecurrentKernel) ? 1 : 0;
+    if (stored == name) continue;
+    std::string words;
+    for (const auto& [ours, theirs] : kOtherNames)
+      if (other_name(name) == stored && name.find(ours) != name.npos)
+        words = fmt::format("'{}' was read as '{}'", bare(theirs), bare(ours));
+    for (const std::string_view ours : {kRecurrentKernel, kRecurrentBias})
+      if (flash_rnn_name(name) == stored && name.ends_with(ours))
+        words = fmt::format("'{}' was read as '{}'", ours.substr(1, ours.size() - 2), ours);
+    if (words.empty()) {
+      joined.insert(stored);
+      continue;
+    }
+    const auto known = std::find_if(named.begin(), named.end(),
+                                    [&](const auto& one) { return one.first == words; });
+    if (known == named.end()) {
+      named.emplace_back(std::move(words), 1);
+    } else {
+      ++known->second;
+    }
+  }
+  const auto tensors = [](std::size_t count) {
+    return fmt::format("{} tensor{}", count, count == 1 ? "" : "s");
+  };
+  std::vector<std::string> sentences;
+  for (const auto& [words, count] : named)
+    sentences.push_back(fmt::format("{}, {}.", words, tensors(static_cast<std::size_t>(count))));
+  if (!joined.empty())
+    sentences.push_back(
+        fmt::format("{} several matrices below one another, which were taken apart: "
+                    "'{}'{}.",
+                    joined.size() == 1 ? std::string("1 tensor holds")
+                                       : fmt::format("{} tensors hold", joined.size()),
+                    printable(*joined.begin()), joined.size() == 1 ? "" : " and others"));
+  if (turned > 0)
+    sentences.push_back(
+        fmt::format("The recurrent weights lie as (heads, in, gates × out), and were turned "
+                    "around: {}.",
+                    tensors(static_cast<std::size_t>(turned))));
+  return sentences;
 }
 
 void load_parameters(Model& model, const TensorSource& source, const std::string& prefix) {

@@ -24,6 +24,12 @@ struct ParameterPlace {
 std::vector<ParameterPlace> find_parameters(const std::vector<ParamInfo>& infos,
                                             const TensorSource& source, const std::string& prefix);
 
+/// Sentences about tensors that have another name or form than their parameters: those of other
+/// programs, matrices stored below one another, recurrent kernels that lie the other way round.
+/// `places` are those of `infos`, found without a prefix.
+std::vector<std::string> taken_otherwise(const std::vector<ParamInfo>& infos,
+                                         const std::vector<ParameterPlace>& places);
+
 /// Loads the parameters; when it throws for their names, types or shapes, nothing was changed.
 void load_parameters(Model& model, const TensorSource& source, const std::string& prefix);
 void load_parameters(Model& model, const SafetensorsFile& file, const std::string& prefix);

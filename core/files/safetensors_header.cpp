@@ -333,7 +333,7 @@ std::uint64_t read_header_length(std::span<const std::byte> head, std::uint64_t 
   const bool opens = has_length && head[kHeaderLengthBytes] == std::byte{'{'};
   if (!fits || length > kMostHeaderBytes || !opens) {
     const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
-    if (const auto known = recognise_foreign_file(text)) complain("{}", *known);
+    if (const auto known = recognise_foreign_file(text)) complain("{}", known->what);
   }
   if (!has_length) complain("it has only {} bytes, too few for a safetensors file", file_bytes);
   if (!fits) {

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "core/files/json_text.hpp"
 #include "core/spec_reader.hpp"
@@ -47,8 +49,8 @@ const json* member(const json& object, const char* key) {
 
 }  // namespace
 
-UnwrappedConfig unwrapped_config(const std::string& text, std::vector<std::string>& not_used) {
-  const json outer = parse_json(text, "The model's config.json");
+UnwrappedConfig unwrapped_config(const std::string& text, ReadKeys& keys, const std::string& what) {
+  const json outer = parse_json(text, what);
   if (!outer.is_object()) return {text};
   if (has_blocks(outer)) {
     // Some wrappers file it under the type of the other family, and leave it as it is otherwise.
@@ -60,13 +62,14 @@ UnwrappedConfig unwrapped_config(const std::string& text, std::vector<std::strin
   find_configs(outer, "", 1, found);
   if (found.empty()) return {text};
   check(found.size() == 1,
-        "The model's config.json holds several models, in '{}' and in '{}': which one is meant is "
-        "not said.",
+        "{} holds several models, in '{}' and in '{}': which one is meant is not said.", what,
         printable(found[0].first, 60), printable(found.back().first, 60));
   const auto& [where, inner] = found.front();
   json config = *inner;
   config.erase("model_type");
-  SpecReader in(outer, "The model's config.json", &not_used);
+  UnwrappedConfig unwrapped;
+  unwrapped.where = where;
+  SpecReader in(outer, what, &keys);
   constexpr std::pair<const char*, const char*> kSame[] = {
       {"vocab_size", "vocab_size"},        {"embedding_dim", "embedding_dim"},
       {"hidden_size", "embedding_dim"},    {"num_blocks", "num_blocks"},
@@ -75,22 +78,22 @@ UnwrappedConfig unwrapped_config(const std::string& text, std::vector<std::strin
     const json* said = in.find(theirs);
     if (!said) continue;
     const json* here = member(config, ours);
-    check(!here || *here == *said,
-          "The model's config.json contradicts itself: '{}' is {}, but '{}.{}' is {}.", theirs,
-          printable(said->dump(), 40), printable(where, 60), ours,
+    check(!here || *here == *said, "{} contradicts itself: '{}' is {}, but '{}.{}' is {}.", what,
+          theirs, printable(said->dump(), 40), printable(where, 60), ours,
           printable(here ? here->dump() : std::string(), 40));
+    if (!here) unwrapped.outside.insert(ours);
     config[ours] = *said;
   }
-  UnwrappedConfig unwrapped;
   const json* tied = in.find("tie_word_embeddings");
   if (!member(config, "tie_weights")) {
     unwrapped.tying_assumed = tied == nullptr;
+    if (tied) unwrapped.outside.insert("tie_weights");
     config["tie_weights"] = tied ? *tied : json(true);
   }
   read_common_keys(in);
   in.ignore({"model_type", "pad_token_id", "bos_token_id", "eos_token_id"});
-  const std::string first = where.substr(0, where.find('.'));
-  in.ignore({first.c_str()});
+  // The object on the way to it is read, as far as it is that.
+  (void)in.find(where.substr(0, where.find('.')).c_str());
   in.finish();
   unwrapped.text = json_text(config);
   return unwrapped;

@@ -39,12 +39,11 @@ KeptNumbers kept_numbers(const Model& model) {
   KeptNumbers kept;
   for (const BlockCard& card : model.cards()) {
     const double heads = card.heads;
-    kept.state += heads * card.window * card.value_dim;
+    kept.state += static_cast<double>(card.state_numbers());
     if (card.has_matrix) kept.matrices += heads * card.key_dim * card.value_dim;
     for (const ValueCard& value : card.values->cards) {
-      const double numbers = heads * static_cast<double>(card.numbers(value.extent));
-      if (value.role == Role::state) kept.state += numbers;
       if (!value.recorded) continue;
+      const double numbers = heads * static_cast<double>(card.numbers(value.extent));
       kept.recorded += numbers;
       kept.recordings += 1.0;
     }

@@ -74,6 +74,7 @@ std::unique_ptr<Run> LastCopy::revive(const Run& lost) const {
   run->cursor = lost.cursor;
   run->screen = lost.screen;
   run->name = lost.name;
+  run->was_read = lost.was_read;
   run->kept_as = lost.kept_as;
   run->stored_task = lost.stored_task;
   std::copy_if(lost.losses.begin(), lost.losses.end(), std::back_inserter(run->losses),

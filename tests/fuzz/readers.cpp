@@ -1,4 +1,4 @@
-// What is read from strangers: safetensors, configurations, tokenizers, runs.
+// What is read from strangers: safetensors, configurations (YAML too), tokenizers, runs.
 #include "tests/fuzz/readers.hpp"
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include "core/bench_file.hpp"
 #include "core/files/safetensors.hpp"
 #include "core/files/wrapped_config.hpp"
+#include "core/files/yaml_text.hpp"
 #include "core/model.hpp"
 #include "core/spec.hpp"
 #include "core/tokenizer/tokenizer.hpp"
@@ -28,11 +29,10 @@ void read_tensors(Bytes bytes) {
   check(elements >= 0, "A file holds fewer numbers than none.");
 }
 
-void read_config(Bytes bytes) {
-  const std::string text = text_of(bytes);
-  std::vector<std::string> not_used;
-  const UnwrappedConfig config = unwrapped_config(text, not_used);
-  const ModelSpec spec = model_spec_from_config(config.text, not_used);
+void read_config_text(const std::string& text) {
+  ReadKeys keys;
+  const UnwrappedConfig config = unwrapped_config(text, keys);
+  const ModelSpec spec = model_spec_from_config(config.text, keys);
   // Sizes alone: nothing is made.
   const auto infos = Model::parameters_of(spec);
   check(!infos.empty(), "A model has no parameters.");
@@ -42,6 +42,14 @@ void read_config(Bytes bytes) {
     const std::string again = to_json(model_spec_from_json(to_json(spec)));
     if (again != to_json(spec)) throw std::string("another model is read than was written");
   }
+}
+
+void read_config(Bytes bytes) {
+  read_config_text(text_of(bytes));
+}
+
+void read_yaml(Bytes bytes) {
+  read_config_text(json_of_yaml(text_of(bytes), "fuzz"));
 }
 
 void read_spec(Bytes bytes) {
@@ -76,11 +84,9 @@ void read_run(Bytes bytes) {
 }  // namespace
 
 const std::vector<Reader>& readers() {
-  static const std::vector<Reader> list = {{"safetensors", read_tensors},
-                                           {"config", read_config},
-                                           {"spec", read_spec},
-                                           {"tokenizer", read_tokenizer},
-                                           {"run", read_run}};
+  static const std::vector<Reader> list = {{"safetensors", read_tensors}, {"config", read_config},
+                                           {"yaml", read_yaml},           {"spec", read_spec},
+                                           {"tokenizer", read_tokenizer}, {"run", read_run}};
   return list;
 }
 

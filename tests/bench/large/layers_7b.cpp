@@ -38,8 +38,8 @@ double seconds_since(Clock::time_point start) {
 }
 
 ModelSpec sizes(const Options& options) {
-  std::vector<std::string> not_used;
-  ModelSpec spec = model_spec_from_config(R"({"model_type": "xlstm"})", not_used);
+  ReadKeys keys;
+  ModelSpec spec = model_spec_from_config(R"({"model_type": "xlstm"})", keys);
   spec.num_blocks = options.blocks;
   if (options.tiny) {
     spec.embedding_dim = 128;
