@@ -164,11 +164,11 @@ bool first_write(Place& p) {
   return p.before("n") == 0.0;
 }
 
-Evaluated stabilizer(Place& p) {
+Evaluated unit_stabilizer(Place& p) {
   if (first_write(p)) return Side{"i, the first write", p.now("input_gate_pre")};
   return stabilizer_side(p);
 }
-Evaluated forget_stabilised(Place& p) {
+Evaluated unit_forget_stabilised(Place& p) {
   if (first_write(p)) return Side{"nothing to keep yet", 0.0};
   return stabilised_forget_side(p);
 }
@@ -180,7 +180,7 @@ Evaluated forget_plain_exponential(Place& p) {
   if (first_write(p)) return Side{"nothing to keep yet", 0.0};
   return exponential_side(p, "forget_gate_pre");
 }
-Evaluated input_stabilised(Place& p) {
+Evaluated unit_input_stabilised(Place& p) {
   return stabilised_input_side(p);
 }
 Evaluated input_plain(Place& p) {
@@ -214,7 +214,7 @@ ValueCard input_gate_card(bool plain) {
                  .extent = Extent::unit,
                  .role = Role::gate,
                  .span = Span::share,
-                 .side = input_stabilised};
+                 .side = unit_input_stabilised};
   if (!plain) return card;
   card.title = "input gate";
   card.words = "The weight with which this token is written; large ones overflow.";
@@ -240,7 +240,7 @@ ValueCard forget_gate_card(bool plain, bool exponential) {
                  .extent = Extent::unit,
                  .role = Role::gate,
                  .span = Span::share,
-                 .side = forget_stabilised};
+                 .side = unit_forget_stabilised};
   if (!plain) return card;
   card.title = "forget gate";
   card.words = exponential ? "What the old cell is multiplied with; above 1 it grows."
@@ -288,7 +288,7 @@ ValueCard stabilizer_card(bool plain, bool exponential) {
                               : "m_t = max(log σ(f_t) + m_{t−1}, i_t), m_t = i_t where n_{t−1} = 0";
   card.range = "logarithm, any number";
   card.inputs = {"forget_gate_pre", "m@-1", "input_gate_pre", "n@-1"};
-  card.side = stabilizer;
+  card.side = unit_stabilizer;
   return card;
 }
 
