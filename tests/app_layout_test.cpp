@@ -72,6 +72,15 @@ TEST_F(Layouts, FormsAreReadWholeAtLargeText) {
 }
 
 TEST_F(Layouts, FormsStayWholeWhenTheWindowShrinks) {
+  const auto cut = [this] {
+    QStringList names;
+    for (const QScrollArea* area : window_->findChildren<QScrollArea*>()) {
+      if (area->isVisible() && !area->visibleRegion().isEmpty() &&
+          area->horizontalScrollBar()->maximum() != 0)
+        names.append(area->parentWidget()->objectName());
+    }
+    return names.join(", ");
+  };
   for (const Room room : {Room::train, Room::generate}) {
     window_->resize(1500, 900);
     window_->set_room(room);
@@ -79,11 +88,9 @@ TEST_F(Layouts, FormsStayWholeWhenTheWindowShrinks) {
     for (const QSize size : {QSize(1000, 700), QSize(800, 600)}) {
       window_->resize(size);
       QTest::qWait(100);
-      for (const QScrollArea* area : window_->findChildren<QScrollArea*>()) {
-        if (!area->isVisible() || area->visibleRegion().isEmpty()) continue;
-        EXPECT_EQ(area->horizontalScrollBar()->maximum(), 0)
-            << size.width() << " " << qPrintable(area->parentWidget()->objectName());
-      }
+      // On a busy machine the window comes to rest later.
+      EXPECT_TRUE(QTest::qWaitFor([&] { return cut().isEmpty(); }, 3000))
+          << size.width() << " " << qPrintable(cut());
     }
   }
 }
