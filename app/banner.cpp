@@ -4,7 +4,6 @@
 #include <QBoxLayout>
 #include <QFileInfo>
 #include <QLabel>
-#include <QLocale>
 #include <QProgressBar>
 #include <QPushButton>
 #include <QStyle>
@@ -16,6 +15,7 @@
 
 #include "app/stage.hpp"
 #include "app/theme.hpp"
+#include "core/bytes_text.hpp"
 
 namespace xlab::app {
 namespace {
@@ -145,8 +145,7 @@ void Banner::follow_opening() {
   const OpeningStatus* now = stage_.snapshot().opening.get();
   if (now) {
     const auto size = [](std::uint64_t bytes) {
-      return QLocale::c().formattedDataSize(static_cast<qint64>(bytes), 1,
-                                            QLocale::DataSizeSIFormat);
+      return QString::fromStdString(bytes_text(static_cast<double>(bytes)));
     };
     const QString name = QFileInfo(QString::fromStdString(now->path)).fileName();
     QString words = tr("Opening '%1'").arg(name);

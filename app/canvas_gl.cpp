@@ -21,8 +21,6 @@
 namespace xlab::app {
 namespace {
 
-constexpr std::uint64_t kKeepFrames = 120;
-
 constexpr const char* kVertexShader = R"(#version 330 core
 uniform vec2 size;
 layout(location = 0) in vec2 position;

@@ -5,6 +5,7 @@
 
 #include <QImage>
 #include <QWidget>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,6 +16,9 @@
 #include "ui/image.hpp"
 
 namespace xlab::app {
+
+/// A texture that was not drawn for so many frames is given up.
+inline constexpr std::uint64_t kKeepFrames = 120;
 
 /// One finished frame.
 struct Frame {

@@ -6,9 +6,6 @@
 namespace xlab::app {
 namespace {
 
-/// A texture unused for so many frames is dropped.
-constexpr std::uint64_t kKeepFrames = 120;
-
 class SoftwareSurface : public QWidget, public Presenter {
  public:
   SoftwareSurface(QWidget* parent, FrameSource source)

@@ -4,7 +4,6 @@
 #include <QBoxLayout>
 #include <QCheckBox>
 #include <QLabel>
-#include <QLocale>
 #include <QMenu>
 #include <QPushButton>
 #include <QStyle>
@@ -17,6 +16,7 @@
 #include "app/prompt_field.hpp"
 #include "app/theme.hpp"
 #include "app/token_text.hpp"
+#include "core/bytes_text.hpp"
 
 namespace xlab::app {
 namespace {
@@ -237,7 +237,7 @@ void PromptPanel::follow_room() {
   room_->setVisible(sequence.most_tokens > 0 && sequence.most_tokens < kManyTokens);
   if (room_->isHidden()) return;
   const auto size = [](std::size_t bytes) {
-    return QLocale::c().formattedDataSize(static_cast<qint64>(bytes), 1, QLocale::DataSizeSIFormat);
+    return QString::fromStdString(bytes_text(static_cast<double>(bytes)));
   };
   room_->setText(tr("Kept for going back: %1 of at most %2 tokens, %3 of %4")
                      .arg(grouped(static_cast<long long>(sequence.tokens.size())),

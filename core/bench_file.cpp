@@ -48,14 +48,14 @@ bool same_data(const StoredTask& a, const StoredTask& b) {
 }
 
 /// One entry of the file's list of runs.
-struct Entry {
+struct RunEntry {
   int colour = 0;
   bool shown = true;
   std::optional<std::size_t> data;  // index of the run whose data it shares
   int sequence = 0;                 // runs with the same number share one; 0: its own
 };
 struct Contents {
-  std::vector<Entry> runs;
+  std::vector<RunEntry> runs;
   int focus = 0;
 };
 
@@ -66,8 +66,8 @@ int whole_number(const json& value, const char* what, int low, int high) {
   return value.get<int>();
 }
 
-Entry entry_of(const json& in, std::size_t index) {
-  Entry entry;
+RunEntry entry_of(const json& in, std::size_t index) {
+  RunEntry entry;
   entry.colour = whole_number(in.at("colour"), "colour", 0, RunCard::kColours - 1);
   entry.shown = in.at("shown").get<bool>();
   if (in.contains("sequence"))
@@ -281,7 +281,7 @@ OpenedBench load_bench(const SafetensorsFile& file) {
   OpenedBench opened;
   opened.focus = contents.focus;
   for (std::size_t i = 0; i < contents.runs.size(); ++i) {
-    const Entry& entry = contents.runs[i];
+    const RunEntry& entry = contents.runs[i];
     opened.runs.push_back({reader.load(i), entry.colour, entry.shown, entry.sequence});
   }
   return opened;

@@ -17,7 +17,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 StoredTensor stored_bytes(const char* name, std::string bytes) {
   const auto owner = std::make_shared<const std::string>(std::move(bytes));

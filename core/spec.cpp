@@ -22,7 +22,7 @@ using nlohmann::json;
 constexpr double kBig = 1e12;
 constexpr double kBytesPerParameter = 16;  // value, gradient and two moments, in float32
 constexpr double kMostModelBytes = 16e9;
-constexpr double kShareOfMemory = 0.8;               // of the computer's, for one training step
+constexpr double kShareForOneStep = 0.8;             // of the computer's, for one training step
 constexpr double kLargestSeed = 9007199254740992.0;  // 2^53: JSON numbers are exact up to here
 
 ModelSpec read_model(const json& object, ReadKeys* keys = nullptr) {
@@ -263,7 +263,7 @@ void validate(const ModelSpec& model, const TrainSpec& train) {
                         : model.mlstm ? mlstm::memory_kept(model)
                                       : 0.0;
   bytes += train.sequence_length * memory * kHeadsAtOnce * sizeof(double);
-  const double most = kShareOfMemory * static_cast<double>(devices().front().memory_bytes);
+  const double most = kShareForOneStep * static_cast<double>(devices().front().memory_bytes);
   check(bytes <= most,
         "Training this model on batches of {} sequences of {} tokens would need about {:.1f} GB; "
         "this computer has room for {:.1f} GB. Use smaller batches, shorter sequences or a smaller "

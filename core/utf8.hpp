@@ -8,6 +8,9 @@
 
 namespace xlab {
 
+/// Stands before a text in some files, and is no part of it.
+inline constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
 /// One decoded character.
 struct Utf8Character {
   char32_t code_point = 0;

@@ -4,7 +4,6 @@
 #include <QDir>
 #include <QFile>
 #include <QLabel>
-#include <QLocale>
 #include <QMenu>
 #include <QProgressBar>
 #include <QPushButton>
@@ -16,6 +15,7 @@
 #include "app/recovery.hpp"
 #include "app_answers.hpp"
 #include "app_window.hpp"
+#include "core/bytes_text.hpp"
 #include "core/files/folder_run.hpp"
 #include "core/files/hf_folder.hpp"
 #include "core/run.hpp"
@@ -138,8 +138,8 @@ TEST_F(Opening, OfALargeModelItIsSaidHowManyTokensThereIsMemoryFor) {
   const QString text = room->text();
   EXPECT_TRUE(text.contains(QString("%1 of at most ").arg(sequence.tokens.size())))
       << qPrintable(text);
-  EXPECT_TRUE(text.contains(QLocale::c().formattedDataSize(
-      static_cast<qint64>(sequence.most_kept_bytes), 1, QLocale::DataSizeSIFormat)))
+  EXPECT_TRUE(text.contains(
+      QString::fromStdString(bytes_text(static_cast<double>(sequence.most_kept_bytes)))))
       << qPrintable(text);
 }
 

@@ -85,6 +85,20 @@ TEST_F(LargeFolders, ACancelledOneLeavesEverythingAsItWas) {
   EXPECT_EQ(after(OpenFolder{path_})->model->embedding_dim, 1024);
 }
 
+TEST_F(LargeFolders, WhatWasWorkedOutMeanwhileIsNotReplaced) {
+  open_quick();
+  const auto both = after(OpenFolder{path_}, TrainOneStep{});
+  ASSERT_EQ(both->runs.size(), 2u);
+  EXPECT_EQ(both->model->embedding_dim, 1024);
+  EXPECT_EQ(both->runs[0]->step, 1);
+  EXPECT_THAT(both->notice, HasSubstr("beside the run that was worked on"));
+  // What was there before, and nobody touched, gives its place as it was asked for.
+  after(FocusRun{both->runs[0]->id});
+  const auto replaced = after(OpenFolder{path_});
+  EXPECT_EQ(replaced->runs.size(), 2u);
+  EXPECT_EQ(replaced->runs[0]->step, 0);
+}
+
 TEST_F(LargeFolders, OneIsReadAtATime) {
   open_quick();
   const auto both = after(OpenFolder{path_}, OpenFolder{path_, true});

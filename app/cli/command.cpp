@@ -22,6 +22,7 @@
 
 #include "app/cli/progress_line.hpp"
 #include "core/bench_file.hpp"
+#include "core/bytes_text.hpp"
 #include "core/files/openable.hpp"
 #include "core/short_number.hpp"
 #include "core/utf8.hpp"
@@ -140,7 +141,7 @@ class ReadingTold {
  private:
   void tell_until(const std::stop_token& stop, const Reading& reading) {
     using Clock = std::chrono::steady_clock;
-    constexpr double kMoment = 1.0, kGigabyte = 1e9;
+    constexpr double kMoment = 1.0;
     ProgressLine line;
     bool told = false;
     const auto begun = Clock::now();
@@ -152,14 +153,13 @@ class ReadingTold {
       const auto bytes = static_cast<double>(reading.bytes),
                  total = static_cast<double>(reading.total);
       if (seconds < kMoment || bytes <= 0.0 || total < bytes) continue;
-      line.show(fmt::format("Reading: {:.1f} of {:.1f} GB, {:.0f} s left", bytes / kGigabyte,
-                            total / kGigabyte, std::ceil(seconds * (total - bytes) / bytes)),
+      line.show(fmt::format("Reading: {} of {}, {:.0f} s left", bytes_text(bytes),
+                            bytes_text(total), std::ceil(seconds * (total - bytes) / bytes)),
                 false);
       told = true;
     }
     if (told)
-      line.show(fmt::format("Read {:.1f} GB.", static_cast<double>(reading.bytes) / kGigabyte),
-                true);
+      line.show(fmt::format("Read {}.", bytes_text(static_cast<double>(reading.bytes))), true);
   }
 
   std::condition_variable_any wake_;

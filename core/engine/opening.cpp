@@ -42,6 +42,10 @@ void Engine::Worker::open_folder(const command::OpenFolder& c) {
   auto begun = std::make_unique<Opening>();
   begun->path = c.path;
   begun->beside = c.beside;
+  if (live) {
+    begun->over = live->id;
+    begun->changes = live->changes;
+  }
   Opening& now = *begun;
   now.thread = std::thread([this, &now, place = *folder] {
     try {
@@ -109,7 +113,12 @@ void Engine::Worker::follow_opening() {
       note(fmt::format("Opening '{}' was cancelled. Everything is as it was.", ended->path));
       return;
     }
-    show_opened_folder(std::move(ended->run), ended->path, ended->beside);
+    // Nobody was asked about what was worked out meanwhile: it stays.
+    const bool worked_on =
+        live && live->unsaved && (live->id != ended->over || live->changes != ended->changes);
+    show_opened_folder(std::move(ended->run), ended->path, ended->beside || worked_on);
+    if (worked_on && !ended->beside)
+      tell("It stands beside the run that was worked on while it was read.");
   });
 }
 

@@ -95,6 +95,8 @@ struct Engine::Worker {
   struct Opening {
     std::string path;
     bool beside = false;
+    int over = 0;  // the run whose place it is to take, and its changes until then
+    std::uint64_t changes = 0;
     Reading reading;
     Clock::time_point begun = Clock::now(), told{};
     std::unique_ptr<Run> run;

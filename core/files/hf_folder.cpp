@@ -29,7 +29,6 @@ constexpr const char* kConfig = "config.json";
 /// In the order in which they are looked for.
 constexpr std::array<const char*, 3> kConfigs = {kConfig, "config.yaml", "model.yaml"};
 constexpr const char* kGeneration = "generation_config.json";
-constexpr const char* kEnds = "eos_token_id";
 /// More files of a folder are not listed.
 constexpr std::size_t kMostListed = 200;
 constexpr std::uint64_t kMostConfigBytes = 1 << 20;

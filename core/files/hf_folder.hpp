@@ -18,6 +18,9 @@ namespace xlab {
 
 class FolderSave;
 
+/// The key of a configuration that says which tokens end a text.
+inline constexpr const char* kEnds = "eos_token_id";
+
 /// What a model from a folder is for.
 enum class FolderUse {
   train,       ///< float32, with gradients

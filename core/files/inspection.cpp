@@ -28,7 +28,6 @@ namespace xlab {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kEnds = "eos_token_id";
 constexpr std::size_t kMostOddKeys = 20;
 
 /// Counts tensors by their types, the most numbers first.

@@ -11,7 +11,6 @@ namespace xlab {
 namespace {
 
 constexpr char32_t kCodePoints = 0x110000;
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 [[noreturn]] void refuse_zero(const std::string& shown, std::size_t offset) {
   throw Error(fmt::format("'{}' holds binary data, not text: there is a zero byte at position {}.",

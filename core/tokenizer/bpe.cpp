@@ -136,9 +136,6 @@ void merge_symbols(std::vector<Symbol>& symbols, const MergeTable& merges) {
   }
 }
 
-std::string itself(const std::string& token) {
-  return token;
-}
 std::string by_bytes(const std::string& token) {
   return byte_level_bytes(token);
 }
@@ -146,7 +143,7 @@ std::string by_bytes(const std::string& token) {
 class BpeTokenizer : public PieceTokenizer {
  public:
   explicit BpeTokenizer(BpeSpec spec)
-      : PieceTokenizer(std::move(spec.pieces), spec.byte_level ? by_bytes : itself),
+      : PieceTokenizer(std::move(spec.pieces), spec.byte_level ? by_bytes : the_token_itself),
         spec_(std::move(spec)),
         merges_(spec_.merges, pieces().tokens.size()) {
     byte_tokens_.fill(-1);

@@ -19,7 +19,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::uint64_t kMostConfigBytes = 4u << 20;
+constexpr std::uint64_t kMostTokenizerConfigBytes = 4u << 20;
 constexpr const char* kTokenizerFile = "tokenizer.json";
 constexpr const char* kConfigFile = "tokenizer_config.json";
 constexpr std::size_t kMostFrameTokens = 64;
@@ -526,7 +526,7 @@ std::shared_ptr<const Tokenizer> tokenizer_from_folder(const std::filesystem::pa
   std::error_code missing;
   if (!std::filesystem::exists(path, missing)) return nullptr;
   const std::string config = std::filesystem::exists(folder / kConfigFile, missing)
-                                 ? read_text_file(folder / kConfigFile, kMostConfigBytes)
+                                 ? read_text_file(folder / kConfigFile, kMostTokenizerConfigBytes)
                                  : std::string();
   return read_tokenizer(read_text_file(path, kMostTokenizerBytes), path.string(), nullptr, config);
 }
@@ -571,7 +571,7 @@ std::string foreign_config(const std::filesystem::path& folder) {
   std::error_code error;
   if (!std::filesystem::exists(folder / kConfigFile, error)) return {};
   try {
-    if (is_own_config(read_text_file(folder / kConfigFile, kMostConfigBytes))) return {};
+    if (is_own_config(read_text_file(folder / kConfigFile, kMostTokenizerConfigBytes))) return {};
   } catch (const Error&) {
     // What cannot be read was not written here.
   }

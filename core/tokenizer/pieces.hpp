@@ -29,6 +29,11 @@ struct PiecesSpec {
   std::string json;     ///< the file itself
 };
 
+/// What a token stands for where a vocabulary holds texts.
+inline std::string the_token_itself(const std::string& token) {
+  return token;
+}
+
 /// The texts of a file as that one writes them, and every piece as `encode_piece` does.
 class PieceTokenizer : public Tokenizer {
  public:

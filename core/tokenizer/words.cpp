@@ -13,14 +13,10 @@
 namespace xlab {
 namespace {
 
-std::string itself(const std::string& token) {
-  return token;
-}
-
 class WordTokenizer : public PieceTokenizer {
  public:
   explicit WordTokenizer(WordsSpec spec)
-      : PieceTokenizer(std::move(spec.pieces), itself), unk_(spec.unk) {
+      : PieceTokenizer(std::move(spec.pieces), the_token_itself), unk_(spec.unk) {
     for (std::size_t id = 0; id < pieces().tokens.size(); ++id)
       if (!pieces().tokens[id].empty())
         numbers_.emplace(pieces().tokens[id], static_cast<std::int32_t>(id));

@@ -1,0 +1,78 @@
+// A first build compiles several files of a library as one, whichever happen to stand side by side:
+// their unnamed namespaces are one then, and no name may stand in two of them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/project_sources.hpp"
+
+namespace xlab::tests {
+namespace {
+
+/// Names of types, constants and functions in the unnamed namespaces of a file, after the namespace
+/// around them. A function stands
+/// with its parameters, since others may have its name. An alias may be said twice.
+std::set<std::string> private_names(const std::string& text) {
+  static const std::regex type("^(?:struct|class|enum class|enum) (\\w+)[^;]*\\{.*");
+  static const std::regex constant("^(?:constexpr|const) [^(]*?(\\w+)(?:\\[\\])?(?: =|\\{).*");
+  static const std::regex function("^[A-Za-z][\\w:<>,&*\\[\\] ]* [*&]?(\\w+\\(.*)");
+  static const std::regex parameter_name("\\b\\w+(?=[,)])");
+  std::set<std::string> names;
+  std::istringstream lines(text);
+  bool inside = false;
+  std::string around;
+  std::smatch match;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("namespace xlab")) around = line.substr(10, line.find(" {") - 10) + " ";
+    if (line == "namespace {") inside = true;
+    if (line == "}  // namespace") inside = false;
+    if (!inside) continue;
+    if (std::regex_match(line, match, type) || std::regex_match(line, match, constant)) {
+      names.insert(around + match[1].str());
+    } else if (std::regex_match(line, match, function)) {
+      names.insert(around + std::regex_replace(match[1].str(), parameter_name, ""));
+    }
+  }
+  return names;
+}
+
+TEST(Together, PrivateNamesAreFound) {
+  const std::string text =
+      "int outside(int a) {\n}\nnamespace xlab::here {\nnamespace {\n\nconstexpr int kMost = "
+      "3;\nstruct Part {\n  int "
+      "x;\n};\n"
+      "using Bytes = int;\nstd::string name_of(const Part& part, int n) {\n}\n\n}  // namespace\n"
+      "constexpr int kOutside = 3;\n";
+  EXPECT_THAT(private_names(text),
+              testing::ElementsAre("xlab::here Part", "xlab::here kMost",
+                                   "xlab::here name_of(const Part& , int ) {"));
+}
+
+TEST(Together, FilesThatMayBeCompiledAsOneShareNoPrivateName) {
+  std::map<std::string, std::map<std::string, std::vector<std::string>>> libraries;
+  for (const std::string& file : project_files(is_code)) {
+    const std::filesystem::path path = file;
+    const std::string library = file.starts_with("app/cli/") ? "app/cli" : path.begin()->string();
+    if (path.extension() != ".cpp" ||
+        (library != "core" && library != "ui" && library != "app" && library != "app/cli"))
+      continue;
+    for (const std::string& name : private_names(text_of(kSource / file)))
+      libraries[library][name].push_back(file);
+  }
+  EXPECT_EQ(libraries.size(), 4u);
+  for (const auto& [library, names] : libraries) {
+    EXPECT_GT(names.size(), 10u) << library;
+    for (const auto& [name, files] : names)
+      EXPECT_EQ(files.size(), 1u) << name << " in " << testing::PrintToString(files);
+  }
+}
+
+}  // namespace
+}  // namespace xlab::tests
