@@ -35,14 +35,15 @@ std::vector<Tensor> make_inputs(const Case& c, DType dtype) {
   std::vector<Tensor> inputs;
   Random random(2024, hash_of(c.name));
   for (const CaseInput& input : c.inputs) {
-    std::vector<double> values = input.values;
-    if (values.empty()) {
-      values.resize(static_cast<std::size_t>(input.shape.elements()));
-      for (double& value : values) {
-        value = input.low + (input.high - input.low) * random.uniform();
-        // Both scalar types get the same numbers, so that only the arithmetic is compared.
-        value = input.dtype == DType::i32 ? std::floor(value) : double{static_cast<float>(value)};
+    std::vector<double> values(static_cast<std::size_t>(input.shape.elements()));
+    for (std::size_t j = 0; j < values.size(); ++j) {
+      if (input.value) {
+        values[j] = input.value(static_cast<std::int64_t>(j));
+        continue;
       }
+      const double drawn = input.low + (input.high - input.low) * random.uniform();
+      // Both scalar types get the same numbers, so that only the arithmetic is compared.
+      values[j] = input.dtype == DType::i32 ? std::floor(drawn) : double{static_cast<float>(drawn)};
     }
     inputs.push_back(
         Tensor::from<double>(input.shape, values, input.dtype == DType::f64 ? dtype : input.dtype));

@@ -1,6 +1,7 @@
 // One list of operation cases; it drives the parity test, the gradient test and the timing.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -15,8 +16,9 @@ struct CaseInput {
   Shape shape;
   double low = -1.0, high = 1.0;  ///< values are uniform in [low, high)
   bool differentiable = true;     ///< integers and clamps are not
-  std::vector<double> values;     ///< exact values instead of random ones, when not empty
   DType dtype = DType::f64;       ///< f64 stands for "the floating-point type under test"
+  /// Value of element j instead of a random one.
+  std::function<double(std::int64_t)> value = nullptr;
 };
 
 /// One operation at one shape. `forward` returns every differentiable output; `backward` gets the

@@ -175,22 +175,19 @@ Case slstm_case(const SlstmSizes& z, SlstmParts parts, kernels::SlstmOptions opt
     if (!random) {
       // Across n = 0 the cell is not smooth: nothing to differentiate.
       c0.differentiable = n.differentiable = m.differentiable = false;
-      for (std::int64_t j = 0; j < state.elements(); ++j) {
-        c0.values.push_back(j % 2 == 0 ? 0.0 : 0.4);
-        n.values.push_back(j % 2 == 0 ? 0.0 : 1.5);
-        m.values.push_back(j % 3 == 0 ? 0.0 : 2.0);
-      }
+      c0.value = [](std::int64_t j) { return j % 2 == 0 ? 0.0 : 0.4; };
+      n.value = [](std::int64_t j) { return j % 2 == 0 ? 0.0 : 1.5; };
+      m.value = [](std::int64_t j) { return j % 3 == 0 ? 0.0 : 2.0; };
     }
     c.inputs.insert(c.inputs.end(), {y, c0});
     if (!lstm) c.inputs.insert(c.inputs.end(), {n, m});
   }
   if (parts.clamp) {
-    CaseInput clamp{.name = "clamp", .shape = pre, .differentiable = false};
-    for (std::int64_t j = 0; j < pre.elements(); ++j) {
-      clamp.values.push_back(j % 5 == 0 ? 0.25 * static_cast<double>(j % 7) - 0.5
-                                        : std::numeric_limits<double>::quiet_NaN());
-    }
-    c.inputs.push_back(clamp);
+    const auto clamp = [](std::int64_t j) {
+      return j % 5 == 0 ? 0.25 * static_cast<double>(j % 7) - 0.5
+                        : std::numeric_limits<double>::quiet_NaN();
+    };
+    c.inputs.push_back({.name = "clamp", .shape = pre, .differentiable = false, .value = clamp});
   }
   c.name += std::string(parts.begin == Begin::any                  ? " from a state"
                         : parts.begin == Begin::nothing_remembered ? " from a half empty state"

@@ -131,12 +131,11 @@ Case concat_case(std::int64_t batch, std::int64_t time) {
 
 /// Inputs on both sides of a kink at 0, none closer than 0.05.
 CaseInput around_kink(const std::string& name, const Shape& shape) {
-  CaseInput input{name, shape};
-  for (std::int64_t j = 0; j < shape.elements(); ++j) {
+  const auto value = [](std::int64_t j) {
     const double size = 0.0625 * static_cast<double>(1 + (j * 37) % 61);
-    input.values.push_back(j % 2 == 0 ? size : -size);
-  }
-  return input;
+    return j % 2 == 0 ? size : -size;
+  };
+  return {.name = name, .shape = shape, .value = value};
 }
 
 Case activation_case(Activation f, const Shape& shape) {
@@ -296,7 +295,7 @@ Case norm_case(kernels::NormKind kind, const Shape& x, std::int64_t groups, bool
 
 Case embed_case(const Shape& ids, std::int64_t vocabulary, std::int64_t width) {
   return {.name = named("embed", ids) + " of " + Shape{vocabulary, width}.text(),
-          .inputs = {{"ids", ids, 0.0, static_cast<double>(vocabulary), false, {}, DType::i32},
+          .inputs = {{"ids", ids, 0.0, static_cast<double>(vocabulary), false, DType::i32},
                      {"table", {vocabulary, width}}},
           .forward =
               [=](const Tensors& in) {
@@ -338,10 +337,10 @@ Case cross_entropy_case(const Shape& logits) {
   CaseInput targets{"targets", {logits.elements() / logits[-1]}};
   targets.differentiable = false;
   targets.dtype = DType::i32;
-  for (std::int64_t n = 0; n < targets.shape.elements(); ++n) {
-    // Every fourth target is ignored, but never all of them.
-    targets.values.push_back(static_cast<double>(n % 4 == 3 ? -1 : (n * 5 + 1) % logits[-1]));
-  }
+  // Every fourth target is ignored, but never all of them.
+  targets.value = [classes = logits[-1]](std::int64_t n) {
+    return static_cast<double>(n % 4 == 3 ? -1 : (n * 5 + 1) % classes);
+  };
   return {.name = named("cross entropy", logits),
           .inputs = {{"logits", logits, -3.0, 3.0}, targets},
           .forward =
