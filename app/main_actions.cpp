@@ -115,10 +115,10 @@ void MainWindow::read_text_again(QString tokens) {
 }
 
 void MainWindow::open_dialog(bool run, bool beside) {
-  const QString path =
-      ask_what_to_open(this, run ? tr("Open run") : tr("Open text"),
-                       run ? tr("Runs and models (*.xlab config.json);;All files (*)")
-                           : tr("Texts (*.txt *.md *.csv);;All files (*)"));
+  const QString path = ask_what_to_open(
+      this, run ? tr("Open run") : tr("Open text"),
+      run ? tr("Runs and models (*.xlab config.json config.yaml model.yaml);;All files (*)")
+          : tr("Texts (*.txt *.md *.csv);;All files (*)"));
   if (!path.isEmpty()) open(path, beside);
 }
 

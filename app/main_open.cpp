@@ -11,6 +11,7 @@
 #include "app/banner.hpp"
 #include "app/main_window.hpp"
 #include "app/unsaved_work.hpp"
+#include "core/files/hf_folder.hpp"
 #include "core/files/openable.hpp"
 
 namespace xlab::app {
@@ -81,8 +82,9 @@ void MainWindow::open(const QString& named, bool beside) {
   const std::string file = path.toStdString();
   std::function<bool()> look;
   std::function<void(bool)> ask_engine;
-  // A folder is one, whatever its name ends in.
-  if (const QFileInfo info(path); info.isDir() || info.fileName() == "config.json") {
+  // A folder is one, whatever its name ends in, and so is its configuration.
+  if (const QFileInfo info(path); info.isDir() || info.fileName() == "config.json" ||
+                                  (info.suffix() == "yaml" && model_folder_of(file))) {
     look = [file] {
       look_at_folder(file);
       return false;

@@ -57,7 +57,7 @@ class MainWindow : public QMainWindow {
 
   /// Opens the preset and plays it.
   void begin();
-  /// A name ending in .xlab is a run, a folder or its config.json a model, anything else a text.
+  /// A name ending in .xlab is a run, a folder or its configuration a model, else it is a text.
   /// Asks where work would be lost, and only after a look at the file. `beside`: the run of now
   /// stays, and nobody is asked.
   void open(const QString& named, bool beside = false);

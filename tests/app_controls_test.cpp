@@ -29,7 +29,7 @@ namespace xlab::tests {
 namespace {
 
 /// A control, how a hand moves it, and what that sends.
-struct Row {
+struct ControlRow {
   std::function<void(QWidget&)> move;
   QString sent;
   std::function<bool()> afterwards;
@@ -133,7 +133,7 @@ TEST_F(Controls, EveryControlOfEveryPanelSendsWhatTheTableSays) {
   const QString prompt = QString::fromStdString(first + " " + second);
   const float input =
       now().trace->find(11, now().model->blocks[0].prefix + "/input_gate_pre")->at(0, 0);
-  const QMap<QString, Row> table = {
+  const QMap<QString, ControlRow> table = {
       {"model/Blocks of the model; choose one to look into", {key(Qt::Key_Down), "Focus 1", {}}},
       {"model/Specification of the model",
        {click, "",
@@ -257,7 +257,7 @@ TEST_F(Controls, EveryControlOfEveryPanelSendsWhatTheTableSays) {
       continue;
     }
     SCOPED_TRACE(name.toStdString());
-    const Row& row = table[name];
+    const ControlRow& row = table[name];
     reset();
     QWidget* control = controls().value(name);
     ASSERT_NE(control, nullptr);

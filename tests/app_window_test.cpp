@@ -419,6 +419,15 @@ TEST_F(WindowTest, AModelFolderIsOpenedAndWritten) {
     EXPECT_EQ(now().data->task, "tokens");
     EXPECT_EQ(now().model->name, "xLSTM-large, 1 block");
   }
+  // JSON is YAML, too.
+  const QString twin = folder.filePath("twin");
+  write_model_folder(model, twin.toStdString());
+  ASSERT_TRUE(QFile::rename(twin + "/config.json", twin + "/model.yaml"));
+  const auto before = now().run_id;
+  window_->open(twin + "/model.yaml");
+  EXPECT_TRUE(QTest::qWaitFor([&] { return now().run_id != before; }, 10000))
+      << qPrintable(window_->banner().sentence());
+  EXPECT_EQ(now().model->name, "xLSTM-large, 1 block");
   window_->stage().send(command::ExportFolder{folder.filePath("copy").toStdString()});
   EXPECT_TRUE(
       QTest::qWaitFor([&] { return QFile::exists(folder.filePath("copy/config.json")); }, 10000));

@@ -1115,6 +1115,8 @@ TEST_F(CommandLine, TraceWritesEveryValueOfEveryToken) {
   EXPECT_TRUE(trace("run.xlab", {"--ids", ids}) == by_prompt);
   EXPECT_TRUE(trace("run.xlab", {"--ids", "-"}, at("ids.txt")) == by_prompt);
   EXPECT_TRUE(trace("run.xlab", {"--text", at("short.txt")}) == by_prompt);
+  put_file(at("marked.txt"), "\xef\xbb\xbfto be");
+  EXPECT_TRUE(trace("run.xlab", {"--text", at("marked.txt")}) == by_prompt);
   EXPECT_TRUE(trace("run.xlab", {"--ids", ids, "--threads", "2"}) == by_prompt);
   put_file(at("bench.xlab"),
            bench_of({bytes_of_file(at("run.xlab")), bytes_of_file(at("run.xlab"))}));

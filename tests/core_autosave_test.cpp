@@ -45,9 +45,9 @@ using testing::Not;
 using SnapshotPtr = std::shared_ptr<const Snapshot>;
 namespace fs = std::filesystem;
 
-constexpr auto kPatience = std::chrono::seconds(60);
+constexpr auto kLongestWait = std::chrono::seconds(60);
 
-std::string small_spec() {
+std::string mixed_spec() {
   RunSpec spec;
   spec.model = small_mixed();
   spec.model->vocab_size = 0;
@@ -74,13 +74,13 @@ class Instance {
     return engine_.snapshot();
   }
   SnapshotPtr open_small(const std::string& task = "recall") {
-    return after(NewRun{task, small_spec()});
+    return after(NewRun{task, mixed_spec()});
   }
   SnapshotPtr train_to(std::int64_t step) {
     engine_.send(Train{});
     std::unique_lock lock(mutex_);
-    EXPECT_TRUE(
-        changed_.wait_for(lock, kPatience, [&] { return engine_.snapshot()->train.step >= step; }));
+    EXPECT_TRUE(changed_.wait_for(lock, kLongestWait,
+                                  [&] { return engine_.snapshot()->train.step >= step; }));
     lock.unlock();
     return after(Pause{});
   }
@@ -97,7 +97,7 @@ class KeptWork : public testing::Test {
  protected:
   /// Waits until `wanted` is true of what lies there.
   static bool eventually(const std::function<bool()>& wanted) {
-    const auto until = std::chrono::steady_clock::now() + kPatience;
+    const auto until = std::chrono::steady_clock::now() + kLongestWait;
     while (!wanted()) {
       if (std::chrono::steady_clock::now() > until) return false;
       std::this_thread::sleep_for(milliseconds(5));
@@ -152,7 +152,7 @@ TEST_F(KeptWork, TrainingIsKeptWhileItGoesOn) {
   const Reopened reopened = load_kept_run(about.file);
   EXPECT_EQ(reopened.run->trainer->steps_done(), about.step);
   // The copy was taken between two steps: it is the run at that step, to the bit.
-  const auto alone = make_run(make_task("recall"), run_spec_from_json(small_spec()));
+  const auto alone = make_run(make_task("recall"), run_spec_from_json(mixed_spec()));
   while (alone->trainer->steps_done() < about.step) alone->train_step();
   EXPECT_EQ(reopened.run->model->params().signature(), alone->model->params().signature());
   EXPECT_EQ(
@@ -324,7 +324,7 @@ TEST_F(KeptWork, OfManyReplacedRunsTheNewestAreKept) {
 
 TEST_F(KeptWork, WhatIsInReachIsNotRemoved) {
   SessionFolder session(root_);
-  const auto run = make_run(make_task("recall"), run_spec_from_json(small_spec()));
+  const auto run = make_run(make_task("recall"), run_spec_from_json(mixed_spec()));
   const auto write = [&](int number, bool replaced) {
     session.write(record_of(*run),
                   {.file = {}, .number = number, .replaced = replaced, .stamp = {}});
@@ -363,7 +363,7 @@ TEST_F(KeptWork, ReopeningDoesNotWaitForAnotherInstance) {
 TEST_F(KeptWork, WhatCannotBeCopiedIsToldAndDueAgain) {
   std::atomic<int> news = 0;
   Autosave autosave({root_, milliseconds(1)}, [&] { ++news; });
-  const auto run = make_run(make_task("recall"), run_spec_from_json(small_spec()));
+  const auto run = make_run(make_task("recall"), run_spec_from_json(mixed_spec()));
   run->kept_as = autosave.next_number();
   RunRecord broken = record_of(*run);
   broken.first_moment = run->model->params().values();  // and nothing where the second one lies
@@ -389,8 +389,8 @@ TEST_F(KeptWork, WhatCannotBeCopiedIsToldAndDueAgain) {
 
 TEST_F(KeptWork, TrainingDoesNotWaitForTheCopyOfALargeRun) {
   Autosave autosave({root_, std::chrono::hours(1)}, [] {});
-  const auto small = make_run(make_task("recall"), run_spec_from_json(small_spec()));
-  RunSpec spec = run_spec_from_json(small_spec());
+  const auto small = make_run(make_task("recall"), run_spec_from_json(mixed_spec()));
+  RunSpec spec = run_spec_from_json(mixed_spec());
   spec.model->embedding_dim = 384;
   const auto large = make_run(make_task("recall"), spec);
   ASSERT_GT(3 * large->model->params().values().bytes(), Autosave::kCopiedAtOnce);
@@ -424,7 +424,7 @@ TEST_F(KeptWork, TrainingDoesNotWaitForTheCopyOfALargeRun) {
 
 TEST_F(KeptWork, AFileIsWrittenFromTheRunItselfWhereThereIsNoMemoryForACopy) {
   Autosave autosave({}, [] {});
-  RunSpec spec = run_spec_from_json(small_spec());
+  RunSpec spec = run_spec_from_json(mixed_spec());
   spec.model->embedding_dim = 320;  // no block of that size lies ready
   const auto run = make_run(make_task("recall"), spec);
   const std::uint64_t signature = run->model->params().signature();

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "core/files/openable.hpp"
+#include "tests/complaint.hpp"
 #include "tests/temporary_folder.hpp"
 #include "tests/used_run.hpp"
 
@@ -39,17 +40,6 @@ using testing::Not;
 
 /// A test has a `Run` of its own.
 using LabRun = xlab::Run;
-
-constexpr const char* kFine = "nothing to complain about";
-
-std::string complaint(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return kFine;
-}
 
 class BenchFiles : public testing::Test {
  protected:

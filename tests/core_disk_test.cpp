@@ -23,9 +23,10 @@
 #include <thread>
 #include <vector>
 
+#include "core/files/file_save.hpp"
 #include "core/files/folder_save.hpp"
-#include "core/files/save.hpp"
 #include "kernels/check.hpp"
+#include "tests/complaint.hpp"
 #include "tests/temporary_folder.hpp"
 
 namespace {
@@ -121,15 +122,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using namespace std::string_literals;
 
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "(no error)";
-}
-
 std::size_t files_in(const fs::path& folder) {
   return static_cast<std::size_t>(
       std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
@@ -177,7 +169,7 @@ TEST_F(Saving, ANameMayBeAnything) {
     write_file_atomically(folder_ / name, name);
     EXPECT_EQ(bytes_of_file(folder_ / name), name);
   }
-  EXPECT_THAT(message_of([&] { write_file_atomically(folder_ / std::string(256, 'n'), "x"); }),
+  EXPECT_THAT(complaint([&] { write_file_atomically(folder_ / std::string(256, 'n'), "x"); }),
               HasSubstr("File name too long"));
 }
 
@@ -211,7 +203,7 @@ TEST_F(Saving, KeepsTheLinkAndThePermissions) {
 
 TEST_F(Saving, RefusesWhatIsNoFile) {
   const auto refuses = [](const fs::path& path, const std::string& why) {
-    EXPECT_THAT(message_of([&] { write_file_atomically(path, "x"); }),
+    EXPECT_THAT(complaint([&] { write_file_atomically(path, "x"); }),
                 AllOf(HasSubstr("Could not save '" + path.string() + "'"), HasSubstr(why)));
   };
   fs::create_symlink("loop", folder_ / "loop");
@@ -244,7 +236,7 @@ TEST_F(Saving, AFullDiskLeavesTheOldFile) {
               ::signal(SIGXFSZ, SIG_IGN);
               const rlimit limit{1 << 20, 1 << 20};
               ::setrlimit(RLIMIT_FSIZE, &limit);
-              const std::string sentence = message_of([&] { write_file_atomically(path_, large); });
+              const std::string sentence = complaint([&] { write_file_atomically(path_, large); });
               return sentence == "Could not save '" + path_.string() +
                                      "': File too large. The previous file is unchanged."
                          ? 0
@@ -263,12 +255,12 @@ TEST_F(Saving, EveryFailingCallLeavesTheOldOrTheNewFile) {
       put_file(path_, old_text);
       Fault fault{std::this_thread::get_id(), at, error, 0, ""};
       active_fault = &fault;
-      const std::string sentence = message_of([&] { write_file_atomically(path_, new_text); });
+      const std::string sentence = complaint([&] { write_file_atomically(path_, new_text); });
       active_fault = nullptr;
       SCOPED_TRACE(fmt::format("call {} ({}) failed with {}", at, fault.called, error));
       const std::string content = bytes_of_file(path_);
       EXPECT_EQ(files_in(folder_.path()), 1u);
-      if (sentence == "(no error)") {
+      if (sentence == kFine) {
         EXPECT_EQ(content, new_text);
       } else {
         ++failures;
@@ -298,8 +290,8 @@ TEST_F(Saving, PiecesComeInAnyOrderAndEveryFailingCallLeavesTheOldFile) {
       put_file(path_, "old");
       Fault fault{std::this_thread::get_id(), at, error, 0, ""};
       active_fault = &fault;
-      const std::string sentence = message_of([&] {
-        Save save(path_);
+      const std::string sentence = complaint([&] {
+        FileSave save(path_);
         save.write_at(100, std::as_bytes(std::span(tail)));
         save.write_at(0, std::as_bytes(std::span(head)));
         save.finish();
@@ -307,8 +299,8 @@ TEST_F(Saving, PiecesComeInAnyOrderAndEveryFailingCallLeavesTheOldFile) {
       active_fault = nullptr;
       SCOPED_TRACE(fmt::format("call {} ({}) failed with {}", at, fault.called, error));
       EXPECT_EQ(files_in(folder_.path()), 1u);
-      const bool replaced = sentence == "(no error)" ||
-                            sentence.find("was replaced by the new file") != sentence.npos;
+      const bool replaced =
+          sentence == kFine || sentence.find("was replaced by the new file") != sentence.npos;
       EXPECT_EQ(bytes_of_file(path_), replaced ? expected : "old");
       failures += !replaced;
       if (fault.called.empty()) break;
@@ -346,12 +338,12 @@ class SavingAFolder : public testing::Test {
         const Content before = content(folder_.path());
         Fault fault{std::this_thread::get_id(), at, error, 0, ""};
         active_fault = &fault;
-        const std::string sentence = message_of(save);
+        const std::string sentence = complaint(save);
         active_fault = nullptr;
         SCOPED_TRACE(
             fmt::format("call {} ({}) failed with {}: {}", at, fault.called, error, sentence));
-        const bool done = sentence == "(no error)" ||
-                          sentence.find("but the disk did not confirm it") != sentence.npos;
+        const bool done =
+            sentence == kFine || sentence.find("but the disk did not confirm it") != sentence.npos;
         EXPECT_EQ(content(folder_.path()), done ? expected : before);
         if (!done) {
           ++failures;
@@ -426,11 +418,11 @@ TEST_F(SavingAFolder, WhatStandsInTheWayIsNamedAndStays) {
   put_file(folder_ / "file", "x");
   fs::create_symlink(folder_ / "nowhere", folder_ / "link");
   for (const char* taken : {"file", "file/model", "link"})
-    EXPECT_THAT(message_of([&] { FolderSave(folder_ / taken); }),
+    EXPECT_THAT(complaint([&] { FolderSave(folder_ / taken); }),
                 AllOf(HasSubstr(std::string(taken)), HasSubstr("cannot be made")));
   fs::create_directories(folder_ / "out" / "config");
   put_file(folder_ / "out" / "weights", "old");
-  EXPECT_THAT(message_of([&] {
+  EXPECT_THAT(complaint([&] {
                 FolderSave save(folder_ / "out");
                 save.write("weights", "new");
                 save.write("config", "new");
@@ -556,17 +548,17 @@ TEST_F(Saving, TextIsReadWhole) {
   put_file(path_, text);
   EXPECT_EQ(read_text_file(path_, 1 << 20), text);
   EXPECT_EQ(read_text_file(path_, text.size()), text);
-  EXPECT_THAT(message_of([&] { read_text_file(path_, text.size() - 1); }),
+  EXPECT_THAT(complaint([&] { read_text_file(path_, text.size() - 1); }),
               AllOf(HasSubstr(path_.string()), HasSubstr("larger than 5 bytes")));
   put_file(path_, std::string((2 << 20) + 1, 'x'));
-  EXPECT_THAT(message_of([&] { read_text_file(path_, 2 << 20); }), HasSubstr("larger than 2 MiB"));
+  EXPECT_THAT(complaint([&] { read_text_file(path_, 2 << 20); }), HasSubstr("larger than 2 MiB"));
   put_file(path_, "");
   EXPECT_EQ(read_text_file(path_, 10), "");
   // The system states no size for these.
   EXPECT_THAT(read_text_file("/proc/self/status", 1 << 20), HasSubstr("VmRSS"));
-  EXPECT_THAT(message_of([&] { read_text_file("/dev/zero", 10); }), HasSubstr("a device"));
-  EXPECT_THAT(message_of([&] { read_text_file(folder_.path(), 10); }), HasSubstr("a folder"));
-  EXPECT_THAT(message_of([&] { read_text_file(folder_ / "missing", 10); }),
+  EXPECT_THAT(complaint([&] { read_text_file("/dev/zero", 10); }), HasSubstr("a device"));
+  EXPECT_THAT(complaint([&] { read_text_file(folder_.path(), 10); }), HasSubstr("a folder"));
+  EXPECT_THAT(complaint([&] { read_text_file(folder_ / "missing", 10); }),
               HasSubstr("No such file or directory"));
 }
 

@@ -19,6 +19,7 @@
 #include "kernels/random.hpp"
 #include "tests/small_models.hpp"
 #include "tests/temporary_folder.hpp"
+#include "tests/used_run.hpp"
 
 namespace xlab::tests {
 namespace {
@@ -30,7 +31,6 @@ using testing::Not;
 using testing::StartsWith;
 using SnapshotPtr = std::shared_ptr<const Snapshot>;
 
-const std::filesystem::path kTokenizers = XLAB_TOKENIZER_GOLDEN_DEFAULT;
 constexpr auto kPatience = std::chrono::seconds(120);  // for what happens in a moment or never
 
 /// A small run's specification: a training step takes less than a millisecond.

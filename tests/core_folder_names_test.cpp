@@ -140,6 +140,22 @@ TEST_F(FolderNames, ThePapersConfigurationIsFoundInsideAnother) {
   write_config(other);
   expect_twin();
   EXPECT_THAT(remark(), HasSubstr("an_odd_key = 3"));
+  // What stands beside it on the way there is told and followed alike.
+  other["model"]["dropout_schedule"] = "cosine";
+  other["model"]["vocab_size"] = own["vocab_size"];
+  other.erase("vocab_size");
+  write_config(other);
+  expect_twin();
+  EXPECT_THAT(remark(), HasSubstr("model.dropout_schedule = \"cosine\""));
+  other["model"]["vocab_size"] = own["vocab_size"].get<int>() + 1;
+  other["vocab_size"] = own["vocab_size"];
+  write_config(other);
+  EXPECT_THAT(complaint(), AllOf(HasSubstr("contradicts itself"), HasSubstr("'model.vocab_size'")));
+  other["model"].erase("vocab_size");
+  other["model"]["quantization"] = "awq";
+  write_config(other);
+  EXPECT_THAT(complaint(), HasSubstr("weights that are stored like that are not read here"));
+  other["model"].erase("quantization");
   other["vocab_size"] = own["vocab_size"].get<int>() + 1;
   other["model"]["core"] = inner;
   write_config(other);

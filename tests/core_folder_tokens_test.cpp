@@ -6,6 +6,7 @@
 
 #include "core/files/folder_run.hpp"
 #include "core/generation/stepper.hpp"
+#include "tests/complaint.hpp"
 #include "tests/small_models.hpp"
 #include "tests/temporary_folder.hpp"
 
@@ -18,17 +19,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const fs::path kTokenizers = XLAB_TOKENIZER_GOLDEN_DEFAULT;
-
-template <typename Body>
-std::string complaint(Body&& body) {
-  try {
-    body();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing to complain about";
-}
+const fs::path kGoldenTokenizers = XLAB_TOKENIZER_GOLDEN_DEFAULT;
 
 class FolderTokens : public testing::Test {
  protected:
@@ -37,7 +28,7 @@ class FolderTokens : public testing::Test {
     ModelSpec spec = small_large();
     spec.vocab_size = vocabulary;
     write_model_folder(filled_model(spec, DType::f32), folder_.path());
-    write_tokenizer_files(*tokenizer_named(kTokenizers / tokenizer), folder_.path());
+    write_tokenizer_files(*tokenizer_named(kGoldenTokenizers / tokenizer), folder_.path());
   }
 
   TemporaryFolder folder_;

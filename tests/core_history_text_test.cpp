@@ -22,7 +22,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 /// All that edits change, of the run on screen.
-struct Seen {
+struct Edited {
   std::string undo, redo, name;
   std::vector<int> tokens;
   int prompt_length = 0, run = 0;
@@ -31,7 +31,7 @@ struct Seen {
   double scale = 0.0;
   std::vector<CellVariant> variants;
 
-  explicit Seen(const Snapshot& s)
+  explicit Edited(const Snapshot& s)
       : undo(s.undo_label),
         redo(s.redo_label),
         tokens(s.sequence.tokens),
@@ -46,7 +46,7 @@ struct Seen {
     }
     for (const BlockCard& block : s.model->blocks) variants.push_back(block.variant);
   }
-  bool operator==(const Seen&) const = default;
+  bool operator==(const Edited&) const = default;
 };
 
 /// A program that was just started.
@@ -60,8 +60,8 @@ class Fresh {
   }
   /// What is seen on the way back to the first edit, or on to the last one.
   template <typename Step>
-  std::vector<Seen> way(Step step) {
-    std::vector<Seen> seen = {Seen(*after())};
+  std::vector<Edited> way(Step step) {
+    std::vector<Edited> seen = {Edited(*after())};
     const auto more = [&] {
       return !(std::is_same_v<Step, Undo> ? seen.back().undo : seen.back().redo).empty();
     };
@@ -111,10 +111,10 @@ TEST_F(SavedHistory, EditsAreUndoneAndRedoneAfterOpening) {
   EXPECT_FALSE(opened->unsaved);
   EXPECT_EQ(opened->undo_label, "Undo variant");
   EXPECT_EQ(opened->redo_label, "Redo removing a clamp");
-  const std::vector<Seen> back = first.way(Undo{});
+  const std::vector<Edited> back = first.way(Undo{});
   EXPECT_EQ(back.size(), 9u);
   EXPECT_EQ(second.way(Undo{}), back);
-  const std::vector<Seen> on = first.way(Redo{});
+  const std::vector<Edited> on = first.way(Redo{});
   EXPECT_EQ(on.size(), 11u);
   EXPECT_EQ(second.way(Redo{}), on);
   // Saved again by the second one, with all of it.
@@ -137,7 +137,7 @@ TEST_F(SavedHistory, WhatNeedsWeightsIsLeftOutAndWhatIsBehindIt) {
                 SetLearningRateScale{0.5}, Save{path_});
   other.after(OpenRun{path_, nullptr});
   std::vector<std::string> labels;
-  for (const Seen& seen : other.way(Undo{})) labels.push_back(seen.undo);
+  for (const Edited& seen : other.way(Undo{})) labels.push_back(seen.undo);
   EXPECT_THAT(labels, ElementsAre("Undo learning rate", "Undo new prompt", ""));
   // A variant that nothing was trained under keeps the weights when something is.
   program.after(SetVariant{"mlstm", opened->model->blocks.front().variant}, Save{path_});
@@ -169,7 +169,7 @@ TEST_F(SavedHistory, ReplacedWorkComesBackFirst) {
   program.after(Save{path_});
   const auto again = program.after(OpenRun{path_, nullptr});
   EXPECT_EQ(again->undo_label, "Undo new sample");
-  std::vector<Seen> way = program.way(Undo{});
+  std::vector<Edited> way = program.way(Undo{});
   // Those since the variant that was trained under, the opening, and ten of the run before.
   EXPECT_EQ(way.size(), 1u + 2 + 1 + 10);
 }
@@ -183,8 +183,8 @@ TEST_F(SavedHistory, TheRunsOfABenchAreUndoneInTheOrderOfTheirEdits) {
               SetPrompt{"d 4"}, Undo{}, FocusRun{two}, SaveBench{path_});
   second.after(OpenRun{path_, nullptr});
   for (int i = 0; i < 4; ++i) {
-    EXPECT_EQ(Seen(*second.after()).redo, Seen(*first.after()).redo);
-    const Seen here(*second.after(Undo{})), there(*first.after(Undo{}));
+    EXPECT_EQ(Edited(*second.after()).redo, Edited(*first.after()).redo);
+    const Edited here(*second.after(Undo{})), there(*first.after(Undo{}));
     EXPECT_EQ(here.tokens, there.tokens);
     EXPECT_EQ(here.run, there.run);
     EXPECT_EQ(here.scale, there.scale);

@@ -15,6 +15,7 @@
 
 #include "core/bench_file.hpp"
 #include "core/files/folder_run.hpp"
+#include "core/files/hf_folder.hpp"
 #include "core/files/inspection.hpp"
 #include "core/files/openable.hpp"
 #include "core/files/safetensors.hpp"
@@ -293,6 +294,21 @@ TEST_F(InspectionTest, AFolderThatIsRefusedIsToldAsFarAsItIsKnown) {
   EXPECT_EQ(found.reading, nullptr);
 }
 
+TEST_F(InspectionTest, AModelAmongHundredsOfFilesIsFound) {
+  make(small_mixed());
+  const std::int64_t bytes = inspect(folder()).bytes;
+  for (int i = 0; i < 300; ++i) put_file(file(fmt::format("{:04}.png", i)), "");
+  const Inspection found = inspect(folder());
+  EXPECT_EQ(found.kind, PlaceKind::model_folder);
+  EXPECT_EQ(found.why, "");
+  EXPECT_EQ(found.bytes, bytes);
+  EXPECT_EQ(found.files.size(), 202u) << "what is read, and the first of the others";
+  EXPECT_EQ(found.reading->left.size(), 200u);
+  ASSERT_TRUE(fs::exists(file("config.json")));
+  fs::rename(file("config.json"), file("config.yaml"));
+  EXPECT_EQ(model_folder_of(file("config.yaml")), folder());
+}
+
 TEST_F(InspectionTest, RunsAreToldOneByOne) {
   const auto first = make_run(make_task("copy")), second = make_run(make_task("recall"));
   first->train_step();
@@ -352,6 +368,8 @@ TEST_F(InspectionTest, OtherFilesAreToldByWhatTheyAre) {
   ASSERT_TRUE(found.text.has_value());
   EXPECT_TRUE(found.text->utf8);
   EXPECT_EQ(found.text->characters, 16);
+  put_file(path, "\xef\xbb\xbfÜber den Dingen\n");
+  EXPECT_EQ(inspect(path).text->characters, 16) << "as it is learned";
   put_file(path, "\xdc\x62\x65r den Dingen, in another encoding\n");
   found = inspect(path);
   EXPECT_EQ(found.kind, PlaceKind::text);

@@ -203,8 +203,9 @@ TEST(Killed, TwoHundredTimesWithEightRunsTraining) {
   std::size_t most = 0;
   for (int kill = 0; kill <= kKills; ++kill) {
     const bool last = kill == kKills;
-    const Told told = run_session(arguments(last ? "bench end" : "bench"),
-                                  last ? milliseconds(0) : kSlower * milliseconds(50 + random() % 900));
+    const Told told =
+        run_session(arguments(last ? "bench end" : "bench"),
+                    last ? milliseconds(0) : kSlower * milliseconds(50 + random() % 900));
     for (const std::string& wrong : told.wrong)
       ADD_FAILURE() << "session " << kill << ": " << wrong;
     for (const std::string& id : told.offered) {

@@ -18,7 +18,7 @@ std::vector<LossPoint> points(int count, float first = 1.0f) {
   return all;
 }
 
-void expect_same(const LossCurve& curve, const std::vector<LossPoint>& all) {
+void expect_points(const LossCurve& curve, const std::vector<LossPoint>& all) {
   ASSERT_EQ(curve.size(), all.size());
   for (std::size_t i = 0; i < all.size(); ++i) {
     EXPECT_EQ(curve[i].step, all[i].step);
@@ -29,7 +29,7 @@ void expect_same(const LossCurve& curve, const std::vector<LossPoint>& all) {
 
 TEST(LossCurve, IsACopyOfItsPoints) {
   const std::vector<LossPoint> all = points(5);
-  expect_same(LossCurve(all), all);
+  expect_points(LossCurve(all), all);
   EXPECT_TRUE(LossCurve().empty());
   EXPECT_EQ(LossCurve().begin(), LossCurve().end());
 }
@@ -40,7 +40,7 @@ TEST(LossCurve, GrowsWithoutACopyAndOldOnesStay) {
   std::vector<std::shared_ptr<const LossCurve>> shown;
   for (std::size_t size = 0; size <= all.size(); size += 250)
     shown.push_back(growing.curve_of({all.data(), size}));
-  expect_same(*shown.back(), all);
+  expect_points(*shown.back(), all);
   // Copied each time it would have been 400 * 50,000.
   EXPECT_LT(growing.copied(), 4 * all.size());
   int same = 0;
@@ -59,12 +59,12 @@ TEST(LossCurve, OtherLossesHaveMemoryOfTheirOwn) {
   growing.begin_anew();
   const auto after = growing.curve_of(other);
   EXPECT_NE(before->storage(), after->storage());
-  expect_same(*before, first);
-  expect_same(*after, other);
+  expect_points(*before, first);
+  expect_points(*after, other);
   // Fewer of them are others too: every second step is left out when there are very many.
   const auto fewer = growing.curve_of({first.data(), 4});
-  expect_same(*after, other);
-  expect_same(*fewer, points(4));
+  expect_points(*after, other);
+  expect_points(*fewer, points(4));
 }
 
 }  // namespace

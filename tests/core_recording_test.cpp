@@ -23,6 +23,7 @@
 #include "core/files/safetensors.hpp"
 #include "core/generation/recorded_step.hpp"
 #include "core/generation/sequence.hpp"
+#include "tests/complaint.hpp"
 #include "tests/engine_stage.hpp"
 #include "tests/small_models.hpp"
 #include "tests/temporary_folder.hpp"
@@ -36,16 +37,6 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-template <typename Body>
-std::string complaint(Body&& body) {
-  try {
-    body();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing to complain about";
-}
 
 ModelCard card_of(const Model& model) {
   ModelCard card;
@@ -73,7 +64,7 @@ void record(const Model& model, const std::vector<int>& tokens, const fs::path& 
   EXPECT_EQ(fs::file_size(path), plan.bytes());
 }
 
-std::size_t files_in(const fs::path& folder) {
+std::size_t count_files(const fs::path& folder) {
   return static_cast<std::size_t>(
       std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
 }
@@ -345,7 +336,7 @@ TEST_F(RecordingFiles, ThatTheDiskHasNoRoomForAreRefusedBeforeAnythingIsComputed
               AllOf(HasSubstr("Could not save"),
                     HasSubstr("takes " + bytes_text(static_cast<double>(plan.bytes()))),
                     HasSubstr("the disk has room for")));
-  EXPECT_EQ(files_in(folder_.path()), 0u);
+  EXPECT_EQ(count_files(folder_.path()), 0u);
 }
 
 TEST_F(RecordingFiles, ThatAreGivenUpLeaveWhatWasThere) {
@@ -374,11 +365,11 @@ TEST_F(RecordingFiles, ThatAreGivenUpLeaveWhatWasThere) {
   EXPECT_THAT(complaint([&] { write_recording(plan, half, folder_ / "t", stop); }),
               HasSubstr("token 4 is not kept"));
   EXPECT_EQ(bytes_of_file(folder_ / "t"), "old");
-  EXPECT_EQ(files_in(folder_.path()), 1u);
+  EXPECT_EQ(count_files(folder_.path()), 1u);
   EXPECT_FALSE(is_recording(folder_ / "t"));
   write_recording(plan, *sequence.trace(), folder_ / "t", stop);
   EXPECT_TRUE(is_recording(folder_ / "t"));
-  EXPECT_EQ(files_in(folder_.path()), 1u);
+  EXPECT_EQ(count_files(folder_.path()), 1u);
   RecordingFile more(plan, folder_ / "more");
   for (int t = 0; t < 12; ++t) more.add(*sequence.steps()[0].trace);
   EXPECT_THAT(complaint([&] { more.add(*sequence.steps()[0].trace); }),

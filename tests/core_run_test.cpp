@@ -16,6 +16,7 @@
 #include "core/files/load_parameters.hpp"
 #include "core/generation/sampler.hpp"
 #include "core/generation/stepper.hpp"
+#include "tests/complaint.hpp"
 #include "tests/counted_work.hpp"
 #include "tests/small_models.hpp"
 #include "tests/temporary_folder.hpp"
@@ -30,16 +31,6 @@ using testing::AnyOf;
 using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
-
-template <typename Body>
-std::string complaint(Body&& body) {
-  try {
-    body();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing to complain about";
-}
 
 class Runs : public testing::Test {
  protected:
@@ -129,7 +120,7 @@ TEST_F(Runs, DamagedTokenizersAreRefused) {
     write_safetensors(folder_ / "wrong.xlab", std::move(tensors), metadata);
     return complaint([&] { load_run(folder_ / "wrong.xlab"); });
   };
-  EXPECT_EQ(said(without(""), file.metadata()), "nothing to complain about");
+  EXPECT_EQ(said(without(""), file.metadata()), kFine);
   EXPECT_THAT(said(without("d/tokenizer"), file.metadata()), HasSubstr("d/tokenizer"));
   EXPECT_THAT(said(without("d/tokens"), file.metadata()), HasSubstr("d/tokens"));
   auto tensors = without("d/tokens");
@@ -245,7 +236,6 @@ class WrongFiles : public Runs {
 };
 
 constexpr const char* kUp = "p/xlstm_block_stack.blocks.0.xlstm.proj_up.weight";
-constexpr const char* kFine = "nothing to complain about";
 
 TEST_F(WrongFiles, PutTogetherRightlyTheyAreFine) {
   EXPECT_EQ(answer(), kFine);

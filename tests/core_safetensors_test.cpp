@@ -13,6 +13,7 @@
 #include <random>
 
 #include "core/hash.hpp"
+#include "tests/complaint.hpp"
 #include "tests/temporary_folder.hpp"
 
 namespace xlab::tests {
@@ -33,15 +34,6 @@ std::string bytes_of(std::vector<T> values) {
   std::string bytes(values.size() * sizeof(T), '\0');
   if (!bytes.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
   return bytes;
-}
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "(no error)";
 }
 
 class Safetensors : public testing::Test {
@@ -103,13 +95,12 @@ TEST_F(Safetensors, ValuesAreConverted) {
   EXPECT_THAT(file.values_as<float>("f64"), ElementsAre(static_cast<float>(1.0 / 3)));
   EXPECT_THAT(file.values_as<std::int64_t>("i64"), ElementsAre(-(1ll << 40)));
 
-  EXPECT_THAT(message_of([&] { file.values_as<std::int64_t>("u64"); }),
+  EXPECT_THAT(complaint([&] { file.values_as<std::int64_t>("u64"); }),
               testing::AllOf(HasSubstr("'u64'"), HasSubstr("18446744073709551615")));
-  EXPECT_THAT(message_of([&] { file.values_as<std::int32_t>("i64"); }), HasSubstr("out of range"));
-  EXPECT_THAT(message_of([&] { file.values_as<std::uint8_t>("i8"); }), HasSubstr("-1"));
-  EXPECT_THAT(message_of([&] { file.values_as<std::int32_t>("f32"); }), HasSubstr("F32"));
-  EXPECT_THAT(message_of([&] { file.values_as<float>("none"); }),
-              HasSubstr("has no tensor 'none'"));
+  EXPECT_THAT(complaint([&] { file.values_as<std::int32_t>("i64"); }), HasSubstr("out of range"));
+  EXPECT_THAT(complaint([&] { file.values_as<std::uint8_t>("i8"); }), HasSubstr("-1"));
+  EXPECT_THAT(complaint([&] { file.values_as<std::int32_t>("f32"); }), HasSubstr("F32"));
+  EXPECT_THAT(complaint([&] { file.values_as<float>("none"); }), HasSubstr("has no tensor 'none'"));
 }
 
 TEST_F(Safetensors, AllHalfPrecisionNumbers) {
@@ -153,8 +144,8 @@ TEST_F(Safetensors, TensorsKeepShapeAndNumbers) {
   EXPECT_EQ(file.tensor("one", DType::f32).shape(), Shape({1}));
   EXPECT_TRUE(file.at("one").shape.empty());
   EXPECT_EQ(file.tensor("none", DType::f32).elements(), 0);
-  EXPECT_THAT(message_of([&] { file.tensor("six axes", DType::f32); }), HasSubstr("6 axes"));
-  EXPECT_THAT(message_of([&] { file.tensor("weights", DType::i32); }), HasSubstr("whole"));
+  EXPECT_THAT(complaint([&] { file.tensor("six axes", DType::f32); }), HasSubstr("6 axes"));
+  EXPECT_THAT(complaint([&] { file.tensor("weights", DType::i32); }), HasSubstr("whole"));
   EXPECT_FALSE(file.contains("Weights"));
   EXPECT_EQ(file.find(""), nullptr);
 }
@@ -247,7 +238,7 @@ TEST_F(Safetensors, NumbersOutliveTheFile) {
 TEST_F(Safetensors, RefusesToWriteWhatItWouldNotRead) {
   const auto refuses = [&](std::vector<StoredTensor> tensors, const std::string& why,
                            const Metadata& metadata = {}) {
-    EXPECT_THAT(message_of([&] { write_safetensors(path_, tensors, metadata); }),
+    EXPECT_THAT(complaint([&] { write_safetensors(path_, tensors, metadata); }),
                 testing::AllOf(HasSubstr(path_.string()), HasSubstr(why)));
     EXPECT_FALSE(std::filesystem::exists(path_));
   };
@@ -266,7 +257,7 @@ TEST_F(Safetensors, RefusesToWriteWhatItWouldNotRead) {
   Metadata much;
   for (int i = 0; i < 40; ++i) much[std::to_string(i)] = std::string(500000, 'v');
   refuses({}, "names and metadata take", much);
-  EXPECT_THAT(message_of([] { stored("w", Tensor()); }), HasSubstr("'w'"));
+  EXPECT_THAT(complaint([] { stored("w", Tensor()); }), HasSubstr("'w'"));
 }
 
 TEST(Hash, KnownValuesAndPieces) {

@@ -11,6 +11,7 @@
 
 #include "core/utf8.hpp"
 #include "kernels/check.hpp"
+#include "tests/complaint.hpp"
 #include "tests/temporary_folder.hpp"
 
 namespace xlab::tests {
@@ -23,15 +24,6 @@ using namespace std::string_literals;
 
 TextData text_of(const std::string& text) {
   return text_from_bytes(std::as_bytes(std::span(text)), "notes.txt");
-}
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "(no error)";
 }
 
 TEST(Text, CharactersAreNumberedByCodePoint) {
@@ -86,8 +78,7 @@ TEST(Text, TheByteOrderMarkIsDropped) {
 
 TEST(Text, WhatIsNoTextIsRefused) {
   const auto refuses = [](const std::string& bytes, const std::string& why) {
-    EXPECT_THAT(message_of([&] { text_of(bytes); }),
-                AllOf(HasSubstr("'notes.txt'"), HasSubstr(why)))
+    EXPECT_THAT(complaint([&] { text_of(bytes); }), AllOf(HasSubstr("'notes.txt'"), HasSubstr(why)))
         << testing::PrintToString(bytes);
   };
   refuses("", "is empty");
@@ -123,7 +114,7 @@ TEST(Text, FilesAreRead) {
   EXPECT_EQ(decode_text(data.vocabulary, data.ids), "once\r\nupon\r\n");
 
   const auto refuses = [](const std::filesystem::path& file, const std::string& why) {
-    EXPECT_THAT(message_of([&] { read_text(file); }), HasSubstr(why)) << file;
+    EXPECT_THAT(complaint([&] { read_text(file); }), HasSubstr(why)) << file;
   };
   refuses(folder / "missing.txt", "No such file or directory");
   refuses(folder.path(), "it is a folder, not a file");
@@ -150,7 +141,7 @@ TEST(Text, AnotherTokenizerMayReadIt) {
   EXPECT_EQ(tokens.vocabulary[static_cast<std::size_t>(tokens.ids[0])], bpe->bytes(tokens.ids[0]));
   const auto refuses = [&](const std::string& text, const std::string& why) {
     EXPECT_THAT(
-        message_of([&] { text_from_bytes(std::as_bytes(std::span(text)), "notes.txt", bpe); }),
+        complaint([&] { text_from_bytes(std::as_bytes(std::span(text)), "notes.txt", bpe); }),
         AllOf(HasSubstr("'notes.txt'"), HasSubstr(why)));
   };
   // Words alone do not give the text back: it has to be opened again.
@@ -159,7 +150,7 @@ TEST(Text, AnotherTokenizerMayReadIt) {
   const std::string line = "the  words of\na text";
   TextData known = text_from_bytes(std::as_bytes(std::span(line)), "words.txt", words);
   EXPECT_EQ(bytes_of(known), words->decode(known.ids));
-  EXPECT_THAT(message_of([&] { read_again(known, nullptr); }),
+  EXPECT_THAT(complaint([&] { read_again(known, nullptr); }),
               AllOf(HasSubstr("'words.txt'"), HasSubstr("open the file again")));
   refuses("caf\xe9 au lait", "position 3 (0xE9)");
   refuses("abc\0def"s, "zero byte at position 3");
@@ -170,7 +161,7 @@ TEST(Text, AnotherTokenizerMayReadIt) {
 TEST(Text, UnknownCharactersAreNamed) {
   const TextData data = text_of("hello");
   const auto encode = [&](const std::string& text) {
-    return message_of([&] { encode_text(data.vocabulary, text); });
+    return complaint([&] { encode_text(data.vocabulary, text); });
   };
   EXPECT_TRUE(encode_text(data.vocabulary, "").empty());
   EXPECT_EQ(encode("he€l"), "The model never saw the character '€' (U+20AC).");
@@ -181,15 +172,15 @@ TEST(Text, UnknownCharactersAreNamed) {
   EXPECT_THAT(encode("he\xff"), HasSubstr("the byte at position 2"));
 
   const std::vector<std::int32_t> outside = {0, 4};
-  EXPECT_THAT(message_of([&] { decode_text(data.vocabulary, outside); }),
+  EXPECT_THAT(complaint([&] { decode_text(data.vocabulary, outside); }),
               HasSubstr("no character number 4: the vocabulary has 4"));
-  EXPECT_THAT(message_of([&] { decode_text(data.vocabulary, std::vector<std::int32_t>{-1}); }),
+  EXPECT_THAT(complaint([&] { decode_text(data.vocabulary, std::vector<std::int32_t>{-1}); }),
               HasSubstr("-1"));
 }
 
 TEST(Text, VocabulariesFromFilesAreChecked) {
   const auto refuses = [](const std::vector<std::string>& vocabulary, const std::string& why) {
-    EXPECT_THAT(message_of([&] { check_vocabulary(vocabulary); }), HasSubstr(why));
+    EXPECT_THAT(complaint([&] { check_vocabulary(vocabulary); }), HasSubstr(why));
   };
   EXPECT_NO_THROW(check_vocabulary(std::vector<std::string>{"a", "é", "😀"}));
   refuses({"a", ""}, "Entry 1 of the vocabulary, '', is not one character");

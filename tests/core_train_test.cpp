@@ -13,6 +13,7 @@
 #include "core/run.hpp"
 #include "kernels/adamw.hpp"
 #include "kernels/device/threads.hpp"
+#include "tests/complaint.hpp"
 #include "tests/small_models.hpp"
 #include "tests/temporary_folder.hpp"
 
@@ -21,8 +22,8 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kNotANumber = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 /// Some sentences with a structure to learn.
 std::string small_text() {
@@ -226,7 +227,7 @@ std::vector<float> weights(const Run& run) {
 }
 
 TEST(BadNumbers, InAnyWeightSkipTheStep) {
-  for (const float bad : {kNaN, kInf, -kInf}) {
+  for (const float bad : {kNotANumber, kInfinity, -kInfinity}) {
     const auto names = small_run("recall")->model->params().infos();
     for (const ParamInfo& info : names) {
       const auto run = small_run("recall");
@@ -248,7 +249,7 @@ TEST(BadNumbers, InAnyWeightSkipTheStep) {
 }
 
 TEST(BadNumbers, InTheMomentsSkipTheStepAndStartTheOptimizerAfresh) {
-  for (const float bad : {kNaN, kInf, -kInf, -1.0f}) {
+  for (const float bad : {kNotANumber, kInfinity, -kInfinity, -1.0f}) {
     for (const bool first : {true, false}) {
       const auto run = small_run("copy");
       for (int step = 0; step < 6; ++step) run->train_step();
@@ -351,16 +352,6 @@ TEST(BadNumbers, ABatchWithoutAnswersChangesWeightsByDecayAlone) {
 }
 
 // ---- refusals -----------------------------------------------------------------------------------
-
-template <typename Body>
-std::string complaint(Body&& body) {
-  try {
-    body();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing to complain about";
-}
 
 TEST(Training, RefusesWhatItCannotDo) {
   ModelSpec model = small_mlstm();

@@ -1,4 +1,5 @@
-// A first build compiles several files of a library as one, whichever happen to stand side by side:
+// A first build compiles several files of a library, or of a program of tests, as one, whichever
+// happen to stand side by side:
 // their unnamed namespaces are one then, and no name may stand in two of them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,9 +17,12 @@
 namespace xlab::tests {
 namespace {
 
+const std::set<std::string> kCompiledAsOne{"core",       "ui",       "app",      "app/cli",
+                                           "tests/core", "tests/ui", "tests/app"};
+
 /// Names of types, constants and functions in the unnamed namespaces of a file, after the namespace
-/// around them. A function stands
-/// with its parameters, since others may have its name. An alias may be said twice.
+/// around them. A function stands with its parameters, since others may have its name. An alias may
+/// be said twice.
 std::set<std::string> private_names(const std::string& text) {
   static const std::regex type("^(?:struct|class|enum class|enum) (\\w+)[^;]*\\{.*");
   static const std::regex constant("^(?:constexpr|const) [^(]*?(\\w+)(?:\\[\\])?(?: =|\\{).*");
@@ -59,14 +63,16 @@ TEST(Together, FilesThatMayBeCompiledAsOneShareNoPrivateName) {
   std::map<std::string, std::map<std::string, std::vector<std::string>>> libraries;
   for (const std::string& file : project_files(is_code)) {
     const std::filesystem::path path = file;
-    const std::string library = file.starts_with("app/cli/") ? "app/cli" : path.begin()->string();
-    if (path.extension() != ".cpp" ||
-        (library != "core" && library != "ui" && library != "app" && library != "app/cli"))
-      continue;
+    const std::string name_of_file = path.filename();
+    const std::string library = file.starts_with("app/cli/") ? "app/cli"
+                                : file.starts_with("tests/") && name_of_file.ends_with("_test.cpp")
+                                    ? "tests/" + name_of_file.substr(0, name_of_file.find('_'))
+                                    : path.begin()->string();
+    if (path.extension() != ".cpp" || !kCompiledAsOne.contains(library)) continue;
     for (const std::string& name : private_names(text_of(kSource / file)))
       libraries[library][name].push_back(file);
   }
-  EXPECT_EQ(libraries.size(), 4u);
+  EXPECT_EQ(libraries.size(), kCompiledAsOne.size());
   for (const auto& [library, names] : libraries) {
     EXPECT_GT(names.size(), 10u) << library;
     for (const auto& [name, files] : names)

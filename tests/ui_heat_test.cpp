@@ -20,9 +20,9 @@ namespace {
 using namespace ui;
 
 /// A view that is one function.
-class Sketch : public View {
+class Plate : public View {
  public:
-  explicit Sketch(std::function<void(Scene&, Painter&)> paint) : paint_(std::move(paint)) {}
+  explicit Plate(std::function<void(Scene&, Painter&)> paint) : paint_(std::move(paint)) {}
   std::string name() const override { return "sketch"; }
   std::string title() const override { return "Sketch"; }
   void draw(Scene& scene, ImVec2 size) override {
@@ -60,7 +60,7 @@ struct HeatStage {
   }
   Snapshot snapshot;
   Stage stage;
-  Sketch sketch;
+  Plate sketch;
 };
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
@@ -127,7 +127,7 @@ std::vector<std::string> written(const Legend& legend, const ColourScale& scale,
   Stage stage(snapshot);
   stage.size = {1000, 80};
   stage.scale = size;
-  Sketch sketch([&](Scene&, Painter& painter) {
+  Plate sketch([&](Scene&, Painter& painter) {
     draw_legend(painter, {{4, 10}, {4 + width, 10 + painter.line_height()}}, scale, legend);
   });
   stage.frame(sketch);

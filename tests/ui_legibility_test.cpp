@@ -24,13 +24,13 @@ const char* const kViews[] = {"time", "gates", "memory", "loss", "next", "inspec
 /// Those in which nearly every place has something to say under the mouse.
 const char* const kTelling[] = {"time", "gates", "memory", "loss", "next"};
 
-struct NamedScene {
+struct ReadableScene {
   const char* name;
   Snapshot snapshot;
 };
 
-const std::vector<NamedScene>& scenes() {
-  static const std::vector<NamedScene> list = {
+const std::vector<ReadableScene>& readable_scenes() {
+  static const std::vector<ReadableScene> list = {
       {"recall", recall_scene()},       {"clamped", clamped_scene()},
       {"text", text_scene()},           {"asking", asking_scene()},
       {"broken", broken_scene()},       {"long", long_scene()},
@@ -58,7 +58,7 @@ TEST_P(Legible, AtEverySizeAndScale) {
   const ImVec2 sizes[] = {{160, 120}, {240, 160}, {320, 240}, {430, 200}, {300, 520},
                           {640, 150}, {640, 400}, {900, 520}, {1500, 900}};
   std::size_t read = 0;
-  for (const NamedScene& scene : scenes()) {
+  for (const ReadableScene& scene : readable_scenes()) {
     Snapshot snapshot = scene.snapshot;
     Stage stage(snapshot);
     for (const auto& view : make_views()) {

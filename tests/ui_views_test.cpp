@@ -306,14 +306,14 @@ LanePlace lane_of(Stage& stage, View& view, const std::string& path, int step) {
   return place;
 }
 
-constexpr const char* kForget = "block0/mlstm/forget_gate_pre";
+constexpr const char* kForgetPre = "block0/mlstm/forget_gate_pre";
 
 TEST(GatesView, DraggingTheForgetGateHoldsItThere) {
   const Snapshot s = recall_scene();
   Stage stage(s);
   stage.size = {640, 420};
   const auto view = view_named("gates");
-  const LanePlace lane = lane_of(stage, *view, kForget, 9);
+  const LanePlace lane = lane_of(stage, *view, kForgetPre, 9);
   ASSERT_GT(lane.bottom, lane.top + 20);
   // All recorded values lie within ±6, so the axis is −6..6 and 6 % of room at both ends.
   const double high = 6.72, low = -6.72;
@@ -327,7 +327,7 @@ TEST(GatesView, DraggingTheForgetGateHoldsItThere) {
     const auto sets = stage.all<command::SetClamp>();
     ASSERT_FALSE(sets.empty());
     const Clamp clamp = sets.back().clamp;
-    EXPECT_EQ(clamp.path, kForget);
+    EXPECT_EQ(clamp.path, kForgetPre);
     EXPECT_EQ(clamp.head, 0);
     EXPECT_EQ(clamp.unit, 0);
     EXPECT_EQ(clamp.begin, 9);
@@ -353,7 +353,7 @@ TEST(GatesView, DraggingWithShiftHoldsAllSteps) {
   const Snapshot s = recall_scene();
   Stage stage(s);
   const auto view = view_named("gates");
-  const LanePlace lane = lane_of(stage, *view, kForget, 4);
+  const LanePlace lane = lane_of(stage, *view, kForgetPre, 4);
   stage.shift(true);
   stage.move(*view, lane.x, lane.top + 3);
   stage.button(*view, true);
@@ -370,17 +370,17 @@ TEST(GatesView, ClickingPinsAndHoldsNothing) {
   const Snapshot s = recall_scene();
   Stage stage(s);
   const auto view = view_named("gates");
-  const LanePlace lane = lane_of(stage, *view, kForget, 9);
+  const LanePlace lane = lane_of(stage, *view, kForgetPre, 9);
   stage.click(*view, lane.x, lane.top + 5);
   EXPECT_TRUE(stage.all<command::SetClamp>().empty());
-  EXPECT_EQ(stage.focus.pinned, (ValueRef{kForget, 9, 0, 0}));
+  EXPECT_EQ(stage.focus.pinned, (ValueRef{kForgetPre, 9, 0, 0}));
 }
 
 TEST(GatesView, AnExistingClampIsMovedWithItsWholeRange) {
-  const Snapshot s = SceneBuilder({}).build({{kForget, 0, 0, 3, 12, 1.0f}});
+  const Snapshot s = SceneBuilder({}).build({{kForgetPre, 0, 0, 3, 12, 1.0f}});
   Stage stage(s);
   const auto view = view_named("gates");
-  const LanePlace lane = lane_of(stage, *view, kForget, 5);
+  const LanePlace lane = lane_of(stage, *view, kForgetPre, 5);
   stage.move(*view, lane.x, lane.top + 3);
   stage.button(*view, true);
   stage.move(*view, lane.x, lane.bottom - 3);
@@ -394,7 +394,7 @@ TEST(GatesView, AClampCanBeTakenAway) {
   const Snapshot s = clamped_scene();
   Stage stage(s);
   const auto view = view_named("gates");
-  const LanePlace lane = lane_of(stage, *view, kForget, 9);
+  const LanePlace lane = lane_of(stage, *view, kForgetPre, 9);
   for (float y = lane.top - 4; y < lane.bottom + 4 && stage.all<command::RemoveClamp>().empty();
        y += 3) {
     for (float x = lane.x - 20; x < lane.x + 32; x += 4) {
@@ -476,7 +476,7 @@ TEST(GatesView, MovesOnlyWhileTheHintIsThere) {
   EXPECT_FALSE(view->animating(stage.scene()));
   stage.frame(*view);
   const int before = stage.vertices();
-  stage.focus.hint_target = kForget;
+  stage.focus.hint_target = kForgetPre;
   stage.focus.hint = "Drag me: make it forget.";
   EXPECT_TRUE(view->animating(stage.scene()));
   stage.frame(*view);

@@ -40,7 +40,11 @@ std::vector<int> tokens_of(const TraceArguments& args, const Run& run,
                            const std::vector<int>& numbers) {
   std::vector<int> tokens = numbers;
   if (!args.text.empty()) {
-    tokens = prompt_tokens(run, read_text_file(args.text, kMostTextBytes));
+    // As when a text is learned, a byte order mark is part of it only where bytes are the tokens.
+    const std::string text = read_text_file(args.text, kMostTextBytes);
+    const auto tokenizer = run.task->tokenizer();
+    const bool bytes = tokenizer && tokenizer->kind() == "bytes";
+    tokens = prompt_tokens(run, bytes ? text : std::string(without_byte_order_mark(text)));
   } else if (!args.prompt.empty()) {
     tokens = prompt_tokens(run, args.prompt);
   }

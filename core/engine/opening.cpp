@@ -31,7 +31,8 @@ std::uintmax_t bytes_of_weights(const std::filesystem::path& folder) {
 
 void Engine::Worker::open_folder(const command::OpenFolder& c) {
   const auto folder = model_folder_of(c.path);
-  check(folder.has_value(), "'{}' is no model folder: it has no config.json and no weights.",
+  check(folder.has_value(),
+        "'{}' is no model folder: it has no config.json, and no config.yaml beside weights.",
         c.path);
   check(!opening, "'{}' is still being read: cancel that first, or wait for it.",
         opening ? opening->path : "");

@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "core/files/save.hpp"
+#include "core/files/file_save.hpp"
 #include "core/files/system_call.hpp"
 #include "core/utf8.hpp"
 #include "kernels/check.hpp"
@@ -105,13 +105,13 @@ std::string read_text_file(const fs::path& path, std::uint64_t limit) {
 
 void write_file_atomically(const fs::path& path,
                            std::span<const std::span<const std::byte>> pieces) {
-  Save save(path);
+  FileSave save(path);
   for (const auto piece : pieces) save.write(piece);
   save.finish();
 }
 
 void check_can_write_file(const fs::path& path, std::uint64_t bytes) {
-  Save(path).reserve(bytes);
+  FileSave(path).reserve(bytes);
 }
 
 std::optional<FileStamp> stamp_of(const fs::path& path) {

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "core/files/disk.hpp"
-#include "core/files/save.hpp"
+#include "core/files/file_save.hpp"
 #include "core/files/system_call.hpp"
 #include "kernels/check.hpp"
 
@@ -73,7 +73,7 @@ void FolderSave::make_beside() {
 void FolderSave::write(const std::string& name,
                        std::span<const std::span<const std::byte>> pieces) {
   const fs::path shown = folder_ / name;
-  auto save = std::make_unique<Save>(hidden_.empty() ? shown : within_ / name, shown);
+  auto save = std::make_unique<FileSave>(hidden_.empty() ? shown : within_ / name, shown);
   for (const auto piece : pieces) save->write(piece);
   save->sync();
   if (hidden_.empty()) {

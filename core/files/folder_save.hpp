@@ -11,7 +11,7 @@
 
 namespace xlab {
 
-class Save;
+class FileSave;
 
 /// A folder that is not there is made beside its place and stands there, complete, at the end. In
 /// one that is there every file is written under a hidden name and takes its place at the end, in
@@ -37,7 +37,7 @@ class FolderSave {
   /// One file that is to be written or, without a save, taken away.
   struct Change {
     std::filesystem::path path = {};
-    std::unique_ptr<Save> save;
+    std::unique_ptr<FileSave> save;
     std::filesystem::path before = {};  ///< the hidden name of what stood there; empty: nothing did
     bool done = false;
   };

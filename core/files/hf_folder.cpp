@@ -30,7 +30,7 @@ constexpr const char* kConfig = "config.json";
 constexpr std::array<const char*, 3> kConfigs = {kConfig, "config.yaml", "model.yaml"};
 constexpr const char* kGeneration = "generation_config.json";
 /// More files of a folder are not listed.
-constexpr std::size_t kMostListed = 200;
+constexpr std::size_t kMostLeft = 200;  // names of files that are not read
 constexpr std::uint64_t kMostConfigBytes = 1 << 20;
 constexpr std::size_t kMostNamedKeys = 8;
 // Of this computer's, for weights that are read, and for values, gradients and moments.
@@ -222,7 +222,6 @@ std::vector<std::string> files_of_folder(const fs::path& folder) {
     if (!name.starts_with('.') && entry->is_regular_file(ignored)) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
-  names.resize(std::min(names.size(), kMostListed));
   return names;
 }
 
@@ -275,6 +274,7 @@ void ModelFolder::list_files() {
                   [](const ReadKey& key) { return key.file == kGeneration; }))
     read.emplace_back(kGeneration);
   for (const std::string& name : files_of_folder(folder_)) {
+    if (was_read_.left.size() == kMostLeft) break;
     if (std::find(read.begin(), read.end(), name) == read.end())
       was_read_.left.push_back(printable(name));
   }
@@ -360,8 +360,10 @@ std::string why_no_room(double bytes, double memory, double available) {
   const double most = kShareOfMemory * memory;
   if (bytes > most) return fmt::format("this computer has room for {:.1f} GB.", most / 1e9);
   if (bytes > available)
-    return fmt::format("{:.1f} GB of this computer's memory are free: close other programs first.",
-                       available / 1e9);
+    return fmt::format(
+        "{:.1f} GB of this computer's memory are free: close other programs, or a "
+        "large model that is open here, first.",
+        available / 1e9);
   return {};
 }
 

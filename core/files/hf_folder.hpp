@@ -28,7 +28,7 @@ enum class FolderUse {
   read_halves  ///< the same, with every matrix rounded to bf16
 };
 
-/// Names of the files of a folder, sorted; hidden ones aside, and of very many the first.
+/// Names of the files of a folder, sorted; hidden ones aside.
 std::vector<std::string> files_of_folder(const std::filesystem::path& folder);
 /// Whether one of them is a configuration, or holds tensors.
 bool holds_model_files(const std::filesystem::path& folder);

@@ -29,6 +29,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kMostOddKeys = 20;
+constexpr std::size_t kMostTold = 200;  // of a folder; what is read of it is listed always
 
 /// Counts tensors by their types, the most numbers first.
 template <typename Tensors>
@@ -145,7 +146,7 @@ void list_files(const fs::path& folder, const WhatWasRead* reading, Inspection& 
     InspectedFile file{.name = printable(name), .bytes = error ? 0 : bytes};
     file.read = reading && std::ranges::count(reading->files, file.name) > 0;
     if (file.read) found.bytes += file.bytes;
-    found.files.push_back(std::move(file));
+    if (file.read || found.files.size() < kMostTold) found.files.push_back(std::move(file));
   }
 }
 
@@ -299,7 +300,7 @@ void inspect_text(const fs::path& path, Inspection& found) {
   InspectedText& facts = found.text.emplace();
   facts.utf8 = !find_invalid_utf8(text).has_value();
   if (facts.utf8)
-    facts.characters = std::count_if(text.begin(), text.end(), [](char byte) {
+    facts.characters = std::ranges::count_if(without_byte_order_mark(text), [](char byte) {
       return (static_cast<unsigned char>(byte) & 0xc0) != 0x80;
     });
   if (!facts.utf8) found.odd.push_back("It is no UTF-8: it is read as bytes.");

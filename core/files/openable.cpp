@@ -33,7 +33,8 @@ void look_at_text(const std::filesystem::path& path, const std::string& tokenize
 
 void look_at_folder(const std::filesystem::path& path) {
   const std::optional<std::filesystem::path> folder = model_folder_of(path);
-  check(folder.has_value(), "'{}' is no model folder: it has no config.json and no weights.",
+  check(folder.has_value(),
+        "'{}' is no model folder: it has no config.json, and no config.yaml beside weights.",
         path.string());
   (void)ModelFolder(*folder);
 }

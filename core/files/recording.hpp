@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "core/files/file_save.hpp"
 #include "core/files/safetensors_header.hpp"
-#include "core/files/save.hpp"
 #include "core/snapshot.hpp"
 #include "core/trace.hpp"
 
@@ -80,7 +80,7 @@ class RecordingFile {
   void write_pending();
 
   const RecordingPlan& plan_;
-  Save save_;
+  FileSave save_;
   std::int64_t added_ = 0, written_ = 0, at_a_time_ = 1;  // tokens
   std::vector<std::vector<float>> pending_;               // of each value
   std::uint64_t not_finite_ = 0;

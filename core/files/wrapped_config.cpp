@@ -2,9 +2,11 @@
 #include "core/files/wrapped_config.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,7 +20,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kDeepest = 2;
+constexpr std::size_t kDeepest = 2;
 
 bool has_blocks(const json& object) {
   const auto is_object = [&](const char* key) {
@@ -28,23 +30,55 @@ bool has_blocks(const json& object) {
   return object.is_object() && (is_object("mlstm_block") || is_object("slstm_block"));
 }
 
-/// Objects inside this one that read as a configuration of the paper's family, and where.
-void find_configs(const json& object, const std::string& where, int depth,
-                  std::vector<std::pair<std::string, const json*>>& found) {
+using Names = std::vector<std::string>;
+
+/// Where objects inside this one read as a configuration of the paper's family.
+void find_configs(const json& object, Names& here, std::vector<Names>& found) {
   for (const auto& [key, value] : object.items()) {
     if (!value.is_object()) continue;
-    const std::string name = where.empty() ? key : where + "." + key;
+    here.push_back(key);
     if (has_blocks(value) && value.contains("embedding_dim") && value.contains("num_blocks")) {
-      found.emplace_back(name, &value);
-    } else if (depth < kDeepest) {
-      find_configs(value, name, depth + 1, found);
+      found.push_back(here);
+    } else if (here.size() < kDeepest) {
+      find_configs(value, here, found);
     }
+    here.pop_back();
   }
+}
+
+std::string joined(const Names& names) {
+  return fmt::format("{}", fmt::join(names, "."));
 }
 
 const json* member(const json& object, const char* key) {
   const auto found = object.find(key);
   return found == object.end() || found->is_null() ? nullptr : &*found;
+}
+
+/// Takes what one of the objects around the configuration says of the model. `place` is empty, or
+/// ends in a dot.
+void take_sizes(SpecReader& in, const std::string& place, const std::string& what,
+                UnwrappedConfig& unwrapped, json& config) {
+  constexpr std::pair<const char*, const char*> kSame[] = {
+      {"vocab_size", "vocab_size"},          {"embedding_dim", "embedding_dim"},
+      {"hidden_size", "embedding_dim"},      {"num_blocks", "num_blocks"},
+      {"num_hidden_layers", "num_blocks"},   {"context_length", "context_length"},
+      {"tie_word_embeddings", "tie_weights"}};
+  for (const auto& [theirs, ours] : kSame) {
+    const bool tying = std::string_view(ours) == "tie_weights";
+    const bool own = member(config, ours) != nullptr && unwrapped.outside.count(ours) == 0;
+    const json* said = in.find(theirs);
+    // Of tied embeddings the paper's word is about this model, the other about all.
+    if (!said || (tying && own)) continue;
+    const json* here = member(config, ours);
+    check(!here || *here == *said, "{} contradicts itself: '{}{}' is {}, but {} is {}.", what,
+          printable(place, 60), theirs, printable(said->dump(), 40),
+          own ? fmt::format("'{}.{}'", printable(unwrapped.where, 60), ours)
+              : "another place says that it",
+          printable(here ? here->dump() : std::string(), 40));
+    if (!own) unwrapped.outside.insert(ours);
+    config[ours] = *said;
+  }
 }
 
 }  // namespace
@@ -58,43 +92,36 @@ UnwrappedConfig unwrapped_config(const std::string& text, ReadKeys& keys, const 
     config.erase("model_type");
     return {json_text(config)};
   }
-  std::vector<std::pair<std::string, const json*>> found;
-  find_configs(outer, "", 1, found);
+  Names here;
+  std::vector<Names> found;
+  find_configs(outer, here, found);
   if (found.empty()) return {text};
   check(found.size() == 1,
         "{} holds several models, in '{}' and in '{}': which one is meant is not said.", what,
-        printable(found[0].first, 60), printable(found.back().first, 60));
-  const auto& [where, inner] = found.front();
-  json config = *inner;
-  config.erase("model_type");
+        printable(joined(found[0]), 60), printable(joined(found.back()), 60));
+  const Names& names = found.front();
   UnwrappedConfig unwrapped;
-  unwrapped.where = where;
-  SpecReader in(outer, what, &keys);
-  constexpr std::pair<const char*, const char*> kSame[] = {
-      {"vocab_size", "vocab_size"},        {"embedding_dim", "embedding_dim"},
-      {"hidden_size", "embedding_dim"},    {"num_blocks", "num_blocks"},
-      {"num_hidden_layers", "num_blocks"}, {"context_length", "context_length"}};
-  for (const auto& [theirs, ours] : kSame) {
-    const json* said = in.find(theirs);
-    if (!said) continue;
-    const json* here = member(config, ours);
-    check(!here || *here == *said, "{} contradicts itself: '{}' is {}, but '{}.{}' is {}.", what,
-          theirs, printable(said->dump(), 40), printable(where, 60), ours,
-          printable(here ? here->dump() : std::string(), 40));
-    if (!here) unwrapped.outside.insert(ours);
-    config[ours] = *said;
+  unwrapped.where = joined(names);
+  json config = outer;
+  for (const std::string& name : names) config = json(config.at(name));
+  config.erase("model_type");
+  const json* around = &outer;
+  for (std::size_t depth = 0; depth < names.size(); ++depth) {
+    const std::string place =
+        joined(Names(names.begin(), names.begin() + static_cast<long>(depth)));
+    SpecReader in(*around, depth == 0 ? what : place, &keys);
+    take_sizes(in, depth == 0 ? "" : place + ".", what, unwrapped, config);
+    read_common_keys(in);
+    in.ignore({"model_type", "pad_token_id", "bos_token_id", "eos_token_id"});
+    // The object on the way to the configuration is read, as far as it is that.
+    (void)in.find(names[depth].c_str());
+    in.finish();
+    around = &around->at(names[depth]);
   }
-  const json* tied = in.find("tie_word_embeddings");
   if (!member(config, "tie_weights")) {
-    unwrapped.tying_assumed = tied == nullptr;
-    if (tied) unwrapped.outside.insert("tie_weights");
-    config["tie_weights"] = tied ? *tied : json(true);
+    unwrapped.tying_assumed = true;
+    config["tie_weights"] = true;
   }
-  read_common_keys(in);
-  in.ignore({"model_type", "pad_token_id", "bos_token_id", "eos_token_id"});
-  // The object on the way to it is read, as far as it is that.
-  (void)in.find(where.substr(0, where.find('.')).c_str());
-  in.finish();
   unwrapped.text = json_text(config);
   return unwrapped;
 }

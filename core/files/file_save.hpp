@@ -34,13 +34,13 @@ int sync_names(const std::filesystem::path& folder);
 /// A hidden file beside the target that becomes the target at the end, and goes away if it does
 /// not. Symbolic links are followed, so the link stays and its target is replaced. Every call
 /// throws `Error` with the path and the cause; the old file is then untouched.
-class Save {
+class FileSave {
  public:
   /// Refuses at once what cannot be replaced. `shown`: the path in messages; empty: `path`.
-  explicit Save(const std::filesystem::path& path, const std::filesystem::path& shown = {});
-  ~Save();
-  Save(const Save&) = delete;
-  Save& operator=(const Save&) = delete;
+  explicit FileSave(const std::filesystem::path& path, const std::filesystem::path& shown = {});
+  ~FileSave();
+  FileSave(const FileSave&) = delete;
+  FileSave& operator=(const FileSave&) = delete;
 
   /// Behind what was written before.
   void write(std::span<const std::byte> bytes);

@@ -1,5 +1,5 @@
 // A save under way: a hidden file that becomes the target at the end.
-#include "core/files/save.hpp"
+#include "core/files/file_save.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -56,7 +56,7 @@ int sync_names(const fs::path& folder) {
   return error == EINVAL ? 0 : error;
 }
 
-Save::Save(const fs::path& path, const fs::path& shown)
+FileSave::FileSave(const fs::path& path, const fs::path& shown)
     : shown_(shown.empty() ? path : shown), target_(resolve(path)), folder_(folder_of(target_)) {
   struct stat status {};
   if (::stat(target_.c_str(), &status) == 0) {
@@ -83,12 +83,12 @@ Save::Save(const fs::path& path, const fs::path& shown)
   if (replaces_) (void)::fchmod(descriptor_, mode_);  // undoes the mask; only a nicety
 }
 
-Save::~Save() {
+FileSave::~FileSave() {
   if (descriptor_ >= 0) ::close(descriptor_);
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
-void Save::write(std::span<const std::byte> bytes) {
+void FileSave::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const auto part = std::min(bytes.size(), kMostBytesPerCall);
     const auto written = retry([&] { return ::write(descriptor_, bytes.data(), part); });
@@ -98,7 +98,7 @@ void Save::write(std::span<const std::byte> bytes) {
   }
 }
 
-void Save::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
+void FileSave::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const auto part = std::min(bytes.size(), kMostBytesPerCall);
     const auto written = retry(
@@ -110,18 +110,18 @@ void Save::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
   }
 }
 
-void Save::reserve(std::uint64_t bytes) {
+void FileSave::reserve(std::uint64_t bytes) {
   if (bytes == 0) return;
   const auto size = static_cast<off_t>(bytes);
   if (retry([&] { return ::fallocate(descriptor_, 0, 0, size); }) == 0) return;
   if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) refuse(cause(errno));
 }
 
-void Save::sync() {
+void FileSave::sync() {
   if (retry([&] { return ::fsync(descriptor_); }) != 0) refuse(cause(errno));
 }
 
-void Save::take_place() {
+void FileSave::take_place() {
   // Renamed while still open: the lock is what tells other saves that this is no leftover.
   if (retry([&] { return ::rename(temporary_.c_str(), target_.c_str()); }) != 0) {
     refuse(cause(errno));
@@ -129,7 +129,7 @@ void Save::take_place() {
   temporary_.clear();
 }
 
-void Save::sync_folder() const {
+void FileSave::sync_folder() const {
   const int error = sync_names(folder_);
   check(error == 0,
         "'{}' was replaced by the new file, but the disk did not confirm it: {}. Save again before "
@@ -137,13 +137,13 @@ void Save::sync_folder() const {
         shown_path(shown_), cause(error));
 }
 
-void Save::finish() {
+void FileSave::finish() {
   sync();
   take_place();
   sync_folder();
 }
 
-fs::path Save::resolve(fs::path path) const {
+fs::path FileSave::resolve(fs::path path) const {
   constexpr int kMostLinks = 40;
   for (int i = 0; i < kMostLinks; ++i) {
     std::error_code error;
@@ -155,7 +155,7 @@ fs::path Save::resolve(fs::path path) const {
   refuse(cause(ELOOP));
 }
 
-void Save::refuse(const std::string& why) const {
+void FileSave::refuse(const std::string& why) const {
   throw Error(fmt::format("Could not save '{}': {}.{}", shown_path(shown_), why,
                           replaces_ ? " The previous file is unchanged." : ""));
 }
