@@ -35,9 +35,10 @@ namespace {
 struct Fault {
   std::thread::id thread;  ///< only this thread's calls count
   int at = 0;
-  int error = 0;       ///< what that call reports; 0 lets it write one byte only
-  int calls = 0;       ///< calls so far
-  std::string called;  ///< what failed
+  int error = 0;                         ///< what that call reports; 0 lets it write one byte only
+  int calls = 0;                         ///< calls so far
+  std::string called;                    ///< what failed
+  std::function<void()> meanwhile = {};  ///< what somebody else does before each call
 };
 std::atomic<Fault*> active_fault = nullptr;
 
@@ -45,6 +46,11 @@ std::atomic<Fault*> active_fault = nullptr;
 bool goes_wrong(const char* call) {
   Fault* fault = active_fault;
   if (fault == nullptr || fault->thread != std::this_thread::get_id()) return false;
+  if (fault->meanwhile) {
+    active_fault = nullptr;
+    fault->meanwhile();
+    active_fault = fault;
+  }
   if (++fault->calls != fault->at) return false;
   fault->called = call;
   errno = fault->error;
@@ -336,7 +342,7 @@ class SavingAFolder : public testing::Test {
           fs::remove_all(entry.path());
         prepare();
         const Content before = content(folder_.path());
-        Fault fault{std::this_thread::get_id(), at, error, 0, ""};
+        Fault fault{std::this_thread::get_id(), at, error, 0, "", meanwhile_};
         active_fault = &fault;
         const std::string sentence = complaint(save);
         active_fault = nullptr;
@@ -357,6 +363,13 @@ class SavingAFolder : public testing::Test {
     }
     EXPECT_GE(failures, 2 * failing_calls);
   }
+  /// A folder with an earlier model and more.
+  void put_earlier() const {
+    fs::create_directories(folder_ / "out" / "model" / "pictures");
+    put_file(folder_ / "out" / "model" / "weights", "old weights");
+    put_file(folder_ / "out" / "model" / "stale", "of before");
+    put_file(folder_ / "out" / "model" / "notes.md", "my own");
+  }
   void write_all() const {
     FolderSave save(folder_ / "out" / "model");
     save.write("weights", std::string(70'000, 'w'));
@@ -367,6 +380,13 @@ class SavingAFolder : public testing::Test {
   }
 
   TemporaryFolder folder_;
+  const Content earlier_and_all_ = {{"out", "(folder)"},
+                                    {"out/model", "(folder)"},
+                                    {"out/model/pictures", "(folder)"},
+                                    {"out/model/notes.md", "my own"},
+                                    {"out/model/weights", std::string(70'000, 'w')},
+                                    {"out/model/config", "new config"}};
+  std::function<void()> meanwhile_;  // before every call of a save
 };
 
 TEST_F(SavingAFolder, ANewOneStandsThereWholeOrNotAtAll) {
@@ -380,21 +400,13 @@ TEST_F(SavingAFolder, ANewOneStandsThereWholeOrNotAtAll) {
 }
 
 TEST_F(SavingAFolder, InOneThatIsThereAllFilesAreReplacedOrNone) {
-  expect_all_or_nothing(
-      [&] {
-        fs::create_directories(folder_ / "out" / "model" / "pictures");
-        put_file(folder_ / "out" / "model" / "weights", "old weights");
-        put_file(folder_ / "out" / "model" / "stale", "of before");
-        put_file(folder_ / "out" / "model" / "notes.md", "my own");
-      },
-      [&] { write_all(); },
-      {{"out", "(folder)"},
-       {"out/model", "(folder)"},
-       {"out/model/pictures", "(folder)"},
-       {"out/model/notes.md", "my own"},
-       {"out/model/weights", std::string(70'000, 'w')},
-       {"out/model/config", "new config"}},
-      9);  // two files: open, write, fsync, rename; the stale one's rename
+  expect_all_or_nothing([&] { put_earlier(); }, [&] { write_all(); }, earlier_and_all_,
+                        9);  // two files: open, write, fsync, rename; the stale one's rename
+}
+
+TEST_F(SavingAFolder, AnotherSaveTakesWhatWasPutAsideForNoLeftover) {
+  meanwhile_ = [&] { remove_save_leftovers(folder_ / "out" / "model"); };
+  expect_all_or_nothing([&] { put_earlier(); }, [&] { write_all(); }, earlier_and_all_, 9);
 }
 
 TEST_F(SavingAFolder, OneThatIsNotFinishedIsNotThere) {

@@ -108,7 +108,7 @@ void Engine::Worker::work() {
 }
 
 void Engine::Worker::end_work() {
-  end_opening();
+  cancel_opening();
   if (saving) {
     autosave.finish();
     final_error = finish_save();
@@ -126,6 +126,8 @@ void Engine::Worker::end_work() {
   }
   // Of several runs only one was asked for: the others are kept.
   if (keep_at_end || (!final_path.empty() && final_error.empty() && any_unsaved())) keep_and_end();
+  // Last: what it reads may hang.
+  end_opening();
 }
 
 bool Engine::Worker::take_commands() {
@@ -133,7 +135,7 @@ bool Engine::Worker::take_commands() {
   {
     std::unique_lock lock(mutex);
     const auto wanted = [&] {
-      return stop || !queue.empty() || check_news || keeping_news || (opening && opening->finished);
+      return stop || !queue.empty() || check_news || keeping_news || (opening_news && !saving);
     };
     if (!busy()) {
       std::optional<Clock::time_point> until = keeping_due();

@@ -28,6 +28,11 @@ std::uint64_t fresh_weights_id() {
   return ++last;
 }
 
+std::uint64_t fresh_serial() {
+  static std::atomic<std::uint64_t> last = 0;
+  return ++last;
+}
+
 LiveRun::LiveRun(std::unique_ptr<Run> run)
     : cursor(run->sequence->length() > 0 ? std::max(run->cursor, 0) : -1), run_(std::move(run)) {
   saved_step = run_->trainer->steps_done();

@@ -32,6 +32,8 @@ struct TokensBefore {
 
 /// A number for weights that are like no others: never used twice while the program runs.
 std::uint64_t fresh_weights_id();
+/// The same for runs; 0 is none's.
+std::uint64_t fresh_serial();
 
 /// Belongs to one thread. At rest a run is whole, on the CPU, and shows nothing; awake it has a
 /// sequence. What is said of the sequence holds for a run that is awake.
@@ -56,7 +58,9 @@ class LiveRun {
   void go_on_as(std::unique_ptr<Run> revived);
 
   // Its place among the others.
-  int id = 0;         ///< of its place; see RunCard
+  int id = 0;  ///< of its place; see RunCard
+  /// Of the run itself, whichever place it has: never given twice while the program runs.
+  const std::uint64_t serial = fresh_serial();
   int colour = 0;     ///< see RunCard
   bool shown = true;  ///< among the curves
   std::string name() const;

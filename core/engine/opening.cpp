@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <exception>
+#include <mutex>
+#include <thread>
 #include <utility>
 
 #include "core/engine/worker.hpp"
@@ -15,7 +17,8 @@ using std::chrono::milliseconds;
 
 constexpr std::uintmax_t kReadBeside = 64u << 20;  // smaller folders take a moment
 constexpr auto kTellEvery = milliseconds(200);
-constexpr double kKnowAfter = 1.0;  // seconds, before the speed of reading is known
+constexpr double kKnowAfter = 1.0;             // seconds, before the speed of reading is known
+constexpr auto kGivingUp = milliseconds(200);  // for reading to end when it is not wanted any more
 
 std::uintmax_t bytes_of_weights(const std::filesystem::path& folder) {
   std::uintmax_t bytes = 0;
@@ -40,27 +43,32 @@ void Engine::Worker::open_folder(const command::OpenFolder& c) {
     show_opened_folder(open_folder_run(*folder), c.path, c.beside);
     return;
   }
-  auto begun = std::make_unique<Opening>();
+  const auto begun = std::make_shared<Opening>();
   begun->path = c.path;
   begun->beside = c.beside;
   if (live) {
-    begun->over = live->id;
+    begun->instead_of = live->serial;
     begun->changes = live->changes;
   }
-  Opening& now = *begun;
-  now.thread = std::thread([this, &now, place = *folder] {
+  begun->worker = this;
+  std::thread([now = begun, place = *folder] {
     try {
-      now.run = open_folder_run(place, {}, &now.reading);
+      now->run = open_folder_run(place, {}, &now->reading);
     } catch (...) {
-      now.failure = std::current_exception();
+      now->failure = std::current_exception();
     }
+    const std::lock_guard lock(now->mutex);
+    now->finished = true;
+    now->done.notify_all();
+    Worker* worker = now->worker;
+    if (!worker) return;
     {
-      const std::lock_guard lock(mutex);
-      now.finished = true;
+      const std::lock_guard telling(worker->mutex);
+      worker->opening_news = true;
     }
-    wake.notify_all();
-  });
-  opening = std::move(begun);
+    worker->wake.notify_all();
+  }).detach();
+  opening = begun;
 }
 
 void Engine::Worker::cancel_opening() {
@@ -81,10 +89,11 @@ std::optional<Engine::Worker::Clock::time_point> Engine::Worker::telling_due() c
 
 void Engine::Worker::follow_opening() {
   if (!opening) return;
+  // What is on its way into a file is that of a run that is still to be there then.
   bool finished = false;
-  {
+  if (!saving) {
     const std::lock_guard lock(mutex);
-    finished = opening->finished;
+    finished = std::exchange(opening_news, false);
   }
   if (!finished) {
     const auto now = Clock::now();
@@ -101,8 +110,7 @@ void Engine::Worker::follow_opening() {
     urgent = dirty = true;
     return;
   }
-  opening->thread.join();
-  const std::unique_ptr<Opening> ended = std::move(opening);
+  const std::shared_ptr<Opening> ended = std::move(opening);
   draft.opening.reset();
   urgent = dirty = true;
   guarded("open", [&] {
@@ -114,19 +122,28 @@ void Engine::Worker::follow_opening() {
       note(fmt::format("Opening '{}' was cancelled. Everything is as it was.", ended->path));
       return;
     }
-    // Nobody was asked about what was worked out meanwhile: it stays.
-    const bool worked_on =
-        live && live->unsaved && (live->id != ended->over || live->changes != ended->changes);
-    show_opened_folder(std::move(ended->run), ended->path, ended->beside || worked_on);
-    if (worked_on && !ended->beside)
-      tell("It stands beside the run that was worked on while it was read.");
+    // Nobody was asked about any other run, or about what was worked out meanwhile: both stay.
+    const bool asked_for = ended->beside || may_take_place(*ended);
+    const bool same = live && live->serial == ended->instead_of;
+    show_opened_folder(std::move(ended->run), ended->path, ended->beside || !asked_for);
+    if (!asked_for)
+      tell(same ? "It stands beside the run that was worked on while it was read."
+                : "It stands beside the run that came meanwhile, which it was not to replace.");
   });
+}
+
+bool Engine::Worker::may_take_place(const Opening& of) const {
+  if (!live) return of.instead_of == 0;
+  return live->serial == of.instead_of && live->changes == of.changes;
 }
 
 void Engine::Worker::end_opening() {
   if (!opening) return;
-  opening->reading.cancelled = true;
-  opening->thread.join();
+  {
+    std::unique_lock lock(opening->mutex);
+    opening->worker = nullptr;
+    opening->done.wait_for(lock, kGivingUp, [this] { return opening->finished; });
+  }
   opening.reset();
 }
 

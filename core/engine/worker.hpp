@@ -60,6 +60,7 @@ struct Engine::Worker {
   std::shared_ptr<const Snapshot> newest;
   bool check_news = false;               // the self-check has found something out
   bool keeping_news = false;             // a run was kept or could not be
+  bool opening_news = false;             // reading a large model has come to its end
   std::uint64_t accepted = 0, done = 0;  // commands sent; commands whose effect was published
   bool ended = false;
 
@@ -91,20 +92,25 @@ struct Engine::Worker {
     std::uint64_t ticket = 0;
   };
   std::optional<Saving> saving;
-  /// A large model that is being read; `finished` is shared, the result is the engine's after that.
+  /// A large model that is being read. The thread that reads shares this and nothing else: a disk
+  /// that hangs keeps neither the engine nor the program from ending.
   struct Opening {
     std::string path;
     bool beside = false;
-    int over = 0;  // the run whose place it is to take, and its changes until then
-    std::uint64_t changes = 0;
+    /// LiveRun::serial of the run whose place it is to take, 0 for none, and its changes until
+    /// then.
+    std::uint64_t instead_of = 0, changes = 0;
     Reading reading;
     Clock::time_point begun = Clock::now(), told{};
+    // The engine's once it is finished.
     std::unique_ptr<Run> run;
     std::exception_ptr failure;
-    bool finished = false;
-    std::thread thread;
+    std::mutex mutex;
+    std::condition_variable done;
+    bool finished = false;     // guarded by mutex
+    Worker* worker = nullptr;  // until it goes; guarded by mutex
   };
-  std::unique_ptr<Opening> opening;
+  std::shared_ptr<Opening> opening;
   /// Run::kept_as of the bench that another one took the place of last, where Undo has no room.
   std::vector<int> dropped;
   std::string must_know;  // see `tell`
@@ -340,6 +346,9 @@ struct Engine::Worker {
   /// When it is to be told again how far reading is.
   std::optional<Clock::time_point> telling_due() const;
   void follow_opening();
+  /// Whether the run is still there, on screen and unchanged, whose place a large model is to take.
+  bool may_take_place(const Opening& of) const;
+  /// Reading is given up, and left to itself where it does not hear of that.
   void end_opening();
 
   // Devices: devices.cpp.

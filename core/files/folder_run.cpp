@@ -46,8 +46,8 @@ std::shared_ptr<const Tokenizer> tokenizer_or_numbers(const std::filesystem::pat
 
 std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
                                      std::optional<FolderUse> use, Reading* reading) {
-  ModelFolder folder(path);
-  if (reading) folder.count_in(*reading);
+  ModelFolder folder(path, reading);
+  folder.begin_counting();
   if (!use) use = folder.trainable() ? FolderUse::train : FolderUse::read;
   std::string remark = folder.remark(), of_tokenizer;
   std::shared_ptr<const Tokenizer> tokenizer = tokenizer_or_numbers(path, of_tokenizer);
@@ -56,8 +56,12 @@ std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
     remark += (remark.empty() ? "" : " ") + of_tokenizer;
     was_read.remarks.push_back(std::move(of_tokenizer));
   }
+  if (reading) reading->look();
+  std::unique_ptr<Model> model = folder.read(*use);
+  // Making what trains it takes a while, too.
+  if (reading) reading->look();
   std::unique_ptr<Run> run =
-      make_run(make_tokens_task(folder.spec().vocab_size, std::move(tokenizer)), folder.read(*use),
+      make_run(make_tokens_task(folder.spec().vocab_size, std::move(tokenizer)), std::move(model),
                TrainSpec{});
   run->came_with_weights = true;
   run->remark = std::move(remark);

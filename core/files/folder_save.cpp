@@ -2,6 +2,7 @@
 #include "core/files/folder_save.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ FolderSave::FolderSave(const fs::path& folder) : folder_(folder) {
 FolderSave::~FolderSave() {
   // Saves that did not take their places take their hidden files with them.
   changes_.clear();
+  unlock();
   std::error_code ignored;
   if (!hidden_.empty()) fs::remove_all(hidden_, ignored);
   if (lock_ >= 0) ::close(lock_);
@@ -106,11 +108,13 @@ void FolderSave::finish() {
     }
   } catch (...) {
     undo();
+    unlock();
     throw;
   }
   std::error_code ignored;
   for (const Change& change : changes_)
     if (!change.before.empty()) fs::remove(change.before, ignored);
+  unlock();
   for (const Change& change : std::exchange(changes_, {}))
     if (change.save) change.save->sync_folder();
 }
@@ -134,7 +138,8 @@ void FolderSave::show_new_folder() {
 }
 
 /// What stands there keeps its place until it is replaced, where the file system knows links.
-void FolderSave::put_aside(Change& change) const {
+void FolderSave::put_aside(Change& change) {
+  lock(change.path);
   const fs::path aside = temporary_name(change.path.parent_path());
   if (change.save && ::link(change.path.c_str(), aside.c_str()) == 0) {
     change.before = aside;
@@ -146,6 +151,22 @@ void FolderSave::put_aside(Change& change) const {
   }
   check(errno == ENOENT, "Could not save '{}': {}. The previous file is unchanged.",
         shown_path(change.path), cause(errno));
+}
+
+/// Before it gets the hidden name. Who cleans up has to open it and lock it alone: where that is
+/// not possible here, it mostly is not there.
+void FolderSave::lock(const fs::path& path) {
+  locks_.reserve(locks_.size() + 1);
+  const int descriptor =
+      retry([&] { return ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC); });
+  if (descriptor < 0) return;
+  // Shared: two saves may put the same file aside.
+  (void)::flock(descriptor, LOCK_SH | LOCK_NB);
+  locks_.push_back(descriptor);
+}
+
+void FolderSave::unlock() noexcept {
+  for (const int descriptor : std::exchange(locks_, {})) ::close(descriptor);
 }
 
 void FolderSave::undo() noexcept {

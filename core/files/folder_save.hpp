@@ -43,14 +43,18 @@ class FolderSave {
   };
   void make_beside();
   void show_new_folder();
-  void put_aside(Change& change) const;
+  void put_aside(Change& change);
+  /// Other saves take what has a hidden name for a leftover unless it is locked.
+  void lock(const std::filesystem::path& path);
+  void unlock() noexcept;
   void undo() noexcept;
 
   std::filesystem::path folder_;
   /// Of a new folder: the hidden one it is written in, what that becomes (the folder or the first
   /// one above it that is missing), and the folder to write to within it.
   std::filesystem::path hidden_, becomes_, within_;
-  int lock_ = -1;  // on `hidden_`
+  int lock_ = -1;           // on `hidden_`
+  std::vector<int> locks_;  // on what was put aside
   std::vector<Change> changes_;
 };
 

@@ -33,9 +33,10 @@ bool is_plain_name(const std::string& name) {
 
 /// Whether two files hold the same bytes there.
 bool same_pieces(const InputFile& a, std::uint64_t a_begin, const InputFile& b,
-                 std::uint64_t b_begin, std::uint64_t bytes) {
+                 std::uint64_t b_begin, std::uint64_t bytes, const Reading* reading) {
   std::vector<std::byte> ours, theirs;
   for (std::uint64_t at = 0; at < bytes; at += kCompared) {
+    if (reading) reading->look();
     const auto part = static_cast<std::size_t>(std::min(kCompared, bytes - at));
     ours.resize(part);
     theirs.resize(part);
@@ -65,7 +66,8 @@ std::string named_files(const std::vector<std::string>& files) {
 
 }  // namespace
 
-FolderTensors::FolderTensors(const fs::path& folder) : folder_(folder) {
+FolderTensors::FolderTensors(const fs::path& folder, Reading* reading)
+    : folder_(folder), reading_(reading) {
   std::error_code error;
   const bool single = fs::exists(folder / kSingleWeights, error);
   if (fs::exists(folder / kWeightsIndex, error)) {
@@ -152,7 +154,7 @@ void FolderTensors::check_stray_file() const {
         entry->shape != tensor.shape)
       differ(fmt::format("'{}' is another tensor in each", printable(tensor.name)));
     if (!same_pieces(*place->second.file, place->second.begin, stray,
-                     opened.data_begin + tensor.begin, tensor.end - tensor.begin))
+                     opened.data_begin + tensor.begin, tensor.end - tensor.begin, reading_))
       differ(fmt::format("'{}' has other numbers in each", printable(tensor.name)));
   }
 }
@@ -224,6 +226,7 @@ void FolderTensors::drop_shared_prefix() {
 }
 
 void FolderTensors::add_file(const std::string& name) {
+  if (reading_) reading_->look();
   const fs::path path = folder_ / name;
   const auto file = std::make_shared<const InputFile>(path);
   const HeaderOfFile opened = read_safetensors_header(*file, path.string());
@@ -297,7 +300,12 @@ bool FolderTensors::same_bytes(const Entry& a, const Entry& b) const {
   std::uint64_t bytes = size_of(a.type);
   for (const std::int64_t extent : a.shape) bytes *= static_cast<std::uint64_t>(extent);
   const Place &first = places_.at(a.name), &second = places_.at(b.name);
-  return same_pieces(*first.file, first.begin, *second.file, second.begin, bytes);
+  return same_pieces(*first.file, first.begin, *second.file, second.begin, bytes, reading_);
+}
+
+void FolderTensors::begin_counting() {
+  counts_ = true;
+  if (reading_) reading_->total = bytes_;
 }
 
 void FolderTensors::read(const Entry& entry, std::int64_t first, const Tensor& out) const {
@@ -306,12 +314,12 @@ void FolderTensors::read(const Entry& entry, std::int64_t first, const Tensor& o
   const std::uint64_t begin = place.begin + static_cast<std::uint64_t>(first) * size;
   const auto fill = [&](std::uint64_t offset, std::span<std::byte> target) {
     while (!target.empty()) {
-      if (reading_ && reading_->cancelled) throw ReadingCancelled();
+      if (reading_) reading_->look();
       const auto part = target.first(std::min(target.size(), kAtATime));
       check(place.file->read_at(offset, part) == part.size(),
             "Cannot read '{}': it became shorter while it was read.",
             shown_path(folder_ / place.file_name));
-      if (reading_) reading_->bytes += part.size();
+      if (reading_ && counts_) reading_->bytes += part.size();
       offset += part.size();
       target = target.subspan(part.size());
     }

@@ -25,15 +25,15 @@ class FolderTensors : public TensorSource {
   /// into its names is dropped: names of wrappers wherever they stand ("_orig_mod."), and a prefix
   /// that all names share. Throws a sentence when a file is missing or unsound, when the index
   /// names something outside the folder, when a tensor stands in two files, when the index and the
-  /// files disagree, or when it is not plain which files are meant.
-  explicit FolderTensors(const std::filesystem::path& folder);
+  /// files disagree, or when it is not plain which files are meant. `reading`, which has to outlive
+  /// this, can have it given up, and all reading later.
+  explicit FolderTensors(const std::filesystem::path& folder, Reading* reading = nullptr);
 
   std::string name() const override { return folder_.string(); }
   const std::vector<Entry>& entries() const override { return entries_; }
   void read(const Entry& entry, std::int64_t first, const Tensor& out) const override;
-  /// From now on `read` counts here what it has read, and gives up when that is asked for. It has
-  /// to outlive this.
-  void count_in(Reading& reading) { reading_ = &reading; }
+  /// From now on `read` counts in `reading` what it has read, of the bytes of all numbers.
+  void begin_counting();
 
   /// Names of the files, sorted.
   const std::vector<std::string>& files() const { return files_; }
@@ -73,6 +73,7 @@ class FolderTensors : public TensorSource {
   bool indexed_ = false;
   std::uint64_t bytes_ = 0;
   Reading* reading_ = nullptr;
+  bool counts_ = false;
 };
 
 }  // namespace xlab

@@ -248,8 +248,8 @@ std::optional<fs::path> model_folder_of(const fs::path& path) {
   return folder;
 }
 
-ModelFolder::ModelFolder(const fs::path& folder)
-    : folder_(folder), tensors_(folder), spec_(spec_of(folder, tensors_, was_read_)) {
+ModelFolder::ModelFolder(const fs::path& folder, Reading* reading)
+    : folder_(folder), tensors_(folder, reading), spec_(spec_of(folder, tensors_, was_read_)) {
   const std::vector<ParamInfo> infos = Model::parameters_of(spec_);
   was_read_.names = tensors_.renamings();
   for (std::string& words : taken_otherwise(infos, find_parameters(infos, tensors_, "")))

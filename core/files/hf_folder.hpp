@@ -43,8 +43,9 @@ class ModelFolder {
  public:
   /// Reads the configuration (config.json, else config.yaml, else model.yaml) and the headers.
   /// Sizes that the configuration leaves open are taken from the tensors. Throws a sentence, with
-  /// the first ten mismatches where the tensors do not fit.
-  explicit ModelFolder(const std::filesystem::path& folder);
+  /// the first ten mismatches where the tensors do not fit. `reading` can have it given up, see
+  /// FolderTensors.
+  explicit ModelFolder(const std::filesystem::path& folder, Reading* reading = nullptr);
 
   const ModelSpec& spec() const { return spec_; }
   const FolderTensors& tensors() const { return tensors_; }
@@ -61,11 +62,8 @@ class ModelFolder {
   /// The type most of the numbers are stored in.
   StoredType main_type() const;
 
-  /// What is read from now on is counted there, see FolderTensors::count_in.
-  void count_in(Reading& reading) {
-    reading.total = tensors_.bytes();
-    tensors_.count_in(reading);
-  }
+  /// What is read from now on is counted, see FolderTensors::begin_counting.
+  void begin_counting() { tensors_.begin_counting(); }
   /// Reads the model. Every number is read straight into its place: the folder may take up most of
   /// the memory. Models of the paper's family are always read for training.
   std::unique_ptr<Model> read(FolderUse use) const;

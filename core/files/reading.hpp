@@ -18,6 +18,11 @@ struct Reading {
   std::atomic<std::uint64_t> bytes = 0;  ///< read so far
   std::atomic<std::uint64_t> total = 0;  ///< 0 as long as it is not known
   std::atomic<bool> cancelled = false;   ///< the reader soon throws `ReadingCancelled`
+
+  /// For the reader, between two things that take a while.
+  void look() const {
+    if (cancelled) throw ReadingCancelled();
+  }
 };
 
 }  // namespace xlab
