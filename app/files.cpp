@@ -6,6 +6,7 @@
 #include <QByteArray>
 #include <QCoreApplication>
 #include <QDir>
+#include <atomic>
 #include <cstddef>
 #include <string_view>
 
@@ -19,7 +20,8 @@ struct FileWords {
   Q_DECLARE_TR_FUNCTIONS(xlab::app::Files)
 };
 
-std::string save(const QString& path, std::string_view bytes) {
+std::string save(const QString& path, std::string_view bytes, const std::atomic<bool>& stop) {
+  if (stop) return FileWords::tr("Writing %1 was given up.").arg(path).toStdString();
   try {
     write_file_atomically(path.toStdString(), bytes);
   } catch (const Error& e) {
@@ -30,16 +32,17 @@ std::string save(const QString& path, std::string_view bytes) {
 
 }  // namespace
 
-std::string save_picture(const QString& path, const QImage& picture) {
+std::string save_picture(const QString& path, const QImage& picture,
+                         const std::atomic<bool>& stop) {
   QByteArray bytes;
   QBuffer buffer(&bytes);
   if (!buffer.open(QIODevice::WriteOnly) || !picture.save(&buffer, "PNG"))
     return FileWords::tr("Cannot write %1: there is no picture to write.").arg(path).toStdString();
-  return save(path, {bytes.constData(), static_cast<std::size_t>(bytes.size())});
+  return save(path, {bytes.constData(), static_cast<std::size_t>(bytes.size())}, stop);
 }
 
-std::string save_text(const QString& path, const std::string& text) {
-  return save(path, text);
+std::string save_text(const QString& path, const std::string& text, const std::atomic<bool>& stop) {
+  return save(path, text, stop);
 }
 
 QString state_folder() {

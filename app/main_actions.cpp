@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstdint>
 #include <string>
 
 #include "app/banner.hpp"
@@ -29,6 +30,7 @@
 #include "core/bytes_text.hpp"
 #include "core/files/openable.hpp"
 #include "core/files/recording.hpp"
+#include "core/selfcheck/verdict.hpp"
 #include "core/tasks/task.hpp"
 #include "kernels/config.hpp"
 
@@ -145,15 +147,30 @@ void MainWindow::export_recording_dialog() {
                                                     const std::atomic<bool>& stop) -> std::string {
         if (!snapshot->model || !snapshot->trace)
           return tr("There is no run: open a file or a task first.").toStdString();
+        // The weights of a model end in the same way.
+        if (QFileInfo::exists(path) && !is_recording(path.toStdString()))
+          return tr("%1 exists and is no recording, so it stays as it is: choose another name for "
+                    "the recording, or remove that file first.")
+              .arg(path)
+              .toStdString();
         const RecordingPlan plan(*snapshot->model, snapshot->sequence.tokens,
                                  snapshot->sequence.clamps,
                                  {.program = std::string("xLSTM Lab ") + kVersion});
-        write_recording(plan, *snapshot->trace, path.toStdString(), stop);
+        const std::uint64_t not_finite =
+            write_recording(plan, *snapshot->trace, path.toStdString(), stop);
         note = (plan.tokens() == 1 ? tr("%1 token of %2 values: %3")
                                    : tr("%1 tokens of %2 values: %3"))
                    .arg(plan.tokens())
                    .arg(plan.values())
                    .arg(QString::fromStdString(bytes_text(static_cast<double>(plan.bytes()))));
+        if (not_finite > 0) {
+          const QString reason = QString::fromStdString(why_not_finite(snapshot->model->blocks));
+          note += ". " + (reason.isEmpty()
+                              ? tr("%1 of the numbers written are not finite").arg(not_finite)
+                              : tr("%1 of the numbers written are not finite, because %2")
+                                    .arg(not_finite)
+                                    .arg(reason));
+        }
         return {};
       });
 }

@@ -232,9 +232,10 @@ void ViewDock::export_picture(double density) {
                                                  .filter = tr("Pictures (*.png)"),
                                                  .extension = "png"});
   if (path.isEmpty()) return;
-  writer_->write(path,
-                 [path, painted = picture(canvas_->size(), stage_.look(), density)](
-                     QString&, const std::atomic<bool>&) { return save_picture(path, painted); });
+  writer_->write(path, [path, painted = picture(canvas_->size(), stage_.look(), density)](
+                           QString&, const std::atomic<bool>& stop) {
+    return save_picture(path, painted, stop);
+  });
 }
 
 void ViewDock::export_csv() {
@@ -243,19 +244,19 @@ void ViewDock::export_csv() {
                                                  .filter = tr("Tables (*.csv)"),
                                                  .extension = "csv"});
   if (path.isEmpty()) return;
-  writer_->write(
-      path, [path, snapshot = stage_.engine().snapshot(), focus = stage_.focus(),
-             name = view_->name(), kept = view_->kept()](QString& note, const std::atomic<bool>&) {
-        try {
-          const ui::Table written = table_of(name, kept, *snapshot, focus);
-          note = QString::fromStdString(written.note);
-          return save_text(path, written.csv());
-        } catch (const std::bad_alloc&) {
-          return tr("There is no memory for a table of this length: %1 is not written.")
-              .arg(path)
-              .toStdString();
-        }
-      });
+  writer_->write(path, [path, snapshot = stage_.engine().snapshot(), focus = stage_.focus(),
+                        name = view_->name(),
+                        kept = view_->kept()](QString& note, const std::atomic<bool>& stop) {
+    try {
+      const ui::Table written = table_of(name, kept, *snapshot, focus);
+      note = QString::fromStdString(written.note);
+      return save_text(path, written.csv(), stop);
+    } catch (const std::bad_alloc&) {
+      return tr("There is no memory for a table of this length: %1 is not written.")
+          .arg(path)
+          .toStdString();
+    }
+  });
 }
 
 void ViewDock::follow_snapshot() {

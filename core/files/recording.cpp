@@ -306,8 +306,8 @@ bool is_recording(const fs::path& path) {
   }
 }
 
-void write_recording(const RecordingPlan& plan, const Trace& trace, const fs::path& path,
-                     const std::atomic<bool>& stop) {
+std::uint64_t write_recording(const RecordingPlan& plan, const Trace& trace, const fs::path& path,
+                              const std::atomic<bool>& stop) {
   const std::int64_t computed = trace.length();
   check(computed >= plan.tokens(),
         "{} of the {} tokens are computed so far: write the recording when all are.", computed,
@@ -320,6 +320,7 @@ void write_recording(const RecordingPlan& plan, const Trace& trace, const fs::pa
     file.add(*step);
   }
   file.finish();
+  return file.not_finite();
 }
 
 }  // namespace xlab

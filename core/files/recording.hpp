@@ -90,8 +90,9 @@ class RecordingFile {
 bool is_recording(const std::filesystem::path& path);
 
 /// Writes what was recorded of all tokens of the plan. Throws when some of them are not computed
-/// yet, and once `stop` has become true; then there is no new file.
-void write_recording(const RecordingPlan& plan, const Trace& trace,
-                     const std::filesystem::path& path, const std::atomic<bool>& stop);
+/// yet, and once `stop` has become true; then there is no new file. Returns how many of the numbers
+/// are not finite.
+std::uint64_t write_recording(const RecordingPlan& plan, const Trace& trace,
+                              const std::filesystem::path& path, const std::atomic<bool>& stop);
 
 }  // namespace xlab
