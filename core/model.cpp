@@ -186,15 +186,19 @@ void Model::write_again(int block, const TokenTrace& seen, const CellState& befo
 
 void Model::set_variant(const std::string& kind, const CellVariant& variant) {
   ModelSpec changed = spec_;
-  bool known = false;
+  bool known = false, other = false;
   for (const Block& block : blocks_) {
-    if (block.cell->card().kind != kind) continue;
+    const BlockCard card = block.cell->card();
+    if (card.kind != kind) continue;
+    other = other || !(card.variant == variant);
     block.cell->variant_in(changed) = variant;
     known = true;
   }
   check(known, "This model has no blocks of kind '{}'.", kind);
   // Reading it back refuses what does not exist, with the sentence of a wrong file.
   changed = model_spec_from_json(to_json(changed));
+  // What was computed with these equations already stays known.
+  if (!other) return;
   spec_ = changed;
   ++revision_;
   for (Block& block : blocks_) {

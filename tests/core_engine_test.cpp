@@ -578,7 +578,7 @@ TEST_F(Engines, TakeTokenBranches) {
   expect_exact(branched);
   for (const int token : {-1, 21, 1 << 30}) {
     const auto refused = after(TakeToken{token});
-    EXPECT_THAT(refused->failure.what, HasSubstr("not in the vocabulary"));
+    EXPECT_THAT(refused->failure.what, HasSubstr("outside the model's vocabulary"));
     EXPECT_EQ(refused->sequence.tokens, branched->sequence.tokens);
   }
 }

@@ -186,6 +186,25 @@ TEST_F(GoingBack, WhatChangesNothingIsNoEdit) {
   EXPECT_EQ(after(Undo{})->undo_label, "Undo clamp");
 }
 
+TEST_F(GoingBack, TheSameEquationsAgainLeaveOldTokensKnown) {
+  const auto opened = open_quick();
+  constexpr int kLength = Sequence::kAllOfTheLast + 144, kOld = 57;
+  std::string prompt = "a 3";
+  for (int t = 2; t < kLength; t += 2) prompt += t % 6 == 0 ? " b 7" : " a 4";
+  const auto set = after(SetPrompt{prompt}, SetCursor{kOld - 1});
+  ASSERT_EQ(set->sequence.tokens.size(), static_cast<std::size_t>(kLength));
+  const auto known = after(SetCursor{kOld})->memory;
+  ASSERT_NE(known, nullptr);
+  after(SetCursor{kOld + 1}, SetVariant{"mlstm", opened->model->blocks.front().variant});
+  const auto again = after(SetCursor{kOld});
+  ASSERT_NE(again->memory, nullptr);
+  EXPECT_EQ(again->memory->C, known->C);
+  const auto taken = after(TakeToken{13});
+  EXPECT_EQ(taken->failure.what, "");
+  EXPECT_EQ(taken->sequence.tokens.size(), static_cast<std::size_t>(kOld) + 2);
+  EXPECT_EQ(taken->sequence.tokens.back(), 13);
+}
+
 TEST_F(GoingBack, AVariantBringsBackTheWeightsOfBefore) {
   const auto opened = open_quick();
   const CellVariant usual = opened->model->blocks.front().variant;

@@ -6,14 +6,18 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string_view>
 
+#include "core/engine/live_run.hpp"
 #include "core/generation/clamped_sequence.hpp"
 #include "core/generation/sampler.hpp"
+#include "core/run.hpp"
 #include "core/tasks/task.hpp"
 #include "tests/small_models.hpp"
 
@@ -355,6 +359,70 @@ TEST(SequenceLimits, AFullSequenceSaysSo) {
   sequence.truncate(most - 1);
   EXPECT_EQ(sequence.full_reason(), "");
   sequence.append(2);
+}
+
+TEST(GoingOnFarBack, LargeMatricesAreBroughtBackPieceByPieceBeforeTheyAreNeeded) {
+  ModelSpec spec = small_mlstm();
+  spec.num_blocks = 1;
+  spec.embedding_dim = 64;
+  spec.mlstm = MlstmSpec{.num_heads = 1, .proj_factor = 64, .round_proj_up_to_multiple_of = 64};
+  const Model model(spec);  // zeros will do
+  const KeptBytes kept = kept_bytes(model);
+  Sequence sequence(model, static_cast<std::size_t>(3.0 * kept.matrices + 20.5 * kept.token));
+  sequence.set_tokens(some_tokens(12, spec.vocab_size));
+  sequence.compute_all();
+  EXPECT_TRUE(sequence.ready_to_go_on());
+  sequence.prepare_to_go_on();
+  EXPECT_TRUE(sequence.complete()) << "there is nothing to bring back";
+  sequence.truncate(7);
+  EXPECT_TRUE(sequence.complete());
+  ASSERT_FALSE(sequence.ready_to_go_on());
+  sequence.prepare_to_go_on();
+  EXPECT_FALSE(sequence.complete());
+  EXPECT_TRUE(sequence.compute_one()) << "it is more than one piece";
+  EXPECT_FALSE(sequence.complete());
+  while (sequence.compute_one()) {
+  }
+  EXPECT_TRUE(sequence.complete());
+  EXPECT_TRUE(sequence.ready_to_go_on());
+  EXPECT_EQ(sequence.computed(), 7) << "and no token";
+}
+
+TEST(GoingOnFarBack, TheNextTokenWaitsForTheStateBeforeIt) {
+  RunSpec spec;
+  spec.model = small_mixed();
+  spec.model->vocab_size = 0;
+  LiveRun run(make_run(make_task("parity"), spec));
+  run.wake();
+  const std::atomic<bool> stop = false;
+  const auto compute = [&] {
+    while (run.outstanding()) run.compute_slice(stop);
+  };
+  const std::vector<int> tokens = some_tokens(2 * Sequence::kAllOfTheLast, 2);
+  run.show_tokens({tokens.begin(), tokens.begin() + 105});
+  compute();
+  EXPECT_FALSE(run.must_compute_first()) << "all is there";
+  std::optional<TokensBefore> before = run.show_tokens(tokens);
+  compute();
+  run.exchange(*before);
+  EXPECT_FALSE(run.outstanding());
+  ASSERT_FALSE(run.sequence().ready_to_go_on());
+  EXPECT_TRUE(run.must_compute_first());
+  EXPECT_TRUE(run.outstanding());
+  compute();
+  EXPECT_TRUE(run.sequence().ready_to_go_on());
+  EXPECT_FALSE(run.must_compute_first());
+  // What could not be brought back is not asked for again and again: the step itself says why.
+  run.exchange(*before);
+  compute();
+  run.exchange(*before);
+  EXPECT_TRUE(run.must_compute_first());
+  run.give_up_the_rest();
+  EXPECT_FALSE(run.outstanding());
+  EXPECT_FALSE(run.must_compute_first());
+  run.step_forward();
+  EXPECT_EQ(run.sequence().length(), 106);
+  EXPECT_TRUE(run.sequence().complete());
 }
 
 // ---- the sequence on screen: an edited session and its unclamped twin ---------------------------

@@ -12,6 +12,7 @@
 #include "core/generation/generation.hpp"
 #include "core/generation/sampler.hpp"
 #include "core/generation/stepper.hpp"
+#include "core/known_token.hpp"
 #include "core/tokenizer/tokenizer.hpp"
 
 namespace xlab::app {
@@ -71,10 +72,7 @@ int generate(GenerateArguments args) {
   std::vector<int> tokens = numbers.empty() ? prompt_tokens(*run, *args.prompt) : numbers;
   check(!tokens.empty(), "The prompt is empty: give at least one token with --prompt.");
   // Before any of them is written.
-  const int known = run->model->spec().vocab_size;
-  for (const int token : tokens)
-    check(token >= 0 && token < known, "Token {} is outside the model's vocabulary of {}.", token,
-          known);
+  for (const int token : tokens) check_token(run->model->spec(), token);
   move_run(*run, device);
   stop_on_signals();
   const WritableTokens writable = writable_tokens(*run->task, run->model->spec());

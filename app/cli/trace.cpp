@@ -15,6 +15,7 @@
 #include "core/files/disk.hpp"
 #include "core/files/recording.hpp"
 #include "core/generation/recorded_step.hpp"
+#include "core/known_token.hpp"
 #include "core/selfcheck/verdict.hpp"
 #include "core/utf8.hpp"
 #include "kernels/config.hpp"
@@ -51,10 +52,7 @@ std::vector<int> tokens_of(const TraceArguments& args, const Run& run,
   check(!tokens.empty(), "There is no token to trace: {} is empty.",
         args.text.empty() ? "the prompt" : fmt::format("'{}'", printable(args.text, 512)));
   // Before there is a file.
-  const int known = run.model->spec().vocab_size;
-  for (const int token : tokens)
-    check(token >= 0 && token < known, "Token {} is outside the model's vocabulary of {}.", token,
-          known);
+  for (const int token : tokens) check_token(run.model->spec(), token);
   return tokens;
 }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/known_token.hpp"
+
 namespace xlab {
 namespace {
 
@@ -151,6 +153,7 @@ void LiveRun::new_trace() {
   static std::atomic<std::uint64_t> recordings = 0;
   trace_id_ = ++recordings;
   text_end_.clear();
+  gave_up_ = false;
   dirty = true;
 }
 
@@ -168,6 +171,7 @@ void LiveRun::compute_slice(const std::atomic<bool>& stop) {
 void LiveRun::give_up_the_rest() {
   sequence_->truncate(sequence_->computed());
   cursor = std::min(cursor, last_position());
+  gave_up_ = true;
 }
 
 void LiveRun::refresh_if_due(const std::atomic<bool>& stop) {
@@ -203,6 +207,8 @@ void LiveRun::show_refreshed() {
 bool LiveRun::must_compute_first() {
   if (cursor < last_position()) return false;
   before_edit();
+  // What failed would fail again.
+  if (sequence_->complete() && !std::exchange(gave_up_, false)) sequence_->prepare_to_go_on();
   return !sequence_->complete();
 }
 
@@ -284,8 +290,7 @@ std::optional<TokensBefore> LiveRun::show_tokens(std::vector<int> tokens) {
 }
 
 std::optional<TokensBefore> LiveRun::take_token(int token) {
-  check(token >= 0 && token < run_->model->spec().vocab_size, "Token {} is not in the vocabulary.",
-        token);
+  check_token(run_->model->spec(), token);
   TokensBefore before = tokens_now();
   before_edit();
   sequence_->truncate(cursor + 1);

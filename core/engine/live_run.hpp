@@ -132,7 +132,8 @@ class LiveRun {
   void play_one(double speed);
   /// Moves the cursor, or generates a token at the end.
   void step_forward();
-  /// Whether stepping forward would generate a token from a sequence that is not computed yet.
+  /// Whether stepping forward would generate a token from a sequence that is not computed yet, or
+  /// whose last state has to be brought back; that is outstanding then, until it is given up.
   bool must_compute_first();
 
   // Edits. Those that return something say what it was before; nothing when nothing has changed.
@@ -187,6 +188,7 @@ class LiveRun {
   std::uint64_t trace_id_ = 0;      // other recordings, of whichever run, have another one
   int samples_taken_ = 0;
   WritableTokens writable_;
+  bool gave_up_ = false;  // what was outstanding could not be computed
   std::string text_end_;  // why the model's text ends here; empty: it goes on
 
   std::shared_ptr<const ModelCard> model_;

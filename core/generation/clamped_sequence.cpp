@@ -43,6 +43,11 @@ void ClampedSequence::compute_all() {
   }
 }
 
+void ClampedSequence::prepare_to_go_on() {
+  edited_.prepare_to_go_on();
+  if (plain_) plain_->prepare_to_go_on();
+}
+
 void ClampedSequence::invalidate() {
   edited_.invalidate();
   if (plain_) plain_->invalidate();

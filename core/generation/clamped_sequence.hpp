@@ -29,6 +29,11 @@ class ClampedSequence {
   bool complete() const { return edited_.complete() && (!plain_ || plain_->complete()); }
   bool compute_one();
   void compute_all();
+  /// See Sequence.
+  bool ready_to_go_on() const {
+    return edited_.ready_to_go_on() && (!plain_ || plain_->ready_to_go_on());
+  }
+  void prepare_to_go_on();
   void invalidate();
   /// Brings the states of all tokens to a device, to which the model was moved: its memory is free
   /// again where they were. Throws when there is no room for them; then they stay.

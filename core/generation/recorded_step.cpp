@@ -3,17 +3,15 @@
 
 #include <cstdint>
 
+#include "core/known_token.hpp"
 #include "core/tape.hpp"
-#include "kernels/check.hpp"
 
 namespace xlab {
 
 std::vector<float> recorded_step(const Model& model, int token, int time,
                                  std::span<const Clamp> clamps, const State& before, State& after,
                                  TokenTrace& trace, const std::atomic<bool>* cancel) {
-  const int known = model.spec().vocab_size;
-  check(token >= 0 && token < known, "Token {} is outside the model's vocabulary of {}.", token,
-        known);
+  check_token(model.spec(), token);
   const Observer observer{&trace, clamps, time};
   Tape tape(Tape::Mode::inference, &observer, cancel);
   const Tensor ids = Tensor::empty({1, 1}, DType::i32);

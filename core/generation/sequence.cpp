@@ -10,6 +10,7 @@
 #include "core/available_memory.hpp"
 #include "core/generation/recorded_step.hpp"
 #include "core/generation/sampler.hpp"
+#include "core/known_token.hpp"
 
 namespace xlab {
 namespace {
@@ -94,13 +95,8 @@ Sequence::Sequence(const Model& model, std::size_t most_bytes)
       std::max(1, static_cast<int>(std::min(1e9, (memory - whole * kept_.matrices) / kept_.token)));
 }
 
-void Sequence::check_token(int token) const {
-  check(token >= 0 && token < model_->spec().vocab_size,
-        "Token {} is outside the model's vocabulary of {}.", token, model_->spec().vocab_size);
-}
-
 void Sequence::set_tokens(std::vector<int> tokens) {
-  for (const int token : tokens) check_token(token);
+  for (const int token : tokens) check_token(model_->spec(), token);
   check(tokens.size() <= static_cast<std::size_t>(most_tokens_),
         "The sequence has {} tokens, but the memory for going back holds only {} tokens of "
         "this model: choose a shorter one.",
@@ -113,7 +109,7 @@ void Sequence::set_tokens(std::vector<int> tokens) {
 }
 
 void Sequence::append(int token) {
-  check_token(token);
+  check_token(model_->spec(), token);
   if (const std::string reason = full_reason(); !reason.empty()) throw Error(reason);
   tokens_.push_back(token);
 }
@@ -138,6 +134,7 @@ void Sequence::drop_outdated() {
   steps_.resize(static_cast<std::size_t>(computed_));
   again_.erase(again_.lower_bound(computed_), again_.end());
   coming_back_.reset();
+  brings_back_ = false;
 }
 
 void Sequence::invalidate() {
@@ -157,6 +154,7 @@ Sequence Sequence::on(Device device, MovedStates& moved) const {
   }
   there.again_.clear();
   there.coming_back_.reset();
+  there.brings_back_ = false;
   return there;
 }
 
@@ -248,10 +246,20 @@ bool Sequence::bring_back_last_state() {
   return true;
 }
 
+bool Sequence::ready_to_go_on() const {
+  return steps_.empty() || steps_.back().after;
+}
+
+void Sequence::prepare_to_go_on() {
+  brings_back_ = !ready_to_go_on() && has_state(computed_ - 1);
+}
+
 bool Sequence::compute_one() {
   if (complete()) return false;
   if (computed_ == 0) revision_ = model_->revision();
   if (computed_ > 0 && bring_back_last_state()) return true;
+  brings_back_ = false;
+  if (complete()) return false;
   TokenTrace trace;
   const State start;
   const State& before = computed_ == 0 ? start : *steps_.back().after;

@@ -85,7 +85,12 @@ class Sequence {
   void compute_all();
   /// Number of tokens computed with the present weights and clamps.
   int computed() const { return computed_; }
-  bool complete() const { return computed_ == length(); }
+  bool complete() const { return computed_ == length() && !brings_back_; }
+  /// Whether the next token can be computed without bringing back anything before it. Where that
+  /// is not so, `prepare_to_go_on` makes the sequence outstanding until `compute_one` has brought
+  /// it back, where that is possible.
+  bool ready_to_go_on() const;
+  void prepare_to_go_on();
 
   int length() const { return static_cast<int>(tokens_.size()); }
   const std::vector<int>& tokens() const { return tokens_; }
@@ -110,7 +115,6 @@ class Sequence {
   std::shared_ptr<const Trace> trace() const;
 
  private:
-  void check_token(int token) const;
   /// Logits after token `t` of the sequence, and the state after it; what is seen goes to `trace`.
   std::vector<float> advance(int t, const State& before, State& after, TokenTrace& trace) const;
   void drop_outdated();
@@ -139,6 +143,7 @@ class Sequence {
   /// The state on its way to the last token, and the token it has reached.
   std::shared_ptr<const State> coming_back_;
   int reached_ = -1;
+  bool brings_back_ = false;  ///< it was asked for
 };
 
 }  // namespace xlab

@@ -1,16 +1,14 @@
 // Generation without recordings.
 #include "core/generation/stepper.hpp"
 
+#include "core/known_token.hpp"
 #include "kernels/device/readback.hpp"
 
 namespace xlab {
 
 Tensor Stepper::logits_of(std::span<const int> tokens) {
   check(!tokens.empty(), "There are no tokens to feed to the model.");
-  const int known = model_->spec().vocab_size;
-  for (const int token : tokens)
-    check(token >= 0 && token < known, "Token {} is outside the model's vocabulary of {}.", token,
-          known);
+  for (const int token : tokens) check_token(model_->spec(), token);
   const auto count = static_cast<std::int64_t>(tokens.size());
   const Tensor ids = Tensor::from<std::int32_t>({1, count}, tokens);
   Tape tape(Tape::Mode::inference);

@@ -13,6 +13,7 @@
 #include "core/cells/cell.hpp"
 #include "core/files/load_parameters.hpp"
 #include "core/files/safetensors.hpp"
+#include "core/known_token.hpp"
 #include "core/selfcheck/difference.hpp"
 #include "core/selfcheck/forms.hpp"
 #include "core/selfcheck/temporary_folder.hpp"
@@ -39,10 +40,7 @@ class Selfcheck {
       for (int t = 0; t < kTokens; ++t)
         tokens_.push_back(static_cast<int>(random.below(vocabulary)));
     }
-    for (const int token : tokens_) {
-      check(token >= 0 && static_cast<std::uint64_t>(token) < vocabulary,
-            "Token {} is outside the model's vocabulary of {}.", token, vocabulary);
-    }
+    for (const int token : tokens_) check_token(model.spec(), token);
   }
 
   std::vector<Check> run() {
