@@ -14,6 +14,7 @@
 #include "core/run_data.hpp"
 #include "core/run_json.hpp"
 #include "kernels/adamw.hpp"
+#include "kernels/device/device.hpp"
 #include "kernels/route.hpp"
 
 namespace xlab {
@@ -61,7 +62,20 @@ json session_json(const Run& run) {
 }
 
 void restore_session(Run& run, const json& in) {
-  run.sequence->set_tokens(tokens_in(in.at("tokens")));
+  std::vector<int> tokens = tokens_in(in.at("tokens"));
+  // What is free says nothing: another run may be open, and give way to this one.
+  constexpr double kShare = 0.6;
+  const double all = kShare * static_cast<double>(host_device().memory_bytes);
+  const auto most = static_cast<std::size_t>(std::max(
+      run.sequence->most_tokens(), run.sequence->most_tokens_in(static_cast<std::size_t>(all))));
+  if (tokens.size() > most) {
+    run.remark = fmt::format(
+        "The saved sequence has {} tokens, but this computer has memory for {} tokens of this "
+        "model: the first {} are shown.",
+        tokens.size(), most, most);
+    tokens.resize(most);
+  }
+  run.sequence->put_back(std::move(tokens));
   run.prompt_length = std::clamp(number_in<int>(in, "prompt_length"), 0, run.sequence->length());
   run.sequence->set_clamps(clamps_in(in.at("clamps")));
   run.sampler = sampler_in(in.at("sampler"));
@@ -173,8 +187,7 @@ std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed) {
   spec.train->seed = seed;
   std::unique_ptr<Run> fresh = make_run(run.task, spec);
   fresh->stored_task = run.stored_task;
-  fresh->sequence->set_tokens(run.sequence->tokens());
-  fresh->sequence->set_clamps(run.sequence->clamps());
+  fresh->sequence->take_over(*run.sequence);
   fresh->prompt_length = run.prompt_length;
   fresh->sampler = run.sampler;
   fresh->screen = run.screen;

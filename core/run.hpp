@@ -40,7 +40,7 @@ struct Run {
   bool came_with_weights = false;  ///< trained elsewhere before its first step here
   std::string name;                ///< given by a person, UTF-8; empty: that of its data
   static constexpr std::size_t kMostNameBytes = 200;
-  std::string remark;  ///< a sentence on what its folder says in vain; not saved
+  std::string remark;  ///< a sentence on what its folder or file says in vain; not saved
   /// What was read of the folder its weights came from; null where there is none. Not saved.
   std::shared_ptr<const WhatWasRead> was_read;
 

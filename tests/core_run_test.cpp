@@ -11,11 +11,17 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
+#include "core/engine/live_run.hpp"
 #include "core/files/load_parameters.hpp"
 #include "core/generation/sampler.hpp"
 #include "core/generation/stepper.hpp"
+#include "core/training/last_copy.hpp"
+#include "kernels/device/device.hpp"
 #include "tests/complaint.hpp"
 #include "tests/counted_work.hpp"
 #include "tests/small_models.hpp"
@@ -158,6 +164,61 @@ TEST_F(Runs, AVocabularyMayBeLargerThanItsTask) {
   run->sequence->compute_all();
   save_run(*run, path_);
   EXPECT_EQ(load_run(path_)->sequence->tokens(), run->sequence->tokens());
+}
+
+TEST_F(Runs, ASequenceOfBeforeIsKeptWhateverThereIsRoomFor) {
+  RunSpec spec;
+  spec.model = small_mixed();
+  spec.model->vocab_size = 0;
+  auto run = make_run(make_task("parity"), spec);
+  const int most = Sequence(*run->model).most_tokens();
+  // As where there was more memory.
+  const auto much = static_cast<std::size_t>(4.0 * most * kept_bytes(*run->model).token);
+  run->sequence = std::make_unique<Sequence>(*run->model, much);
+  const std::vector<int> tokens = some_tokens(most + 100, 2);
+  run->sequence->set_tokens(tokens);
+  run->prompt_length = most + 50;
+  save_run(*run, path_);
+  const auto loaded = load_run(path_);
+  EXPECT_EQ(loaded->sequence->tokens(), tokens);
+  EXPECT_EQ(loaded->prompt_length, most + 50);
+  EXPECT_EQ(loaded->remark, "");
+  for (const auto& next : {duplicate(*run), restart_run(*run, 3)}) {
+    EXPECT_EQ(next->sequence->tokens(), tokens);
+    EXPECT_EQ(next->sequence->full_reason(), "") << "there is as much room as there was";
+  }
+  // On screen and away from it.
+  LiveRun live(duplicate(*run));
+  live.wake();
+  EXPECT_EQ(live.sequence().tokens(), tokens);
+  auto short_one = live.show_tokens({0, 1});
+  ASSERT_TRUE(short_one.has_value());
+  live.exchange(*short_one);
+  EXPECT_EQ(live.sequence().tokens(), tokens);
+  live.rest();
+  EXPECT_EQ(live.run().sequence->tokens(), tokens);
+}
+
+TEST_F(Runs, WhatNoMemoryOfThisComputerHoldsOfASequenceIsLeftOutAndSaid) {
+  RunSpec spec;
+  spec.model = small_mlstm();
+  spec.model->vocab_size = 300'000;
+  auto run = make_run(make_task("parity"), spec);
+  constexpr int kLength = 300'000;  // more than 300 GB
+  const double needed = 2.0 * kLength * kept_bytes(*run->model).token;
+  if (static_cast<double>(host_device().memory_bytes) > needed / 2.0)
+    GTEST_SKIP() << "this computer has memory for them";
+  run->sequence = std::make_unique<Sequence>(*run->model, static_cast<std::size_t>(needed));
+  run->sequence->set_tokens(std::vector<int>(kLength, 1));
+  run->prompt_length = kLength;
+  save_run(*run, path_);
+  const auto loaded = load_run(path_);
+  const int length = loaded->sequence->length();
+  EXPECT_GT(length, 0);
+  EXPECT_LT(length, kLength);
+  EXPECT_EQ(loaded->prompt_length, length);
+  EXPECT_LT(loaded->sequence->least_bytes(), host_device().memory_bytes);
+  EXPECT_THAT(loaded->remark, AllOf(HasSubstr("300000 tokens"), HasSubstr(std::to_string(length))));
 }
 
 TEST_F(Runs, CardsSayWhatARunIs) {
@@ -447,9 +508,8 @@ TEST_F(WrongFiles, TokensMustBelongToTheModel) {
   EXPECT_EQ(answer_to("/session/tokens", json::array()), kFine);
 }
 
-TEST_F(WrongFiles, LongSequencesAndManyClampsAreRefused) {
-  EXPECT_THAT(answer_to("/session/tokens", json(std::vector<int>(400'000, 1))),
-              HasSubstr("400000 tokens"));
+TEST_F(WrongFiles, LongSequencesAreOpenedAndManyClampsRefused) {
+  EXPECT_EQ(answer_to("/session/tokens", json(std::vector<int>(400'000, 1))), kFine);
   EXPECT_THAT(answer_to("/session/clamps",
                         json(std::vector<json>(5000, description_["session"]["clamps"][0]))),
               HasSubstr("5000 clamps"));

@@ -10,9 +10,11 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "core/engine/live_run.hpp"
 #include "core/generation/clamped_sequence.hpp"
@@ -230,6 +232,57 @@ double bytes_held(const Sequence& sequence) {
       bytes += path.size() + value.values.size() * sizeof(float);
   }
   return static_cast<double>(bytes);
+}
+
+TEST_F(Sequences, TokensOfBeforeAlwaysHaveRoom) {
+  for (const auto& [name, spec] : small_models()) {
+    SCOPED_TRACE(name);
+    const Model model = filled_model(spec, DType::f32);
+    const KeptBytes kept = kept_bytes(model);
+    const auto little = static_cast<std::size_t>(20.0 * kept.token + 8.0 * kept.matrices);
+    const std::vector<int> tokens = some_tokens(70, spec.vocab_size);
+    Sequence sequence(model, little), wide(model);
+    EXPECT_THROW(sequence.set_tokens(tokens), Error);
+    EXPECT_EQ(sequence.length(), 0);
+    sequence.put_back(tokens);
+    EXPECT_EQ(sequence.tokens(), tokens);
+    EXPECT_EQ(sequence.most_tokens(), 70);
+    EXPECT_NE(sequence.full_reason(), "");
+    wide.set_tokens(tokens);
+    while (sequence.compute_one())
+      ASSERT_LE(sequence.bytes(), sequence.most_bytes()) << sequence.computed();
+    EXPECT_LE(sequence.bytes(), sequence.least_bytes()) << "no more than they need";
+    wide.compute_all();
+    expect_same(sequence, wide);
+    // As by a run that takes the place of another one.
+    Sequence other(model, little);
+    sequence.set_clamps({{"block0/mlstm/v", 0, 1, 3, 9, 0.5f, true}});
+    other.take_over(sequence);
+    EXPECT_EQ(other.tokens(), tokens);
+    EXPECT_EQ(other.clamps(), sequence.clamps());
+    EXPECT_EQ(other.most_bytes(), sequence.most_bytes());
+  }
+}
+
+TEST_F(Sequences, StatesThatWereBroughtBackCountToo) {
+  const int length = 2 * Sequence::kAllOfTheLast;
+  const Sequence roomy = fresh(some_tokens(length, 7));
+  const std::size_t before = roomy.bytes();
+  roomy.state_after(20, 0);
+  EXPECT_GT(roomy.bytes(), before);
+  // Where there is no room they are not kept.
+  const KeptBytes kept = kept_bytes(model_);
+  Sequence full(model_, static_cast<std::size_t>(length * kept.token + 4.0 * kept.matrices));
+  full.put_back(roomy.tokens());
+  full.compute_all();
+  for (const int t : {20, 21, 300, 19, 100, 480}) {
+    State seen, wanted;
+    seen.cells = {full.state_after(t, 2)};
+    wanted.cells = {roomy.state_after(t, 2)};
+    const Tensor a = seen.cells[0].get("C"), b = wanted.cells[0].get("C");
+    EXPECT_EQ(std::memcmp(a.raw(), b.raw(), a.bytes()), 0) << t;
+    EXPECT_LE(full.bytes(), full.most_bytes()) << t;
+  }
 }
 
 TEST_F(Sequences, FitIntoTheirMemory) {
@@ -496,6 +549,106 @@ TEST_F(Sequences, ExpectedAnswersStandOneAhead) {
   const int three = task->encode("3").front();
   EXPECT_EQ(snapshot.sequence.expected, (std::vector<int>{-1, -1, -1, -1, -1, -1, three, -1, -1}));
   EXPECT_EQ(snapshot.sequence.surprise.size(), snapshot.sequence.tokens.size());
+}
+
+TEST_F(Sequences, ATwinTakesItsMemoryFromTheSequence) {
+  ModelSpec spec = small_mlstm();
+  spec.mlstm->proj_factor = 24;
+  const Model model = filled_model(spec, DType::f32);
+  const KeptBytes kept = kept_bytes(model);
+  const auto memory = static_cast<std::size_t>(80.0 * kept.token + 24.0 * kept.matrices);
+  const auto task = make_task("parity");
+  ClampedSequence sequence{Sequence(model, memory)};
+  const auto described = [&] {
+    Snapshot snapshot;
+    sequence.describe(*task, snapshot);
+    return snapshot.sequence;
+  };
+  sequence.set_tokens(some_tokens(9, 7));
+  sequence.compute_all();
+  const SequenceStatus alone = described();
+  EXPECT_EQ(alone.most_kept_bytes, memory);
+  EXPECT_EQ(alone.kept_bytes, sequence.edited().bytes());
+  sequence.set_clamps({clamp(4, 10)});
+  while (sequence.edited().full_reason().empty()) {
+    sequence.append(sequence.length() % 7);
+    while (sequence.compute_one()) ASSERT_LE(described().kept_bytes, memory);
+    sequence.edited().state_after(sequence.length() / 2, 0);
+    ASSERT_LE(described().kept_bytes, memory);
+  }
+  const SequenceStatus both = described();
+  EXPECT_GT(both.kept_bytes, sequence.edited().bytes() + memory / 4) << "both are told";
+  EXPECT_LE(both.most_kept_bytes, memory);
+  EXPECT_LE(2.0 * both.most_tokens * kept.token, static_cast<double>(memory));
+  EXPECT_GT(4.0 * both.most_tokens * kept.token, static_cast<double>(memory)) << "nor half of it";
+  // Without clamps all of it is there again; and with them nothing of a long text is refused.
+  sequence.set_clamps({});
+  EXPECT_EQ(described().most_kept_bytes, memory);
+  EXPECT_EQ(described().most_tokens, alone.most_tokens);
+  while (sequence.edited().full_reason().empty()) sequence.append(1);
+  EXPECT_EQ(sequence.length(), alone.most_tokens);
+  sequence.set_clamps({clamp(4, 10)});
+  EXPECT_EQ(sequence.length(), alone.most_tokens);
+  EXPECT_NE(described().full_reason, "");
+}
+
+/// A run whose sequence may take memory for so many tokens, and what it shows.
+struct SmallRoom {
+  explicit SmallRoom(int tokens) {
+    RunSpec spec;
+    spec.model = small_mixed();
+    spec.model->vocab_size = 0;
+    spec.train = TrainSpec{.batch_size = 2, .sequence_length = 8, .warmup_steps = 2};
+    auto made = make_run(make_task("parity"), spec);
+    const KeptBytes kept = kept_bytes(*made->model);
+    memory = static_cast<std::size_t>(tokens * kept.token + 3.0 * kept.matrices);
+    made->sequence = std::make_unique<Sequence>(*made->model, memory);
+    run.emplace(std::move(made));
+    run->wake();
+  }
+  void compute() {
+    while (run->outstanding()) {
+      run->compute_slice(stop);
+      expect_room();
+    }
+  }
+  void expect_room() {
+    Snapshot snapshot;
+    run->describe(snapshot, LiveRun::Clock::now());
+    EXPECT_LE(snapshot.sequence.kept_bytes, memory);
+    most = std::max(most, snapshot.sequence.kept_bytes);
+  }
+  std::size_t memory = 0, most = 0;
+  const std::atomic<bool> stop = false;
+  std::optional<LiveRun> run;
+};
+
+TEST(Refreshing, TakesNoMoreMemoryThanThereIs) {
+  for (const int length : {30, 70}) {
+    SCOPED_TRACE(length);
+    SmallRoom room(100);
+    LiveRun& run = *room.run;
+    run.show_tokens(some_tokens(length, 2));
+    room.compute();
+    room.most = 0;
+    for (int step = 0; step < 3; ++step) run.run().train_step();
+    run.note_training();
+    const std::vector<float> old = run.sequence().steps().back().logits;
+    while (run.stale() || run.outstanding()) {
+      run.refresh_if_due(room.stop);
+      room.expect_room();
+      room.compute();
+    }
+    EXPECT_EQ(run.sequence().length(), length);
+    ASSERT_TRUE(run.sequence().complete());
+    EXPECT_NE(run.sequence().steps().back().logits, old);
+    Sequence wanted(*run.run().model);
+    wanted.set_tokens(run.sequence().tokens());
+    wanted.compute_all();
+    EXPECT_EQ(run.sequence().steps().back().logits, wanted.steps().back().logits);
+    EXPECT_EQ(run.sequence().most_bytes(), room.memory) << "it stands alone again";
+    EXPECT_GT(room.most, room.memory / 4);
+  }
 }
 
 TEST_F(Sequences, AnAnswerIsJudgedByTheModelsOwnChoice) {

@@ -7,6 +7,7 @@
 
 #include "core/engine/worker.hpp"
 #include "core/keeping/kept_runs.hpp"
+#include "core/utf8.hpp"
 
 namespace xlab {
 
@@ -124,13 +125,24 @@ void Engine::Worker::open_tensors(const SafetensorsFile& file, const Opened& as)
   if (holds_bench(file.metadata(), file.name())) {
     const bool work = replaces && std::any_of(runs.begin(), runs.end(),
                                               [](const auto& run) { return run->unsaved; });
-    restore_history(open_bench(load_bench(file), as), work);
+    const std::vector<int> opened = open_bench(load_bench(file), as);
+    tell_of_remarks(opened);
+    restore_history(opened, work);
   } else {
     const bool work = replaces && live->unsaved;
     open(load_run(file), as);
+    tell_of_remarks({live->id});
     restore_history({live->id}, work);
   }
   show_saved_screen();
+}
+
+void Engine::Worker::tell_of_remarks(const std::vector<int>& opened) {
+  for (const int id : opened) {
+    const LiveRun& of = run_with(id);
+    if (!of.run().remark.empty())
+      tell(fmt::format("'{}': {}", printable(of.name(), 80), of.run().remark));
+  }
 }
 
 void Engine::Worker::reopen(const std::string& kept, bool beside) {
@@ -143,6 +155,7 @@ void Engine::Worker::reopen(const std::string& kept, bool beside) {
                              .path = lost.about.in_bench ? "" : lost.about.run_path,
                              .unsaved = true,
                              .stamp = lost.about.in_bench ? std::nullopt : lost.about.stamp});
+  tell_of_remarks({live->id});
   restore_history({live->id}, work);
   live->saved_step = lost.about.saved_step;
   show_saved_screen();

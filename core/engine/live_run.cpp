@@ -153,7 +153,7 @@ void LiveRun::new_trace() {
   static std::atomic<std::uint64_t> recordings = 0;
   trace_id_ = ++recordings;
   text_end_.clear();
-  gave_up_ = false;
+  gave_up_ = refreshes_in_place_ = false;
   dirty = true;
 }
 
@@ -166,6 +166,7 @@ void LiveRun::before_edit() {
 
 void LiveRun::compute_slice(const std::atomic<bool>& stop) {
   compute_for_a_while(*sequence_, stop);
+  if (sequence_->complete() && std::exchange(refreshes_in_place_, false)) refresh_again_later();
 }
 
 void LiveRun::give_up_the_rest() {
@@ -177,9 +178,14 @@ void LiveRun::give_up_the_rest() {
 void LiveRun::refresh_if_due(const std::atomic<bool>& stop) {
   if (!stale() || (training() && Clock::now() < refreshed_at_)) return;
   if (!refreshed_) {
-    refreshed_ = std::make_unique<ClampedSequence>(*sequence_);
-    refreshed_->invalidate();
     refresh_started_ = Clock::now();
+    if (!sequence_->has_room_beside()) {
+      before_edit();
+      new_trace();
+      refreshes_in_place_ = true;
+      return;
+    }
+    refreshed_ = std::make_unique<ClampedSequence>(sequence_->anew_beside());
   }
   compute_for_a_while(*refreshed_, stop);
   if (!refreshed_->complete()) return;
@@ -195,11 +201,16 @@ void LiveRun::give_up_refreshing() {
 void LiveRun::show_refreshed() {
   sequence_ = std::move(*refreshed_);
   refreshed_.reset();
+  sequence_->stand_alone();
   cursor = std::min(cursor, last_position());
   sequence_step_ = run_->trainer->steps_done();
+  refresh_again_later();
+  new_trace();
+}
+
+void LiveRun::refresh_again_later() {
   const auto spent = Clock::now() - refresh_started_;
   refreshed_at_ = Clock::now() + std::max<Clock::duration>(kRefreshEvery, 4 * spent);
-  new_trace();
 }
 
 // ---- going on -------------------------------------------------------------------------------
@@ -314,7 +325,7 @@ std::optional<TokensBefore> LiveRun::new_sample() {
 void LiveRun::exchange(TokensBefore& before) {
   TokensBefore now = tokens_now();
   before_edit();
-  sequence_->set_tokens(before.tokens);
+  sequence_->put_back(before.tokens);
   playing = false;
   run_->prompt_length = before.prompt_length;
   cursor = std::min(before.cursor, last_position());
@@ -385,6 +396,7 @@ void LiveRun::describe(Snapshot& snapshot, Clock::time_point now) {
   sequence.sampler = run_->sampler;
   sequence.cursor = cursor;
   sequence_->describe(*run_->task, snapshot);
+  if (refreshed_) sequence.kept_bytes += refreshed_->bytes();
   if (sequence.full_reason.empty()) sequence.full_reason = text_end_;
   sequence_->describe_cursor(cursor, focus_block, *run_->model, run_->sampler, snapshot, writable_);
 }

@@ -116,7 +116,8 @@ class LiveRun {
   /// What could not be computed is given up.
   void give_up_the_rest();
   /// Computes what is on screen again with the weights of now: at once when training stands, else
-  /// at most a fifth of the time and ten times a second.
+  /// at most a fifth of the time and ten times a second. Meanwhile what was there is shown, unless
+  /// there is memory for one of the two only: then the sequence is outstanding.
   void refresh_if_due(const std::atomic<bool>& stop);
   void give_up_refreshing();
   /// When it may be computed again while training goes on.
@@ -176,6 +177,7 @@ class LiveRun {
   /// again.
   void before_edit();
   void show_refreshed();
+  void refresh_again_later();
   void generate_one();
   /// What was there, when there is something else now.
   std::optional<TokensBefore> after_edit(TokensBefore before);
@@ -184,8 +186,9 @@ class LiveRun {
   std::optional<ClampedSequence> sequence_;
   std::unique_ptr<ClampedSequence> refreshed_;  // with newer weights, shown when complete
   Clock::time_point refreshed_at_{}, refresh_started_{};
-  std::int64_t sequence_step_ = 0;  // training step whose weights the sequence shows
-  std::uint64_t trace_id_ = 0;      // other recordings, of whichever run, have another one
+  bool refreshes_in_place_ = false;  // the sequence itself, where two of it have no room
+  std::int64_t sequence_step_ = 0;   // training step whose weights the sequence shows
+  std::uint64_t trace_id_ = 0;       // other recordings, of whichever run, have another one
   int samples_taken_ = 0;
   WritableTokens writable_;
   bool gave_up_ = false;  // what was outstanding could not be computed

@@ -314,6 +314,8 @@ struct Engine::Worker {
   void reopen(const std::string& kept, bool beside);
   void show_saved_screen();
   void tell_of_others(const char* what);
+  /// What these runs say of their files.
+  void tell_of_remarks(const std::vector<int>& opened);
   void open_tensors(const SafetensorsFile& file, const Opened& as);
   /// Writes at once, as at the end.
   void store(const std::string& path);

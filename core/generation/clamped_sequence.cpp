@@ -25,11 +25,42 @@ double kl_nats(const std::vector<float>& p, const std::vector<float>& q) {
 
 }  // namespace
 
-ClampedSequence::ClampedSequence(const Sequence& sequence) : edited_(sequence) {
+ClampedSequence::ClampedSequence(const Sequence& sequence)
+    : memory_(sequence.most_bytes()), edited_(sequence) {
   if (any_enabled(edited_.clamps())) {
     plain_ = edited_;
     plain_->set_clamps({});
+    share(memory_);
   }
+}
+
+void ClampedSequence::share(std::size_t bytes) {
+  edited_.keep_within(plain_ ? bytes / 2 : bytes);
+  if (plain_) plain_->keep_within(bytes / 2);
+}
+
+std::size_t ClampedSequence::bytes() const {
+  return edited_.bytes() + (plain_ ? plain_->bytes() : 0);
+}
+
+std::size_t ClampedSequence::most_bytes() const {
+  return edited_.most_bytes() + (plain_ ? plain_->most_bytes() : 0);
+}
+
+bool ClampedSequence::has_room_beside() const {
+  const std::size_t needed = edited_.least_bytes() + (plain_ ? plain_->least_bytes() : 0);
+  return bytes() + needed <= memory_;
+}
+
+ClampedSequence ClampedSequence::anew_beside() const {
+  ClampedSequence fresh = *this;
+  fresh.invalidate();
+  fresh.share(memory_ - std::min(memory_, bytes()));
+  return fresh;
+}
+
+void ClampedSequence::stand_alone() {
+  share(memory_);
 }
 
 bool ClampedSequence::compute_one() {
@@ -65,6 +96,11 @@ void ClampedSequence::set_tokens(std::vector<int> tokens) {
   edited_.set_tokens(std::move(tokens));
 }
 
+void ClampedSequence::put_back(std::vector<int> tokens) {
+  if (plain_) plain_->put_back(tokens);
+  edited_.put_back(std::move(tokens));
+}
+
 void ClampedSequence::append(int token) {
   edited_.append(token);
   if (plain_) plain_->append(token);
@@ -80,15 +116,17 @@ void ClampedSequence::set_clamps(std::vector<Clamp> clamps) {
     // Back in the unclamped world, which is known already.
     if (plain_) edited_ = std::move(*plain_);
     plain_.reset();
+    share(memory_);
   } else if (!plain_) {
     plain_ = edited_;
     plain_->set_clamps({});
+    share(memory_);
   }
   edited_.set_clamps(std::move(clamps));
 }
 
 void ClampedSequence::store_into(Sequence& sequence) const {
-  sequence.set_tokens(edited_.tokens());
+  sequence.put_back(edited_.tokens());
   sequence.set_clamps(edited_.clamps());
 }
 
@@ -98,8 +136,8 @@ void ClampedSequence::describe(const Task& task, Snapshot& snapshot) const {
   sequence.clamps = edited_.clamps();
   sequence.full_reason = edited_.full_reason();
   sequence.most_tokens = edited_.most_tokens();
-  sequence.kept_bytes = edited_.bytes();
-  sequence.most_kept_bytes = edited_.most_bytes();
+  sequence.kept_bytes = bytes();
+  sequence.most_kept_bytes = most_bytes();
   sequence.surprise.assign(sequence.tokens.size(), 0.0f);
   for (std::size_t t = 0; t < edited_.steps().size(); ++t)
     sequence.surprise[t] = edited_.steps()[t].surprise;

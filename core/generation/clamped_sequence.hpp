@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <optional>
 
@@ -12,6 +13,8 @@
 
 namespace xlab {
 
+/// Both together take no more memory for going back than the sequence they are made of may take,
+/// unless their tokens alone need more.
 class ClampedSequence {
  public:
   explicit ClampedSequence(const Sequence& sequence);
@@ -39,9 +42,21 @@ class ClampedSequence {
   /// again where they were. Throws when there is no room for them; then they stay.
   void move_to(Device device);
   void set_tokens(std::vector<int> tokens);
+  /// Tokens that were there before; see Sequence.
+  void put_back(std::vector<int> tokens);
   void append(int token);
   void truncate(int length);
   void set_clamps(std::vector<Clamp> clamps);
+
+  /// What is kept for going back takes this much memory, and may take that much.
+  std::size_t bytes() const;
+  std::size_t most_bytes() const;
+  /// Whether there is room to compute all of it once more beside it.
+  bool has_room_beside() const;
+  /// The same to be computed from its beginning, in the memory that this one leaves.
+  ClampedSequence anew_beside() const;
+  /// Nothing is beside it any more: it may take all the memory.
+  void stand_alone();
   /// Writes tokens and clamps back into the sequence that is saved with the run.
   void store_into(Sequence& sequence) const;
 
@@ -55,7 +70,9 @@ class ClampedSequence {
 
  private:
   void describe_answers(SequenceStatus& sequence) const;
+  void share(std::size_t bytes);
 
+  std::size_t memory_;  ///< for both
   Sequence edited_;
   std::optional<Sequence> plain_;
 };

@@ -18,6 +18,9 @@ namespace {
 /// Of the states that are brought back for looking at a block, how many, and how far apart.
 constexpr std::size_t kMostAgain = 32;
 constexpr int kAgainEvery = 8;
+/// The newest two states are needed at every token, and one to start from.
+constexpr double kFewestWhole = 3.0;
+constexpr double kMostTokens = 1e9;
 /// Bytes of matrices that one call writes again: some hundredths of a second.
 constexpr double kMostWrittenAtOnce = 256e6;
 
@@ -32,6 +35,11 @@ int first_difference(const std::vector<Clamp>& a, const std::vector<Clamp>& b, i
   missing(a, b);
   missing(b, a);
   return first;
+}
+
+double matrix_bytes(const CellState& state) {
+  const Tensor C = state.get("C");
+  return C.defined() ? static_cast<double>(C.bytes()) : 0.0;
 }
 
 }  // namespace
@@ -75,24 +83,49 @@ std::size_t memory_for_going_back(const Model& model) {
 Sequence::Sequence(const Model& model) : Sequence(model, memory_for_going_back(model)) {}
 
 Sequence::Sequence(const Model& model, std::size_t most_bytes)
-    : model_(&model), most_bytes_(most_bytes), kept_(kept_bytes(model)) {
-  // The newest two are needed at every token, and one to start from.
-  constexpr double kFewest = 3.0, kMany = 1 << 20;
-  const auto memory = static_cast<double>(most_bytes);
-  // Without float32 nothing is exact but what was kept.
-  const bool thinned = kept_.matrices > 0.0 && model.params().dtype() == DType::f32;
-  if (!thinned) {
+    : model_(&model), kept_(kept_bytes(model)) {
+  keep_within(most_bytes);
+}
+
+void Sequence::keep_within(std::size_t most_bytes) {
+  constexpr double kMany = 1 << 20;
+  most_bytes_ = std::max(most_bytes, least_bytes());
+  const auto memory = static_cast<double>(most_bytes_);
+  double for_a_token = kept_.token, for_tokens = memory;
+  if (thinned()) {
+    // Tokens come first: what is left of them is for matrices, but no more than a quarter.
+    const double left = std::min(memory / 4.0, memory - kept_.token * length());
+    const double whole = std::clamp(left / kept_.matrices, kFewestWhole, kMany);
+    most_whole_ = static_cast<int>(whole);
+    newest_ = std::min(kAllOfTheLast, std::max(2, most_whole_ / 2));
+    every_ = std::min(kKeptEvery, std::max(1, most_whole_ / 2));
+    for_tokens -= whole * kept_.matrices;
+  } else {
     most_whole_ = newest_ = std::numeric_limits<int>::max();
-    most_tokens_ =
-        std::max(1, static_cast<int>(std::min(1e9, memory / (kept_.token + kept_.matrices))));
-    return;
+    for_a_token += kept_.matrices;
   }
-  const double whole = std::clamp(memory / 4.0 / kept_.matrices, kFewest, kMany);
-  most_whole_ = static_cast<int>(whole);
-  newest_ = std::min(kAllOfTheLast, std::max(2, most_whole_ / 2));
-  every_ = std::min(kKeptEvery, std::max(1, most_whole_ / 2));
   most_tokens_ =
-      std::max(1, static_cast<int>(std::min(1e9, (memory - whole * kept_.matrices) / kept_.token)));
+      std::max({1, length(), static_cast<int>(std::min(kMostTokens, for_tokens / for_a_token))});
+  again_.clear();
+  thin_out_all();
+}
+
+/// Without float32 nothing is exact but what was kept.
+bool Sequence::thinned() const {
+  return kept_.matrices > 0.0 && model_->params().dtype() == DType::f32;
+}
+
+std::size_t Sequence::least_bytes() const {
+  if (tokens_.empty()) return 0;
+  const double whole = thinned() ? kFewestWhole : length();
+  return static_cast<std::size_t>(std::ceil(length() * kept_.token + whole * kept_.matrices));
+}
+
+int Sequence::most_tokens_in(std::size_t bytes) const {
+  const auto memory = static_cast<double>(bytes);
+  const double tokens = thinned() ? (memory - kFewestWhole * kept_.matrices) / kept_.token
+                                  : memory / (kept_.token + kept_.matrices);
+  return static_cast<int>(std::clamp(tokens, 1.0, kMostTokens));
 }
 
 void Sequence::set_tokens(std::vector<int> tokens) {
@@ -101,11 +134,23 @@ void Sequence::set_tokens(std::vector<int> tokens) {
         "The sequence has {} tokens, but the memory for going back holds only {} tokens of "
         "this model: choose a shorter one.",
         tokens.size(), most_tokens_);
+  put_back(std::move(tokens));
+}
+
+void Sequence::put_back(std::vector<int> tokens) {
+  for (const int token : tokens) check_token(model_->spec(), token);
   // What both sequences begin with stays computed.
   const auto differs = std::mismatch(tokens_.begin(), tokens_.end(), tokens.begin(), tokens.end());
   const int same = static_cast<int>(differs.first - tokens_.begin());
   truncate(same);
   tokens_ = std::move(tokens);
+  if (length() > most_tokens_) keep_within(most_bytes_);
+}
+
+void Sequence::take_over(const Sequence& other) {
+  keep_within(std::max(most_bytes_, other.most_bytes_));
+  put_back(other.tokens_);
+  set_clamps(other.clamps_);
 }
 
 void Sequence::append(int token) {
@@ -198,7 +243,10 @@ CellState Sequence::state_after(int t, int block) const {
     // Who looks at one token looks at its neighbours next.
     if (at + 1 >= t || at % kAgainEvery == 0) again_[at] = state;
   }
-  while (again_.size() > kMostAgain) {
+  const double room = static_cast<double>(most_bytes_) - bytes_of_steps();
+  const double each = std::max(matrix_bytes(state), 1.0);
+  const auto most = std::clamp(room / each, 0.0, static_cast<double>(kMostAgain));
+  while (again_.size() > static_cast<std::size_t>(most)) {
     const bool first = t - again_.begin()->first > again_.rbegin()->first - t;
     again_.erase(first ? again_.begin() : std::prev(again_.end()));
   }
@@ -294,17 +342,27 @@ void Sequence::thin_out() {
   const int old = computed_ - newest_;  // the first `old` are not among the newest
   if (old <= 0) return;
   if (old % every_ != 0) drop_matrices(old - 1);
-  if (newest_ + old / every_ <= most_whole_) return;
-  every_ *= 2;
+  if (newest_ + old / every_ > most_whole_) thin_out_all();
+}
+
+void Sequence::thin_out_all() {
+  const int old = computed_ - newest_;
+  if (old <= 0) return;
+  while (newest_ + old / every_ > most_whole_) every_ *= 2;
   for (int t = 0; t < old; ++t)
     if ((t + 1) % every_ != 0) drop_matrices(t);
 }
 
-std::size_t Sequence::bytes() const {
-  double whole = 0.0;
+double Sequence::bytes_of_steps() const {
+  double whole = coming_back_ ? 1.0 : 0.0;
   for (const SequenceStep& step : steps_) whole += step.after ? 1.0 : 0.0;
-  return static_cast<std::size_t>(static_cast<double>(computed_) * kept_.token +
-                                  whole * kept_.matrices);
+  return static_cast<double>(computed_) * kept_.token + whole * kept_.matrices;
+}
+
+std::size_t Sequence::bytes() const {
+  double again = 0.0;
+  for (const auto& [t, state] : again_) again += matrix_bytes(state);
+  return static_cast<std::size_t>(bytes_of_steps() + again);
 }
 
 void Sequence::compute_all() {

@@ -60,10 +60,18 @@ class Sequence {
   /// What is kept for going back may take `most_bytes` of memory; then the sequence is full.
   explicit Sequence(const Model& model);
   Sequence(const Model& model, std::size_t most_bytes);
+  /// From now on it may take so much. Matrices that there is no room for any more go; the tokens
+  /// stay: where even those of the sequence need more, that is what it may take.
+  void keep_within(std::size_t most_bytes);
 
   /// Replaces the whole sequence; what it begins with in common with the old one stays computed.
   /// Throws for tokens outside the vocabulary, and for more tokens than can be kept.
   void set_tokens(std::vector<int> tokens);
+  /// The same for tokens that a sequence had before: there are never too many. Where they need more
+  /// memory than this one may take, it may take that.
+  void put_back(std::vector<int> tokens);
+  /// Tokens, clamps and at least the memory of the sequence of a model like this one.
+  void take_over(const Sequence& other);
   /// Appends a token; nothing is computed yet.
   void append(int token);
   /// Keeps the first `length` tokens: the state after them is where the sequence goes on.
@@ -106,9 +114,14 @@ class Sequence {
   bool has_state(int t) const;
   /// How many tokens a sequence can have: as many as the memory holds, at least one.
   int most_tokens() const { return most_tokens_; }
-  /// What it takes now for going back, and how much that may become.
+  /// The same for another size of the memory, with as few matrices as can be.
+  int most_tokens_in(std::size_t bytes) const;
+  /// What it takes now for going back, and how much that may become. What it shares with a copy
+  /// counts in both.
   std::size_t bytes() const;
   std::size_t most_bytes() const { return most_bytes_; }
+  /// What all its tokens need at least when they are computed.
+  std::size_t least_bytes() const;
   /// Why no token can be appended any more; empty when one can.
   std::string full_reason() const;
   /// The recordings of the computed steps.
@@ -120,14 +133,17 @@ class Sequence {
   void drop_outdated();
   void drop_matrices(int t);
   void thin_out();
+  void thin_out_all();
+  bool thinned() const;
+  double bytes_of_steps() const;
   /// The last token at or before `t` with a whole state; -1: the start of the sequence.
   int whole_before(int t) const;
   std::shared_ptr<const State> next_state(int t, const std::shared_ptr<const State>& before) const;
   bool bring_back_last_state();
 
   const Model* model_;
-  std::size_t most_bytes_ = 0;
   KeptBytes kept_;
+  std::size_t most_bytes_ = 0;
   int most_tokens_ = 0;
   /// Whole states are those of the newest `newest_` tokens and of every `every_`th before them.
   int newest_ = 0, every_ = 1;

@@ -65,8 +65,7 @@ std::unique_ptr<Run> LastCopy::revive(const Run& lost) const {
   run->trainer->learning_rate_scale = lost.trainer->learning_rate_scale;
   run->trainer->cancel = lost.trainer->cancel;
   run->sequence = std::make_unique<Sequence>(*run->model);
-  run->sequence->set_tokens(lost.sequence->tokens());
-  run->sequence->set_clamps(lost.sequence->clamps());
+  run->sequence->take_over(*lost.sequence);
   run->prompt_length = lost.prompt_length;
   run->sampler = lost.sampler;
   run->seconds = lost.seconds;
