@@ -242,8 +242,17 @@ void MainWindow::set_look(const CanvasLook& look) {
   const bool other_size = within.scale != before && shown_;
   const Arrangement left =
       other_size ? Arrangement{saveState(layout_version()), shown_docks()} : Arrangement{};
+  const QPointer<QWidget> had = focusWidget();
+  const bool somewhere = had && had->hasFocus();
   stage_.set_look(within);
-  if (other_size) follow_scale(before, left);
+  if (!other_size) return;
+  follow_scale(before, left);
+  // Panels that went for a moment have given the keys to the first button there is.
+  if (somewhere && had && !had->hasFocus()) {
+    had->setFocus();
+  } else if (QWidget* now = focusWidget(); !somewhere && now && now->hasFocus()) {
+    now->clearFocus();
+  }
 }
 
 void MainWindow::follow_look() {

@@ -182,7 +182,8 @@ void apply_look(const CanvasLook& look) {
        {QPalette::WindowText, QPalette::Text, QPalette::ButtonText}) {
     palette.setColor(QPalette::Disabled, role, mix(t.muted, t.panel, 0.35));
   }
-  QApplication::setPalette(palette);
+  // Each of the two goes through every widget there is.
+  if (QApplication::palette() != palette) QApplication::setPalette(palette);
 
   const int knob = scaled(look, 12);
   const QList<QPair<QString, QString>> words = {
@@ -215,7 +216,7 @@ void apply_look(const CanvasLook& look) {
   };
   QString sheet = QString::fromLatin1(kStyleSheet);
   for (const auto& [word, value] : words) sheet.replace(word, value);
-  qApp->setStyleSheet(sheet);
+  if (qApp->styleSheet() != sheet) qApp->setStyleSheet(sheet);
 }
 
 QIcon icon(Shape shape, const QColor& colour) {

@@ -121,13 +121,23 @@ void UnsavedWork::ask(const QString& question, const QString& others, std::funct
     (any() ? below : first).append(names);
   }
   if (several && !can_save_all) below.append(QString::fromStdString(now.cannot_save_bench));
-  if (can_save || several) below.append(kept_for());
-  below.removeAll({});
+  const auto words_below = [&] {
+    QStringList all = below;
+    if (can_save || several) all.append(kept_for());
+    all.removeAll({});
+    return all.join("\n\n");
+  };
+  // Whether the last steps can be kept shows when it is tried.
+  if (kept_) stage_.engine().engine().keep_soon();
 
   QMessageBox box(QMessageBox::Warning, tr("Unsaved work"), first.join(" "),
                   QMessageBox::Discard | QMessageBox::Cancel, window_);
   box.setTextFormat(Qt::PlainText);
-  box.setInformativeText(below.join("\n\n"));
+  box.setInformativeText(words_below());
+  connect(&stage_.engine(), &EngineLink::changed, &box, [&] {
+    if (const QString words = words_below(); words != box.informativeText())
+      box.setInformativeText(words);
+  });
   box.button(QMessageBox::Discard)->setText(can_save || several ? tr("Do&n't save") : tr("&Leave"));
   box.setDefaultButton(QMessageBox::Cancel);
   // A file that holds all runs is never written with one of them alone.

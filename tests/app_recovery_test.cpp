@@ -277,6 +277,36 @@ TEST_F(RecoveryTest, ThatNothingIsKeptIsSaidUntilItIsKeptAgain) {
   EXPECT_TRUE(std::filesystem::exists(RecoveryTest::root() / "sessions"));
 }
 
+TEST_F(RecoveryTest, WhatCannotBeKeptIsNotPromisedWhenOneQuits) {
+  const QString root = app::state_folder();
+  ASSERT_TRUE(QDir().mkpath(QFileInfo(root).path()));
+  QFile in_the_way(root);
+  ASSERT_TRUE(in_the_way.open(QIODevice::WriteOnly));
+  in_the_way.close();
+  // Nothing is kept before that of its own accord.
+  open_window({.canvas = app::CanvasKind::software, .remember = true, .keep_every_ms = 600000});
+  window_->stage().send(command::NewRun{"recall", ""});
+  window_->stage().send(command::TrainOneStep{});
+  settle();
+  ASSERT_FALSE(now().keeping_fails);
+  QString last;
+  QTimer looks;
+  int patience = 1000;
+  QObject::connect(&looks, &QTimer::timeout, &looks, [&] {
+    auto* box = qobject_cast<QMessageBox*>(QApplication::activeModalWidget());
+    if (!box) return;
+    last = box->informativeText();
+    if (last.contains("is lost") || --patience == 0) box->reject();
+  });
+  looks.start(10);
+  window_->close();
+  EXPECT_TRUE(
+      QTest::qWaitFor([&] { return last.contains("is lost: it could not be kept"); }, 12000))
+      << qPrintable(last);
+  EXPECT_TRUE(window_->isVisible());
+  EXPECT_TRUE(QFile::remove(root));
+}
+
 TEST_F(RecoveryTest, ADamagedRunIsToldInASentence) {
   crash_at(2);
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root() / "sessions")) {

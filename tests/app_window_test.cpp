@@ -270,6 +270,16 @@ TEST_F(WindowTest, PaletteAndSizeReachCanvasesAndWidgets) {
   settle();
   EXPECT_GT(window_->menuBar()->height(), height);
   EXPECT_FLOAT_EQ(window_->stage().look().scale, 1.5f);
+  // The keys stay where they are.
+  for (const float scale : {1.25f, 2.0f, 1.0f}) {
+    look.scale = scale;
+    QWidget* had = QApplication::focusWidget();
+    window_->set_look(look);
+    settle();
+    EXPECT_EQ(QApplication::focusWidget(), had) << scale;
+    QTest::keyClick(window_.get(), Qt::Key_F3);
+    settle();
+  }
   look.scale = 9.0f;
   window_->set_look(look);
   EXPECT_FLOAT_EQ(window_->stage().look().scale, 2.5f);
@@ -418,6 +428,7 @@ TEST_F(WindowTest, AModelFolderIsOpenedAndWritten) {
         << qPrintable(window_->banner().sentence());
     EXPECT_EQ(now().data->task, "tokens");
     EXPECT_EQ(now().model->name, "xLSTM-large, 1 block");
+    EXPECT_EQ(now().runs.at(0)->name, "model");
   }
   // JSON is YAML, too.
   const QString twin = folder.filePath("twin");

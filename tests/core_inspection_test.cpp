@@ -213,6 +213,8 @@ TEST_F(InspectionTest, WhatIsNotAsUsualIsTold) {
   EXPECT_THAT(found.odd, Contains(AllOf(HasSubstr("tie_word_embeddings = true was replaced"),
                                         HasSubstr("a head of their own"))));
   EXPECT_THAT(found.odd, Contains(HasSubstr("'model.', with which all names")));
+  EXPECT_THAT(ModelFolder(folder()).remark(),
+              HasSubstr("Of config.json, tie_word_embeddings = true was replaced: "));
   EXPECT_THAT(found.odd,
               Contains(HasSubstr("'mlstm_layer.query' was read as 'mlstm_layer.q', 2 tensors")));
   EXPECT_THAT(found.reading->left, ElementsAre("README.md", "chat_template.jinja"));

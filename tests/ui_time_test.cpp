@@ -67,6 +67,23 @@ std::unique_ptr<View> time_view() {
   return nullptr;
 }
 
+TEST(TimeRoom, AGuessAmongOneTokenIsSure) {
+  Snapshot s = asking_scene();
+  auto model = std::make_shared<ModelCard>(*s.model);
+  model->vocabulary.resize(1);
+  s.model = model;
+  Stage stage(s);
+  stage.size = {1280, 300};
+  const auto view = time_view();
+  for (int i = 0; i < 2; ++i) stage.frame(*view);
+  const auto& texts = stage.log.texts;
+  const auto said = std::count_if(texts.begin(), texts.end(), [](const auto& text) {
+    return text.text.find("ln 1 = 0") != std::string::npos &&
+           text.text.find("0.69") == std::string::npos;
+  });
+  EXPECT_EQ(said, 1);
+}
+
 TEST(TimeRoom, StepNumbersAreTheLastToGoAndWhatIsGoneIsSaid) {
   const Case cases[] = {{"answers", asking_scene(), false},
                         {"continued", continued_scene(), true},

@@ -166,7 +166,7 @@ class LossView : public View {
     const Palette& palette = painter.palette();
     const float line = painter.line_height();
     const double uniform = std::log(
-        std::max<double>(2.0, static_cast<double>(scene.snapshot.model->vocabulary.size())));
+        std::max<double>(1.0, static_cast<double>(scene.snapshot.model->vocabulary.size())));
     const Axis axis = vertical(lines, uniform);
 
     const bool names = rest.width() > painter.px(200) && rest.height() > 5 * line;

@@ -26,6 +26,8 @@
 namespace xlab::ui {
 namespace {
 
+constexpr double kOneBit = 0.6931;  // nats; a model of one token still has a range of colours
+
 /// One row a token.
 Table time_table(const Scene& scene) {
   const SequenceStatus& sequence = scene.snapshot.sequence;
@@ -101,7 +103,7 @@ class TimeView : public View {
     wants.answers = !sequence.expected.empty();
     wants.prompt = sequence.prompt_length < length;
     uniform_ = std::log(
-        std::max<double>(2.0, static_cast<double>(scene.snapshot.model->vocabulary.size())));
+        std::max<double>(1.0, static_cast<double>(scene.snapshot.model->vocabulary.size())));
     const TimeRows widest = fit_time_rows(painter, whole, wants);
     float caption = axis_margin(painter, widest.sequence.height(), vertical(scene.snapshot)) +
                     painter.measure("nats").x;
@@ -125,7 +127,8 @@ class TimeView : public View {
     const SequenceStatus& sequence = scene.snapshot.sequence;
     const int length = static_cast<int>(sequence.tokens.size());
     // Twice the surprise of a uniform guess: a range that does not move while tokens come.
-    const ColourScale colours(scene.palette, MapName::log_domain, 0.0, 2.0 * uniform_);
+    const ColourScale colours(scene.palette, MapName::log_domain, 0.0,
+                              2.0 * std::max(uniform_, kOneBit));
     const Touch mouse = touch("tokens", rows_.sequence);
     if (mouse.hovered && ImGui::GetIO().MouseWheel != 0.0f) {
       window_.scroll(ImGui::GetIO().MouseWheel > 0.0f ? -3 : 3);
@@ -253,7 +256,7 @@ class TimeView : public View {
 
   /// The heights of the bars: a uniform guess, and more where a token was a greater surprise.
   Axis vertical(const Snapshot& now) const {
-    double most = uniform_;
+    double most = std::max(uniform_, kOneBit);
     for (int t = window_.first(); t < window_.first() + window_.count(); ++t) {
       if (t >= static_cast<int>(now.sequence.tokens.size())) break;
       const double surprise = shaded_at(now, t);

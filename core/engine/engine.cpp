@@ -131,11 +131,12 @@ void Engine::Worker::end_work() {
 }
 
 bool Engine::Worker::take_commands() {
-  bool kept = false;
+  bool kept = false, asked = false;
   {
     std::unique_lock lock(mutex);
     const auto wanted = [&] {
-      return stop || !queue.empty() || check_news || keeping_news || (opening_news && !saving);
+      return stop || !queue.empty() || check_news || keeping_news || keeping_asked ||
+             (opening_news && !saving);
     };
     if (!busy()) {
       std::optional<Clock::time_point> until = keeping_due();
@@ -151,6 +152,7 @@ bool Engine::Worker::take_commands() {
       }
     }
     kept = std::exchange(keeping_news, false);
+    asked = std::exchange(keeping_asked, false);
     take_queue();
     if (std::exchange(check_news, false)) {
       draft.health = checks.report();
@@ -158,6 +160,10 @@ bool Engine::Worker::take_commands() {
     }
   }
   if (kept) follow_autosave();
+  if (asked) {
+    for (const auto& run : runs)
+      if (run->unsaved) run->unkept.overdue = true;
+  }
   return !stop;
 }
 
@@ -382,6 +388,14 @@ void Engine::flush() {
   const std::uint64_t ticket = worker_->accept({});
   std::unique_lock lock(worker_->mutex);
   worker_->finished.wait(lock, [&] { return worker_->done >= ticket || worker_->ended; });
+}
+
+void Engine::keep_soon() {
+  {
+    const std::lock_guard lock(worker_->mutex);
+    worker_->keeping_asked = true;
+  }
+  worker_->wake.notify_all();
 }
 
 std::string Engine::save_and_stop(const std::string& path) {

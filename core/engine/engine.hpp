@@ -38,6 +38,9 @@ class Engine {
   /// Waits until every command sent before has taken effect, the sequence is computed, and both
   /// were published. Training and playing that go on are not waited for.
   void flush();
+  /// Keeps what is unsaved without waiting until it is due, so that the snapshot soon says whether
+  /// it can be kept (Snapshot::keeping_fails).
+  void keep_soon();
   /// Stops training and playing, a training step at hand included, and, when there is unsaved work,
   /// saves the run on screen to `path`; other runs with unsaved work are kept then. Returns what
   /// went wrong, or an empty string. Used when the window closes; from one thread, and commands

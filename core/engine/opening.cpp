@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <exception>
+#include <filesystem>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
 
 #include "core/engine/worker.hpp"
 #include "core/files/folder_run.hpp"
+#include "core/utf8.hpp"
 
 namespace xlab {
 namespace {
@@ -28,6 +31,17 @@ std::uintmax_t bytes_of_weights(const std::filesystem::path& folder) {
     if (const auto size = entry.file_size(error); !error) bytes += size;
   }
   return bytes;
+}
+
+/// What the run is called: as its folder, where a run may have that name.
+std::string name_of_folder(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::path folder = fs::absolute(model_folder_of(path).value_or(path), error).lexically_normal();
+  if (!folder.has_filename()) folder = folder.parent_path();
+  std::string name = folder.filename().string();
+  const bool fits = name.size() <= Run::kMostNameBytes && !find_invalid_utf8(name);
+  return fits ? name : std::string();
 }
 
 }  // namespace
@@ -77,6 +91,7 @@ void Engine::Worker::cancel_opening() {
 
 void Engine::Worker::show_opened_folder(std::unique_ptr<Run> run, const std::string& path,
                                         bool beside) {
+  run->name = name_of_folder(path);
   open(std::move(run), {.name = "opening a model", .beside = beside});
   const std::string& remark = live->run().remark;
   note(fmt::format("Opened the model in {}{}{}", path, remark.empty() ? "" : ". ", remark));

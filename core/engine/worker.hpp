@@ -60,6 +60,7 @@ struct Engine::Worker {
   std::shared_ptr<const Snapshot> newest;
   bool check_news = false;               // the self-check has found something out
   bool keeping_news = false;             // a run was kept or could not be
+  bool keeping_asked = false;            // somebody wants to know whether it can be
   bool opening_news = false;             // reading a large model has come to its end
   std::uint64_t accepted = 0, done = 0;  // commands sent; commands whose effect was published
   bool ended = false;

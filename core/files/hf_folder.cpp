@@ -291,6 +291,11 @@ std::string ModelFolder::remark() const {
   std::vector<std::string> not_used;
   for (const ReadKey& key : was_read_.keys)
     if (key.use == KeyUse::not_used) not_used.push_back(text_of(key));
+  for (const ReadKey& key : was_read_.keys) {
+    if (key.use == KeyUse::replaced)
+      sentences.push_back(
+          fmt::format("Of {}, {} was replaced: {}.", was_read_.config, text_of(key), key.note));
+  }
   if (!not_used.empty()) {
     const std::size_t named = std::min(not_used.size(), kMostNamedKeys);
     const auto end = not_used.begin() + static_cast<std::ptrdiff_t>(named);
