@@ -78,8 +78,8 @@ TEST(TimeRoom, AGuessAmongOneTokenIsSure) {
   for (int i = 0; i < 2; ++i) stage.frame(*view);
   const auto& texts = stage.log.texts;
   const auto said = std::count_if(texts.begin(), texts.end(), [](const auto& text) {
-    return text.text.find("ln 1 = 0") != std::string::npos &&
-           text.text.find("0.69") == std::string::npos;
+    return text.wanted.find("ln 1 = 0") != std::string::npos &&
+           text.wanted.find("0.69") == std::string::npos;
   });
   EXPECT_EQ(said, 1);
 }
