@@ -624,9 +624,9 @@ struct SmallRoom {
 };
 
 TEST(Refreshing, TakesNoMoreMemoryThanThereIs) {
-  for (const int length : {30, 70}) {
+  for (const int length : {300, 700}) {
     SCOPED_TRACE(length);
-    SmallRoom room(100);
+    SmallRoom room(1000);
     LiveRun& run = *room.run;
     run.show_tokens(some_tokens(length, 2));
     room.compute();
@@ -634,6 +634,10 @@ TEST(Refreshing, TakesNoMoreMemoryThanThereIs) {
     for (int step = 0; step < 3; ++step) run.run().train_step();
     run.note_training();
     const std::vector<float> old = run.sequence().steps().back().logits;
+    const std::atomic<bool> at_once = true;
+    run.refresh_if_due(at_once);
+    EXPECT_EQ(run.refreshing(), length == 300) << "beside what is shown";
+    EXPECT_EQ(run.outstanding(), length == 700) << "in its place";
     while (run.stale() || run.outstanding()) {
       run.refresh_if_due(room.stop);
       room.expect_room();
