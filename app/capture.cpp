@@ -57,7 +57,7 @@ int refuse(const QString& sentence) {
   return 1;
 }
 
-struct Choice {
+struct NamedChoice {
   int token = -1;
   QString label = "–";
   double probability = 0.0;
@@ -69,8 +69,8 @@ QString label_of(const Snapshot& snapshot, int token) {
   return QString::fromStdString(snapshot.model->vocabulary[index]);
 }
 
-Choice top_choice(const Snapshot& snapshot) {
-  Choice choice;
+NamedChoice top_choice(const Snapshot& snapshot) {
+  NamedChoice choice;
   if (!snapshot.next || snapshot.next->probabilities.empty()) return choice;
   const auto& p = snapshot.next->probabilities;
   const auto best = std::max_element(p.begin(), p.end());
@@ -200,7 +200,7 @@ class Tour {
   }
 
   void tell_choice(const QString& what) {
-    const Choice choice = top_choice(now());
+    const NamedChoice choice = top_choice(now());
     say(QString("%1: top choice `%2` with probability %3; `%4`, chosen before, has %5 (it had %6); "
                 "KL from the unclamped world %7 nats.\n")
             .arg(what, choice.label, three_digits(choice.probability), before_.label,
@@ -267,7 +267,7 @@ class Tour {
 
   MainWindow& window_;
   QString folder_, report_, problem_;
-  Choice before_;
+  NamedChoice before_;
   int number_ = 0;
 };
 

@@ -42,7 +42,7 @@ QString line_of(const ReadKey& key) {
   return key.note.empty() ? line : QString("%1  (%2)").arg(line, text_in(key.note));
 }
 
-QString words_of(KeyUse use) {
+QString word_for(KeyUse use) {
   switch (use) {
     case KeyUse::followed:
       return ReadingGroup::tr("followed");
@@ -70,7 +70,7 @@ QString short_text(const WhatWasRead& reading) {
     lines.append(ReadingGroup::tr("Left alone: %1").arg(list_in(reading.left)));
   for (const KeyUse use : kUses)
     if (const std::size_t count = reading.count(use); count > 0)
-      counts.append(QString("%1 %2").arg(count).arg(words_of(use)));
+      counts.append(QString("%1 %2").arg(count).arg(word_for(use)));
   lines.append(ReadingGroup::tr("Keys: %1").arg(counts.join(", ")));
   for (const ReadKey& key : reading.keys) {
     if (key.use == KeyUse::replaced)

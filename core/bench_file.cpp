@@ -179,7 +179,7 @@ class BenchReader {
 };
 
 /// A number from 1 to `most` that is the whole text.
-std::optional<std::size_t> number_in(const std::string& text, std::size_t most) {
+std::optional<std::size_t> index_in(const std::string& text, std::size_t most) {
   std::size_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size() || number < 1 || number > most)
@@ -201,7 +201,7 @@ std::size_t chosen(const std::vector<std::string>& names, const std::string& whi
   if (which.empty() && names.size() == 1) return 0;
   check(!which.empty(), "'{}' holds {} runs: {}. Say with --run which one is meant.",
         printable(file, 512), names.size(), listed(names));
-  if (const auto number = number_in(which, names.size())) return *number - 1;
+  if (const auto number = index_in(which, names.size())) return *number - 1;
   const auto found = std::find(names.begin(), names.end(), which);
   check(found != names.end(), "'{}' holds no run '{}', but these: {}.", printable(file, 512),
         printable(which, 60), listed(names));
@@ -274,7 +274,7 @@ OpenedBench load_bench(const SafetensorsFile& file) {
     const std::string_view name = tensor.name;
     const std::size_t slash = name.find('/');
     check(name.starts_with("run") && slash != name.npos &&
-              number_in(std::string(name.substr(3, slash - 3)), contents.runs.size()),
+              index_in(std::string(name.substr(3, slash - 3)), contents.runs.size()),
           "'{}' is a bench of {} runs, but its tensor '{}' belongs to none of them.",
           printable(file.name(), 512), contents.runs.size(), printable(name));
   }

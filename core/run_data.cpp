@@ -17,7 +17,6 @@ namespace {
 
 using nlohmann::json;
 
-
 StoredTensor stored_bytes(const char* name, std::string bytes) {
   const auto owner = std::make_shared<const std::string>(std::move(bytes));
   return {name,
@@ -27,7 +26,7 @@ StoredTensor stored_bytes(const char* name, std::string bytes) {
           owner};
 }
 
-std::string bytes_of(const SafetensorsFile& file, const char* name) {
+std::string stored_text(const SafetensorsFile& file, const char* name) {
   const std::vector<std::uint8_t> bytes = file.values_as<std::uint8_t>(name);
   return {bytes.begin(), bytes.end()};
 }
@@ -59,7 +58,7 @@ std::shared_ptr<const Tokenizer> stored_tokenizer(const json& in, const Safetens
         printable(json_text(value), 40));
     return value.get<int>();
   };
-  return tokenizer_from_json(bytes_of(file, "d/tokenizer"), file.name(),
+  return tokenizer_from_json(stored_text(file, "d/tokenizer"), file.name(),
                              {token("bos"), token("eos"), token("unk"), token("pad")});
 }
 
@@ -131,7 +130,7 @@ std::unique_ptr<Task> stored_task(const json& description, const SafetensorsFile
   check(kind == "characters" || kind == "bytes",
         "'{}' has a tokenizer of the kind '{}', which this version does not know.", file.name(),
         printable(kind, 40));
-  const std::string text = bytes_of(file, "d/text");
+  const std::string text = stored_text(file, "d/text");
   return make_text_task(text_from_bytes(std::as_bytes(std::span(text)), title,
                                         kind == "bytes" ? byte_tokenizer() : nullptr));
 }

@@ -47,6 +47,28 @@ std::set<std::string> private_names(const std::string& text) {
   return names;
 }
 
+/// Names that the headers of a library declare in its namespaces, without parameters.
+std::set<std::string> public_names(const std::string& text) {
+  static const std::regex declared(
+      "^(?:inline )?(?:(?:struct|class|enum class|enum) (\\w+).*|(?:constexpr|const) [^(]*?(\\w+)"
+      "(?:\\[\\])?(?: =|\\{).*|[A-Za-z][\\w:<>,&*\\[\\] ]* [*&]?(\\w+)\\(.*)");
+  std::set<std::string> names;
+  std::istringstream lines(text);
+  bool inner = false;  // what stands in a namespace of its own hides nothing
+  std::string around;
+  std::smatch match;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("namespace xlab")) around = line.substr(10, line.find(" {") - 10) + " ";
+    if (line.starts_with("namespace ") && !line.starts_with("namespace xlab")) inner = true;
+    if (line.starts_with("}  // namespace ")) inner = false;
+    if (inner) continue;
+    if (!std::regex_match(line, match, declared)) continue;
+    for (const std::size_t group : {1u, 2u, 3u})
+      if (match[group].matched) names.insert(around + match[group].str());
+  }
+  return names;
+}
+
 TEST(Together, PrivateNamesAreFound) {
   const std::string text =
       "int outside(int a) {\n}\nnamespace xlab::here {\nnamespace {\n\nconstexpr int kMost = "
@@ -77,6 +99,29 @@ TEST(Together, FilesThatMayBeCompiledAsOneShareNoPrivateName) {
     EXPECT_GT(names.size(), 10u) << library;
     for (const auto& [name, files] : names)
       EXPECT_EQ(files.size(), 1u) << name << " in " << testing::PrintToString(files);
+  }
+}
+
+/// A private name hides that of a header from the files that are compiled after it.
+TEST(Together, NoPrivateNameIsThatOfAHeader) {
+  std::map<std::string, std::map<std::string, std::string>> headers;
+  const auto library_of = [](const std::string& file) {
+    return file.starts_with("app/cli/") ? "app/cli" : file.substr(0, file.find('/'));
+  };
+  for (const std::string& file : project_files(is_code)) {
+    if (!file.ends_with(".hpp") || file.starts_with("tests/")) continue;
+    for (const std::string& name : public_names(text_of(kSource / file)))
+      headers[library_of(file)][name] = file;
+  }
+  EXPECT_GT(headers["core"].size(), 300u);
+  for (const std::string& file : project_files(is_code)) {
+    const std::string library = library_of(file);
+    if (!file.ends_with(".cpp") || !kCompiledAsOne.contains(library)) continue;
+    for (const std::string& name : private_names(text_of(kSource / file))) {
+      const auto same = headers[library].find(name.substr(0, name.find('(')));
+      EXPECT_TRUE(same == headers[library].end())
+          << name << " of " << file << " is also in " << same->second;
+    }
   }
 }
 

@@ -9,7 +9,7 @@ namespace xlab::ui {
 namespace {
 
 template <typename T>
-T number_of(const std::vector<T>& values, int t, T none) {
+T told_at(const std::vector<T>& values, int t, T none) {
   const auto i = static_cast<std::size_t>(t);
   return i < values.size() ? values[i] : none;
 }
@@ -17,11 +17,11 @@ T number_of(const std::vector<T>& values, int t, T none) {
 }  // namespace
 
 int expected_at(const SequenceStatus& sequence, int t) {
-  return number_of(sequence.expected, t, -1);
+  return told_at(sequence.expected, t, -1);
 }
 
 int choice_at(const SequenceStatus& sequence, int t) {
-  return number_of(sequence.top_choice, t, -1);
+  return told_at(sequence.top_choice, t, -1);
 }
 
 bool asked(const SequenceStatus& sequence, int t) {
@@ -29,29 +29,29 @@ bool asked(const SequenceStatus& sequence, int t) {
 }
 
 float surprise_at(const SequenceStatus& sequence, int t) {
-  return number_of(sequence.surprise, t, 0.0f);
+  return told_at(sequence.surprise, t, 0.0f);
 }
 
 float asked_for(const SequenceStatus& sequence, int t) {
-  return number_of(sequence.expected.empty() ? sequence.surprise : sequence.answer_surprise, t,
-                   0.0f);
+  return told_at(sequence.expected.empty() ? sequence.surprise : sequence.answer_surprise, t,
+                  0.0f);
 }
 
-Verdict verdict(const SequenceStatus& sequence, int t) {
+AnswerVerdict verdict(const SequenceStatus& sequence, int t) {
   const int expected = expected_at(sequence, t), choice = choice_at(sequence, t);
-  if (expected < 0) return Verdict::not_asked;
-  if (!std::isfinite(asked_for(sequence, t))) return Verdict::no_number;
-  if (choice < 0) return Verdict::unknown;
-  return choice == expected ? Verdict::right : Verdict::wrong;
+  if (expected < 0) return AnswerVerdict::not_asked;
+  if (!std::isfinite(asked_for(sequence, t))) return AnswerVerdict::no_number;
+  if (choice < 0) return AnswerVerdict::unknown;
+  return choice == expected ? AnswerVerdict::right : AnswerVerdict::wrong;
 }
 
-const char* verdict_word(Verdict verdict) {
+const char* verdict_word(AnswerVerdict verdict) {
   switch (verdict) {
-    case Verdict::right:
+    case AnswerVerdict::right:
       return "yes";
-    case Verdict::wrong:
+    case AnswerVerdict::wrong:
       return "no";
-    case Verdict::no_number:
+    case AnswerVerdict::no_number:
       return "no number";
     default:
       return "";
@@ -64,7 +64,7 @@ bool computed(const Snapshot& now, int t) {
 
 bool known(const Snapshot& now, int t) {
   return now.sequence.expected.empty() ? computed(now, t)
-                                       : verdict(now.sequence, t) != Verdict::unknown;
+                                       : verdict(now.sequence, t) != AnswerVerdict::unknown;
 }
 
 bool scored(const Snapshot& now, int t) {

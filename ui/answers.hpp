@@ -6,7 +6,7 @@
 namespace xlab::ui {
 
 /// What the model's own top choice says about a place where an answer is asked for.
-enum class Verdict {
+enum class AnswerVerdict {
   not_asked,
   right,
   wrong,
@@ -28,9 +28,9 @@ float surprise_at(const SequenceStatus& sequence, int t);
 /// in a text of the token itself.
 float asked_for(const SequenceStatus& sequence, int t);
 
-Verdict verdict(const SequenceStatus& sequence, int t);
+AnswerVerdict verdict(const SequenceStatus& sequence, int t);
 /// "yes", "no", "no number"; empty where there is nothing to say.
-const char* verdict_word(Verdict verdict);
+const char* verdict_word(AnswerVerdict verdict);
 
 /// Whether the model has read this token, so that its own surprise is known.
 bool computed(const Snapshot& now, int t);

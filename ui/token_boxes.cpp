@@ -85,22 +85,23 @@ void mark_in(Painter& painter, const TimeWindow& window, int t, const Box& room,
 void draw_answer(const Scene& scene, Painter& painter, const TimeWindow& window, int t,
                  const Box& row) {
   const SequenceStatus& sequence = scene.snapshot.sequence;
-  const Verdict told = verdict(sequence, t);
-  if (told == Verdict::not_asked) return;
+  const AnswerVerdict told = verdict(sequence, t);
+  if (told == AnswerVerdict::not_asked) return;
   const int expected = expected_at(sequence, t);
   const std::string label = token_label(scene.snapshot.model.get(), expected);
   const Box box = room_of_answer(painter, window, sequence, t, row);
   const Palette& palette = scene.palette;
-  if (told == Verdict::right || told == Verdict::wrong) {
-    const std::string mark = told == Verdict::right ? "✓" : "✗";
+  if (told == AnswerVerdict::right || told == AnswerVerdict::wrong) {
+    const std::string mark = told == AnswerVerdict::right ? "✓" : "✗";
     // The answer itself is said where the token does not say it.
     const bool same = expected == sequence.tokens[static_cast<std::size_t>(t)];
-    const std::string texts[] = {same && told == Verdict::right ? mark : mark + " " + label, mark};
-    mark_in(painter, window, t, box, row, told == Verdict::right ? palette.text : palette.warning,
-            texts);
+    const std::string texts[] = {same && told == AnswerVerdict::right ? mark : mark + " " + label,
+                                 mark};
+    mark_in(painter, window, t, box, row,
+            told == AnswerVerdict::right ? palette.text : palette.warning, texts);
     return;
   }
-  if (told == Verdict::no_number) {
+  if (told == AnswerVerdict::no_number) {
     const float half = std::min(box.width(), painter.px(14)) / 2;
     const Box ground{{box.centre().x - half, box.min.y + painter.px(2)},
                      {box.centre().x + half, box.max.y - painter.px(2)}};
@@ -108,8 +109,8 @@ void draw_answer(const Scene& scene, Painter& painter, const TimeWindow& window,
     painter.hatch(ground, with_alpha(IM_COL32_BLACK, 0.5f));
   }
   const std::string unknown[] = {"?"};
-  painter.first_in(box, told == Verdict::no_number ? IM_COL32_WHITE : palette.muted_text, unknown,
-                   Align::centre, Weight::bold);
+  painter.first_in(box, told == AnswerVerdict::no_number ? IM_COL32_WHITE : palette.muted_text,
+                   unknown, Align::centre, Weight::bold);
 }
 
 void draw_boundary(const Scene& scene, Painter& painter, const TimeWindow& window, const Box& marks,

@@ -55,7 +55,7 @@ Table time_table(const Scene& scene) {
          to_come ? "" : token_label(model, token),
          t == 0 || !computed(scene.snapshot, t) ? "" : full_number(surprise_at(sequence, t)),
          expected < 0 ? "" : token_label(model, expected),
-         expected < 0 || verdict(sequence, t) == Verdict::unknown
+         expected < 0 || verdict(sequence, t) == AnswerVerdict::unknown
              ? ""
              : full_number(asked_for(sequence, t)),
          choice < 0 ? "" : token_label(model, choice), verdict_word(verdict(sequence, t)),

@@ -10,17 +10,17 @@
 namespace xlab {
 namespace {
 
-std::size_t bytes_of(const Tensor& tensor) {
+std::size_t bytes_in(const Tensor& tensor) {
   return tensor.defined() ? tensor.bytes() : 0;
 }
 
-std::size_t bytes_of(const TrainedNumbers& numbers) {
-  return bytes_of(numbers.values) + bytes_of(numbers.first_moment) +
-         bytes_of(numbers.second_moment) + numbers.losses.size() * sizeof(LossPoint);
+std::size_t bytes_in(const TrainedNumbers& numbers) {
+  return bytes_in(numbers.values) + bytes_in(numbers.first_moment) +
+         bytes_in(numbers.second_moment) + numbers.losses.size() * sizeof(LossPoint);
 }
 
 /// The runs that an edit keeps.
-std::vector<LiveRun*> runs_in(const Edit& edit) {
+std::vector<LiveRun*> runs_of(const Edit& edit) {
   std::vector<LiveRun*> runs;
   if (const auto* run = std::get_if<std::unique_ptr<LiveRun>>(&edit.before)) {
     if (*run) runs.push_back(run->get());
@@ -31,7 +31,7 @@ std::vector<LiveRun*> runs_in(const Edit& edit) {
 }
 
 bool keeps_run(const Edit& edit) {
-  return !runs_in(edit).empty();
+  return !runs_of(edit).empty();
 }
 
 /// Whether a run stands where none or another one stood before.
@@ -47,7 +47,7 @@ bool shows_run(const Edit& edit, int shown) {
 
 /// Memory that edits hold; numbers that several share are counted once.
 template <typename Iterator>
-std::size_t bytes_of(Iterator begin, Iterator end) {
+std::size_t bytes_in(Iterator begin, Iterator end) {
   std::size_t bytes = 0;
   std::set<const TrainedNumbers*> shared;
   for (; begin != end; ++begin) {
@@ -60,16 +60,16 @@ std::size_t bytes_of(Iterator begin, Iterator end) {
       bytes += clamps->size() * sizeof(Clamp);
     } else if (const auto* variant = std::get_if<VariantBefore>(&edit.before)) {
       if (variant->numbers && shared.insert(variant->numbers.get()).second)
-        bytes += bytes_of(*variant->numbers);
+        bytes += bytes_in(*variant->numbers);
     } else {
-      for (const LiveRun* run : runs_in(edit)) bytes += memory_of(run->run());
+      for (const LiveRun* run : runs_of(edit)) bytes += memory_of(run->run());
     }
   }
   return bytes;
 }
 
-std::size_t bytes_of(const std::deque<Edit>& edits) {
-  return bytes_of(edits.begin(), edits.end());
+std::size_t bytes_in(const std::deque<Edit>& edits) {
+  return bytes_in(edits.begin(), edits.end());
 }
 
 bool wants_numbers_of_before(const Edit& edit) {
@@ -111,19 +111,19 @@ std::size_t memory_of(const Run& run) {
   std::size_t bytes = run.losses.size() * sizeof(LossPoint);
   if (params.trainable()) {
     // Weights, gradients, and the weights before a step.
-    bytes += 3 * bytes_of(params.values()) + bytes_of(run.trainer->first_moment()) +
-             bytes_of(run.trainer->second_moment());
+    bytes += 3 * bytes_in(params.values()) + bytes_in(run.trainer->first_moment()) +
+             bytes_in(run.trainer->second_moment());
   } else {
     for (std::size_t p = 0; p < params.infos().size(); ++p)
-      bytes += bytes_of(params[static_cast<int>(p)].value);
+      bytes += bytes_in(params[static_cast<int>(p)].value);
   }
   if (const TextData* text = run.task->text()) bytes += text->ids.size() * sizeof(std::int32_t);
   return bytes;
 }
 
 std::size_t bytes_of_trained_numbers(const Run& run) {
-  return bytes_of(run.model->params().values()) + bytes_of(run.trainer->first_moment()) +
-         bytes_of(run.trainer->second_moment()) + run.losses.size() * sizeof(LossPoint);
+  return bytes_in(run.model->params().values()) + bytes_in(run.trainer->first_moment()) +
+         bytes_in(run.trainer->second_moment()) + run.losses.size() * sizeof(LossPoint);
 }
 
 std::shared_ptr<const TrainedNumbers> trained_numbers(const Run& run, std::uint64_t weights_id) {
@@ -175,7 +175,7 @@ std::vector<std::string> History::forget_oldest() {
   std::vector<std::string> forgotten;
   // Edits of a run that is forgotten are older than its end, so they go with it.
   while (!past_.empty() && (past_.size() > kMostEdits || runs() > kMostRuns ||
-                            bytes_of(past_) + bytes_of(future_) > kMostBytes)) {
+                            bytes_in(past_) + bytes_in(future_) > kMostBytes)) {
     forgotten.insert(forgotten.begin(), std::move(past_.front().name));
     past_.pop_front();
   }
@@ -238,7 +238,7 @@ bool History::has_room_for_numbers(int run, std::size_t bytes) const {
     if (begins_run(*edit)) break;
     if (wants_numbers_of_before(*edit)) oldest = edit;
   }
-  return bytes + bytes_of(oldest, past_.end()) + bytes_of(future_) <= kMostBytes;
+  return bytes + bytes_in(oldest, past_.end()) + bytes_in(future_) <= kMostBytes;
 }
 
 std::vector<std::string> History::take_numbers(int run,
@@ -255,7 +255,7 @@ std::vector<int> History::kept_runs() const {
   std::vector<int> numbers;
   for (const std::deque<Edit>* edits : {&past_, &future_}) {
     for (const Edit& edit : *edits) {
-      for (const LiveRun* run : runs_in(edit))
+      for (const LiveRun* run : runs_of(edit))
         if (run->run().kept_as != 0) numbers.push_back(run->run().kept_as);
     }
   }
@@ -265,7 +265,7 @@ std::vector<int> History::kept_runs() const {
 void History::file_written(const std::string& path, std::optional<FileStamp> stamp) {
   for (std::deque<Edit>* edits : {&past_, &future_}) {
     for (Edit& edit : *edits) {
-      for (LiveRun* run : runs_in(edit)) run->file_written(path, stamp);
+      for (LiveRun* run : runs_of(edit)) run->file_written(path, stamp);
     }
   }
 }

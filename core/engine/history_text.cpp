@@ -20,7 +20,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMostLabelBytes = 60;
-constexpr double kMostScale = 1000.0;
+constexpr double kMostRateFactor = 1000.0;
 
 /// The choice of this name among `all`.
 template <typename Choice, std::size_t kCount>
@@ -32,7 +32,7 @@ Choice choice_in(const json& in, const char* key, const std::array<Choice, kCoun
   return *found;
 }
 
-json json_of(const VariantBefore& before) {
+json edit_json(const VariantBefore& before) {
   const CellVariant& v = before.variant;
   return {{"kind", before.kind},
           {"forget_gate", name_of(v.forget_gate)},
@@ -75,7 +75,7 @@ VariantBefore variant_in(const json& in, const Run& of, bool trained) {
   return before;
 }
 
-json json_of(const TokensBefore& before) {
+json edit_json(const TokensBefore& before) {
   return {{"list", before.tokens},
           {"prompt_length", before.prompt_length},
           {"cursor", before.cursor},
@@ -97,10 +97,10 @@ TokensBefore tokens_before_in(const json& in, const Run& of) {
 }
 
 /// The edit as it is saved; nothing for one that needs weights, runs or other runs.
-std::optional<json> json_of(const Edit& edit) {
+std::optional<json> edit_json(const Edit& edit) {
   json out = {{"name", edit.name}, {"at", edit.at}};
   if (const auto* tokens = std::get_if<TokensBefore>(&edit.before)) {
-    out["tokens"] = json_of(*tokens);
+    out["tokens"] = edit_json(*tokens);
   } else if (const auto* clamps = std::get_if<std::vector<Clamp>>(&edit.before)) {
     out["clamps"] = json_of(*clamps);
   } else if (const auto* sampler = std::get_if<SamplerSettings>(&edit.before)) {
@@ -111,7 +111,7 @@ std::optional<json> json_of(const Edit& edit) {
     out["title"] = *title;
   } else if (const auto* variant = std::get_if<VariantBefore>(&edit.before);
              variant && !variant->numbers) {
-    out["variant"] = json_of(*variant);
+    out["variant"] = edit_json(*variant);
   } else {
     return {};
   }
@@ -134,7 +134,7 @@ Edit edit_in(const json& in, const Run& of, int run, bool trained) {
   } else if (in.contains("sampler")) {
     edit.before = sampler_in(in.at("sampler"));
   } else if (in.contains("scale")) {
-    edit.before = number_in<double>(in, "scale", 0.0, kMostScale);
+    edit.before = number_in<double>(in, "scale", 0.0, kMostRateFactor);
   } else if (in.contains("title")) {
     std::string title = in.at("title").get<std::string>();
     check(title.size() <= Run::kMostNameBytes && !find_invalid_utf8(title),
@@ -157,7 +157,7 @@ std::vector<json> saved(const std::deque<Edit>& edits, int run) {
         break;
     }
     if (edit->run != run) continue;
-    std::optional<json> one = json_of(*edit);
+    std::optional<json> one = edit_json(*edit);
     if (!one || out.size() == kMostSavedEdits) break;
     out.push_back(*std::move(one));
   }

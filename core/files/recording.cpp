@@ -30,7 +30,7 @@ constexpr const char* kFormatKey = "xlab_recording";
 constexpr const char* kFormat = "1";
 constexpr const char* kIds = "ids";
 /// The texts of the first tokens, as many as fit into so many bytes.
-constexpr std::size_t kMostTextBytes = 256 << 10;
+constexpr std::size_t kMostTokenTexts = 256 << 10;
 /// Tokens are written together, as many as this holds, at most so many.
 constexpr std::size_t kPendingBytes = 8u << 20;
 constexpr std::size_t kMostPending = 256;
@@ -135,7 +135,7 @@ json texts_of(const ModelCard& model, const std::vector<int>& tokens) {
     const auto at = static_cast<std::size_t>(token);
     const std::string text = at < model.vocabulary.size() ? mended_utf8(model.vocabulary[at]) : "";
     bytes += text.size() + 4;
-    if (bytes > kMostTextBytes) break;
+    if (bytes > kMostTokenTexts) break;
     texts.push_back(text);
   }
   return texts;

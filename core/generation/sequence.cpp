@@ -20,7 +20,7 @@ constexpr std::size_t kMostAgain = 32;
 constexpr int kAgainEvery = 8;
 /// The newest two states are needed at every token, and one to start from.
 constexpr double kFewestWhole = 3.0;
-constexpr double kMostTokens = 1e9;
+constexpr double kLongestSequence = 1e9;
 /// Bytes of matrices that one call writes again: some hundredths of a second.
 constexpr double kMostWrittenAtOnce = 256e6;
 
@@ -104,8 +104,8 @@ void Sequence::keep_within(std::size_t most_bytes) {
     most_whole_ = newest_ = std::numeric_limits<int>::max();
     for_a_token += kept_.matrices;
   }
-  most_tokens_ =
-      std::max({1, length(), static_cast<int>(std::min(kMostTokens, for_tokens / for_a_token))});
+  most_tokens_ = std::max(
+      {1, length(), static_cast<int>(std::min(kLongestSequence, for_tokens / for_a_token))});
   again_.clear();
   thin_out_all();
 }
@@ -125,7 +125,7 @@ int Sequence::most_tokens_in(std::size_t bytes) const {
   const auto memory = static_cast<double>(bytes);
   const double tokens = thinned() ? (memory - kFewestWhole * kept_.matrices) / kept_.token
                                   : memory / (kept_.token + kept_.matrices);
-  return static_cast<int>(std::clamp(tokens, 1.0, kMostTokens));
+  return static_cast<int>(std::clamp(tokens, 1.0, kLongestSequence));
 }
 
 void Sequence::set_tokens(std::vector<int> tokens) {
