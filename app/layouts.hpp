@@ -29,7 +29,6 @@ struct DockPlace {
 enum class Measure {
   time_bar,        ///< the height that the time bar needs
   forms,           ///< the width that the room's forms need
-  of_width,        ///< percent of the window's
   of_height,       ///< percent of the docks'
   beside_forms,    ///< percent of the width that the forms leave
   below_time_bar,  ///< percent of the height that the time bar leaves

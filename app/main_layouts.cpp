@@ -381,8 +381,6 @@ void MainWindow::share_room(Room room) {
         return bar;
       case Measure::forms:
         return forms;
-      case Measure::of_width:
-        return w * size.percent / 100;
       case Measure::of_height:
         return h * size.percent / 100;
       case Measure::beside_forms:

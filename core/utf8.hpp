@@ -10,6 +10,7 @@ namespace xlab {
 
 /// Stands before a text in some files, and is no part of it.
 inline constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+/// The text that follows the mark, where there is one.
 constexpr std::string_view without_byte_order_mark(std::string_view text) {
   return text.starts_with(kByteOrderMark) ? text.substr(kByteOrderMark.size()) : text;
 }

@@ -22,6 +22,7 @@
 #include "core/generation/sequence.hpp"
 #include "core/run.hpp"
 #include "kernels/check.hpp"
+#include "tests/complaint.hpp"
 #include "tests/small_models.hpp"
 #include "tests/temporary_folder.hpp"
 
@@ -36,15 +37,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-std::string sentence_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing to complain about";
-}
 
 class InspectionTest : public testing::Test {
  protected:
@@ -255,7 +247,7 @@ TEST_F(InspectionTest, JoinedAndTurnedTensorsAreTold) {
 }
 
 TEST_F(InspectionTest, AFolderThatIsRefusedIsToldAsFarAsItIsKnown) {
-  const auto opening = [&] { return sentence_of([&] { (void)open_folder_run(folder()); }); };
+  const auto opening = [&] { return complaint([&] { (void)open_folder_run(folder()); }); };
   // The weights are not there yet.
   make(small_mixed());
   put_tokenizer();
@@ -347,7 +339,7 @@ TEST_F(InspectionTest, RunsAreToldOneByOne) {
   write_safetensors(one, std::move(part), whole.metadata());
   found = inspect(one);
   EXPECT_EQ(found.kind, PlaceKind::run);
-  EXPECT_EQ(found.why, sentence_of([&] { (void)load_run(one); }));
+  EXPECT_EQ(found.why, complaint([&] { (void)load_run(one); }));
   ASSERT_EQ(found.models.size(), 1u);
   EXPECT_EQ(found.models[0].title, model_card(*first)->name);
 }
@@ -356,7 +348,7 @@ TEST_F(InspectionTest, OtherFilesAreToldByWhatTheyAre) {
   make(small_mixed());
   Inspection found = inspect(file("model.safetensors"));
   EXPECT_EQ(found.kind, PlaceKind::tensors);
-  EXPECT_EQ(found.why, sentence_of([&] { (void)load_run(file("model.safetensors")); }));
+  EXPECT_EQ(found.why, complaint([&] { (void)load_run(file("model.safetensors")); }));
   EXPECT_EQ(found.tensors.at(0).numbers, static_cast<std::int64_t>(parameter_count(small_mixed())));
   EXPECT_THAT(found.odd, ElementsAre(HasSubstr("lies in the model folder")));
   fs::copy_file(file("model.safetensors"), temporary_ / "bare.safetensors");
@@ -392,14 +384,14 @@ TEST_F(InspectionTest, OtherFilesAreToldByWhatTheyAre) {
     put_file(path, bytes);
     found = inspect(path);
     EXPECT_EQ(found.kind, PlaceKind::foreign) << bytes;
-    EXPECT_EQ(found.why, sentence_of([&] { (void)load_run(path); })) << bytes;
+    EXPECT_EQ(found.why, complaint([&] { (void)load_run(path); })) << bytes;
   }
   put_file(path, "");
   EXPECT_NE(inspect(path).why, "");
   fs::remove(path);
   found = inspect(path);
   EXPECT_EQ(found.kind, PlaceKind::missing);
-  EXPECT_EQ(found.why, sentence_of([&] { (void)load_run(path); }));
+  EXPECT_EQ(found.why, complaint([&] { (void)load_run(path); }));
   EXPECT_EQ(inspect("/dev/zero").kind, PlaceKind::missing);
 }
 

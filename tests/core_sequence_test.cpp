@@ -388,13 +388,18 @@ TEST(Matrices, AreWrittenAgainAsTheyWere) {
   }
 }
 
-TEST(SequenceLimits, AFullSequenceSaysSo) {
-  // The states of this model take 4096 x 4096 numbers: of three there is memory, and for few
-  // tokens.
+/// A model whose states take 4096 x 4096 numbers.
+ModelSpec of_one_wide_head() {
   ModelSpec spec = small_mlstm();
   spec.num_blocks = 1;
   spec.embedding_dim = 64;
   spec.mlstm = MlstmSpec{.num_heads = 1, .proj_factor = 64, .round_proj_up_to_multiple_of = 64};
+  return spec;
+}
+
+TEST(SequenceLimits, AFullSequenceSaysSo) {
+  // Of three states there is memory, and for few tokens.
+  const ModelSpec spec = of_one_wide_head();
   const Model model(spec);  // zeros will do
   const KeptBytes kept = kept_bytes(model);
   Sequence sequence(model, static_cast<std::size_t>(3.0 * kept.matrices + 9.5 * kept.token));
@@ -415,10 +420,7 @@ TEST(SequenceLimits, AFullSequenceSaysSo) {
 }
 
 TEST(GoingOnFarBack, LargeMatricesAreBroughtBackPieceByPieceBeforeTheyAreNeeded) {
-  ModelSpec spec = small_mlstm();
-  spec.num_blocks = 1;
-  spec.embedding_dim = 64;
-  spec.mlstm = MlstmSpec{.num_heads = 1, .proj_factor = 64, .round_proj_up_to_multiple_of = 64};
+  const ModelSpec spec = of_one_wide_head();
   const Model model(spec);  // zeros will do
   const KeptBytes kept = kept_bytes(model);
   Sequence sequence(model, static_cast<std::size_t>(3.0 * kept.matrices + 20.5 * kept.token));

@@ -15,6 +15,7 @@
 #include "kernels/device/threads.hpp"
 #include "kernels/random.hpp"
 #include "kernels/tensor.hpp"
+#include "tests/complaint.hpp"
 
 namespace xlab::tests {
 namespace {
@@ -24,17 +25,6 @@ struct ThreadCount {
   explicit ThreadCount(int count) { set_threads(count); }
   ~ThreadCount() { set_threads(0); }
 };
-
-/// The sentence of the Error that `action` throws; empty when it throws none.
-template <typename Action>
-std::string error_of(Action&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
-}
 
 TEST(Shape, CountsAndPrints) {
   const Shape shape{2, 16, 4};
@@ -48,7 +38,7 @@ TEST(Shape, CountsAndPrints) {
 }
 
 TEST(Shape, RefusesTheImpossible) {
-  EXPECT_NE(error_of([] { Shape{2, -1}; }).find("(2, -1)"), std::string::npos);
+  EXPECT_NE(complaint([] { Shape{2, -1}; }).find("(2, -1)"), std::string::npos);
   EXPECT_THROW((Shape{1, 1, 1, 1, 1, 1}), Error);
   const std::int64_t huge = std::numeric_limits<std::int64_t>::max() / 4;
   EXPECT_THROW((Shape{huge, 8}), Error);
@@ -104,10 +94,10 @@ TEST(Tensor, HalvesAFloatToItsUpperBits) {
 
 TEST(Tensor, RefusalsNameBothSides) {
   const Tensor t = Tensor::zeros({2, 3}, DType::f32);
-  const std::string shapes = error_of([&] { t.reshape({4, 2}); });
+  const std::string shapes = complaint([&] { t.reshape({4, 2}); });
   EXPECT_NE(shapes.find("(2, 3)"), std::string::npos) << shapes;
   EXPECT_NE(shapes.find("(4, 2)"), std::string::npos) << shapes;
-  const std::string types = error_of([&] { t.data<double>(); });
+  const std::string types = complaint([&] { t.data<double>(); });
   EXPECT_NE(types.find("f32"), std::string::npos) << types;
   EXPECT_NE(types.find("f64"), std::string::npos) << types;
   EXPECT_THROW(t.slice(1, 3), Error);
@@ -194,7 +184,7 @@ TEST(Threads, RangesCoverTheWhole) {
 TEST(Threads, TheFailureOfTheFirstChunkIsRethrown) {
   const ThreadCount restore(3);
   for (int round = 0; round < 50; ++round) {
-    const std::string sentence = error_of([] {
+    const std::string sentence = complaint([] {
       parallel_for(64, [](std::int64_t chunk) {
         if (chunk >= 5) throw Error("chunk " + std::to_string(chunk));
       });

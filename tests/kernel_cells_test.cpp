@@ -12,6 +12,7 @@
 #include "cell_calls.hpp"
 #include "kernels/gates.hpp"
 #include "kernels/random.hpp"
+#include "tests/complaint.hpp"
 
 namespace xlab::tests {
 namespace {
@@ -78,17 +79,6 @@ Tensor steps(const Tensor& x, std::int64_t begin, std::int64_t end) {
         .copy_from(from.slice(b * T + begin, b * T + end));
   }
   return out;
-}
-
-/// The sentence of the Error that `action` throws; empty when it throws none.
-template <typename Action>
-std::string error_of(Action&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
 }
 
 void expect_refusal(const std::string& sentence, const std::string& part) {
@@ -392,7 +382,7 @@ TEST_P(MlstmTest, RefusesWhatDoesNotFit) {
   const auto refusal = [&](auto&& change) {
     MlstmForward call = inputs(3, state(20));
     change(call);
-    return error_of([&] { kernels::mlstm_forward({}, call); });
+    return complaint([&] { kernels::mlstm_forward({}, call); });
   };
   EXPECT_EQ(refusal([](MlstmForward&) {}), "");
   expect_refusal(refusal([](MlstmForward& c) { c.q = {}; }), "[mlstm]");
@@ -421,7 +411,7 @@ TEST_P(MlstmTest, RefusesWhatDoesNotFit) {
   const auto back_refusal = [&](auto&& change) {
     MlstmBackward back = mlstm_way_back(forward, zeros_like(forward.h));
     change(back);
-    return error_of([&] { kernels::mlstm_backward({}, back); });
+    return complaint([&] { kernels::mlstm_backward({}, back); });
   };
   EXPECT_EQ(back_refusal([](MlstmBackward&) {}), "");
   expect_refusal(back_refusal([](MlstmBackward& b) { b.dh = {}; }), "dh");
@@ -746,7 +736,7 @@ TEST_P(SlstmTest, RefusesWhatDoesNotFit) {
   const auto refusal = [&](auto&& change) {
     SlstmForward call = inputs(3, state(20));
     change(call);
-    return error_of([&] { kernels::slstm_forward({}, call); });
+    return complaint([&] { kernels::slstm_forward({}, call); });
   };
   EXPECT_EQ(refusal([](SlstmForward&) {}), "");
   expect_refusal(refusal([](SlstmForward& c) { c.wx = {}; }), "[slstm]");
@@ -767,7 +757,7 @@ TEST_P(SlstmTest, RefusesWhatDoesNotFit) {
   const auto back_refusal = [&](auto&& change) {
     SlstmBackward back = slstm_way_back(forward, zeros_like(forward.y));
     change(back);
-    return error_of([&] { kernels::slstm_backward({}, back); });
+    return complaint([&] { kernels::slstm_backward({}, back); });
   };
   EXPECT_EQ(back_refusal([](SlstmBackward&) {}), "");
   expect_refusal(back_refusal([](SlstmBackward& b) { b.forward.saved = {}; }), "saved");

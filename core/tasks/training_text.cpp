@@ -85,7 +85,7 @@ TextData parse_text(std::string_view text, const std::string& name,
   if (!tokenizer) return parse_text(text, name);
   if (tokenizer->kind() != "bytes") {
     check_text(text, printable(name, 512));
-    if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+    text = without_byte_order_mark(text);
   }
   std::vector<std::int32_t> tokens = tokenizer->encode(text);
   return text_from_tokens(std::move(tokens), name, std::move(tokenizer));
