@@ -11,6 +11,8 @@
 #include <QSpinBox>
 #include <QStandardItemModel>
 #include <QToolButton>
+#include <QToolTip>
+#include <QValidator>
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -51,8 +53,33 @@ QString editable(float number) {
   return QString::fromStdString(ui::full_number(number)).replace('-', QChar(0x2212));
 }
 
+/// Says beside a field why what was typed there was not taken.
+void say_beside(const QWidget* field, const QString& sentence) {
+  QToolTip::showText(field->mapToGlobal(QPoint(0, field->height())), sentence);
+}
+
+/// Counts from 0. A minus sign can be typed, so that "-3" does not become 3; then the number stays
+/// what it was, and that is said.
+class CountBox : public QSpinBox {
+ public:
+  QValidator::State validate(QString& text, int& place) const override {
+    if (is_negative(text)) return QValidator::Intermediate;
+    return QSpinBox::validate(text, place);
+  }
+  void fixup(QString& text) const override {
+    if (is_negative(text)) say_beside(this, EditRow::tr("This counts from 0."));
+    QSpinBox::fixup(text);
+  }
+
+ private:
+  static bool is_negative(const QString& text) {
+    const QString typed = text.trimmed();
+    return typed.startsWith('-') || typed.startsWith(QChar(0x2212));
+  }
+};
+
 QSpinBox* spin_box(const QString& name, const QString& meaning, int most) {
-  auto* box = new QSpinBox;
+  auto* box = new CountBox;
   box->setRange(0, most);
   box->setKeyboardTracking(false);
   box->setButtonSymbols(QAbstractSpinBox::NoButtons);
@@ -293,7 +320,8 @@ void EditRow::hold(int choice) {
 void EditRow::take_value() {
   if (!value_->isModified()) return;
   value_->setModified(false);
-  if (const auto number = typed_number(value_->text())) {
+  const auto number = typed_number(value_->text());
+  if (number) {
     Clamp clamp = clamp_;
     clamp.value = *number;
     if (!(clamp == clamp_)) {
@@ -303,6 +331,7 @@ void EditRow::take_value() {
     }
   }
   // What is no number changes nothing.
+  if (!number) say_beside(value_, tr("\"%1\" is no number.").arg(value_->text()));
   value_->setText(editable(clamp_.value));
 }
 

@@ -17,6 +17,14 @@ QString& remembered() {
   return folder;
 }
 
+/// Qt would go into a folder of that name.
+QString free_name(const QFileDialog& dialog, const QString& suggestion) {
+  QString name = suggestion;
+  for (int i = 2; QFileInfo(dialog.directory().filePath(name)).isDir(); ++i)
+    name = QString("%1-%2").arg(suggestion).arg(i);
+  return name;
+}
+
 QString ask(QFileDialog& dialog) {
   // Qt's own dialog, where there is no other, cuts off the time of day.
   if (auto* list = dialog.findChild<QTreeView*>("treeView"); list && list->header()) {
@@ -30,6 +38,21 @@ QString ask(QFileDialog& dialog) {
     remembered() = file.absolutePath();
   return path;
 }
+
+/// Qt goes into a folder whose name is typed; here it is the answer.
+class FolderNameDialog : public QFileDialog {
+ public:
+  using QFileDialog::QFileDialog;
+  void accept() override {
+    const QString path = selectedFiles().value(0);
+    const bool another = QFileInfo(path).canonicalFilePath() != directory().canonicalPath();
+    if (another && QFileInfo(path).isDir()) {
+      QDialog::accept();
+    } else {
+      QFileDialog::accept();
+    }
+  }
+};
 
 }  // namespace
 
@@ -54,17 +77,23 @@ QString ask_for_folder(QWidget* parent, const QString& title) {
   return ask(dialog);
 }
 
+QString ask_for_new_folder(QWidget* parent, const QString& title, const QString& suggestion) {
+  FolderNameDialog dialog(parent, title, last_folder());
+  dialog.setAcceptMode(QFileDialog::AcceptSave);
+  dialog.setFileMode(QFileDialog::AnyFile);
+  dialog.setOption(QFileDialog::ShowDirsOnly);
+  dialog.setOption(QFileDialog::DontConfirmOverwrite);
+  dialog.selectFile(free_name(dialog, suggestion));
+  return ask(dialog);
+}
+
 QString ask_for_name(QWidget* parent, const QString& title, const QString& suggestion,
                      const QString& filter) {
   QFileDialog dialog(parent, title, last_folder(), filter);
   dialog.setAcceptMode(QFileDialog::AcceptSave);
   dialog.setFileMode(QFileDialog::AnyFile);
   dialog.setOption(QFileDialog::DontConfirmOverwrite);
-  // Qt would go into a folder of that name.
-  QString name = suggestion;
-  for (int i = 2; QFileInfo(dialog.directory().filePath(name)).isDir(); ++i)
-    name = QString("%1-%2").arg(suggestion).arg(i);
-  dialog.selectFile(name);
+  dialog.selectFile(free_name(dialog, suggestion));
   return ask(dialog);
 }
 

@@ -11,6 +11,8 @@ namespace xlab::app {
 /// (*)".
 QString ask_what_to_open(QWidget* parent, const QString& title, const QString& filter);
 QString ask_for_folder(QWidget* parent, const QString& title);
+/// A folder to write to, which need not be there yet.
+QString ask_for_new_folder(QWidget* parent, const QString& title, const QString& suggestion);
 /// A name to write to, which may exist already; nobody is asked about that here.
 QString ask_for_name(QWidget* parent, const QString& title, const QString& suggestion,
                      const QString& filter);

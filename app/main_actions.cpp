@@ -130,7 +130,7 @@ void MainWindow::open_folder_dialog(bool beside) {
 }
 
 void MainWindow::export_folder_dialog() {
-  const QString path = ask_for_name(this, tr("Export model folder"), "model", tr("Folders (*)"));
+  const QString path = ask_which_folder_to_write(this, tr("Export model folder"), "model");
   if (!path.isEmpty()) stage_.send(command::ExportFolder{path.toStdString()});
 }
 

@@ -193,10 +193,12 @@ void TrainerPanel::follow_snapshot() {
   facts_->set(kStep, grouped(train.step));
   set(kRate, trained, "%1", train.learning_rate);
   set(kGradient, stepped, "%1", train.gradient_norm);
-  const QString speed = grouped(std::llround(train.tokens_per_second));
+  // Lines break between words only.
+  const QString speed =
+      tr("%1 tokens/s").arg(grouped(std::llround(train.tokens_per_second))).replace('/', "/\u2060");
   facts_->set(kSpeed, train.tokens_per_second <= 0.0 ? "–"
-                      : running                      ? tr("%1 tokens/s").arg(speed)
-                                                     : tr("last %1 tokens/s").arg(speed));
+                      : running                      ? speed
+                                                     : tr("last %1").arg(speed));
   facts_->set(kTime, duration(train.seconds));
   facts_->set(kBatch, tr("%1 × %2 tokens").arg(train.batch_size).arg(train.sequence_length));
   facts_->set(kSeed, QString::number(train.seed));

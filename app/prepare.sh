@@ -70,6 +70,15 @@ configure() {
   (cd "$root" && cmake --preset release -DXLAB_WERROR="${XLAB_WERROR:-OFF}" "${together[@]}" "$@" >&2)
 }
 
+# Runs a build when no other one works in the folder: app/run may still build the command line beside
+# an open window.
+one_build() {
+  if ! flock --nonblock "$build/run.lock" true; then
+    echo "Another build works in $build; this one waits for it." >&2
+  fi
+  flock "$build/run.lock" "$@"
+}
+
 # What cmake is told about graphics cards so that the program is ready soon: kernels for the cards
 # of this machine, or none where there is no driver. XLAB_CUDA=ON|OFF|AUTO overrules it.
 card_options=()

@@ -2,6 +2,7 @@
 #include "app/save_dialog.hpp"
 
 #include <QCoreApplication>
+#include <QDir>
 #include <QFileInfo>
 #include <QMessageBox>
 #include <QPushButton>
@@ -45,6 +46,26 @@ QString with_extension(const QString& path, const FileKind& kind) {
   const QString suffix = QFileInfo(path).suffix();
   if (suffix.compare(kind.extension, Qt::CaseInsensitive) == 0) return path;
   return path + (path.endsWith('.') ? "" : ".") + kind.extension;
+}
+
+QString ask_which_folder_to_write(QWidget* parent, const QString& title,
+                                  const QString& suggestion) {
+  for (;;) {
+    const QString path = ask_for_new_folder(parent, title, suggestion);
+    if (path.isEmpty() || !QFileInfo(path).isDir() || QDir(path).isEmpty()) return path;
+    QMessageBox box(
+        QMessageBox::Question, title,
+        SaveDialog::tr(
+            "The folder %1 is not empty. Write the model into it? Its model, if it holds "
+            "one, is replaced; other files stay.")
+            .arg(QFileInfo(path).fileName()),
+        QMessageBox::Cancel, parent);
+    box.setTextFormat(Qt::PlainText);
+    QPushButton* write = box.addButton(SaveDialog::tr("Write"), QMessageBox::DestructiveRole);
+    box.setDefaultButton(QMessageBox::Cancel);
+    box.exec();
+    if (box.clickedButton() == write) return path;
+  }
 }
 
 QString ask_where_to_write(QWidget* parent, const FileKind& kind) {

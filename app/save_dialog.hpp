@@ -1,4 +1,5 @@
-// Asks where a file is to be written, adds its extension, and never replaces one unasked.
+// Asks where a file or a folder is to be written, adds its extension, and never replaces one
+// unasked.
 #pragma once
 
 #include <QString>
@@ -26,5 +27,9 @@ QString with_extension(const QString& path, const FileKind& kind);
 /// Asks until there is a file that may be written or the person cancels, which gives an empty path.
 /// A wrong extension is told and asked again; an existing file is replaced only after a question.
 QString ask_where_to_write(QWidget* parent, const FileKind& kind);
+
+/// Asks which folder is to be written, a new one or one that is there. One that holds something is
+/// given back only after a question.
+QString ask_which_folder_to_write(QWidget* parent, const QString& title, const QString& suggestion);
 
 }  // namespace xlab::app

@@ -1,6 +1,7 @@
 // Saving is done by the engine's thread, so what follows it waits for a snapshot that says so.
 #include "app/unsaved_work.hpp"
 
+#include <QFileInfo>
 #include <QMessageBox>
 #include <QPushButton>
 #include <algorithm>
@@ -165,7 +166,35 @@ void UnsavedWork::ask(const QString& question, const QString& others, std::funct
   if (answer == QMessageBox::SaveAll) save_all(false, std::move(go_on));
 }
 
+bool UnsavedWork::may_replace_training(bool& other_file) const {
+  const Snapshot& now = stage_.snapshot();
+  if (now.replaced_steps == 0) return true;
+  const QString file = QFileInfo(QString::fromStdString(now.run_path)).fileName();
+  const QString steps = now.replaced_steps == 1
+                            ? tr("1 training step")
+                            : tr("%1 training steps").arg(grouped(now.replaced_steps));
+  QMessageBox box(QMessageBox::Question, tr("Replace the training in the file"),
+                  now.file_holds_bench
+                      ? tr("%1 holds a run after %2, from before it was restarted. Replace that?")
+                            .arg(file, steps)
+                      : tr("%1 holds this run after %2, from before it was restarted. Replace that "
+                           "by what it is "
+                           "now, after %3?")
+                            .arg(file, steps,
+                                 now.train.step == 1 ? tr("1 step")
+                                                     : tr("%1 steps").arg(grouped(now.train.step))),
+                  QMessageBox::Cancel, window_);
+  box.setTextFormat(Qt::PlainText);
+  QPushButton* replace = box.addButton(tr("&Replace"), QMessageBox::DestructiveRole);
+  QPushButton* other = box.addButton(tr("Save &as…"), QMessageBox::AcceptRole);
+  box.setDefaultButton(other);
+  box.exec();
+  other_file = box.clickedButton() == other;
+  return other_file || box.clickedButton() == replace;
+}
+
 void UnsavedWork::save(bool ask, std::function<void()> then) {
+  if (!ask && !may_replace_training(ask)) return;
   QString path;
   if (ask || stage_.snapshot().run_path.empty()) {
     path = ask_where_to_write(window_, {.title = tr("Save run"),
@@ -179,6 +208,7 @@ void UnsavedWork::save(bool ask, std::function<void()> then) {
 }
 
 void UnsavedWork::save_all(bool ask, std::function<void()> then) {
+  if (!ask && stage_.snapshot().file_holds_bench && !may_replace_training(ask)) return;
   if (!ask && stage_.snapshot().file_holds_bench) {
     send_save(command::Save{}, true, std::move(then));
     return;

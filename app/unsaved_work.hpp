@@ -60,6 +60,9 @@ class UnsavedWork : public QObject {
   /// would change the runs rests.
   void send_save(Command save, bool all, std::function<void()> then);
   void train_on();
+  /// Asks where the run's file holds another training of it. `other_file`: another one is to be
+  /// chosen instead.
+  bool may_replace_training(bool& other_file) const;
   /// For how long what is not saved can be reopened; empty where nothing is kept.
   QString kept_for() const;
 

@@ -328,6 +328,9 @@ struct Snapshot {
   std::string cannot_save;
   /// The file of the run holds the whole bench: Save without a path writes all runs there.
   bool file_holds_bench = false;
+  /// Training steps in its file of a run that was restarted since: saving there without a path puts
+  /// the training of now in their place. 0: there is nothing like that.
+  std::int64_t replaced_steps = 0;
   /// Why the bench cannot be saved as a file, as a sentence; empty when it can.
   std::string cannot_save_bench;
   /// What is not saved could not be kept (a failure with "autosave" says why), and nothing has been

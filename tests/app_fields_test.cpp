@@ -7,6 +7,7 @@
 #include <QScrollArea>
 #include <QSpinBox>
 #include <QToolButton>
+#include <QToolTip>
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -81,6 +82,26 @@ TEST_F(Fields, WhatIsBeingTypedStaysWhileItsEditDoes) {
   EXPECT_EQ(value->text(), "3");
   QTest::keyClick(value, Qt::Key_Return);
   EXPECT_EQ(now().sequence.clamps[0].value, 3.0f);
+}
+
+TEST_F(Fields, WhatCannotBeTakenIsSaidAndChangesNothing) {
+  const std::vector<Clamp> edits = two_edits();
+  Sent sent(window_->stage().engine());
+  auto* value = named<QLineEdit>("Value of edit 1");
+  type(value, "1.2.3");
+  QTest::keyClick(value, Qt::Key_Return);
+  EXPECT_EQ(QToolTip::text(), "\"1.2.3\" is no number.");
+  EXPECT_EQ(value->text(), "−1.5");
+  // Without its minus it would be another number.
+  auto* first = window_->findChildren<app::EditRow*>()[1]->findChildren<QSpinBox*>().first();
+  ASSERT_EQ(first->value(), 2);
+  type(first, "-3");
+  EXPECT_EQ(first->cleanText(), "-3");
+  QTest::keyClick(first, Qt::Key_Return);
+  EXPECT_EQ(QToolTip::text(), "This counts from 0.");
+  EXPECT_EQ(first->value(), 2);
+  EXPECT_EQ(now().sequence.clamps, edits);
+  EXPECT_EQ(sent.count<command::ReplaceClamp>(), 0);
 }
 
 TEST_F(Fields, EscapeGivesUpWhatWasTyped) {

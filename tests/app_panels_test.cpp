@@ -248,11 +248,12 @@ TEST_F(PanelTest, TheTrainersSpeedIsThatOfTrainingOrNamedTheLastOne) {
   EXPECT_EQ(speed(), "–");
   window_->stage().send(command::Train{});
   EXPECT_TRUE(QTest::qWaitFor(
-      [&] { return speed().endsWith("tokens/s") && !speed().startsWith("last"); }, 10000))
+      [&] { return speed().endsWith("tokens/\u2060s") && !speed().startsWith("last"); }, 10000))
       << qPrintable(speed());
   window_->stage().send(command::Pause{});
   settle();
-  EXPECT_TRUE(speed().startsWith("last ") && speed().endsWith(" tokens/s")) << qPrintable(speed());
+  EXPECT_TRUE(speed().startsWith("last ") && speed().endsWith(" tokens/\u2060s"))
+      << qPrintable(speed());
   // A run that comes back has not trained since.
   window_->stage().send(command::RestartRun{});
   settle();

@@ -550,6 +550,76 @@ TEST_F(Questions, AFileIsReplacedOnlyAfterAQuestion) {
   EXPECT_EQ(answers.questions.size(), 1);
 }
 
+TEST_F(Questions, SavingARestartedRunAsksBeforeItReplacesTheTrainedOne) {
+  work(3, 0);
+  const QString trained = path_, other = files_.path("another.xlab");
+  window_->stage().send(command::RestartRun{});
+  window_->stage().send(command::TrainOneStep{});
+  settle();
+  for (const bool cancelled : {true, false}) {
+    Answers answers;
+    if (!cancelled) answers.word = "&Replace";
+    press("File/Save");
+    settle();
+    ASSERT_EQ(answers.questions.size(), 1);
+    EXPECT_TRUE(answers.questions[0].contains(QFileInfo(trained).fileName()))
+        << qPrintable(answers.questions[0]);
+    EXPECT_TRUE(answers.questions[0].contains("3 training steps"));
+    EXPECT_TRUE(answers.questions[0].contains("after 1 step"));
+    EXPECT_EQ(steps_in(trained), cancelled ? 3 : 1);
+    EXPECT_EQ(now().unsaved, cancelled);
+  }
+  // Once it is in the file there is nothing to ask about.
+  window_->stage().send(command::TrainOneStep{});
+  {
+    const Answers nothing;
+    press("File/Save");
+    settle();
+    EXPECT_TRUE(nothing.questions.isEmpty());
+    EXPECT_EQ(steps_in(trained), 2);
+  }
+  // Another file leaves that one alone, and is the run's from then on.
+  window_->stage().send(command::NewSeed{});
+  settle();
+  Answers answers;
+  answers.word = "Save &as…";
+  answers.files = {other};
+  press("File/Save");
+  settle();
+  EXPECT_EQ(answers.questions.size(), 1);
+  EXPECT_EQ(steps_in(trained), 2);
+  EXPECT_EQ(steps_in(other), 0);
+  EXPECT_EQ(now().run_path, other.toStdString());
+}
+
+TEST_F(Questions, AModelIsExportedIntoAFolderThatIsThere) {
+  work(1, 0);
+  ASSERT_TRUE(QDir(files_.folder.path()).mkpath("empty"));
+  ASSERT_TRUE(QDir(files_.folder.path()).mkpath("used"));
+  files_.write("used/notes.txt", "mine");
+  const auto exported = [&](const char* folder) {
+    return QFile::exists(files_.path(QString(folder) + "/config.json"));
+  };
+  {
+    Answers answers;
+    answers.files = {files_.path("empty")};
+    press("File/Export model folder…");
+    EXPECT_TRUE(QTest::qWaitFor([&] { return exported("empty"); }, 5000));
+    EXPECT_TRUE(answers.questions.isEmpty());
+  }
+  for (const bool agreed : {false, true}) {
+    Answers answers;
+    answers.files = {files_.path("used")};
+    if (agreed) answers.word = "Write";
+    press("File/Export model folder…");
+    settle();
+    ASSERT_EQ(answers.questions.size(), 1);
+    EXPECT_TRUE(answers.questions[0].contains("used")) << qPrintable(answers.questions[0]);
+    EXPECT_EQ(exported("used"), agreed);
+    EXPECT_TRUE(QFile::exists(files_.path("used/notes.txt")));
+  }
+}
+
 TEST_F(Questions, DialogsForFilesBeginWhereTheLastOneWas) {
   ASSERT_TRUE(QDir(files_.folder.path()).mkpath("a/b"));
   const QString a = files_.path("a"), b = files_.path("a/b");

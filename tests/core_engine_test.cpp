@@ -9,12 +9,14 @@
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
+#include <filesystem>
 #include <functional>
 #include <limits>
 #include <mutex>
 #include <thread>
 
 #include "core/generation/stepper.hpp"
+#include "core/keeping/kept_runs.hpp"
 #include "core/run.hpp"
 #include "kernels/random.hpp"
 #include "tests/small_models.hpp"
@@ -43,6 +45,14 @@ std::string small_spec(const std::function<void(RunSpec&)>& change = {}) {
   return "{\"model\": " + to_json(*spec.model) + ", \"train\": " + to_json(*spec.train) + "}";
 }
 
+/// The run that a session which ended has left; null for none.
+std::unique_ptr<Run> kept_in(const std::filesystem::path& root) {
+  const KeptRuns kept = kept_runs(root);
+  EXPECT_TRUE(kept.problems.empty());
+  EXPECT_LE(kept.runs.size(), 1u);
+  return kept.runs.empty() ? nullptr : load_kept_run(kept.runs.front().file).run;
+}
+
 class Engines : public testing::Test {
  protected:
   Engines()
@@ -52,7 +62,7 @@ class Engines : public testing::Test {
               ++published_;
               changed_.notify_all();
             },
-            "cpu") {}
+            "cpu", {.root = folder_ / "kept"}) {}
 
   template <typename... Commands>
   SnapshotPtr after(Commands... commands) {
@@ -81,6 +91,8 @@ class Engines : public testing::Test {
       }
     }
   }
+  /// The work that was kept when the engine ended.
+  std::unique_ptr<xlab::Run> kept() const { return kept_in(folder_ / "kept"); }
   /// What the snapshot shows is what its run gives when it is computed afresh.
   void expect_exact(const SnapshotPtr& shown) {
     const auto path = folder_ / "exact.xlab";
@@ -803,6 +815,27 @@ TEST_F(Engines, WhatIsSavedIsWhatIsShown) {
   EXPECT_EQ(failed->run_path, path);
 }
 
+TEST_F(Engines, WhatSavingWouldReplaceAfterARestartIsKnown) {
+  open_small();
+  const auto path = folder_ / "run.xlab";
+  EXPECT_EQ(after(TrainOneStep{}, TrainOneStep{}, RestartRun{})->replaced_steps, 0) << "no file";
+  EXPECT_EQ(after(Undo{}, Save{path})->replaced_steps, 0);
+  EXPECT_EQ(after(RestartRun{})->replaced_steps, 2);
+  EXPECT_EQ(after(TrainOneStep{}, NewSeed{})->replaced_steps, 2) << "the file is still the same";
+  EXPECT_EQ(after(Undo{}, Undo{})->replaced_steps, 0) << "it is the run of the file again";
+  EXPECT_EQ(after(Redo{})->replaced_steps, 2);
+  const auto saved = after(Save{});
+  EXPECT_EQ(saved->replaced_steps, 0);
+  EXPECT_FALSE(saved->unsaved);
+  // In a file of several runs it may be any of them.
+  after(DuplicateRun{saved->focused_run}, TrainOneStep{}, SaveBench{folder_ / "bench.xlab"});
+  const auto two = after(RestartRun{});
+  EXPECT_EQ(two->replaced_steps, 1 + saved->train.step);
+  const auto shown = after(FocusRun{saved->focused_run});
+  EXPECT_EQ(shown->replaced_steps, two->replaced_steps);
+  EXPECT_EQ(after(Save{})->replaced_steps, 0);
+}
+
 TEST_F(Engines, WhatIsDoneWhileARunIsWrittenIsNotTakenForSaved) {
   open_small();
   const auto path = folder_ / "run.xlab";
@@ -851,17 +884,17 @@ TEST_F(Engines, SavingWhileTrainingGoesOn) {
 
 // ---- the end ------------------------------------------------------------------------------------
 
-TEST_F(Engines, ClosingWhileTrainingSavesInTime) {
-  const auto path = folder_ / "closed.xlab";
+TEST_F(Engines, ClosingWhileTrainingKeepsInTime) {
   open_small();
   after(SetPrompt{"a 3 b 7 a ?"}, SetClamp{{"block0/mlstm/v", 0, 0, 1, 4, 8.0f, true}}, Train{});
   wait_for([](const Snapshot& s) { return s.train.step >= 5; });
   const auto start = std::chrono::steady_clock::now();
-  EXPECT_EQ(engine_.save_and_stop(path), "");
+  EXPECT_EQ(engine_.keep_and_stop(), "");
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
-  const auto run = load_run(path);
+  const auto run = kept();
+  ASSERT_TRUE(run);
   EXPECT_GE(run->trainer->steps_done(), 5);
-  EXPECT_EQ(run->sequence->length(), 6) << "the sequence on screen is saved too";
+  EXPECT_EQ(run->sequence->length(), 6) << "the sequence on screen is kept too";
   EXPECT_EQ(run->sequence->clamps().size(), 1u);
   // Afterwards nothing hangs and nothing happens.
   const auto last = engine_.snapshot();
@@ -883,9 +916,10 @@ TEST_F(Engines, ClosingDoesNotWaitForALongStep) {
   });
   after(SetPrompt{"1 0 1"}, Train{});
   const auto start = std::chrono::steady_clock::now();
-  EXPECT_EQ(engine_.save_and_stop(folder_ / "closed.xlab"), "");
+  EXPECT_EQ(engine_.keep_and_stop(), "");
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
-  EXPECT_EQ(load_run(folder_ / "closed.xlab")->trainer->steps_done(), 0);
+  ASSERT_TRUE(kept());
+  EXPECT_EQ(kept()->trainer->steps_done(), 0);
 }
 
 TEST_F(Engines, ClosingDoesNotWaitForALongSequence) {
@@ -901,23 +935,24 @@ TEST_F(Engines, ClosingDoesNotWaitForALongSequence) {
   engine_.send(TrainOneStep{});
   wait_for([](const Snapshot& s) { return s.sequence.tokens.size() >= 8000; });
   const auto start = std::chrono::steady_clock::now();
-  EXPECT_EQ(engine_.save_and_stop(folder_ / "closed.xlab"), "");
+  EXPECT_EQ(engine_.keep_and_stop(), "");
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
-  EXPECT_GE(load_run(folder_ / "closed.xlab")->sequence->length(), 8000);
+  ASSERT_TRUE(kept());
+  EXPECT_GE(kept()->sequence->length(), 8000);
 }
 
-TEST_F(Engines, ClosingWithNothingToSaveSavesNothing) {
-  const auto path = folder_ / "closed.xlab";
+TEST_F(Engines, ClosingWithNothingToSaveKeepsNothing) {
   open_small();
-  EXPECT_EQ(engine_.save_and_stop(path), "");
-  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_EQ(engine_.keep_and_stop(), "");
+  EXPECT_FALSE(kept());
 }
 
 TEST_F(Engines, ClosingSaysWhatWentWrong) {
   open_small();
   after(TrainOneStep{});
-  EXPECT_THAT(engine_.save_and_stop(folder_ / "no" / "such" / "folder.xlab"),
-              HasSubstr("folder.xlab"));
+  std::filesystem::remove_all(folder_ / "kept");
+  put_file(folder_ / "kept", "something in the way");
+  EXPECT_THAT(engine_.keep_and_stop(), HasSubstr((folder_ / "kept").string()));
 }
 
 TEST(EngineLife, MayEndAtAnyMoment) {
@@ -931,16 +966,16 @@ TEST(EngineLife, MayEndAtAnyMoment) {
   }
 }
 
-TEST(EngineLife, ClosingAtAnyMomentSavesInTime) {
+TEST(EngineLife, ClosingAtAnyMomentKeepsInTime) {
   const TemporaryFolder folder;
   Random random(5);
   const auto below = [&](int n) {
     return static_cast<int>(random.below(static_cast<std::uint64_t>(n)));
   };
   for (int n = 0; n < 40; ++n) {
-    const auto path = folder / ("closed" + std::to_string(n));
+    const auto root = folder / ("kept" + std::to_string(n));
     const auto saved = folder / ("saved" + std::to_string(n) + ".xlab");
-    Engine engine([] {}, "cpu");
+    Engine engine([] {}, "cpu", {.root = root});
     engine.send(NewRun{"recall", below(2) ? "" : small_spec()});
     engine.send(SetPrompt{"a 3 b 7 a ?"});
     if (below(2)) engine.send(Train{});
@@ -953,14 +988,15 @@ TEST(EngineLife, ClosingAtAnyMomentSavesInTime) {
     for (int seen = below(200); seen > 0; --seen) engine.snapshot();
     if (below(2)) engine.flush();
     const auto start = std::chrono::steady_clock::now();
-    EXPECT_EQ(engine.save_and_stop(path), "");
+    EXPECT_EQ(engine.keep_and_stop(), "");
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+    const auto kept = kept_in(root);
     // A save under way is waited for; no snapshot tells of it any more.
     if (engine.snapshot()->unsaved) {
-      EXPECT_TRUE(std::filesystem::exists(path) || std::filesystem::exists(saved));
+      EXPECT_TRUE(kept || std::filesystem::exists(saved));
     }
-    if (std::filesystem::exists(path)) {
-      EXPECT_GE(load_run(path)->sequence->length(), 6);
+    if (kept) {
+      EXPECT_GE(kept->sequence->length(), 6);
     }
   }
 }

@@ -170,6 +170,20 @@ TEST_F(FolderNames, ThePapersConfigurationIsFoundInsideAnother) {
   flat["model_type"] = "xlstm";
   write_config(flat);
   expect_twin();
+  EXPECT_THAT(remark(), Not(HasSubstr("model_type")));
+  // Any other type says nothing that is followed, wherever it stands.
+  flat["model_type"] = "llama";
+  write_config(flat);
+  expect_twin();
+  EXPECT_THAT(remark(), HasSubstr("model_type = \"llama\""));
+  json typed = outer;
+  typed["model_type"] = "llama";
+  typed["_xlstm_config"]["model_type"] = "mamba";
+  write_config(typed);
+  rename_all([](const std::string& name) { return name; });
+  expect_twin();
+  EXPECT_THAT(remark(), AllOf(HasSubstr("model_type = \"llama\""),
+                              HasSubstr("_xlstm_config.model_type = \"mamba\"")));
 }
 
 TEST_F(FolderNames, WhereNothingIsSaidOfTyingTheTensorsKnow) {

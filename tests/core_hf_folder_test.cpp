@@ -521,6 +521,25 @@ TEST_F(ModelFolders, SomeModelsWantEveryPromptToBeginWithAToken) {
   EXPECT_EQ(prompt_tokens(*run, ""), (std::vector<int>{5}));
 }
 
+TEST_F(ModelFolders, TheTokenThatPromptsBeginWithHasToBeThere) {
+  json config = json::parse(bytes_of_file(file("config.json")));
+  const json before = config;
+  config["force_bos_token_insert"] = true;
+  config["bos_token_id"] = nullptr;
+  put_file(file("config.json"), config.dump());
+  EXPECT_THAT(complaint([&] { (void)open_folder_run(folder()); }),
+              AllOf(HasSubstr("'bos_token_id' is null"), HasSubstr(folder().string())));
+  config["bos_token_id"] = config["vocab_size"];
+  put_file(file("config.json"), config.dump());
+  EXPECT_THAT(complaint([&] { (void)open_folder_run(folder()); }),
+              HasSubstr("'bos_token_id' is " + config["vocab_size"].dump()));
+  config = before;
+  config["bos_token_id"] = nullptr;
+  config["force_bos_token_insert"] = false;
+  put_file(file("config.json"), config.dump());
+  EXPECT_NO_THROW((void)open_folder_run(folder()));
+}
+
 TEST_F(ModelFolders, AModelIsTrainedOnWithOtherData) {
   const TrainSpec train{.batch_size = 2, .sequence_length = 8, .warmup_steps = 0};
   const auto run = train_folder_run(make_task("parity"), train, folder());
@@ -541,6 +560,9 @@ TEST_F(ModelFolders, TheEngineOpensAndWritesThem) {
   const auto now = engine.snapshot();
   EXPECT_EQ(now->failure.id, 0u) << now->failure.what;
   EXPECT_EQ(now->sequence.tokens.size(), 4u);
+  // Nothing is asked, so every token is a guess.
+  EXPECT_TRUE(now->sequence.expected.empty());
+  EXPECT_GT(now->sequence.surprise[3], 0.0f);
   EXPECT_EQ(now->model->blocks.front().prefix, "block0/mlstm_large");
   EXPECT_EQ(bytes_of_file(temporary_ / "copy" / "model.safetensors"),
             bytes_of_file(file("model.safetensors")));

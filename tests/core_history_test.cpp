@@ -107,6 +107,48 @@ TEST_F(GoingBack, EveryEditOfASequence) {
   EXPECT_TRUE(first->sequence.clamps.empty());
 }
 
+TEST_F(GoingBack, ToWhatIsSavedThereIsNothingToSave) {
+  open_quick();
+  const auto path = folder_ / "run.xlab";
+  const auto opened = after(SetPrompt{"a 3 b 7 a ?"}, Save{path});
+  const std::vector<Command> edits = {
+      NewSample{},
+      SetPrompt{"c 1 d 9 c ?"},
+      TakeToken{5},
+      SetSampler{{.greedy = false, .temperature = 0.5, .top_k = 3, .seed = 7}},
+      SetLearningRateScale{0.25},
+      SetClamp{{"block0/mlstm/input_gate_pre", 1, 0, 1, 3, 2.5f, true}},
+      RenameRun{opened->focused_run, "another name"},
+      SetVariant{"mlstm", other_variant(*opened, "mlstm")}};
+  for (const Command& edit : edits) {
+    SCOPED_TRACE(edit.index());
+    EXPECT_TRUE(after(edit)->unsaved);
+    EXPECT_FALSE(after(Undo{})->unsaved);
+    EXPECT_TRUE(after(Redo{})->unsaved);
+    // Saved like that it is the other way round.
+    EXPECT_FALSE(after(Save{})->unsaved);
+    EXPECT_TRUE(after(Undo{})->unsaved);
+    EXPECT_FALSE(after(Redo{})->unsaved);
+    after(Undo{}, Save{});
+  }
+  // The weights of before come back with the equations.
+  EXPECT_TRUE(after(SetVariant{"mlstm", other_variant(*opened, "mlstm")}, TrainOneStep{})->unsaved);
+  EXPECT_FALSE(after(Undo{})->unsaved);
+  // What was trained or written meanwhile is not taken back.
+  EXPECT_TRUE(after(SetPrompt{"c 1 d"}, TrainOneStep{}, Undo{})->unsaved);
+  EXPECT_FALSE(after(Save{})->unsaved);
+  EXPECT_TRUE(after(SetLearningRateScale{0.5}, StepForward{}, StepForward{}, StepForward{},
+                    StepForward{}, StepForward{}, StepForward{}, StepForward{}, Undo{})
+                  ->unsaved);
+  // As it was opened it has nothing to save either.
+  after(OpenRun{path, nullptr});
+  EXPECT_TRUE(after(NewSample{})->unsaved);
+  EXPECT_FALSE(after(Undo{})->unsaved);
+  // Nor is a file it does not stand in any more.
+  after(SaveBench{folder_ / "bench.xlab"});
+  EXPECT_TRUE(after(NewSample{}, Undo{})->unsaved) << "a bench is more than this run";
+}
+
 TEST_F(GoingBack, ACutSequenceComesBack) {
   // One click at t = 0 cuts everything behind it.
   open_quick("copy");

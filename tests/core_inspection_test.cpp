@@ -166,6 +166,7 @@ TEST_F(InspectionTest, PaddingAndTokenizersThatDoNotFitAreToldInNumbers) {
   EXPECT_EQ(found.models.at(0).padded_rows, 5);
   EXPECT_EQ(found.models.at(0).tokenizer->beyond_model, 0);
   EXPECT_THAT(found.odd, Contains(HasSubstr("is padded: 5 of its 12 rows")));
+  EXPECT_THAT(open_folder_run(folder())->remark, HasSubstr("is padded: 5 of its 12 rows"));
   spec.vocab_size = 4;
   make(spec);
   put_tokenizer();

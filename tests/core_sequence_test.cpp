@@ -616,7 +616,7 @@ struct SmallRoom {
   }
   void expect_room() {
     Snapshot snapshot;
-    run->describe(snapshot, LiveRun::Clock::now());
+    run->describe(snapshot);
     EXPECT_LE(snapshot.sequence.kept_bytes, memory);
     most = std::max(most, snapshot.sequence.kept_bytes);
   }

@@ -109,6 +109,10 @@ TEST(Losses, WhatIsHiddenIsNotDrawnAndOneRunIsDrawnAsEver) {
   Losses others(changed(several_scene(3), 1, hide));
   EXPECT_EQ(others.stage.log.curves.size(), 2u);
   EXPECT_TRUE(others.saying("uniform guess").empty());
+  // One curve alone is named where it is not that of the run on screen.
+  Losses other(changed(several_scene(2), 1, hide));
+  ASSERT_EQ(other.stage.log.curves.size(), 1u);
+  EXPECT_EQ(other.saying("Associative recall").size(), 2u) << "in the heading and at the curve";
   // The numbers above the curves are then those of none of them, and the heading says so.
   EXPECT_EQ(others.saying("(curve hidden)").size(), 1u);
   EXPECT_TRUE(Losses(several_scene(3)).saying("(curve hidden)").empty());

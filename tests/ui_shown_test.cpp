@@ -1479,6 +1479,16 @@ TEST(NextShown, WordsExplainThemselves) {
                            "top-p: all", "seed 1", "probability, 0..1"}) {
     EXPECT_GT(hover(n.stage, *n.view, word).size(), 20u) << word;
   }
+  // Where nothing is asked there is no right answer.
+  const auto says_right = [&] {
+    return std::any_of(n.stage.log.texts.begin(), n.stage.log.texts.end(),
+                       [](const DrawLog::Text& text) { return text.shown == "right answer"; });
+  };
+  EXPECT_TRUE(says_right());
+  n.s.sequence.expected.clear();
+  n.s.sequence.answer_surprise.clear();
+  n.stage.frame(*n.view);
+  EXPECT_FALSE(says_right());
 }
 
 TEST(NextShown, TheTableHasEveryColumn) {

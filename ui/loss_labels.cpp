@@ -114,9 +114,12 @@ Box label_last_loss(Painter& painter, const Drawn& drawn, const PlottedLine& foc
     const Box place{{right - size.x - painter.px(6), top}, {right, top + size.y}};
     if (place.min.y >= box.min.y && place.max.y <= box.max.y) places.push_back(place);
   };
-  // Above or below its point, else above or below the line of a uniform guess beside it.
-  offer(y - size.y - painter.px(8));
-  offer(y + painter.px(6));
+  // Above or below its point, the nearer the better, else above or below the line of a uniform
+  // guess beside it.
+  for (const float lines : {0.0f, 1.0f, 2.0f}) {
+    offer(y - (1 + lines) * size.y - painter.px(8));
+    offer(y + lines * size.y + painter.px(6));
+  }
   if (std::abs(drawn.guess_y - y) < 2 * size.y) {
     offer(drawn.guess_y - size.y - painter.px(4));
     offer(drawn.guess_y + painter.px(4));
@@ -133,8 +136,10 @@ void label_guess(Painter& painter, const Drawn& drawn, double uniform, const Box
   const float width = painter.measure(label).x + painter.px(6), line = painter.line_height();
   const float away = painter.px(3);
   std::vector<Box> places;
-  const float lefts[] = {box.max.x - away - width, box.min.x + away, box.centre().x - width / 2,
-                         box.min.x + box.width() / 4 - width / 2};
+  const float room = box.width() - 2 * away - width, left_end = box.min.x + away;
+  const float lefts[] = {left_end + room,         left_end,
+                         left_end + room / 2,     left_end + room / 4,
+                         left_end + room * 0.75f, left_end + room / 8};
   for (const float left : lefts) {
     for (const float top : {drawn.guess_y - line - 1, drawn.guess_y + 1}) {
       const Box place{{left, top}, {left + width, top + line}};
@@ -147,7 +152,10 @@ void label_guess(Painter& painter, const Drawn& drawn, double uniform, const Box
     }
   }
   if (places.empty()) return;
-  put_label(painter, clearest(drawn, places), painter.palette().muted_text, label, Weight::regular);
+  // The card beside the mouse says it too: of a curve no more than a corner is covered.
+  const Box place = clearest(drawn, places);
+  if (drawn.under(place) > width / 4) return;
+  put_label(painter, place, painter.palette().muted_text, label, Weight::regular);
 }
 
 std::string middle_cut(const Painter& painter, const std::string& name, float width,
@@ -163,7 +171,8 @@ std::string middle_cut(const Painter& painter, const std::string& name, float wi
 }
 
 float names_width(const Painter& painter, std::span<const LossLine> lines, float room) {
-  if (lines.size() < 2) return 0.0f;
+  // One that is not of the run on screen, whose name stands above, is named too.
+  if (lines.size() == 1 && lines.front().focused) return 0.0f;
   float widest = 0.0f;
   for (const LossLine& line : lines)
     widest = std::max(widest, painter.measure(line.name, weight_of(line)).x);

@@ -113,14 +113,16 @@ void draw_bar_keys(const Scene& scene, Painter& painter, Box row, bool drawn, bo
          "and top-p.",
          [&](Box box) { painter.fill(box.cut_bottom(painter.px(4)), palette.muted_text); }});
   }
-  keys.push_back({"right answer", "right",
-                  "The answer that the task asks for here. ✓: the model's own first choice is "
-                  "the right one. →: it is not, and this is the right one.",
-                  [&](const Box& box) {
-                    painter.text_in({{box.min.x, row.min.y}, {box.max.x, row.max.y}}, palette.text,
-                                    mark_of_answer(scene.snapshot.sequence), Align::centre,
-                                    Weight::bold);
-                  }});
+  if (!scene.snapshot.sequence.expected.empty()) {
+    keys.push_back({"right answer", "right",
+                    "The answer that the task asks for here. ✓: the model's own first choice is "
+                    "the right one. →: it is not, and this is the right one.",
+                    [&](const Box& box) {
+                      painter.text_in({{box.min.x, row.min.y}, {box.max.x, row.max.y}},
+                                      palette.text, mark_of_answer(scene.snapshot.sequence),
+                                      Align::centre, Weight::bold);
+                    }});
+  }
   const float swatch = painter.px(14), gap = painter.px(4), apart = painter.px(12);
   float full = 0.0f;
   for (const Key& key : keys) full += swatch + gap + painter.measure(key.word).x + apart;

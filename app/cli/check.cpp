@@ -224,7 +224,8 @@ void print_files(const Inspection& found) {
   std::vector<std::string> read, left;
   for (const InspectedFile& file : found.files) {
     (file.read ? read : left)
-        .push_back(fmt::format("{} ({} bytes)", file.name, grouped(file.bytes)));
+        .push_back(fmt::format("{} ({} byte{})", file.name, grouped(file.bytes),
+                               file.bytes == 1 ? "" : "s"));
   }
   constexpr std::size_t kMostFiles = 12;
   for (auto* list : {&read, &left}) {
@@ -239,7 +240,9 @@ void print_files(const Inspection& found) {
 void print(const Inspection& found) {
   const bool opens = found.why.empty();
   fmt::print("{}: {}{}\n", found.path, words_of(found.kind),
-             found.bytes > 0 ? fmt::format(", {} bytes", grouped(found.bytes)) : "");
+             found.bytes > 0
+                 ? fmt::format(", {} byte{}", grouped(found.bytes), found.bytes == 1 ? "" : "s")
+                 : "");
   for (const InspectedModel& model : found.models) print_model(model, opens);
   if (!found.tensors.empty()) line("tensors", line_of(found.tensors));
   if (found.text)

@@ -193,6 +193,20 @@ void read_kernels(SpecReader& in, CellVariant& variant) {
              "max_inference_chunksize", "normalize_siging", "add_forward_backend_padding"});
 }
 
+/// Which token every prompt begins with has to be known where one is put there.
+void check_first_token(const json& object, const ModelSpec& spec) {
+  if (!spec.large->force_bos_token_insert) return;
+  const auto first = object.find("bos_token_id");
+  check(
+      first == object.end() || !first->is_null(),
+      "The model specification: 'force_bos_token_insert' is true, but 'bos_token_id' is null. Name "
+      "the token that every prompt begins with, or say false.");
+  check(spec.vocab_size == 0 || spec.large->bos_token_id < spec.vocab_size,
+        "The model specification: 'force_bos_token_insert' is true, but 'bos_token_id' is {}, and "
+        "there are only {} tokens.",
+        spec.large->bos_token_id, spec.vocab_size);
+}
+
 }  // namespace
 
 bool describes(const json& object) {
@@ -238,6 +252,7 @@ ModelSpec read(const json& object, ReadKeys* keys) {
   in.number("bos_token_id", s.bos_token_id, 0, 1 << 20);
   read_ends(in, object, s.eos_token_ids);
   in.boolean("force_bos_token_insert", s.force_bos_token_insert);
+  check_first_token(object, spec);
   read_common_keys(in);
   read_same_things(in, spec);
   read_kernels(in, s.variant);

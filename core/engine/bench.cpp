@@ -124,6 +124,7 @@ std::vector<int> Engine::Worker::open_bench(OpenedBench bench, const Opened& as)
       run.open_note = note;
     }
     run.wake();
+    run.note_in_file(std::make_shared<const LiveRun::Work>(run.work_now()));
   }
   join_as_in_file(fresh, sequences);
   const auto focus = static_cast<std::size_t>(bench.focus);

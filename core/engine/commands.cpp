@@ -207,11 +207,14 @@ OpenedText Engine::Worker::text_of(const command::OpenText& c) const {
 
 void Engine::Worker::restart(std::uint64_t seed, const char* name) {
   live->note_place();
+  const std::int64_t in_file =
+      live->path.empty() ? 0 : std::max(live->saved_step, live->replaced_steps);
   open(restart_run(live->run(), seed), {.name = name,
                                         .path = live->path,
                                         .in_bench = live->in_bench,
                                         .unsaved = true,
                                         .stamp = live->stamp});
+  live->replaced_steps = in_file;
   draft.only_selected = true;
   show_saved_screen();
 }

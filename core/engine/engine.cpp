@@ -55,7 +55,7 @@ Engine::Worker::Worker(std::function<void()> on_publish, std::string first_devic
 }
 
 Engine::Worker::~Worker() {
-  ask_to_stop({}, false);
+  ask_to_stop(false);
   if (thread.joinable()) thread.join();
 }
 
@@ -70,10 +70,9 @@ std::uint64_t Engine::Worker::accept(std::optional<Command> command) {
   return ticket;
 }
 
-void Engine::Worker::ask_to_stop(const std::string& save_path, bool keep) {
+void Engine::Worker::ask_to_stop(bool keep) {
   {
     const std::lock_guard lock(mutex);
-    if (!save_path.empty()) final_path = save_path;
     keep_at_end = keep_at_end || keep;
     // Last: who sees it without waiting has to know what is to be done at the end.
     stop = true;
@@ -113,19 +112,7 @@ void Engine::Worker::end_work() {
     autosave.finish();
     final_error = finish_save();
   }
-  const auto any_unsaved = [&] {
-    return std::any_of(runs.begin(), runs.end(), [](const auto& run) { return run->unsaved; });
-  };
-  if (!final_path.empty() && live && live->unsaved) {
-    final_error.clear();
-    try {
-      store(final_path);
-    } catch (const std::exception& e) {
-      final_error = e.what();
-    }
-  }
-  // Of several runs only one was asked for: the others are kept.
-  if (keep_at_end || (!final_path.empty() && final_error.empty() && any_unsaved())) keep_and_end();
+  if (keep_at_end) keep_and_end();
   // Last: what it reads may hang.
   end_opening();
 }
@@ -331,7 +318,7 @@ void Engine::Worker::publish_if_due() {
     bool whole = true;
     guarded("show", [&] {
       try {
-        fill_snapshot(now);
+        fill_snapshot();
       } catch (const std::bad_alloc&) {
         whole = false;
       }
@@ -351,19 +338,22 @@ void Engine::Worker::publish_if_due() {
   if (on_publish) on_publish();
 }
 
-void Engine::Worker::fill_snapshot(Clock::time_point now) {
+void Engine::Worker::fill_snapshot() {
   ++draft.id;
   if (!live) return;
   draft.runs.clear();
-  for (const auto& run : runs)
-    draft.runs.push_back(run->card(now, another_in_group(*run) != nullptr));
+  for (const auto& run : runs) draft.runs.push_back(run->card(another_in_group(*run) != nullptr));
   draft.focused_run = live->id;
   const auto weights_of = [this](int run) { return run_with(run).weights_id; };
   draft.undo_label = history.undo_label(weights_of);
   draft.redo_label = history.redo_label(weights_of);
   draft.sequence.tokens_per_second = play_speed;
   draft.cannot_save_bench = why_bench_not_saved();
-  live->describe(draft, now);
+  live->describe(draft);
+  // A file that holds them all is written as one.
+  for (const auto& run : runs)
+    if (live->in_bench && run->in_bench)
+      draft.replaced_steps = std::max(draft.replaced_steps, run->replaced_steps);
   describe_followers();
 }
 
@@ -398,19 +388,13 @@ void Engine::keep_soon() {
   worker_->wake.notify_all();
 }
 
-std::string Engine::save_and_stop(const std::string& path) {
-  worker_->ask_to_stop(path, false);
-  if (worker_->thread.joinable()) worker_->thread.join();
-  return worker_->final_error;
-}
-
 std::string Engine::keep_and_stop(const std::string& screen, bool offered) {
   {
     const std::lock_guard lock(worker_->mutex);
     worker_->final_screen = screen;
     worker_->offered_later = offered;
   }
-  worker_->ask_to_stop({}, true);
+  worker_->ask_to_stop(true);
   if (worker_->thread.joinable()) worker_->thread.join();
   return worker_->final_error;
 }

@@ -41,12 +41,9 @@ class Engine {
   /// Keeps what is unsaved without waiting until it is due, so that the snapshot soon says whether
   /// it can be kept (Snapshot::keeping_fails).
   void keep_soon();
-  /// Stops training and playing, a training step at hand included, and, when there is unsaved work,
-  /// saves the run on screen to `path`; other runs with unsaved work are kept then. Returns what
-  /// went wrong, or an empty string. Used when the window closes; from one thread, and commands
-  /// sent afterwards have no effect.
-  std::string save_and_stop(const std::string& path);
-  /// The same, but unsaved work is kept among the session's runs, and the session ends in order.
+  /// Stops training and playing, a training step at hand included, keeps unsaved work among the
+  /// session's runs, and ends the session in order. Returns what went wrong, or an empty string.
+  /// Used when the window closes; from one thread, and commands sent afterwards have no effect.
   /// `screen`: see command::SetScreen; empty: as it was set. `offered`: nobody was asked about that
   /// work, so the next start offers it as after a crash.
   std::string keep_and_stop(const std::string& screen = {}, bool offered = false);

@@ -19,6 +19,8 @@ void Engine::Worker::open(std::unique_ptr<Run> fresh, const Opened& as) {
   shown->unsaved = as.unsaved;
   shown->open_note = as.in_bench ? live->open_note : note_on(as.path);
   shown->wake();
+  if (!shown->unsaved)
+    shown->note_in_file(std::make_shared<const LiveRun::Work>(shown->work_now()));
   if (live && as.beside) {
     std::vector<std::unique_ptr<LiveRun>> added;
     added.push_back(std::move(shown));

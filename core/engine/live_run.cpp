@@ -14,7 +14,6 @@ using std::chrono::milliseconds;
 
 constexpr auto kSlice = milliseconds(8);           // of sequence work between looks at the queue
 constexpr auto kRefreshEvery = milliseconds(100);  // live recordings while training
-constexpr auto kLossesEvery = milliseconds(100);   // the loss curve is shown at most this often
 constexpr auto kNotShown = static_cast<std::size_t>(-1);
 
 void compute_for_a_while(ClampedSequence& sequence, const std::atomic<bool>& stop) {
@@ -113,6 +112,7 @@ void LiveRun::move_to(Device wanted) {
 void LiveRun::file_written(const std::string& written, std::optional<FileStamp> stamp_of_it) {
   if (!is_file(path, written)) return;
   unsaved = true;
+  saved_work_.reset();
   saved_step = 0;
   // It was written here, by nobody else: saving this run over it again is no accident.
   stamp = stamp_of_it;
@@ -145,6 +145,27 @@ void LiveRun::weights_changed() {
   sequence_->invalidate();
   sequence_step_ = run_->trainer->steps_done();
   new_trace();
+}
+
+LiveRun::Work LiveRun::work_now() const {
+  std::vector<CellVariant> variants;
+  for (const BlockCard& card : run_->model->cards()) variants.push_back(card.variant);
+  return {.weights_id = weights_id,
+          .tokens = sequence().tokens(),
+          .prompt_length = run_->prompt_length,
+          .clamps = sequence().clamps(),
+          .sampler = run_->sampler,
+          .learning_rate_scale = run_->trainer->learning_rate_scale,
+          .variants = std::move(variants),
+          .name = run_->name};
+}
+
+void LiveRun::note_in_file(std::shared_ptr<const Work> work) {
+  saved_work_ = std::move(work);
+}
+
+bool LiveRun::is_as_saved() const {
+  return saved_work_ && work_now() == *saved_work_;
 }
 
 // ---- the sequence ---------------------------------------------------------------------------
@@ -361,10 +382,11 @@ void LiveRun::describe_anew() {
   model_ = model_card(*run_);
 }
 
-void LiveRun::describe(Snapshot& snapshot, Clock::time_point now) {
+void LiveRun::describe(Snapshot& snapshot) {
   snapshot.run_path = path;
   snapshot.unsaved = unsaved;
   snapshot.file_holds_bench = in_bench;
+  snapshot.replaced_steps = replaced_steps;
   snapshot.model = model_;
   snapshot.data = data_;
   snapshot.trace_id = trace_id_;
@@ -387,7 +409,7 @@ void LiveRun::describe(Snapshot& snapshot, Clock::time_point now) {
   train.batch_size = spec.batch_size;
   train.sequence_length = spec.sequence_length;
   train.seed = spec.seed;
-  copy_losses(now);
+  copy_losses();
   snapshot.losses = losses_;
   SequenceStatus& sequence = snapshot.sequence;
   sequence.cannot_sample = cannot_sample_;
@@ -401,14 +423,11 @@ void LiveRun::describe(Snapshot& snapshot, Clock::time_point now) {
   sequence_->describe_cursor(cursor, focus_block, *run_->model, run_->sampler, snapshot, writable_);
 }
 
-void LiveRun::copy_losses(Clock::time_point now) {
-  if (losses_shown_ == run_->losses.size() ||
-      (training() && losses_ && now - losses_published_ < kLossesEvery))
-    return;
+void LiveRun::copy_losses() {
+  if (losses_shown_ == run_->losses.size()) return;
   if (losses_shown_ == kNotShown) grown_.begin_anew();
   losses_ = grown_.curve_of(run_->losses);
   losses_shown_ = run_->losses.size();
-  losses_published_ = now;
 }
 
 std::shared_ptr<const FollowerView> LiveRun::view(const SamplerSettings& sampler) {
@@ -435,8 +454,8 @@ std::shared_ptr<const FollowerView> LiveRun::view(const SamplerSettings& sampler
   return view_;
 }
 
-std::shared_ptr<const RunCard> LiveRun::card(Clock::time_point now, bool shares) {
-  copy_losses(now);
+std::shared_ptr<const RunCard> LiveRun::card(bool shares) {
+  copy_losses();
   const LossPoint last = run_->losses.empty() ? LossPoint{} : run_->losses.back();
   RunCard fresh{.id = id,
                 .name = name(),

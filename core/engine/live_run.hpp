@@ -79,10 +79,27 @@ class LiveRun {
   bool unsaved = false;
   bool stored_in_bench = false;  ///< it stands in the file of a bench at `path`
   std::int64_t saved_step = 0;
-  std::uint64_t changes = 0;  ///< by hand and by training
+  std::int64_t replaced_steps = 0;  ///< see Snapshot
+  std::uint64_t changes = 0;        ///< by hand and by training
   Unkept unkept;
   /// A file was written without this run: was it in there, it is not any more.
   void file_written(const std::string& written, std::optional<FileStamp> stamp_of_it);
+  /// What saving writes and a person or training has made.
+  struct Work {
+    std::uint64_t weights_id = 0;
+    std::vector<int> tokens;
+    int prompt_length = 0;
+    std::vector<Clamp> clamps;
+    SamplerSettings sampler;
+    double learning_rate_scale = 1.0;
+    std::vector<CellVariant> variants;  ///< of each block
+    std::string name;
+    bool operator==(const Work&) const = default;
+  };
+  Work work_now() const;
+  void note_in_file(std::shared_ptr<const Work> work);
+  /// Whether it is again what its file holds, or what it was when it was opened.
+  bool is_as_saved() const;
   /// By hand, or by training.
   void note_change();
   void note_training();
@@ -161,18 +178,18 @@ class LiveRun {
   /// Whether a snapshot would show something new, and whether that is to be seen at once.
   bool dirty = true, urgent = true;
   /// Fills all that a snapshot says of the run.
-  void describe(Snapshot& snapshot, Clock::time_point now);
+  void describe(Snapshot& snapshot);
   /// The cards are made anew, as after other equations.
   void describe_anew();
   /// Why it cannot be saved, as a sentence; empty when it can.
   const std::string& cannot_save() const { return cannot_save_; }
   /// What the list of runs shows of it; the same object while that is the same. `shares`: whether
   /// another run has its sequence.
-  std::shared_ptr<const RunCard> card(Clock::time_point now, bool shares);
+  std::shared_ptr<const RunCard> card(bool shares);
 
  private:
   void new_trace();
-  void copy_losses(Clock::time_point now);
+  void copy_losses();
   /// Before the sequence changes: nothing half-refreshed stays, and stale recordings are made
   /// again.
   void before_edit();
@@ -183,6 +200,7 @@ class LiveRun {
   std::optional<TokensBefore> after_edit(TokensBefore before);
 
   std::unique_ptr<Run> run_;
+  std::shared_ptr<const Work> saved_work_;  // null: not known
   std::optional<ClampedSequence> sequence_;
   std::unique_ptr<ClampedSequence> refreshed_;  // with newer weights, shown when complete
   Clock::time_point refreshed_at_{}, refresh_started_{};
@@ -211,7 +229,6 @@ class LiveRun {
   GrowingLosses grown_;
   std::shared_ptr<const LossCurve> losses_;
   std::size_t losses_shown_ = 0;
-  Clock::time_point losses_published_{};
 };
 
 }  // namespace xlab

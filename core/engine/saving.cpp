@@ -48,24 +48,6 @@ void Engine::Worker::check_nobody_is_in(const std::string& path) const {
   }
 }
 
-void Engine::Worker::store(const std::string& path) {
-  const auto write = [&] {
-    if (!is_bench_of_live(path)) {
-      save_run(record_now(*live).first, path);
-      return;
-    }
-    std::vector<bool> own_numbers;
-    save_bench(bench_record(own_numbers), path);
-    for (const auto& run : runs) run->unsaved = run.get() == live;
-  };
-  try {
-    write();
-  } catch (const DeviceLost& e) {
-    leave_lost_device(e.what());
-    write();
-  }
-}
-
 void Engine::Worker::save_to(const std::string& path, std::uint64_t ticket) {
   // A file that holds other runs too is never written with one of them alone.
   if (is_bench_of_live(path)) {
@@ -102,7 +84,8 @@ void Engine::Worker::begin_saving(Saving begun) {
   const auto write = [&] {
     begun.runs.clear();
     for (const LiveRun* of : all)
-      begun.runs.push_back({of->id, of->run().trainer->steps_done(), of->changes});
+      begun.runs.push_back({of->id, of->run().trainer->steps_done(), of->changes,
+                            std::make_shared<const LiveRun::Work>(of->work_now())});
     if (begun.bench) {
       std::vector<bool> own_numbers;
       BenchRecord record = bench_record(own_numbers);
@@ -152,6 +135,8 @@ std::string Engine::Worker::finish_save() {
       of.stamp = saved->stamp;
     }
     of.saved_step = part.step;
+    if (is_file(of.path, done.path)) of.replaced_steps = 0;
+    of.note_in_file(part.work);
     if (of.changes != part.changes) {
       of.unsaved = true;
       continue;

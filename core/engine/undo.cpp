@@ -99,6 +99,12 @@ void Engine::Worker::go_back(bool redo) {
     history.undo(put_back);
   }
   for (const int run : came_back) go_to_device(run_with(run));
+  // The file of a bench holds more than this run.
+  if (came_back.empty() && !live->in_bench && live->is_as_saved()) {
+    live->unsaved = false;
+    live->unkept.clear();
+    autosave.drop(live->run().kept_as);
+  }
   note(fmt::format("{}: done", label));
 }
 

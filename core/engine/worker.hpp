@@ -43,7 +43,7 @@ struct Engine::Worker {
 
   /// Returns the number of the command, counted from 1.
   std::uint64_t accept(std::optional<Command> command);
-  void ask_to_stop(const std::string& save_path, bool keep);
+  void ask_to_stop(bool keep);
 
   // Shared with other threads.
   std::function<void()> on_publish;
@@ -52,7 +52,6 @@ struct Engine::Worker {
   /// Nothing instead of a command: somebody waits for what was sent before.
   std::deque<std::optional<Command>> queue;
   std::atomic<bool> stop = false;
-  std::string final_path;
   bool keep_at_end = false;
   std::string final_screen;
   bool offered_later = false;  // what is kept at the end
@@ -85,6 +84,7 @@ struct Engine::Worker {
       int run = 0;
       std::int64_t step = 0;
       std::uint64_t changes = 0;  // of the run until then
+      std::shared_ptr<const LiveRun::Work> work;
     };
     std::string path;
     std::vector<Part> runs;
@@ -164,7 +164,7 @@ struct Engine::Worker {
   void train_all(bool on);
   void begin_training(LiveRun& of);
   void publish_if_due();
-  void fill_snapshot(Clock::time_point now);
+  void fill_snapshot();
   /// When the run that has to be kept first is due, and which one that is.
   std::optional<Clock::time_point> keeping_due(LiveRun** which = nullptr) const;
 
@@ -318,8 +318,6 @@ struct Engine::Worker {
   /// What these runs say of their files.
   void tell_of_remarks(const std::vector<int>& opened);
   void open_tensors(const SafetensorsFile& file, const Opened& as);
-  /// Writes at once, as at the end.
-  void store(const std::string& path);
   void save_to(const std::string& path, std::uint64_t ticket);
   /// All runs, into one file.
   void save_bench_to(const std::string& path, bool named, std::uint64_t ticket);

@@ -9,9 +9,19 @@
 
 #include "core/files/folder_save.hpp"
 #include "core/tokenizer/tokenizer.hpp"
+#include "core/training/weights.hpp"
 #include "kernels/check.hpp"
 
 namespace xlab {
+
+std::string padding_remark(int padded_rows, int vocabulary) {
+  if (padded_rows <= 0) return {};
+  return fmt::format(
+      "The vocabulary is padded: {} of its {} rows stand for no token of the tokenizer, and are "
+      "never "
+      "written.",
+      padded_rows, vocabulary);
+}
 
 std::string export_run(const Run& run, const std::filesystem::path& folder,
                        const FolderOptions& options) {
@@ -25,6 +35,11 @@ std::string export_run(const Run& run, const std::filesystem::path& folder,
   }
   write_model_files(*run.model, save, options);
   save.finish();
+  if (const std::string odd = glance_at(run.model->params()).not_finite; !odd.empty()) {
+    remark +=
+        fmt::format("{}'{}' holds numbers that are not finite, and they are in the folder too.",
+                    remark.empty() ? "" : " ", odd);
+  }
   return remark;
 }
 
@@ -55,6 +70,14 @@ std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
   if (!of_tokenizer.empty()) {
     remark += (remark.empty() ? "" : " ") + of_tokenizer;
     was_read.remarks.push_back(std::move(of_tokenizer));
+  }
+  if (tokenizer) {
+    const std::string padded = padding_remark(folder.spec().vocab_size - tokenizer->vocab_size(),
+                                              folder.spec().vocab_size);
+    if (!padded.empty()) {
+      remark += (remark.empty() ? "" : " ") + padded;
+      was_read.remarks.push_back(padded);
+    }
   }
   if (reading) reading->look();
   std::unique_ptr<Model> model = folder.read(*use);

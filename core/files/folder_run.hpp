@@ -15,6 +15,9 @@ namespace xlab {
 std::string export_run(const Run& run, const std::filesystem::path& folder,
                        const FolderOptions& options = {});
 
+/// That rows of the vocabulary stand for no token, as a sentence; empty where all do.
+std::string padding_remark(int padded_rows, int vocabulary);
+
 /// A run to look at a model and let it write. Left to itself it is held for training where it is
 /// small enough, so that it can be saved, and else only read, as it is stored. `reading` tells how
 /// far that is, and can have it given up.

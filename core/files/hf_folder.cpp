@@ -154,12 +154,7 @@ void replace_key(ReadKeys& keys, std::string_view name, const std::string& note)
 }
 
 ModelSpec spec_of(const fs::path& folder, const TensorSource& tensors, WhatWasRead& reading) {
-  ReadConfig config;
-  try {
-    config = read_config(folder, reading);
-  } catch (const Error& e) {
-    throw Error(fmt::format("The folder '{}' cannot be opened: {}", shown_path(folder), e.what()));
-  }
+  ReadConfig config = read_config(folder, reading);
   ModelSpec& spec = config.spec;
   constexpr const char* kOwnHead = "the tensors hold a head of their own";
   if (!spec.large) {
@@ -248,7 +243,7 @@ std::optional<fs::path> model_folder_of(const fs::path& path) {
   return folder;
 }
 
-ModelFolder::ModelFolder(const fs::path& folder, Reading* reading)
+ModelFolder::ModelFolder(const fs::path& folder, Reading* reading) try
     : folder_(folder), tensors_(folder, reading), spec_(spec_of(folder, tensors_, was_read_)) {
   const std::vector<ParamInfo> infos = Model::parameters_of(spec_);
   was_read_.names = tensors_.renamings();
@@ -257,6 +252,13 @@ ModelFolder::ModelFolder(const fs::path& folder, Reading* reading)
   was_read_.remarks.insert(was_read_.remarks.end(), tensors_.choices().begin(),
                            tensors_.choices().end());
   list_files();
+} catch (const ReadingCancelled&) {
+  throw;
+} catch (const Error& e) {
+  // Every sentence says which folder it is about.
+  const std::string shown = shown_path(folder), what = e.what();
+  if (what.find(shown) != what.npos) throw;
+  throw Error(fmt::format("The folder '{}' cannot be opened: {}", shown, what));
 }
 
 void ModelFolder::list_files() {

@@ -14,6 +14,7 @@
 #include "core/bench_file.hpp"
 #include "core/files/disk.hpp"
 #include "core/files/file_kind.hpp"
+#include "core/files/folder_run.hpp"
 #include "core/files/hf_folder.hpp"
 #include "core/files/json_text.hpp"
 #include "core/files/openable.hpp"
@@ -109,11 +110,8 @@ void note_other_ends(const ModelSpec& spec, const Task& task, std::vector<std::s
 void note_tokens(const InspectedModel& model, std::vector<std::string>& odd) {
   if (!model.tokenizer_problem.empty()) odd.push_back(model.tokenizer_problem);
   if (!model.tokenizer) return;
-  if (model.padded_rows > 0)
-    odd.push_back(
-        fmt::format("The vocabulary is padded: {} of its {} rows stand for no token of the "
-                    "tokenizer, and are never written.",
-                    model.padded_rows, model.vocabulary));
+  if (std::string padded = padding_remark(model.padded_rows, model.vocabulary); !padded.empty())
+    odd.push_back(std::move(padded));
   if (const int beyond = model.tokenizer->beyond_model; beyond > 0)
     odd.push_back(
         fmt::format("The tokenizer has {} more tokens than the model: is it another "

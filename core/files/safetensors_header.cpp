@@ -346,7 +346,7 @@ std::uint64_t read_header_length(std::span<const std::byte> head, std::uint64_t 
     complain("its header claims {} bytes, more than the {} this program takes", length,
              kMostHeaderBytes);
   }
-  if (length < 2) complain("its header has only {} bytes", length);
+  if (length < 2) complain("its header has only {} byte{}", length, length == 1 ? "" : "s");
   if (!opens) complain("its header does not begin with '{{'");
   return length;
 }

@@ -81,15 +81,24 @@ void take_sizes(SpecReader& in, const std::string& place, const std::string& wha
   }
 }
 
+/// Some wrappers file a model of the paper under the type of the other family, and leave it as it
+/// is otherwise. Any other type is told.
+void take_away_type(json& config, const std::string& place, ReadKeys& keys) {
+  if (const json* type = member(config, "model_type")) {
+    keys.push_back({place + "model_type", printable(type->dump(), 60),
+                    *type == "xlstm" ? KeyUse::ignored : KeyUse::not_used});
+  }
+  config.erase("model_type");
+}
+
 }  // namespace
 
 UnwrappedConfig unwrapped_config(const std::string& text, ReadKeys& keys, const std::string& what) {
   const json outer = parse_json(text, what);
   if (!outer.is_object()) return {text};
   if (has_blocks(outer)) {
-    // Some wrappers file it under the type of the other family, and leave it as it is otherwise.
     json config = outer;
-    config.erase("model_type");
+    take_away_type(config, "", keys);
     return {json_text(config)};
   }
   Names here;
@@ -104,7 +113,7 @@ UnwrappedConfig unwrapped_config(const std::string& text, ReadKeys& keys, const 
   unwrapped.where = joined(names);
   json config = outer;
   for (const std::string& name : names) config = json(config.at(name));
-  config.erase("model_type");
+  take_away_type(config, printable(unwrapped.where, 60) + ".", keys);
   const json* around = &outer;
   for (std::size_t depth = 0; depth < names.size(); ++depth) {
     const std::string place =
@@ -112,7 +121,8 @@ UnwrappedConfig unwrapped_config(const std::string& text, ReadKeys& keys, const 
     SpecReader in(*around, depth == 0 ? what : place, &keys);
     take_sizes(in, depth == 0 ? "" : place + ".", what, unwrapped, config);
     read_common_keys(in);
-    in.ignore({"model_type", "pad_token_id", "bos_token_id", "eos_token_id"});
+    in.usual("model_type", {"xlstm"});
+    in.ignore({"pad_token_id", "bos_token_id", "eos_token_id"});
     // The object on the way to the configuration is read, as far as it is that.
     (void)in.find(names[depth].c_str());
     in.finish();

@@ -142,7 +142,8 @@ void ClampedSequence::describe(const Task& task, Snapshot& snapshot) const {
   for (std::size_t t = 0; t < edited_.steps().size(); ++t)
     sequence.surprise[t] = edited_.steps()[t].surprise;
   sequence.expected.clear();
-  if (!task.text()) {
+  // Without questions every token is a guess, as in a text.
+  if (!task.text() && task.has_data()) {
     const std::vector<int> answers = task.answers(sequence.tokens);
     sequence.expected.resize(answers.size() + 1);
     sequence.expected.front() = -1;

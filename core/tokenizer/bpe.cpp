@@ -161,7 +161,7 @@ class BpeTokenizer : public PieceTokenizer {
 
   std::string kind() const override { return "bpe"; }
   std::string title() const override {
-    return fmt::format("{}BPE, {} tokens", spec_.byte_level ? "byte-level " : "", vocab_size());
+    return fmt::format("{}BPE, {}", spec_.byte_level ? "byte-level " : "", count_of_tokens());
   }
 
  private:

@@ -1,6 +1,9 @@
 // What tokenizers share that cut a text into pieces first.
 #include "core/tokenizer/pieces.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
@@ -74,6 +77,17 @@ std::string_view PieceTokenizer::bytes(int token) const {
 
 bool PieceTokenizer::is_special(int token) const {
   return token >= 0 && token < vocab_size() && special_[static_cast<std::size_t>(token)];
+}
+
+std::string PieceTokenizer::count_of_tokens() const {
+  std::vector<bool> named(bytes_.size(), false);
+  for (std::size_t id = 0; id < pieces_.tokens.size(); ++id)
+    named[id] = !pieces_.tokens[id].empty();
+  for (const AddedToken& token : pieces_.added) named[static_cast<std::size_t>(token.id)] = true;
+  const auto count = std::count(named.begin(), named.end(), true);
+  const std::string words = fmt::format("{} token{}", count, count == 1 ? "" : "s");
+  if (count == vocab_size()) return words;
+  return fmt::format("{} with numbers up to {}", words, vocab_size() - 1);
 }
 
 std::string PieceTokenizer::in_normal_form(std::string_view text) const {

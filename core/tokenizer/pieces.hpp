@@ -60,6 +60,8 @@ class PieceTokenizer : public Tokenizer {
   /// A piece that may have come before.
   void encode_one(std::string_view piece, Remembered& remembered, Numbers& out) const;
   const PiecesSpec& pieces() const { return pieces_; }
+  /// "17 tokens", and up to which number where some have none.
+  std::string count_of_tokens() const;
 
  private:
   std::string in_normal_form(std::string_view text) const;

@@ -23,7 +23,7 @@ class WordTokenizer : public PieceTokenizer {
   }
 
   std::string kind() const override { return "words"; }
-  std::string title() const override { return fmt::format("words, {} tokens", vocab_size()); }
+  std::string title() const override { return "words, " + count_of_tokens(); }
 
  private:
   void encode_piece(std::string_view piece, Numbers& out) const override {
