@@ -147,6 +147,7 @@ class BpeTokenizer : public PieceTokenizer {
         spec_(std::move(spec)),
         merges_(spec_.merges, pieces().tokens.size()) {
     byte_tokens_.fill(-1);
+    by_text_.reserve(pieces().tokens.size());
     for (std::size_t id = 0; id < pieces().tokens.size(); ++id) {
       const std::string& token = pieces().tokens[id];
       if (token.empty()) continue;

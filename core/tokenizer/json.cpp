@@ -190,7 +190,7 @@ Numbers read_vocabulary(const Field& in, std::vector<std::string>& tokens) {
   Numbers numbers;
   numbers.reserve(in.value.size());
   for (const auto& [token, number] : in.value.items()) {
-    check(!token.empty(), "{} holds an empty token.", in.name());
+    if (token.empty()) throw Error(fmt::format("{} holds an empty token.", in.name()));
     // There may be a million: a place is put into words only where something is wrong there.
     const auto* plain = number.get_ptr<const json::number_unsigned_t*>();
     const auto id =
@@ -199,8 +199,9 @@ Numbers read_vocabulary(const Field& in, std::vector<std::string>& tokens) {
             : static_cast<std::size_t>(
                   Field{number, fmt::format("{}.{}", in.where, printable(token, 60))}.token());
     if (id >= tokens.size()) tokens.resize(id + 1);
-    check(tokens[id].empty(), "{} gives the number {} to two tokens, '{}' and '{}'.", in.name(), id,
-          printable(tokens[id], 60), printable(token, 60));
+    if (!tokens[id].empty())
+      throw Error(fmt::format("{} gives the number {} to two tokens, '{}' and '{}'.", in.name(), id,
+                              printable(tokens[id], 60), printable(token, 60)));
     tokens[id] = token;
     numbers.emplace(token, static_cast<int>(id));
   }
