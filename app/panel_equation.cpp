@@ -47,6 +47,42 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
   grid->setVerticalSpacing(3);
   column->addLayout(grid);
 
+  add_choices();
+  add_numbers();
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    grid->addWidget(rows_[row].caption, static_cast<int>(row), 0);
+    grid->addWidget(rows_[row].box, static_cast<int>(row), 1);
+    connect(rows_[row].box, &QComboBox::activated, this,
+            [this, row](int option) { choose(row, option); });
+  }
+
+  formula_ = new QLabel;
+  formula_->setObjectName("caption");
+  formula_->setTextFormat(Qt::RichText);
+  formula_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  formula_->setWordWrap(true);
+  formula_->setAccessibleName(tr("The equations as they are now"));
+  formula_->setToolTip(tr("The equations of the focused block with the choices above"));
+  column->addWidget(formula_);
+  usual_ = new QPushButton(tr("Back to the usual"));
+  usual_->setAccessibleName(tr("Back to the usual equations"));
+  usual_->setFocusPolicy(Qt::TabFocus);
+  usual_->setToolTip(tr("The equations of the official program; the weights stay"));
+  connect(usual_, &QPushButton::clicked, this, [this] {
+    wanted_.reset();
+    if (const BlockCard* now = block())
+      stage_.engine().send(command::SetVariant{now->kind, now->usual});
+  });
+  column->addWidget(usual_, 0, Qt::AlignLeft);
+
+  connect(&stage.engine(), &EngineLink::changed, this, &EquationGroup::follow);
+  connect(&stage.engine(), &EngineLink::run_changed, this, [this] { wanted_.reset(); });
+  connect(&stage.engine(), &EngineLink::failed, this, [this] { wanted_.reset(); });
+  connect(&stage, &Stage::focus_changed, this, &EquationGroup::follow);
+  follow();
+}
+
+void EquationGroup::add_choices() {
   add_row(tr("Forget gate"),
           tr("What keeps the memory from one token to the next: σ(f) stays below 1, exp(f) may "
              "also let it grow."),
@@ -80,6 +116,9 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
           Choice::scale,
           {{tr("keys"), [](CellVariant& v) { v.scale = Scaled::keys; }},
            {tr("queries"), [](CellVariant& v) { v.scale = Scaled::queries; }}});
+}
+
+void EquationGroup::add_numbers() {
   const auto numbers = [](double CellVariant::*field,
                           const QList<std::pair<QString, double>>& values) {
     std::vector<Option> options;
@@ -107,37 +146,6 @@ EquationGroup::EquationGroup(Stage& stage, QWidget* parent) : QWidget(parent), s
            format(NumberFormat::fp32),
            format(NumberFormat::bf16),
            format(NumberFormat::fp16)});
-  for (std::size_t row = 0; row < rows_.size(); ++row) {
-    grid->addWidget(rows_[row].caption, static_cast<int>(row), 0);
-    grid->addWidget(rows_[row].box, static_cast<int>(row), 1);
-    connect(rows_[row].box, &QComboBox::activated, this,
-            [this, row](int option) { choose(row, option); });
-  }
-
-  formula_ = new QLabel;
-  formula_->setObjectName("caption");
-  formula_->setTextFormat(Qt::RichText);
-  formula_->setTextInteractionFlags(Qt::TextSelectableByMouse);
-  formula_->setWordWrap(true);
-  formula_->setAccessibleName(tr("The equations as they are now"));
-  formula_->setToolTip(tr("The equations of the focused block with the choices above"));
-  column->addWidget(formula_);
-  usual_ = new QPushButton(tr("Back to the usual"));
-  usual_->setAccessibleName(tr("Back to the usual equations"));
-  usual_->setFocusPolicy(Qt::TabFocus);
-  usual_->setToolTip(tr("The equations of the official program; the weights stay"));
-  connect(usual_, &QPushButton::clicked, this, [this] {
-    wanted_.reset();
-    if (const BlockCard* now = block())
-      stage_.engine().send(command::SetVariant{now->kind, now->usual});
-  });
-  column->addWidget(usual_, 0, Qt::AlignLeft);
-
-  connect(&stage.engine(), &EngineLink::changed, this, &EquationGroup::follow);
-  connect(&stage.engine(), &EngineLink::run_changed, this, [this] { wanted_.reset(); });
-  connect(&stage.engine(), &EngineLink::failed, this, [this] { wanted_.reset(); });
-  connect(&stage, &Stage::focus_changed, this, &EquationGroup::follow);
-  follow();
 }
 
 void EquationGroup::add_row(const QString& caption, const QString& hint, Choice choice,

@@ -33,6 +33,8 @@ class EquationGroup : public QWidget {
     Choice choice;  ///< shown for the cells that have it
   };
 
+  void add_choices();
+  void add_numbers();
   void add_row(const QString& caption, const QString& hint, Choice choice,
                std::vector<Option> options);
   void follow();

@@ -249,6 +249,40 @@ std::vector<std::string> files_with(const std::regex& words) {
   return found;
 }
 
+/// How many lines a function has that begins in this one; 0 for none, or where it is a list that is
+/// returned. Functions begin and end at the same indent, of a namespace or of a class in it.
+std::size_t length_of_function(const std::vector<std::string>& lines, std::size_t begin) {
+  static const std::regex head("( {0}| {2})[^ ].*\\{");
+  static const std::regex other(
+      " *(namespace|class|struct|enum|if|for|while|switch|else|do|return)\\b.*");
+  const std::string& first = lines[begin];
+  if (!std::regex_match(first, head) || std::regex_match(first, other)) return 0;
+  const std::string end = first.substr(0, first.find_first_not_of(' ')) + "}";
+  std::size_t at = begin + 1;
+  if (at < lines.size() && lines[at].find("return {") != std::string::npos) return 0;
+  while (at < lines.size() && !lines[at].starts_with(end)) ++at;
+  return at - begin + 1;
+}
+
+TEST(Sizes, FilesAndFunctionsAreSeenAtAGlance) {
+  constexpr std::size_t kFile = 500, kFunction = 100;
+  std::size_t functions = 0;
+  for (const std::string& file : project_files(is_code)) {
+    const std::string folder = first_folder(file);
+    if (folder != "core" && folder != "ui" && folder != "app") continue;
+    std::vector<std::string> lines;
+    std::istringstream text(text_of(kSource / file));
+    for (std::string line; std::getline(text, line);) lines.push_back(line);
+    EXPECT_LE(lines.size(), kFile) << file;
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      const std::size_t length = length_of_function(lines, i);
+      functions += length > 0 ? 1 : 0;
+      EXPECT_LE(length, kFunction) << file << ":" << i + 1 << ": " << lines[i];
+    }
+  }
+  EXPECT_GT(functions, 1000u);
+}
+
 TEST(Cells, AreKnownByNameToThemselvesAndToSpecificationsOnly) {
   // A kind as a text, alone or as a part of a path.
   static const std::regex kind("\"/?(mlstm|slstm|lstm|mlstm_large)/?\"");
