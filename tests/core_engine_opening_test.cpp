@@ -174,6 +174,51 @@ TEST_F(LargeFolders, ACancelledOneLeavesEverythingAsItWas) {
   EXPECT_EQ(after(OpenFolder{path_})->model->embedding_dim, 1024);
 }
 
+TEST_F(LargeFolders, TheTimeLeftIsThatOfWhatIsStillToBeRead) {
+  using Clock = std::chrono::steady_clock;
+  open_quick();
+  OpeningStatus told;
+  std::chrono::duration<double> waited{};
+  // The reader is stopped again and again, until it stands in the second half.
+  for (int attempt = 0; attempt < 20 && told.seconds_left < 0.0; ++attempt) {
+    const std::set<int> before = threads();
+    const auto asked = Clock::now();
+    engine_.send(OpenFolder{path_});
+    int reader = 0;
+    eventually(
+        [&] {
+          for (const int thread : threads())
+            if (!before.contains(thread)) reader = thread;
+          return reader != 0 && is_open(path_);
+        },
+        seconds(5));
+    for (bool reading = reader != 0; reading;) {
+      HangingThread hanging(reader);
+      reading = eventually([&] { return hanging.hangs(); }, seconds(1));
+      if (!reading) break;
+      std::this_thread::sleep_for(milliseconds(500));  // what is told from now on stands still
+      const auto now = engine_.snapshot()->opening;
+      reading = now != nullptr;
+      if (!reading || 2 * now->bytes < now->total || now->bytes == now->total) continue;
+      reading = false;
+      eventually(
+          [&] {
+            const auto later = engine_.snapshot()->opening;
+            if (later) told = *later;
+            waited = Clock::now() - asked;
+            return told.seconds_left >= 0.0;
+          },
+          seconds(5));
+    }
+    after(CancelOpening{});
+  }
+  ASSERT_GE(told.seconds_left, 0.0);
+  const auto read = static_cast<double>(told.bytes), all = static_cast<double>(told.total);
+  const double so_far = told.seconds_left * read / (all - read);
+  EXPECT_GE(so_far, 1.0);
+  EXPECT_LE(so_far, waited.count());
+}
+
 TEST_F(LargeFolders, WhatWasWorkedOutMeanwhileIsNotReplaced) {
   open_quick();
   const auto both = after(OpenFolder{path_}, TrainOneStep{});

@@ -5,15 +5,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/files/folder_run.hpp"
+#include "core/generation/sequence.hpp"
 #include "core/generation/stepper.hpp"
+#include "kernels/device/device.hpp"
 #include "tests/engine_stage.hpp"
 
 namespace xlab::tests {
@@ -329,6 +333,26 @@ TEST_F(WhatARunCanDo, WhatCountsAsUnsaved) {
     after(TrainOneStep{});
     EXPECT_FALSE(after(fresh)->unsaved);
   }
+}
+
+TEST_F(WhatARunCanDo, WhatIsLeftOutOfASavedSequenceIsSaid) {
+  constexpr int kLength = 300'000;  // more than 300 GB
+  RunSpec spec;
+  spec.model = small_mlstm();
+  spec.model->vocab_size = kLength;
+  auto run = make_run(make_task("parity"), spec);
+  const double needed = 2.0 * kLength * kept_bytes(*run->model).token;
+  if (static_cast<double>(host_device().memory_bytes) > needed / 2.0)
+    GTEST_SKIP() << "this computer has memory for them";
+  run->sequence = std::make_unique<Sequence>(*run->model, static_cast<std::size_t>(needed));
+  run->sequence->set_tokens(std::vector<int>(kLength, 1));
+  const std::string path = folder_ / "long.xlab";
+  save_run(*run, path);
+  run.reset();
+  engine_.send(OpenRun{path, nullptr});
+  wait_until([](const Snapshot& now) {
+    return now.notice.find("The saved sequence has 300000 tokens") != std::string::npos;
+  });
 }
 
 TEST_F(WhatARunCanDo, TheStepThatIsSaved) {

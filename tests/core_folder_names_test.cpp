@@ -243,6 +243,9 @@ TEST_F(FolderNames, FlashRnnsLayoutOfTheRecurrentWeightsIsAnotherViewOfThem) {
     ASSERT_GT(kernels, 0);
     write(changed);
     expect_twin();
+    EXPECT_THAT(ModelFolder(folder()).was_read().names,
+                testing::Contains(HasSubstr(fmt::format("turned around: {} tensor", kernels))))
+        << "biases go with their kernels";
     // Under both names: once is enough, as long as both say the same.
     if (!alias) {
       Tensors both = changed;

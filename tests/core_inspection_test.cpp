@@ -292,7 +292,7 @@ TEST_F(InspectionTest, AFolderThatIsRefusedIsToldAsFarAsItIsKnown) {
 TEST_F(InspectionTest, AModelAmongHundredsOfFilesIsFound) {
   make(small_mixed());
   const std::int64_t bytes = inspect(folder()).bytes;
-  for (int i = 0; i < 300; ++i) put_file(file(fmt::format("{:04}.png", i)), "");
+  for (int i = 0; i < 300; ++i) put_file(file(fmt::format("{:04}.png", i)), "a picture");
   const Inspection found = inspect(folder());
   EXPECT_EQ(found.kind, PlaceKind::model_folder);
   EXPECT_EQ(found.why, "");

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -388,6 +389,33 @@ TEST(Matrices, AreWrittenAgainAsTheyWere) {
   }
 }
 
+TEST(Matrices, ThatWereBroughtBackAreForgottenWithTheirToken) {
+  ModelSpec spec = small_mlstm();
+  spec.mlstm->proj_factor = 24;
+  const Model model = filled_model(spec, DType::f32);
+  const KeptBytes kept = kept_bytes(model);
+  std::vector<int> tokens = some_tokens(40, spec.vocab_size);
+  Sequence few(model, static_cast<std::size_t>(45.0 * kept.token + 3.0 * kept.matrices));
+  few.set_tokens(tokens);
+  few.compute_all();
+  constexpr int kLooked = 20;
+  few.state_after(kLooked, 0);
+  tokens[kLooked] = (tokens[kLooked] + 1) % spec.vocab_size;
+  few.set_tokens(tokens);
+  few.compute_all();
+  ASSERT_FALSE(few.steps()[kLooked].after) << "it has to be written again";
+  Sequence all(model);
+  all.set_tokens(tokens);
+  all.compute_all();
+  for (const int t : {kLooked, kLooked + 1, kLooked - 1}) {
+    SCOPED_TRACE(t);
+    State seen, wanted;
+    seen.cells = {few.state_after(t, 0)};
+    wanted.cells = {all.state_after(t, 0)};
+    expect_same_state(seen, wanted);
+  }
+}
+
 /// A model whose states take 4096 x 4096 numbers.
 ModelSpec of_one_wide_head() {
   ModelSpec spec = small_mlstm();
@@ -441,6 +469,30 @@ TEST(GoingOnFarBack, LargeMatricesAreBroughtBackPieceByPieceBeforeTheyAreNeeded)
   EXPECT_TRUE(sequence.complete());
   EXPECT_TRUE(sequence.ready_to_go_on());
   EXPECT_EQ(sequence.computed(), 7) << "and no token";
+}
+
+TEST(GoingOnFarBack, AStateOnItsWayIsForgottenWithItsTokens) {
+  const ModelSpec spec = of_one_wide_head();
+  Model model(spec);
+  model.params().initialise(1);
+  const KeptBytes kept = kept_bytes(model);
+  Sequence sequence(model, static_cast<std::size_t>(3.0 * kept.matrices + 20.5 * kept.token));
+  std::vector<int> tokens = some_tokens(12, spec.vocab_size);
+  sequence.set_tokens(tokens);
+  sequence.compute_all();
+  sequence.truncate(7);
+  sequence.prepare_to_go_on();
+  ASSERT_TRUE(sequence.compute_one());
+  ASSERT_FALSE(sequence.complete()) << "it is on its way, beyond the second token";
+  tokens[2] = (tokens[2] + 1) % spec.vocab_size;
+  tokens.resize(4);
+  sequence.set_tokens(tokens);
+  sequence.compute_all();
+  Sequence fresh(model);
+  fresh.set_tokens(tokens);
+  fresh.compute_all();
+  EXPECT_EQ(sequence.steps().back().logits, fresh.steps().back().logits);
+  expect_same_state(*sequence.steps().back().after, *fresh.steps().back().after);
 }
 
 TEST(GoingOnFarBack, TheNextTokenWaitsForTheStateBeforeIt) {
@@ -639,6 +691,11 @@ TEST(Refreshing, TakesNoMoreMemoryThanThereIs) {
     const std::atomic<bool> at_once = true;
     run.refresh_if_due(at_once);
     EXPECT_EQ(run.refreshing(), length == 300) << "beside what is shown";
+    if (run.refreshing()) {
+      Snapshot both;
+      run.describe(both);
+      EXPECT_GE(both.sequence.kept_bytes, run.sequence().bytes()) << "what is shown counts too";
+    }
     EXPECT_EQ(run.outstanding(), length == 700) << "in its place";
     while (run.stale() || run.outstanding()) {
       run.refresh_if_due(room.stop);
@@ -655,6 +712,43 @@ TEST(Refreshing, TakesNoMoreMemoryThanThereIs) {
     EXPECT_EQ(run.sequence().most_bytes(), room.memory) << "it stands alone again";
     EXPECT_GT(room.most, room.memory / 4);
   }
+}
+
+TEST(Refreshing, CountsTheUnclampedTwinToo) {
+  // Of the edited sequence alone there would be room for two.
+  constexpr int kLength = 280;
+  SmallRoom room(1000);
+  LiveRun& run = *room.run;
+  run.show_tokens(some_tokens(kLength, 2));
+  run.set_clamps({{"block0/mlstm/input_gate_pre", 0, 0, 100, 200, 5.0f, true}});
+  room.compute();
+  run.run().train_step();
+  run.note_training();
+  run.refresh_if_due(room.stop);
+  EXPECT_FALSE(run.refreshing());
+  EXPECT_TRUE(run.outstanding()) << "in its place";
+  while (run.stale() || run.outstanding()) {
+    run.refresh_if_due(room.stop);
+    room.expect_room();
+    room.compute();
+  }
+  EXPECT_EQ(run.sequence().length(), kLength);
+  EXPECT_TRUE(run.sequence().complete());
+}
+
+TEST(Refreshing, InItsPlaceLeavesTimeForTrainingToo) {
+  SmallRoom room(1000);
+  LiveRun& run = *room.run;
+  run.show_tokens(some_tokens(700, 2));
+  room.compute();
+  run.state = TrainState::running;
+  run.run().train_step();
+  run.note_training();
+  const auto begun = LiveRun::Clock::now();
+  run.refresh_if_due(room.stop);
+  ASSERT_TRUE(run.outstanding());
+  room.compute();
+  EXPECT_GE(run.refresh_due(), begun + std::chrono::milliseconds(100));
 }
 
 TEST_F(Sequences, AnAnswerIsJudgedByTheModelsOwnChoice) {
@@ -784,6 +878,9 @@ TEST_F(Sequences, TheMatrixMemoryOfOldTokensIsThatOfOnesJustWritten) {
   model.set_variant("mlstm", variant);
   ClampedSequence(trained).describe_cursor(40, 2, model, {}, snapshot);
   EXPECT_EQ(snapshot.memory, shown);
+  ClampedSequence(trained).describe_cursor(40, 0, model, {}, snapshot);
+  EXPECT_EQ(snapshot.memory, nullptr) << "that of another block goes";
+  snapshot.memory = shown;
   ClampedSequence(trained).describe_cursor(41, 2, model, {}, snapshot);
   EXPECT_EQ(snapshot.memory, nullptr);
 }

@@ -121,6 +121,27 @@ TEST_P(Values, AreReplacedByAClampWhereTheySaySo) {
   }
 }
 
+TEST_P(Values, TheInputGatesRowIsNamedByItsEquation) {
+  for (const BlockCard& block : Model::cards_of(spec())) {
+    SCOPED_TRACE(block.prefix);
+    const ValueCard* gate = block.values->find("input_gate");
+    ASSERT_NE(gate, nullptr);
+    // As a title writes it: a gate's left side may say all, and this token's time is not said.
+    const std::size_t equals = gate->equation.find(" = ");
+    std::string side = gate->equation.substr(0, equals);
+    if (side.find('(') == side.npos) side = gate->equation.substr(equals + 3);
+    for (std::size_t at = 0; (at = side.find("_t")) != side.npos;) side.erase(at, 2);
+    int rows = 0;
+    for (const ValueRow& row : block.values->rows) {
+      if (row.letter != 'i') continue;
+      ++rows;
+      EXPECT_NE(row.titles.front().find(side), std::string::npos)
+          << row.titles.front() << " without " << side;
+    }
+    EXPECT_EQ(rows, 1);
+  }
+}
+
 TEST_P(Values, AreNamedWhereverADescriptionNamesOne) {
   for (const BlockCard& block : Model::cards_of(spec())) {
     const CellValues& values = *block.values;

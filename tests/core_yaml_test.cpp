@@ -121,14 +121,17 @@ TEST(Yaml, WhatGrowsWithoutBoundsIsRefusedBeforeItDoes) {
     for (int i = 0; i < 10; ++i) bomb += (i > 0 ? ", *" : "*") + before;
     bomb += "]\n";
   }
-  // One long text many times.
+  // One long text many times, alone and in a list.
   std::string long_text = "a: &a \"" + std::string(200'000, 'x') + "\"\nb: [";
   for (int i = 0; i < 1000; ++i) long_text += "*a, ";
   long_text += "1]\n";
+  std::string long_list = "a: &a [\"" + std::string(200'000, 'x') + "\"]\nb: [";
+  for (int i = 0; i < 1000; ++i) long_list += "*a, ";
+  long_list += "1]\n";
   std::string many = "a: [";
   for (int i = 0; i < 20'000; ++i) many += "1,";
   many += "1]\n";
-  for (const std::string& text : {bomb, long_text, many})
+  for (const std::string& text : {bomb, long_text, long_list, many})
     EXPECT_THAT(refusal(text), HasSubstr("is too large for a configuration"));
   EXPECT_THAT(refusal("a: " + std::string((1 << 20) + 1, 'x')), HasSubstr("larger than 1024 KiB"));
 
