@@ -123,5 +123,32 @@ TEST_F(OnlyRead, ItIsQuitWithTheSameQuestion) {
   EXPECT_TRUE(answers.file_dialogs.isEmpty());
 }
 
+TEST_F(OnlyRead, AmongOthersItKeepsThemFromBeingSavedAsOneFile) {
+  window_->stage().send(command::NewRun{.task = "recall", .spec_json = {}});
+  window_->stage().send(command::RenameRun{now().focused_run, "The other"});
+  window_->stage().send(command::TrainOneStep{});
+  settle();
+  ASSERT_TRUE(action("File/Save all runs as…")->toolTip().contains("One file"));
+  window_->stage().send(command::DuplicateRun{now().focused_run});
+  window_->stage().send(command::Save{files_.path("copy.xlab").toStdString()});
+  settle();
+  ASSERT_FALSE(now().unsaved);
+  open_only_read();
+  const std::string reason = "keeps the runs from being saved as one file";
+  EXPECT_NE(now().cannot_save_bench.find(reason), std::string::npos) << now().cannot_save_bench;
+  EXPECT_FALSE(action("File/Save all runs as…")->isEnabled());
+  EXPECT_TRUE(action("File/Save all runs as…")->toolTip().contains(QString::fromStdString(reason)));
+  Answers answers;
+  window_->close();
+  ASSERT_TRUE(QTest::qWaitFor([&] { return answers.questions.size() == 1; }, 5000));
+  EXPECT_TRUE(window_->isVisible()) << "Cancel was pressed";
+  EXPECT_TRUE(answers.questions[0].contains("These runs are not saved: The other (step 1)"))
+      << qPrintable(answers.questions[0]);
+  EXPECT_TRUE(answers.notes[0].contains(QString::fromStdString(reason)))
+      << qPrintable(answers.notes[0]);
+  for (const QString& button : answers.buttons[0])
+    EXPECT_FALSE(button.contains("Save")) << qPrintable(button);
+}
+
 }  // namespace
 }  // namespace xlab::tests
