@@ -111,6 +111,7 @@ TEST_F(Opening, OfALargeModelItIsShownHowMuchIsReadAndItCanBeCancelled) {
   EXPECT_EQ(now().run_id, before);
   EXPECT_TRUE(told.first().startsWith("Opening 'large'")) << qPrintable(told.first());
   EXPECT_EQ(window_->banner().sentence(), "");
+  EXPECT_TRUE(cancel->isEnabled()) << "for the next one";
   // Not cancelled, it opens, and nothing is left of the row.
   window_->open(folder);
   EXPECT_TRUE(QTest::qWaitFor([&] { return window_->stage().snapshot().run_id != before; }, 20000));
@@ -138,8 +139,11 @@ TEST_F(Opening, OfALargeModelItIsSaidHowManyTokensThereIsMemoryFor) {
   const QString text = room->text();
   EXPECT_TRUE(text.contains(QString("%1 of at most ").arg(sequence.tokens.size())))
       << qPrintable(text);
-  EXPECT_TRUE(text.contains(
-      QString::fromStdString(bytes_text(static_cast<double>(sequence.most_kept_bytes)))))
+  const auto size = [](std::size_t bytes) {
+    return QString::fromStdString(bytes_text(static_cast<double>(bytes)));
+  };
+  EXPECT_TRUE(text.endsWith(
+      QString(", %1 of %2").arg(size(sequence.kept_bytes), size(sequence.most_kept_bytes))))
       << qPrintable(text);
 }
 

@@ -690,6 +690,14 @@ TEST(MemoryShown, OneNumberThatStandsOutLeavesTheOthersTheirColours) {
   EXPECT_LE(m.high(), usual);
   EXPECT_GT(m.high(), usual / 4);
   EXPECT_TRUE(has(hover(m.stage, *m.view, short_number(-m.high())), "beyond that end"));
+  // Whatever the sign of the others.
+  auto negative = std::make_shared<MemoryImage>(*memory);
+  for (float& x : negative->C) x = -std::abs(x);
+  m.s.memory = negative;
+  m.s.run_id = 81;
+  m.frame();
+  EXPECT_LE(m.high(), usual);
+  EXPECT_GT(m.high(), usual / 4);
   // One that is only some times larger is the end of the range, as ever.
   auto less = std::make_shared<MemoryImage>(*memory);
   less->C[70] = static_cast<float>(-3.0 * usual);
