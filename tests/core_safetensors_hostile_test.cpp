@@ -104,7 +104,7 @@ std::vector<HostileFile> header_lengths() {
   const auto with = [&](std::uint64_t length) { return length_bytes(length) + body; };
   return {
       {"length 0", with(0), "its header has only 0 bytes"},
-      {"length 1", with(1), "its header has only 1 bytes"},
+      {"length 1", with(1), "its header has only 1 byte."},
       {"length 7", with(7), "does not end with '}'"},
       {"length 8", with(8), "does not end with '}'"},
       {"length one short", with(header - 1), "is no valid JSON"},
@@ -131,7 +131,7 @@ std::vector<HostileFile> header_lengths() {
       {"one byte", "\x08", "it has only 1 bytes"},
       {"seven bytes", std::string(7, '\0'), "it has only 7 bytes"},
       {"a length and nothing else", length_bytes(2), "it has only 8 bytes"},
-      {"a length and one brace", length_bytes(1) + "{", "its header has only 1 bytes"},
+      {"a length and one brace", length_bytes(1) + "{", "its header has only 1 byte."},
       {"all zero", std::string(4096, '\0'), "its header has only 0 bytes"},
       {"all ones", std::string(4096, '\xff'), "its header claims"},
   };
