@@ -55,10 +55,10 @@ Var headwise(Tape& tape, Var x, const Param& w, const Param& b) {
 }
 
 Var embed(Tape& tape, const Tensor& ids, const Param& table) {
-  // Halves are only stored: what comes out is computed with.
+  // Halves and blocks are only stored: what comes out is computed with.
   const DType stored = table.value.dtype();
   Tensor out = Tensor::empty({ids.extent(0), ids.extent(1), table.value.extent(1)},
-                             stored == DType::bf16 ? DType::f32 : stored, table.value.device());
+                             stored == DType::f64 ? stored : DType::f32, table.value.device());
   kernels::embed_forward(ids, table.value, out);
   return tape.push(
       out, [ids, table](const Tensor& dout) { kernels::embed_backward(ids, dout, table.grad); });

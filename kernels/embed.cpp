@@ -36,12 +36,23 @@ std::int64_t checked_count(const char* op, const Tensor& ids, const Tensor& tabl
   return found;
 }
 
+/// Rows of `blocks` blocks.
+template <typename B>
+void unpack_rows(std::int64_t count, std::int64_t blocks, const std::int32_t* ids, const B* table,
+                 float* out) {
+  for (std::int64_t n = 0; n < count; ++n) {
+    const B* const row = table + ids[n] * blocks;
+    for (std::int64_t b = 0; b < blocks; ++b, out += kBlock) unpack_block(row[b], out);
+  }
+}
+
 }  // namespace
 
 void embed_forward(const Tensor& ids, const Tensor& table, const Tensor& out) {
   const bool halves = table.defined() && table.dtype() == DType::bf16;
+  const bool blocks = table.defined() && block_of(table.dtype()) > 1;
   const std::int64_t count = checked_count("embed_forward", ids, table, "table", out, "out",
-                                           halves ? DType::f32 : table.dtype());
+                                           halves || blocks ? DType::f32 : table.dtype());
   const std::int64_t width = table.extent(1);
   const std::int32_t* id = ids.data<std::int32_t>();
   if (halves) {
@@ -57,6 +68,17 @@ void embed_forward(const Tensor& ids, const Tensor& table, const Tensor& out) {
       const Bf16* row = from + id[n] * width;
       std::transform(row, row + width, to + n * width,
                      [](Bf16 x) { return static_cast<float>(x); });
+    }
+    return;
+  }
+  if (blocks) {
+    require_same_device("embed_forward", table, ids, out);
+    check(table.device() == Device::cpu(),
+          "A table in {} is read on the CPU only: choose the device cpu.", name_of(table.dtype()));
+    if (table.dtype() == DType::block8) {
+      unpack_rows(count, width / kBlock, id, table.data<Block8>(), out.data<float>());
+    } else {
+      unpack_rows(count, width / kBlock, id, table.data<Block4>(), out.data<float>());
     }
     return;
   }

@@ -11,9 +11,9 @@
 namespace xlab {
 namespace {
 
-/// Calls `body(T{})` with the scalar type `dtype` stands for.
+/// Calls `body(T{})` with the type that `dtype` stands for, a scalar or a block.
 template <typename Body>
-decltype(auto) visit_scalar(DType dtype, Body&& body) {
+decltype(auto) visit_type(DType dtype, Body&& body) {
   switch (dtype) {
     case DType::f32:
       return body(float{});
@@ -21,6 +21,10 @@ decltype(auto) visit_scalar(DType dtype, Body&& body) {
       return body(double{});
     case DType::bf16:
       return body(Bf16{});
+    case DType::block8:
+      return body(Block8{});
+    case DType::block4:
+      return body(Block4{});
     case DType::i32:
       break;
   }
@@ -43,15 +47,51 @@ To converted(From x) {
   }
 }
 
+/// `count` numbers, of which those of blocks lie together.
 template <typename To, typename From>
 void convert(const From* from, To* to, std::int64_t count) {
-  for (std::int64_t j = 0; j < count; ++j) to[j] = converted<To>(from[j]);
+  if constexpr (kIsBlock<From> || kIsBlock<To>) {
+    float piece[kBlock];
+    for (std::int64_t at = 0; at < count; at += kBlock) {
+      if constexpr (kIsBlock<From>) {
+        unpack_block(from[at / kBlock], piece);
+      } else {
+        convert(from + at, piece, kBlock);
+      }
+      if constexpr (kIsBlock<To>) {
+        pack_block(piece, to[at / kBlock]);
+      } else {
+        convert(piece, to + at, kBlock);
+      }
+    }
+  } else {
+    for (std::int64_t j = 0; j < count; ++j) to[j] = converted<To>(from[j]);
+  }
+}
+
+/// Refuses a shape whose last axis cuts through blocks.
+void require_whole_blocks(const Shape& shape, DType dtype) {
+  const std::int64_t block = block_of(dtype);
+  if (block == 1) return;
+  check(shape.rank() > 0 && shape[-1] % block == 0,
+        "The last axis of a tensor of shape {} cannot be cut into {}, which are {} numbers long.",
+        shape, name_of(dtype), block);
 }
 
 }  // namespace
 
 std::size_t size_of(DType dtype) {
-  return visit_scalar(dtype, [](auto zero) { return sizeof(zero); });
+  check(block_of(dtype) == 1, "One number of {} has no size of its own.", name_of(dtype));
+  return bytes_of(dtype, 1);
+}
+
+std::size_t bytes_of(DType dtype, std::int64_t count) {
+  const std::size_t bytes = visit_type(dtype, [](auto zero) { return sizeof(zero); });
+  return static_cast<std::size_t>(count / block_of(dtype)) * bytes;
+}
+
+std::int64_t block_of(DType dtype) {
+  return dtype == DType::block8 || dtype == DType::block4 ? kBlock : 1;
 }
 
 const char* name_of(DType dtype) {
@@ -62,6 +102,10 @@ const char* name_of(DType dtype) {
       return "f64";
     case DType::bf16:
       return "bf16";
+    case DType::block8:
+      return "blocks of 8 bits";
+    case DType::block4:
+      return "blocks of 4 bits";
     case DType::i32:
       break;
   }
@@ -104,6 +148,7 @@ std::string Shape::text() const {
 }
 
 Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
+  require_whole_blocks(shape, dtype);
   Tensor t;
   t.shape_ = shape;
   t.dtype_ = dtype;
@@ -122,8 +167,8 @@ Tensor Tensor::from(const Shape& shape, std::span<const T> values, DType dtype) 
   check(static_cast<std::int64_t>(values.size()) == shape.elements(),
         "{} values do not fill a tensor of shape {}.", values.size(), shape);
   Tensor t = empty(shape, dtype);
-  visit_scalar(dtype,
-               [&](auto zero) { convert(values.data(), t.data<decltype(zero)>(), t.elements()); });
+  visit_type(dtype,
+             [&](auto zero) { convert(values.data(), t.data<decltype(zero)>(), t.elements()); });
   return t;
 }
 
@@ -137,14 +182,14 @@ Device Tensor::device() const {
 
 void* Tensor::raw() const {
   check(defined(), "An undefined tensor has no data.");
-  return static_cast<std::byte*>(buffer_->data()) +
-         static_cast<std::size_t>(offset_) * size_of(dtype_);
+  return static_cast<std::byte*>(buffer_->data()) + bytes_of(dtype_, offset_);
 }
 
 Tensor Tensor::reshape(const Shape& shape) const {
   check(defined(), "An undefined tensor cannot be reshaped.");
   check(shape.elements() == elements(), "A tensor of shape {} cannot be seen as {}.", shape_,
         shape);
+  require_whole_blocks(shape, dtype_);
   Tensor view = *this;
   view.shape_ = shape;
   return view;
@@ -165,6 +210,10 @@ Tensor Tensor::slice(std::int64_t begin, std::int64_t end) const {
   Tensor view = *this;
   view.shape_ =
       Shape(std::span<const std::int64_t>(extents.data(), static_cast<std::size_t>(rank())));
+  require_whole_blocks(view.shape_, dtype_);
+  check(begin * row % block_of(dtype_) == 0,
+        "The slice [{}, {}) of a tensor of shape {} cuts through {}.", begin, end, shape_,
+        name_of(dtype_));
   view.offset_ = offset_ + begin * row;
   return view;
 }
@@ -195,8 +244,8 @@ Tensor Tensor::to(DType dtype) const {
     }
     return to(Device::cpu()).to(dtype).to(device());  // only where weights are loaded
   }
-  visit_scalar(dtype_, [&](auto from) {
-    visit_scalar(dtype, [&](auto to) {
+  visit_type(dtype_, [&](auto from) {
+    visit_type(dtype, [&](auto to) {
       convert(data<decltype(from)>(), converted.data<decltype(to)>(), elements());
     });
   });

@@ -1,52 +1,43 @@
-// Dense row-major tensors on one device, and the scalar types they hold.
+// Dense row-major tensors on one device, and what they hold.
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
+#include <type_traits>
 
+#include "kernels/bf16.hpp"
+#include "kernels/blocks.hpp"
 #include "kernels/check.hpp"
 #include "kernels/device/device.hpp"
 
 namespace xlab {
 
-/// A number in 16 bits: the upper half of a float32. For weights that are only read; arithmetic is
-/// done in float32.
-struct Bf16 {
-  std::uint16_t bits = 0;
+/// What a tensor holds, a run-time property; templates stay inside the kernels. Blocks (see
+/// kernels/blocks.hpp) are pieces of the last axis, which is a multiple of their length then.
+enum class DType : std::uint8_t { f32, f64, i32, bf16, block8, block4 };
 
-  Bf16() = default;
-  /// The nearest one, ties to even; NaN stays NaN.
-  explicit Bf16(float value) {
-    const auto wide = std::bit_cast<std::uint32_t>(value);
-    const bool nan = (wide & 0x7fffffffu) > 0x7f800000u;
-    bits = static_cast<std::uint16_t>(nan ? (wide >> 16) | 0x40u
-                                          : (wide + 0x7fffu + ((wide >> 16) & 1u)) >> 16);
-  }
-  /// Exact.
-  explicit operator float() const {
-    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
-  }
-};
-
-/// Scalar type of a tensor, a run-time property; templates stay inside the kernels.
-enum class DType : std::uint8_t { f32, f64, i32, bf16 };
-
+/// Bytes of one number. Throws for blocks, which have no such size.
 std::size_t size_of(DType dtype);
+/// Bytes of so many numbers; of blocks a whole number of these.
+std::size_t bytes_of(DType dtype, std::int64_t count);
+/// How many numbers lie together: 1, but for blocks.
+std::int64_t block_of(DType dtype);
 const char* name_of(DType dtype);
 
 template <typename T>
 inline constexpr DType dtype_of = [] {
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double> ||
-                std::is_same_v<T, std::int32_t> || std::is_same_v<T, Bf16>);
+                std::is_same_v<T, std::int32_t> || std::is_same_v<T, Bf16> || kIsBlock<T>);
   if constexpr (std::is_same_v<T, float>) return DType::f32;
   if constexpr (std::is_same_v<T, double>) return DType::f64;
   if constexpr (std::is_same_v<T, Bf16>) return DType::bf16;
+  if constexpr (std::is_same_v<T, Block8>) return DType::block8;
+  if constexpr (std::is_same_v<T, Block4>) return DType::block4;
   return DType::i32;
 }();
 
@@ -94,7 +85,7 @@ class Tensor {
   DType dtype() const { return dtype_; }
   Device device() const;
   std::int64_t elements() const { return shape_.elements(); }
-  std::size_t bytes() const { return static_cast<std::size_t>(elements()) * size_of(dtype_); }
+  std::size_t bytes() const { return bytes_of(dtype_, elements()); }
 
   /// The numbers themselves, where they lie: in host memory only if that is the tensor's device.
   /// Throws when T is not the tensor's scalar type.
@@ -108,21 +99,22 @@ class Tensor {
     return static_cast<T*>(raw());
   }
   void* raw() const;
-  /// The numbers as a span. Throws when they are not in host memory.
+  /// The numbers, or blocks, as a span. Throws when they are not in host memory.
   template <typename T>
   std::span<T> span() const {
     check(device() == Device::cpu(), "These numbers lie on {}: bring them to the CPU to read them.",
           name_of(device()));
-    return {data<T>(), static_cast<std::size_t>(elements())};
+    return {data<T>(), static_cast<std::size_t>(elements() / block_of(dtype_))};
   }
 
-  /// The same numbers under another shape with as many elements.
+  /// The same numbers under another shape with as many elements. Blocks stay whole.
   Tensor reshape(const Shape& shape) const;
   /// Rows [begin, end) of the first axis, as a view.
   Tensor slice(std::int64_t begin, std::int64_t end) const;
   /// A new tensor with the same numbers.
   Tensor clone() const;
-  /// A new tensor with the numbers converted to another scalar type.
+  /// A new tensor with the numbers converted to another type; into blocks and out of them by way of
+  /// float32.
   Tensor to(DType dtype) const;
   /// The same numbers on another device: this tensor itself where they already are. An absent
   /// tensor stays absent.

@@ -108,7 +108,9 @@ void visit_values(const StoredTensor& tensor, Visit visit) {
   }
 }
 
+/// Of what stands in files, to which blocks do not belong.
 StoredType stored_type_of(DType dtype) {
+  check(block_of(dtype) == 1, "Numbers in {} have no place in a safetensors file.", name_of(dtype));
   switch (dtype) {
     case DType::f32:
       return StoredType::f32;
@@ -117,6 +119,8 @@ StoredType stored_type_of(DType dtype) {
     case DType::bf16:
       return StoredType::bf16;
     case DType::i32:
+    case DType::block8:
+    case DType::block4:
       break;
   }
   return StoredType::i32;
@@ -257,7 +261,9 @@ Tensor SafetensorsFile::tensor(std::string_view name, DType dtype) const {
       case DType::i32:
         return make(std::int32_t{});
       case DType::bf16:
-        return make(float{}).to(DType::bf16);
+      case DType::block8:
+      case DType::block4:
+        return make(float{}).to(dtype);
     }
   }
   const Tensor same = Tensor::empty(shape, dtype);
@@ -282,6 +288,12 @@ void convert_numbers(StoredType type, std::span<const std::byte> bytes, const Te
   check(bytes.size() == static_cast<std::size_t>(out.elements()) * size_of(type),
         "{} bytes of {} are not the numbers of a tensor of shape {}.", bytes.size(), name_of(type),
         out.shape());
+  if (block_of(out.dtype()) > 1) {
+    const Tensor wide = Tensor::empty(out.shape(), DType::f32);
+    convert_numbers(type, bytes, wide);
+    out.copy_from(wide.to(out.dtype()));
+    return;
+  }
   if (type == stored_type_of(out.dtype())) {
     std::copy(bytes.begin(), bytes.end(), static_cast<std::byte*>(out.raw()));
     return;

@@ -76,8 +76,8 @@ class SafetensorsFile {
   std::vector<std::size_t> by_name_;  // indices into tensors_, sorted by name
 };
 
-/// Converts numbers as they stand in a file to `out`'s scalar type (floating-point); as many as it
-/// has elements.
+/// Converts numbers as they stand in a file to `out`'s type (floating-point, or blocks); as many as
+/// it has elements.
 void convert_numbers(StoredType type, std::span<const std::byte> bytes, const Tensor& out);
 
 /// The header of an open file, read without its numbers, which begin at byte `data_begin`.

@@ -130,14 +130,15 @@ Cache& cache(Device device) {
 // looking up small pages takes a fifth of the time.
 constexpr std::size_t kLargePages = std::size_t{8} << 20;
 
-/// Asks for large pages for the whole pages of a fresh block; refusal does no harm.
-void* with_large_pages(void* block, std::size_t capacity) {
+/// Asks for large pages for the first `bytes` of a fresh block; refusal does no harm. What is
+/// beyond them would be taken from the system with the last large page, used or not.
+void* with_large_pages(void* block, std::size_t bytes) {
 #if defined(MADV_HUGEPAGE)
-  if (capacity >= kLargePages) {
+  if (bytes >= kLargePages) {
     const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGE_SIZE));
     const auto first = reinterpret_cast<std::uintptr_t>(block);
     const std::uintptr_t begin = (first + page - 1) / page * page;
-    const std::uintptr_t end = (first + capacity) / page * page;
+    const std::uintptr_t end = (first + bytes) / page * page;
     (void)::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
   }
 #endif
@@ -148,9 +149,9 @@ double mebibytes(std::size_t bytes) {
   return static_cast<double>(bytes) / (1 << 20);
 }
 
-void* allocate_on_host(std::size_t capacity) {
+void* allocate_on_host(std::size_t capacity, std::size_t bytes) {
   try {
-    return with_large_pages(::operator new(capacity, kAlignment), capacity);
+    return with_large_pages(::operator new(capacity, kAlignment), bytes);
   } catch (const std::bad_alloc&) {
     cache(Device::cpu()).release();
   }
@@ -187,8 +188,8 @@ bool is_reserved(Device device) {
   return reserve != nullptr && reserve->device() == device;
 }
 
-/// A block from the cache of the device, or a fresh one.
-void* obtain(std::size_t capacity, Device device) {
+/// A block from the cache of the device, or a fresh one, of which `bytes` are needed.
+void* obtain(std::size_t capacity, std::size_t bytes, Device device) {
   if constexpr (kHasCuda) {
     if (device.kind == Device::Kind::cuda) cuda::use(device.index);
   }
@@ -197,7 +198,7 @@ void* obtain(std::size_t capacity, Device device) {
   }
   void* block = kRecycle ? cache(device).take(capacity) : nullptr;
   if (block != nullptr) return block;
-  return device.kind == Device::Kind::cpu ? allocate_on_host(capacity)
+  return device.kind == Device::Kind::cpu ? allocate_on_host(capacity, bytes)
                                           : allocate_on_card(capacity, device);
 }
 
@@ -269,7 +270,7 @@ void synchronise(Device device) {
 
 std::shared_ptr<Buffer> Buffer::allocate(std::size_t bytes, Device device) {
   const std::size_t capacity = capacity_for(bytes);
-  void* data = obtain(capacity, device);
+  void* data = obtain(capacity, bytes, device);
   if (!kRecycle && device.kind == Device::Kind::cpu) std::memset(data, 0xff, capacity);
   return std::shared_ptr<Buffer>(new Buffer(data, bytes, capacity, device));
 }
@@ -317,7 +318,7 @@ void fail(const char* what, const char* reason, bool lost) {
 
 #if XLAB_HAS_CUDA
 Scratch::Scratch(std::size_t bytes) : capacity_(capacity_for(bytes)), device_(current_device()) {
-  data_ = obtain(capacity_, Device::cuda(device_));
+  data_ = obtain(capacity_, capacity_, Device::cuda(device_));
 }
 
 Scratch::~Scratch() {

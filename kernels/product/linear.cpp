@@ -5,12 +5,17 @@
 #include "kernels/product/gemm.hpp"
 #include "kernels/product/gemm_cuda.hpp"
 #include "kernels/product/linear_bf16.hpp"
+#include "kernels/product/linear_blocks.hpp"
 #include "kernels/rows.hpp"
 
 namespace xlab::kernels {
 void linear_forward(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& y) {
   if (w.defined() && w.dtype() == DType::bf16) {
     linear_forward_bf16(x, w, b, y);
+    return;
+  }
+  if (w.defined() && block_of(w.dtype()) > 1) {
+    linear_forward_blocks(x, w, b, y);
     return;
   }
   constexpr const char* op = "linear_forward";

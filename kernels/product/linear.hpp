@@ -5,8 +5,8 @@
 
 namespace xlab::kernels {
 
-/// y = x W^T + b. x (..., in), w (out, in), b (out) or absent, y (..., out). Beside w of bf16
-/// everything else is f32.
+/// y = x W^T + b. x (..., in), w (out, in), b (out) or absent, y (..., out). Beside w of bf16,
+/// or in blocks of 8 or 4 bits, everything else is f32.
 void linear_forward(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& y);
 /// dx += dy W ; dw += dy^T x ; db += sum dy. Each gradient may be absent.
 void linear_backward(const Tensor& x, const Tensor& w, const Tensor& dy, const Tensor& dx,

@@ -4,19 +4,14 @@
 #include "kernels/product/linear_bf16.hpp"
 
 #include "kernels/lanes.hpp"
-#include "kernels/product/gemm.hpp"
 #include "kernels/product/gemm_cuda.hpp"
-#include "kernels/rows.hpp"
+#include "kernels/product/stored_layer.hpp"
 
 namespace xlab::kernels {
 namespace {
 
-// So many rows are multiplied with every weight that passes by.
-constexpr int kMostStreamedRows = 8;
 // Weights per chunk of the stream: some 40 us.
 constexpr std::int64_t kStreamGrain = 1 << 17;
-// Weights that are widened together for the matrix product: 4 MiB in f32.
-constexpr std::int64_t kWidened = 1 << 20;
 
 using Floats = Lanes<float>;
 constexpr std::int64_t kFloats = kLanes<float>;
@@ -61,82 +56,32 @@ void dot(const Bf16* w, const float* x, std::int64_t in, float start, float* y,
   }
 }
 
-template <int kRows>
-void stream(const Bf16* w, const float* x, const float* bias, std::int64_t in, std::int64_t out,
-            float* y) {
-  for_ranges(out, rows_per_chunk(kStreamGrain, in), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t o = begin; o < end; ++o)
-      dot<kRows>(w + o * in, x, in, bias == nullptr ? 0.0f : bias[o], y + o, out);
-  });
-}
-
-void stream_rows(std::int64_t rows, const Bf16* w, const float* x, const float* bias,
-                 std::int64_t in, std::int64_t out, float* y) {
-  switch (rows) {
-    case 1:
-      return stream<1>(w, x, bias, in, out, y);
-    case 2:
-      return stream<2>(w, x, bias, in, out, y);
-    case 3:
-      return stream<3>(w, x, bias, in, out, y);
-    case 4:
-      return stream<4>(w, x, bias, in, out, y);
-    case 5:
-      return stream<5>(w, x, bias, in, out, y);
-    case 6:
-      return stream<6>(w, x, bias, in, out, y);
-    case 7:
-      return stream<7>(w, x, bias, in, out, y);
-    default:
-      return stream<kMostStreamedRows>(w, x, bias, in, out, y);
-  }
-}
-
 }  // namespace
 
 void linear_forward_bf16(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& y) {
   constexpr const char* op = "linear_forward";
-  const std::int64_t rows = rows_of(op, "x", x);
-  require_dtype(op, "x, beside weights of bf16,", x, DType::f32);
-  const std::int64_t in = x.extent(-1);
-  check(w.rank() == 2, "[{}] needs w of two axes (out, in), but it has shape {}.", op, w.shape());
-  const std::int64_t out = w.extent(0);
-  require(op, "w", w, {out, in}, DType::bf16);
-  require_if_present(op, "b", b, {out}, DType::f32);
-  require(op, "y", y, with_last(x.shape(), out), DType::f32);
-  const Bf16* weights = w.data<Bf16>();
-  const float *from = x.data<float>(), *bias = data_or_null<float>(b);
-  float* to = y.data<float>();
-  if (rows == 0) return;
+  const StoredLayer layer = stored_layer(op, x, w, b, y, DType::bf16);
+  if (layer.rows == 0) return;
   if constexpr (kHasCuda) {
     static_assert(sizeof(Bf16) == sizeof(std::uint16_t));
     if (on_cuda(op, x, w, b, y)) {
-      return cuda::linear_bf16(rows, in, out, from, static_cast<const std::uint16_t*>(w.raw()),
-                               bias, to);
+      return cuda::linear_bf16(layer.rows, layer.in, layer.out, layer.x,
+                               static_cast<const std::uint16_t*>(w.raw()), layer.bias, layer.y);
     }
   }
-  if (rows <= kMostStreamedRows) {
-    stream_rows(rows, weights, from, bias, in, out, to);
+  const Bf16* const weights = w.data<Bf16>();
+  if (layer.rows <= kMostStreamedRows) {
+    stream_columns(layer, kStreamGrain, [&]<int kRows>(std::int64_t begin, std::int64_t end) {
+      for (std::int64_t o = begin; o < end; ++o)
+        dot<kRows>(weights + o * layer.in, layer.x, layer.in,
+                   layer.bias == nullptr ? 0.0f : layer.bias[o], layer.y + o, layer.out);
+    });
     return;
   }
-  const std::int64_t piece = std::min(out, rows_per_chunk(kWidened, in));
-  const Tensor wide = Tensor::empty({piece, in}, DType::f32);
-  for (std::int64_t begin = 0; begin < out; begin += piece) {
-    const std::int64_t count = std::min(piece, out - begin);
-    const Bf16* source = weights + begin * in;
-    float* target = wide.data<float>();
-    for_ranges(count * in, kPlainGrain, [&](std::int64_t first, std::int64_t last) {
-      for (std::int64_t j = first; j < last; ++j) target[j] = static_cast<float>(source[j]);
-    });
-    gemm<float>({.m = rows,
-                 .n = count,
-                 .k = in,
-                 .a = {from, in},
-                 .b = {target, in, true},
-                 .c = to + begin,
-                 .c_stride = out,
-                 .bias = bias == nullptr ? nullptr : bias + begin});
-  }
+  multiply_widened(layer, [&](std::int64_t begin, std::int64_t end, float* to) {
+    for (std::int64_t j = begin * layer.in; j < end * layer.in; ++j)
+      *to++ = static_cast<float>(weights[j]);
+  });
 }
 
 }  // namespace xlab::kernels
