@@ -36,6 +36,7 @@ struct OpenText {
 struct OpenFolder {  ///< the model in this folder, or beside this config.json
   std::string path;
   bool beside = false;
+  int bits = 0;  ///< 8 or 4: weights are held in so many, and only read; 0: as they are stored
 };
 struct CancelOpening {};  ///< of a folder that is being read: everything stays as it is
 struct ExportFolder {     ///< writes the model as a folder for other programs

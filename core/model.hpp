@@ -24,7 +24,7 @@ class Model {
   /// Throws when the specification is impossible. Parameters are zero until initialised or loaded.
   Model(const ModelSpec& spec, DType dtype = DType::f32);
   /// A model of the large family that is only read: no gradients, and a type for every parameter,
-  /// halves for matrices only. Nothing is set; its size is not limited.
+  /// halves and blocks for matrices only. Nothing is set; its size is not limited.
   Model(const ModelSpec& spec, const std::vector<DType>& types);
   /// Names and shapes of the parameters such a model has, without their memory, however large.
   static std::vector<ParamInfo> parameters_of(const ModelSpec& spec);

@@ -136,4 +136,10 @@ std::uint64_t Params::signature() const {
   return hash;
 }
 
+bool held_in_blocks(const Params& params) {
+  for (std::size_t p = 0; p < params.infos().size(); ++p)
+    if (block_of(params[static_cast<int>(p)].value.dtype()) > 1) return true;
+  return false;
+}
+
 }  // namespace xlab

@@ -67,7 +67,7 @@ class Params {
   const std::vector<ParamInfo>& infos() const { return infos_; }
   /// Index of a name, or -1.
   int find(const std::string& name) const;
-  /// Of what is computed with them; matrices may be stored as halves.
+  /// Of what is computed with them; matrices may be stored as halves or in blocks.
   DType dtype() const { return dtype_; }
   std::int64_t elements() const { return elements_; }
   const Tensor& values() const { return values_; }
@@ -86,5 +86,8 @@ class Params {
   std::vector<Param> views_;
   Tensor values_, grads_;
 };
+
+/// Whether some of the numbers are stored in blocks of few bits.
+bool held_in_blocks(const Params& params);
 
 }  // namespace xlab

@@ -24,8 +24,12 @@ using nlohmann::json;
 
 constexpr double kSmoothing = 0.1;  // share of the newest loss in the exponential mean
 constexpr std::size_t kMostLossPoints = 1 << 18;
-constexpr const char* kOnlyRead =
-    "This model is too large to be trained on this computer: it is only read.";
+/// Why a model without gradients is not trained.
+const char* only_read(const Params& weights) {
+  return held_in_blocks(weights)
+             ? "This model's weights are held in fewer bits than training needs: it is only read."
+             : "This model is too large to be trained on this computer: it is only read.";
+}
 /// Of a description that is to hold the history too; a file takes a little more.
 constexpr std::size_t kMostWords = kMostValueBytes / 8;
 constexpr double kMostSteps = 1e12, kMostSeconds = 1e12, kMostScale = 1000.0;
@@ -165,7 +169,7 @@ std::unique_ptr<Run> make_run(std::shared_ptr<const Task> task, std::unique_ptr<
 std::unique_ptr<Run> make_run_from(const Run& run, std::shared_ptr<const Task> task,
                                    const std::optional<TrainSpec>& train) {
   const Params& weights = run.model->params();
-  check(weights.trainable(), "{}", kOnlyRead);
+  check(weights.trainable(), "{}", only_read(weights));
   ModelSpec spec = run.model->spec();
   // Other data, other tokens.
   if (spec.large) spec.large->force_bos_token_insert = false;
@@ -356,7 +360,7 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file, const SharedData& dat
 }
 
 std::string why_not_trained(const Run& run) {
-  if (!run.model->params().trainable()) return kOnlyRead;
+  if (!run.model->params().trainable()) return only_read(run.model->params());
   if (!run.task->has_data())
     return "This model came with its weights and without data: there is nothing to learn from. "
            "Train it on a task or on a text.";
@@ -365,6 +369,10 @@ std::string why_not_trained(const Run& run) {
 
 std::string why_not_saved(const Run& run) {
   if (run.model->params().trainable()) return {};
+  if (held_in_blocks(run.model->params()))
+    return "A model whose weights are held in fewer bits cannot be saved as a run: it is only "
+           "read. "
+           "Its weights are those of the folder it came from, rounded.";
   return "This model is too large to be saved as a run: it is only read. Its weights are those of "
          "the folder it came from.";
 }

@@ -154,12 +154,13 @@ TEST_F(CommandLine, HelpNamesEveryOption) {
         "--seed", "--threads", "--log", "--force", "--run", "recall", "parity", "copy"}},
       {"generate",
        {"file", "--prompt", "--tokens", "--temperature", "--top-k", "--top-p", "--seed",
-        "--threads", "--bf16"}},
+        "--threads", "--bf16", "--weights"}},
       {"trace",
        {"model", "--prompt", "--ids", "--text", "--out", "--values", "--memory", "--most", "--run",
-        "--device", "--precision", "--threads"}},
+        "--device", "--precision", "--threads", "--weights"}},
+      {"logits", {"--weights"}},
       {"export", {"file", "folder", "--bf16", "--force"}},
-      {"selfcheck", {"file", "--seed", "--threads", "--damage"}},
+      {"selfcheck", {"file", "--seed", "--threads", "--damage", "--weights"}},
       {"signature", {"file", "--run"}},
       {"check", {"place", "--json"}},
       {"info", {"file", "--run"}}};
@@ -1469,6 +1470,39 @@ TEST_F(CommandLine, WeightsMayBeRoundedToHalves) {
     return run(arguments).out;
   };
   EXPECT_EQ(written("halves", {}), written("full", {"--bf16"}));
+}
+
+TEST_F(CommandLine, WeightsMayBeHeldInFewerBits) {
+  put_file(at("large.json"), R"({"model_type": "xlstm", "hidden_size": 64, "num_hidden_layers": 1,
+      "num_heads": 2, "ffn_round_up_to_multiple_of": 64})");
+  EXPECT_EQ(run({"train", "--spec", at("large.json"), "--task", "copy", "--steps", "2", "--out",
+                 at("run.xlab")})
+                .code,
+            0);
+  EXPECT_EQ(run({"export", at("run.xlab"), at("full")}).code, 0);
+  for (const std::string bits : {"8", "4"}) {
+    const std::string held = bits + "bit", said = "The weights are held in " + bits + " bits";
+    for (const Arguments& command :
+         {Arguments{"generate", at("full"), "--prompt", "1 2", "--tokens", "3"},
+          Arguments{"logits", at("full"), "--ids", "1,2", "--out", at(held + ".safetensors")},
+          Arguments{"trace", at("full"), "--ids", "1,2", "--out", at(held + ".trace")},
+          Arguments{"selfcheck", at("full")}}) {
+      Arguments with = command;
+      with.insert(with.end(), {"--weights", held});
+      const Answer answer = run(with);
+      EXPECT_EQ(answer.code, 0) << command.front() << answer.err << answer.out;
+      EXPECT_THAT(answer.err, HasSubstr(said)) << command.front();
+    }
+  }
+  EXPECT_NE(bytes_of_file(at("8bit.safetensors")), bytes_of_file(at("4bit.safetensors")));
+  expect_refusal({"generate", at("run.xlab"), "--prompt", "1", "--weights", "4bit"}, 2,
+                 "only of model folders");
+  expect_refusal({"generate", at("full"), "--prompt", "1", "--weights", "3bit"}, 2, "3bit");
+  expect_refusal({"generate", at("full"), "--prompt", "1", "--weights", "4bit", "--bf16"}, 2,
+                 "--bf16");
+  expect_refusal({"train", "--model", at("full"), "--task", "copy", "--weights", "8bit", "--out",
+                  at("other.xlab")},
+                 2, "--weights");
 }
 
 TEST_F(CommandLine, AModelOfThePaperGoesThereAndBack) {

@@ -77,7 +77,16 @@ struct RunPlace {
   /// Adds --run alone.
   void add_name(CLI::App& command);
 };
-/// The run in a file, or one around the model of a folder.
+/// The option that says what a model folder's weights are held in.
+struct WeightsHeld {
+  std::string in;  ///< empty: as they are stored
+
+  void add(CLI::App& command);
+  /// What was asked for; `otherwise` where nothing was.
+  std::optional<FolderUse> use(std::optional<FolderUse> otherwise) const;
+};
+/// The run in a file, or one around the model of a folder, read for `use`. To hold weights in fewer
+/// bits is asked for of model folders only.
 std::unique_ptr<Run> open_run(const RunPlace& place, std::optional<FolderUse> use = {});
 /// Tells what a model folder says in vain; nothing for an empty remark.
 void tell(const std::string& remark);

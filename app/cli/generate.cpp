@@ -24,6 +24,7 @@ struct GenerateArguments {
   RunPlace run;
   std::optional<std::string> prompt;
   std::vector<std::string> ids;
+  WeightsHeld weights;
   bool bf16 = false;
   std::int64_t tokens = 200;
   SamplerSettings sampler{.greedy = false, .temperature = 0.8};
@@ -65,10 +66,8 @@ int generate(GenerateArguments args) {
   } catch (const Error& e) {
     throw UsageError(e.what());
   }
-  const std::unique_ptr<Run> run =
-      open_run(args.run, args.bf16 ? FolderUse::read_halves : FolderUse::read);
-  if (args.bf16 && !(model_folder_of(args.run.path) && run->model->spec().large))
-    throw UsageError("--bf16 is for model folders of the large family.");
+  if (args.bf16) args.weights.in = "bf16";
+  const std::unique_ptr<Run> run = open_run(args.run, args.weights.use(FolderUse::read));
   std::vector<int> tokens = numbers.empty() ? prompt_tokens(*run, *args.prompt) : numbers;
   check(!tokens.empty(), "The prompt is empty: give at least one token with --prompt.");
   // Before any of them is written.
@@ -107,8 +106,8 @@ CliCommand generate_command(CLI::App& app) {
   command.add_option("--prompt", args->prompt, "Text to continue");
   command.add_option("--ids", args->ids,
                      "Token numbers to continue instead; - reads them from standard input");
-  command.add_flag("--bf16", args->bf16,
-                   "Round the weights of a model folder to bf16: half the memory");
+  args->weights.add(command);
+  command.add_flag("--bf16", args->bf16, "The same as --weights bf16")->excludes("--weights");
   command.add_option("--tokens", args->tokens, "Tokens to write (default 200)")
       ->check(whole_number(0, kMostTokens));
   command.add_flag("--past-end", args->sampler.past_end,

@@ -22,6 +22,7 @@ struct LogitsArguments {
   std::string prompt, out;
   std::vector<std::string> ids;
   bool step = false;
+  WeightsHeld weights;
   Computing computing;
 };
 
@@ -33,7 +34,7 @@ int logits(const LogitsArguments& args) {
   refuse_overwriting(args.out, {args.model.path});
   check_logits_place(args.out);
   const Device device = args.computing.use();
-  const std::unique_ptr<Run> run = open_run(args.model, FolderUse::read);
+  const std::unique_ptr<Run> run = open_run(args.model, args.weights.use(FolderUse::read));
   move_run(*run, device);
   const std::vector<int> ids = numbers.empty() ? prompt_tokens(*run, args.prompt) : numbers;
   check(!ids.empty(), "The prompt is empty: give at least one token with --prompt.");
@@ -77,6 +78,7 @@ CliCommand logits_command(CLI::App& app) {
   command
       .add_option("--out", args->out, "safetensors file for \"logits\" (T, vocabulary) and \"ids\"")
       ->required();
+  args->weights.add(command);
   args->computing.add_threads(command, "one per core");
   args->computing.add_device(command);
   args->computing.add_precision(command);

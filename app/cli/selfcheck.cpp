@@ -17,6 +17,7 @@ namespace {
 struct SelfcheckArguments {
   RunPlace run;
   SelfcheckOptions options;
+  WeightsHeld weights;
   Computing computing;
 };
 
@@ -29,7 +30,7 @@ int check_model(SelfcheckArguments& args) {
   const Device device = args.computing.use();
   // One core still has two threads to compare.
   if (threads() == 1) set_threads(2);
-  const std::unique_ptr<Run> run = open_run(args.run);
+  const std::unique_ptr<Run> run = open_run(args.run, args.weights.use({}));
   move_run(*run, device);
   fmt::print("{:<34} {:>10} {:>10}\n", "check", "largest", "allowed");
   int passed = 0, failed = 0, rows = 0;
@@ -72,6 +73,7 @@ CliCommand selfcheck_command(CLI::App& app) {
   args->run.add(command, "file", "Run (*.xlab) or model folder");
   command.add_option("--seed", args->options.seed, "Seed of the tokens it reads (default 1)")
       ->check(whole_number(0, kLargestSeed));
+  args->weights.add(command);
   args->computing.add_threads(command, "one per core");
   command.add_option(
       "--damage", args->options.damage,

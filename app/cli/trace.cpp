@@ -34,6 +34,7 @@ struct TraceArguments {
   std::vector<std::string> ids, values;
   bool memory = false;
   double most_gb = 20.0;
+  WeightsHeld weights;
   Computing computing;
 };
 
@@ -94,7 +95,7 @@ int trace(const TraceArguments& args) {
   check_recording_place(args.out);
   const Device device = args.computing.use();
   // As the window opens it, so that it computes the same numbers.
-  const std::unique_ptr<Run> run = open_run(args.model);
+  const std::unique_ptr<Run> run = open_run(args.model, args.weights.use({}));
   const std::vector<int> tokens = tokens_of(args, *run, numbers);
   const RecordingPlan plan(*model_card(*run), tokens, {},
                            {.values = args.values,
@@ -145,6 +146,7 @@ CliCommand trace_command(CLI::App& app) {
   command
       .add_option("--most", args->most_gb, "Size in GB above which nothing is written (default 20)")
       ->check(number_that("a number larger than 0", [](double x) { return x > 0.0; }));
+  args->weights.add(command);
   args->computing.add_threads(command, "one per core");
   args->computing.add_device(command);
   args->computing.add_precision(command);

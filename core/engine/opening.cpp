@@ -5,6 +5,7 @@
 #include <exception>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -44,6 +45,14 @@ std::string name_of_folder(const std::string& path) {
   return fits ? name : std::string();
 }
 
+/// What the folder is read for, where that is not left to itself.
+std::optional<FolderUse> use_of(int bits) {
+  check(bits == 0 || bits == 4 || bits == 8, "Weights are held in 8 or in 4 bits, not in {}.",
+        bits);
+  if (bits == 0) return {};
+  return bits == 8 ? FolderUse::read_8bit : FolderUse::read_4bit;
+}
+
 }  // namespace
 
 void Engine::Worker::open_folder(const command::OpenFolder& c) {
@@ -53,8 +62,9 @@ void Engine::Worker::open_folder(const command::OpenFolder& c) {
         c.path);
   check(!opening, "'{}' is still being read: cancel that first, or wait for it.",
         opening ? opening->path : "");
+  const std::optional<FolderUse> use = use_of(c.bits);
   if (bytes_of_weights(*folder) < kReadBeside) {
-    show_opened_folder(open_folder_run(*folder), c.path, c.beside);
+    show_opened_folder(open_folder_run(*folder, use), c.path, c.beside);
     return;
   }
   const auto begun = std::make_shared<Opening>();
@@ -65,9 +75,9 @@ void Engine::Worker::open_folder(const command::OpenFolder& c) {
     begun->changes = live->changes;
   }
   begun->worker = this;
-  std::thread([now = begun, place = *folder] {
+  std::thread([now = begun, place = *folder, use] {
     try {
-      now->run = open_folder_run(place, {}, &now->reading);
+      now->run = open_folder_run(place, use, &now->reading);
     } catch (...) {
       now->failure = std::current_exception();
     }

@@ -79,6 +79,13 @@ std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
       was_read.remarks.push_back(padded);
     }
   }
+  if (const std::string blocks = name_of_blocks(*use); !blocks.empty()) {
+    const std::string held = fmt::format(
+        "The weights are held in {} and take {:.2f} GB, instead of {:.2f} GB.", blocks,
+        folder.bytes_in_memory(*use) / 1e9, folder.bytes_in_memory(FolderUse::read) / 1e9);
+    remark += (remark.empty() ? "" : " ") + held;
+    was_read.remarks.push_back(held);
+  }
   if (reading) reading->look();
   std::unique_ptr<Model> model = folder.read(*use);
   // Making what trains it takes a while, too.

@@ -19,7 +19,8 @@ std::string export_run(const Run& run, const std::filesystem::path& folder,
 std::string padding_remark(int padded_rows, int vocabulary);
 
 /// A run to look at a model and let it write. Left to itself it is held for training where it is
-/// small enough, so that it can be saved, and else only read, as it is stored. `reading` tells how
+/// small enough, so that it can be saved, and else only read, as it is stored. Weights that are
+/// rounded to fewer bits are named in the remark. `reading` tells how
 /// far that is, and can have it given up.
 std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
                                      std::optional<FolderUse> use = {}, Reading* reading = nullptr);

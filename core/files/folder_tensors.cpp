@@ -5,11 +5,13 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <span>
 #include <string_view>
 #include <utility>
 
 #include "core/files/json_text.hpp"
 #include "core/utf8.hpp"
+#include "kernels/device/threads.hpp"
 
 namespace xlab {
 namespace fs = std::filesystem;
@@ -17,8 +19,9 @@ namespace {
 
 constexpr std::uint64_t kMostIndexBytes = 16u << 20;
 constexpr std::size_t kMostFiles = 4096;
-// Numbers are converted in pieces of this size.
-constexpr std::int64_t kPiece = 1 << 18;
+// Numbers are read in pieces of this size, and converted in parts of them side by side. Both hold
+// whole blocks.
+constexpr std::int64_t kPiece = 1 << 20, kPart = 1 << 16;
 // And bytes compared.
 constexpr std::uint64_t kCompared = 4u << 20;
 // Bytes read between two looks at whether anybody still wants them.
@@ -337,7 +340,12 @@ void FolderTensors::read(const Entry& entry, std::int64_t first, const Tensor& o
     const std::int64_t end = std::min(flat.elements(), at + kPiece);
     piece.resize(static_cast<std::size_t>(end - at) * size);
     fill(begin + static_cast<std::uint64_t>(at) * size, piece);
-    convert_numbers(entry.type, piece, flat.slice(at, end));
+    parallel_ranges(end - at, kPart, [&](std::int64_t first_of_part, std::int64_t end_of_part) {
+      const auto begins = static_cast<std::size_t>(first_of_part) * size,
+                 ends = static_cast<std::size_t>(end_of_part) * size;
+      convert_numbers(entry.type, std::span(piece).subspan(begins, ends - begins),
+                      flat.slice(at + first_of_part, at + end_of_part));
+    });
   }
 }
 

@@ -201,11 +201,30 @@ bool is_matrix(const ParamInfo& info) {
   return info.shape.rank() == 2;
 }
 
+/// Matrices with fewer rows are the gates': they take little, and each of their numbers counts.
+constexpr std::int64_t kFewRows = 64;
+
+/// What a parameter of a model that is only read becomes in memory.
+DType type_in_memory(const ParamInfo& info, StoredType stored, FolderUse use) {
+  if (!is_matrix(info)) return DType::f32;
+  const bool blocks = use == FolderUse::read_8bit || use == FolderUse::read_4bit;
+  if (blocks && info.shape[0] >= kFewRows && info.shape[1] % kBlock == 0) {
+    // What a token is, and what its number is read from, pass through no other layer.
+    const bool fine = use == FolderUse::read_8bit || info.name == kEmbeddings || info.name == kHead;
+    return fine ? DType::block8 : DType::block4;
+  }
+  return use == FolderUse::read_halves || stored == StoredType::bf16 ? DType::bf16 : DType::f32;
+}
+
 std::string numbered(std::size_t index, std::size_t count) {
   return fmt::format("model-{:05}-of-{:05}.safetensors", index + 1, count);
 }
 
 }  // namespace
+
+std::string name_of_blocks(FolderUse use) {
+  return use == FolderUse::read_8bit ? "8 bits" : use == FolderUse::read_4bit ? "4 bits" : "";
+}
 
 std::vector<std::string> files_of_folder(const fs::path& folder) {
   std::vector<std::string> names;
@@ -327,24 +346,52 @@ std::vector<DType> ModelFolder::types_in_memory(FolderUse use) const {
   const std::vector<ParamInfo> infos = Model::parameters_of(spec_);
   const std::vector<ParameterPlace> places = find_parameters(infos, tensors_, "");
   std::vector<DType> types;
-  double bytes = 0.0;
-  for (std::size_t p = 0; p < infos.size(); ++p) {
-    const bool halves = is_matrix(infos[p]) && (use == FolderUse::read_halves ||
-                                                places[p].entry->type == StoredType::bf16);
-    types.push_back(halves ? DType::bf16 : DType::f32);
-    bytes +=
-        static_cast<double>(infos[p].shape.elements()) * static_cast<double>(size_of(types.back()));
-  }
-  const std::string no_room =
-      why_no_room(bytes, static_cast<double>(devices().front().memory_bytes),
-                  static_cast<double>(available_memory()));
-  check(no_room.empty(), "The weights in '{}' would take {:.1f} GB; {}{}", shown_path(folder_),
-        bytes / 1e9, no_room, use == FolderUse::read ? " Rounded to bf16 they take less." : "");
+  for (std::size_t p = 0; p < infos.size(); ++p)
+    types.push_back(type_in_memory(infos[p], places[p].entry->type, use));
   return types;
 }
 
+double ModelFolder::bytes_in_memory(FolderUse use) const {
+  const std::vector<DType> types = types_in_memory(use);
+  const std::vector<ParamInfo> infos = Model::parameters_of(spec_);
+  double bytes = 0.0;
+  for (std::size_t p = 0; p < infos.size(); ++p)
+    bytes += static_cast<double>(
+        bytes_of(types.empty() ? DType::f32 : types[p], infos[p].shape.elements()));
+  return bytes;
+}
+
+void ModelFolder::check_types(const std::vector<DType>& types, FolderUse use) const {
+  const std::string blocks = name_of_blocks(use);
+  const bool any =
+      std::any_of(types.begin(), types.end(), [](DType type) { return block_of(type) > 1; });
+  check(spec_.large || use == FolderUse::train || use == FolderUse::read,
+        "The model in '{}' is of the paper's family; only weights of the large family can be held "
+        "in fewer bits.",
+        shown_path(folder_));
+  check(blocks.empty() || any,
+        "No matrix of the model in '{}' can be held in {}: that takes {} rows at least, whose "
+        "length is a multiple of {}.",
+        shown_path(folder_), blocks, kFewRows, kBlock);
+  if (types.empty()) return;
+  const double bytes = bytes_in_memory(use);
+  const std::string no_room =
+      why_no_room(bytes, static_cast<double>(devices().front().memory_bytes),
+                  static_cast<double>(available_memory()));
+  if (no_room.empty()) return;
+  std::string less;
+  if (use == FolderUse::read || use == FolderUse::read_halves)
+    less = fmt::format(" In 8 bits they take {:.1f} GB, in 4 bits {:.1f} GB.",
+                       bytes_in_memory(FolderUse::read_8bit) / 1e9,
+                       bytes_in_memory(FolderUse::read_4bit) / 1e9);
+  throw Error(fmt::format("The weights in '{}' would take {:.1f} GB; {}{}", shown_path(folder_),
+                          bytes / 1e9, no_room, less));
+}
+
 void ModelFolder::check_room(FolderUse use) const {
-  if (types_in_memory(use).empty()) validate(spec_);
+  const std::vector<DType> types = types_in_memory(use);
+  check_types(types, use);
+  if (types.empty()) validate(spec_);
 }
 
 ModelSpec spec_from_config_of(const fs::path& folder, WhatWasRead& reading) {
@@ -374,8 +421,14 @@ std::string why_no_room(double bytes, double memory, double available) {
   return {};
 }
 
+double room_for_weights() {
+  return std::min(kShareOfMemory * static_cast<double>(devices().front().memory_bytes),
+                  static_cast<double>(available_memory()));
+}
+
 std::unique_ptr<Model> ModelFolder::read(FolderUse use) const {
   const std::vector<DType> types = types_in_memory(use);
+  check_types(types, use);
   auto model =
       types.empty() ? std::make_unique<Model>(spec_) : std::make_unique<Model>(spec_, types);
   load_into(*model);
@@ -395,6 +448,9 @@ void write_model_folder(const Model& model, const fs::path& folder, const Folder
 void write_model_files(const Model& model, FolderSave& folder, const FolderOptions& options) {
   check(!options.halves || model.spec().large,
         "Only models of the large family are written with bf16 weights.");
+  check(!held_in_blocks(model.params()),
+        "This model's weights are held in fewer bits than a model folder stores: open it with its "
+        "weights as they are stored, and export that.");
   std::vector<std::vector<StoredTensor>> shards(1);
   std::uint64_t filled = 0, total = 0;
   bool halves = false;

@@ -23,10 +23,17 @@ inline constexpr const char* kEnds = "eos_token_id";
 
 /// What a model from a folder is for.
 enum class FolderUse {
-  train,       ///< float32, with gradients
-  read,        ///< without gradients; matrices stored in bf16 stay so, everything else is float32
-  read_halves  ///< the same, with every matrix rounded to bf16
+  train,        ///< float32, with gradients
+  read,         ///< without gradients; matrices stored in bf16 stay so, everything else is float32
+  read_halves,  ///< the same, with every matrix rounded to bf16
+  /// The same, with matrices in blocks of 8 bits, or of 4 bits but for embedding and head, which
+  /// have 8 then. Those of few rows (the gates') and those whose rows are not made of whole blocks
+  /// stay as they are.
+  read_8bit,
+  read_4bit
 };
+/// "8 bits" or "4 bits"; nothing where no blocks are made.
+std::string name_of_blocks(FolderUse use);
 
 /// Names of the files of a folder, sorted; hidden ones aside.
 std::vector<std::string> files_of_folder(const std::filesystem::path& folder);
@@ -59,6 +66,8 @@ class ModelFolder {
   bool trainable() const { return why_not_trainable().empty(); }
   /// Throws what `read` throws for a model that is too large.
   void check_room(FolderUse use) const;
+  /// How many bytes the weights of a model that is only read take in memory.
+  double bytes_in_memory(FolderUse use) const;
   /// The type most of the numbers are stored in.
   StoredType main_type() const;
 
@@ -72,8 +81,10 @@ class ModelFolder {
 
  private:
   /// The type that each parameter gets in memory; none for a model with gradients, where all get
-  /// the same. Throws when this computer has no room for them.
+  /// the same.
   std::vector<DType> types_in_memory(FolderUse use) const;
+  /// Throws when this computer has no room for them, or none of them gets what was asked for.
+  void check_types(const std::vector<DType>& types, FolderUse use) const;
   void list_files();
 
   std::filesystem::path folder_;
@@ -85,6 +96,9 @@ class ModelFolder {
 /// Why weights of so many bytes cannot be read into a computer's memory, as the rest of a sentence;
 /// empty when they can. `available`: what of the memory is free.
 std::string why_no_room(double bytes, double memory, double available);
+
+/// How many bytes of weights this computer can take up now.
+double room_for_weights();
 
 /// What the configuration of a folder says of the model, whatever else the folder holds; sizes that
 /// it leaves open are the usual ones. `reading` gets its keys. Throws a sentence.

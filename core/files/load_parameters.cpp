@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <set>
@@ -226,6 +227,25 @@ void turn_bias(const Tensor& stored, std::int64_t heads, const Tensor& out) {
   });
 }
 
+/// A block that holds NaN or infinity has lost the numbers beside it.
+template <typename B>
+bool any_lost(const Tensor& blocks) {
+  const auto all = blocks.span<B>();
+  return std::any_of(all.begin(), all.end(),
+                     [](const B& block) { return std::isnan(static_cast<float>(block.scale)); });
+}
+
+/// Refuses numbers in blocks where some are lost.
+void require_none_lost(const Tensor& value, const std::string& name, const std::string& where) {
+  const bool lost = value.dtype() == DType::block8   ? any_lost<Block8>(value)
+                    : value.dtype() == DType::block4 ? any_lost<Block4>(value)
+                                                     : false;
+  check(!lost,
+        "The tensor '{}' in '{}' holds NaN or infinite numbers, which {} cannot hold beside "
+        "others: read the weights as they are stored.",
+        printable(name), printable(where, 512), name_of(value.dtype()));
+}
+
 }  // namespace
 
 std::vector<ParameterPlace> find_parameters(const std::vector<ParamInfo>& infos,
@@ -309,6 +329,7 @@ void load_parameters(Model& model, const TensorSource& source, const std::string
         turn_bias(stored, place.entry->shape.size() == 3 ? place.entry->shape[0] : heads, out);
       }
     }
+    require_none_lost(out, place.entry->name, source.name());
     if (!on_host) parameter.copy_from(out);
   }
 }

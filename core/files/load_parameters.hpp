@@ -31,6 +31,7 @@ std::vector<std::string> taken_otherwise(const std::vector<ParamInfo>& infos,
                                          const std::vector<ParameterPlace>& places);
 
 /// Loads the parameters; when it throws for their names, types or shapes, nothing was changed.
+/// Throws too where NaN or infinity would go into a block with other numbers.
 void load_parameters(Model& model, const TensorSource& source, const std::string& prefix);
 void load_parameters(Model& model, const SafetensorsFile& file, const std::string& prefix);
 

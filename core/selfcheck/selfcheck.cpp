@@ -300,8 +300,12 @@ class Selfcheck {
       return;
     const TemporaryFolder folder;
     std::vector<StoredTensor> tensors;
-    for (const ParamInfo& info : params.infos())
-      tensors.push_back(stored(info.name, params[params.find(info.name)].value));
+    for (const ParamInfo& info : params.infos()) {
+      // What came out of blocks goes into the same ones.
+      const Tensor& value = params[params.find(info.name)].value;
+      tensors.push_back(
+          stored(info.name, block_of(value.dtype()) > 1 ? value.to(DType::f32) : value));
+    }
     write_safetensors(folder / "weights.safetensors", std::move(tensors));
     std::vector<DType> types;
     for (std::size_t p = 0; p < params.infos().size(); ++p)

@@ -10,7 +10,8 @@ namespace xlab {
 WeightsGlance glance_at(const Params& params) {
   WeightsGlance glance;
   for (std::size_t p = 0; p < params.infos().size(); ++p) {
-    const Tensor value = params[static_cast<int>(p)].value.to(Device::cpu());
+    const Tensor stored = params[static_cast<int>(p)].value.to(Device::cpu());
+    const Tensor value = block_of(stored.dtype()) > 1 ? stored.to(DType::f32) : stored;
     bool finite = true;
     const auto look = [&](const auto& numbers) {
       for (const auto number : numbers) {
