@@ -5,12 +5,14 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "app/banner.hpp"
 #include "app/main_window.hpp"
 #include "app/unsaved_work.hpp"
+#include "app/weights_question.hpp"
 #include "core/files/hf_folder.hpp"
 #include "core/files/openable.hpp"
 
@@ -76,6 +78,35 @@ void MainWindow::stop_looking() {
   looking_->window = nullptr;
 }
 
+void MainWindow::open_model_folder(const std::string& path, bool beside) {
+  if (!may_be_large(path)) {
+    stage_.send(command::OpenFolder{path, beside});
+    return;
+  }
+  const int number = ++looks_;
+  if (!looking_) looking_ = std::make_shared<Looking>(this);
+  statusBar()->showMessage(tr("Looking at the file…"));
+  std::thread([looking = looking_, number, path, beside] {
+    std::optional<WeightsToHold> weights;
+    try {
+      weights = look_at_weights(path);
+    } catch (const std::exception&) {  // opening it says what is wrong
+    }
+    const std::lock_guard lock(looking->mutex);
+    MainWindow* window = looking->window;
+    if (!window) return;
+    QMetaObject::invokeMethod(
+        window,
+        [window, number, path, beside, weights] {
+          if (number != window->looks_) return;
+          window->statusBar()->clearMessage();
+          const std::optional<int> bits = weights ? ask_for_bits(path, *weights, window) : 0;
+          if (bits) window->stage_.send(command::OpenFolder{path, beside, *bits});
+        },
+        Qt::QueuedConnection);
+  }).detach();
+}
+
 void MainWindow::open(const QString& named, bool beside) {
   // Saved later, when the program may run somewhere else.
   const QString path = QFileInfo(named).absoluteFilePath();
@@ -89,7 +120,7 @@ void MainWindow::open(const QString& named, bool beside) {
       look_at_folder(file);
       return false;
     };
-    ask_engine = [this, file](bool apart) { stage_.send(command::OpenFolder{file, apart}); };
+    ask_engine = [this, file](bool apart) { open_model_folder(file, apart); };
   } else if (path.endsWith(".xlab")) {
     look = [file] { return look_at_run(file); };
     ask_engine = [this, file](bool apart) {

@@ -218,6 +218,8 @@ class MainWindow : public QMainWindow {
   void replace_run(const QString& question, std::function<bool()> look, std::function<void()> go_on,
                    std::function<void()> beside = {});
   void stop_looking();
+  /// Opens a model folder; of a large one it is asked first what its weights are to be held in.
+  void open_model_folder(const std::string& path, bool beside);
   void stop_engine();
 
   QAction* add(QMenu* menu, const QString& text, const QKeySequence& key, auto slot);

@@ -3,10 +3,14 @@
 
 #include <QMenuBar>
 #include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "app_answers.hpp"
 #include "app_files.hpp"
 #include "app_window.hpp"
+#include "core/bytes_text.hpp"
 #include "core/files/hf_folder.hpp"
 #include "core/spec.hpp"
 
@@ -148,6 +152,109 @@ TEST_F(OnlyRead, AmongOthersItKeepsThemFromBeingSavedAsOneFile) {
       << qPrintable(answers.notes[0]);
   for (const QString& button : answers.buttons[0])
     EXPECT_FALSE(button.contains("Save")) << qPrintable(button);
+}
+
+// ---- what its weights are held in ---------------------------------------------------------------
+
+class LargeModel : public OnlyRead {
+ protected:
+  LargeModel() {
+    ModelSpec spec;
+    spec.vocab_size = 70;
+    spec.embedding_dim = 128;
+    spec.large = LargeSpec{.num_heads = 2, .ffn_round_up_to_multiple_of = 64};
+    Model made(spec);
+    made.params().initialise(1);
+    write_model_folder(made, path_.toStdString());
+  }
+
+  /// Says how many bytes of memory the computer has for every parameter.
+  void say_memory(double bytes_per_parameter) {
+    const double bytes = bytes_per_parameter * parameter_count(folder().spec());
+    pages_said = std::lround(bytes / static_cast<double>(sysconf(_SC_PAGESIZE)));
+  }
+  ModelFolder folder() const { return ModelFolder(path_.toStdString()); }
+  QString words(const char* name, FolderUse use) const {
+    return QString("%1 (%2)").arg(
+        name, QString::fromStdString(bytes_text(folder().bytes_in_memory(use))));
+  }
+  bool opened_after(std::uint64_t run) {
+    return QTest::qWaitFor([&] { return now().run_id != run; }, 10000);
+  }
+
+  QString path_ = files_.path("wide");
+};
+
+TEST_F(LargeModel, IsOpenedAsAPersonAnswers) {
+  const QString stored = words("As &stored", FolderUse::read),
+                eight = words("In &8 bits", FolderUse::read_8bit),
+                four = words("In &4 bits", FolderUse::read_4bit);
+  const std::vector<std::pair<QString, int>> cases = {{stored, 0}, {eight, 8}, {four, 4}};
+  for (const auto& [word, bits] : cases) {
+    say_memory(16.0);
+    Answers answers;
+    answers.word = word;
+    Sent sent(window_->stage().engine());
+    const auto run = now().run_id;
+    window_->open(path_);
+    ASSERT_TRUE(opened_after(run)) << qPrintable(window_->banner().sentence());
+    ASSERT_EQ(answers.questions.size(), 1);
+    EXPECT_TRUE(answers.questions[0].contains("'wide'")) << qPrintable(answers.questions[0]);
+    for (const QString& choice : {stored, eight, four, QString("Cancel")})
+      EXPECT_TRUE(answers.buttons[0].contains(choice)) << qPrintable(choice);
+    ASSERT_EQ(sent.count<command::OpenFolder>(), 1);
+    const auto at = static_cast<std::size_t>(sent.first<command::OpenFolder>());
+    EXPECT_EQ(std::get<command::OpenFolder>(sent.commands[at]).bits, bits);
+    const std::string held = "held in " + std::to_string(bits) + " bits";
+    EXPECT_EQ(now().notice.find(held) != std::string::npos, bits != 0) << now().notice;
+    EXPECT_NE(now().train.cannot_train.find(bits == 0 ? "too large" : "fewer bits"),
+              std::string::npos)
+        << now().train.cannot_train;
+  }
+}
+
+TEST_F(LargeModel, IsNotOpenedWhenTheQuestionIsCancelled) {
+  say_memory(16.0);
+  Answers answers;
+  Sent sent(window_->stage().engine());
+  const auto run = now().run_id;
+  window_->open(path_);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return answers.questions.size() == 1; }, 10000));
+  settle();
+  EXPECT_EQ(sent.count<command::OpenFolder>(), 0);
+  EXPECT_EQ(now().run_id, run);
+}
+
+TEST_F(LargeModel, WhatThereIsNoRoomForCannotBeChosen) {
+  say_memory(3.0);  // f32 takes four bytes
+  const QString stored = words("As &stored", FolderUse::read),
+                eight = words("In &8 bits", FolderUse::read_8bit);
+  const auto run = now().run_id;
+  bool seen = false;
+  QTimer look;
+  QObject::connect(&look, &QTimer::timeout, &look, [&] {
+    auto* box = qobject_cast<QMessageBox*>(QApplication::activeModalWidget());
+    if (!box || seen) return;
+    seen = true;
+    for (QAbstractButton* button : box->buttons())
+      EXPECT_EQ(button->isEnabled(), button->text() != stored) << qPrintable(button->text());
+    ASSERT_NE(box->defaultButton(), nullptr);
+    EXPECT_EQ(box->defaultButton()->text(), eight);
+    QTest::keyClick(box, Qt::Key_Return);
+  });
+  look.start(10);
+  window_->open(path_);
+  ASSERT_TRUE(opened_after(run));
+  EXPECT_NE(now().notice.find("held in 8 bits"), std::string::npos) << now().notice;
+}
+
+TEST_F(LargeModel, NobodyIsAskedWhereItCanBeTrained) {
+  Answers answers;
+  const auto run = now().run_id;
+  window_->open(path_);
+  ASSERT_TRUE(opened_after(run));
+  EXPECT_TRUE(answers.questions.isEmpty());
+  EXPECT_EQ(now().train.cannot_train.find("only read"), std::string::npos);
 }
 
 }  // namespace
