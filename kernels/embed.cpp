@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernels/embed_cuda.hpp"
+#include "kernels/product/blocks_cuda.hpp"
 #include "kernels/rows.hpp"
 
 namespace xlab::kernels {
@@ -72,9 +73,12 @@ void embed_forward(const Tensor& ids, const Tensor& table, const Tensor& out) {
     return;
   }
   if (blocks) {
-    require_same_device("embed_forward", table, ids, out);
-    check(table.device() == Device::cpu(),
-          "A table in {} is read on the CPU only: choose the device cpu.", name_of(table.dtype()));
+    if constexpr (kHasCuda) {
+      if (on_cuda("embed_forward", table, ids, out))
+        return cuda::embed_forward_blocks(table.dtype() == DType::block8 ? 8 : 4, count,
+                                          table.extent(0), width, id, table.raw(),
+                                          out.data<float>());
+    }
     if (table.dtype() == DType::block8) {
       unpack_rows(count, width / kBlock, id, table.data<Block8>(), out.data<float>());
     } else {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/files/hf_folder.hpp"
 #include "core/generation/clamped_sequence.hpp"
 #include "core/generation/stepper.hpp"
 #include "core/run.hpp"
@@ -540,6 +541,30 @@ TEST_F(CudaCore, ALostCardIsSaid) {
 
 INSTANTIATE_TEST_SUITE_P(Small, CudaModels, testing::Range(std::size_t{0}, small_models().size()),
                          [](const auto& info) { return small_models()[info.param].first; });
+
+TEST(CudaFewerBits, AModelInBlocksExpectsOnACardWhatItDoesOnTheCpu) {
+  SKIP_WITHOUT_CUDA();
+  ModelSpec spec = small_large();
+  spec.vocab_size = 70;
+  spec.embedding_dim = 128;
+  spec.num_blocks = 1;
+  spec.large->ffn_round_up_to_multiple_of = 64;
+  const TemporaryFolder temporary;
+  write_model_folder(filled_model(spec, DType::f32), temporary.path());
+  const std::vector<int> tokens = some_tokens(12, spec.vocab_size);
+  for (const FolderUse use : {FolderUse::read_8bit, FolderUse::read_4bit}) {
+    const auto model = ModelFolder(temporary.path()).read(use);
+    const std::vector<float> wanted = Stepper(*model).feed_for_all(tokens);
+    const std::uint64_t weights = model->params().signature();
+    model->move_to(Device::cuda());
+    EXPECT_LT(apart(Stepper(*model).feed_for_all(tokens), wanted), 1e-4) << name_of_blocks(use);
+    Stepper steps(*model);
+    std::vector<float> last;
+    for (const int token : tokens) last = steps.feed({&token, 1});
+    EXPECT_LT(apart(last, std::span(wanted).last(last.size())), 1e-4) << name_of_blocks(use);
+    EXPECT_EQ(model->params().signature(), weights);
+  }
+}
 
 }  // namespace
 }  // namespace xlab::tests

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cuda_device.hpp"
+#include "kernels/embed.hpp"
 #include "kernels/product/cublas.hpp"
 #include "kernels/product/linear.hpp"
 #include "kernels/product/precision.hpp"
@@ -218,6 +219,70 @@ INSTANTIATE_TEST_SUITE_P(Sizes, CudaHalfWeights,
                                   std::to_string(info.param.in) + "_" +
                                   std::to_string(info.param.out);
                          });
+
+struct BlockSizes {
+  DType dtype;
+  std::int64_t rows, in, out;
+};
+
+class CudaBlockWeights : public testing::TestWithParam<BlockSizes> {
+ protected:
+  void SetUp() override { SKIP_WITHOUT_CUDA(); }
+};
+
+TEST_P(CudaBlockWeights, GiveWhatWidenedOnesGive) {
+  const auto [dtype, rows, in, out] = GetParam();
+  const Tensor x = random({rows, in}, DType::f32, 1),
+               w = random({out, in}, DType::f32, 2).to(dtype);
+  for (const Tensor& b : {Tensor(), random({out}, DType::f32, 3)}) {
+    const Tensor wanted = Tensor::empty({rows, out}, DType::f64);
+    linear_forward(x.to(DType::f64), w.to(DType::f64), b ? b.to(DType::f64) : b, wanted);
+    const Tensor once = Tensor::empty({rows, out}, DType::f32, Device::cuda());
+    for (int which = 0; which < kOrders; ++which) {
+      const OrderOfThreads order(which);
+      const Tensor y = Tensor::empty({rows, out}, DType::f32, Device::cuda());
+      linear_forward(x.to(Device::cuda()), w.to(Device::cuda()), b.to(Device::cuda()), y);
+      if (which == 0) once.copy_from(y);
+      expect_near(y, wanted, 1e-5, "y");
+      expect_same_bits(y, once, "y");
+    }
+  }
+}
+
+std::vector<BlockSizes> block_sizes() {
+  std::vector<BlockSizes> all;
+  for (const DType dtype : {DType::block8, DType::block4})
+    for (const auto& [rows, in, out] :
+         {HalfSizes{0, 64, 3}, HalfSizes{1, 64, 1}, HalfSizes{1, 1024, 30}, HalfSizes{2, 128, 9},
+          HalfSizes{3, 64, 65}, HalfSizes{8, 512, 7}, HalfSizes{9, 64, 11}, HalfSizes{70, 128, 66}})
+      all.push_back({dtype, rows, in, out});
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, CudaBlockWeights, testing::ValuesIn(block_sizes()),
+                         [](const auto& info) {
+                           return std::string(info.param.dtype == DType::block8 ? "Eight"
+                                                                                : "Four") +
+                                  std::to_string(info.param.rows) + "_" +
+                                  std::to_string(info.param.in) + "_" +
+                                  std::to_string(info.param.out);
+                         });
+
+TEST(CudaBlockTables, GiveTheirRowsWidened) {
+  SKIP_WITHOUT_CUDA();
+  for (const DType dtype : {DType::block8, DType::block4}) {
+    const Tensor table = random({9, 128}, DType::f32, 1).to(dtype);
+    const std::vector<std::int32_t> numbers = {3, 0, 8, 3, -1, 9};
+    const Tensor ids = Tensor::from<std::int32_t>({6}, numbers);
+    const Tensor out = Tensor::empty({6, 128}, DType::f32, Device::cuda());
+    embed_forward(ids.to(Device::cuda()), table.to(Device::cuda()), out);
+    const Tensor seen = out.to(Device::cpu()), wide = table.to(DType::f32);
+    for (std::size_t n = 0; n < 4; ++n)
+      expect_same_bits(seen.slice(static_cast<std::int64_t>(n), static_cast<std::int64_t>(n) + 1),
+                       wide.slice(numbers[n], numbers[n] + 1), name_of(dtype));
+    for (const float x : seen.slice(4, 6).span<float>()) EXPECT_TRUE(std::isnan(x));
+  }
+}
 
 TEST(CudaProducts, HaveTheSameBitsWhereverTheirNumbersBegin) {
   SKIP_WITHOUT_CUDA();

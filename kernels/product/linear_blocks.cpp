@@ -4,6 +4,7 @@
 #include "kernels/product/linear_blocks.hpp"
 
 #include "kernels/lanes.hpp"
+#include "kernels/product/blocks_cuda.hpp"
 #include "kernels/product/stored_layer.hpp"
 
 namespace xlab::kernels {
@@ -139,10 +140,13 @@ void multiply_blocks(const StoredLayer& layer, const B* weights) {
 void linear_forward_blocks(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& y) {
   constexpr const char* op = "linear_forward";
   const StoredLayer layer = stored_layer(op, x, w, b, y, w.dtype());
-  require_same_device(op, x, w, b, y);
-  check(w.device() == Device::cpu(),
-        "Weights in {} are multiplied on the CPU only: choose the device cpu.", name_of(w.dtype()));
   if (layer.rows == 0) return;
+  if constexpr (kHasCuda) {
+    if (on_cuda(op, x, w, b, y)) {
+      return cuda::linear_blocks(w.dtype() == DType::block8 ? 8 : 4, layer.rows, layer.in,
+                                 layer.out, layer.x, w.raw(), layer.bias, layer.y);
+    }
+  }
   if (w.dtype() == DType::block8) {
     multiply_blocks(layer, w.data<Block8>());
   } else {
