@@ -1,8 +1,9 @@
 // Layers of the 7B's sizes, fewer of them: writes a folder of such a model, opens it, and steps
 // through tokens. Prints the memory it took against the size of the files, and the bytes read for a
-// token against what this memory gives.
+// token against what this memory gives, for weights in bf16, in 8 and in 4 bits in turns, or those
+// that are named.
 //
-//   xlab_bench_7b FOLDER [--blocks N] [--tokens N] [--tiny]
+//   xlab_bench_7b FOLDER [bf16] [8bit] [4bit] [--blocks N] [--tokens N] [--tiny]
 #include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,7 +14,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/files/hf_folder.hpp"
@@ -31,6 +34,8 @@ struct Options {
   fs::path folder;
   int blocks = 4, tokens = 30;
   bool tiny = false;
+  /// What the weights are held in, compared in turns.
+  std::vector<std::pair<std::string, FolderUse>> uses;
 };
 
 double seconds_since(Clock::time_point start) {
@@ -105,41 +110,65 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+/// A model that steps through tokens, in turns with others.
+struct Stepped {
+  std::unique_ptr<Model> model;
+  Stepper stepper;
+  int token = 1;
+  std::vector<double> seconds;
+
+  explicit Stepped(std::unique_ptr<Model> read) : model(std::move(read)), stepper(*model) {}
+
+  double step() {
+    const auto before = Clock::now();
+    const std::vector<float> logits = stepper.feed({&token, 1});
+    const double time = seconds_since(before);
+    token = static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+    return time;
+  }
+  /// Every weight but the embedding's other rows once, and the state there and back.
+  double bytes() const {
+    double bytes = 2.0 * static_cast<double>(stepper.state().bytes());
+    for (std::size_t p = 0; p < model->params().infos().size(); ++p)
+      if (model->params().infos()[p].name != "backbone.embeddings.weight")
+        bytes += static_cast<double>(model->params()[static_cast<int>(p)].value.bytes());
+    return bytes;
+  }
+};
+
 int measure(const Options& options) {
   const auto start = Clock::now();
   const ModelFolder folder(options.folder);
-  const std::unique_ptr<Model> model = folder.read(FolderUse::read);
+  std::vector<std::unique_ptr<Stepped>> models;
+  models.push_back(std::make_unique<Stepped>(folder.read(options.uses.front().second)));
   const double loading = seconds_since(start), peak = peak_memory();
   const auto stored = static_cast<double>(folder.tensors().bytes());
   fmt::print("loaded {:.3f} GB in {:.1f} s; most memory {:.3f} GB, {:.3f} of the files\n",
              stored / 1e9, loading, peak / 1e9, peak / stored);
+  for (std::size_t m = 1; m < options.uses.size(); ++m)
+    models.push_back(std::make_unique<Stepped>(folder.read(options.uses[m].second)));
 
-  // In turns, so that both see the same machine.
-  Stepper stepper(*model);
+  // In turns, so that all see the same machine.
   Reading reading(options.tiny ? 1 << 24 : 1 << 30);
-  std::vector<double> steps, readings;
-  int token = 1;
+  std::vector<double> readings;
   for (int t = 0; t < options.tokens + 2; ++t) {
-    const auto before = Clock::now();
-    const std::vector<float> logits = stepper.feed({&token, 1});
-    const double step = seconds_since(before), read = reading.seconds();
-    token = static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-    if (t < 2) continue;  // the first ones find cold memory
-    steps.push_back(step);
-    readings.push_back(read);
+    for (const auto& one : models) {
+      const double time = one->step();
+      if (t >= 2) one->seconds.push_back(time);  // the first ones find cold memory
+    }
+    readings.push_back(reading.seconds());
   }
-
-  // Every weight but the embedding's other rows once, and the state there and back.
-  double bytes = 2.0 * static_cast<double>(stepper.state().bytes());
-  for (std::size_t p = 0; p < model->params().infos().size(); ++p)
-    if (model->params().infos()[p].name != "backbone.embeddings.weight")
-      bytes += static_cast<double>(model->params()[static_cast<int>(p)].value.bytes());
-  const double speed = bytes / median(steps), bandwidth = reading.bytes() / median(readings);
-  fmt::print(
-      "a token reads {:.3f} GB in {:.1f} ms (median of {}): {:.1f} GB/s; {} threads read "
-      "{:.1f} GB/s: {:.0f} %\n",
-      bytes / 1e9, median(steps) * 1e3, steps.size(), speed / 1e9, threads(), bandwidth / 1e9,
-      100 * speed / bandwidth);
+  const double bandwidth = reading.bytes() / median(readings);
+  const double first = median(models.front()->seconds);
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    const double time = median(models[m]->seconds), speed = models[m]->bytes() / time;
+    fmt::print(
+        "{}: a token reads {:.3f} GB in {:.1f} ms (median of {}): {:.1f} GB/s; {} threads read "
+        "{:.1f} GB/s: {:.0f} %; {:.2f} times the tokens of {}\n",
+        options.uses[m].first, models[m]->bytes() / 1e9, time * 1e3, models[m]->seconds.size(),
+        speed / 1e9, threads(), bandwidth / 1e9, 100 * speed / bandwidth, first / time,
+        options.uses.front().first);
+  }
   return 0;
 }
 
@@ -149,14 +178,24 @@ int run(int argc, char** argv) {
     const std::string word = argv[a];
     if (word == "--tiny") {
       options.tiny = true;
+    } else if (word == "bf16") {
+      options.uses.emplace_back(word, FolderUse::read);
+    } else if (word == "8bit") {
+      options.uses.emplace_back(word, FolderUse::read_8bit);
+    } else if (word == "4bit") {
+      options.uses.emplace_back(word, FolderUse::read_4bit);
     } else if ((word == "--blocks" || word == "--tokens") && a + 1 < argc) {
       (word == "--blocks" ? options.blocks : options.tokens) = std::atoi(argv[++a]);
     } else {
       options.folder = word;
     }
   }
+  if (options.uses.empty())
+    options.uses = {
+        {"bf16", FolderUse::read}, {"8bit", FolderUse::read_8bit}, {"4bit", FolderUse::read_4bit}};
   if (options.folder.empty() || options.blocks < 1 || options.tokens < 1) {
-    fmt::print(stderr, "xlab_bench_7b FOLDER [--blocks N] [--tokens N] [--tiny]\n");
+    fmt::print(stderr,
+               "xlab_bench_7b FOLDER [bf16] [8bit] [4bit] [--blocks N] [--tokens N] [--tiny]\n");
     return 2;
   }
   if (!fs::exists(options.folder / "config.json")) {
