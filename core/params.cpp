@@ -2,6 +2,7 @@
 #include "core/params.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/hash.hpp"
 #include "kernels/random.hpp"
@@ -70,6 +71,15 @@ void Params::allocate_values(const std::vector<DType>& types) {
   views_.clear();
   for (std::size_t p = 0; p < infos_.size(); ++p)
     views_.push_back({Tensor::empty(infos_[p].shape, types[p]), {}});
+}
+
+void Params::exchange(int index, Tensor value) {
+  Param& view = views_[static_cast<std::size_t>(index)];
+  check(!trainable(), "The weights of a model with gradients stay where they are.");
+  check(value.defined() && value.shape() == view.value.shape(),
+        "Numbers of shape {} cannot take the place of a parameter of shape {}.", value.shape(),
+        view.value.shape());
+  view.value = std::move(value);
 }
 
 void Params::initialise(std::uint64_t seed) {

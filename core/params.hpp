@@ -53,6 +53,9 @@ class Params {
   void allocate_values(const std::vector<DType>& types);
   /// Whether there are gradients, and one block of values: what training needs.
   bool trainable() const { return grads_.defined(); }
+  /// Puts other numbers of the same shape in a parameter's place, of whatever type; only where
+  /// there are no gradients.
+  void exchange(int index, Tensor value);
   /// Sets every parameter to its start; a parameter's random stream depends on its name alone.
   void initialise(std::uint64_t seed);
 

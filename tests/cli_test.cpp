@@ -160,7 +160,7 @@ TEST_F(CommandLine, HelpNamesEveryOption) {
         "--device", "--precision", "--threads", "--weights"}},
       {"logits", {"--weights"}},
       {"export", {"file", "folder", "--bf16", "--force"}},
-      {"selfcheck", {"file", "--seed", "--threads", "--damage", "--weights"}},
+      {"selfcheck", {"file", "--seed", "--threads", "--damage", "--weights", "--text", "--tokens"}},
       {"signature", {"file", "--run"}},
       {"check", {"place", "--json"}},
       {"info", {"file", "--run"}}};
@@ -1495,6 +1495,14 @@ TEST_F(CommandLine, WeightsMayBeHeldInFewerBits) {
     }
   }
   EXPECT_NE(bytes_of_file(at("8bit.safetensors")), bytes_of_file(at("4bit.safetensors")));
+  put_file(at("numbers.txt"), "1 2 1 0 2 1 1 2");
+  const Answer cost = run(
+      {"selfcheck", at("full"), "--weights", "4bit", "--text", at("numbers.txt"), "--tokens", "6"});
+  EXPECT_EQ(cost.code, 0) << cost.err;
+  EXPECT_THAT(cost.out, AllOf(HasSubstr("What 4 bits cost after each of 6 tokens"),
+                              ContainsRegex("block 0  +[0-9.e-]+ "),
+                              ContainsRegex("all  +[0-9.e-]+ "), HasSubstr("checks passed")));
+  expect_refusal({"selfcheck", at("full"), "--text", at("numbers.txt")}, 2, "--weights 8bit");
   expect_refusal({"generate", at("run.xlab"), "--prompt", "1", "--weights", "4bit"}, 2,
                  "only of model folders");
   expect_refusal({"generate", at("full"), "--prompt", "1", "--weights", "3bit"}, 2, "3bit");

@@ -9,7 +9,6 @@
 #include <string_view>
 #include <utility>
 
-#include "core/available_memory.hpp"
 #include "core/cells/large_spec.hpp"
 #include "core/files/folder_save.hpp"
 #include "core/files/json_text.hpp"
@@ -33,8 +32,8 @@ constexpr const char* kGeneration = "generation_config.json";
 constexpr std::size_t kMostLeft = 200;  // names of files that are not read
 constexpr std::uint64_t kMostConfigBytes = 1 << 20;
 constexpr std::size_t kMostNamedKeys = 8;
-// Of this computer's, for weights that are read, and for values, gradients and moments.
-constexpr double kShareOfMemory = 0.9, kShareForTraining = 0.5;
+// Of this computer's memory, for values, gradients and moments.
+constexpr double kShareForTraining = 0.5;
 constexpr double kBytesPerTrainedParameter = 20;
 
 constexpr const char* kEmbeddings = "backbone.embeddings.weight";
@@ -201,30 +200,11 @@ bool is_matrix(const ParamInfo& info) {
   return info.shape.rank() == 2;
 }
 
-/// Matrices with fewer rows are the gates': they take little, and each of their numbers counts.
-constexpr std::int64_t kFewRows = 64;
-
-/// What a parameter of a model that is only read becomes in memory.
-DType type_in_memory(const ParamInfo& info, StoredType stored, FolderUse use) {
-  if (!is_matrix(info)) return DType::f32;
-  const bool blocks = use == FolderUse::read_8bit || use == FolderUse::read_4bit;
-  if (blocks && info.shape[0] >= kFewRows && info.shape[1] % kBlock == 0) {
-    // What a token is, and what its number is read from, pass through no other layer.
-    const bool fine = use == FolderUse::read_8bit || info.name == kEmbeddings || info.name == kHead;
-    return fine ? DType::block8 : DType::block4;
-  }
-  return use == FolderUse::read_halves || stored == StoredType::bf16 ? DType::bf16 : DType::f32;
-}
-
 std::string numbered(std::size_t index, std::size_t count) {
   return fmt::format("model-{:05}-of-{:05}.safetensors", index + 1, count);
 }
 
 }  // namespace
-
-std::string name_of_blocks(FolderUse use) {
-  return use == FolderUse::read_8bit ? "8 bits" : use == FolderUse::read_4bit ? "4 bits" : "";
-}
 
 std::vector<std::string> files_of_folder(const fs::path& folder) {
   std::vector<std::string> names;
@@ -341,59 +321,6 @@ std::string ModelFolder::why_not_trainable() const {
       bytes / 1e9, most / 1e9);
 }
 
-std::vector<DType> ModelFolder::types_in_memory(FolderUse use) const {
-  if (use == FolderUse::train || !spec_.large) return {};
-  const std::vector<ParamInfo> infos = Model::parameters_of(spec_);
-  const std::vector<ParameterPlace> places = find_parameters(infos, tensors_, "");
-  std::vector<DType> types;
-  for (std::size_t p = 0; p < infos.size(); ++p)
-    types.push_back(type_in_memory(infos[p], places[p].entry->type, use));
-  return types;
-}
-
-double ModelFolder::bytes_in_memory(FolderUse use) const {
-  const std::vector<DType> types = types_in_memory(use);
-  const std::vector<ParamInfo> infos = Model::parameters_of(spec_);
-  double bytes = 0.0;
-  for (std::size_t p = 0; p < infos.size(); ++p)
-    bytes += static_cast<double>(
-        bytes_of(types.empty() ? DType::f32 : types[p], infos[p].shape.elements()));
-  return bytes;
-}
-
-void ModelFolder::check_types(const std::vector<DType>& types, FolderUse use) const {
-  const std::string blocks = name_of_blocks(use);
-  const bool any =
-      std::any_of(types.begin(), types.end(), [](DType type) { return block_of(type) > 1; });
-  check(spec_.large || use == FolderUse::train || use == FolderUse::read,
-        "The model in '{}' is of the paper's family; only weights of the large family can be held "
-        "in fewer bits.",
-        shown_path(folder_));
-  check(blocks.empty() || any,
-        "No matrix of the model in '{}' can be held in {}: that takes {} rows at least, whose "
-        "length is a multiple of {}.",
-        shown_path(folder_), blocks, kFewRows, kBlock);
-  if (types.empty()) return;
-  const double bytes = bytes_in_memory(use);
-  const std::string no_room =
-      why_no_room(bytes, static_cast<double>(devices().front().memory_bytes),
-                  static_cast<double>(available_memory()));
-  if (no_room.empty()) return;
-  std::string less;
-  if (use == FolderUse::read || use == FolderUse::read_halves)
-    less = fmt::format(" In 8 bits they take {:.1f} GB, in 4 bits {:.1f} GB.",
-                       bytes_in_memory(FolderUse::read_8bit) / 1e9,
-                       bytes_in_memory(FolderUse::read_4bit) / 1e9);
-  throw Error(fmt::format("The weights in '{}' would take {:.1f} GB; {}{}", shown_path(folder_),
-                          bytes / 1e9, no_room, less));
-}
-
-void ModelFolder::check_room(FolderUse use) const {
-  const std::vector<DType> types = types_in_memory(use);
-  check_types(types, use);
-  if (types.empty()) validate(spec_);
-}
-
 ModelSpec spec_from_config_of(const fs::path& folder, WhatWasRead& reading) {
   return read_config(folder, reading).spec;
 }
@@ -408,22 +335,6 @@ StoredType ModelFolder::main_type() const {
   return std::max_element(numbers.begin(), numbers.end(),
                           [](const auto& a, const auto& b) { return a.second < b.second; })
       ->first;
-}
-
-std::string why_no_room(double bytes, double memory, double available) {
-  const double most = kShareOfMemory * memory;
-  if (bytes > most) return fmt::format("this computer has room for {:.1f} GB.", most / 1e9);
-  if (bytes > available)
-    return fmt::format(
-        "{:.1f} GB of this computer's memory are free: close other programs, or a "
-        "large model that is open here, first.",
-        available / 1e9);
-  return {};
-}
-
-double room_for_weights() {
-  return std::min(kShareOfMemory * static_cast<double>(devices().front().memory_bytes),
-                  static_cast<double>(available_memory()));
 }
 
 std::unique_ptr<Model> ModelFolder::read(FolderUse use) const {

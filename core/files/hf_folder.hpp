@@ -34,6 +34,8 @@ enum class FolderUse {
 };
 /// "8 bits" or "4 bits"; nothing where no blocks are made.
 std::string name_of_blocks(FolderUse use);
+/// What a parameter is rounded to then; nothing where it stays as it is.
+std::optional<DType> rounded_type(const ParamInfo& info, FolderUse use);
 
 /// Names of the files of a folder, sorted; hidden ones aside.
 std::vector<std::string> files_of_folder(const std::filesystem::path& folder);
