@@ -128,7 +128,7 @@ std::vector<HostileFile> header_lengths() {
        file_of("{" + std::string(kMostHeaderBytes - 1, ' ') + "}"),
        "more than the 16777216 this program takes"},
       {"empty", "", "it is empty"},
-      {"one byte", "\x08", "it has only 1 bytes"},
+      {"one byte", "\x08", "it has only 1 byte, too few"},
       {"seven bytes", std::string(7, '\0'), "it has only 7 bytes"},
       {"a length and nothing else", length_bytes(2), "it has only 8 bytes"},
       {"a length and one brace", length_bytes(1) + "{", "its header has only 1 byte."},

@@ -335,7 +335,9 @@ std::uint64_t read_header_length(std::span<const std::byte> head, std::uint64_t 
     const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
     if (const auto known = recognise_foreign_file(text)) complain("{}", known->what);
   }
-  if (!has_length) complain("it has only {} bytes, too few for a safetensors file", file_bytes);
+  if (!has_length)
+    complain("it has only {} byte{}, too few for a safetensors file", file_bytes,
+             file_bytes == 1 ? "" : "s");
   if (!fits) {
     complain(
         "its header claims {} bytes, but the file has only {}. It may be cut off, or no "
