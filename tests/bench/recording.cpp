@@ -21,7 +21,8 @@ void step(benchmark::State& state, const Size& size, bool watched) {
     Tape tape(Tape::Mode::inference, watched ? &observer : nullptr);
     State after;
     const Tensor ids = Tensor::from<std::int32_t>({1, 1}, std::vector<std::int32_t>{token});
-    benchmark::DoNotOptimize(tape.value(model.forward(tape, ids, before, after)));
+    Tensor logits = tape.value(model.forward(tape, ids, before, after));
+    benchmark::DoNotOptimize(logits);
     before = std::move(after);
     token = (token * 7 + 3) % size.model.vocab_size;
     bytes = 0.0;
