@@ -15,44 +15,60 @@ constexpr std::int64_t kStreamGrain = 1 << 17;
 
 using Floats = Lanes<float>;
 constexpr std::int64_t kFloats = kLanes<float>;
-typedef std::uint16_t Halves __attribute__((vector_size(kRegisterBytes / 2)));
 typedef std::uint32_t Words __attribute__((vector_size(kRegisterBytes)));
 
-Floats widened(const Bf16* from) {
-  Halves halves;
-  std::memcpy(&halves, from, sizeof halves);
-  const Words words = __builtin_convertvector(halves, Words) << 16;
-  Floats lanes;
-  std::memcpy(&lanes, &words, sizeof lanes);
-  return lanes;
+/// The halves of one register, widened: those at even places, and those at odd ones. That takes
+/// half the work that their own order would take.
+void widen_register(const Bf16* from, Floats& even, Floats& odd) {
+  Words words;
+  std::memcpy(&words, from, sizeof words);
+  const Words low = words << 16, high = words & 0xffff0000u;
+  std::memcpy(&even, &low, sizeof even);
+  std::memcpy(&odd, &high, sizeof odd);
 }
 
-/// y[r * y_row] = start + <w, x[r]> for kRows rows of x. Consecutive registers go to different
-/// sums, kParts for every row, so that none waits for the one before it.
-template <int kRows>
-void dot(const Bf16* w, const float* x, std::int64_t in, float start, float* y,
-         std::int64_t y_row) {
-  constexpr int kParts = kRows >= 4 ? 1 : 4 / kRows;
-  Floats sums[kRows][kParts] = {};
+/// Numbers in the order in which halves are widened; those behind the last whole register stay.
+void order_as_widened(const float* from, std::int64_t size, float* to) {
   std::int64_t j = 0;
-  for (; j + kParts * kFloats <= in; j += kParts * kFloats) {
-#pragma GCC unroll 4
-    for (int part = 0; part < kParts; ++part) {
-      const Floats line = widened(w + j + part * kFloats);
+  for (; j + 2 * kFloats <= size; j += 2 * kFloats) {
+    for (std::int64_t i = 0; i < kFloats; ++i) {
+      to[j + i] = from[j + 2 * i];
+      to[j + kFloats + i] = from[j + 2 * i + 1];
+    }
+  }
+  for (; j < size; ++j) to[j] = from[j];
+}
+
+/// <w[c], x[r]> + bias[c] for kRows rows of x, in that order, and kColumns rows of w that lie
+/// `apart` rows from one another. What is read of x serves all of them.
+template <int kRows, int kColumns>
+void dot_halves(const Bf16* w, std::int64_t apart, const float* x, std::int64_t in,
+                const float* bias, float* y, std::int64_t y_row) {
+  Floats sums[kRows][kColumns][2] = {};
+  std::int64_t j = 0;
+  for (; j + 2 * kFloats <= in; j += 2 * kFloats) {
+    Floats even[kColumns], odd[kColumns];
+#pragma GCC unroll 2
+    for (int c = 0; c < kColumns; ++c) widen_register(w + c * apart * in + j, even[c], odd[c]);
 #pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r) {
-        const Floats numbers = load<kFloats>(x + r * in + j + part * kFloats);
-        sums[r][part] += numbers * line;
+    for (int r = 0; r < kRows; ++r) {
+      const Floats first = load<kFloats>(x + r * in + j),
+                   second = load<kFloats>(x + r * in + j + kFloats);
+#pragma GCC unroll 2
+      for (int c = 0; c < kColumns; ++c) {
+        sums[r][c][0] = fused<float, kFloats>(first, even[c], sums[r][c][0]);
+        sums[r][c][1] = fused<float, kFloats>(second, odd[c], sums[r][c][1]);
       }
     }
   }
-  float rest[kRows] = {};
-  for (; j < in; ++j) {
-    for (int r = 0; r < kRows; ++r) rest[r] += static_cast<float>(w[j]) * x[r * in + j];
-  }
-  for (int r = 0; r < kRows; ++r) {
-    for (int part = 1; part < kParts; ++part) sums[r][0] += sums[r][part];
-    y[r * y_row] = start + (sum<float, kFloats>(sums[r][0]) + rest[r]);
+  for (int c = 0; c < kColumns; ++c) {
+    const Bf16* const row = w + c * apart * in;
+    for (int r = 0; r < kRows; ++r) {
+      float rest = 0.0f;
+      for (std::int64_t i = j; i < in; ++i) rest += static_cast<float>(row[i]) * x[r * in + i];
+      y[r * y_row + c * apart] = (bias == nullptr ? 0.0f : bias[c * apart]) +
+                                 (sum<float, kFloats>(sums[r][c][0] + sums[r][c][1]) + rest);
+    }
   }
 }
 
@@ -71,10 +87,21 @@ void linear_forward_bf16(const Tensor& x, const Tensor& w, const Tensor& b, cons
   }
   const Bf16* const weights = w.data<Bf16>();
   if (layer.rows <= kMostStreamedRows) {
+    const Tensor ordered = Tensor::empty({layer.rows, layer.in}, DType::f32);
+    float* const from = ordered.data<float>();
+    for (std::int64_t r = 0; r < layer.rows; ++r)
+      order_as_widened(layer.x + r * layer.in, layer.in, from + r * layer.in);
     stream_columns(layer, kStreamGrain, [&]<int kRows>(std::int64_t begin, std::int64_t end) {
-      for (std::int64_t o = begin; o < end; ++o)
-        dot<kRows>(weights + o * layer.in, layer.x, layer.in,
-                   layer.bias == nullptr ? 0.0f : layer.bias[o], layer.y + o, layer.out);
+      const auto dots = [&]<int kColumns>(std::int64_t o, std::int64_t apart) {
+        dot_halves<kRows, kColumns>(weights + o * layer.in, apart, from, layer.in,
+                                    layer.bias == nullptr ? nullptr : layer.bias + o, layer.y + o,
+                                    layer.out);
+      };
+      // Memory sets the pace of one row of x, and is read best in one run. For more rows two of w
+      // are multiplied together, from two runs.
+      const std::int64_t half = kRows == 1 ? 0 : (end - begin) / 2;
+      for (std::int64_t o = begin; o < begin + half; ++o) dots.template operator()<2>(o, half);
+      for (std::int64_t o = begin + 2 * half; o < end; ++o) dots.template operator()<1>(o, 0);
     });
     return;
   }
