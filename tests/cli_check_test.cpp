@@ -143,6 +143,8 @@ TEST_F(CheckCommand, EveryKindOfPlaceKeepsToTheSchema) {
   EXPECT_EQ(large.at("models").at(0).at("weights").at(0).at("type"), "BF16");
   EXPECT_EQ(large.at("models").at(0).at("tokenizer").at("kind"), "characters");
   EXPECT_GT(large.at("models").at(0).at("padded_rows"), 0);
+  EXPECT_TRUE(paper.at("memory").is_null());
+  EXPECT_GT(large.at("models").at(0).at("memory").at("as_stored"), 0);
   EXPECT_EQ(large.at("reading").at("config"), "config.json");
   EXPECT_EQ(checked("run.xlab").at("models").at(0).at("steps"), 2);
   EXPECT_EQ(checked("text.txt").at("text").at("characters"), 1260);

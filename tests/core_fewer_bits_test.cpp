@@ -17,6 +17,7 @@
 #include "core/engine/engine.hpp"
 #include "core/files/folder_run.hpp"
 #include "core/files/hf_folder.hpp"
+#include "core/files/inspection.hpp"
 #include "core/files/safetensors.hpp"
 #include "core/generation/stepper.hpp"
 #include "core/run.hpp"
@@ -189,6 +190,24 @@ TEST_P(FewerBits, AgreesWithItselfByEveryWay) {
     return row.name == "Weights saved and read back";
   }));
   for (const Check& row : checks) EXPECT_TRUE(row.passed) << row.name << ": " << row.sentence;
+}
+
+TEST_P(FewerBits, WhatItTakesIsToldBeforeItIsRead) {
+  write(wide_large(), {.halves = true});
+  const auto bytes = [&](FolderUse use) {
+    const auto model = ModelFolder(folder()).read(use);
+    std::int64_t sum = 0;
+    for (std::size_t p = 0; p < model->params().infos().size(); ++p)
+      sum += static_cast<std::int64_t>(model->params()[static_cast<int>(p)].value.bytes());
+    return sum;
+  };
+  const Inspection found = inspect(folder());
+  ASSERT_EQ(found.models.size(), 1u);
+  ASSERT_TRUE(found.models[0].memory.has_value());
+  EXPECT_EQ(found.models[0].memory->as_stored, bytes(FolderUse::read));
+  EXPECT_EQ(GetParam() == FolderUse::read_8bit ? found.models[0].memory->in_8_bits
+                                               : found.models[0].memory->in_4_bits,
+            bytes(GetParam()));
 }
 
 TEST_P(FewerBits, IsARunToLookAtAndCanBeCopied) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "app/cli/command.hpp"
+#include "core/bytes_text.hpp"
 #include "core/files/inspection.hpp"
 #include "core/files/json_text.hpp"
 #include "core/utf8.hpp"
@@ -65,6 +66,11 @@ json json_of(const InspectedModel& model, bool opens) {
                  {"tokens", model.tokenizer->tokens},
                  {"beyond_model", model.tokenizer->beyond_model}};
   const bool trainable = opens && model.cannot_train.empty();
+  json memory = nullptr;
+  if (model.memory)
+    memory = {{"as_stored", model.memory->as_stored},
+              {"in_8_bits", model.memory->in_8_bits},
+              {"in_4_bits", model.memory->in_4_bits}};
   return {{"run", text_or_null(model.run)},
           {"title", model.title},
           {"family", model.large ? "large" : "paper"},
@@ -76,6 +82,7 @@ json json_of(const InspectedModel& model, bool opens) {
           {"parameters", model.parameters},
           {"state_bytes", model.state_bytes},
           {"weights", json_of(model.weights)},
+          {"memory", std::move(memory)},
           {"tokenizer", std::move(tokenizer)},
           {"tokenizer_problem", text_or_null(model.tokenizer_problem)},
           {"padded_rows", model.padded_rows},
@@ -205,6 +212,11 @@ void print_model(const InspectedModel& model, bool opens) {
   lines("blocks", lines_of(model.blocks));
   line("state", grouped(model.state_bytes) + " bytes a sequence, however long");
   if (!model.weights.empty()) line("weights", line_of(model.weights));
+  if (model.memory)
+    line("memory", fmt::format("only read, they take {}; with --weights 8bit {}, 4bit {}",
+                               bytes_text(static_cast<double>(model.memory->as_stored)),
+                               bytes_text(static_cast<double>(model.memory->in_8_bits)),
+                               bytes_text(static_cast<double>(model.memory->in_4_bits))));
   if (!model.data.empty())
     line("data", fmt::format("{}, {} step{}", model.data, grouped(model.steps),
                              model.steps == 1 ? "" : "s"));

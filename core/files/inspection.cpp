@@ -208,6 +208,13 @@ void inspect_folder(const fs::path& path, Inspection& found) {
     InspectedModel model = model_of(folder.spec(), Model::cards_of(folder.spec()));
     model.weights = by_type(folder.tensors().entries());
     model.cannot_train = folder.why_not_trainable();
+    if (folder.spec().large) {
+      const auto bytes = [&](FolderUse use) {
+        return static_cast<std::int64_t>(folder.bytes_in_memory(use));
+      };
+      model.memory = {bytes(FolderUse::read), bytes(FolderUse::read_8bit),
+                      bytes(FolderUse::read_4bit)};
+    }
     note_reading(folder.was_read(), found.odd);
     add_tokenizer(path, folder.spec(), folder.was_read(), model, found.odd);
     list_files(path, &folder.was_read(), found);

@@ -54,6 +54,11 @@ struct InspectedEnd {
 };
 
 /// A model, as far as its place tells of it.
+/// What the weights of a large model's folder take in memory, in bytes, while it is only read.
+struct InspectedMemory {
+  std::int64_t as_stored = 0, in_8_bits = 0, in_4_bits = 0;
+};
+
 struct InspectedModel {
   std::string run;    ///< name of the run; empty for one of a folder
   std::string title;  ///< "xLSTM [7:1]"
@@ -69,6 +74,7 @@ struct InspectedModel {
       tokenizer_problem;  ///< why there is none, as a sentence, where there is a file of one
   int padded_rows = 0;    ///< of the vocabulary, past the tokens that stand for something
   std::vector<InspectedEnd> ends;
+  std::optional<InspectedMemory> memory;  ///< nothing where all models of its kind are trained
   std::string cannot_train;  ///< why not, on this computer; empty when it can be trained
   std::string data;          ///< of a run: what it is trained on
   std::int64_t steps = 0;    ///< of a run: training steps done
