@@ -128,6 +128,7 @@ TEST_F(CheckCommand, EveryKindOfPlaceKeepsToTheSchema) {
     EXPECT_EQ(object.at("kind"), kind) << name;
     EXPECT_EQ(object.at("opens"), opens) << name;
     EXPECT_EQ(object.at("models").size(), models) << name;
+    for (const json& model : object.at("models")) EXPECT_EQ(model.at("trainable"), opens) << name;
   }
   const json paper = checked("paper").at("models").at(0);
   EXPECT_EQ(paper.at("family"), "paper");

@@ -201,6 +201,10 @@ TEST_F(Saving, KeepsTheLinkAndThePermissions) {
   EXPECT_TRUE(fs::is_symlink(second));
   EXPECT_EQ(bytes_of_file(real), "new");
   EXPECT_EQ(fs::status(real).permissions(), fs::perms(0640));
+  // Those that a new file would not have, too.
+  fs::permissions(real, fs::perms(0666));
+  write_file_atomically(second, "newer");
+  EXPECT_EQ(fs::status(real).permissions(), fs::perms(0666));
 
   fs::create_symlink("real/not yet.txt", folder_ / "ahead");
   write_file_atomically(folder_ / "ahead", "made");

@@ -4,10 +4,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -336,6 +338,23 @@ TEST_F(RecordingFiles, ThatTheDiskHasNoRoomForAreRefusedBeforeAnythingIsComputed
               AllOf(HasSubstr("Could not save"),
                     HasSubstr("takes " + bytes_text(static_cast<double>(plan.bytes()))),
                     HasSubstr("the disk has room for")));
+  EXPECT_EQ(count_files(folder_.path()), 0u);
+}
+
+TEST_F(RecordingFiles, ThatMayNotBecomeSoLargeAreRefusedBeforeAnythingIsComputed) {
+  const RecordingPlan plan(card_, std::vector<int>(1000, 1), {}, {});
+  constexpr rlim_t kMost = 64 << 10;  // more than all that is written before the first token
+  ASSERT_GT(plan.bytes(), 2 * kMost);
+  rlimit usual{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &usual), 0);
+  rlimit little = usual;
+  little.rlim_cur = kMost;
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &little), 0);
+  const std::string said = complaint([&] { RecordingFile(plan, folder_ / "t"); });
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &usual), 0);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_THAT(said, HasSubstr("Could not save"));
   EXPECT_EQ(count_files(folder_.path()), 0u);
 }
 

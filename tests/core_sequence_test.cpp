@@ -17,6 +17,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/available_memory.hpp"
 #include "core/engine/live_run.hpp"
 #include "core/generation/clamped_sequence.hpp"
 #include "core/generation/sampler.hpp"
@@ -445,6 +446,16 @@ TEST(SequenceLimits, AFullSequenceSaysSo) {
   sequence.truncate(most - 1);
   EXPECT_EQ(sequence.full_reason(), "");
   sequence.append(2);
+}
+
+TEST(SequenceLimits, NoMoreMemoryIsTakenThanIsFree) {
+  ModelSpec spec = small_mlstm();
+  spec.vocab_size = 2'000'000;
+  const Model model(spec);  // zeros will do
+  const auto free = static_cast<double>(available_memory());
+  if (4096.0 * kept_bytes(model).token < free)
+    GTEST_SKIP() << "this computer has memory for more tokens than anybody wants";
+  EXPECT_LT(static_cast<double>(memory_for_going_back(model)), 0.8 * free);
 }
 
 TEST(GoingOnFarBack, LargeMatricesAreBroughtBackPieceByPieceBeforeTheyAreNeeded) {

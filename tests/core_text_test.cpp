@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/tasks/task.hpp"
 #include "core/utf8.hpp"
 #include "kernels/check.hpp"
 #include "tests/complaint.hpp"
@@ -24,6 +25,16 @@ using namespace std::string_literals;
 
 TextData text_of(const std::string& text) {
   return text_from_bytes(std::as_bytes(std::span(text)), "notes.txt");
+}
+
+TEST(Tasks, WriteTokensThatOnlyTheModelKnowsByTheirNumbers) {
+  const auto task = make_task("parity");
+  const auto known = static_cast<int>(task->vocabulary().size());
+  const std::vector<int> tokens = {0, known, known + 7};
+  const std::string text = task->decode(tokens);
+  EXPECT_NE(text.find(task->vocabulary()[0]), std::string::npos) << text;
+  for (const int token : {known, known + 7})
+    EXPECT_NE(text.find("<" + std::to_string(token) + ">"), std::string::npos) << text;
 }
 
 TEST(Text, CharactersAreNumberedByCodePoint) {

@@ -160,6 +160,9 @@ TEST_F(TimeShown, ATickIsTheModelsOwnRightChoiceACrossItsWrongOne) {
     const std::string answer = token_label(s_.model.get(), sequence.expected[i]);
     if (sequence.top_choice[i] < 0) {
       EXPECT_EQ(found[0].shown, "?") << t;
+      EXPECT_EQ(found[0].colour, std::isfinite(sequence.answer_surprise[i])
+                                     ? palette(PaletteName::light).muted_text
+                                     : IM_COL32_WHITE);
     } else if (sequence.top_choice[i] == sequence.expected[i]) {
       EXPECT_EQ(found[0].shown, "✓ " + answer) << t;
       EXPECT_EQ(found[0].colour, palette(PaletteName::light).text);
@@ -675,6 +678,21 @@ TEST(MemoryShown, AFarStrongerFirstTokenBlanksNoLaterOne) {
   // A gate that is held shut lets the memory fade.
   m.s.sequence.clamps = {{"block0/mlstm/input_gate_pre", 0, 0, 1, 16, -9.0f, true}};
   look_at(7, 1.0f / 300.0f);
+  EXPECT_NEAR(m.high(), 300 * usual, usual * 1e-3);
+}
+
+TEST(MemoryShown, WhereEachStepHasItsOwnRangeTheFirstTokenHasToo) {
+  MemoryStage m(recall_scene());
+  const double usual = most_of(m.s.memory->C);
+  m.s.run_id = 82;
+  m.frame();
+  click(m.stage, *m.view, "this step");
+  auto first = std::make_shared<MemoryImage>(*m.s.memory);
+  first->step = 0;
+  m.s.memory = first;
+  m.s.sequence.cursor = 0;
+  m.scale(300.0f);
+  m.frame();
   EXPECT_NEAR(m.high(), 300 * usual, usual * 1e-3);
 }
 

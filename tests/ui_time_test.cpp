@@ -84,6 +84,24 @@ TEST(TimeRoom, AGuessAmongOneTokenIsSure) {
   EXPECT_EQ(said, 1);
 }
 
+TEST(TimeRoom, WithoutAnySurpriseBarsHaveTheirPlaceAllTheSame) {
+  Snapshot s = asking_scene();
+  auto model = std::make_shared<ModelCard>(*s.model);
+  model->vocabulary.resize(1);
+  s.model = model;
+  for (float& nats : s.sequence.surprise) nats = 0.0f;
+  for (float& nats : s.sequence.answer_surprise) nats = 0.0f;
+  Stage stage(s);
+  stage.size = {1280, 300};
+  const auto view = time_view();
+  for (int i = 0; i < 2; ++i) stage.frame(*view);
+  ASSERT_FALSE(stage.log.fills.empty());
+  for (const auto& fill : stage.log.fills)
+    EXPECT_TRUE(std::isfinite(fill.box.min.y) && std::isfinite(fill.box.max.y));
+  for (const auto& line : stage.log.lines)
+    for (const ImVec2& point : line.points) EXPECT_TRUE(std::isfinite(point.y));
+}
+
 TEST(TimeRoom, StepNumbersAreTheLastToGoAndWhatIsGoneIsSaid) {
   const Case cases[] = {{"answers", asking_scene(), false},
                         {"continued", continued_scene(), true},
