@@ -131,7 +131,8 @@ class Memory {
   std::byte* base_ = nullptr;
   std::map<std::size_t, std::size_t> free_;
   std::map<std::size_t, Block> blocks_;
-  std::size_t used_ = 0, top_ = 0, limit_ = std::size_t{2} << 30;
+  std::size_t used_ = 0, top_ = 0;
+  std::atomic<std::size_t> limit_ = std::size_t{2} << 30;  // set by tests while others allocate
   int depth_ = 0;
 };
 
@@ -153,8 +154,9 @@ struct Arrival {
 };
 std::vector<Arrival> arrivals;
 
-long call_count = 0, failing_call = 0, waits = 0, host_copies = 0, launch_count = 0;
-int failing_error = 0, sticky = 0, device_count = 1;
+// Set by a test while the engine's thread works.
+std::atomic<long> call_count = 0, failing_call = 0, waits = 0, host_copies = 0, launch_count = 0;
+std::atomic<int> failing_error = 0, sticky = 0, device_count = 1;
 Order order = Order::ascending;
 
 bool loses_device(int error) {
@@ -164,12 +166,13 @@ bool loses_device(int error) {
 
 /// Counts a call; what it has to fail with, or success.
 int next_call() {
-  ++call_count;
-  if (sticky != 0) return sticky;
-  if (failing_call != 0 && call_count == failing_call) {
+  const long call = ++call_count;
+  if (const int lost = sticky; lost != 0) return lost;
+  if (failing_call == call) {
+    const int error = failing_error;
     failing_call = 0;
-    if (loses_device(failing_error)) sticky = failing_error;
-    return failing_error;
+    if (loses_device(error)) sticky = error;
+    return error;
   }
   return cudaSuccess;
 }
@@ -410,8 +413,8 @@ void set_order(Order wanted) {
   order = wanted;
 }
 void fail_call(long n, int error) {
-  failing_call = n == 0 ? 0 : call_count + n;
   failing_error = error;
+  failing_call = n == 0 ? 0 : call_count + n;
 }
 long calls() {
   return call_count;
