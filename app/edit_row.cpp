@@ -55,7 +55,7 @@ QString editable(float number) {
 
 /// Says beside a field why what was typed there was not taken.
 void say_beside(const QWidget* field, const QString& sentence) {
-  QToolTip::showText(field->mapToGlobal(QPoint(0, field->height())), sentence);
+  QToolTip::showText(field->mapToGlobal(QPoint(0, field->height())), as_tool_tip(sentence));
 }
 
 /// Counts from 0. A minus sign can be typed, so that "-3" does not become 3; then the number stays

@@ -178,8 +178,7 @@ bool UnsavedWork::may_replace_training(bool& other_file) const {
                       ? tr("%1 holds a run after %2, from before it was restarted. Replace that?")
                             .arg(file, steps)
                       : tr("%1 holds this run after %2, from before it was restarted. Replace that "
-                           "by what it is "
-                           "now, after %3?")
+                           "by what it is now, after %3?")
                             .arg(file, steps,
                                  now.train.step == 1 ? tr("1 step")
                                                      : tr("%1 steps").arg(grouped(now.train.step))),

@@ -92,6 +92,9 @@ TEST_F(Fields, WhatCannotBeTakenIsSaidAndChangesNothing) {
   QTest::keyClick(value, Qt::Key_Return);
   EXPECT_EQ(QToolTip::text(), "\"1.2.3\" is no number.");
   EXPECT_EQ(value->text(), "−1.5");
+  type(value, "<b>1</b>");
+  QTest::keyClick(value, Qt::Key_Return);
+  EXPECT_TRUE(QToolTip::text().contains("&lt;b&gt;")) << "it is shown as it was typed";
   // Without its minus it would be another number.
   auto* first = window_->findChildren<app::EditRow*>()[1]->findChildren<QSpinBox*>().first();
   ASSERT_EQ(first->value(), 2);

@@ -329,6 +329,18 @@ TEST_F(Engines, TrainAndPause) {
   expect_exact(paused);
 }
 
+TEST_F(Engines, TheCurveEndsAtTheStepThatIsShown) {
+  open_small();
+  engine_.send(Train{});
+  for (int n = 1; n <= 20; ++n) {
+    const auto now = wait_for([&](const Snapshot& s) { return s.train.step >= 10 * n; });
+    ASSERT_TRUE(now->losses);
+    EXPECT_EQ(now->losses->size(), static_cast<std::size_t>(now->train.step));
+    EXPECT_EQ(now->losses->back().loss, static_cast<float>(now->train.loss));
+    EXPECT_EQ(now->runs[0]->losses->size(), static_cast<std::size_t>(now->runs[0]->step));
+  }
+}
+
 TEST_F(Engines, TrainingIsThatOfTheRunAlone) {
   open_small();
   engine_.send(Train{});

@@ -521,6 +521,16 @@ TEST_F(ModelFolders, SomeModelsWantEveryPromptToBeginWithAToken) {
   EXPECT_EQ(prompt_tokens(*run, ""), (std::vector<int>{5}));
 }
 
+TEST_F(ModelFolders, NumbersThatAreNotFiniteAreExportedWithAWord) {
+  const auto run = open_folder_run(folder());
+  EXPECT_EQ(export_run(*run, temporary_ / "sound"), "");
+  const Params& params = run->model->params();
+  params[0].value.data<float>()[1] = std::nanf("");
+  EXPECT_THAT(export_run(*run, temporary_ / "odd"),
+              AllOf(HasSubstr(params.infos()[0].name), HasSubstr("not finite")));
+  EXPECT_TRUE(std::filesystem::exists(temporary_ / "odd" / "model.safetensors"));
+}
+
 TEST_F(ModelFolders, TheTokenThatPromptsBeginWithHasToBeThere) {
   json config = json::parse(bytes_of_file(file("config.json")));
   const json before = config;

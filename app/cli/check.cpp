@@ -160,6 +160,11 @@ std::string grouped(std::int64_t number) {
   return digits;
 }
 
+/// "1,234 bytes"
+std::string exact_size(std::int64_t bytes) {
+  return fmt::format("{} byte{}", grouped(bytes), bytes == 1 ? "" : "s");
+}
+
 /// One line, or several under one name.
 void line(const char* name, const std::string& text) {
   fmt::print("{:<10}{}\n", name, text);
@@ -235,9 +240,7 @@ void print_model(const InspectedModel& model, bool opens) {
 void print_files(const Inspection& found) {
   std::vector<std::string> read, left;
   for (const InspectedFile& file : found.files) {
-    (file.read ? read : left)
-        .push_back(fmt::format("{} ({} byte{})", file.name, grouped(file.bytes),
-                               file.bytes == 1 ? "" : "s"));
+    (file.read ? read : left).push_back(fmt::format("{} ({})", file.name, exact_size(file.bytes)));
   }
   constexpr std::size_t kMostFiles = 12;
   for (auto* list : {&read, &left}) {
@@ -252,9 +255,7 @@ void print_files(const Inspection& found) {
 void print(const Inspection& found) {
   const bool opens = found.why.empty();
   fmt::print("{}: {}{}\n", found.path, words_of(found.kind),
-             found.bytes > 0
-                 ? fmt::format(", {} byte{}", grouped(found.bytes), found.bytes == 1 ? "" : "s")
-                 : "");
+             found.bytes > 0 ? ", " + exact_size(found.bytes) : "");
   for (const InspectedModel& model : found.models) print_model(model, opens);
   if (!found.tensors.empty()) line("tensors", line_of(found.tensors));
   if (found.text)

@@ -18,8 +18,7 @@ std::string padding_remark(int padded_rows, int vocabulary) {
   if (padded_rows <= 0) return {};
   return fmt::format(
       "The vocabulary is padded: {} of its {} rows stand for no token of the tokenizer, and are "
-      "never "
-      "written.",
+      "never written.",
       padded_rows, vocabulary);
 }
 

@@ -91,18 +91,12 @@ void linear_forward_bf16(const Tensor& x, const Tensor& w, const Tensor& b, cons
     float* const from = ordered.data<float>();
     for (std::int64_t r = 0; r < layer.rows; ++r)
       order_as_widened(layer.x + r * layer.in, layer.in, from + r * layer.in);
-    stream_columns(layer, kStreamGrain, [&]<int kRows>(std::int64_t begin, std::int64_t end) {
-      const auto dots = [&]<int kColumns>(std::int64_t o, std::int64_t apart) {
-        dot_halves<kRows, kColumns>(weights + o * layer.in, apart, from, layer.in,
-                                    layer.bias == nullptr ? nullptr : layer.bias + o, layer.y + o,
-                                    layer.out);
-      };
-      // Memory sets the pace of one row of x, and is read best in one run. For more rows two of w
-      // are multiplied together, from two runs.
-      const std::int64_t half = kRows == 1 ? 0 : (end - begin) / 2;
-      for (std::int64_t o = begin; o < begin + half; ++o) dots.template operator()<2>(o, half);
-      for (std::int64_t o = begin + 2 * half; o < end; ++o) dots.template operator()<1>(o, 0);
-    });
+    stream_columns(layer, kStreamGrain,
+                   [&]<int kRows, int kColumns>(std::int64_t o, std::int64_t apart) {
+                     dot_halves<kRows, kColumns>(weights + o * layer.in, apart, from, layer.in,
+                                                 layer.bias == nullptr ? nullptr : layer.bias + o,
+                                                 layer.y + o, layer.out);
+                   });
     return;
   }
   multiply_widened(layer, [&](std::int64_t begin, std::int64_t end, float* to) {

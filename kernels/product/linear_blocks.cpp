@@ -115,18 +115,12 @@ template <typename B>
 void multiply_blocks(const StoredLayer& layer, const B* weights) {
   const std::int64_t blocks = layer.in / kBlock;
   if (layer.rows <= kMostStreamedRows) {
-    stream_columns(layer, kBlocksGrain, [&]<int kRows>(std::int64_t begin, std::int64_t end) {
-      const auto dots = [&]<int kColumns>(std::int64_t o, std::int64_t apart) {
-        dot_blocks<kRows, kColumns>(weights + o * blocks, apart, layer.x, layer.in,
-                                    layer.bias == nullptr ? nullptr : layer.bias + o, layer.y + o,
-                                    layer.out);
-      };
-      // Memory sets the pace of one row of x, and is read best in one run. For more rows two of w
-      // are multiplied together, from two runs.
-      const std::int64_t half = kRows == 1 ? 0 : (end - begin) / 2;
-      for (std::int64_t o = begin; o < begin + half; ++o) dots.template operator()<2>(o, half);
-      for (std::int64_t o = begin + 2 * half; o < end; ++o) dots.template operator()<1>(o, 0);
-    });
+    stream_columns(layer, kBlocksGrain,
+                   [&]<int kRows, int kColumns>(std::int64_t o, std::int64_t apart) {
+                     dot_blocks<kRows, kColumns>(weights + o * blocks, apart, layer.x, layer.in,
+                                                 layer.bias == nullptr ? nullptr : layer.bias + o,
+                                                 layer.y + o, layer.out);
+                   });
     return;
   }
   multiply_widened(layer, [&](std::int64_t begin, std::int64_t end, float* to) {

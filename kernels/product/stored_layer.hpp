@@ -36,15 +36,19 @@ inline StoredLayer stored_layer(const char* op, const Tensor& x, const Tensor& w
 /// product.
 inline constexpr int kMostStreamedRows = 8;
 
-/// Calls `body.template operator()<R>(begin, end)`, where R is the number of rows, for ranges of
-/// columns of y that hold about `grain` weights.
-template <int R = 1, typename Body>
-void stream_columns(const StoredLayer& layer, std::int64_t grain, Body&& body) {
+/// Calls `dots.template operator()<R, C>(column, apart)` for all columns of y, in chunks that hold
+/// about `grain` weights. R is the number of rows; C columns, `apart` from one another, are
+/// computed at once: memory sets the pace of one row of x, and is read best in one run. For more
+/// rows two of w are multiplied together, from two runs.
+template <int R = 1, typename Dots>
+void stream_columns(const StoredLayer& layer, std::int64_t grain, Dots&& dots) {
   if constexpr (R < kMostStreamedRows) {
-    if (layer.rows > R) return stream_columns<R + 1>(layer, grain, body);
+    if (layer.rows > R) return stream_columns<R + 1>(layer, grain, dots);
   }
   for_ranges(layer.out, rows_per_chunk(grain, layer.in), [&](std::int64_t begin, std::int64_t end) {
-    body.template operator()<R>(begin, end);
+    const std::int64_t half = R == 1 ? 0 : (end - begin) / 2;
+    for (std::int64_t o = begin; o < begin + half; ++o) dots.template operator()<R, 2>(o, half);
+    for (std::int64_t o = begin + 2 * half; o < end; ++o) dots.template operator()<R, 1>(o, 0);
   });
 }
 
