@@ -1,16 +1,23 @@
 // Qt's dialogs for files as we want them.
 #include "app/file_dialogs.hpp"
 
+#include <QCoreApplication>
 #include <QDir>
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QHeaderView>
+#include <QLineEdit>
 #include <QTreeView>
 
 namespace xlab::app {
 namespace {
 
 constexpr int kNameColumn = 0;
+
+/// The words here are ours, not those of Qt's dialog.
+struct FileDialogs {
+  Q_DECLARE_TR_FUNCTIONS(xlab::app::FileDialogs)
+};
 
 QString& remembered() {
   static QString folder;
@@ -79,10 +86,28 @@ QString ask_for_folder(QWidget* parent, const QString& title) {
 
 QString ask_for_new_folder(QWidget* parent, const QString& title, const QString& suggestion) {
   FolderNameDialog dialog(parent, title, last_folder());
-  dialog.setAcceptMode(QFileDialog::AcceptSave);
+  // Of others the system's own would take either new folders or those that are there.
+  dialog.setOption(QFileDialog::DontUseNativeDialog);
   dialog.setFileMode(QFileDialog::AnyFile);
   dialog.setOption(QFileDialog::ShowDirsOnly);
-  dialog.setOption(QFileDialog::DontConfirmOverwrite);
+  dialog.setLabelText(QFileDialog::FileName, FileDialogs::tr("Folder:"));
+  // Qt calls it "Open" as soon as the name is that of a folder.
+  const auto name_button = [&dialog] {
+    dialog.setLabelText(QFileDialog::Accept, FileDialogs::tr("&Export"));
+  };
+  name_button();
+  auto* name = dialog.findChild<QLineEdit*>("fileNameEdit");
+  QObject::connect(name, &QLineEdit::textChanged, &dialog, name_button);
+  // A click on a folder means that one, two go into it.
+  QObject::connect(
+      &dialog, &QFileDialog::currentChanged, &dialog,
+      [name, name_button](const QString& path) {
+        if (QFileInfo(path).isDir()) name->setText(QFileInfo(path).fileName());
+        name_button();
+      },
+      Qt::QueuedConnection);
+  QObject::connect(&dialog, &QFileDialog::directoryEntered, &dialog,
+                   [&] { name->setText(free_name(dialog, suggestion)); });
   dialog.selectFile(free_name(dialog, suggestion));
   return ask(dialog);
 }

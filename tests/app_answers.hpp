@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <QApplication>
+#include <QDialogButtonBox>
 #include <QDir>
 #include <QFileDialog>
 #include <QLineEdit>
@@ -42,6 +43,7 @@ class Answers {
   QList<QStringList> buttons;  ///< and what could be pressed
   QStringList file_dialogs;    ///< titles of the dialogs for files so far
   QStringList folders;         ///< where each of them began
+  QStringList file_buttons;    ///< what could be pressed in each once the name was typed
 
  private:
   void look() {
@@ -73,6 +75,9 @@ class Answers {
         dialog->reject();
       } else {
         name->setText(files.takeFirst());
+        for (const QAbstractButton* button :
+             dialog->findChild<QDialogButtonBox*>("buttonBox")->buttons())
+          if (button->text() != "Cancel") file_buttons.append(button->text());
         QTest::keyClick(name, Qt::Key_Return);
       }
     }

@@ -606,6 +606,7 @@ TEST_F(Questions, AModelIsExportedIntoAFolderThatIsThere) {
     press("File/Export model folder…");
     EXPECT_TRUE(QTest::qWaitFor([&] { return exported("empty"); }, 5000));
     EXPECT_TRUE(answers.questions.isEmpty());
+    EXPECT_EQ(answers.file_buttons, QStringList("&Export")) << "of a folder that is there, too";
   }
   for (const bool agreed : {false, true}) {
     Answers answers;
