@@ -413,6 +413,22 @@ TEST_F(SavingAFolder, AnotherSaveTakesWhatWasPutAsideForNoLeftover) {
   expect_all_or_nothing([&] { put_earlier(); }, [&] { write_all(); }, earlier_and_all_, 9);
 }
 
+TEST_F(SavingAFolder, AFreshFolderThatAnotherSaveTakesForALeftoverIsMadeAgain) {
+  int cleanings = 3;
+  Fault fault{std::this_thread::get_id(), 0, 0, 0, "", [&] {
+                if (cleanings-- > 0) remove_save_leftovers(folder_.path());
+              }};
+  active_fault = &fault;
+  const std::string sentence = complaint([&] { write_all(); });
+  active_fault = nullptr;
+  EXPECT_EQ(sentence, kFine);
+  EXPECT_LE(cleanings, 0);
+  EXPECT_EQ(content(folder_.path()), (Content{{"out", "(folder)"},
+                                              {"out/model", "(folder)"},
+                                              {"out/model/weights", std::string(70'000, 'w')},
+                                              {"out/model/config", "new config"}}));
+}
+
 TEST_F(SavingAFolder, OneThatIsNotFinishedIsNotThere) {
   {
     FolderSave save(folder_ / "out" / "model");

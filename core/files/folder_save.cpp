@@ -51,7 +51,11 @@ void FolderSave::make_beside() {
       becomes_.parent_path(),
       [](const fs::path& fresh) {
         if (::mkdir(fresh.c_str(), 0777) != 0) return -1;
-        return retry([&] { return ::open(fresh.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+        const int opened =
+            retry([&] { return ::open(fresh.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+        // Another save has taken it for a leftover already: as if the name had not been free.
+        if (opened < 0 && errno == ENOENT) errno = EEXIST;
+        return opened;
       },
       hidden_);
   if (lock_ < 0) {
