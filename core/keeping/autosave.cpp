@@ -1,6 +1,9 @@
 // Keeps the work that is in no file, and writes runs into their files.
 #include "core/keeping/autosave.hpp"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include <algorithm>
 #include <exception>
 #include <new>
@@ -246,6 +249,9 @@ bool Autosave::take_kept() {
 }
 
 void Autosave::write_jobs() {
+  // When it wakes up it does not push aside the thread that has just handed a run over.
+  const sched_param none{};
+  (void)::pthread_setschedparam(::pthread_self(), SCHED_BATCH, &none);
   std::unique_lock lock(mutex_);
   for (;;) {
     wake_.wait(lock, [this] { return stop_ || !jobs_.empty(); });
