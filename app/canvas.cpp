@@ -7,6 +7,7 @@
 #include <QCursor>
 #include <QEvent>
 #include <QFocusEvent>
+#include <QKeyEvent>
 #include <QMouseEvent>
 #include <QWheelEvent>
 #include <algorithm>
@@ -311,7 +312,10 @@ bool Canvas::eventFilter(QObject* object, QEvent* event) {
     case QEvent::MouseButtonRelease: {
       const auto* mouse = static_cast<QMouseEvent*>(event);
       const bool down = event->type() != QEvent::MouseButtonRelease;
-      if (down) setFocus(Qt::MouseFocusReason);
+      if (down) {
+        setFocus(Qt::MouseFocusReason);
+        stops_.leave();
+      }
       const int button = imgui_button(mouse->button());
       if (button < 0) return false;
       queue({Input::Kind::button, point(mouse->position()), button, down, mouse->modifiers()});
@@ -348,13 +352,58 @@ void Canvas::showEvent(QShowEvent* event) {
 void Canvas::focusInEvent(QFocusEvent* event) {
   QWidget::focusInEvent(event);
   const Qt::FocusReason reason = event->reason();
+  if (reason == Qt::BacktabFocusReason) {
+    stops_.go_to_last();
+    refresh();
+  }
   emit reached(reason == Qt::TabFocusReason || reason == Qt::BacktabFocusReason);
 }
 
 void Canvas::focusOutEvent(QFocusEvent* event) {
   QWidget::focusOutEvent(event);
   // A menu that opens for a moment does not move the focus.
-  if (event->reason() != Qt::PopupFocusReason) emit reached(false);
+  if (event->reason() == Qt::PopupFocusReason) return;
+  stops_.leave();
+  refresh();
+  emit reached(false);
+}
+
+bool Canvas::focusNextPrevChild(bool next) {
+  const bool stays = stops_.go(next);
+  refresh();
+  return stays || QWidget::focusNextPrevChild(next);
+}
+
+bool Canvas::needs(int key) const {
+  switch (key) {
+    case Qt::Key_Space:
+    case Qt::Key_Return:
+    case Qt::Key_Enter:
+    case Qt::Key_Escape:
+      return stops_.any_chosen();
+    case Qt::Key_Left:
+    case Qt::Key_Right:
+      return stops_.arrows() == ui::Arrows::turn || stops_.arrows() == ui::Arrows::row;
+    case Qt::Key_Up:
+    case Qt::Key_Down:
+      return stops_.arrows() == ui::Arrows::column;
+    default:
+      return false;
+  }
+}
+
+void Canvas::keyPressEvent(QKeyEvent* event) {
+  const int key = event->key();
+  if (event->modifiers() & ~Qt::KeypadModifier || !needs(key)) {
+    QWidget::keyPressEvent(event);
+  } else if (key == Qt::Key_Escape) {
+    stops_.leave();
+  } else if (key == Qt::Key_Space || key == Qt::Key_Return || key == Qt::Key_Enter) {
+    if (!event->isAutoRepeat()) stops_.press();
+  } else {
+    stops_.arrow(key == Qt::Key_Right || key == Qt::Key_Down);
+  }
+  refresh();
 }
 
 QImage Canvas::picture(const Draw& draw, QSize size, const CanvasLook& look, double density) {

@@ -14,6 +14,7 @@
 
 #include "ui/colour.hpp"
 #include "ui/image.hpp"
+#include "ui/stops.hpp"
 
 namespace xlab::app {
 
@@ -46,7 +47,8 @@ struct CanvasLook {
 /// after an event or `refresh`, because ImGui settles hovering and sizes late, then none. Works in
 /// device pixels: the draw function gets the size of the surface in them and a scale that contains
 /// the density of the screen, so that text and lines are crisp on every screen. Mouse and wheel go
-/// to ImGui, keys stay with Qt. GUI thread only, as everything that touches ImGui.
+/// to ImGui, keys stay with Qt, but for Tab and what presses and turns the control it has reached.
+/// GUI thread only, as everything that touches ImGui.
 class Canvas : public QWidget {
   Q_OBJECT
 
@@ -67,6 +69,10 @@ class Canvas : public QWidget {
   bool seen() const;
   /// Whether a canvas that is seen still has frames to draw.
   bool busy() const;
+  /// The controls in the drawing, as the keyboard goes through them; for the draw function.
+  ui::Stops& stops() { return stops_; }
+  /// Whether this key is for the control that has been reached, not for the window.
+  bool needs(int key) const;
   /// Time the last frame took to make and to paint, in milliseconds.
   double frame_ms() const { return frame_ms_; }
   /// Frames drawn so far.
@@ -91,6 +97,8 @@ class Canvas : public QWidget {
   bool eventFilter(QObject* object, QEvent* event) override;
   void resizeEvent(QResizeEvent* event) override;
   void showEvent(QShowEvent* event) override;
+  bool focusNextPrevChild(bool next) override;
+  void keyPressEvent(QKeyEvent* event) override;
   void focusInEvent(QFocusEvent* event) override;
   void focusOutEvent(QFocusEvent* event) override;
 
@@ -113,6 +121,7 @@ class Canvas : public QWidget {
   std::shared_ptr<FontAtlas> fonts_;
   Presenter* presenter_;
   std::deque<Input> inputs_;
+  ui::Stops stops_;
   QTimer timer_;
   QElapsedTimer clock_;
   std::int64_t last_frame_ns_ = 0;

@@ -53,6 +53,7 @@ bool control_needs(const QWidget* widget, int key) {
   const bool arrows = key == Qt::Key_Left || key == Qt::Key_Right || key == Qt::Key_Up ||
                       key == Qt::Key_Down || key == Qt::Key_Home || key == Qt::Key_End;
   if (qobject_cast<const QAbstractButton*>(widget)) return key == Qt::Key_Space;
+  if (const auto* canvas = qobject_cast<const Canvas*>(widget)) return canvas->needs(key);
   if (qobject_cast<const QAbstractSlider*>(widget) || qobject_cast<const QTabBar*>(widget)) {
     return arrows;
   }

@@ -15,6 +15,7 @@
 #include "app/beside_writer.hpp"
 #include "app/files.hpp"
 #include "app/save_dialog.hpp"
+#include "ui/ground.hpp"
 
 namespace xlab::app {
 namespace {
@@ -62,13 +63,15 @@ ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent
   const QString title = windowTitle();
   const auto draw_live = [this](ui::Images& images, ImVec2 size, float scale) {
     ui::Focus focus = stage_.focus();
-    const bool moves = draw(images, size, scale, stage_.look().palette, focus, false);
+    const bool moves =
+        draw(images, size, scale, stage_.look().palette, focus, false, &canvas_->stops());
     stage_.set_focus(focus);
     canvas_->set_animating(moves);
   };
   canvas_ = new Canvas(stage.canvas_kind(), draw_live);
   canvas_->setAccessibleName(title);
-  canvas_->setAccessibleDescription(tr("Drawing. Its numbers are in the table of this view."));
+  canvas_->setAccessibleDescription(
+      tr("Drawing. Its numbers are in the table of this view. Tab goes through its buttons."));
   model_ = new TableModel(this);
   table_view_ = new QTableView;
   table_view_->setModel(model_);
@@ -203,7 +206,7 @@ void ViewDock::show_table(bool table) {
 }
 
 bool ViewDock::draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteName palette,
-                    ui::Focus& focus, bool exporting) {
+                    ui::Focus& focus, bool exporting, ui::Stops* stops) {
   const std::shared_ptr<const Snapshot> snapshot = stage_.engine().snapshot();
   ui::Scene scene{*snapshot,
                   focus,
@@ -212,7 +215,11 @@ bool ViewDock::draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteNam
                   [this](Command command) { stage_.send(std::move(command)); },
                   scale};
   scene.exporting = exporting;
+  scene.stops = stops;
+  if (stops) stops->begin_frame();
   view_->draw(scene, size);
+  if (stops) stops->end_frame();
+  ui::draw_ring(scene);
   return view_->animating(scene);
 }
 
@@ -221,7 +228,7 @@ QImage ViewDock::picture(QSize size, const CanvasLook& look, double density, boo
   focus.hovered.reset();
   return Canvas::picture(
       [&](ui::Images& images, ImVec2 pixels, float scale) {
-        draw(images, pixels, scale, look.palette, focus, !buttons);
+        draw(images, pixels, scale, look.palette, focus, !buttons, nullptr);
       },
       size, look, density);
 }

@@ -51,9 +51,9 @@ class ViewDock : public Dock {
   void noticed(const QString& sentence);
 
  private:
-  /// Whether the drawing moves by itself.
+  /// Whether the drawing moves by itself. `stops`: how the keyboard reaches its controls, or null.
   bool draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteName palette, ui::Focus& focus,
-            bool exporting);
+            bool exporting, ui::Stops* stops);
   void follow_snapshot();
   /// All of it, or what is read on the screen.
   ui::Table table(std::size_t most_rows) const;

@@ -12,6 +12,7 @@
 
 #include "ui/draw_log.hpp"
 #include "ui/glyphs.hpp"
+#include "ui/stops.hpp"
 #include "ui/view.hpp"
 
 namespace xlab::tests {
@@ -80,7 +81,9 @@ class Stage {
                      ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoScrollWithMouse);
     ImGui::PopStyleVar(3);
     ui::Scene scene = this->scene();
+    stops.begin_frame();
     view.draw(scene, size);
+    stops.end_frame();
     ImGui::End();
     ImGui::Render();
     ImGui::GetIO().MouseWheel = 0.0f;
@@ -93,7 +96,8 @@ class Stage {
             ui::palette(palette),
             [this](Command c) { sent.push_back(std::move(c)); },
             scale,
-            &log};
+            &log,
+            &stops};
   }
 
   /// A mouse at a place, twice: ImGui settles what is hovered one frame late.
@@ -174,6 +178,7 @@ class Stage {
   ui::Focus focus;
   NoImages images;
   ui::DrawLog log;  ///< what the last frame drew
+  ui::Stops stops;
   std::vector<Command> sent;
 
  private:

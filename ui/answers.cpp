@@ -33,8 +33,7 @@ float surprise_at(const SequenceStatus& sequence, int t) {
 }
 
 float asked_for(const SequenceStatus& sequence, int t) {
-  return told_at(sequence.expected.empty() ? sequence.surprise : sequence.answer_surprise, t,
-                  0.0f);
+  return told_at(sequence.expected.empty() ? sequence.surprise : sequence.answer_surprise, t, 0.0f);
 }
 
 AnswerVerdict verdict(const SequenceStatus& sequence, int t) {

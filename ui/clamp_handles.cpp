@@ -72,7 +72,7 @@ ClampHandles::Offer ClampHandles::offer(GateFrame& frame, const Painter& painter
   offer.tags = tags(frame, painter, lane);
   for (const Tag& tag : offer.tags) {
     ImGui::PushID(tag.index);
-    const Touch cross = touch("remove", tag.close);
+    const Touch cross = control(painter, "remove", tag.close);
     ImGui::PopID();
     if (cross.pressed) frame.scene.send(command::RemoveClamp{tag.index});
     offer.under_mouse |= cross.hovered || cross.held;

@@ -74,11 +74,36 @@ Touch touch(const char* id, const Box& box) {
   return result;
 }
 
+Touch control(const Painter& painter, const char* id, const Box& box, const Reach& reach) {
+  Touch result = touch(id, box);
+  Stops* const stops = painter.stops();
+  if (!stops || box.empty() || !reach.enabled) return result;
+  const Stops::Keys keys =
+      stops->control(ImGui::GetID(id), box.min, box.max, reach.arrows, reach.group);
+  if (keys.arrived && !ImGui::IsItemVisible()) ImGui::SetScrollHereY(0.5f);
+  result.chosen = keys.chosen;
+  result.pressed |= keys.pressed;
+  result.notches = keys.notches;
+  return result;
+}
+
+void draw_ring(const Scene& scene) {
+  if (!scene.stops || !scene.stops->ring()) return;
+  const auto [min, max] = *scene.stops->ring();
+  const float width = 2.0f * scene.scale, away = 2.5f * scene.scale;
+  // Of another colour than what marks a chosen tab; kept inside the drawing.
+  const ImVec2 room = ImGui::GetIO().DisplaySize;
+  ImGui::GetForegroundDrawList()->AddRect(
+      {std::max(min.x - away, width / 2), std::max(min.y - away, width / 2)},
+      {std::min(max.x + away, room.x - width / 2), std::min(max.y + away, room.y - width / 2)},
+      scene.palette.text, 5.0f * scene.scale, 0, width);
+}
+
 bool button_at(Painter& painter, const char* id, const Box& box, std::string_view word,
                bool enabled) {
   if (painter.exporting()) return false;
   const Palette& palette = painter.palette();
-  const Touch t = touch(id, box);
+  const Touch t = control(painter, id, box, {.enabled = enabled});
   painter.fill(box, enabled && t.hovered ? palette.control_hovered : palette.control,
                painter.px(3));
   painter.text_in(box.inset(painter.px(4), 0),
@@ -91,7 +116,7 @@ bool check_at(Painter& painter, const char* id, const Box& box, std::string_view
               bool ticked) {
   if (painter.exporting()) return false;
   const Palette& palette = painter.palette();
-  const Touch t = touch(id, box);
+  const Touch t = control(painter, id, box);
   Box rest = box;
   const float side = std::min(painter.px(14), box.height());
   Box tick = rest.cut_left(side);
@@ -114,19 +139,27 @@ bool slider_at(Painter& painter, const char* id, const Box& box, double& value, 
                double high, bool logarithmic, std::string_view text) {
   if (painter.exporting()) return false;
   const Palette& palette = painter.palette();
-  const Touch t = touch(id, box);
+  const Touch t = control(painter, id, box, {.arrows = Arrows::turn});
   bool changed = false;
-  if (t.held && box.width() > 1.0f) {
-    const double share =
-        std::clamp(static_cast<double>((t.mouse.x - box.min.x) / box.width()), 0.0, 1.0);
+  const auto move_to = [&](double share) {
+    share = std::clamp(share, 0.0, 1.0);
     const double next =
         logarithmic ? low * std::pow(high / low, share) : low + (high - low) * share;
     changed = next != value;
     value = next;
+  };
+  const auto share_of = [&] {
+    const double share = logarithmic ? std::log(std::max(value, 1e-12) / low) / std::log(high / low)
+                                     : (value - low) / (high - low);
+    return std::isfinite(share) ? std::clamp(share, 0.0, 1.0) : 0.0;
+  };
+  if (t.held && box.width() > 1.0f) {
+    move_to(static_cast<double>((t.mouse.x - box.min.x) / box.width()));
+  } else if (t.notches != 0) {
+    constexpr double kNotch = 0.05;
+    move_to(share_of() + kNotch * t.notches);
   }
-  double share = logarithmic ? std::log(std::max(value, 1e-12) / low) / std::log(high / low)
-                             : (value - low) / (high - low);
-  share = std::isfinite(share) ? std::clamp(share, 0.0, 1.0) : 0.0;
+  const double share = share_of();
   painter.fill(box, t.hovered || t.held ? palette.control_hovered : palette.control, painter.px(3));
   const float x = box.min.x + box.width() * static_cast<float>(share);
   painter.fill({box.min, {x, box.max.y}}, with_alpha(palette.accent, 0.22f), painter.px(3));
@@ -194,12 +227,13 @@ int choose_at(Painter& painter, const char* id, Box& row, std::span<const std::s
   int result = chosen;
   ImGui::PushID(id);
   if (needed <= row.width()) {
+    const ImGuiID group = ImGui::GetID("tabs");
     for (int i = 0; i <= last; ++i) {
       const std::string& label = labels[static_cast<std::size_t>(i)];
       const Box box = row.cut_left(painter.measure(label).x + pad);
       row.cut_left(gap);
       ImGui::PushID(i);
-      const Touch t = touch("tab", box);
+      const Touch t = control(painter, "tab", box, {.arrows = Arrows::row, .group = group});
       ImGui::PopID();
       if (t.pressed) result = i;
       painter.fill(box, t.hovered ? palette.control_hovered : palette.control, painter.px(3));

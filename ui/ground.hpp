@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "ui/paint.hpp"
+#include "ui/stops.hpp"
 
 namespace xlab::ui {
 
@@ -30,9 +31,22 @@ class Panel {
 /// An invisible control over a box; what the mouse does with it.
 struct Touch {
   bool hovered = false, pressed = false, held = false, released = false;
+  bool chosen = false;  ///< it has the keys
+  int notches = 0;      ///< it is turned by so many with them; negative: to the left
   ImVec2 mouse{0, 0};
 };
 Touch touch(const char* id, const Box& box);
+/// How the keyboard comes to a control.
+struct Reach {
+  bool enabled = true;  ///< whether there is something to press
+  Arrows arrows = Arrows::none;
+  ImGuiID group =
+      0;  ///< see Stops::control; 1: the titles of a view, one below or beside the other
+};
+/// The same for what a click does something to: the Tab key stops there, Space and Return press it.
+Touch control(const Painter& painter, const char* id, const Box& box, const Reach& reach = {});
+/// The ring around the control that has the keys, above everything.
+void draw_ring(const Scene& scene);
 
 // In a picture to keep (Painter::exporting) the four that follow draw nothing that can be pressed
 // and change nothing.

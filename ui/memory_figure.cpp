@@ -96,7 +96,8 @@ void draw_title(MemoryFrame& frame, Painter& painter, int head, const Box& title
   titles.push_back(std::to_string(head));
   painter.first_in(title, chosen ? palette.text : palette.muted_text, titles, Align::left,
                    chosen ? Weight::bold : Weight::regular);
-  if (touch("title", title).pressed) frame.scene.focus.head = alone ? (head + 1) % heads : head;
+  if (control(painter, "title", title, {.arrows = Arrows::row, .group = 1}).pressed)
+    frame.scene.focus.head = alone ? (head + 1) % heads : head;
   hint(frame.scene, title,
        fmt::format("Head {} of {}.{} {}", head, heads,
                    m ? fmt::format(" {} = {}: its memory is stored divided by exp({}).", symbol,

@@ -65,6 +65,7 @@ float text_pixels(float scale) {
 Painter::Painter(const Scene& scene)
     : list_(ImGui::GetWindowDrawList()),
       log_(scene.log),
+      stops_(scene.stops),
       palette_(scene.palette),
       scale_(scene.scale),
       pixels_(text_pixels(scene.scale)),

@@ -55,6 +55,8 @@ class Painter {
   /// Where what is drawn is written down; null: nowhere.
   DrawLog* log() { return log_; }
   const Palette& palette() const { return palette_; }
+  /// How the keyboard reaches the controls; null: it does not.
+  Stops* stops() const { return stops_; }
   /// Whether this is a picture to keep, which holds no buttons.
   bool exporting() const { return exporting_; }
   /// Logical pixels at 100 % in pixels of this scene.
@@ -116,6 +118,7 @@ class Painter {
 
   ImDrawList* list_;
   DrawLog* log_;
+  Stops* stops_;
   const Palette& palette_;
   ImFont* font(Weight weight) const;
 

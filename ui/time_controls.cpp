@@ -53,7 +53,7 @@ bool icon_button(const Scene& scene, Painter& painter, const char* word, const c
                  const Box& box, Icon icon, bool with_word, bool enabled) {
   if (painter.exporting()) return false;
   const Palette& palette = painter.palette();
-  const Touch t = touch(word, box);
+  const Touch t = control(painter, word, box, {.enabled = enabled});
   const bool lit = enabled && t.hovered;
   painter.fill(box, lit ? palette.control_hovered : palette.control, painter.px(3));
   const ImU32 colour = enabled ? palette.text : with_alpha(palette.muted_text, 0.55f);

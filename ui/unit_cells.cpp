@@ -57,7 +57,8 @@ void draw_title(Strips& strips, Painter& painter, int head, const Box& title) {
       std::to_string(head)};
   painter.first_in(title, chosen ? palette.text : palette.muted_text, titles, Align::left,
                    chosen ? Weight::bold : Weight::regular);
-  if (touch("title", title).pressed) strips.scene.focus.head = head;
+  if (control(painter, "title", title, {.arrows = Arrows::column, .group = 1}).pressed)
+    strips.scene.focus.head = head;
   hint(strips.scene, title,
        fmt::format("Head {} of {}: one cell per unit. Click to put it in focus.", head,
                    answers.heads));

@@ -18,6 +18,7 @@
 namespace xlab::ui {
 
 struct DrawLog;
+class Stops;
 
 /// Everything a view may look at, and the two things it may change: the focus, and the engine by
 /// commands.
@@ -29,6 +30,7 @@ struct Scene {
   std::function<void(Command)> send;
   float scale = 1.0f;      ///< size of text and lines, 1 = 100 %
   DrawLog* log = nullptr;  ///< where what is drawn is written down; null: nowhere
+  Stops* stops = nullptr;  ///< how the keyboard reaches the controls; null: it does not
   /// A picture for a paper or a slide: nothing in it can be pressed, so no button is drawn. What a
   /// row of tabs has chosen is written as plain text.
   bool exporting = false;

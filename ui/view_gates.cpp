@@ -125,11 +125,12 @@ class GatesView : public View {
   }
 
   void draw_title(GateFrame& frame, Painter& painter, const GateRow& row, Box title) {
-    if (!ImGui::IsRectVisible(title.min, title.max)) return;
     const float width = title.width();
     const bool folded = layout_.folded(row);
-    const Touch mouse = touch("fold", title);
+    // Out of sight too: the keyboard brings it back.
+    const Touch mouse = control(painter, "fold", title, {.arrows = Arrows::column, .group = 1});
     if (mouse.pressed) layout_.fold(row, !folded);
+    if (!ImGui::IsRectVisible(title.min, title.max)) return;
     title = title.inset(0, painter.px(2));
     title.cut_right(painter.px(GateLayout::kRightMargin));
     const Palette& palette = painter.palette();

@@ -366,13 +366,15 @@ class InspectorView : public View {
     painter.text_in(column.cut_top(line + painter.px(2)), palette.muted_text,
                     painter.fit_first(titles, column.width()));
     int index = 0;
+    const ImGuiID group = ImGui::GetID("inputs");
     for (const std::string& name : card.inputs) {
       const Input input = input_of(scene.snapshot, ref, name);
       Box box = column.cut_top(line + painter.px(4));
       ImGui::PushID(index++);
-      const Touch mouse = touch("input", box);
+      const Touch mouse =
+          control(painter, "input", box, {.arrows = Arrows::column, .group = group});
       ImGui::PopID();
-      if (mouse.hovered && input.ref.step >= 0) {
+      if ((mouse.hovered || mouse.chosen) && input.ref.step >= 0) {
         painter.fill(box, palette.control, painter.px(3));
         hovered = input.ref;
         if (mouse.pressed) scene.focus.pinned = input.ref;

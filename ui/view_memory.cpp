@@ -272,7 +272,9 @@ class MemoryView : public View {
   /// A click sets the range anew, for where the chip that says so has no room.
   void put_legend(const Scene& scene, Painter& painter, const Box& row, const ColourScale& scale,
                   const Legend& legend) {
-    if (touch(legend.unit.c_str(), row).pressed && ranges_.locked()) ranges_.lock_again();
+    const bool locked = ranges_.locked();
+    if (control(painter, legend.unit.c_str(), row, {.enabled = locked}).pressed && locked)
+      ranges_.lock_again();
     draw_legend(painter, row, scale, legend);
     explain_legend(scene, row, scale, legend);
   }

@@ -293,11 +293,12 @@ class NextView : public View {
             const Listed& listed, const BarColumns& columns, bool drawn_differs) {
     const Palette& palette = painter.palette();
     bool any_hovered = false;
+    const ImGuiID group = ImGui::GetID("bars");
     for (std::size_t i = 0; i < listed.tokens.size(); ++i) {
       const int token = listed.tokens[i];
       const Box row = rest.cut_top(height);
       ImGui::PushID(token);
-      const Touch mouse = touch("bar", row);
+      const Touch mouse = control(painter, "bar", row, {.arrows = Arrows::column, .group = group});
       ImGui::PopID();
       if (mouse.hovered)
         painter.fill(row, with_alpha(palette.control_hovered, 0.6f), painter.px(2));
@@ -306,7 +307,7 @@ class NextView : public View {
       }
       draw_token_bar(scene, painter, token, row, plot, columns, first_ == 0 && i == 0,
                      drawn_differs);
-      any_hovered |= mouse.hovered;
+      any_hovered |= mouse.hovered || mouse.chosen;
       if (mouse.hovered) {
         hovered_ = ValueRef{.path = kNextProbability,
                             .step = scene.snapshot.sequence.cursor,

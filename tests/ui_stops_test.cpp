@@ -1,0 +1,236 @@
+// The keyboard reaches every control that a view draws, and does there what a click does.
+#include "ui/stops.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/scenes.hpp"
+#include "tests/ui_stage.hpp"
+#include "ui/ground.hpp"
+#include "ui/view_list.hpp"
+
+namespace xlab::tests {
+namespace {
+
+using namespace ui;
+
+/// What pressing something did: commands, focus, what the view keeps, and the words it draws.
+struct Effect {
+  std::vector<std::size_t> kinds;
+  std::vector<double> numbers;
+  Focus focus;
+  std::string kept;
+  std::vector<std::string> words;
+  bool operator==(const Effect&) const = default;
+};
+
+Effect effect_of(Stage& stage, const View& view) {
+  Effect effect;
+  for (const Command& command : stage.sent) {
+    effect.kinds.push_back(command.index());
+    if (const auto* c = std::get_if<command::TakeToken>(&command))
+      effect.numbers.push_back(c->token);
+    if (const auto* c = std::get_if<command::SetSampler>(&command)) {
+      effect.numbers.push_back(c->settings.greedy ? 1 : 0);
+      effect.numbers.push_back(static_cast<double>(c->settings.seed));
+    }
+  }
+  effect.focus = stage.focus;
+  effect.focus.hovered.reset();
+  effect.kept = view.kept();
+  for (const DrawLog::Text& text : stage.log.texts) {
+    if (!text.on_top) effect.words.push_back(text.shown);
+  }
+  return effect;
+}
+
+/// A view on a stage of its own.
+struct Shown {
+  Shown(const Snapshot& snapshot, std::size_t index)
+      : stage(snapshot), view(std::move(make_views()[index])) {
+    stage.size = {900, 640};
+    stage.focus.pinned = ValueRef{.path = "block0/mlstm/forget_gate", .step = 5};
+    stage.frame(*view);
+    stage.frame(*view);
+  }
+  /// So many times Tab, then so many arrows.
+  void go(int tabs, int arrows) {
+    for (int i = 0; i < tabs; ++i) {
+      stage.stops.go(true);
+      stage.frame(*view);
+    }
+    for (int i = 0; i < arrows; ++i) {
+      stage.stops.arrow(true);
+      stage.frame(*view);
+    }
+    stage.frame(*view);
+  }
+  Stage stage;
+  std::unique_ptr<View> view;
+};
+
+class EveryView : public ::testing::TestWithParam<std::size_t> {
+ protected:
+  Snapshot snapshot = clamped_scene();
+};
+
+TEST_P(EveryView, APressOfAKeyDoesWhatAClickDoes) {
+  int controls = 0, groups = 0;
+  for (int tabs = 1;; ++tabs) {
+    bool any = false;
+    for (int arrows = 0;; ++arrows) {
+      Shown shown(snapshot, GetParam());
+      shown.go(tabs, arrows);
+      if (!shown.stage.stops.any_chosen()) break;
+      const auto ring = shown.stage.stops.ring();
+      ASSERT_TRUE(ring) << "the keys are at something that is not drawn";
+      if (arrows > 0) {
+        Shown before(snapshot, GetParam());
+        before.go(tabs, arrows - 1);
+        const auto last = before.stage.stops.ring();
+        ASSERT_TRUE(last);
+        if (last->min.x == ring->min.x && last->min.y == ring->min.y) break;
+      }
+      any = true;
+      ++controls;
+      const Box box{ring->min, ring->max};
+      EXPECT_GE(box.min.x, 0.0f);
+      EXPECT_GE(box.min.y, 0.0f);
+      EXPECT_LE(box.max.x, shown.stage.size.x);
+      EXPECT_LE(box.max.y, shown.stage.size.y);
+      if (shown.stage.stops.arrows() == Arrows::turn) break;
+      shown.stage.stops.press();
+      shown.stage.frame(*shown.view);
+      shown.stage.frame(*shown.view);
+      Shown clicked(snapshot, GetParam());
+      clicked.stage.click(*clicked.view, box.centre().x, box.centre().y);
+      clicked.stage.frame(*clicked.view);
+      const Effect by_key = effect_of(shown.stage, *shown.view),
+                   by_mouse = effect_of(clicked.stage, *clicked.view);
+      EXPECT_EQ(by_key, by_mouse) << shown.view->name() << ": Tab " << tabs << ", arrow " << arrows
+                                  << ", at " << box.centre().x << ", " << box.centre().y;
+    }
+    if (!any) break;
+    ++groups;
+    ASSERT_LT(tabs, 60) << "Tab never leaves";
+  }
+  const std::string name = make_views()[GetParam()]->name();
+  // So many stops, and controls at them: one that has none is missed here.
+  const std::vector<std::pair<std::string, std::pair<int, int>>> expected = {
+      {"time", {5, 5}},  {"gates", {6, 12}},    {"memory", {7, 12}}, {"loss", {1, 2}},
+      {"next", {2, 11}}, {"inspector", {2, 4}}, {"health", {1, 1}},
+  };
+  for (const auto& [view, count] : expected) {
+    if (view == name) {
+      EXPECT_EQ(std::pair(groups, controls), count) << name;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Stops, EveryView, ::testing::Range<std::size_t>(0, make_views().size()),
+                         [](const auto& view) { return make_views()[view.param]->name(); });
+
+TEST(Stops, GoThereAndBack) {
+  const Snapshot snapshot = clamped_scene();
+  for (std::size_t index = 0; index < make_views().size(); ++index) {
+    Shown shown(snapshot, index);
+    std::vector<std::pair<float, float>> there, back;
+    const auto note = [&](auto& places) {
+      shown.stage.frame(*shown.view);
+      const auto ring = shown.stage.stops.ring();
+      ASSERT_TRUE(ring);
+      places.emplace_back(ring->min.x, ring->min.y);
+    };
+    while (shown.stage.stops.go(true)) note(there);
+    EXPECT_FALSE(shown.stage.stops.any_chosen());
+    shown.stage.stops.go_to_last();
+    while (shown.stage.stops.any_chosen()) {
+      note(back);
+      EXPECT_TRUE(shown.stage.stops.go(false)) << "the drawing itself comes before its controls";
+    }
+    EXPECT_FALSE(shown.stage.stops.go(false)) << "and before it what is not its own";
+    std::reverse(back.begin(), back.end());
+    EXPECT_EQ(there, back) << shown.view->name();
+  }
+}
+
+TEST(Stops, ArrowsTurnASlider) {
+  const Snapshot snapshot = clamped_scene();
+  for (const int turns : {1, -1, 3}) {
+    Stage stage(snapshot);
+    stage.size = {900, 200};
+    const auto view = make_time_view();
+    stage.frame(*view);
+    while (stage.stops.go(true)) {
+      stage.frame(*view);
+      if (stage.stops.arrows() == Arrows::turn) break;
+    }
+    ASSERT_EQ(stage.stops.arrows(), Arrows::turn);
+    for (int i = 0; i < std::abs(turns); ++i) stage.stops.arrow(turns > 0);
+    stage.frame(*view);
+    const auto sent = stage.all<command::SetPlaySpeed>();
+    ASSERT_EQ(sent.size(), 1u);
+    // A notch is a twentieth of the way from 0.25 to 64, of which the logarithm is what counts.
+    EXPECT_NEAR(sent.front().tokens_per_second,
+                snapshot.sequence.tokens_per_second * std::pow(256.0, 0.05 * turns), 1e-9);
+    stage.frame(*view);
+    EXPECT_EQ(stage.all<command::SetPlaySpeed>().size(), 1u) << "a key turns it once";
+  }
+}
+
+TEST(Stops, WhatCanDoNothingIsPassedOver) {
+  Snapshot snapshot = clamped_scene();
+  snapshot.sequence.cursor = 0;  // nothing to go back to
+  Stage stage(snapshot);
+  stage.size = {900, 200};
+  const auto view = make_time_view();
+  stage.frame(*view);
+  stage.stops.go(true);
+  stage.frame(*view);
+  stage.stops.press();
+  stage.frame(*view);
+  EXPECT_EQ(stage.all<command::Rewind>().size() + stage.all<command::StepBack>().size(), 0u);
+  EXPECT_EQ(stage.all<command::Play>().size(), 1u);
+}
+
+TEST(Stops, AKeyIsForgottenWhenItsControlIsGone) {
+  Stops stops;
+  const auto frame = [&](std::vector<ImGuiID> ids) {
+    Stops::Keys keys;
+    stops.begin_frame();
+    for (const ImGuiID id : ids) {
+      const Stops::Keys those = stops.control(id, {0, 0}, {1, 1});
+      if (those.chosen) keys = those;
+    }
+    stops.end_frame();
+    return keys;
+  };
+  frame({1, 2, 3});
+  stops.go(true);
+  stops.go(true);
+  EXPECT_TRUE(frame({1, 2, 3}).arrived);
+  EXPECT_FALSE(frame({1, 2, 3}).arrived);
+  stops.press();
+  EXPECT_FALSE(frame({1, 3}).pressed);
+  EXPECT_FALSE(stops.ring());
+  EXPECT_TRUE(stops.any_chosen()) << "a second press must not go to the window";
+  EXPECT_FALSE(frame({1, 2, 3}).pressed) << "pressed before it came back";
+  frame({1, 3});
+  EXPECT_TRUE(stops.go(true));
+  stops.press();
+  stops.begin_frame();
+  EXPECT_FALSE(stops.control(1, {0, 0}, {1, 1}).chosen);
+  EXPECT_TRUE(stops.control(3, {0, 0}, {1, 1}).pressed) << "what stands where the other was";
+  stops.end_frame();
+}
+
+}  // namespace
+}  // namespace xlab::tests
