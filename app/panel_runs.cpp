@@ -120,7 +120,8 @@ void RunsPanel::fit_menu() {
   follow_->setEnabled(!on_screen || run->sequence != 0);
   follow_->setToolTip(
       follow_->isEnabled()
-          ? tr("The same tokens, prompt and cursor, each with its own weights and clamps")
+          ? tr("The same tokens, prompt and cursor, each with its own weights and clamps; what it "
+               "expects stands in Next token too")
           : tr("This is the run on screen: choose another one to read its tokens too"));
   const QString full = full_bench();
   for (QAction* copy : copies_) copy->setEnabled(full.isEmpty());

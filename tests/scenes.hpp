@@ -546,6 +546,30 @@ inline Snapshot several_scene(int count) {
   return s;
 }
 
+/// Of five runs the second one is on screen and the others read its sequence; the fourth has not
+/// computed the place at the cursor yet.
+inline Snapshot followed_scene() {
+  Snapshot s = several_scene(5);
+  for (const auto& run : s.runs) {
+    if (run->id == s.focused_run) continue;
+    auto view = std::make_shared<FollowerView>();
+    view->run = run->id;
+    if (run != s.runs[3]) {
+      Noise noise(static_cast<std::uint64_t>(900 + run->id));
+      auto next = std::make_shared<NextToken>(*s.next);
+      double sum = 0.0;
+      for (float& p : next->probabilities) {
+        p = std::exp(2.5f * static_cast<float>(noise.next()));
+        sum += static_cast<double>(p);
+      }
+      for (float& p : next->probabilities) p = static_cast<float>(static_cast<double>(p) / sum);
+      view->next = next;
+    }
+    s.followers.push_back(view);
+  }
+  return s;
+}
+
 /// Labels with blanks, controls, quotes and letters of several bytes.
 inline Snapshot text_scene() {
   Snapshot s = recall_scene();

@@ -36,7 +36,8 @@ const std::vector<ReadableScene>& readable_scenes() {
       {"broken", broken_scene()},       {"long", long_scene()},
       {"wide", wide_scene()},           {"odd", odd_scene()},
       {"young", young_scene()},         {"one run", several_scene(1)},
-      {"three runs", several_scene(3)}, {"eight runs", several_scene(8)}};
+      {"three runs", several_scene(3)}, {"eight runs", several_scene(8)},
+      {"followers", followed_scene()}};
   return list;
 }
 

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "core/short_number.hpp"
+#include "ui/follower_marks.hpp"
 #include "ui/values.hpp"
 
 namespace xlab::ui {
@@ -86,6 +87,9 @@ std::optional<NextCard> next_card(const Snapshot& snapshot, const ValueRef& ref)
     add("drawn with", short_number(static_cast<double>(value_of(next.sampling, ref.unit))));
   if (!next.unclamped.empty())
     add("without clamps", short_number(static_cast<double>(value_of(next.unclamped, ref.unit))));
+  for (const Follower& follower : followers_of(snapshot))
+    add(follower.name,
+        short_number(static_cast<double>(value_of(*follower.probabilities, ref.unit))));
   if (const int expected = expected_next(sequence); expected >= 0)
     add("right answer", expected == ref.unit
                             ? "this token"

@@ -1,6 +1,8 @@
 // The bars of the next token: one row each, and what their marks mean.
 #include "ui/token_bars.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -9,6 +11,7 @@
 #include <vector>
 
 #include "ui/hint.hpp"
+#include "ui/loss_labels.hpp"
 #include "ui/next_token.hpp"
 #include "ui/values.hpp"
 
@@ -36,7 +39,8 @@ void write_label(Painter& painter, const Box& box, const std::string& label, boo
 }  // namespace
 
 void draw_token_bar(const Scene& scene, Painter& painter, int token, Box row, const Box& plot,
-                    const BarColumns& columns, bool best, bool drawn_differs) {
+                    const BarColumns& columns, bool best, bool drawn_differs,
+                    const std::vector<Follower>& followers) {
   const Palette& palette = painter.palette();
   const NextToken& next = *scene.snapshot.next;
   const bool expected = token == expected_next(scene.snapshot.sequence);
@@ -87,19 +91,30 @@ void draw_token_bar(const Scene& scene, Painter& painter, int token, Box row, co
       painter.outline(outline, palette.text, width);
     }
   }
+  if (!followers.empty()) draw_follower_marks(painter, followers, token, track);
 }
 
-void draw_bar_keys(const Scene& scene, Painter& painter, Box row, bool drawn, bool ghosts) {
+void draw_bar_keys(const Scene& scene, Painter& painter, Box row, bool drawn, bool ghosts,
+                   const std::vector<Follower>& followers) {
   const Palette& palette = painter.palette();
   struct Key {
-    const char* word;
-    const char* shorter;
-    const char* meaning;
+    std::string word, shorter, meaning;
     std::function<void(Box)> mark;
   };
   std::vector<Key> keys = {
       {"probability, 0..1", "prob.", "The bar: the probability that the model gives to this token.",
        [&](const Box& box) { painter.fill(box, mix(palette.accent, palette.panel, 0.3f)); }}};
+  // Before what every run has: without a name a mark says nothing.
+  for (const Follower& follower : followers) {
+    keys.push_back({middle_cut(painter, follower.name, painter.px(170), Weight::regular),
+                    middle_cut(painter, follower.name, painter.px(66), Weight::regular),
+                    fmt::format("What '{}', which reads the same tokens, expects: the "
+                                "probability that it gives to each.",
+                                follower.name),
+                    [&](const Box& box) {
+                      draw_follower_mark(painter, follower, box.centre(), painter.px(5));
+                    }});
+  }
   if (ghosts) {
     keys.push_back(
         {"without clamps", "no clamps",
@@ -128,7 +143,7 @@ void draw_bar_keys(const Scene& scene, Painter& painter, Box row, bool drawn, bo
   for (const Key& key : keys) full += swatch + gap + painter.measure(key.word).x + apart;
   const bool roomy = full - apart <= row.width();
   for (const Key& key : keys) {
-    const char* word = roomy ? key.word : key.shorter;
+    const std::string& word = roomy ? key.word : key.shorter;
     if (row.width() < swatch + gap + painter.measure(word).x) break;
     const Box box = row.cut_left(swatch);
     key.mark(box.inset(0, std::max(0.0f, (box.height() - painter.px(10)) / 2)));

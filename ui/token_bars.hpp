@@ -1,6 +1,9 @@
 // The bars of the next token: one row each, and what their marks mean.
 #pragma once
 
+#include <vector>
+
+#include "ui/follower_marks.hpp"
 #include "ui/paint.hpp"
 
 namespace xlab::ui {
@@ -11,11 +14,14 @@ struct BarColumns {
 };
 
 /// The row of a token: its label, a bar from 0 to 1 across `plot`, what is drawn from as a thin bar
-/// where that differs, the probability without clamps as an outline, and the numbers.
+/// where that differs, the probability without clamps as an outline, that of other runs as marks,
+/// and the numbers.
 void draw_token_bar(const Scene& scene, Painter& painter, int token, Box row, const Box& plot,
-                    const BarColumns& columns, bool best, bool drawn_differs);
+                    const BarColumns& columns, bool best, bool drawn_differs,
+                    const std::vector<Follower>& followers);
 
 /// What the marks of the bars mean, as far as there is room.
-void draw_bar_keys(const Scene& scene, Painter& painter, Box row, bool drawn, bool ghosts);
+void draw_bar_keys(const Scene& scene, Painter& painter, Box row, bool drawn, bool ghosts,
+                   const std::vector<Follower>& followers);
 
 }  // namespace xlab::ui

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "ui/follower_marks.hpp"
 #include "ui/ground.hpp"
 #include "ui/hint.hpp"
 #include "ui/next_token.hpp"
@@ -204,9 +205,10 @@ class NextView : public View {
     }
     if (with_axis) axis(scene, painter, plot, rest.max.x, columns);
     const bool drawn_differs = !next.sampling.empty() && next.sampling != next.probabilities;
-    rows(scene, painter, rest, plot, height, listed, columns, drawn_differs);
+    const std::vector<Follower> followers = followers_of(scene.snapshot);
+    rows(scene, painter, rest, plot, height, listed, columns, drawn_differs, followers);
     if (with_legend) {
-      draw_bar_keys(scene, painter, legend, drawn_differs, !next.unclamped.empty());
+      draw_bar_keys(scene, painter, legend, drawn_differs, !next.unclamped.empty(), followers);
     }
   }
 
@@ -290,7 +292,8 @@ class NextView : public View {
   }
 
   void rows(Scene& scene, Painter& painter, Box rest, const Box& plot, float height,
-            const Listed& listed, const BarColumns& columns, bool drawn_differs) {
+            const Listed& listed, const BarColumns& columns, bool drawn_differs,
+            const std::vector<Follower>& followers) {
     const Palette& palette = painter.palette();
     bool any_hovered = false;
     const ImGuiID group = ImGui::GetID("bars");
@@ -306,7 +309,7 @@ class NextView : public View {
         painter.line(row.min, {row.max.x, row.min.y}, {palette.muted_text, 1.0f, Dash::dotted});
       }
       draw_token_bar(scene, painter, token, row, plot, columns, first_ == 0 && i == 0,
-                     drawn_differs);
+                     drawn_differs, followers);
       any_hovered |= mouse.hovered || mouse.chosen;
       if (mouse.hovered) {
         hovered_ = ValueRef{.path = kNextProbability,
@@ -378,6 +381,10 @@ class NextView : public View {
     if (!next.unclamped.empty()) {
       lines.push_back({"without clamps " + short_number(value_of(next.unclamped, token))});
     }
+    for (const Follower& follower : followers_of(scene.snapshot)) {
+      lines.push_back({fmt::format("{}: {}", follower.name,
+                                   short_number(value_of(*follower.probabilities, token)))});
+    }
     if (token == expected_next(sequence)) lines.push_back({"the right answer"});
     const int lost = later(sequence);
     lines.push_back({lost == 0 ? std::string("click: go on with this token")
@@ -423,6 +430,9 @@ Table NextView::table(const Scene& scene) const {
                    "drawn from",
                    "probability without clamps",
                    "expected"};
+  const std::vector<Follower> followers = followers_of(scene.snapshot);
+  for (const Follower& follower : followers)
+    table.columns.push_back("probability, " + follower.name);
   if (!scene.snapshot.next) return table;
   const NextToken& next = *scene.snapshot.next;
   const int expected = expected_next(scene.snapshot.sequence);
@@ -437,6 +447,8 @@ Table NextView::table(const Scene& scene) const {
          full_number(value_of(next.logits, token)), full_number(value_of(next.sampling, token)),
          next.unclamped.empty() ? "" : full_number(value_of(next.unclamped, token)),
          token == expected ? "yes" : ""});
+    for (const Follower& follower : followers)
+      table.rows.back().push_back(full_number(value_of(*follower.probabilities, token)));
   }
   return table;
 }

@@ -1,0 +1,70 @@
+// What other runs that read the same sequence expect next, beside what the run on screen expects.
+#include "ui/follower_marks.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ui/draw_log.hpp"
+#include "ui/next_token.hpp"
+
+namespace xlab::ui {
+
+std::vector<Follower> followers_of(const Snapshot& snapshot) {
+  std::vector<Follower> found;
+  for (const auto& view : snapshot.followers) {
+    const auto card =
+        std::ranges::find_if(snapshot.runs, [&](const auto& run) { return run->id == view->run; });
+    if (!view->next || view->next->probabilities.empty() || card == snapshot.runs.end()) continue;
+    found.push_back({.name = (*card)->name,
+                     .probabilities = &view->next->probabilities,
+                     .colour = (*card)->colour,
+                     .shape = static_cast<int>(found.size() % 4)});
+  }
+  return found;
+}
+
+void draw_follower_mark(Painter& painter, const Follower& follower, ImVec2 centre, float radius) {
+  ImDrawList& list = painter.list();
+  const auto [x, y] = centre;
+  const ImU32 colour = run_style(painter.palette(), follower.colour).colour;
+  const auto shape = [&](float r, ImU32 filled) {
+    switch (follower.shape) {
+      case 0:
+        list.AddTriangleFilled({x - r, y - 0.8f * r}, {x + r, y - 0.8f * r}, {x, y + r}, filled);
+        break;
+      case 1:
+        list.AddQuadFilled({x, y - r}, {x + r, y}, {x, y + r}, {x - r, y}, filled);
+        break;
+      case 2:
+        list.AddRectFilled({x - 0.8f * r, y - 0.8f * r}, {x + 0.8f * r, y + 0.8f * r}, filled);
+        break;
+      default:
+        list.AddCircleFilled(centre, 0.9f * r, filled);
+    }
+  };
+  shape(radius, painter.palette().panel);
+  shape(radius * 0.72f, colour);
+  if (DrawLog* log = painter.log()) {
+    log->fills.push_back({.box = {{x - radius, y - radius}, {x + radius, y + radius}},
+                          .clip = {{x - radius, y - radius}, {x + radius, y + radius}},
+                          .colour = colour,
+                          .order = log->drawn++});
+  }
+}
+
+void draw_follower_marks(Painter& painter, const std::vector<Follower>& followers, int token,
+                         const Box& track) {
+  const float each = track.height() / static_cast<float>(followers.size());
+  const float radius = std::clamp(each * 0.75f, painter.px(3), painter.px(6));
+  float y = track.min.y + each / 2;
+  for (const Follower& follower : followers) {
+    const float p = value_of(*follower.probabilities, token);
+    if (std::isfinite(p)) {
+      const float x = track.min.x + track.width() * std::clamp(p, 0.0f, 1.0f);
+      draw_follower_mark(painter, follower, {x, y}, radius);
+    }
+    y += each;
+  }
+}
+
+}  // namespace xlab::ui
