@@ -123,7 +123,9 @@ const float* free_value(const Snapshot& snapshot, const Clamp& clamp) {
   if (!recorded || clamp.head < 0 || clamp.head >= recorded->heads || clamp.unit < 0 ||
       clamp.unit >= recorded->dim)
     return nullptr;
-  return &recorded->values[static_cast<std::size_t>(clamp.head * recorded->dim + clamp.unit)];
+  return &recorded->values[static_cast<std::size_t>(clamp.head) *
+                               static_cast<std::size_t>(recorded->dim) +
+                           static_cast<std::size_t>(clamp.unit)];
 }
 
 Hold hold_of(const Snapshot& snapshot, const Clamp& clamp) {

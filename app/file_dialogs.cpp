@@ -39,7 +39,7 @@ QString ask(QFileDialog& dialog) {
     list->header()->setSectionResizeMode(kNameColumn, QHeaderView::Stretch);
   }
   if (dialog.exec() != QDialog::Accepted) return {};
-  const QString path = dialog.selectedFiles().value(0);
+  QString path = dialog.selectedFiles().value(0);
   // A folder that is not there is no place to begin at next time.
   if (const QFileInfo file(path); !path.isEmpty() && file.absoluteDir().exists())
     remembered() = file.absolutePath();
@@ -54,7 +54,7 @@ class FolderNameDialog : public QFileDialog {
     const QString path = selectedFiles().value(0);
     const bool another = QFileInfo(path).canonicalFilePath() != directory().canonicalPath();
     if (another && QFileInfo(path).isDir()) {
-      QDialog::accept();
+      QDialog::accept();  // NOLINT(bugprone-parent-virtual-call): that is where Qt goes into it
     } else {
       QFileDialog::accept();
     }

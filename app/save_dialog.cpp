@@ -51,7 +51,7 @@ QString with_extension(const QString& path, const FileKind& kind) {
 QString ask_which_folder_to_write(QWidget* parent, const QString& title,
                                   const QString& suggestion) {
   for (;;) {
-    const QString path = ask_for_new_folder(parent, title, suggestion);
+    QString path = ask_for_new_folder(parent, title, suggestion);
     if (path.isEmpty() || !QFileInfo(path).isDir() || QDir(path).isEmpty()) return path;
     QMessageBox box(
         QMessageBox::Question, title,
@@ -80,7 +80,7 @@ QString ask_where_to_write(QWidget* parent, const FileKind& kind) {
       box.exec();
       continue;
     }
-    const QString path = with_extension(chosen, kind);
+    QString path = with_extension(chosen, kind);
     if (!QFileInfo::exists(path) || may_replace(parent, path)) return path;
   }
 }

@@ -100,7 +100,7 @@ QString text_of_tokens(const Snapshot& snapshot, std::size_t count) {
 }
 
 std::string typed_prompt(const Snapshot& snapshot, const QString& text) {
-  const std::string typed = text.toStdString();
+  std::string typed = text.toStdString();
   if (!snapshot.data || !snapshot.data->tokens_are_text) return typed;
   std::string bytes;
   for (std::size_t at = 0; at < typed.size();) {

@@ -87,7 +87,7 @@ void UnsavedWork::keep_then(const QString& question, std::function<void()> go_on
   if (!any()) {
     go_on();
   } else {
-    ask(question, {}, std::move(go_on), std::move(beside));
+    ask(question, {}, std::move(go_on), beside);
   }
 }
 
@@ -101,11 +101,11 @@ void UnsavedWork::keep_all_then(const QString& question, std::function<void()> g
   constexpr qsizetype kMostNames = 8;
   QString list = QStringList(names.mid(0, kMostNames)).join("; ");
   if (names.size() > kMostNames) list += tr("; and %1 more").arg(names.size() - kMostNames);
-  ask(question, list, std::move(go_on), std::move(beside));
+  ask(question, list, std::move(go_on), beside);
 }
 
 void UnsavedWork::ask(const QString& question, const QString& others, std::function<void()> go_on,
-                      std::function<void()> beside) {
+                      const std::function<void()>& beside) {
   const Snapshot& now = stage_.snapshot();
   const QString no_save = QString::fromStdString(now.cannot_save);
   const bool several = !others.isEmpty();
@@ -161,9 +161,12 @@ void UnsavedWork::ask(const QString& question, const QString& others, std::funct
     beside();
     return;
   }
-  if (answer == QMessageBox::Discard) go_on();
-  if (answer == QMessageBox::Save) save(false, std::move(go_on));
-  if (answer == QMessageBox::SaveAll) save_all(false, std::move(go_on));
+  if (answer == QMessageBox::Discard)
+    go_on();
+  else if (answer == QMessageBox::Save)
+    save(false, std::move(go_on));
+  else if (answer == QMessageBox::SaveAll)
+    save_all(false, std::move(go_on));
 }
 
 bool UnsavedWork::may_replace_training(bool& other_file) const {

@@ -55,7 +55,7 @@ class UnsavedWork : public QObject {
   void follow_snapshot();
   /// `others`: names of other runs that go unsaved too; empty where they stay or are saved.
   void ask(const QString& question, const QString& others, std::function<void()> go_on,
-           std::function<void()> beside);
+           const std::function<void()>& beside);
   /// Sends what saves, and remembers what follows. Nothing may happen between the two, so what
   /// would change the runs rests.
   void send_save(Command save, bool all, std::function<void()> then);

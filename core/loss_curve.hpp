@@ -29,12 +29,14 @@ class LossCurve {
   explicit LossCurve(const std::vector<LossPoint>& points);
 
   const LossPoint* begin() const { return points_.get(); }
-  const LossPoint* end() const { return points_.get() + size_; }
+  const LossPoint* end() const { return points_.get() + static_cast<std::ptrdiff_t>(size_); }
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  const LossPoint& operator[](std::size_t i) const { return points_[i]; }
+  const LossPoint& operator[](std::size_t i) const {
+    return points_[static_cast<std::ptrdiff_t>(i)];
+  }
   const LossPoint& front() const { return points_[0]; }
-  const LossPoint& back() const { return points_[size_ - 1]; }
+  const LossPoint& back() const { return points_[static_cast<std::ptrdiff_t>(size_ - 1)]; }
   /// Of two curves with the same storage the longer one begins with the shorter one.
   const void* storage() const { return points_.get(); }
 

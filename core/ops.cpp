@@ -26,7 +26,7 @@ Tensor like(const Tensor& x) {
 
 /// The forget gate before stabilisation.
 Tensor plain_forget_gate(kernels::ForgetGate gate, const Tensor& f) {
-  const Tensor out = like(f);
+  Tensor out = like(f);
   kernels::activation_forward(gate == kernels::ForgetGate::sigmoid
                                   ? kernels::Activation::sigmoid
                                   : kernels::Activation::exponential,
@@ -166,6 +166,7 @@ Var concat(Tape& tape, const std::vector<Var>& parts) {
   if (!tape.needs_gradients()) return tape.push(out);
   return tape.push(out, [&tape, parts](const Tensor& dout) {
     std::vector<Tensor> grads;
+    grads.reserve(parts.size());
     for (const Var part : parts) grads.push_back(tape.grad(part));
     kernels::concat_backward(dout, grads);
   });

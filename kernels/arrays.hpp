@@ -5,7 +5,9 @@
 
 // g++ 12 takes the "undefined" registers inside its own AVX-512 intrinsics for a mistake.
 #pragma GCC diagnostic push
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #include <Eigen/Core>
 #include <unsupported/Eigen/SpecialFunctions>

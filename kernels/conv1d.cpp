@@ -46,7 +46,7 @@ struct Input {
 /// w (features, taps) as (taps, features).
 template <typename T>
 Tensor tap_rows(const Sizes& s, const T* w) {
-  const Tensor rows = Tensor::empty({s.taps, s.features}, dtype_of<T>);
+  Tensor rows = Tensor::empty({s.taps, s.features}, dtype_of<T>);
   T* to = rows.data<T>();
   for (std::int64_t f = 0; f < s.features; ++f) {
     for (std::int64_t u = 0; u < s.taps; ++u) to[u * s.features + f] = w[f * s.taps + u];

@@ -463,6 +463,10 @@ TEST_F(WindowTest, AnswersWhileTraining) {
   ASSERT_TRUE(
       QTest::qWaitFor([&] { return window_->stage().snapshot().train.step > before + 3; }, 10000));
   std::vector<double> waits;
+  const auto step = [&] { return window_->stage().snapshot().train.step; };
+  const auto first = step();
+  QElapsedTimer all;
+  all.start();
   for (int i = 0; i < 21; ++i) {
     const int target = i % 5;
     QElapsedTimer clock;
@@ -475,14 +479,17 @@ TEST_F(WindowTest, AnswersWhileTraining) {
   std::sort(waits.begin(), waits.end());
   RecordProperty("median_ms", std::to_string(waits[10]));
   RecordProperty("slowest_ms", std::to_string(waits[20]));
-  // The median, because tests share their cores with whatever else runs.
-  EXPECT_LT(waits[10], 100.0) << "the cursor answered after so many ms";
+  // A few training steps, which take longer where others use the cores too or under a sanitizer.
+  const double a_step = static_cast<double>(all.elapsed()) /
+                        static_cast<double>(std::max<std::int64_t>(1, step() - first));
+  EXPECT_LT(waits[10], std::max(100.0, 4 * a_step)) << "the cursor answered after so many ms";
   QElapsedTimer clock;
   clock.start();
   window_->stage().send(command::Pause{});
   ASSERT_TRUE(QTest::qWaitFor(
       [&] { return window_->stage().snapshot().train.state != TrainState::running; }, 5000));
-  EXPECT_LT(clock.elapsed(), 250) << "the pause answered after so many ms";
+  EXPECT_LT(static_cast<double>(clock.elapsed()), std::max(250.0, 10 * a_step))
+      << "the pause answered after so many ms";
 }
 
 TEST_F(WindowTest, SurvivesWildHands) {

@@ -25,7 +25,7 @@ std::vector<Follower> followers_of(const Snapshot& snapshot) {
 
 void draw_follower_mark(Painter& painter, const Follower& follower, ImVec2 centre, float radius) {
   ImDrawList& list = painter.list();
-  const auto [x, y] = centre;
+  const float x = centre.x, y = centre.y;
   const ImU32 colour = run_style(painter.palette(), follower.colour).colour;
   const auto shape = [&](float r, ImU32 filled) {
     switch (follower.shape) {

@@ -63,6 +63,7 @@ Table gate_table(const Scene& scene, int chosen_unit) {
             ? token_label(scene.snapshot.model.get(), tokens[static_cast<std::size_t>(step)])
             : "";
     std::vector<const Recorded*> recorded;
+    recorded.reserve(names.size());
     for (const std::string& name : names) {
       recorded.push_back(trace->find(step, block->prefix + "/" + name));
     }

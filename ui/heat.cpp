@@ -48,7 +48,10 @@ void hatch_cells(Painter& painter, const Box& box, const HeatPixels& heat) {
   };
   // Along a line x + y stays the same.
   const float first = box.min.x + box.min.y, last = box.max.x + box.max.y;
-  for (float sum = std::ceil(first / gap) * gap; sum <= last; sum += gap) {
+  const float start = std::ceil(first / gap) * gap;
+  const int lines = static_cast<int>(std::floor((last - start) / gap)) + 1;
+  for (int i = 0; i < lines; ++i) {
+    const float sum = start + static_cast<float>(i) * gap;
     float x = std::max(box.min.x, sum - box.max.y);
     const float end = std::min(box.max.x, sum - box.min.y);
     float begin = -1.0f;  // of the part that passes cells that are no number

@@ -219,7 +219,9 @@ std::string last_write(const MemoryFrame& frame, int head, int key, int value) {
 /// What the card beside the mouse says of one cell.
 void describe(MemoryFrame& frame, int head, int key, int value) {
   const MemoryShown& shown = frame.shown;
-  const float number = shown.cells_of(head)[static_cast<std::size_t>(key * shown.values + value)];
+  const float number =
+      shown.cells_of(head)[static_cast<std::size_t>(key) * static_cast<std::size_t>(shown.values) +
+                           static_cast<std::size_t>(value)];
   const bool of_value = frame.mode == MemoryMode::value;
   frame.card.add(fmt::format("{}[{}, {}] = {}", shown_value(frame.block, frame.mode), key, value,
                              short_number(number)),

@@ -27,7 +27,7 @@ double log_sum(const std::vector<float>& logits) {
 }
 
 int expected_next(const SequenceStatus& sequence) {
-  const auto next = static_cast<std::size_t>(sequence.cursor + 1);
+  const auto next = static_cast<std::size_t>(sequence.cursor) + 1;
   return sequence.cursor >= 0 && next < sequence.expected.size() ? sequence.expected[next] : -1;
 }
 

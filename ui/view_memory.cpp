@@ -227,8 +227,9 @@ class MemoryView : public View {
                       colours, n_colours, hovered_, card_};
     for (int i = 0; i < grid.heads; ++i) {
       const int head = grid.heads == shown.heads ? i : focused_head(block, scene.focus);
-      const float x = rest.min.x + static_cast<float>(i % grid.columns) * grid.cell.x;
-      const float y = rest.min.y + static_cast<float>(i / grid.columns) * grid.cell.y;
+      const int row = i / grid.columns, column = i % grid.columns;
+      const float x = rest.min.x + static_cast<float>(column) * grid.cell.x;
+      const float y = rest.min.y + static_cast<float>(row) * grid.cell.y;
       ImGui::PushID(head);
       draw_memory_figure(frame, painter, std::min(head, shown.heads - 1),
                          {{x, y}, {x + grid.cell.x, y + grid.cell.y}}, grid);

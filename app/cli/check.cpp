@@ -199,6 +199,7 @@ std::vector<std::string> lines_of(const std::vector<BlockCard>& blocks) {
 
 std::string line_of(const std::vector<InspectedWeights>& weights) {
   std::vector<std::string> parts;
+  parts.reserve(weights.size());
   for (const InspectedWeights& one : weights)
     parts.push_back(fmt::format("{} {} in {} tensor{}", grouped(one.numbers), one.type, one.tensors,
                                 one.tensors == 1 ? "" : "s"));

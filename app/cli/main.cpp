@@ -92,6 +92,9 @@ int run_command_line(int argc, char** argv) {
 }  // namespace
 }  // namespace xlab::app
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   return xlab::app::run_command_line(argc, argv);
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "%s\n", e.what());
+  return 1;
 }

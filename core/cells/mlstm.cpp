@@ -93,7 +93,8 @@ class MlstmCell : public Cell {
     const Var w = log_weight(tape, variant_, i);
 
     // Usually the memory holds the scaled keys, and queries enter as they are.
-    const double scale = 1.0 / std::sqrt(static_cast<double>(inner_ / heads_));
+    const auto per_head = inner_ / heads_;
+    const double scale = 1.0 / std::sqrt(static_cast<double>(per_head));
     const bool keys_scaled = variant_.scale == Scaled::keys;
     const Var queries = tape.tap("q", keys_scaled ? q : ops::scale(tape, q, scale), heads_);
     const Var keys = tape.tap("k", keys_scaled ? ops::scale(tape, k, scale) : k, heads_);

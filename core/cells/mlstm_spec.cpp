@@ -72,7 +72,8 @@ double parameter_count(const ModelSpec& spec) {
   const double D = spec.embedding_dim;
   const std::int64_t inner = inner_width(spec);
   const auto I = static_cast<double>(inner);
-  const auto blocksize = static_cast<double>(inner / (inner / m.qkv_proj_blocksize));
+  const std::int64_t blocks = inner / m.qkv_proj_blocksize, per_block = inner / blocks;
+  const auto blocksize = static_cast<double>(per_block);
   double count = 3 * I * D + 3 * I * blocksize;  // up and down; q, k, v
   count += I * (m.conv1d_kernel_size + 1);       // convolution
   count += 2 * (3 * I + 1) * m.num_heads;        // gates

@@ -36,7 +36,7 @@ ValueCard capped(ValueCard card, const char* words, const char* range) {
 }
 
 ValueCard forget_pre_card(const CellVariant& v) {
-  const ValueCard card = pre_activation(
+  ValueCard card = pre_activation(
       "forget_gate_pre", "f", "forget gate, pre-activation",
       "How much of the cell is kept, before squashing: +5 keeps nearly all, −5 nearly nothing.");
   if (v.gate_soft_cap <= 0.0) return card;
@@ -389,7 +389,7 @@ std::vector<ValueRow> slstm_rows(bool plain, bool exponential) {
 // -- The LSTM -------------------------------------------------------------------------------------
 
 ValueCard lstm_input_pre_card(const CellVariant& v) {
-  const ValueCard card = pre_activation(
+  ValueCard card = pre_activation(
       "input_gate_pre", "i", "input gate, pre-activation",
       "How strongly this token asks to be written, before squashing; it also sees what the head "
       "put out one token before.");

@@ -241,8 +241,8 @@ bool History::has_room_for_numbers(int run, std::size_t bytes) const {
   return bytes + bytes_in(oldest, past_.end()) + bytes_in(future_) <= kMostBytes;
 }
 
-std::vector<std::string> History::take_numbers(int run,
-                                               std::shared_ptr<const TrainedNumbers> numbers) {
+std::vector<std::string> History::take_numbers(
+    int run, const std::shared_ptr<const TrainedNumbers>& numbers) {
   for (VariantBefore* variant : wanting(run)) variant->numbers = numbers;
   return forget_oldest();
 }

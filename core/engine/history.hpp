@@ -110,7 +110,8 @@ class History {
   /// that is older than the edit.
   bool has_room_for_numbers(int run, std::size_t bytes) const;
   /// Returns the names of the edits that were forgotten for them, the newest first.
-  std::vector<std::string> take_numbers(int run, std::shared_ptr<const TrainedNumbers> numbers);
+  std::vector<std::string> take_numbers(int run,
+                                        const std::shared_ptr<const TrainedNumbers>& numbers);
   /// There is no room for them: the edits that want them stay, without.
   void go_without_numbers(int run);
   /// `Run::kept_as` of all runs that can be brought back, as far as they have one.

@@ -127,11 +127,12 @@ class Search {
       for (const std::string_view part : joined.parts) {
         if (!stem.ends_with(part)) continue;
         const std::string block = stem.substr(0, stem.size() - part.size());
-        const Entry* entry = source_.find(prefix_ + block + std::string(joined.name) + kind);
+        const Entry* entry =
+            source_.find(fmt::format("{}{}{}{}", prefix_, block, joined.name, kind));
         if (!entry) return std::nullopt;
         std::int64_t before = 0, rows = 0;
         for (const std::string_view other : joined.parts) {
-          const auto found = by_name_.find(block + std::string(other) + kind);
+          const auto found = by_name_.find(fmt::format("{}{}{}", block, other, kind));
           if (found == by_name_.end()) return std::nullopt;
           if (other == part) before = rows;
           rows += found->second->shape[0];
@@ -290,6 +291,7 @@ std::vector<std::string> taken_otherwise(const std::vector<ParamInfo>& infos,
     return fmt::format("{} tensor{}", count, count == 1 ? "" : "s");
   };
   std::vector<std::string> sentences;
+  sentences.reserve(named.size() + 1);
   for (const auto& [words, count] : named)
     sentences.push_back(fmt::format("{}, {}.", words, tensors(static_cast<std::size_t>(count))));
   if (!joined.empty())

@@ -113,7 +113,7 @@ class Builder : public YAML::EventHandler {
 
  private:
   /// What was repeated would cost so much.
-  struct Anchored {
+  struct Anchored {  // NOLINT(bugprone-exception-escape): moving a json throws nothing
     json value;
     std::size_t nodes = 0, bytes = 0;
   };

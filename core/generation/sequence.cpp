@@ -284,7 +284,9 @@ bool Sequence::bring_back_last_state() {
     reached_ = whole_before(computed_ - 1);
     if (reached_ >= 0) coming_back_ = steps_[static_cast<std::size_t>(reached_)].after;
   }
-  for (double written = 0.0; written < kMostWrittenAtOnce; written += kept_.matrices) {
+  double left = kMostWrittenAtOnce;
+  while (left > 0.0) {
+    left -= kept_.matrices;
     coming_back_ = next_state(reached_ + 1, coming_back_);
     if (++reached_ < computed_ - 1) continue;
     last.after = std::move(coming_back_);

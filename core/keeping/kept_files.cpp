@@ -124,6 +124,7 @@ std::vector<KeptRun> runs_in(const fs::path& folder, int session,
     if (!fresh && place->second.sequence < about->sequence) place->second = *std::move(about);
   }
   std::vector<KeptRun> runs;
+  runs.reserve(newest.size());
   for (auto& [number, about] : newest) runs.push_back(std::move(about));
   std::sort(runs.begin(), runs.end(), [](const KeptRun& a, const KeptRun& b) {
     return std::pair(!a.replaced, a.sequence) > std::pair(!b.replaced, b.sequence);

@@ -15,6 +15,7 @@ template <typename T>
 bool same_numbers(const Tensor& a, const Tensor& b) {
   const std::span<const T> x = a.span<T>(), y = b.span<T>();
   return std::equal(x.begin(), x.end(), y.begin(), [](T p, T q) {
+    // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): their bits are what is meant
     return std::memcmp(&p, &q, sizeof(T)) == 0 || (std::isnan(p) && std::isnan(q));
   });
 }

@@ -132,7 +132,7 @@ Tensor parts_of(const Tensor& attention, const Tensor& v) {
   const Tensor A = attention.to(Device::cpu()).to(DType::f64),
                values = v.to(Device::cpu()).to(DType::f64);
   const std::int64_t T = v.extent(1), H = v.extent(2), V = v.extent(3);
-  const Tensor out = Tensor::zeros(v.shape(), DType::f64);
+  Tensor out = Tensor::zeros(v.shape(), DType::f64);
   for (std::int64_t h = 0; h < H; ++h) {
     for (std::int64_t t = 0; t < T; ++t) {
       for (std::int64_t j = 0; j <= t; ++j) {
@@ -164,7 +164,7 @@ Tensor slstm_output(const kernels::SlstmOptions& options, const std::vector<Toke
   }
   const auto zeros = [&](const Shape& shape) { return Tensor::zeros(shape, DType::f64, device); };
   const auto room = [&] { return zeros({1, H, D}); };
-  const Tensor y = zeros({1, T, H, D});
+  Tensor y = zeros({1, T, H, D});
   kernels::slstm_forward(options, {.wx = wx.to(device),
                                    .r = zeros({H, 4 * D, D}),
                                    .b = zeros({4 * H * D}),

@@ -114,7 +114,7 @@ class Selfcheck {
   }
 
   Tensor token_by_token(bool watch) {
-    const Tensor out = zeros_like(logits_);
+    Tensor out = zeros_like(logits_);
     State state;
     if (watch) trace_.resize(tokens_.size());
     for (std::size_t t = 0; t < tokens_.size(); ++t) {
@@ -296,7 +296,8 @@ class Selfcheck {
 
   void weights() {
     const Params& params = model_.params();
-    if (static_cast<double>(params.elements()) * size_of(params.dtype()) > kMostBytesWritten)
+    if (static_cast<double>(params.elements()) * static_cast<double>(size_of(params.dtype())) >
+        kMostBytesWritten)
       return;
     const TemporaryFolder folder;
     std::vector<StoredTensor> tensors;
@@ -335,7 +336,7 @@ class Selfcheck {
 
   /// Numbers between -1 and 1 on the model's device.
   Tensor noise(const Shape& shape, DType dtype, std::uint64_t stream) const {
-    const Tensor x = Tensor::empty(shape, dtype, device_);
+    Tensor x = Tensor::empty(shape, dtype, device_);
     kernels::fill_uniform(x, -1.0, 1.0, options_.seed, stream);
     return x;
   }
@@ -359,7 +360,8 @@ class Selfcheck {
 
   void host_agrees() {
     const Params& params = model_.params();
-    if (static_cast<double>(params.elements()) * size_of(params.dtype()) > kMostBytesWritten)
+    if (static_cast<double>(params.elements()) * static_cast<double>(size_of(params.dtype())) >
+        kMostBytesWritten)
       return;
     report(
         "CPU = CUDA",

@@ -192,9 +192,8 @@ class Translation {
   }
 
   void property(bool negated) {
-    std::size_t end = at_ + 2;
     if (!starts("\\p{") && !starts("\\P{")) refuse(3);
-    end = in_.find('}', at_);
+    const std::size_t end = in_.find('}', at_);
     if (end == in_.npos) refuse(12);
     std::string_view name = in_.substr(at_ + 3, end - at_ - 3);
     if (name.starts_with('^')) {

@@ -85,7 +85,7 @@ std::string PieceTokenizer::count_of_tokens() const {
     named[id] = !pieces_.tokens[id].empty();
   for (const AddedToken& token : pieces_.added) named[static_cast<std::size_t>(token.id)] = true;
   const auto count = std::count(named.begin(), named.end(), true);
-  const std::string words = fmt::format("{} token{}", count, count == 1 ? "" : "s");
+  std::string words = fmt::format("{} token{}", count, count == 1 ? "" : "s");
   if (count == vocab_size()) return words;
   return fmt::format("{} with numbers up to {}", words, vocab_size() - 1);
 }

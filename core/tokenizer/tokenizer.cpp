@@ -140,13 +140,13 @@ std::string StreamDecoder::push(int token) {
     if (broken.cut_off) break;
     complete += broken.bytes;
   }
-  const std::string shown = mended_utf8(std::string_view(held_).substr(0, complete));
+  std::string shown = mended_utf8(std::string_view(held_).substr(0, complete));
   held_.erase(0, complete);
   return shown;
 }
 
 std::string StreamDecoder::finish() {
-  const std::string rest = mended_utf8(held_);
+  std::string rest = mended_utf8(held_);
   held_.clear();
   return rest;
 }

@@ -38,7 +38,7 @@ constexpr std::size_t kCacheLimit = std::size_t{1} << 30;
 
 // Eight size classes per power of two: at most an eighth of a block is unused, and requests of
 // nearly the same size share a class.
-constexpr int kStepsPerPower = 8;
+constexpr std::size_t kStepsPerPower = 8;
 constexpr std::size_t kClasses = 64 * kStepsPerPower;
 
 std::size_t rounded_capacity(std::size_t bytes) {
@@ -48,7 +48,7 @@ std::size_t rounded_capacity(std::size_t bytes) {
 }
 
 std::size_t class_of(std::size_t capacity) {
-  const auto power = static_cast<std::size_t>(std::bit_width(capacity) - 1);
+  const auto power = static_cast<std::size_t>(std::bit_width(std::max(capacity, kSmallest)) - 1);
   const std::size_t within = (capacity - (std::size_t{1} << power)) * kStepsPerPower >> power;
   return power * kStepsPerPower + within;
 }
@@ -139,7 +139,7 @@ void* with_large_pages(void* block, std::size_t bytes) {
     const auto first = reinterpret_cast<std::uintptr_t>(block);
     const std::uintptr_t begin = (first + page - 1) / page * page;
     const std::uintptr_t end = (first + bytes) / page * page;
-    (void)::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+    (void)::madvise(static_cast<std::byte*>(block) + (begin - first), end - begin, MADV_HUGEPAGE);
   }
 #endif
   return block;

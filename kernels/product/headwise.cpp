@@ -66,7 +66,7 @@ bool fits_registers(const Sizes& s) {
 template <typename T>
 Tensor weight_columns(const Sizes& s, const T* w, bool transposed) {
   const std::int64_t size = s.in, width = s.x_width();
-  const Tensor columns = Tensor::empty({size, width}, dtype_of<T>);
+  Tensor columns = Tensor::empty({size, width}, dtype_of<T>);
   T* to = columns.data<T>();
   for (std::int64_t d = 0; d < size; ++d) {
     for (std::int64_t h = 0; h < s.blocks; ++h) {
