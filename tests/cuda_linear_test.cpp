@@ -31,8 +31,8 @@ Tensor random(const Shape& shape, DType dtype, std::uint64_t stream) {
   return dtype == DType::bf16 ? t.to(DType::f32).to(dtype) : t.to(dtype);
 }
 
-void expect_near(const Tensor& seen, const Tensor& wanted, double tolerance,
-                 const std::string& what) {
+void expect_close(const Tensor& seen, const Tensor& wanted, double tolerance,
+                  const std::string& what) {
   ASSERT_EQ(seen.shape().text(), wanted.shape().text()) << what;
   const Tensor wide = seen.to(Device::cpu()).to(DType::f64), exact = wanted.to(DType::f64);
   double largest = 0.0;
@@ -90,8 +90,8 @@ TEST_P(CudaProduct, IsTheCpusHoweverItsFactorsLie) {
                                 .accumulate = (which & 4) != 0};
     const Tensor wanted = product(s, options, DType::f64, Device::cpu());
     for (const DType dtype : {DType::f64, DType::f32}) {
-      expect_near(product(s, options, dtype, Device::cuda()), wanted, tolerance_of(dtype),
-                  name_of(dtype) + std::string(" ") + std::to_string(which));
+      expect_close(product(s, options, dtype, Device::cuda()), wanted, tolerance_of(dtype),
+                   name_of(dtype) + std::string(" ") + std::to_string(which));
     }
   }
 }
@@ -124,10 +124,10 @@ TEST(CudaProducts, OfManyTilesAreTheCpus) {
   cuda::allow_cublas(false);
   const Sizes s{256, 65, 66, 17};
   const Tensor wanted = product(s, {}, DType::f64, Device::cpu());
-  expect_near(product(s, {}, DType::f32, Device::cuda()), wanted, 1e-5, "f32");
-  expect_near(product(s, {.transpose_a = true, .transpose_b = true}, DType::f32, Device::cuda()),
-              product(s, {.transpose_a = true, .transpose_b = true}, DType::f64, Device::cpu()),
-              1e-5, "f32, transposed");
+  expect_close(product(s, {}, DType::f32, Device::cuda()), wanted, 1e-5, "f32");
+  expect_close(product(s, {.transpose_a = true, .transpose_b = true}, DType::f32, Device::cuda()),
+               product(s, {.transpose_a = true, .transpose_b = true}, DType::f64, Device::cpu()),
+               1e-5, "f32, transposed");
   cuda::allow_cublas(true);
 }
 
@@ -166,8 +166,8 @@ TEST_P(CudaLinear, AndHeadwiseAreTheCpus) {
     for (const DType dtype : {DType::f64, DType::f32}) {
       const auto seen = headwise_results(s, dtype, Device::cuda(), biased);
       for (std::size_t j = 0; j < wanted.size(); ++j) {
-        expect_near(seen[j], wanted[j], tolerance_of(dtype),
-                    name_of(dtype) + std::string(" result ") + std::to_string(j));
+        expect_close(seen[j], wanted[j], tolerance_of(dtype),
+                     name_of(dtype) + std::string(" result ") + std::to_string(j));
       }
     }
   }
@@ -202,7 +202,7 @@ TEST_P(CudaHalfWeights, GiveWhatWidenedOnesGive) {
       const Tensor y = Tensor::empty({rows, out}, DType::f32, Device::cuda());
       linear_forward(x.to(Device::cuda()), w.to(Device::cuda()), b.to(Device::cuda()), y);
       if (which == 0) once.copy_from(y);
-      expect_near(y, wanted, 1e-5, "y");
+      expect_close(y, wanted, 1e-5, "y");
       expect_same_bits(y, once, "y");
     }
   }
@@ -243,7 +243,7 @@ TEST_P(CudaBlockWeights, GiveWhatWidenedOnesGive) {
       const Tensor y = Tensor::empty({rows, out}, DType::f32, Device::cuda());
       linear_forward(x.to(Device::cuda()), w.to(Device::cuda()), b.to(Device::cuda()), y);
       if (which == 0) once.copy_from(y);
-      expect_near(y, wanted, 1e-5, "y");
+      expect_close(y, wanted, 1e-5, "y");
       expect_same_bits(y, once, "y");
     }
   }
@@ -344,8 +344,8 @@ TEST_P(CudaLargeProduct, IsTheCpusHoweverItsFactorsLie) {
                                   .accumulate = (which & 4) != 0};
       const Tensor wanted = product(s, options, DType::f64, Device::cpu());
       for (const DType dtype : {DType::f64, DType::f32}) {
-        expect_near(product(s, options, dtype, Device::cuda()), wanted, tolerance_of(dtype),
-                    text_of(s) + " " + std::to_string(which));
+        expect_close(product(s, options, dtype, Device::cuda()), wanted, tolerance_of(dtype),
+                     text_of(s) + " " + std::to_string(which));
       }
     }
   }
@@ -358,8 +358,8 @@ TEST_P(CudaLargeProduct, WithBiasAndSideBySideIsTheCpus) {
       for (const DType dtype : {DType::f64, DType::f32}) {
         const auto seen = headwise_results(s, dtype, Device::cuda(), biased);
         for (std::size_t j = 0; j < wanted.size(); ++j) {
-          expect_near(seen[j], wanted[j], tolerance_of(dtype),
-                      text_of(s) + " result " + std::to_string(j));
+          expect_close(seen[j], wanted[j], tolerance_of(dtype),
+                       text_of(s) + " result " + std::to_string(j));
         }
       }
     }
