@@ -315,6 +315,7 @@ bool Canvas::eventFilter(QObject* object, QEvent* event) {
       if (down) {
         setFocus(Qt::MouseFocusReason);
         stops_.leave();
+        refresh();
       }
       const int button = imgui_button(mouse->button());
       if (button < 0) return false;
@@ -375,6 +376,8 @@ bool Canvas::focusNextPrevChild(bool next) {
 }
 
 bool Canvas::needs(int key) const {
+  // Behind a tab it keeps the focus, but there is nothing to see.
+  if (!seen()) return false;
   switch (key) {
     case Qt::Key_Space:
     case Qt::Key_Return:

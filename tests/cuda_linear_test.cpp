@@ -25,7 +25,7 @@ namespace {
 
 using namespace kernels;
 
-Tensor random(const Shape& shape, DType dtype, std::uint64_t stream) {
+Tensor random_values(const Shape& shape, DType dtype, std::uint64_t stream) {
   const Tensor t = Tensor::empty(shape, DType::f64);
   fill_uniform(t, -1.0, 1.0, 5, stream);
   return dtype == DType::bf16 ? t.to(DType::f32).to(dtype) : t.to(dtype);
@@ -53,17 +53,17 @@ double tolerance_of(DType dtype) {
 }
 
 /// A product of a batch, m x k by k x n.
-struct Sizes {
+struct ProductSizes {
   std::int64_t count, m, n, k;
 };
 
-std::string text_of(const Sizes& s) {
+std::string text_of(const ProductSizes& s) {
   return std::to_string(s.count) + "_" + std::to_string(s.m) + "_" + std::to_string(s.n) + "_" +
          std::to_string(s.k);
 }
 
 /// By kernels of our own, whatever the size.
-class CudaProduct : public testing::TestWithParam<Sizes> {
+class CudaProduct : public testing::TestWithParam<ProductSizes> {
  protected:
   void SetUp() override {
     SKIP_WITHOUT_CUDA();
@@ -72,18 +72,18 @@ class CudaProduct : public testing::TestWithParam<Sizes> {
   void TearDown() override { cuda::allow_cublas(true); }
 };
 
-Tensor product(const Sizes& s, MatmulOptions options, DType dtype, Device device) {
-  const Tensor a =
-      random(options.transpose_a ? Shape{s.count, s.k, s.m} : Shape{s.count, s.m, s.k}, dtype, 1);
-  const Tensor b =
-      random(options.transpose_b ? Shape{s.count, s.n, s.k} : Shape{s.count, s.k, s.n}, dtype, 2);
-  const Tensor out = random({s.count, s.m, s.n}, dtype, 3).to(device);
+Tensor product(const ProductSizes& s, MatmulOptions options, DType dtype, Device device) {
+  const Tensor a = random_values(
+      options.transpose_a ? Shape{s.count, s.k, s.m} : Shape{s.count, s.m, s.k}, dtype, 1);
+  const Tensor b = random_values(
+      options.transpose_b ? Shape{s.count, s.n, s.k} : Shape{s.count, s.k, s.n}, dtype, 2);
+  const Tensor out = random_values({s.count, s.m, s.n}, dtype, 3).to(device);
   matmul(a.to(device), b.to(device), out, options);
   return out;
 }
 
 TEST_P(CudaProduct, IsTheCpusHoweverItsFactorsLie) {
-  const Sizes s = GetParam();
+  const ProductSizes s = GetParam();
   for (int which = 0; which < 8; ++which) {
     const MatmulOptions options{.transpose_a = (which & 1) != 0,
                                 .transpose_b = (which & 2) != 0,
@@ -97,7 +97,7 @@ TEST_P(CudaProduct, IsTheCpusHoweverItsFactorsLie) {
 }
 
 TEST_P(CudaProduct, HasTheSameBitsWhateverTheOrderOfThreads) {
-  const Sizes s = GetParam();
+  const ProductSizes s = GetParam();
   for (const MatmulOptions& options : {MatmulOptions{}, MatmulOptions{.transpose_b = true}}) {
     const Tensor once = product(s, options, DType::f32, Device::cuda());
     for (int other = 1; other < kOrders; ++other) {
@@ -109,20 +109,22 @@ TEST_P(CudaProduct, HasTheSameBitsWhateverTheOrderOfThreads) {
 }
 
 // One row and column, few of them, the edges of tiles, long sums that are cut, batches.
-INSTANTIATE_TEST_SUITE_P(
-    Sizes, CudaProduct,
-    testing::Values(Sizes{1, 1, 1, 1}, Sizes{1, 1, 40, 70}, Sizes{1, 3, 9, 33}, Sizes{2, 5, 65, 7},
-                    Sizes{1, 8, 31, 700}, Sizes{1, 40, 1, 50}, Sizes{3, 9, 4, 37},
-                    Sizes{1, 70, 6, 40}, Sizes{1, 63, 65, 17}, Sizes{1, 64, 64, 16},
-                    Sizes{1, 65, 130, 33}, Sizes{2, 20, 36, 40}, Sizes{1, 10, 70, 1100},
-                    Sizes{1, 70, 33, 3}, Sizes{5, 12, 12, 30}, Sizes{2, 66, 16, 0},
-                    Sizes{1, 2, 5, 1100}, Sizes{1, 7, 3, 1027}),
-    [](const auto& info) { return text_of(info.param); });
+INSTANTIATE_TEST_SUITE_P(ProductSizes, CudaProduct,
+                         testing::Values(ProductSizes{1, 1, 1, 1}, ProductSizes{1, 1, 40, 70},
+                                         ProductSizes{1, 3, 9, 33}, ProductSizes{2, 5, 65, 7},
+                                         ProductSizes{1, 8, 31, 700}, ProductSizes{1, 40, 1, 50},
+                                         ProductSizes{3, 9, 4, 37}, ProductSizes{1, 70, 6, 40},
+                                         ProductSizes{1, 63, 65, 17}, ProductSizes{1, 64, 64, 16},
+                                         ProductSizes{1, 65, 130, 33}, ProductSizes{2, 20, 36, 40},
+                                         ProductSizes{1, 10, 70, 1100}, ProductSizes{1, 70, 33, 3},
+                                         ProductSizes{5, 12, 12, 30}, ProductSizes{2, 66, 16, 0},
+                                         ProductSizes{1, 2, 5, 1100}, ProductSizes{1, 7, 3, 1027}),
+                         [](const auto& info) { return text_of(info.param); });
 
 TEST(CudaProducts, OfManyTilesAreTheCpus) {
   SKIP_WITHOUT_CUDA();
   cuda::allow_cublas(false);
-  const Sizes s{256, 65, 66, 17};
+  const ProductSizes s{256, 65, 66, 17};
   const Tensor wanted = product(s, {}, DType::f64, Device::cpu());
   expect_close(product(s, {}, DType::f32, Device::cuda()), wanted, 1e-5, "f32");
   expect_close(product(s, {.transpose_a = true, .transpose_b = true}, DType::f32, Device::cuda()),
@@ -131,15 +133,16 @@ TEST(CudaProducts, OfManyTilesAreTheCpus) {
   cuda::allow_cublas(true);
 }
 
-class CudaLinear : public testing::TestWithParam<Sizes> {
+class CudaLinear : public testing::TestWithParam<ProductSizes> {
  protected:
   void SetUp() override { SKIP_WITHOUT_CUDA(); }
 };
 
 /// The result and the gradients, which start from something.
-std::vector<Tensor> headwise_results(const Sizes& s, DType dtype, Device device, bool biased) {
+std::vector<Tensor> headwise_results(const ProductSizes& s, DType dtype, Device device,
+                                     bool biased) {
   const auto in = [&](const Shape& shape, std::uint64_t stream) {
-    return random(shape, dtype, stream).to(device);
+    return random_values(shape, dtype, stream).to(device);
   };
   const std::int64_t blocks = s.count, x_width = blocks * s.k, y_width = blocks * s.n;
   const Tensor x = in({s.m, x_width}, 1), w = in({blocks, s.n, s.k}, 2),
@@ -160,7 +163,7 @@ std::vector<Tensor> headwise_results(const Sizes& s, DType dtype, Device device,
 }
 
 TEST_P(CudaLinear, AndHeadwiseAreTheCpus) {
-  const Sizes s = GetParam();
+  const ProductSizes s = GetParam();
   for (const bool biased : {false, true}) {
     const auto wanted = headwise_results(s, DType::f64, Device::cpu(), biased);
     for (const DType dtype : {DType::f64, DType::f32}) {
@@ -173,12 +176,12 @@ TEST_P(CudaLinear, AndHeadwiseAreTheCpus) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, CudaLinear,
-                         testing::Values(Sizes{1, 1, 17, 33}, Sizes{1, 40, 4, 70},
-                                         Sizes{1, 70, 66, 20}, Sizes{1, 9, 65, 300},
-                                         Sizes{3, 1, 8, 40}, Sizes{12, 50, 4, 4},
-                                         Sizes{4, 70, 8, 6}, Sizes{2, 33, 40, 36},
-                                         Sizes{3, 600, 5, 3}),
+INSTANTIATE_TEST_SUITE_P(ProductSizes, CudaLinear,
+                         testing::Values(ProductSizes{1, 1, 17, 33}, ProductSizes{1, 40, 4, 70},
+                                         ProductSizes{1, 70, 66, 20}, ProductSizes{1, 9, 65, 300},
+                                         ProductSizes{3, 1, 8, 40}, ProductSizes{12, 50, 4, 4},
+                                         ProductSizes{4, 70, 8, 6}, ProductSizes{2, 33, 40, 36},
+                                         ProductSizes{3, 600, 5, 3}),
                          [](const auto& info) { return text_of(info.param); });
 
 struct HalfSizes {
@@ -192,8 +195,9 @@ class CudaHalfWeights : public testing::TestWithParam<HalfSizes> {
 
 TEST_P(CudaHalfWeights, GiveWhatWidenedOnesGive) {
   const auto [rows, in, out] = GetParam();
-  const Tensor x = random({rows, in}, DType::f32, 1), w = random({out, in}, DType::bf16, 2);
-  for (const Tensor& b : {Tensor(), random({out}, DType::f32, 3)}) {
+  const Tensor x = random_values({rows, in}, DType::f32, 1),
+               w = random_values({out, in}, DType::bf16, 2);
+  for (const Tensor& b : {Tensor(), random_values({out}, DType::f32, 3)}) {
     const Tensor wanted = Tensor::empty({rows, out}, DType::f64);
     linear_forward(x.to(DType::f64), w.to(DType::f64), b ? b.to(DType::f64) : b, wanted);
     const Tensor once = Tensor::empty({rows, out}, DType::f32, Device::cuda());
@@ -208,7 +212,7 @@ TEST_P(CudaHalfWeights, GiveWhatWidenedOnesGive) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, CudaHalfWeights,
+INSTANTIATE_TEST_SUITE_P(ProductSizes, CudaHalfWeights,
                          testing::Values(HalfSizes{0, 5, 3}, HalfSizes{1, 1, 1},
                                          HalfSizes{1, 1032, 30}, HalfSizes{2, 77, 9},
                                          HalfSizes{3, 64, 65}, HalfSizes{8, 520, 7},
@@ -232,9 +236,9 @@ class CudaBlockWeights : public testing::TestWithParam<BlockSizes> {
 
 TEST_P(CudaBlockWeights, GiveWhatWidenedOnesGive) {
   const auto [dtype, rows, in, out] = GetParam();
-  const Tensor x = random({rows, in}, DType::f32, 1),
-               w = random({out, in}, DType::f32, 2).to(dtype);
-  for (const Tensor& b : {Tensor(), random({out}, DType::f32, 3)}) {
+  const Tensor x = random_values({rows, in}, DType::f32, 1),
+               w = random_values({out, in}, DType::f32, 2).to(dtype);
+  for (const Tensor& b : {Tensor(), random_values({out}, DType::f32, 3)}) {
     const Tensor wanted = Tensor::empty({rows, out}, DType::f64);
     linear_forward(x.to(DType::f64), w.to(DType::f64), b ? b.to(DType::f64) : b, wanted);
     const Tensor once = Tensor::empty({rows, out}, DType::f32, Device::cuda());
@@ -259,7 +263,7 @@ std::vector<BlockSizes> block_sizes() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, CudaBlockWeights, testing::ValuesIn(block_sizes()),
+INSTANTIATE_TEST_SUITE_P(ProductSizes, CudaBlockWeights, testing::ValuesIn(block_sizes()),
                          [](const auto& info) {
                            return std::string(info.param.dtype == DType::block8 ? "Eight"
                                                                                 : "Four") +
@@ -271,7 +275,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, CudaBlockWeights, testing::ValuesIn(block_sizes(
 TEST(CudaBlockTables, GiveTheirRowsWidened) {
   SKIP_WITHOUT_CUDA();
   for (const DType dtype : {DType::block8, DType::block4}) {
-    const Tensor table = random({9, 128}, DType::f32, 1).to(dtype);
+    const Tensor table = random_values({9, 128}, DType::f32, 1).to(dtype);
     const std::vector<std::int32_t> numbers = {3, 0, 8, 3, -1, 9};
     const Tensor ids = Tensor::from<std::int32_t>({6}, numbers);
     const Tensor out = Tensor::empty({6, 128}, DType::f32, Device::cuda());
@@ -289,8 +293,8 @@ TEST(CudaProducts, HaveTheSameBitsWhereverTheirNumbersBegin) {
   // Views of rows begin anywhere in memory, aligned for wide loads or not.
   const std::int64_t in = 264, out = 9;
   for (const DType dtype : {DType::f32, DType::bf16}) {
-    const Tensor x = random({1, in}, DType::f32, 1).to(Device::cuda()),
-                 w = random({out, in}, dtype, 2);
+    const Tensor x = random_values({1, in}, DType::f32, 1).to(Device::cuda()),
+                 w = random_values({out, in}, dtype, 2);
     std::vector<Tensor> results;
     for (const std::int64_t shift : {0, 1}) {
       const Tensor all = Tensor::zeros({out * in + 8}, dtype, Device::cuda());
@@ -305,9 +309,10 @@ TEST(CudaProducts, HaveTheSameBitsWhereverTheirNumbersBegin) {
 
 TEST(CudaProducts, RefuseFactorsOnDifferentDevices) {
   SKIP_WITHOUT_CUDA();
-  const Tensor x = random({2, 3}, DType::f32, 1), y = Tensor::empty({2, 4}, DType::f32);
+  const Tensor x = random_values({2, 3}, DType::f32, 1), y = Tensor::empty({2, 4}, DType::f32);
   for (const DType dtype : {DType::f32, DType::bf16}) {
-    EXPECT_THROW(linear_forward(x, random({4, 3}, dtype, 2).to(Device::cuda()), {}, y), Error);
+    EXPECT_THROW(linear_forward(x, random_values({4, 3}, dtype, 2).to(Device::cuda()), {}, y),
+                 Error);
   }
 }
 
@@ -337,7 +342,8 @@ class CudaLargeProduct : public testing::TestWithParam<bool> {
 };
 
 TEST_P(CudaLargeProduct, IsTheCpusHoweverItsFactorsLie) {
-  for (const Sizes& s : {Sizes{1, 64, 128, 32}, Sizes{1, 8, 130, 257}, Sizes{2, 90, 41, 75}}) {
+  for (const ProductSizes& s :
+       {ProductSizes{1, 64, 128, 32}, ProductSizes{1, 8, 130, 257}, ProductSizes{2, 90, 41, 75}}) {
     for (int which = 0; which < 8; ++which) {
       const MatmulOptions options{.transpose_a = (which & 1) != 0,
                                   .transpose_b = (which & 2) != 0,
@@ -352,7 +358,7 @@ TEST_P(CudaLargeProduct, IsTheCpusHoweverItsFactorsLie) {
 }
 
 TEST_P(CudaLargeProduct, WithBiasAndSideBySideIsTheCpus) {
-  for (const Sizes& s : {Sizes{1, 65, 70, 66}, Sizes{3, 80, 60, 70}}) {
+  for (const ProductSizes& s : {ProductSizes{1, 65, 70, 66}, ProductSizes{3, 80, 60, 70}}) {
     for (const bool biased : {false, true}) {
       const auto wanted = headwise_results(s, DType::f64, Device::cpu(), biased);
       for (const DType dtype : {DType::f64, DType::f32}) {
@@ -367,7 +373,7 @@ TEST_P(CudaLargeProduct, WithBiasAndSideBySideIsTheCpus) {
 }
 
 TEST_P(CudaLargeProduct, HasTheSameBitsEveryTime) {
-  const Sizes s{2, 70, 66, 64};
+  const ProductSizes s{2, 70, 66, 64};
   const Tensor once = product(s, {}, DType::f32, Device::cuda());
   for (int other = 1; other < kOrders; ++other) {
     const OrderOfThreads order(other);
@@ -386,7 +392,7 @@ double largest_error(const Tensor& seen, const Tensor& wanted) {
 }
 
 TEST_P(CudaLargeProduct, IsAsPreciseAsWasAsked) {
-  const Sizes s{1, 64, 64, 256};
+  const ProductSizes s{1, 64, 64, 256};
   const Tensor wanted = product(s, {}, DType::f64, Device::cpu());
   const auto error = [&](MatrixPrecision precision, DType dtype) {
     set_matrix_precision(precision);
@@ -410,7 +416,7 @@ INSTANTIATE_TEST_SUITE_P(By, CudaLargeProduct, testing::Bool(), [](const auto& i
 
 #ifdef XLAB_EMULATION
 
-const Sizes kLarge{1, 64, 128, 32};
+const ProductSizes kLarge{1, 64, 128, 32};
 
 Tensor large_product() {
   return product(kLarge, {.accumulate = true}, DType::f32, Device::cuda());
@@ -432,8 +438,8 @@ TEST(Cublas, IsReplacedWhereItRefuses) {
 }
 
 TEST(Cublas, CanBeRecordedOnceItIsPrepared) {
-  const Tensor a = random({1, 64, 64}, DType::f32, 1).to(Device::cuda()),
-               b = random({1, 64, 64}, DType::f32, 2).to(Device::cuda()),
+  const Tensor a = random_values({1, 64, 64}, DType::f32, 1).to(Device::cuda()),
+               b = random_values({1, 64, 64}, DType::f32, 2).to(Device::cuda()),
                c = Tensor::empty({1, 64, 64}, DType::f32, Device::cuda());
   matmul(a, b, c);
   const Tensor wanted = c.to(Device::cpu());
@@ -462,7 +468,7 @@ void expect_in_new_process(Body&& body) {
   EXPECT_EXIT(std::_Exit(body() ? 0 : 1), testing::ExitedWithCode(0), "");
 }
 
-bool same_bits(const Tensor& a, const Tensor& b) {
+bool all_bits_same(const Tensor& a, const Tensor& b) {
   const Tensor x = a.to(Device::cpu()), y = b.to(Device::cpu());
   return std::memcmp(x.raw(), y.raw(), x.bytes()) == 0;
 }
@@ -478,7 +484,7 @@ TEST(CublasDeathTest, AnOlderOneIsFound) {
 TEST(CublasDeathTest, NothingNeedsIt) {
   expect_in_new_process([] {
     emulation::set_cublas_version(0);
-    return same_bits(large_product(), own_large_product()) && emulation::cublas_products() == 0;
+    return all_bits_same(large_product(), own_large_product()) && emulation::cublas_products() == 0;
   });
 }
 
@@ -486,13 +492,13 @@ TEST(CublasDeathTest, WithoutMemoryForItThereIsNone) {
   expect_in_new_process([] {
     // The first product that cuBLAS could do is the one that finds no memory for its workspace.
     const Tensor own = own_large_product();
-    const Tensor a = random({1, 64, 32}, DType::f32, 1).to(Device::cuda()),
-                 b = random({1, 32, 128}, DType::f32, 2).to(Device::cuda()),
-                 out = random({1, 64, 128}, DType::f32, 3).to(Device::cuda());
+    const Tensor a = random_values({1, 64, 32}, DType::f32, 1).to(Device::cuda()),
+                 b = random_values({1, 32, 128}, DType::f32, 2).to(Device::cuda()),
+                 out = random_values({1, 64, 128}, DType::f32, 3).to(Device::cuda());
     emulation::set_memory_bytes(emulation::allocated_bytes());
     matmul(a, b, out, {.accumulate = true});
     emulation::restore();
-    return same_bits(out, own) && same_bits(large_product(), own) &&
+    return all_bits_same(out, own) && all_bits_same(large_product(), own) &&
            emulation::cublas_products() == 0;
   });
 }

@@ -35,8 +35,9 @@ SlstmState moved(const SlstmState& state, Device device) {
 }
 
 /// The inputs of both ways, in host memory.
-struct Inputs {
-  Inputs(std::int64_t B, std::int64_t T, std::int64_t H, std::int64_t D, DType dtype, bool state)
+struct SlstmInputs {
+  SlstmInputs(std::int64_t B, std::int64_t T, std::int64_t H, std::int64_t D, DType dtype,
+              bool state)
       : sizes{B, T, H, D},
         wx(drawn({B, T, 4, H * D}, dtype, 2.0, 1)),
         r(drawn({H, 4 * D, D}, dtype, 1.5 / std::sqrt(static_cast<double>(D)), 2)),
@@ -96,7 +97,7 @@ struct Call {
   SlstmBackward back;
 };
 
-Call call_on(const Inputs& in, Device device) {
+Call call_on(const SlstmInputs& in, Device device) {
   Call call{.forward = slstm_call(in.wx.to(device), in.r.to(device), in.b.to(device),
                                   moved(in.initial, device), in.clamp.to(device)),
             .back = {}};
@@ -107,7 +108,7 @@ Call call_on(const Inputs& in, Device device) {
   return call;
 }
 
-Results run(const SlstmOptions& options, const Inputs& in, Device device) {
+Results run(const SlstmOptions& options, const SlstmInputs& in, Device device) {
   const Call call = call_on(in, device);
   kernels::slstm_forward(options, call.forward);
   kernels::slstm_backward(options, call.back);
@@ -127,7 +128,8 @@ cuda::SlstmUnits<T> units_of(const SlstmState& state) {
 
 /// Both ways with the work spread out in one way.
 template <typename T>
-Results run_planned(const SlstmOptions& options, const Inputs& in, const cuda::SlstmPlan& plan) {
+Results run_planned(const SlstmOptions& options, const SlstmInputs& in,
+                    const cuda::SlstmPlan& plan) {
   const Call call = call_on(in, Device::cuda());
   const SlstmForward& fw = call.forward;
   const SlstmBackward& back = call.back;
@@ -200,7 +202,7 @@ constexpr cuda::SlstmPlace kPlaces[] = {cuda::SlstmPlace::registers, cuda::Slstm
                                         cuda::SlstmPlace::global};
 
 template <typename T>
-void check_every_plan(const Inputs& in, double tolerance) {
+void check_every_plan(const SlstmInputs& in, double tolerance) {
   const SlstmOptions options;
   const Results wanted = run(options, in, Device::cpu());
   cuda::use(0);
@@ -233,19 +235,19 @@ void check_every_plan(const Inputs& in, double tolerance) {
 TEST(CudaSlstm, EveryPlaceOfRGivesTheSameBits) {
   SKIP_WITHOUT_CUDA();
   for (const std::int64_t D : {1, 7, 24}) {
-    check_every_plan<float>(Inputs(5, 3, 2, D, DType::f32, true), 1e-5);
-    check_every_plan<double>(Inputs(3, 3, 1, D, DType::f64, true), 1e-12);
+    check_every_plan<float>(SlstmInputs(5, 3, 2, D, DType::f32, true), 1e-5);
+    check_every_plan<double>(SlstmInputs(3, 3, 1, D, DType::f64, true), 1e-12);
   }
-  check_every_plan<float>(Inputs(9, 3, 1, 12, DType::f32, false), 1e-5);
-  check_every_plan<float>(Inputs(2, 2, 1, 49, DType::f32, true), 1e-5);
+  check_every_plan<float>(SlstmInputs(9, 3, 1, 12, DType::f32, false), 1e-5);
+  check_every_plan<float>(SlstmInputs(2, 2, 1, 49, DType::f32, true), 1e-5);
 }
 
 TEST(CudaSlstm, MoreUnitsThanABlockTakesAtATime) {
   SKIP_WITHOUT_CUDA();
-  const Inputs in(3, 3, 1, 66, DType::f32, true);
+  const SlstmInputs in(3, 3, 1, 66, DType::f32, true);
   check_every_plan<float>(in, 1e-5);
   expect_near(run({}, in, Device::cuda()), run({}, in, Device::cpu()), 1e-5, "");
-  const Inputs many(2, 3, 1, 131, DType::f32, false);
+  const SlstmInputs many(2, 3, 1, 131, DType::f32, false);
   const SlstmOptions options;
   for (const int sequences : {1, 2}) {
     expect_near(run_planned<float>(options, many, {cuda::SlstmPlace::global, sequences}),
@@ -272,7 +274,7 @@ TEST(CudaSlstm, ThePlanFitsTheSizes) {
 TEST(CudaSlstm, EveryBatchIsTheCpus) {
   SKIP_WITHOUT_CUDA();
   for (std::int64_t B = 1; B <= 9; ++B) {
-    const Inputs in(B, 3, 2, 6, DType::f32, true);
+    const SlstmInputs in(B, 3, 2, 6, DType::f32, true);
     const Results wanted = run({}, in, Device::cpu());
     for (const int sequences : {2, 8}) {
       expect_near(run_planned<float>({}, in, {cuda::SlstmPlace::registers, sequences}), wanted,
@@ -285,7 +287,7 @@ TEST(CudaSlstm, StepsOneByOneAreTheScan) {
   SKIP_WITHOUT_CUDA();
   for (const std::int64_t D : {5, 66}) {
     const std::int64_t B = 2, T = 7, H = 2;
-    const Inputs in(B, T, H, D, DType::f32, true);
+    const SlstmInputs in(B, T, H, D, DType::f32, true);
     const Device card = Device::cuda();
     const Call scan = call_on(in, card);
     kernels::slstm_forward({}, scan.forward);
@@ -325,7 +327,7 @@ TEST(CudaSlstm, ExtremeGatesStayFiniteAndTheCpus) {
   for (const ForgetGate forget : {ForgetGate::sigmoid, ForgetGate::exponential}) {
     for (const double i : grid) {
       for (const double f : grid) {
-        const Inputs in(2, 4, 1, 3, DType::f32, false);
+        const SlstmInputs in(2, 4, 1, 3, DType::f32, false);
         const auto wx = in.wx.span<float>();
         for (std::size_t j = 0; j < wx.size(); ++j) {
           const std::size_t gate = j / 3 % 4;
@@ -341,14 +343,14 @@ TEST(CudaSlstm, ExtremeGatesStayFiniteAndTheCpus) {
 
 TEST(CudaSlstm, FormatsAreWorkedOutOnTheCpu) {
   SKIP_WITHOUT_CUDA();
-  const Inputs in(2, 3, 2, 3, DType::f32, true);
+  const SlstmInputs in(2, 3, 2, 3, DType::f32, true);
   const SlstmOptions options{.format = kernels::NumberFormat::bf16};
   expect_same(run(options, in, Device::cuda()), run(options, in, Device::cpu()), " in bf16");
 }
 
 TEST(CudaSlstm, ACallBetweenTwoDevicesIsRefused) {
   SKIP_WITHOUT_CUDA();
-  const Inputs in(1, 2, 1, 3, DType::f32, false);
+  const SlstmInputs in(1, 2, 1, 3, DType::f32, false);
   SlstmForward call = call_on(in, Device::cuda()).forward;
   call.r = in.r;
   EXPECT_THROW(kernels::slstm_forward({}, call), Error);

@@ -17,8 +17,8 @@
 namespace xlab::tests {
 namespace {
 
-const std::set<std::string> kCompiledAsOne{"core",       "ui",       "app",      "app/cli",
-                                           "tests/core", "tests/ui", "tests/app"};
+const std::set<std::string> kCompiledAsOne{"core",       "ui",       "app",       "app/cli",
+                                           "tests/core", "tests/ui", "tests/app", "tests/cuda"};
 
 /// Names of types, constants and functions in the unnamed namespaces of a file, after the namespace
 /// around them. A function stands with its parameters, since others may have its name. An alias may

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <cstddef>
 #include <cstdlib>
@@ -112,7 +113,11 @@ TEST_P(EveryView, APressOfAKeyDoesWhatAClickDoes) {
       shown.stage.frame(*shown.view);
       Shown clicked(snapshot, GetParam());
       clicked.stage.click(*clicked.view, box.centre().x, box.centre().y);
+      // The inspector stays as it is while the mouse is there; a token asks as long as it is.
+      if (clicked.view->name() == "inspector")
+        clicked.stage.move(*clicked.view, -FLT_MAX, -FLT_MAX);
       clicked.stage.frame(*clicked.view);
+      EXPECT_FALSE(shown.stage.focus.hovered) << "that is the mouse's";
       const Effect by_key = effect_of(shown.stage, *shown.view),
                    by_mouse = effect_of(clicked.stage, *clicked.view);
       EXPECT_EQ(by_key, by_mouse) << shown.view->name() << ": Tab " << tabs << ", arrow " << arrows
@@ -125,7 +130,7 @@ TEST_P(EveryView, APressOfAKeyDoesWhatAClickDoes) {
   const std::string name = make_views()[GetParam()]->name();
   // So many stops, and controls at them: one that has none is missed here.
   const std::vector<std::pair<std::string, std::pair<int, int>>> expected = {
-      {"time", {5, 5}},  {"gates", {6, 12}},    {"memory", {7, 12}}, {"loss", {1, 2}},
+      {"time", {5, 5}},  {"gates", {6, 15}},    {"memory", {7, 12}}, {"loss", {1, 2}},
       {"next", {2, 11}}, {"inspector", {2, 4}}, {"health", {1, 1}},
   };
   for (const auto& [view, count] : expected) {
@@ -201,17 +206,117 @@ TEST(Stops, WhatCanDoNothingIsPassedOver) {
   EXPECT_EQ(stage.all<command::Play>().size(), 1u);
 }
 
+TEST(Stops, WhatWasPressedKeepsTheKeysWhenItCanDoNothingMore) {
+  Snapshot snapshot = clamped_scene();
+  Stage stage(snapshot);
+  stage.size = {900, 200};
+  const auto view = make_time_view();
+  stage.frame(*view);
+  stage.stops.go(true);
+  stage.frame(*view);
+  stage.stops.press();
+  stage.frame(*view);
+  ASSERT_EQ(stage.all<command::Rewind>().size(), 1u);
+  snapshot.sequence.cursor = 0;
+  stage.frame(*view);
+  EXPECT_TRUE(stage.stops.ring()) << "it is grey now, and still has the keys";
+  stage.stops.press();
+  stage.frame(*view);
+  stage.frame(*view);
+  EXPECT_EQ(stage.sent.size(), 1u) << "there is nothing to press";
+  // Play becomes Pause under the ring.
+  stage.stops.go(true);
+  stage.frame(*view);
+  stage.stops.press();
+  stage.frame(*view);
+  ASSERT_EQ(stage.all<command::Play>().size(), 1u);
+  snapshot.sequence.playing = true;
+  stage.frame(*view);
+  EXPECT_TRUE(stage.stops.ring());
+  stage.stops.press();
+  stage.frame(*view);
+  EXPECT_EQ(stage.all<command::StopPlaying>().size(), 1u);
+}
+
+TEST(Stops, AnArrowAlwaysMovesASliderOfWholeNumbers) {
+  Snapshot snapshot = clamped_scene();
+  auto model = std::make_shared<ModelCard>(*snapshot.model);
+  model->vocabulary = {"0", "1", "even", "odd"};
+  snapshot.model = model;
+  auto next = std::make_shared<NextToken>();
+  next->probabilities = {0.4f, 0.3f, 0.2f, 0.1f};
+  next->logits = {0.4f, 0.3f, 0.2f, 0.1f};
+  snapshot.next = next;
+  snapshot.sequence.sampler.greedy = false;
+  snapshot.sequence.sampler.top_k = 2;
+  for (const bool forward : {true, false}) {
+    Stage stage(snapshot);
+    stage.size = {900, 420};
+    const auto view = make_next_view();
+    stage.frame(*view);
+    int sliders = 0;
+    while (sliders < 2 && stage.stops.go(true)) {
+      stage.frame(*view);
+      sliders += stage.stops.arrows() == Arrows::turn ? 1 : 0;
+    }
+    ASSERT_EQ(sliders, 2) << "temperature, then top-k";
+    stage.stops.arrow(forward);
+    stage.frame(*view);
+    const auto sent = stage.all<command::SetSampler>();
+    ASSERT_EQ(sent.size(), 1u);
+    EXPECT_EQ(sent.front().settings.top_k, forward ? 3 : 1);
+  }
+}
+
+/// One frame with these controls; what the chosen one was told.
+Stops::Keys frame_of(Stops& stops, const std::vector<std::pair<ImGuiID, ImGuiID>>& controls) {
+  Stops::Keys told;
+  stops.begin_frame();
+  for (const auto& [id, group] : controls) {
+    const Stops::Keys keys = stops.control(id, {}, Arrows::column, group);
+    if (keys.chosen) told = keys;
+  }
+  stops.end_frame();
+  return told;
+}
+
+TEST(Stops, WhatStandsBetweenTwoOfAListIsPassedByArrows) {
+  Stops stops;
+  const std::vector<std::pair<ImGuiID, ImGuiID>> controls = {{11, 1}, {12, 0}, {13, 1}, {14, 2}};
+  frame_of(stops, controls);
+  stops.go(true);
+  frame_of(stops, controls);
+  ASSERT_TRUE(stops.is_chosen(11));
+  stops.arrow(true);
+  EXPECT_TRUE(stops.is_chosen(13));
+  frame_of(stops, controls);
+  stops.arrow(true);
+  EXPECT_TRUE(stops.is_chosen(13)) << "the last of its list";
+  stops.arrow(false);
+  EXPECT_TRUE(stops.is_chosen(11));
+  stops.arrow(false);
+  EXPECT_TRUE(stops.is_chosen(11));
+}
+
+TEST(Stops, WhatWasPressedIsPressedThoughTheKeysWentOn) {
+  Stops stops;
+  const std::vector<std::pair<ImGuiID, ImGuiID>> controls = {{1, 0}, {2, 0}};
+  frame_of(stops, controls);
+  stops.go(true);
+  stops.press();
+  stops.go(true);
+  stops.begin_frame();
+  EXPECT_TRUE(stops.control(1, {}).pressed);
+  EXPECT_FALSE(stops.control(2, {}).pressed);
+  stops.end_frame();
+}
+
 TEST(Stops, AKeyIsForgottenWhenItsControlIsGone) {
   Stops stops;
-  const auto frame = [&](std::vector<ImGuiID> ids) {
-    Stops::Keys keys;
-    stops.begin_frame();
-    for (const ImGuiID id : ids) {
-      const Stops::Keys those = stops.control(id, {0, 0}, {1, 1});
-      if (those.chosen) keys = those;
-    }
-    stops.end_frame();
-    return keys;
+  const auto frame = [&](const std::vector<ImGuiID>& ids) {
+    std::vector<std::pair<ImGuiID, ImGuiID>> controls;
+    for (const ImGuiID id : ids) controls.emplace_back(id, 0);
+    return frame_of(stops, controls);
   };
   frame({1, 2, 3});
   stops.go(true);
@@ -221,15 +326,15 @@ TEST(Stops, AKeyIsForgottenWhenItsControlIsGone) {
   stops.press();
   EXPECT_FALSE(frame({1, 3}).pressed);
   EXPECT_FALSE(stops.ring());
-  EXPECT_TRUE(stops.any_chosen()) << "a second press must not go to the window";
+  EXPECT_FALSE(stops.any_chosen()) << "keys are the window's where no ring is";
   EXPECT_FALSE(frame({1, 2, 3}).pressed) << "pressed before it came back";
   frame({1, 3});
   EXPECT_TRUE(stops.go(true));
-  stops.press();
-  stops.begin_frame();
-  EXPECT_FALSE(stops.control(1, {0, 0}, {1, 1}).chosen);
-  EXPECT_TRUE(stops.control(3, {0, 0}, {1, 1}).pressed) << "what stands where the other was";
-  stops.end_frame();
+  EXPECT_TRUE(stops.is_chosen(3)) << "what stands where the other was";
+  frame({1, 3});
+  frame({1});
+  EXPECT_TRUE(stops.go(false)) << "and from there back";
+  EXPECT_TRUE(stops.is_chosen(1));
 }
 
 }  // namespace

@@ -8,19 +8,29 @@
 #include "ui/next_token.hpp"
 
 namespace xlab::ui {
+namespace {
+
+constexpr float kSmallest = 5.0f;  // of a mark that can be told from others, in logical pixels
+
+}  // namespace
 
 std::vector<Follower> followers_of(const Snapshot& snapshot) {
   std::vector<Follower> found;
   for (const auto& view : snapshot.followers) {
     const auto card =
         std::ranges::find_if(snapshot.runs, [&](const auto& run) { return run->id == view->run; });
-    if (!view->next || view->next->probabilities.empty() || card == snapshot.runs.end()) continue;
+    if (card == snapshot.runs.end()) continue;
+    const bool there = view->next && !view->next->probabilities.empty();
     found.push_back({.name = (*card)->name,
-                     .probabilities = &view->next->probabilities,
+                     .probabilities = there ? &view->next->probabilities : nullptr,
                      .colour = (*card)->colour,
                      .shape = static_cast<int>(found.size() % 4)});
   }
   return found;
+}
+
+int marks_in(const Painter& painter, float height) {
+  return std::max(1, static_cast<int>(height / painter.px(kSmallest)));
 }
 
 void draw_follower_mark(Painter& painter, const Follower& follower, ImVec2 centre, float radius) {
@@ -55,10 +65,11 @@ void draw_follower_mark(Painter& painter, const Follower& follower, ImVec2 centr
 void draw_follower_marks(Painter& painter, const std::vector<Follower>& followers, int token,
                          const Box& track) {
   const float each = track.height() / static_cast<float>(followers.size());
-  const float radius = std::clamp(each * 0.75f, painter.px(3), painter.px(6));
+  const float radius = std::min(each * 0.6f, painter.px(6));
   float y = track.min.y + each / 2;
   for (const Follower& follower : followers) {
-    const float p = value_of(*follower.probabilities, token);
+    const float p =
+        follower.probabilities ? value_of(*follower.probabilities, token) : std::nanf("");
     if (std::isfinite(p)) {
       const float x = track.min.x + track.width() * std::clamp(p, 0.0f, 1.0f);
       draw_follower_mark(painter, follower, {x, y}, radius);

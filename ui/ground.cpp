@@ -77,11 +77,17 @@ Touch touch(const char* id, const Box& box) {
 Touch control(const Painter& painter, const char* id, const Box& box, const Reach& reach) {
   Touch result = touch(id, box);
   Stops* const stops = painter.stops();
-  if (!stops || box.empty() || !reach.enabled) return result;
+  const ImGuiID name = ImGui::GetID(id);
+  // One that has the keys keeps them when there is nothing to press any more.
+  if (!stops || box.empty() || (!reach.enabled && !stops->is_chosen(name))) return result;
+  const ImDrawList& list = *ImGui::GetWindowDrawList();
+  const Box seen{list.GetClipRectMin(), list.GetClipRectMax()};
   const Stops::Keys keys =
-      stops->control(ImGui::GetID(id), box.min, box.max, reach.arrows, reach.group);
-  if (keys.arrived && !ImGui::IsItemVisible()) ImGui::SetScrollHereY(0.5f);
+      stops->control(name, {box.min, box.max, seen.min, seen.max}, reach.arrows, reach.group);
+  if (keys.arrived && (box.min.y < seen.min.y || box.max.y > seen.max.y))
+    ImGui::SetScrollHereY(0.5f);
   result.chosen = keys.chosen;
+  if (!reach.enabled) return result;
   result.pressed |= keys.pressed;
   result.notches = keys.notches;
   return result;
@@ -89,7 +95,9 @@ Touch control(const Painter& painter, const char* id, const Box& box, const Reac
 
 void draw_ring(const Scene& scene) {
   if (!scene.stops || !scene.stops->ring()) return;
-  const auto [min, max] = *scene.stops->ring();
+  const auto [min, max, seen_min, seen_max] = *scene.stops->ring();
+  if (min.x >= seen_max.x || min.y >= seen_max.y || max.x <= seen_min.x || max.y <= seen_min.y)
+    return;
   const float width = 2.0f * scene.scale, away = 2.5f * scene.scale;
   // Of another colour than what marks a chosen tab; kept inside the drawing.
   const ImVec2 room = ImGui::GetIO().DisplaySize;
@@ -136,7 +144,7 @@ bool check_at(Painter& painter, const char* id, const Box& box, std::string_view
 }
 
 bool slider_at(Painter& painter, const char* id, const Box& box, double& value, double low,
-               double high, bool logarithmic, std::string_view text) {
+               double high, bool logarithmic, std::string_view text, double least) {
   if (painter.exporting()) return false;
   const Palette& palette = painter.palette();
   const Touch t = control(painter, id, box, {.arrows = Arrows::turn});
@@ -157,7 +165,11 @@ bool slider_at(Painter& painter, const char* id, const Box& box, double& value, 
     move_to(static_cast<double>((t.mouse.x - box.min.x) / box.width()));
   } else if (t.notches != 0) {
     constexpr double kNotch = 0.05;
+    const double before = value;
     move_to(share_of() + kNotch * t.notches);
+    if (std::abs(value - before) < least)
+      value = std::clamp(before + (t.notches > 0 ? least : -least), low, high);
+    changed = value != before;
   }
   const double share = share_of();
   painter.fill(box, t.hovered || t.held ? palette.control_hovered : palette.control, painter.px(3));

@@ -57,9 +57,9 @@ bool button_at(Painter& painter, const char* id, const Box& box, std::string_vie
 /// A box to tick, with a word after it. Returns whether it was pressed.
 bool check_at(Painter& painter, const char* id, const Box& box, std::string_view word, bool ticked);
 /// A slider with its value written on it, never crossed by the handle; changes `value` while it is
-/// dragged.
+/// dragged, and with an arrow key by a twentieth of its way, or by `least` where that is more.
 bool slider_at(Painter& painter, const char* id, const Box& box, double& value, double low,
-               double high, bool logarithmic, std::string_view text);
+               double high, bool logarithmic, std::string_view text, double least = 0.0);
 
 /// One of several: a row of tabs where there is room for all of them, else the chosen one between
 /// two arrows. Takes what it needs from the left of `row`; returns the chosen index.

@@ -87,9 +87,11 @@ std::optional<NextCard> next_card(const Snapshot& snapshot, const ValueRef& ref)
     add("drawn with", short_number(static_cast<double>(value_of(next.sampling, ref.unit))));
   if (!next.unclamped.empty())
     add("without clamps", short_number(static_cast<double>(value_of(next.unclamped, ref.unit))));
-  for (const Follower& follower : followers_of(snapshot))
+  for (const Follower& follower : followers_of(snapshot)) {
+    if (!follower.probabilities) continue;
     add(follower.name,
         short_number(static_cast<double>(value_of(*follower.probabilities, ref.unit))));
+  }
   if (const int expected = expected_next(sequence); expected >= 0)
     add("right answer", expected == ref.unit
                             ? "this token"

@@ -57,7 +57,8 @@ void draw_sampler_settings(Scene& scene, Painter& painter, Box rest) {
        "Greedy takes the most probable token each time and looks at none of the settings below. "
        "Without it the token is drawn at random from the thin bars.");
   const auto slider = [&](const char* id, double& value, double low, double high, bool log,
-                          std::initializer_list<std::string> texts, const char* meaning) {
+                          std::initializer_list<std::string> texts, const char* meaning,
+                          double least = 0.0) {
     const Box box = row();
     if (box.empty()) return;
     hint(scene, box, meaning);
@@ -69,7 +70,7 @@ void draw_sampler_settings(Scene& scene, Painter& painter, Box rest) {
       painter.outline(box, palette.grid, 1.0f, painter.px(3));
       painter.text_in(box.inset(painter.px(4), 0), with_alpha(palette.muted_text, 0.7f), text,
                       Align::centre);
-    } else if (slider_at(painter, id, box, value, low, high, log, text)) {
+    } else if (slider_at(painter, id, box, value, low, high, log, text, least)) {
       changed = true;
     }
   };
@@ -85,7 +86,7 @@ void draw_sampler_settings(Scene& scene, Painter& painter, Box rest) {
   slider("top_k", top_k, 0.0, static_cast<double>(std::min(vocabulary, 100)), false,
          {next.top_k == 0 ? std::string("top-k: all") : fmt::format("top-k: {}", next.top_k),
           next.top_k == 0 ? std::string("all") : std::to_string(next.top_k)},
-         "Top-k: only the k most probable tokens are drawn from.");
+         "Top-k: only the k most probable tokens are drawn from.", 1.0);
   next.top_k = static_cast<int>(std::lround(top_k));
   double top_p = next.top_p;
   slider("top_p", top_p, 0.05, 1.0, false,

@@ -30,8 +30,7 @@ void Stops::choose(std::size_t place) {
 }
 
 bool Stops::go(bool forward) {
-  if (chosen_ == 0 && !forward) return false;
-  std::size_t at = chosen_ == 0 ? 0 : place();
+  std::size_t at = place();
   if (forward) {
     if (there(at)) {
       const ImGuiID group = controls_[at++].group;
@@ -42,11 +41,12 @@ bool Stops::go(bool forward) {
     choose(at);
     return true;
   }
+  const bool inside = chosen_ != 0 || place_ != 0;
   if (there(at)) at = first_of_group(at);
-  // From the first control back to the drawing itself.
+  // From the first control back to the drawing itself, and from there to what comes before it.
   leave();
   if (at > 0) choose(first_of_group(at - 1));
-  return true;
+  return inside;
 }
 
 void Stops::go_to_last() {
@@ -56,15 +56,21 @@ void Stops::go_to_last() {
 
 void Stops::arrow(bool forward) {
   if (arrows_ == Arrows::turn) {
-    notches_ += forward ? 1 : -1;
+    notches_ = (turned_ == chosen_ ? notches_ : 0) + (forward ? 1 : -1);
+    turned_ = chosen_;
     return;
   }
-  const std::size_t at = place();
-  if (arrows_ == Arrows::none || !there(at) || (!forward && at == 0)) return;
-  const std::size_t next = forward ? at + 1 : at - 1;
-  if (next >= controls_.size() || controls_[next].group != controls_[at].group) return;
+  if (arrows_ == Arrows::none) return;
+  std::size_t at = place();
+  if (!there(at)) return;
+  // Others may stand between two of a group.
+  const ImGuiID group = controls_[at].group;
+  do {
+    if (at == (forward ? controls_.size() - 1 : 0)) return;
+    at += forward ? 1 : static_cast<std::size_t>(-1);
+  } while (controls_[at].group != group);
   const Arrows arrows = arrows_;
-  choose(next);
+  choose(at);
   arrows_ = arrows;
 }
 
@@ -72,8 +78,7 @@ void Stops::leave() {
   chosen_ = 0;
   place_ = 0;
   arrows_ = Arrows::none;
-  presses_ = arrived_ = false;
-  notches_ = 0;
+  arrived_ = false;
   ring_.reset();
 }
 
@@ -82,22 +87,34 @@ void Stops::begin_frame() {
   ring_.reset();
 }
 
-Stops::Keys Stops::control(ImGuiID id, ImVec2 min, ImVec2 max, Arrows arrows, ImGuiID group) {
+Stops::Keys Stops::control(ImGuiID id, const Ring& place, Arrows arrows, ImGuiID group) {
   drawn_.push_back({id, group});
-  if (id != chosen_) return {};
+  Keys keys;
+  if (id == pressed_) {
+    keys.pressed = true;
+    pressed_ = 0;
+  }
+  if (id == turned_) {
+    keys.notches = std::exchange(notches_, 0);
+    turned_ = 0;
+  }
+  if (id != chosen_) return keys;
   place_ = drawn_.size() - 1;
   arrows_ = arrows;
-  ring_ = Ring{min, max};
-  return {.chosen = true,
-          .arrived = std::exchange(arrived_, false),
-          .pressed = std::exchange(presses_, false),
-          .notches = std::exchange(notches_, 0)};
+  ring_ = place;
+  keys.chosen = true;
+  keys.arrived = std::exchange(arrived_, false);
+  return keys;
 }
 
 void Stops::end_frame() {
   std::swap(controls_, drawn_);
-  presses_ = false;
+  pressed_ = turned_ = 0;
   notches_ = 0;
+  if (chosen_ == 0 || ring_) return;
+  const std::size_t was = place_;
+  leave();
+  place_ = was;
 }
 
 }  // namespace xlab::ui

@@ -31,11 +31,12 @@ class Stops {
   /// None has the keys any more.
   void leave();
   bool any_chosen() const { return chosen_ != 0; }
+  bool is_chosen(ImGuiID id) const { return id == chosen_; }
   /// What the arrow keys do at the chosen one.
   Arrows arrows() const { return arrows_; }
 
   /// Presses the chosen control in the next frame.
-  void press() { presses_ = chosen_ != 0; }
+  void press() { pressed_ = chosen_; }
   /// What an arrow key does: turns the chosen control by a notch in the next frame, or goes to its
   /// neighbour.
   void arrow(bool forward);
@@ -47,15 +48,17 @@ class Stops {
     bool pressed = false;
     int notches = 0;  ///< negative: to the left
   };
+  struct Ring {
+    ImVec2 min, max;            ///< of the control
+    ImVec2 seen_min, seen_max;  ///< what is not cut off there
+  };
   void begin_frame();
   /// `group`: what the controls of one row or column have in common.
-  Keys control(ImGuiID id, ImVec2 min, ImVec2 max, Arrows arrows = Arrows::none, ImGuiID group = 0);
-  /// What no control took is forgotten.
+  Keys control(ImGuiID id, const Ring& place, Arrows arrows = Arrows::none, ImGuiID group = 0);
+  /// What no control took is forgotten. One that had the keys and is gone leaves them to the
+  /// window; Tab goes on from its place.
   void end_frame();
 
-  struct Ring {
-    ImVec2 min, max;
-  };
   /// Around the chosen one, where it was drawn last.
   const std::optional<Ring>& ring() const { return ring_; }
 
@@ -63,7 +66,7 @@ class Stops {
   struct Control {
     ImGuiID id = 0, group = 0;
   };
-  /// Where the chosen one is; where it was, when it is gone.
+  /// Where the chosen one is; where it was, when it is gone; else the beginning.
   std::size_t place() const;
   bool there(std::size_t place) const;
   std::size_t first_of_group(std::size_t place) const;
@@ -73,7 +76,8 @@ class Stops {
   std::size_t place_ = 0;
   ImGuiID chosen_ = 0;  // 0: none
   Arrows arrows_ = Arrows::none;
-  bool presses_ = false, arrived_ = false;
+  bool arrived_ = false;
+  ImGuiID pressed_ = 0, turned_ = 0;  // what was, since the last frame
   int notches_ = 0;
   std::optional<Ring> ring_;
 };

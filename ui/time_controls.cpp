@@ -49,11 +49,11 @@ void draw_icon(Painter& painter, const Box& box, Icon icon, ImU32 colour) {
 }
 
 /// A button with an icon and, where there is room, a word. Its tip says the rest.
-bool icon_button(const Scene& scene, Painter& painter, const char* word, const char* tip,
-                 const Box& box, Icon icon, bool with_word, bool enabled) {
+bool icon_button(const Scene& scene, Painter& painter, const char* id, const char* word,
+                 const char* tip, const Box& box, Icon icon, bool with_word, bool enabled) {
   if (painter.exporting()) return false;
   const Palette& palette = painter.palette();
-  const Touch t = control(painter, word, box, {.enabled = enabled});
+  const Touch t = control(painter, id, box, {.enabled = enabled});
   const bool lit = enabled && t.hovered;
   painter.fill(box, lit ? palette.control_hovered : palette.control, painter.px(3));
   const ImU32 colour = enabled ? palette.text : with_alpha(palette.muted_text, 0.55f);
@@ -78,6 +78,7 @@ void buttons(Scene& scene, Painter& painter, Box& row) {
   const bool at_end = sequence.cursor >= last;
   const bool can_go_on = !at_end || sequence.full_reason.empty();
   struct Button {
+    const char* id;
     const char* word;
     const char* tip;
     Icon icon;
@@ -85,14 +86,15 @@ void buttons(Scene& scene, Painter& painter, Box& row) {
     Command command;
   };
   const Button buttons[] = {
-      {"Rewind", "Rewind: go to the first token", Icon::rewind, sequence.cursor > 0,
+      {"rewind", "Rewind", "Rewind: go to the first token", Icon::rewind, sequence.cursor > 0,
        command::Rewind{}},
-      {"Back", "Step back: one token to the left", Icon::back, sequence.cursor > 0,
+      {"back", "Back", "Step back: one token to the left", Icon::back, sequence.cursor > 0,
        command::StepBack{}},
-      sequence.playing ? Button{"Pause", "Pause playing", Icon::pause, true, command::StopPlaying{}}
-                       : Button{"Play", "Play: one token after the other, new ones at the end",
-                                Icon::play, can_go_on, command::Play{}},
-      {"Step", at_end ? "Step: generate the next token" : "Step: one token to the right",
+      sequence.playing
+          ? Button{"play", "Pause", "Pause playing", Icon::pause, true, command::StopPlaying{}}
+          : Button{"play", "Play", "Play: one token after the other, new ones at the end",
+                   Icon::play, can_go_on, command::Play{}},
+      {"step", "Step", at_end ? "Step: generate the next token" : "Step: one token to the right",
        Icon::forward, can_go_on, command::StepForward{}},
   };
   const bool full = at_end && !sequence.full_reason.empty();
@@ -101,8 +103,8 @@ void buttons(Scene& scene, Painter& painter, Box& row) {
   const float narrow = std::min(painter.px(28), (row.width() - 3 * painter.px(4)) / 4);
   for (const Button& button : buttons) {
     const float width = words ? painter.measure(button.word).x + painter.px(30) : narrow;
-    if (icon_button(scene, painter, button.word, button.tip, row.cut_left(width), button.icon,
-                    words, button.enabled)) {
+    if (icon_button(scene, painter, button.id, button.word, button.tip, row.cut_left(width),
+                    button.icon, words, button.enabled)) {
       scene.send(button.command);
     }
     row.cut_left(painter.px(4));

@@ -95,7 +95,7 @@ void draw_token_bar(const Scene& scene, Painter& painter, int token, Box row, co
 }
 
 void draw_bar_keys(const Scene& scene, Painter& painter, Box row, bool drawn, bool ghosts,
-                   const std::vector<Follower>& followers) {
+                   const std::vector<Follower>& followers, std::size_t left_out) {
   const Palette& palette = painter.palette();
   struct Key {
     std::string word, shorter, meaning;
@@ -104,7 +104,7 @@ void draw_bar_keys(const Scene& scene, Painter& painter, Box row, bool drawn, bo
   std::vector<Key> keys = {
       {"probability, 0..1", "prob.", "The bar: the probability that the model gives to this token.",
        [&](const Box& box) { painter.fill(box, mix(palette.accent, palette.panel, 0.3f)); }}};
-  // Before what every run has: without a name a mark says nothing.
+  // Before what every run has: a mark without a name says little.
   for (const Follower& follower : followers) {
     keys.push_back({middle_cut(painter, follower.name, painter.px(170), Weight::regular),
                     middle_cut(painter, follower.name, painter.px(66), Weight::regular),
@@ -114,6 +114,13 @@ void draw_bar_keys(const Scene& scene, Painter& painter, Box row, bool drawn, bo
                     [&](const Box& box) {
                       draw_follower_mark(painter, follower, box.centre(), painter.px(5));
                     }});
+  }
+  if (left_out > 0) {
+    const std::string more = fmt::format("and {} more", left_out);
+    keys.push_back({more, fmt::format("+{}", left_out),
+                    "Other runs read the same tokens too; the rows have no room for their marks. "
+                    "Their numbers stand beside the mouse and in the table.",
+                    [](const Box&) {}});
   }
   if (ghosts) {
     keys.push_back(
@@ -144,7 +151,7 @@ void draw_bar_keys(const Scene& scene, Painter& painter, Box row, bool drawn, bo
   const bool roomy = full - apart <= row.width();
   for (const Key& key : keys) {
     const std::string& word = roomy ? key.word : key.shorter;
-    if (row.width() < swatch + gap + painter.measure(word).x) break;
+    if (row.width() < swatch + gap + painter.measure(word).x) continue;
     const Box box = row.cut_left(swatch);
     key.mark(box.inset(0, std::max(0.0f, (box.height() - painter.px(10)) / 2)));
     row.cut_left(gap);

@@ -1,6 +1,7 @@
 // The bars of the next token: one row each, and what their marks mean.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "ui/follower_marks.hpp"
@@ -21,7 +22,8 @@ void draw_token_bar(const Scene& scene, Painter& painter, int token, Box row, co
                     const std::vector<Follower>& followers);
 
 /// What the marks of the bars mean, as far as there is room.
+/// `left_out`: so many other runs have no mark.
 void draw_bar_keys(const Scene& scene, Painter& painter, Box row, bool drawn, bool ghosts,
-                   const std::vector<Follower>& followers);
+                   const std::vector<Follower>& followers, std::size_t left_out);
 
 }  // namespace xlab::ui

@@ -374,9 +374,11 @@ class InspectorView : public View {
       const Touch mouse =
           control(painter, "input", box, {.arrows = Arrows::column, .group = group});
       ImGui::PopID();
-      if ((mouse.hovered || mouse.chosen) && input.ref.step >= 0) {
-        painter.fill(box, palette.control, painter.px(3));
-        hovered = input.ref;
+      if (input.ref.step >= 0) {
+        if (mouse.hovered) {
+          painter.fill(box, palette.control, painter.px(3));
+          hovered = input.ref;
+        }
         if (mouse.pressed) scene.focus.pinned = input.ref;
       }
       box = box.inset(painter.px(4), 0);

@@ -205,10 +205,14 @@ class NextView : public View {
     }
     if (with_axis) axis(scene, painter, plot, rest.max.x, columns);
     const bool drawn_differs = !next.sampling.empty() && next.sampling != next.probabilities;
-    const std::vector<Follower> followers = followers_of(scene.snapshot);
+    std::vector<Follower> followers = followers_of(scene.snapshot);
+    const auto room = static_cast<std::size_t>(marks_in(painter, height - painter.px(4)));
+    const std::size_t left_out = followers.size() - std::min(followers.size(), room);
+    followers.resize(followers.size() - left_out);
     rows(scene, painter, rest, plot, height, listed, columns, drawn_differs, followers);
     if (with_legend) {
-      draw_bar_keys(scene, painter, legend, drawn_differs, !next.unclamped.empty(), followers);
+      draw_bar_keys(scene, painter, legend, drawn_differs, !next.unclamped.empty(), followers,
+                    left_out);
     }
   }
 
@@ -382,6 +386,7 @@ class NextView : public View {
       lines.push_back({"without clamps " + short_number(value_of(next.unclamped, token))});
     }
     for (const Follower& follower : followers_of(scene.snapshot)) {
+      if (!follower.probabilities) continue;
       lines.push_back({fmt::format("{}: {}", follower.name,
                                    short_number(value_of(*follower.probabilities, token)))});
     }
@@ -448,7 +453,8 @@ Table NextView::table(const Scene& scene) const {
          next.unclamped.empty() ? "" : full_number(value_of(next.unclamped, token)),
          token == expected ? "yes" : ""});
     for (const Follower& follower : followers)
-      table.rows.back().push_back(full_number(value_of(*follower.probabilities, token)));
+      table.rows.back().push_back(
+          follower.probabilities ? full_number(value_of(*follower.probabilities, token)) : "");
   }
   return table;
 }

