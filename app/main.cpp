@@ -10,6 +10,7 @@
 #include <cctype>
 #include <cmath>
 #include <cstdio>
+#include <exception>
 #include <optional>
 #include <string>
 #include <vector>
@@ -117,7 +118,7 @@ bool has_display() {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   using namespace xlab;
   Arguments arguments;
   bool help = false;
@@ -213,4 +214,6 @@ int main(int argc, char** argv) {
     window.open(file);
   }
   return QApplication::exec();
+} catch (const std::exception& e) {
+  return refuse(e.what(), kNoWindow);
 }
