@@ -83,7 +83,7 @@ QString UnsavedWork::kept_for() const {
 }
 
 void UnsavedWork::keep_then(const QString& question, std::function<void()> go_on,
-                            std::function<void()> beside) {
+                            const std::function<void()>& beside) {
   if (!any()) {
     go_on();
   } else {
@@ -92,10 +92,10 @@ void UnsavedWork::keep_then(const QString& question, std::function<void()> go_on
 }
 
 void UnsavedWork::keep_all_then(const QString& question, std::function<void()> go_on,
-                                std::function<void()> beside) {
+                                const std::function<void()>& beside) {
   const QStringList names = others();
   if (names.isEmpty()) {
-    keep_then(question, std::move(go_on), std::move(beside));
+    keep_then(question, std::move(go_on), beside);
     return;
   }
   constexpr qsizetype kMostNames = 8;

@@ -36,11 +36,11 @@ class UnsavedWork : public QObject {
   /// run?"). Where the run cannot be saved, it is to be left or not. `beside`, where there is one,
   /// is offered too: what was asked for, but with the run left where it is.
   void keep_then(const QString& question, std::function<void()> go_on,
-                 std::function<void()> beside = {});
+                 const std::function<void()>& beside = {});
   /// The same before all runs go: names the others that are not saved, says what becomes of them,
   /// and offers to save all in one file.
   void keep_all_then(const QString& question, std::function<void()> go_on,
-                     std::function<void()> beside = {});
+                     const std::function<void()>& beside = {});
   /// Saves to the file of the run; asks for one when it has none or `ask` is set. `then` is called
   /// when the file is complete, and never when saving fails or no file is chosen.
   void save(bool ask, std::function<void()> then = {});

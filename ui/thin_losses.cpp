@@ -53,7 +53,7 @@ void ThinLosses::follow(const LossCurve& curve, int columns) {
     stretches_.clear();
   }
   curve_ = curve;
-  const auto most = static_cast<std::size_t>(2 * columns_);
+  const std::size_t most = 2 * static_cast<std::size_t>(columns_);
   for (; seen_ < curve.size(); ++seen_, ++looked_at_) {
     if (seen_ / width_ >= most) halve(curve);
     if (seen_ / width_ == stretches_.size()) stretches_.emplace_back();

@@ -22,7 +22,7 @@ namespace {
 /// choice is right, so an answer that it ranks lower has an arrow.
 const char* mark_of_answer(const SequenceStatus& sequence) {
   const int expected = expected_next(sequence);
-  const auto next = static_cast<std::size_t>(sequence.cursor + 1);
+  const auto next = static_cast<std::size_t>(sequence.cursor) + 1;
   const bool first = next < sequence.top_choice.size() && sequence.top_choice[next] == expected;
   return expected < 0 || first ? "✓" : "→";
 }

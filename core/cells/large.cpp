@@ -65,7 +65,7 @@ class LargeCell : public Cell {
     const int heads = spec_.num_heads;
 
     // Usually keys enter the memory as they are: what is scaled is the query.
-    const int keys_per_head = keys_ / heads;
+    const auto keys_per_head = keys_ / heads;
     const double root = 1.0 / std::sqrt(static_cast<double>(keys_per_head));
     const bool keys_scaled = spec_.variant.scale == Scaled::keys;
     const auto address = [&](const char* name, const Linear& l, bool scaled) {
