@@ -37,7 +37,7 @@ void MainWindow::replace_run(const QString& question, std::function<bool()> look
     return;
   }
   if (!look) {
-    work_->keep_then(question, std::move(go_on), std::move(beside));
+    work_->keep_then(question, std::move(go_on), beside);
     return;
   }
   // By a thread that nobody waits for: a disk may hang, also when the program ends.

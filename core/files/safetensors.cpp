@@ -141,6 +141,7 @@ std::vector<std::span<const std::byte>> pieces_of(const std::string& path,
                                                   std::vector<StoredTensor>& tensors,
                                                   const Metadata& metadata, std::string& header) {
   std::vector<AnnouncedTensor> announced;
+  announced.reserve(tensors.size());
   for (const StoredTensor& tensor : tensors)
     announced.push_back({tensor.name, tensor.type, tensor.shape, 0, 0});
   const SafetensorsHeader laid_out = lay_out(path, std::move(announced), metadata);
@@ -230,6 +231,7 @@ std::vector<T> SafetensorsFile::values_as(std::string_view name) const {
           throw Error(fmt::format("Tensor '{}' in '{}' holds {}, which is out of range.",
                                   printable(name), printable(name_, 512), value));
         }
+        // NOLINTNEXTLINE(bugprone-signed-char-misuse): a number of one byte, not a letter
         *next++ = static_cast<T>(value);
       }
     } else {
@@ -266,7 +268,7 @@ Tensor SafetensorsFile::tensor(std::string_view name, DType dtype) const {
         return make(float{}).to(dtype);
     }
   }
-  const Tensor same = Tensor::empty(shape, dtype);
+  Tensor same = Tensor::empty(shape, dtype);
   std::copy(source.bytes.begin(), source.bytes.end(), static_cast<std::byte*>(same.raw()));
   return same;
 }
