@@ -191,17 +191,22 @@ TEST(Stops, ArrowsTurnASlider) {
   }
 }
 
+/// Tab to the next control, and a press.
+void press_next(Stage& stage, View& view) {
+  stage.size = {900, 200};
+  stage.frame(view);
+  stage.stops.go(true);
+  stage.frame(view);
+  stage.stops.press();
+  stage.frame(view);
+}
+
 TEST(Stops, WhatCanDoNothingIsPassedOver) {
   Snapshot snapshot = clamped_scene();
   snapshot.sequence.cursor = 0;  // nothing to go back to
   Stage stage(snapshot);
-  stage.size = {900, 200};
   const auto view = make_time_view();
-  stage.frame(*view);
-  stage.stops.go(true);
-  stage.frame(*view);
-  stage.stops.press();
-  stage.frame(*view);
+  press_next(stage, *view);
   EXPECT_EQ(stage.all<command::Rewind>().size() + stage.all<command::StepBack>().size(), 0u);
   EXPECT_EQ(stage.all<command::Play>().size(), 1u);
 }
@@ -209,13 +214,8 @@ TEST(Stops, WhatCanDoNothingIsPassedOver) {
 TEST(Stops, WhatWasPressedKeepsTheKeysWhenItCanDoNothingMore) {
   Snapshot snapshot = clamped_scene();
   Stage stage(snapshot);
-  stage.size = {900, 200};
   const auto view = make_time_view();
-  stage.frame(*view);
-  stage.stops.go(true);
-  stage.frame(*view);
-  stage.stops.press();
-  stage.frame(*view);
+  press_next(stage, *view);
   ASSERT_EQ(stage.all<command::Rewind>().size(), 1u);
   snapshot.sequence.cursor = 0;
   stage.frame(*view);
@@ -225,10 +225,7 @@ TEST(Stops, WhatWasPressedKeepsTheKeysWhenItCanDoNothingMore) {
   stage.frame(*view);
   EXPECT_EQ(stage.sent.size(), 1u) << "there is nothing to press";
   // Play becomes Pause under the ring.
-  stage.stops.go(true);
-  stage.frame(*view);
-  stage.stops.press();
-  stage.frame(*view);
+  press_next(stage, *view);
   ASSERT_EQ(stage.all<command::Play>().size(), 1u);
   snapshot.sequence.playing = true;
   stage.frame(*view);

@@ -40,8 +40,8 @@ Touch touch(const char* id, const Box& box);
 struct Reach {
   bool enabled = true;  ///< whether there is something to press
   Arrows arrows = Arrows::none;
-  ImGuiID group =
-      0;  ///< see Stops::control; 1: the titles of a view, one below or beside the other
+  /// See Stops::control; 1: the titles of a view, one below or beside the other.
+  ImGuiID group = 0;
 };
 /// The same for what a click does something to: the Tab key stops there, Space and Return press it.
 Touch control(const Painter& painter, const char* id, const Box& box, const Reach& reach = {});
