@@ -40,38 +40,48 @@ BesideWriter::~BesideWriter() {
   writing_->done.wait_for(lock, kGivingUp, over);
 }
 
-void BesideWriter::write(const QString& path, Write write) {
-  emit begun(tr("Writing %1…").arg(path));
+void BesideWriter::begin(std::function<std::function<void()>()> work) {
   {
     const std::lock_guard lock(writing_->mutex);
     ++writing_->files;
   }
-  std::thread([writing = writing_, path, write = std::move(write)]() mutable {
+  std::thread([writing = writing_, work = std::move(work)]() mutable {
+    std::function<void()> tell = work();
+    // What it was made of goes before anybody hears of it.
+    work = {};
+    const std::lock_guard lock(writing->mutex);
+    --writing->files;
+    writing->done.notify_all();
+    if (tell && writing->writer)
+      QMetaObject::invokeMethod(writing->writer, std::move(tell), Qt::QueuedConnection);
+  }).detach();
+}
+
+void BesideWriter::write(const QString& path, Write write) {
+  emit begun(tr("Writing %1…").arg(path));
+  begin([this, path, write = std::move(write), writing = writing_]() -> std::function<void()> {
     QString note, problem;
     try {
       problem = QString::fromStdString(write(note, writing->stop));
     } catch (const std::exception& e) {
       problem = QString::fromStdString(e.what());
     }
-    // What it was made of goes before anybody hears of it.
-    write = {};
-    const std::lock_guard lock(writing->mutex);
-    --writing->files;
-    writing->done.notify_all();
-    BesideWriter* writer = writing->writer;
-    if (!writer) return;
-    QMetaObject::invokeMethod(
-        writer,
-        [writer, path, note, problem] {
-          if (!problem.isEmpty()) {
-            emit writer->failed(problem);
-          } else {
-            emit writer->noticed(note.isEmpty() ? tr("Wrote %1").arg(path)
-                                                : tr("Wrote %1. %2").arg(path, note));
-          }
-        },
-        Qt::QueuedConnection);
-  }).detach();
+    return [this, path, note, problem] {
+      if (!problem.isEmpty()) {
+        emit failed(problem);
+      } else {
+        emit noticed(note.isEmpty() ? tr("Wrote %1").arg(path)
+                                    : tr("Wrote %1. %2").arg(path, note));
+      }
+    };
+  });
+}
+
+void BesideWriter::write_unseen(std::function<void()> work) {
+  begin([work = std::move(work)]() -> std::function<void()> {
+    work();
+    return {};
+  });
 }
 
 }  // namespace xlab::app

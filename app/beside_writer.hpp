@@ -24,6 +24,8 @@ class BesideWriter : public QObject {
   explicit BesideWriter(QObject* parent);
   ~BesideWriter() override;
   void write(const QString& path, Write write);
+  /// Writes what nobody has to hear of. `work` throws nothing.
+  void write_unseen(std::function<void()> work);
 
  signals:
   void begun(const QString& text);
@@ -34,6 +36,8 @@ class BesideWriter : public QObject {
 
  private:
   struct Writing;
+  /// Runs `work` on a thread of its own; what it returns is run by the window, unless that is gone.
+  void begin(std::function<std::function<void()>()> work);
   std::shared_ptr<Writing> writing_;
 };
 

@@ -60,7 +60,8 @@ Recovery::Recovery(Stage& stage, Banner& banner, std::filesystem::path root, Rep
       banner_(banner),
       root_(std::move(root)),
       replace_(std::move(replace)),
-      listener_(std::make_shared<Listener>()) {
+      listener_(std::make_shared<Listener>()),
+      answers_(new BesideWriter(this)) {
   listener_->recovery = this;
   connect(&banner_, &Banner::accepted, this, &Recovery::accept);
   connect(&banner_, &Banner::declined, this, &Recovery::decline);
@@ -166,8 +167,14 @@ void Recovery::open_all(std::vector<KeptRun> runs, bool beside) {
 
 void Recovery::decline() {
   if (lost_.empty()) return;
-  for (LostRun& run : lost_) run.answer();
+  answer(std::vector<LostRun>(lost_.begin(), lost_.end()));
   lost_.clear();
+}
+
+void Recovery::answer(std::vector<LostRun> runs) {
+  answers_->write_unseen([runs = std::move(runs)]() mutable {
+    for (LostRun& run : runs) run.answer();
+  });
 }
 
 void Recovery::reopen(const std::vector<KeptRun>& runs, bool beside) {
@@ -199,7 +206,7 @@ void Recovery::open_next(const KeptRun& run, bool beside) {
 
 void Recovery::follow_snapshot() {
   while (!opening_.empty() && opening_.front().ticket <= stage_.snapshot().reopened) {
-    if (opening_.front().lost) opening_.front().lost->answer();
+    if (opening_.front().lost) answer({*std::move(opening_.front().lost)});
     opening_.pop_front();
   }
 }

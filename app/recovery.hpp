@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "app/banner.hpp"
+#include "app/beside_writer.hpp"
 #include "app/stage.hpp"
 #include "core/keeping/kept_runs.hpp"
 #include "core/keeping/lost_runs.hpp"
@@ -65,6 +66,8 @@ class Recovery : public QObject {
   void offer_next();
   void accept();
   void decline();
+  /// Notes it for the next start, without waiting for the disk.
+  void answer(std::vector<LostRun> runs);
   /// `beside`: nobody has to be asked.
   void reopen(const std::vector<KeptRun>& runs, bool beside);
   void reopen_all();
@@ -79,6 +82,7 @@ class Recovery : public QObject {
   std::filesystem::path root_;
   Replace replace_;
   std::shared_ptr<Listener> listener_;
+  BesideWriter* answers_;
   std::deque<LostRun> lost_;  // offered together
   /// Accepted, and not open yet.
   struct Opening {

@@ -135,7 +135,14 @@ void UnsavedWork::ask(const QString& question, const QString& others, std::funct
                   QMessageBox::Discard | QMessageBox::Cancel, window_);
   box.setTextFormat(Qt::PlainText);
   box.setInformativeText(words_below());
+  bool saved_meanwhile = false;
   connect(&stage_.engine(), &EngineLink::changed, &box, [&] {
+    // A save that was under way has ended: now nobody would be asked.
+    if (!any() && (!several || this->others().isEmpty())) {
+      saved_meanwhile = true;
+      box.close();
+      return;
+    }
     if (const QString words = words_below(); words != box.informativeText())
       box.setInformativeText(words);
   });
@@ -157,6 +164,10 @@ void UnsavedWork::ask(const QString& question, const QString& others, std::funct
     other->setToolTip(tr("This run stays as it is, and the other one is opened beside it"));
   }
   const int answer = box.exec();
+  if (saved_meanwhile) {
+    go_on();
+    return;
+  }
   if (other && box.clickedButton() == other) {
     beside();
     return;

@@ -7,6 +7,7 @@
 #include <QMenuBar>
 #include <QMimeData>
 #include <QSettings>
+#include <QTimer>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -324,6 +325,29 @@ TEST_F(Questions, QuittingSavesAllRunsWhereThatIsWanted) {
   for (std::size_t i = 0; i < 2; ++i)
     EXPECT_EQ(all.runs[i].run->trainer->steps_done(), shown().runs[i]->step)
         << "nothing happened between the save and the end";
+}
+
+TEST_F(Questions, ASaveUnderWayAnswersTheQuestionOnceItHasEnded) {
+  // So long that the question stands before the file is written.
+  const QByteArray sentence("the quick brown fox jumps over the lazy dog. ");
+  window_->open(files_.write("long.txt", sentence.repeated(600000)));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().data && now().data->task == "text"; }, 20000));
+  for (int i = 0; i < 2; ++i) window_->stage().send(command::TrainOneStep{});
+  settle();
+  ASSERT_TRUE(now().unsaved);
+  path_ = files_.path("long.xlab");
+  window_->stage().send(command::Save{path_.toStdString()});
+  // Nobody presses anything.
+  bool stood = false;
+  QTimer looks;
+  QObject::connect(&looks, &QTimer::timeout, &looks,
+                   [&] { stood |= QApplication::activeModalWidget() != nullptr; });
+  looks.start(1);
+  window_->close();
+  EXPECT_TRUE(QTest::qWaitFor([&] { return !window_->isVisible(); }, 10000));
+  if (QWidget* left = QApplication::activeModalWidget()) left->close();
+  EXPECT_TRUE(stood) << "the save was faster than the question: this shows nothing";
+  EXPECT_EQ(steps_in(path_), 2);
 }
 
 TEST_F(Questions, WhatRestedForASaveTrainsOnBesideTheNewRun) {

@@ -78,21 +78,22 @@ void remove_unused_texts(const fs::path& root) {
 }  // namespace
 
 void LostRun::answer() {
-  if (!session_) return;
-  const fs::path& folder = session_->folder;
-  const bool last = --session_->unanswered <= 0;
+  const std::shared_ptr<Session> session = std::move(session_);
+  if (!session) return;
+  const fs::path& folder = session->folder;
+  const std::lock_guard lock(session->mutex);
+  const bool last = --session->unanswered <= 0;
   std::error_code ignored;
   std::vector<std::string> problems;
   if (last && kept::runs_in(folder, 0, problems).empty() && problems.empty()) {
     fs::remove_all(folder, ignored);
-  } else {
-    try {
-      kept::mark(last ? folder / kept::kAnswered : kept::answered(folder, about_.number));
-    } catch (const Error&) {
-      // Then it is offered once more.
-    }
+    return;
   }
-  session_.reset();
+  try {
+    kept::mark(last ? folder / kept::kAnswered : kept::answered(folder, about_.number));
+  } catch (const Error&) {
+    // Then it is offered once more.
+  }
 }
 
 LostRuns claim_lost_runs(const fs::path& root) {
@@ -119,8 +120,8 @@ LostRuns claim_lost_runs(const fs::path& root) {
       return run.replaced || saved_since(run) ||
              kept::marked_at(kept::answered(folder, run.number));
     });
-    auto session = std::make_shared<LostRun::Session>(
-        LostRun::Session{folder, std::move(claim), static_cast<int>(runs.size())});
+    auto session =
+        std::make_shared<LostRun::Session>(folder, std::move(claim), static_cast<int>(runs.size()));
     for (KeptRun& run : runs) lost.runs.emplace_back(std::move(run), session);
     // Nothing to offer, but it can be reopened from the menu.
     if (runs.empty() && holds_something) LostRun({}, std::move(session)).answer();

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,14 +25,18 @@ class LostRun {
  public:
   /// What the runs of a session share.
   struct Session {
-    std::filesystem::path folder;
+    Session(std::filesystem::path folder, FileLock claim, int unanswered)
+        : folder(std::move(folder)), claim(std::move(claim)), unanswered(unanswered) {}
+    const std::filesystem::path folder;
     FileLock claim;
-    int unanswered = 0;
+    std::mutex mutex;
+    int unanswered;  // guarded by mutex
   };
   LostRun(KeptRun about, std::shared_ptr<Session> session)
       : about_(std::move(about)), session_(std::move(session)) {}
   const KeptRun& about() const { return about_; }
   /// It was reopened, or nobody wants it now: it is not offered again, and kept for `kKeptDays`.
+  /// Writes, and may wait for the disk; those of a session may be answered by several threads.
   void answer();
 
  private:
