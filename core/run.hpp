@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "core/files/folder_use.hpp"
 #include "core/files/safetensors.hpp"
 #include "core/generation/sequence.hpp"
 #include "core/model.hpp"
@@ -43,6 +44,8 @@ struct Run {
   std::string remark;  ///< a sentence on what its folder or file says in vain; not saved
   /// What was read of the folder its weights came from; null where there is none. Not saved.
   std::shared_ptr<const WhatWasRead> was_read;
+  /// Where the model can be read once more, when it is only read. Not saved.
+  std::optional<FolderOrigin> origin;
 
   // What was on screen.
   int cursor = -1;  ///< time step; -1: nobody has looked at it yet

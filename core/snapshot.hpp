@@ -245,12 +245,29 @@ struct Check {
   std::string sentence;  ///< what was compared, and where it differs most
 };
 
+/// One comparison of next-token distributions, p of the weights as they are and q with some of them
+/// rounded, over the tokens of a text.
+struct RoundingCost {
+  std::string rounded;      ///< "block 3", "embedding and head" or "all"
+  double divergence = 0.0;  ///< mean over the tokens of KL(p || q) = sum p log(p / q), in nats
+  double largest = 0.0;     ///< that of the token where it is largest
+  double same_first = 0.0;  ///< the share of tokens after which the likeliest next one is the same
+  double bytes_before = 0.0;   ///< what these weights take as they are
+  double bytes_rounded = 0.0;  ///< and rounded
+};
+
 /// What a model's comparisons with itself came to.
 struct HealthReport {
   std::int64_t step = 0;  ///< training step of the weights that were checked
   bool running = false;   ///< more checks are to come
   std::vector<Check> checks;
-  std::string failure;  ///< why there are no more; empty when nothing went wrong
+  /// What it costs that the weights are held in fewer bits than they are stored in; empty where
+  /// they are not.
+  std::vector<RoundingCost> rounding;
+  std::string rounded_to;     ///< "8 bits" or "4 bits"; empty where they are not
+  int rounding_tokens = 0;    ///< after how many tokens expectations were compared
+  bool tokens_drawn = false;  ///< nobody had chosen any: these were drawn at random
+  std::string failure;        ///< why there are no more; empty when nothing went wrong
 };
 
 /// A command or a step that failed; the engine goes on.

@@ -15,6 +15,7 @@
 #include <mutex>
 #include <thread>
 
+#include "core/files/hf_folder.hpp"
 #include "core/generation/stepper.hpp"
 #include "core/keeping/kept_runs.hpp"
 #include "core/run.hpp"
@@ -1239,6 +1240,39 @@ TEST_F(Engines, TheSelfcheckRunsBesideEverythingElse) {
   wait_for([](const Snapshot& s) { return !s.health->running && s.train.step > 3; });
   EXPECT_EQ(open_small()->health, nullptr);
   after(Selfcheck{}, Selfcheck{}, NewRun{"recall", small_spec()});
+}
+
+TEST_F(Engines, AModelThatIsOnlyReadIsReadOnceMoreWhenSomebodyAsks) {
+  const TemporaryFolder folder;
+  ModelSpec spec = small_large();
+  spec.vocab_size = 70;
+  spec.embedding_dim = 128;
+  spec.large->ffn_round_up_to_multiple_of = 64;
+  write_model_folder(filled_model(spec, DType::f32), folder.path());
+  after(OpenFolder{.path = folder.path().string(), .bits = 4}, SetPrompt{"3 1 4 1 5"});
+  const auto asked = [&] {
+    after(Selfcheck{});
+    return wait_for([](const Snapshot& s) { return s.health != nullptr && !s.health->running; })
+        ->health;
+  };
+  const auto first = asked();
+  EXPECT_EQ(first->failure, "");
+  EXPECT_EQ(first->rounded_to, "4 bits");
+  EXPECT_EQ(first->rounding_tokens, 5);
+  EXPECT_EQ(first->rounding.size(), static_cast<std::size_t>(spec.num_blocks) + 2);
+  for (const Check& row : first->checks) EXPECT_TRUE(row.passed) << row.sentence;
+
+  // Of other equations nothing is said until somebody asks again, and then of those.
+  CellVariant plain = engine_.snapshot()->model->blocks[0].variant;
+  plain.stabilizer = false;
+  const std::string kind = engine_.snapshot()->model->blocks[0].kind;
+  EXPECT_EQ(after(SetVariant{kind, plain})->health, nullptr);
+  const auto second = asked();
+  EXPECT_EQ(second->failure, "");
+  EXPECT_EQ(after(Undo{})->health, nullptr);
+  // Nothing stays of one that was running.
+  after(Selfcheck{}, SetVariant{kind, plain});
+  EXPECT_EQ(engine_.snapshot()->health, nullptr);
 }
 
 }  // namespace

@@ -24,11 +24,17 @@ using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
 /// Headers of core that drawing may see: standard types and names, no tensors.
-const std::set<std::string> kCoreForUi = {"core/snapshot.hpp",      "core/trace.hpp",
-                                          "core/command.hpp",       "core/value.hpp",
-                                          "core/live_equation.hpp", "core/short_number.hpp",
-                                          "core/utf8.hpp",          "core/hash.hpp",
-                                          "core/variant.hpp",       "core/selfcheck/verdict.hpp",
+const std::set<std::string> kCoreForUi = {"core/snapshot.hpp",
+                                          "core/trace.hpp",
+                                          "core/command.hpp",
+                                          "core/value.hpp",
+                                          "core/live_equation.hpp",
+                                          "core/short_number.hpp",
+                                          "core/bytes_text.hpp",
+                                          "core/utf8.hpp",
+                                          "core/hash.hpp",
+                                          "core/variant.hpp",
+                                          "core/selfcheck/verdict.hpp",
                                           "core/loss_curve.hpp"};
 /// Headers of kernels that the levels above core may see: the error type, and for programs
 /// the version, the threads, the devices and what these multiply in.

@@ -45,6 +45,36 @@ class HealthDrawing : public ::testing::Test {
     stage->frame(*view);
     stage->frame(*view);
   }
+  /// The same with what some bits cost; 320 of 340 first choices and so on are made up.
+  void draw_rounded(std::vector<RoundingCost> costs, bool drawn = false, ImVec2 size = {640, 560}) {
+    draw({passed("Forms", 3e-7, 1e-4)});
+    auto report = std::make_shared<HealthReport>(*snapshot.health);
+    report->rounded_to = "4 bits";
+    report->rounding_tokens = 64;
+    report->tokens_drawn = drawn;
+    report->rounding = std::move(costs);
+    snapshot.health = report;
+    stage = std::make_unique<Stage>(snapshot);
+    stage->size = size;
+    stage->frame(*view);
+    stage->frame(*view);
+  }
+  /// Where the bar of a row ends, as a share of its track.
+  float bar(const std::string& name) const {
+    const DrawLog::Text* row = text(name);
+    if (!row) return -1.0f;
+    const DrawLog::Line* track = nullptr;
+    const DrawLog::Fill* bar = nullptr;
+    const auto beside = [&](float y) { return y > row->box.min.y && y < row->box.max.y; };
+    for (const DrawLog::Line& line : stage->log.lines)
+      if (line.points.size() == 2 && line.points[0].y == line.points[1].y &&
+          beside(line.points[0].y))
+        track = &line;
+    for (const DrawLog::Fill& fill : stage->log.fills)
+      if (beside(fill.box.min.y) && beside(fill.box.max.y)) bar = &fill;
+    if (!track || !bar) return -1.0f;
+    return (bar->box.max.x - track->points[0].x) / (track->points[1].x - track->points[0].x);
+  }
   const DrawLog::Text* text(const std::string& words) const {
     for (const DrawLog::Text& t : stage->log.texts) {
       if (t.shown == words) return &t;
@@ -139,6 +169,59 @@ TEST_F(HealthDrawing, EveryColumnOfTheTableIsThatOfTheReport) {
     EXPECT_EQ(table.rows[i][3], checks[i].passed ? "yes" : "no");
     EXPECT_EQ(table.rows[i][4], checks[i].sentence);
   }
+}
+
+TEST_F(HealthDrawing, WhatFewerBitsCostIsThatOfTheReport) {
+  draw_rounded({{"embedding and head", 1e-5, 1e-4, 1.0, 8e8, 4e8},
+                {"block 3", 1e-2, 0.25, 0.96875, 4e8, 1e8},
+                {"block 7", std::nan(""), std::nan(""), 0.0, 4e8, 1e8},
+                {"all", 0.1, 2.0, 0.875, 1.6e9, 6e8}});
+  EXPECT_TRUE(text("What 4 bits cost")) << all();
+  EXPECT_NE(all().find("after each of 64 tokens, in nats"), std::string::npos) << all();
+  ASSERT_TRUE(text("All weights") && text("Embedding and head") && text("Block 3"));
+  EXPECT_LT(text("All weights")->box.min.y, text("Embedding and head")->box.min.y)
+      << "the whole comes first";
+  EXPECT_LT(text("Embedding and head")->box.min.y, text("Block 3")->box.min.y);
+  for (const auto& [name, number] : {std::pair{"All weights", "0.100"},
+                                     {"Embedding and head", "1.00e−5"},
+                                     {"Block 3", "0.0100"},
+                                     {"Block 7", "no number"}}) {
+    ASSERT_TRUE(text(number)) << number << ": " << all();
+    EXPECT_NEAR(text(number)->box.centre().y, text(name)->box.centre().y, 1.0f) << name;
+  }
+  // Nine decades from 1e-8 to 10.
+  EXPECT_NEAR(bar("Embedding and head"), 3.0f / 9, 0.01f);
+  EXPECT_NEAR(bar("Block 3"), 6.0f / 9, 0.01f);
+  EXPECT_NEAR(bar("All weights"), 7.0f / 9, 0.01f);
+  EXPECT_EQ(bar("Block 7"), -1.0f) << "what is no number has no bar";
+  EXPECT_FALSE(red());
+
+  const Table table = view->table(stage->scene());
+  ASSERT_EQ(table.rows.size(), 5u);
+  EXPECT_EQ(table.rows[1][0], "All weights in 4 bits: mean KL in nats");
+  EXPECT_EQ(std::stod(table.rows[1][1]), 0.1);
+  EXPECT_EQ(table.rows[3][0], "Block 3 in 4 bits: mean KL in nats");
+  EXPECT_EQ(std::stod(table.rows[3][1]), 1e-2);
+
+  const DrawLog::Text* row = text("Block 3");
+  stage->move(*view, row->box.min.x + 5, row->box.centre().y);
+  std::string card;
+  for (const DrawLog::Text& t : stage->log.texts)
+    if (t.on_top) card += t.shown + " ";
+  for (const char* said :
+       {"Block 3 in 4 bits", "0.250 nats at worst", "after 96.9% of them", "100 MB", "400 MB"})
+    EXPECT_NE(card.find(said), std::string::npos) << said << " in: " << card;
+}
+
+TEST_F(HealthDrawing, WhatFewerBitsCostSaysThatTokensWereDrawn) {
+  draw_rounded({{"all", 0.1, 2.0, 0.875, 1.6e9, 6e8}}, true);
+  EXPECT_NE(all().find("after each of 64 drawn tokens"), std::string::npos) << all();
+  // Before the first comparison there is the heading alone.
+  draw_rounded({});
+  EXPECT_TRUE(text("What 4 bits cost")) << all();
+  EXPECT_FALSE(text("mean, | largest"));
+  draw({passed("Forms", 3e-7, 1e-4)});
+  EXPECT_EQ(all().find("bits cost"), std::string::npos);
 }
 
 TEST_F(HealthDrawing, EveryRowIsReachedAtLargeText) {

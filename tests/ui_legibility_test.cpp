@@ -50,6 +50,14 @@ void fill(Snapshot& snapshot, Focus& focus, int block) {
       {"Stabilised = plain", 0.2, 1e-9, false, "They differ most in block0/mlstm."},
       {"Watched = unwatched", 0.0, 0.0, true, "Every bit is the same."},
       {"Step by step = whole sequence", std::nan(""), 1e-4, false, "No finite number."}};
+  if (block == 1) {
+    report->rounded_to = "4 bits";
+    report->rounding_tokens = 64;
+    report->rounding = {{"embedding and head", 1.3e-5, 8e-4, 1.0, 8e8, 4e8},
+                        {"block 0", 0.0123, 0.2, 0.97, 4e8, 1e8},
+                        {"block 1", std::nan(""), std::nan(""), 0.5, 4e8, 1e8},
+                        {"all", 0.0347, 1.9, 0.906, 1.6e9, 6e8}};
+  }
   snapshot.health = report;
 }
 

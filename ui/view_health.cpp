@@ -15,6 +15,7 @@
 #include "core/selfcheck/verdict.hpp"
 #include "ui/ground.hpp"
 #include "ui/number.hpp"
+#include "ui/rounding_rows.hpp"
 #include "ui/view_list.hpp"
 
 namespace xlab::ui {
@@ -63,13 +64,15 @@ class HealthView : public View {
     }
     const float room = bottom - rest.min.y;
     const bool scaled = room > 8 * line && !report->checks.empty();
-    const auto count = static_cast<float>(std::max<std::size_t>(report->checks.size(), 8));
+    const auto count = static_cast<float>(
+        std::max<std::size_t>(report->checks.size() + report->rounding.size(), 8));
     const float height = std::clamp((room - (scaled ? line : 0.0f)) / count, line + painter.px(2),
                                     line + painter.px(12));
     for (std::size_t j = 0; j < report->checks.size(); ++j) {
       draw_row(scene, painter, rest.cut_top(height), report->checks[j], j);
     }
     if (scaled) draw_scale(painter, rest.cut_top(line + painter.px(4)));
+    draw_rounding(scene, painter, rest, line + painter.px(4));
     ImGui::SetCursorScreenPos(rest.min);
     ImGui::Dummy({1.0f, 1.0f});
   }
@@ -86,6 +89,7 @@ class HealthView : public View {
                                                               : "cannot be compared",
                             row.sentence});
     }
+    add_rounding(*scene.snapshot.health, table);
     return table;
   }
 
@@ -169,7 +173,8 @@ class HealthView : public View {
     if (button.contains(ImGui::GetIO().MousePos) && ImGui::IsWindowHovered()) {
       const CardLine lines[] = {
           {"Computes the same numbers by different ways and compares them, on a copy: training and "
-           "the sequence go on."}};
+           "the sequence go on. A model that is only read is read once more for it; held in fewer "
+           "bits, it is compared with its stored weights too."}};
       hover_card(scene, lines);
     }
     if (beside) {

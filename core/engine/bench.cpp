@@ -51,13 +51,7 @@ void Engine::Worker::look_at(LiveRun& on) noexcept {
   draft.screen = nullptr;
   draft.only_selected = false;
   ++draft.run_id;
-  checks.stop();
-  {
-    // A report that has just come is that of the run before.
-    const std::lock_guard lock(mutex);
-    check_news = false;
-  }
-  draft.health = nullptr;
+  forget_check();
   draft.memory = nullptr;
   urgent = dirty = true;
 }

@@ -337,11 +337,31 @@ void Engine::Worker::set_variant(const command::SetVariant& c) {
   remember("variant", std::move(before));
   live->weights_changed();
   live->note_change();
-  start_check();
+  check_again();
 }
 
 void Engine::Worker::start_check() {
-  checks.start(*live->run().model, live->run().trainer->steps_done(), live->sequence().tokens());
+  const Run& run = live->run();
+  checks.start(*run.model, run.trainer->steps_done(), live->sequence().tokens(), run.origin);
+}
+
+void Engine::Worker::forget_check() {
+  checks.stop();
+  {
+    // A report that has just come is that of the model before.
+    const std::lock_guard lock(mutex);
+    check_news = false;
+  }
+  draft.health = nullptr;
+}
+
+void Engine::Worker::check_again() {
+  // Nobody asked: a model that has to be read once more is left unchecked.
+  if (live->run().origin) {
+    forget_check();
+  } else {
+    start_check();
+  }
 }
 
 }  // namespace xlab

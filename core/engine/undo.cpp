@@ -182,7 +182,7 @@ void Engine::Worker::exchange(VariantBefore& before) {
   live->run().model->set_variant(before.kind, before.variant);
   before = std::move(now);
   live->weights_changed();
-  start_check();
+  check_again();
 }
 
 }  // namespace xlab

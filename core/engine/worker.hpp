@@ -221,6 +221,9 @@ struct Engine::Worker {
   void edit_clamps(std::vector<Clamp> clamps, const char* name, const std::string& place = {});
   void set_variant(const command::SetVariant& c);
   void start_check();
+  /// After other equations: what was said of the model is said of those, or not at all.
+  void check_again();
+  void forget_check();
 
   /// How a run that was just made or read is shown.
   struct Opened {

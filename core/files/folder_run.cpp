@@ -95,6 +95,7 @@ std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
   run->came_with_weights = true;
   run->remark = std::move(remark);
   run->was_read = std::make_shared<const WhatWasRead>(std::move(was_read));
+  if (*use != FolderUse::train) run->origin = FolderOrigin{std::filesystem::absolute(path), *use};
   return run;
 }
 

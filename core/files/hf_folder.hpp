@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/files/folder_tensors.hpp"
+#include "core/files/folder_use.hpp"
 #include "core/model.hpp"
 #include "core/what_was_read.hpp"
 
@@ -21,19 +22,6 @@ class FolderSave;
 /// The key of a configuration that says which tokens end a text.
 inline constexpr const char* kEnds = "eos_token_id";
 
-/// What a model from a folder is for.
-enum class FolderUse {
-  train,        ///< float32, with gradients
-  read,         ///< without gradients; matrices stored in bf16 stay so, everything else is float32
-  read_halves,  ///< the same, with every matrix rounded to bf16
-  /// The same, with matrices in blocks of 8 bits, or of 4 bits but for embedding and head, which
-  /// have 8 then. Those of few rows (the gates') and those whose rows are not made of whole blocks
-  /// stay as they are.
-  read_8bit,
-  read_4bit
-};
-/// "8 bits" or "4 bits"; nothing where no blocks are made.
-std::string name_of_blocks(FolderUse use);
 /// What a parameter is rounded to then; nothing where it stays as it is.
 std::optional<DType> rounded_type(const ParamInfo& info, FolderUse use);
 
