@@ -8,8 +8,10 @@
 #include <QStringList>
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <mutex>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "app/facts.hpp"
@@ -156,13 +158,32 @@ void Recovery::reopen_all() {
   open_all(runs, stage_.snapshot().unsaved || stage_.snapshot().runs.size() > 1);
 }
 
-/// Those of a session in their order, so that each has its place and its colour again; the newest
-/// session comes last, so that the end of it is on screen.
+/// Those of a session as they stood there; the newest session comes last.
 void Recovery::open_all(std::vector<KeptRun> runs, bool beside) {
-  std::sort(runs.begin(), runs.end(), [](const KeptRun& a, const KeptRun& b) {
-    return std::pair(a.session, a.number) < std::pair(b.session, b.number);
-  });
-  for (const KeptRun& run : runs) open_next(run, std::exchange(beside, true));
+  const auto place = [](const KeptRun& run) {
+    const std::size_t stood =
+        run.stood ? run.stood->place : std::numeric_limits<std::size_t>::max();
+    return std::tuple(run.session, stood, run.number);
+  };
+  std::ranges::sort(runs, {}, place);
+  // Where several are open all of them stay.
+  beside = beside || (runs.size() > 1 && stage_.snapshot().runs.size() > 1);
+  Opening& next = opening_.emplace_back();
+  next.ticket = ++last_ticket_;
+  command::ReopenRuns reopen{.beside = beside, .ticket = next.ticket};
+  for (const KeptRun& run : runs) {
+    reopen.kept.push_back(run.file.string());
+    const auto offered = std::ranges::find_if(
+        lost_, [&](const LostRun& lost) { return lost.about().file == run.file; });
+    if (offered == lost_.end()) continue;
+    next.lost.push_back(std::move(*offered));
+    lost_.erase(offered);
+  }
+  if (!next.lost.empty()) {
+    banner_.withdraw();
+    offer_next();
+  }
+  stage_.send(std::move(reopen));
 }
 
 void Recovery::decline() {
@@ -188,25 +209,9 @@ void Recovery::reopen(const std::vector<KeptRun>& runs, bool beside) {
       [this, runs] { open_all(runs, false); }, [this, runs] { open_all(runs, true); });
 }
 
-void Recovery::open_next(const KeptRun& run, bool beside) {
-  Opening& next = opening_.emplace_back();
-  next.ticket = ++last_ticket_;
-  const auto offered = std::find_if(lost_.begin(), lost_.end(), [&](const LostRun& lost) {
-    return lost.about().file == run.file;
-  });
-  if (offered != lost_.end()) {
-    next.lost = std::move(*offered);
-    lost_.erase(offered);
-    banner_.withdraw();
-    offer_next();
-  }
-  stage_.send(
-      command::ReopenRun{.kept = run.file.string(), .beside = beside, .ticket = last_ticket_});
-}
-
 void Recovery::follow_snapshot() {
   while (!opening_.empty() && opening_.front().ticket <= stage_.snapshot().reopened) {
-    if (opening_.front().lost) answer({*std::move(opening_.front().lost)});
+    if (!opening_.front().lost.empty()) answer(std::move(opening_.front().lost));
     opening_.pop_front();
   }
 }

@@ -71,10 +71,9 @@ class Recovery : public QObject {
   /// `beside`: nobody has to be asked.
   void reopen(const std::vector<KeptRun>& runs, bool beside);
   void reopen_all();
+  /// Asks for the runs, as they stood. Those that stand in the banner are taken out there, and are
+  /// answered when they are open or cannot be opened.
   void open_all(std::vector<KeptRun> runs, bool beside);
-  /// Asks for the run. If it stands in the banner, it is taken out there, and is answered when it
-  /// is open or cannot be opened.
-  void open_next(const KeptRun& run, bool beside);
   void follow_snapshot();
 
   Stage& stage_;
@@ -87,7 +86,7 @@ class Recovery : public QObject {
   /// Accepted, and not open yet.
   struct Opening {
     std::uint64_t ticket = 0;
-    std::optional<LostRun> lost;  // none for what was chosen from the menu
+    std::vector<LostRun> lost;  // not those that were chosen from the menu
   };
   std::deque<Opening> opening_;
   std::uint64_t last_ticket_ = 0;

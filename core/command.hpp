@@ -56,12 +56,13 @@ struct NewRun {  ///< a new run on a built-in task; `spec_json` empty: the task'
 struct UseDevice {
   std::string id;  ///< "cpu", "cuda:0", or "auto": the first graphics card there is
 };
-/// Opens a run that was kept without being saved (core/keeping/kept_runs.hpp). It goes on being
-/// kept in this session, and has the file that it had.
-struct ReopenRun {
-  std::string kept;  ///< path of its file
+/// Opens runs that were kept without being saved (core/keeping/kept_runs.hpp). They go on being
+/// kept in this session, and have the files that they had. Several come back as they stood side by
+/// side, in the place of all runs or beside them; the files are given in that order.
+struct ReopenRuns {
+  std::vector<std::string> kept;  ///< paths of their files
   bool beside = false;
-  std::uint64_t ticket = 0;  ///< Snapshot::reopened says that this one is open or cannot be opened
+  std::uint64_t ticket = 0;  ///< Snapshot::reopened says that they are open or cannot be opened
 };
 /// Empty path: the file the run came from; refused when that has changed since, by whomever. The
 /// file gets the run as it is when the command's turn comes, and is written beside everything else:
@@ -197,7 +198,7 @@ namespace xlab {
 
 using Command =
     std::variant<command::OpenRun, command::OpenText, command::OpenFolder, command::CancelOpening,
-                 command::ExportFolder, command::NewRun, command::UseDevice, command::ReopenRun,
+                 command::ExportFolder, command::NewRun, command::UseDevice, command::ReopenRuns,
                  command::Save, command::SaveBench, command::SetScreen, command::Train,
                  command::Pause, command::TrainOneStep, command::SetLearningRateScale,
                  command::SetStepLimit, command::RestartRun, command::NewSeed, command::SetPrompt,

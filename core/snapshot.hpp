@@ -339,7 +339,7 @@ struct Snapshot {
   bool unsaved = false;        ///< training or edits since the last save
   std::uint64_t saves = 0;     ///< counts the saves that were asked for and are complete
   std::uint64_t saved = 0;     ///< command::Save::ticket of the last of them
-  std::uint64_t reopened = 0;  ///< command::ReopenRun::ticket of the last one that was tried
+  std::uint64_t reopened = 0;  ///< command::ReopenRuns::ticket of the last one that was tried
   /// Why the run cannot be saved, as a sentence: its model is only read. Empty when it can. Save is
   /// refused with this sentence, and nothing of the run is kept.
   std::string cannot_save;

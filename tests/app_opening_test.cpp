@@ -213,7 +213,7 @@ TEST_F(Opening, ReopeningAndTrainingTheModelOnAskAsEverythingElseDoes) {
     settle();
     EXPECT_EQ(answers.questions.size(), 1) << name;
     EXPECT_EQ(now().run_id, run) << name;
-    EXPECT_EQ(sent.count<ReopenRun>() + sent.count<NewRun>(), 0) << name;
+    EXPECT_EQ(sent.count<ReopenRuns>() + sent.count<NewRun>(), 0) << name;
     answers.button = QMessageBox::Discard;
     way->trigger();
     EXPECT_TRUE(QTest::qWaitFor([&] { return now().run_id != run; }, 5000)) << name;

@@ -175,11 +175,14 @@ TEST_F(RecoveryTest, ReopenedTogetherRunsStandAsTheyStood) {
     window_->stage().send(command::TrainOneStep{});
     settle();
   }
+  const std::string on_screen = now().runs[0]->name;
   window_->close_interrupted();
   window_.reset();
   start();
   press(*window_, "Reopen all");
   ASSERT_TRUE(QTest::qWaitFor([&] { return now().runs.size() == 3; }, 10000));
+  EXPECT_EQ(now().focused_run, now().runs[0]->id);
+  EXPECT_EQ(now().runs[0]->name, on_screen);
   std::vector<std::pair<std::string, int>> after;
   for (const auto& run : now().runs) after.emplace_back(run->name, run->colour);
   EXPECT_EQ(after, before);

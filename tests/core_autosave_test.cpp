@@ -249,7 +249,7 @@ TEST_F(KeptWork, AReplacedRunIsKeptAtOnce) {
   EXPECT_EQ(kept_runs(root_).runs[0].title, "Copy");
   EXPECT_EQ(kept_runs(root_).runs[0].step, 1);
   // It comes back, goes on, and is replaced by nothing on the way.
-  const auto back = here.after(ReopenRun{run.file});
+  const auto back = here.after(ReopenRuns{{run.file.string()}});
   EXPECT_EQ(back->failure.what, "");
   EXPECT_EQ(back->train.step, trained->train.step);
   EXPECT_EQ(back->next->logits, here.after()->next->logits);
@@ -350,7 +350,8 @@ TEST_F(KeptWork, ReopeningDoesNotWaitForAnotherInstance) {
     // As another instance does while it looks at what there is, however long that takes.
     const FileLock busy(root_ / "sessions" / "lock", FileLock::Wait::yes);
     ASSERT_TRUE(busy.held());
-    back = std::async(std::launch::async, [&] { return here.after(ReopenRun{about.file}); });
+    back = std::async(std::launch::async,
+                      [&] { return here.after(ReopenRuns{{about.file.string()}}); });
     EXPECT_EQ(back.wait_for(std::chrono::seconds(20)), std::future_status::ready)
         << "the engine waits";
   }
@@ -450,7 +451,7 @@ TEST_F(KeptWork, AReopenedRunMovesIntoTheSession) {
   ASSERT_EQ(found.runs.size(), 1u);
   const KeptRun about = found.runs[0].about();
   Instance here(root_, std::chrono::hours(1));
-  const auto back = here.after(ReopenRun{about.file});
+  const auto back = here.after(ReopenRuns{{about.file.string()}});
   EXPECT_EQ(back->failure.what, "");
   EXPECT_EQ(back->train.step, about.step);
   found.runs[0].answer();
@@ -470,8 +471,8 @@ TEST_F(KeptWork, StepsThatNoFileHoldsAreCountedFromTheStart) {
     ASSERT_EQ(lost.runs.size(), 1u);
     Instance here(root_, std::chrono::hours(1));
     here.open_small("copy");
-    const auto back =
-        here.after(ReopenRun{.kept = lost.runs[0].about().file, .beside = true, .ticket = 3});
+    const auto back = here.after(
+        ReopenRuns{.kept = {lost.runs[0].about().file.string()}, .beside = true, .ticket = 3});
     EXPECT_EQ(back->failure.what, "");
     EXPECT_EQ(back->reopened, 3u);
     EXPECT_EQ(back->train.saved_step, 0);

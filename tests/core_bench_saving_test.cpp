@@ -400,6 +400,56 @@ TEST_F(BenchSaving, ASaveIsKnownByItsTicket) {
   EXPECT_EQ(after(Save{folder_ / "no/such/folder.xlab", 11})->saved, 9u);
 }
 
+TEST_F(BenchSaving, WhatACrashLeftStandsAsItStood) {
+  const auto root = folder_ / "kept";
+  SnapshotPtr before;
+  {
+    Engine engine({}, "cpu", {.root = root});
+    const auto go = [&](auto... commands) {
+      (engine.send(std::move(commands)), ...);
+      engine.flush();
+      return engine.snapshot();
+    };
+    const int first = go(NewRun{"recall", quick_spec()})->focused_run;
+    const int second = go(DuplicateRun{first})->focused_run;
+    const int third = go(DuplicateRun{first, true})->focused_run;
+    const int other = go(NewRun{"copy", quick_spec(), false, true})->focused_run;
+    // Worked on, and so kept, in another order than they stand in; two share a sequence.
+    for (const int run : {other, second, third, first}) go(FocusRun{run}, TrainOneStep{});
+    go(FocusRun{third}, FollowSequence{first}, ShowCurve{second, false}, SetCursor{3});
+    before = go(SetPrompt{"a 1 b 2 a"});
+    EXPECT_EQ(engine.keep_and_stop({}, true), "");
+  }
+  const auto reopened_from = [&](const LostRuns& lost) {
+    std::vector<KeptRun> runs;
+    for (const LostRun& run : lost.runs) runs.push_back(run.about());
+    std::ranges::sort(runs, {}, [](const KeptRun& run) { return run.stood->place; });
+    ReopenRuns reopen;
+    for (const KeptRun& run : runs) reopen.kept.push_back(run.file.string());
+    return reopen;
+  };
+  const LostRuns lost = claim_lost_runs(root);
+  ASSERT_EQ(lost.runs.size(), 4u);
+  for (const LostRun& run : lost.runs) ASSERT_TRUE(run.about().stood);
+  ReopenRuns reopen = reopened_from(lost);
+  // One more that cannot be read keeps no other one away.
+  reopen.kept.insert(reopen.kept.begin() + 1, folder_ / "none.xlab");
+  const auto back = after(reopen);
+  EXPECT_THAT(back->failure.what, HasSubstr("none.xlab"));
+  ASSERT_EQ(names(back), names(before));
+  for (std::size_t i = 0; i < back->runs.size(); ++i) {
+    EXPECT_EQ(back->runs[i]->colour, before->runs[i]->colour) << i;
+    EXPECT_EQ(back->runs[i]->shown, before->runs[i]->shown) << i;
+    EXPECT_EQ(back->runs[i]->step, before->runs[i]->step) << i;
+    EXPECT_EQ(back->runs[i]->sequence != 0, before->runs[i]->sequence != 0) << i;
+    EXPECT_EQ(back->runs[i]->id == back->focused_run, before->runs[i]->id == before->focused_run)
+        << i;
+    EXPECT_TRUE(back->runs[i]->unsaved);
+  }
+  EXPECT_EQ(back->followers.size(), 1u);
+  EXPECT_EQ(back->sequence.tokens, before->sequence.tokens);
+}
+
 TEST_F(BenchSaving, ALostRunOfABenchIsNotWrittenOverTheOthers) {
   const auto root = folder_ / "kept";
   {
@@ -425,7 +475,7 @@ TEST_F(BenchSaving, ALostRunOfABenchIsNotWrittenOverTheOthers) {
   ASSERT_EQ(lost.runs.size(), 1u);
   EXPECT_TRUE(lost.runs[0].about().in_bench);
   EXPECT_EQ(lost.runs[0].about().run_path, bench_);
-  const auto reopened = after(ReopenRun{lost.runs[0].about().file});
+  const auto reopened = after(ReopenRuns{{lost.runs[0].about().file.string()}});
   ASSERT_EQ(reopened->failure.what, "");
   EXPECT_GT(reopened->train.step, 0);
   EXPECT_EQ(reopened->run_path, "");

@@ -248,7 +248,7 @@ TEST_F(LargeFolders, ARunThatTookThePlaceMeanwhileIsNotReplaced) {
   const KeptRuns kept = kept_runs(root);
   ASSERT_EQ(kept.runs.size(), 1u);
   open_quick();
-  const auto reopened = after(OpenFolder{path_}, ReopenRun{kept.runs[0].file});
+  const auto reopened = after(OpenFolder{path_}, ReopenRuns{{kept.runs[0].file.string()}});
   EXPECT_EQ(reopened->failure.what, "");
   ASSERT_EQ(reopened->runs.size(), 2u) << "it is in no file, and nobody was asked";
   EXPECT_EQ(reopened->runs[0]->task, "Parity");

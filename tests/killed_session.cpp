@@ -46,6 +46,11 @@ void say(const std::string& line) {
   (void)!::write(STDOUT_FILENO, whole.data(), whole.size());
 }
 
+/// One writing of a run.
+std::string id_of(const LostRun& run) {
+  return run.about().file.string() + ":" + std::to_string(run.about().sequence);
+}
+
 class KilledSession {
   static constexpr int kRuns = 8;
 
@@ -61,14 +66,13 @@ class KilledSession {
     LostRuns lost = claim_lost_runs(root_);
     for (const std::string& problem : lost.problems) say("wrong " + problem);
     for (LostRun& run : lost.runs) {
-      const std::string id = run.about().file.string() + ":" + std::to_string(run.about().sequence);
-      say("offered " + id);
+      say("offered " + id_of(run));
       if (&run == &lost.runs.front()) {
-        after(command::ReopenRun{run.about().file.string()});
+        after(command::ReopenRuns{{run.about().file.string()}});
         if (engine_.snapshot()->train.step != run.about().step) say("wrong step reopened");
       }
       run.answer();
-      say("answered " + id);
+      say("answered " + id_of(run));
     }
     if (lost.runs.empty()) {
       if (std::filesystem::exists(file_)) {
@@ -106,16 +110,26 @@ class KilledSession {
   void begin_bench() {
     LostRuns lost = claim_lost_runs(root_);
     for (const std::string& problem : lost.problems) say("wrong " + problem);
+    // All at once, as a person has them reopened.
+    command::ReopenRuns reopen;
+    for (const LostRun& run : lost.runs) {
+      say("offered " + id_of(run));
+      reopen.kept.push_back(run.about().file.string());
+    }
+    if (!lost.runs.empty()) after(reopen);
+    const auto back = engine_.snapshot();
+    if (!lost.runs.empty() && back->runs.size() != lost.runs.size())
+      say("wrong " + std::to_string(back->runs.size()) + " runs came");
     for (LostRun& run : lost.runs) {
-      const std::string id = run.about().file.string() + ":" + std::to_string(run.about().sequence);
-      say("offered " + id);
-      after(command::ReopenRun{.kept = run.about().file.string(),
-                               .beside = &run != &lost.runs.front()});
-      const std::int64_t step = engine_.snapshot()->train.step;
-      if (step != run.about().step) say("wrong step reopened");
-      say("came " + std::to_string(step) + " " + run.about().title);
+      const auto found = std::ranges::find_if(
+          back->runs, [&](const auto& card) { return card->name == run.about().title; });
+      if (found == back->runs.end() || (*found)->step != run.about().step) {
+        say("wrong step reopened");
+      } else {
+        say("came " + std::to_string((*found)->step) + " " + run.about().title);
+      }
       run.answer();
-      say("answered " + id);
+      say("answered " + id_of(run));
     }
     if (lost.runs.empty()) {
       after(command::NewRun{.task = "recall", .spec_json = small_spec()});

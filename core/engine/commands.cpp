@@ -17,7 +17,7 @@ namespace {
 /// What a command is about, for `Failure::where`.
 const char* place_of(const Command& command) {
   using namespace command;
-  if (is_one_of<OpenRun, ReopenRun, OpenText, OpenFolder, NewRun>(command)) return "open";
+  if (is_one_of<OpenRun, ReopenRuns, OpenText, OpenFolder, NewRun>(command)) return "open";
   if (is_one_of<Save, SaveBench>(command)) return "save";
   if (is_one_of<ExportFolder>(command)) return "export";
   if (is_one_of<SetPrompt, NewSample, TakeToken, StepForward, FollowSequence>(command))
@@ -28,7 +28,7 @@ const char* place_of(const Command& command) {
 
 bool needs_run(const Command& command) {
   using namespace command;
-  return !is_one_of<OpenRun, OpenText, OpenFolder, CancelOpening, NewRun, ReopenRun, SetScreen,
+  return !is_one_of<OpenRun, OpenText, OpenFolder, CancelOpening, NewRun, ReopenRuns, SetScreen,
                     UseDevice, SetPlaySpeed>(command);
 }
 
@@ -50,7 +50,7 @@ bool Engine::Worker::waits_for_file() const {
   using namespace command;
   if (!saving || pending.empty() || !pending.front()) return false;
   const Command& next = *pending.front();
-  return is_one_of<OpenRun, OpenText, OpenFolder, NewRun, ReopenRun, RestartRun, NewSeed, Save,
+  return is_one_of<OpenRun, OpenText, OpenFolder, NewRun, ReopenRuns, RestartRun, NewSeed, Save,
                    SaveBench, RemoveRun>(next) ||
          (is_one_of<Undo>(next) && history.undo_shows_run(live->id)) ||
          (is_one_of<Redo>(next) && history.redo_shows_run(live->id));
@@ -77,7 +77,7 @@ void Engine::Worker::apply(Command command) {
             [&](const OpenText& c) { open_text(c); },
             [&](const NewRun& c) { new_run(c); },
             [&](const UseDevice& c) { use_device(c.id); },
-            [&](const ReopenRun& c) {
+            [&](const ReopenRuns& c) {
               draft.reopened = c.ticket;
               reopen(c.kept, c.beside);
             },

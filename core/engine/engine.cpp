@@ -97,6 +97,7 @@ void Engine::Worker::work() {
       finished.notify_all();
     }
     keep_if_due();
+    guarded("autosave", [&] { keep_bench(); });
     // Last, so that nobody waits for a training step to see what a command did.
     if (LiveRun* next = next_to_train(); next && !weights_in_use()) train_one(*next);
   }

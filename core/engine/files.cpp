@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -147,9 +149,35 @@ void Engine::Worker::tell_of_remarks(const std::vector<int>& opened) {
   }
 }
 
-void Engine::Worker::reopen(const std::string& kept, bool beside) {
-  Reopened lost = load_kept_run(kept);
-  lost.run->kept_as = autosave.next_number();
+void Engine::Worker::reopen(const std::vector<std::string>& kept, bool beside) {
+  std::vector<Reopened> lost;
+  std::string problems;
+  const std::size_t room = kMostRuns - (beside ? runs.size() : 0);
+  if (kept.size() > room)
+    problems =
+        fmt::format("At most {} runs are held at once: {} of these stay under File > Reopen.",
+                    kMostRuns, kept.size() - room);
+  for (const std::string& file : std::span(kept).first(std::min(room, kept.size()))) {
+    try {
+      lost.push_back(load_kept_run(file));
+      lost.back().run->kept_as = autosave.next_number();
+    } catch (const Error& e) {
+      problems += (problems.empty() ? "" : " ") + std::string(e.what());
+    }
+  }
+  if (lost.empty()) throw Error(problems);
+  for (const Reopened& one : lost)
+    if (!one.problem.empty()) problems += (problems.empty() ? "" : " ") + one.problem;
+  if (lost.size() == 1) {
+    reopen_one(std::move(lost[0]), beside);
+  } else {
+    reopen_all(std::move(lost), beside);
+  }
+  if (!problems.empty()) fail("file", problems);
+  tell_of_others("What is saved here is not seen there: to keep both, use Save as.");
+}
+
+void Engine::Worker::reopen_one(Reopened lost, bool beside) {
   const bool work = live && !beside && live->unsaved;
   open(std::move(lost.run), {.name = "reopening a run",
                              .beside = beside,
@@ -162,8 +190,55 @@ void Engine::Worker::reopen(const std::string& kept, bool beside) {
   live->saved_step = lost.about.saved_step;
   show_saved_screen();
   guarded("autosave", [&] { autosave.adopt(lost.about, live->run().kept_as); });
-  if (!lost.problem.empty()) fail("file", lost.problem);
-  tell_of_others("What is saved here is not seen there: to keep both, use Save as.");
+}
+
+void Engine::Worker::reopen_all(std::vector<Reopened> lost, bool beside) {
+  const bool work = !beside && std::any_of(runs.begin(), runs.end(),
+                                           [](const auto& run) { return run->unsaved; });
+  std::vector<std::unique_ptr<LiveRun>> fresh;
+  std::vector<std::pair<KeptRun, int>> adopted;
+  // What shared a sequence in one session shares none with runs of another.
+  std::map<std::pair<std::string, int>, int> shared;
+  std::vector<int> sequences;
+  std::size_t focus = lost.size() - 1;
+  for (Reopened& one : lost) {
+    const KeptRun& about = one.about;
+    adopted.emplace_back(about, one.run->kept_as);
+    LiveRun& run = *fresh.emplace_back(std::make_unique<LiveRun>(std::move(one.run)));
+    const BenchPlace stood = about.stood.value_or(BenchPlace{.colour = free_colour()});
+    run.colour = std::clamp(stood.colour, 0, RunCard::kColours - 1);
+    run.shown = stood.shown;
+    if (stood.focus) focus = fresh.size() - 1;
+    const std::pair in_session{about.file.parent_path().string(), stood.sequence};
+    sequences.push_back(
+        stood.sequence == 0
+            ? 0
+            : shared.try_emplace(in_session, static_cast<int>(shared.size()) + 1).first->second);
+    if (!about.in_bench) {
+      run.path = about.run_path;
+      run.stamp = about.stamp;
+    }
+    run.open_note = note_on(run.path);
+    run.unsaved = true;
+    run.unkept.note_change();
+    run.wake();
+    run.saved_step = about.saved_step;
+  }
+  join_as_in_file(fresh, sequences);
+  const int before = last_run;
+  if (beside) {
+    add_beside(std::move(fresh), "reopening runs", *runs.back(), focus);
+  } else {
+    replace_bench(std::move(fresh), "reopening runs", focus);
+  }
+  std::vector<int> opened;
+  for (const auto& run : runs)
+    if (run->id > before) opened.push_back(run->id);
+  tell_of_remarks(opened);
+  restore_history(opened, work);
+  show_saved_screen();
+  for (const auto& [about, number] : adopted)
+    guarded("autosave", [&] { autosave.adopt(about, number); });
 }
 
 void Engine::Worker::show_saved_screen() {
@@ -252,10 +327,29 @@ void Engine::Worker::keep_if_due() {
       });
 }
 
+void Engine::Worker::keep_bench() {
+  if (!autosave.keeps()) return;
+  KeptBench bench;
+  for (const auto& run : runs) {
+    const int number = run->run().kept_as;
+    if (number == 0) continue;
+    bench.push_back({.number = number,
+                     .colour = run->colour,
+                     .shown = run->shown,
+                     .sequence = another_in_group(*run) ? run->group : 0,
+                     .focus = run.get() == live,
+                     .place = bench.size()});
+  }
+  if (bench.empty() || bench == bench_kept) return;
+  autosave.keep_bench(bench);
+  bench_kept = std::move(bench);
+}
+
 void Engine::Worker::keep_and_end() {
   if (live && !final_screen.empty()) live->run().screen = final_screen;
   for (const auto& run : runs)
     if (run->unsaved) guarded("autosave", [&] { keep_run(*run, false); });
+  keep_bench();
   if (offered_later) {
     autosave.finish();
   } else {

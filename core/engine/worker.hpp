@@ -78,6 +78,7 @@ struct Engine::Worker {
   double play_speed = 4.0;
   History history;
   BackgroundCheck checks;
+  KeptBench bench_kept;  ///< how the runs stood when that was kept last
   /// What is on its way into a file.
   struct Saving {
     struct Part {
@@ -315,7 +316,11 @@ struct Engine::Worker {
   void use_trainer(LiveRun& of);
   std::shared_ptr<const OpenNote> note_on(const std::string& path) const;
   void open_file(const std::string& path, bool beside);
-  void reopen(const std::string& kept, bool beside);
+  void reopen(const std::vector<std::string>& kept, bool beside);
+  void reopen_one(Reopened lost, bool beside);
+  void reopen_all(std::vector<Reopened> lost, bool beside);
+  /// Where it is another one than was kept last, how the runs stand is kept too.
+  void keep_bench();
   void show_saved_screen();
   void tell_of_others(const char* what);
   /// What these runs say of their files.

@@ -139,6 +139,10 @@ void Autosave::keep(RunRecord record, KeptRun about, bool own_numbers) {
   }
 }
 
+void Autosave::keep_bench(KeptBench bench) {
+  if (keeps()) add([this, bench = std::move(bench)] { folder_.write_bench(bench); });
+}
+
 void Autosave::drop(int number) {
   if (keeps() && number != 0) add([this, number] { folder_.remove(number); });
 }

@@ -64,6 +64,8 @@ class Autosave {
   /// Hands a run over. `record` shares its numbers with the run, unless `own_numbers`. Returns at
   /// once.
   void keep(RunRecord record, KeptRun about, bool own_numbers);
+  /// How the runs stand side by side, from now on. Returns at once.
+  void keep_bench(KeptBench bench);
   /// What was kept of a run is of no use any more, as when its work is in its file now.
   void drop(int number);
   /// See SessionFolder::limit_replaced.

@@ -29,6 +29,9 @@ KeptRun about_of(const fs::path& path) {
   const HeaderOfFile opened = read_safetensors_header(file, path.string());
   const Metadata& metadata = opened.header.metadata;
   KeptRun about{.file = path};
+  const int number = kept::run_number(path.filename().string());
+  for (const BenchPlace& place : kept::read_bench(path.parent_path()))
+    if (place.number == number) about.stood = place;
   const auto described = metadata.find("xlab");
   check(described != metadata.end(), "'{}' holds no run.", printable(path.string(), 512));
   const auto found = metadata.find(kept::kAbout);

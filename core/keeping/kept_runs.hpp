@@ -8,6 +8,7 @@
 //   sessions/000012/answered       what a crash left of it was offered and answered, and when;
 //                                  answered-1: of run 1, while there are others
 //   sessions/lock                  locked, for a moment, by whoever makes, claims or removes
+//   sessions/000012/bench.json     in which order its runs stood, and how: kept_bench.hpp
 //   texts/NAME.safetensors         a run's text or tokenizer, written once
 //   texts/lock                     locked by whoever writes runs with texts, or removes texts
 // Sessions are counted, so that their order needs no clock. A kept run is a *.xlab file without its
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include "core/files/disk.hpp"
+#include "core/keeping/kept_bench.hpp"
 #include "core/run.hpp"
 
 namespace xlab {
@@ -43,6 +45,8 @@ struct KeptRun {
   /// What stood at `run_path` when it was read or written last.
   std::optional<FileStamp> stamp;
   std::string text;  ///< name of its text; empty where it has none
+  /// How it stood among the runs of its session, where that is known.
+  std::optional<BenchPlace> stood;
 };
 
 /// Kept runs, and sentences about those that cannot be read and are left out.

@@ -105,6 +105,24 @@ void SessionFolder::write(const RunRecord& record, KeptRun about) {
                      {kept::kAbout, words.dump(-1, ' ', false, json::error_handler_t::replace)}});
   const std::lock_guard lock(mutex_);
   newest_[about.number] = {target == place(about.number, true), sequence, about.replaced};
+  write_bench_if_new();
+}
+
+void SessionFolder::write_bench(KeptBench bench) {
+  const std::lock_guard lock(mutex_);
+  bench_ = std::move(bench);
+  bench_written_ = false;
+  write_bench_if_new();
+}
+
+void SessionFolder::write_bench_if_new() {
+  if (folder_.empty() || bench_written_) return;
+  try {
+    kept::write_bench(folder_, bench_);
+    bench_written_ = true;
+  } catch (const Error&) {
+    // Tried again with the next run.
+  }
 }
 
 void SessionFolder::remove(int number) {

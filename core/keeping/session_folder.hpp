@@ -29,6 +29,8 @@ class SessionFolder {
   void limit_replaced(std::size_t most, const std::vector<int>& needed);
   /// A kept run of an earlier session goes on in this one, as run `number`: its file moves here.
   void adopt(const KeptRun& run, int number);
+  /// How its runs stand side by side, from now on.
+  void write_bench(KeptBench bench);
   /// The session ended in order: nothing is offered, what is kept stays for `kKeptDays`.
   void end();
 
@@ -39,6 +41,8 @@ class SessionFolder {
     bool replaced = false;
   };
   void make();
+  /// With mutex_ held. A bench that cannot be written is no reason not to keep the runs.
+  void write_bench_if_new();
   std::filesystem::path place(int number, bool second) const;
 
   std::mutex mutex_;  // nobody writes while holding it
@@ -46,6 +50,8 @@ class SessionFolder {
   FileLock lock_;
   std::int64_t sequence_ = 0;
   std::map<int, Generations> newest_;
+  KeptBench bench_;
+  bool bench_written_ = true;
 };
 
 }  // namespace xlab
