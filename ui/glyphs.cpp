@@ -8,6 +8,13 @@ const ImWchar* glyph_ranges() {
       0x0020, 0x017f,  // Latin, with accents
       0x0370, 0x03ff,  // Greek
       0x0400, 0x04ff,  // Cyrillic
+      0x0531, 0x058a,  // Armenian
+      0x05b0, 0x05f4,  // Hebrew
+      0x0606, 0x06ff,  // Arabic
+      0x10a0, 0x10ff,  // Georgian
+      0xfb1d, 0xfb4f,  // Hebrew with points
+      0xfb50, 0xfdff,  // Arabic, joined
+      0xfe70, 0xfefc,  // and more of it
       0x1d40, 0x1d40,  // superscript T
       0x2010, 0x205e,  // dashes, quotes, dots, primes
       0x2070, 0x209f,  // superscripts and subscripts

@@ -5,7 +5,8 @@
 
 namespace xlab::ui {
 
-/// Ranges for ImFontAtlas::AddFontFromFileTTF: Latin, Greek, Cyrillic, punctuation, super- and
+/// Ranges for ImFontAtlas::AddFontFromFileTTF: Latin, Greek, Cyrillic, Armenian,
+/// Hebrew, Arabic, Georgian, punctuation, super- and
 /// subscripts, arrows, mathematical operators and the marks the views draw. Lives for ever.
 const ImWchar* glyph_ranges();
 

@@ -1,13 +1,16 @@
 // Boxes, text and lines on an ImGui draw list, in the colours and at the size of a scene.
 #include "ui/paint.hpp"
+#include "ui/drawable.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "ui/draw_log.hpp"
+#include "ui/drawable.hpp"
 #include "ui/number.hpp"
 
 namespace xlab::ui {
@@ -81,7 +84,9 @@ float Painter::line_height() const {
   return std::ceil(pixels_ * 1.25f);
 }
 
-ImVec2 Painter::measure(std::string_view text, Weight weight) const {
+ImVec2 Painter::measure(std::string_view words, Weight weight) const {
+  const std::optional<std::string> other = drawable(words, *font(weight));
+  const std::string_view text = other ? std::string_view(*other) : words;
   return font(weight)->CalcTextSizeA(pixels_, FLT_MAX, 0.0f, text.data(),
                                      text.data() + text.size());
 }
@@ -124,11 +129,13 @@ void Painter::write(ImVec2 at, ImU32 colour, std::string_view shown, std::string
                     Weight weight) {
   // Whole pixels keep glyphs sharp.
   const ImVec2 place{std::floor(at.x), std::floor(at.y)};
-  list_->AddText(font(weight), pixels_, place, colour, shown.data(), shown.data() + shown.size());
+  const std::optional<std::string> other = drawable(shown, *font(weight));
+  const std::string_view drawn = other ? std::string_view(*other) : shown;
+  list_->AddText(font(weight), pixels_, place, colour, drawn.data(), drawn.data() + drawn.size());
   if (!log_) return;
   const ImVec2 extent = measure(shown, weight);
-  log_->texts.push_back({.shown = std::string(shown),
-                         .wanted = std::string(wanted),
+  log_->texts.push_back({.shown = std::string(drawn),
+                         .wanted = drawable(wanted, *font(weight)).value_or(std::string(wanted)),
                          .box = {place, {place.x + extent.x, place.y + extent.y}},
                          .clip = clip(),
                          .colour = colour,
@@ -348,8 +355,8 @@ void hover_card(const Scene& scene, std::span<const CardLine> sentences) {
   const float most = std::min(420.0f * scene.scale, ImGui::GetIO().DisplaySize.x - 2 * pad - 2.0f);
   std::vector<CardLine> lines;
   for (const CardLine& sentence : sentences) {
-    for (std::string& line : measure.broken(sentence.text, std::max(most, 40.0f))) {
-      lines.push_back({std::move(line), sentence.strong});
+    for (const std::string& line : measure.broken(sentence.text, std::max(most, 40.0f))) {
+      lines.push_back({drawable(line, *font).value_or(line), sentence.strong});
     }
   }
   const float line_height = std::ceil(pixels * 1.3f);
