@@ -4,6 +4,7 @@
 #include <imgui.h>
 #include <imgui_internal.h>
 
+#include <QApplication>
 #include <QCursor>
 #include <QEvent>
 #include <QFocusEvent>
@@ -371,8 +372,15 @@ void Canvas::focusOutEvent(QFocusEvent* event) {
 
 bool Canvas::focusNextPrevChild(bool next) {
   const bool stays = stops_.go(next);
+  if (stays) put_mouse_away();
   refresh();
   return stays || QWidget::focusNextPrevChild(next);
+}
+
+/// What a mouse at rest points at does not cover what the keys turn. It counts again when it moves.
+void Canvas::put_mouse_away() {
+  if (QApplication::mouseButtons() == Qt::NoButton)
+    queue({Input::Kind::move, ImVec2(-FLT_MAX, -FLT_MAX), 0, false, Qt::NoModifier});
 }
 
 bool Canvas::needs(int key) const {
@@ -397,7 +405,9 @@ bool Canvas::needs(int key) const {
 
 void Canvas::keyPressEvent(QKeyEvent* event) {
   const int key = event->key();
-  if (event->modifiers() & ~Qt::KeypadModifier || !needs(key)) {
+  const bool other = event->modifiers() & ~Qt::KeypadModifier || !needs(key);
+  if (!other) put_mouse_away();
+  if (other) {
     QWidget::keyPressEvent(event);
   } else if (key == Qt::Key_Escape) {
     stops_.leave();

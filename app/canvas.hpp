@@ -114,6 +114,7 @@ class Canvas : public QWidget {
   void frame_done();
   void queue(const Input& input);
   void feed_inputs();
+  void put_mouse_away();
 
   Draw draw_;
   CanvasLook look_;

@@ -148,6 +148,10 @@ bool MainWindow::eventFilter(QObject* object, QEvent* event) {
         // After the field has taken what was typed; in a row of a list that waits in a queue too.
         QTimer::singleShot(0, this,
                            [this] { QTimer::singleShot(0, this, &MainWindow::give_keys_back); });
+      } else if (key == Qt::Key_Escape && widget->hasFocus() && !is_field(widget) &&
+                 !qobject_cast<const Canvas*>(widget)) {
+        // Out of a list, a box or a button, too.
+        QTimer::singleShot(0, this, &MainWindow::give_keys_back);
       }
     } else if (press && is_field(QApplication::focusWidget()) && !takes_clicks(widget)) {
       give_keys_back();

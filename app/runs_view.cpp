@@ -119,6 +119,8 @@ RunsView::RunsView(Stage& stage, RunsModel& model, QWidget* parent)
   setTextElideMode(Qt::ElideMiddle);
   setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   setContextMenuPolicy(Qt::CustomContextMenu);
+  // A click brings a run on the screen and leaves the keys to the window: Space plays.
+  setFocusPolicy(Qt::TabFocus);
   header()->setSectionsMovable(false);
   header()->setStretchLastSection(false);
   header()->setMinimumSectionSize(1);
@@ -254,6 +256,10 @@ void RunsView::keyPressEvent(QKeyEvent* event) {
     const bool shown = tick.data(Qt::CheckStateRole).toInt() == Qt::Checked;
     model()->setData(tick, static_cast<int>(shown ? Qt::Unchecked : Qt::Checked),
                      Qt::CheckStateRole);
+    return;
+  }
+  if (event->key() == Qt::Key_F10 && event->modifiers() == Qt::ShiftModifier) {
+    emit customContextMenuRequested(visualRect(currentIndex()).center());
     return;
   }
   QTreeView::keyPressEvent(event);

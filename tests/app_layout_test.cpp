@@ -722,6 +722,25 @@ TEST_F(Layouts, TheKeyboardPressesAndTurnsWhatIsDrawn) {
   EXPECT_FALSE(canvas.stops().any_chosen());
 }
 
+TEST_F(Layouts, AMouseAtRestDoesNotCoverWhatTheKeysTurn) {
+  app::Canvas& canvas = view("gates").canvas();
+  const auto& hovered = window_->stage().focus().hovered;
+  const auto point_at_a_value = [&] {
+    for (int y = 40; y < canvas.height() && !hovered; y += 6) {
+      QTest::mouseMove(canvas.childAt(canvas.rect().center()), {canvas.width() - 60, y});
+      settle();
+    }
+    return hovered.has_value();
+  };
+  ASSERT_TRUE(point_at_a_value());
+  canvas.setFocus();
+  QTest::keyClick(window_->windowHandle(), Qt::Key_Tab);
+  settle();
+  ASSERT_TRUE(canvas.stops().any_chosen());
+  EXPECT_FALSE(hovered.has_value()) << "its card lies over the controls";
+  EXPECT_TRUE(point_at_a_value()) << "a mouse that moves counts again";
+}
+
 TEST_F(Layouts, KeysAreTheWindowsAgainAfterAField) {
   // Return in the prompt, then T trains.
   auto* prompt = window_->findChild<QDockWidget*>("panel_prompt")->findChild<QLineEdit*>();

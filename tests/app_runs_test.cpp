@@ -168,11 +168,20 @@ TEST_F(Runs, ATickHidesACurveAndLeavesTheScreenAsItIs) {
   EXPECT_EQ(now().focused_run, second);
   EXPECT_EQ(sent_by([&] { press(tick(first_)); }), QString("ShowCurve %1 on").arg(first_));
   EXPECT_TRUE(card(first_).shown);
-  // Space ticks what is chosen, whichever cell of it was clicked.
+  // A click leaves the keys to the window.
   EXPECT_EQ(sent_by([&] { press(place(first_, RunsModel::kLoss)); }),
             QString("FocusRun %1").arg(first_));
+  EXPECT_FALSE(list_->hasFocus());
+  // With the keys Space ticks what is chosen, whichever cell of it was clicked; Escape gives them
+  // back.
+  list_->setFocus();
   EXPECT_EQ(sent_by([&] { key(Qt::Key_Space); }), QString("ShowCurve %1 off").arg(first_));
   EXPECT_FALSE(now().sequence.playing) << "Space is the list's while it has the keys";
+  key(Qt::Key_Escape);
+  settle();
+  EXPECT_FALSE(list_->hasFocus());
+  key(Qt::Key_Space);
+  EXPECT_TRUE(QTest::qWaitFor([&] { return now().sequence.playing; }, 5000));
 }
 
 TEST_F(Runs, EachIsTrainedByItselfAndAllTogether) {

@@ -550,6 +550,11 @@ inline Snapshot several_scene(int count) {
 /// computed the place at the cursor yet.
 inline Snapshot followed_scene() {
   Snapshot s = several_scene(5);
+  for (auto& run : s.runs) {
+    auto card = std::make_shared<RunCard>(*run);
+    card->sequence = 4;
+    run = card;
+  }
   for (const auto& run : s.runs) {
     if (run->id == s.focused_run) continue;
     auto view = std::make_shared<FollowerView>();

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "tests/legibility.hpp"
 #include "tests/scenes.hpp"
 #include "tests/ui_stage.hpp"
+#include "ui/follower_marks.hpp"
 #include "ui/next_token.hpp"
 #include "ui/values.hpp"
 #include "ui/view_list.hpp"
@@ -177,6 +179,26 @@ TEST_F(Followers, WithoutAnyNothingIsAdded) {
   draw();
   for (std::size_t run = 0; run < 5; ++run) EXPECT_TRUE(marks(colour_of(run)).empty());
   EXPECT_EQ(view_->table(stage_.scene()).columns.size(), 8u);
+}
+
+TEST_F(Followers, AMarkIsTheSameWhicheverRunIsOnScreen) {
+  std::map<std::string, int> shapes;
+  for (const auto& run : s_.runs) {
+    Snapshot other = followed_scene();
+    other.followers.clear();
+    for (const auto& follower : other.runs) {
+      if (follower->id == run->id) continue;
+      auto view = std::make_shared<FollowerView>();
+      view->run = follower->id;
+      other.followers.push_back(view);
+    }
+    other.focused_run = run->id;
+    for (const Follower& follower : followers_of(other)) {
+      const auto [known, fresh] = shapes.try_emplace(follower.name, follower.shape);
+      EXPECT_EQ(known->second, follower.shape) << follower.name << " beside " << run->name;
+    }
+  }
+  EXPECT_EQ(shapes.size(), s_.runs.size());
 }
 
 }  // namespace

@@ -319,5 +319,17 @@ TEST_F(InspectorDrawing, ABarOfAnotherPlaceHasNoCard) {
   }
 }
 
+TEST_F(InspectorDrawing, WhatIsNotComputedYetIsNotSaidToBeInTheMemory) {
+  const Snapshot snapshot = recall_scene();
+  const int length = static_cast<int>(snapshot.sequence.tokens.size());
+  draw(snapshot, {"block0/mlstm/forget_gate", length + 3, 1, 0});
+  EXPECT_NE(all().find("Not computed yet"), std::string::npos) << all();
+  EXPECT_EQ(beside("f"), "not recorded") << all();
+  EXPECT_EQ(all().find("matrix memory"), std::string::npos) << all();
+  // What is in there is.
+  draw(snapshot, {"block0/mlstm/h", 3, 1, 0});
+  EXPECT_EQ(beside("C"), "see the matrix memory") << all();
+}
+
 }  // namespace
 }  // namespace xlab::tests

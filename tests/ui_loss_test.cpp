@@ -32,6 +32,7 @@ struct Losses {
   explicit Losses(Snapshot snapshot, ImVec2 size = {760, 360}) : s(std::move(snapshot)), stage(s) {
     stage.size = size;
     stage.frame(*view);
+    stage.frame(*view);  // laid out with what was there a frame ago
   }
   const RunCard& run(std::size_t i) const { return *s.runs[i]; }
   std::vector<Text> bold() const {
@@ -217,16 +218,20 @@ TEST(Losses, PointingNamesTheNearestCurve) {
   Losses l(several_scene(3));
   const Box plot = l.stage.log.curves[0].box;
   const Axis axis = l.stage.log.curves[0].axis;
-  const double last = static_cast<double>(l.run(0).losses->size());
+  double last = 0.0;
+  for (std::size_t i = 0; i < 3; ++i)
+    last = std::max(last, static_cast<double>(l.run(i).losses->size()));
   for (std::size_t i = 0; i < 3; ++i) {
     const RunCard& run = l.run(i);
-    const std::size_t at = 150;
+    // A mouse stands on whole pixels.
+    const float x = std::floor(plot.min.x + plot.width() * static_cast<float>(150 / (last - 1.0)));
+    const auto at = static_cast<std::size_t>(
+        std::lround((x - plot.min.x) / plot.width() * static_cast<float>(last - 1.0)));
     const LossPoint& point = (*run.losses)[at];
-    const float x = plot.min.x + plot.width() * static_cast<float>(at / (last - 1.0));
     l.stage.move(*l.view, x, axis.y(point.smoothed, plot));
     const std::string words = l.card();
     EXPECT_THAT(words, testing::StartsWith(run.name + "\n"));
-    EXPECT_THAT(words, HasSubstr("training step 151\n"));
+    EXPECT_THAT(words, HasSubstr("training step " + std::to_string(at + 1) + "\n"));
     EXPECT_THAT(words, HasSubstr("loss " + short_number(point.loss) + " nats"));
     EXPECT_THAT(words, HasSubstr("smoothed " + short_number(point.smoothed) + " nats"));
     EXPECT_THAT(words, HasSubstr("task: " + run.task));

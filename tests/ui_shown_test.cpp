@@ -520,6 +520,37 @@ TEST(MemoryShown, EveryHeadShowsItsOwnNumbersInItsOwnColours) {
   }
 }
 
+TEST(MemoryShown, TheChosenHeadKeepsItsStabilizerWhereOthersHaveTheirs) {
+  const Snapshot s = recall_scene();
+  int told = 0;
+  for (float width = 260.0f; width < 620.0f; width += 3.0f) {
+    for (const int chosen : {0, 1}) {
+      Stage stage(s);
+      stage.size = {width, 260};
+      stage.focus.head = chosen;
+      const auto view = make_memory_view();
+      stage.frame(*view);
+      stage.frame(*view);
+      const auto title = [&](int head) {
+        for (const Text& t : stage.log.texts)
+          if (t.shown.starts_with("head " + std::to_string(head))) return t.shown;
+        return std::string();
+      };
+      const auto whole = [&](int head) {
+        return "head " + std::to_string(head) + "   m = " +
+               short_number(s.trace->find(s.memory->step, "block0/mlstm/m")->at(head, 0));
+      };
+      const bool has_m = title(chosen).find(" m = ") != std::string::npos;
+      told += has_m ? 1 : 0;
+      // Bold letters are a bit wider: digits go, not the number.
+      if (title(1 - chosen) == whole(1 - chosen)) {
+        EXPECT_TRUE(has_m) << "head " << chosen << " at " << width << ": " << title(chosen);
+      }
+    }
+  }
+  EXPECT_GT(told, 50);
+}
+
 TEST(MemoryShown, TheLastWriteIsGateTimesKeyTimesValue) {
   const Snapshot s = odd_scene();
   MemoryStage m(s);

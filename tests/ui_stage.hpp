@@ -39,6 +39,9 @@ inline ImFontAtlas* shared_fonts() {
     const char* file = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf";
     if (std::filesystem::exists(file)) {
       made->AddFontFromFileTTF(file, 13.0f, nullptr, ui::glyph_ranges());
+      // Its bold face is wider.
+      const char* bold = "/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf";
+      made->AddFontFromFileTTF(bold, 13.0f, nullptr, ui::glyph_ranges());
     } else {
       made->AddFontDefault();
     }

@@ -79,7 +79,8 @@ void FirstHint::bubble(const Scene& scene, Painter& painter, const TimeWindow& w
                        const Box& seen, ImVec2 at) const {
   const Palette& palette = painter.palette();
   const Box& box = lane_.box;
-  const float pad = painter.px(7), line = painter.line_height();
+  const float line = painter.line_height();
+  float pad = painter.px(7);
   std::vector<std::string> words;
   ImVec2 size;
   const auto break_for = [&](const Box& within) {
@@ -95,7 +96,10 @@ void FirstHint::bubble(const Scene& scene, Painter& painter, const TimeWindow& w
   // Where it is higher than its lane it has fewer and longer lines, so that it leaves the gate to
   // be seen.
   const Box all{seen.min, {box.max.x, seen.max.y}};
-  if (!in_lane) break_for(all);
+  if (!in_lane) {
+    pad = painter.px(3);
+    break_for(all);
+  }
   const Box room = in_lane ? box : all;
   const Box best = free_place(painter, window, room, size, at);
   const ImVec2 joint{std::clamp(at.x, best.min.x, best.max.x),

@@ -12,6 +12,14 @@ namespace {
 
 constexpr float kSmallest = 5.0f;  // of a mark that can be told from others, in logical pixels
 
+/// Among the runs that read the same sequence: whichever of them is on screen, it is the same.
+std::ptrdiff_t place_in_group(const Snapshot& snapshot, const RunCard& run) {
+  const auto end =
+      std::ranges::find_if(snapshot.runs, [&](const auto& card) { return card->id == run.id; });
+  return std::count_if(snapshot.runs.begin(), end,
+                       [&](const auto& card) { return card->sequence == run.sequence; });
+}
+
 }  // namespace
 
 std::vector<Follower> followers_of(const Snapshot& snapshot) {
@@ -24,7 +32,7 @@ std::vector<Follower> followers_of(const Snapshot& snapshot) {
     found.push_back({.name = (*card)->name,
                      .probabilities = there ? &view->next->probabilities : nullptr,
                      .colour = (*card)->colour,
-                     .shape = static_cast<int>(found.size() % 4)});
+                     .shape = static_cast<int>(place_in_group(snapshot, **card) % 4)});
   }
   return found;
 }

@@ -88,14 +88,14 @@ void draw_title(MemoryFrame& frame, Painter& painter, int head, const Box& title
   const std::string symbol = scale_symbol(frame);
   const std::string name =
       alone ? fmt::format("head {} of {}", head, heads) : fmt::format("head {}", head);
+  const Weight weight = chosen ? Weight::bold : Weight::regular;
   std::vector<std::string> titles;
   if (m) {
-    titles.push_back(painter.fit_number(*m, title.width(), name + "   " + symbol + " = "));
+    titles.push_back(painter.fit_number(*m, title.width(), name + "   " + symbol + " = ", weight));
   }
   titles.push_back(name);
   titles.push_back(std::to_string(head));
-  painter.first_in(title, chosen ? palette.text : palette.muted_text, titles, Align::left,
-                   chosen ? Weight::bold : Weight::regular);
+  painter.first_in(title, chosen ? palette.text : palette.muted_text, titles, Align::left, weight);
   if (control(painter, "title", title, {.arrows = Arrows::row, .group = 1}).pressed)
     frame.scene.focus.head = alone ? (head + 1) % heads : head;
   hint(frame.scene, title,

@@ -46,7 +46,7 @@ struct Input {
   ValueRef ref;
   std::string symbol, title;
   std::vector<float> numbers;  ///< one, or all of the head when the subject takes the whole vector
-  bool recorded = false;
+  bool in_matrix = false;      ///< the numbers stand in the matrix memory alone
 };
 
 /// Where an input of the subject stands: its step, and which of its numbers counts.
@@ -77,9 +77,9 @@ Input input_of(const Snapshot& snapshot, const ValueRef& subject, std::string na
   }
   if (is_matrix(card)) {
     // A read-out takes a whole column of C; only the cell of C itself is one number.
+    input.in_matrix = true;
     if (!of_matrix) return input;
     const LiveEquation live = live_at(snapshot, input.ref);
-    input.recorded = live.complete;
     if (live.complete) input.numbers = {static_cast<float>(live.value)};
     return input;
   }
@@ -90,7 +90,6 @@ Input input_of(const Snapshot& snapshot, const ValueRef& subject, std::string na
       of && card && card->extent == Extent::key && of->extent != Extent::key && !of_matrix;
   if (r->dim == 1 || whole) input.ref.unit = 0;
   const float* number = number_at(trace, input.ref);
-  input.recorded = number != nullptr;
   if (number) input.numbers.assign(number, number + (whole ? r->dim : 1));
   return input;
 }
@@ -414,7 +413,8 @@ class InspectorView : public View {
         card_lines.push_back({place_of(scene.snapshot, input.ref)});
       }
       if (input.numbers.empty()) {
-        painter.text_in(box, palette.muted_text, input.recorded ? "" : "see the matrix memory");
+        painter.text_in(box, palette.muted_text,
+                        input.in_matrix ? "see the matrix memory" : "not recorded");
         continue;
       }
       const double number = input.numbers.front();
