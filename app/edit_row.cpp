@@ -199,6 +199,11 @@ EditRow::EditRow(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage)
   unit_pair_ = pair_of(tr("unit"), unit_);
   flow->addWidget(unit_pair_);
   column->addWidget(inside);
+  later_ = new QLabel;
+  later_->setObjectName("caption");
+  later_->setWordWrap(true);
+  later_->hide();
+  column->addWidget(later_);
 
   connect(on_, &QCheckBox::clicked, this, &EditRow::enabled);
   connect(remove_, &QToolButton::clicked, this, [this] {
@@ -273,6 +278,15 @@ void EditRow::follow_snapshot() {
     unit_->setMaximum(std::max(recorded->dim - 1, clamp_.unit));
     unit_pair_->setVisible(recorded->dim > 1);
   }
+  const auto steps = static_cast<int>(now.sequence.tokens.size());
+  const bool later = clamp_.begin >= steps;
+  if (later) {
+    const QString words =
+        tr("Acts at a later step: the sequence has %1.")
+            .arg(steps == 1 ? tr("1 step so far") : tr("%1 steps so far").arg(grouped(steps)));
+    if (later_->text() != words) later_->setText(words);
+  }
+  later_->setVisible(later);
   hold_->setCurrentIndex(static_cast<int>(hold_of(now, clamp_)));
   // Frozen needs to know what the value was.
   auto* items = qobject_cast<QStandardItemModel*>(hold_->model());

@@ -58,6 +58,7 @@ class EditRow : public QWidget {
   QLineEdit* value_;
   QSpinBox *head_, *unit_, *first_, *last_;
   QWidget* unit_pair_;
+  QLabel* later_;  ///< that its steps are still to come
 };
 
 }  // namespace xlab::app

@@ -12,6 +12,7 @@
 #include <QSlider>
 #include <QSpinBox>
 #include <QTabBar>
+#include <QToolButton>
 #include <algorithm>
 
 #include "app/main_window.hpp"
@@ -132,6 +133,22 @@ bool MainWindow::eventFilter(QObject* object, QEvent* event) {
       !static_cast<QWidget*>(object)->hasFocus()) {
     event->ignore();
     return true;
+  }
+  // Return presses a button that has the keys, as Space does.
+  if (event->type() == QEvent::KeyPress) {
+    const auto* key = static_cast<QKeyEvent*>(event);
+    auto* button = qobject_cast<QAbstractButton*>(object);
+    const bool returns = key->key() == Qt::Key_Return || key->key() == Qt::Key_Enter;
+    if (button && button->window() == this && button->hasFocus() && returns &&
+        (key->modifiers() & ~Qt::KeypadModifier) == Qt::NoModifier) {
+      auto* tool = qobject_cast<QToolButton*>(object);
+      if (tool && tool->popupMode() == QToolButton::InstantPopup) {
+        QMetaObject::invokeMethod(tool, &QToolButton::showMenu, Qt::QueuedConnection);
+      } else if (!key->isAutoRepeat()) {
+        button->click();
+      }
+      return true;
+    }
   }
   // After Return or Escape in a field, and after a click beside it, keys are the window's again.
   const auto* widget = qobject_cast<const QWidget*>(object);

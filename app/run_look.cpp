@@ -91,7 +91,8 @@ QString words_of(const RunCard& card) {
   }
   if (card.state == TrainState::running && card.tokens_per_second > 0.0)
     lines.append(RunWords::tr("%1 tokens/s").arg(grouped(std::llround(card.tokens_per_second))));
-  if (card.sequence != 0) lines.append(RunWords::tr("Reads one sequence together with other runs"));
+  if (card.sequence != 0)
+    lines.append(RunWords::tr("Reads one sequence together with other runs (⇉: that on screen)"));
   const QString file = card.path.empty() ? RunWords::tr("no file") : text(card.path);
   lines.append(card.unsaved ? RunWords::tr("Not saved (%1)").arg(file) : file);
   for (const std::string& sentence : {card.cannot_train, card.failure})

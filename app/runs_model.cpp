@@ -68,12 +68,17 @@ void RunsModel::follow_snapshot() {
     tell_changes(row, *before, *now.runs[i]);
   }
   if (focused_before == focused_) return;
-  for (const int run : {focused_before, focused_}) {
-    const int row = row_of(run);
-    if (row >= 0)
-      emit dataChanged(index(row, 0), index(row, kColumns - 1),
-                       {Qt::FontRole, Qt::ForegroundRole, Qt::AccessibleTextRole});
-  }
+  // Who reads along is another one, too.
+  if (rowCount() > 0)
+    emit dataChanged(index(0, 0), index(rowCount() - 1, kColumns - 1),
+                     {Qt::DisplayRole, Qt::FontRole, Qt::ForegroundRole, Qt::AccessibleTextRole});
+}
+
+/// Whether it follows the sequence of the run on screen.
+bool RunsModel::reads_along(const RunCard& card) const {
+  const RunCard* on_screen = RunsModel::card(row_of(focused_));
+  return on_screen && card.sequence != 0 && card.id != focused_ &&
+         card.sequence == on_screen->sequence;
 }
 
 void RunsModel::tell_changes(int row, const RunCard& before, const RunCard& now) {
@@ -117,7 +122,8 @@ int RunsModel::columnCount(const QModelIndex& parent) const {
 QVariant RunsModel::shown(const RunCard& card, Column column) const {
   switch (column) {
     case kName:
-      return QString::fromStdString(card.name) + (card.unsaved ? " *" : "");
+      return QString::fromStdString(card.name) + (reads_along(card) ? " ⇉" : "") +
+             (card.unsaved ? " *" : "");
     case kState:
       return state_word(card.state, card.cannot_train.empty());
     case kStep:
@@ -142,6 +148,7 @@ QVariant RunsModel::said(const RunCard& card, Column column) const {
     case kName: {
       QString words = QString::fromStdString(card.name);
       if (is_focused(card)) words += tr(", on screen");
+      if (reads_along(card)) words += tr(", reads the sequence on screen");
       if (card.unsaved) words += tr(", not saved");
       return words;
     }

@@ -44,6 +44,7 @@ class RunsModel : public QAbstractTableModel {
   QVariant shown(const RunCard& card, Column column) const;
   QVariant said(const RunCard& card, Column column) const;
   bool is_focused(const RunCard& card) const { return card.id == focused_; }
+  bool reads_along(const RunCard& card) const;
 
   Stage& stage_;
   std::vector<std::shared_ptr<const RunCard>> rows_;

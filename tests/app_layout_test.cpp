@@ -741,6 +741,21 @@ TEST_F(Layouts, AMouseAtRestDoesNotCoverWhatTheKeysTurn) {
   EXPECT_TRUE(point_at_a_value()) << "a mouse that moves counts again";
 }
 
+TEST_F(Layouts, ReturnPressesAButtonThatHasTheKeys) {
+  for (const Qt::Key key : {Qt::Key_Return, Qt::Key_Space, Qt::Key_Enter}) {
+    app::ViewDock& dock = view("gates");
+    QToolButton* table = nullptr;
+    for (QToolButton* button : dock.findChildren<QToolButton*>())
+      if (button->isCheckable() && button->isVisible() && !table) table = button;
+    ASSERT_NE(table, nullptr);
+    const bool before = table->isChecked();
+    table->setFocus();
+    QTest::keyClick(window_->windowHandle(), key);
+    settle();
+    EXPECT_EQ(table->isChecked(), !before) << key;
+  }
+}
+
 TEST_F(Layouts, KeysAreTheWindowsAgainAfterAField) {
   // Return in the prompt, then T trains.
   auto* prompt = window_->findChild<QDockWidget*>("panel_prompt")->findChild<QLineEdit*>();

@@ -119,6 +119,26 @@ std::string about(const QWidget* widget) {
 constexpr const char* kPanels[] = {"panel_runs",    "panel_model",  "panel_task",
                                    "panel_trainer", "panel_prompt", "panel_text"};
 
+TEST_F(PanelTest, AnEditOfALaterStepSaysSo) {
+  const auto steps = static_cast<int>(now().sequence.tokens.size());
+  window_->stage().send(command::SetClamp{held(1, 2, 5)});
+  window_->stage().send(command::SetClamp{held(0, steps, steps + 1)});
+  settle();
+  ASSERT_NE(row(1), nullptr);
+  const auto later = [&](int index) {
+    for (const QLabel* label : row(index)->findChildren<QLabel*>())
+      if (label->text().startsWith("Acts at a later step") && !label->isHidden())
+        return label->text();
+    return QString();
+  };
+  EXPECT_EQ(later(0), "");
+  EXPECT_EQ(later(1),
+            QString("Acts at a later step: the sequence has %1 steps so far.").arg(steps));
+  window_->stage().send(command::StepForward{});
+  settle();
+  EXPECT_EQ(later(1), "") << "now it acts";
+}
+
 TEST_F(PanelTest, EverythingPointedAtSaysWhatItIs) {
   window_->stage().send(command::SetClamp{held()});
   window_->stage().send(command::TrainOneStep{});

@@ -385,9 +385,18 @@ TEST_F(Runs, AnotherRunReadsTheSequenceOnScreenUntilItIsAskedNotTo) {
   ASSERT_EQ(now().followers.size(), 1u);
   EXPECT_EQ(now().followers[0]->run, second);
   EXPECT_TRUE(app::words_of(card(second)).contains("one sequence"));
+  // The list marks who reads along, and so says it.
+  const auto name_of = [&](int run, int role) {
+    return model().index(model().row_of(run), RunsModel::kName).data(role).toString();
+  };
+  EXPECT_TRUE(name_of(second, Qt::DisplayRole).contains(" ⇉"));
+  EXPECT_TRUE(name_of(second, Qt::AccessibleTextRole).contains("reads the sequence on screen"));
+  EXPECT_FALSE(name_of(first_, Qt::DisplayRole).contains("⇉")) << "it is on screen";
   EXPECT_TRUE(choose(second)->isChecked());
   EXPECT_TRUE(choose(first_)->isEnabled()) << "it can leave too";
   send(command::FocusRun{second});
+  EXPECT_TRUE(name_of(first_, Qt::DisplayRole).contains(" ⇉"));
+  EXPECT_FALSE(name_of(second, Qt::DisplayRole).contains("⇉"));
   EXPECT_EQ(now().sequence.tokens, tokens);
   EXPECT_EQ(sent_by([&] { choose(second)->trigger(); }), word + " off");
   EXPECT_TRUE(now().followers.empty());

@@ -253,7 +253,10 @@ TEST_F(CommandLine, WrongArgumentsAreAnsweredInOneLine) {
       {{"selfcheck", out, "--damage", "much"}, "--damage"},
       {{"signature"}, "file"},
       {{"signature", out, out}, ""},
-      {{"info"}, "file"}};
+      {{"info"}, "file"},
+      {{"info", out, "--run", ""}, "--run: It is empty."},
+      {{"train", "--text", at("text.txt"), "--tokenizer", "", "--out", out},
+       "--tokenizer: It is empty."}};
   for (const auto& [arguments, said] : wrong) expect_refusal(arguments, 2, said);
   EXPECT_FALSE(std::filesystem::exists(out));
   EXPECT_THAT(bytes_of_file(at("text.txt")), StartsWith("to be")) << "nothing was overwritten";

@@ -1480,7 +1480,7 @@ TEST(NextShown, AClickThatDropsTokensAsksFirst) {
   n.stage.click(*n.view, first.x, first.y);
   EXPECT_TRUE(n.stage.all<command::TakeToken>().empty()) << "the first click only asks";
   const std::string label = token_label(n.s.model.get(), order[1]);
-  EXPECT_EQ(texts(n.stage, "take " + label + ": drops 13 later tokens · click again").size(), 1u);
+  EXPECT_EQ(texts(n.stage, "take " + label + ": drops 13 later tokens · press again").size(), 1u);
   n.stage.click(*n.view, second.x, second.y);
   EXPECT_TRUE(n.stage.all<command::TakeToken>().empty()) << "another row asks anew";
   n.stage.click(*n.view, second.x, second.y);

@@ -109,8 +109,11 @@ class LossView : public View {
          "(log).");
     const Snapshot& snapshot = scene.snapshot;
     const bool trained = snapshot.losses && !snapshot.losses->empty();
+    // A long name leaves half of the room to what is said of its run.
     const std::string name = snapshot.runs.size() > 1
-                                 ? fmt::format("{}{}, ", name_on_screen(snapshot),
+                                 ? fmt::format("{}{}, ",
+                                               middle_cut(painter, name_on_screen(snapshot),
+                                                          row.width() / 2, Weight::regular),
                                                trained && !drawn ? " (curve hidden)" : "")
                                  : "";
     if (!trained) {

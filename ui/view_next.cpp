@@ -356,9 +356,9 @@ class NextView : public View {
     const std::string label = token_label(scene.snapshot.model.get(), token);
     const std::string drops = dropped(later(scene.snapshot.sequence));
     const std::string texts[] = {
-        fmt::format("take {}: drops {} · click again", label, drops),
-        fmt::format("take {}, drop {}: click again", label, later(scene.snapshot.sequence)),
-        fmt::format("drops {} · click again", drops), "click again", "again?"};
+        fmt::format("take {}: drops {} · press again", label, drops),
+        fmt::format("take {}, drop {}: press again", label, later(scene.snapshot.sequence)),
+        fmt::format("drops {} · press again", drops), "press again", "again?"};
     painter.first_in(row.inset(painter.px(6), 0), palette.text, texts, Align::left, Weight::bold);
   }
 
@@ -393,7 +393,7 @@ class NextView : public View {
     if (token == expected_next(sequence)) lines.push_back({"the right answer"});
     const int lost = later(sequence);
     lines.push_back({lost == 0 ? std::string("click: go on with this token")
-                     : asking  ? fmt::format("click again: take it and drop {}", dropped(lost))
+                     : asking  ? fmt::format("press again: take it and drop {}", dropped(lost))
                                : fmt::format("click: take it here, which drops {} (asks first)",
                                              dropped(lost))});
     if (lost > 0) lines.push_back({"Undo brings them back"});

@@ -112,6 +112,13 @@ CLI::Validator number_that(const std::string& wanted, bool (*fits)(double)) {
   return validator<double>(wanted, [fits](double x) { return std::isfinite(x) && fits(x); });
 }
 
+CLI::Validator not_empty() {
+  return {[](const std::string& text) {
+            return text.empty() ? std::string("It is empty.") : std::string();
+          },
+          "", "not empty"};
+}
+
 CLI::Validator whole_number(std::int64_t from, std::int64_t to) {
   return validator<std::int64_t>(fmt::format("a whole number from {} to {}", from, to),
                                  [=](std::int64_t x) { return x >= from && x <= to; });
@@ -134,7 +141,8 @@ void RunPlace::add(CLI::App& command, const std::string& place, const std::strin
 }
 
 void RunPlace::add_name(CLI::App& command) {
-  command.add_option("--run", name, "Which one, of a file that holds several: its name or number");
+  command.add_option("--run", name, "Which one, of a file that holds several: its name or number")
+      ->check(not_empty());
 }
 
 namespace {

@@ -62,6 +62,8 @@ struct Computing {
 /// Refuse a number in words, without the limits of its type.
 CLI::Validator number_that(const std::string& wanted, bool (*fits)(double));
 CLI::Validator whole_number(std::int64_t from, std::int64_t to);
+/// Refuses an empty text, which may be a variable that a script forgot to set.
+CLI::Validator not_empty();
 /// JSON keeps whole numbers exactly up to here.
 inline constexpr std::int64_t kLargestSeed = std::int64_t{1} << 53;
 

@@ -338,9 +338,11 @@ CliCommand train_command(CLI::App& app) {
   command.add_option("--task", args->task,
                      fmt::format("Built-in task: {}", fmt::join(task_names(), ", ")));
   command.add_option("--text", args->text, "Text file to learn: UTF-8, or any file with bytes");
-  command.add_option("--tokenizer", args->tokenizer,
-                     "What the text is read by: characters, bytes, a tokenizer.json or a folder "
-                     "that holds one (default: the model folder's, or characters)");
+  command
+      .add_option("--tokenizer", args->tokenizer,
+                  "What the text is read by: characters, bytes, a tokenizer.json or a folder "
+                  "that holds one (default: the model folder's, or characters)")
+      ->check(not_empty());
   command.add_option("--out", args->out, "File to save the run to (*.xlab)")->required();
   command.add_flag("--force", args->force, "Replace a run that --out holds already");
   command.add_option("--spec", args->spec, "JSON file with \"model\" and \"train\" specifications");
