@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "app/theme.hpp"
+#include "core/bytes_text.hpp"
 
 namespace xlab::app {
 namespace {
@@ -80,6 +81,12 @@ QString short_text(const WhatWasRead& reading) {
   }
   for (const auto* sentences : {&reading.names, &reading.remarks})
     for (const std::string& sentence : *sentences) lines.append(text_in(sentence));
+  QStringList texts;
+  for (const ShownText& text : reading.texts)
+    texts.append(ReadingGroup::tr("%1 (%2)").arg(text_in(text.what), text_in(text.file)));
+  if (!texts.isEmpty())
+    lines.append(
+        ReadingGroup::tr("Shown, neither followed nor executed: %1").arg(texts.join(", ")));
   return lines.join('\n');
 }
 
@@ -114,6 +121,11 @@ QString full_text(const WhatWasRead& reading) {
   part(ReadingGroup::tr("Keys that nothing here follows"), keys(KeyUse::not_used));
   part(ReadingGroup::tr("Tensors that have other names or forms"), plain(reading.names));
   part(ReadingGroup::tr("What else was chosen"), plain(reading.remarks));
+  for (const ShownText& text : reading.texts)
+    part(ReadingGroup::tr("%1, %2, %3: shown, neither followed nor executed")
+             .arg(text_in(text.what), text_in(text.file),
+                  text_in(bytes_text(static_cast<double>(text.bytes)))),
+         text_in(text.text).split('\n'));
   return lines.join('\n');
 }
 

@@ -39,6 +39,15 @@ inline std::string text_of(const ReadKey& key) {
   return key.key + " = " + key.value + (key.file.empty() ? "" : " of " + key.file);
 }
 
+/// A text beside a model that other programs use. Here it is shown, and neither followed nor
+/// executed.
+struct ShownText {
+  std::string file;         ///< and the key, where it stands in a configuration
+  std::string what;         ///< "chat template" or "vocabulary"
+  std::uint64_t bytes = 0;  ///< of all of it
+  std::string text;         ///< its beginning, with its lines
+};
+
 /// A folder as it was read. All texts are fit to be shown.
 struct WhatWasRead {
   std::string folder;
@@ -49,6 +58,7 @@ struct WhatWasRead {
   ReadKeys keys;
   std::vector<std::string> names;    ///< sentences: names and forms of tensors taken as others
   std::vector<std::string> remarks;  ///< sentences: what else was chosen
+  std::vector<ShownText> texts;
 
   std::size_t count(KeyUse use) const {
     std::size_t number = 0;

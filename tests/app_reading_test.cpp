@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <QDialog>
+#include <QDir>
 #include <QFile>
 #include <QJsonDocument>
 #include <QJsonObject>
@@ -92,7 +93,14 @@ TEST_F(Reading, ARunThatGoesOnWithTheModelKeepsIt) {
 }
 
 TEST_F(Reading, IsWholeAndCanBeCopied) {
+  QFile chat(QDir(path_).filePath("chat_template.jinja"));
+  ASSERT_TRUE(chat.open(QIODevice::WriteOnly));
+  chat.write("{% if x %}\n{{ x }}");
+  chat.close();
   open(path_);
+  EXPECT_TRUE(words()->toPlainText().contains(
+      "neither followed nor executed: chat template (chat_template.jinja)"))
+      << qPrintable(words()->toPlainText());
   for (const int size : {1280, 1800}) {
     window_->resize(size, 1000);
     front("panel_model");
@@ -126,6 +134,8 @@ TEST_F(Reading, IsWholeAndCanBeCopied) {
   EXPECT_LT(place("of no consequence here"), place("  transformers_version = \"4.5\""));
   EXPECT_LT(place("Keys that nothing here follows"), place("  a_new_key = 7"));
   EXPECT_TRUE(text.contains(path_));
+  EXPECT_LT(place("chat template, chat_template.jinja, 18 bytes: shown"), place("  {% if x %}"));
+  EXPECT_LT(place("  {% if x %}"), place("  {{ x }}"));
   // One window of it is closed by Escape and leaves nothing behind.
   QPointer<QWidget> dialog = all->window();
   QTest::keyClick(all, Qt::Key_Escape);

@@ -147,6 +147,13 @@ TEST_F(CheckCommand, EveryKindOfPlaceKeepsToTheSchema) {
   EXPECT_TRUE(paper.at("memory").is_null());
   EXPECT_GT(large.at("models").at(0).at("memory").at("as_stored"), 0);
   EXPECT_EQ(large.at("reading").at("config"), "config.json");
+  EXPECT_TRUE(large.at("reading").at("texts").empty());
+  put_file(at("large/chat_template.jinja"), "{{ m }}\xff");
+  const json text = checked("large").at("reading").at("texts").at(0);
+  EXPECT_EQ(text.at("file"), "chat_template.jinja");
+  EXPECT_EQ(text.at("what"), "chat template");
+  EXPECT_EQ(text.at("bytes"), 8);
+  EXPECT_EQ(text.at("text"), "{{ m }}\xef\xbf\xbd");
   EXPECT_EQ(checked("run.xlab").at("models").at(0).at("steps"), 2);
   EXPECT_EQ(checked("text.txt").at("text").at("characters"), 1260);
   EXPECT_TRUE(checked("latin").at("text").at("characters").is_null());

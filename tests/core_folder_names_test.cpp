@@ -380,5 +380,20 @@ TEST_F(FolderNames, APyTorchFileIsNamedWithItsConversion) {
   }
 }
 
+TEST_F(FolderNames, AForecastingModelIsToldByName) {
+  make(small_large());
+  const json config = {{"num_blocks", 4},
+                       {"embedding_dim", 512},
+                       {"input_patch_size", 32},
+                       {"output_patch_size", 32},
+                       {"quantiles", {0.1, 0.5, 0.9}},
+                       {"stack_config", {{"templates", json::object()}, {"recipe", json::array()}}},
+                       {"tta_diff", true}};
+  put_file(file("config.json"), config.dump());
+  EXPECT_THAT(complaint(),
+              AllOf(HasSubstr("config.json"), HasSubstr("forecasting model like TiRex"),
+                    HasSubstr("Only models that read tokens")));
+}
+
 }  // namespace
 }  // namespace xlab::tests

@@ -94,7 +94,7 @@ json json_of(const InspectedModel& model, bool opens) {
 }
 
 json json_of(const WhatWasRead& reading) {
-  json keys = json::array();
+  json keys = json::array(), texts = json::array();
   for (const ReadKey& key : reading.keys) {
     std::string use = name_of(key.use);
     std::replace(use.begin(), use.end(), ' ', '_');
@@ -104,10 +104,16 @@ json json_of(const WhatWasRead& reading) {
                     {"file", text_or_null(key.file)},
                     {"note", text_or_null(key.note)}});
   }
+  for (const ShownText& text : reading.texts)
+    texts.push_back({{"file", mended_utf8(text.file)},
+                     {"what", text.what},
+                     {"bytes", text.bytes},
+                     {"text", text.text}});
   return {{"config", text_or_null(reading.config)},
           {"keys", std::move(keys)},
           {"names", list_of(reading.names)},
-          {"remarks", list_of(reading.remarks)}};
+          {"remarks", list_of(reading.remarks)},
+          {"texts", std::move(texts)}};
 }
 
 json json_of(const Inspection& found) {
@@ -271,6 +277,11 @@ void print(const Inspection& found) {
       if (const std::size_t count = found.reading->count(use); count > 0)
         counts.push_back(fmt::format("{} {}", count, name_of(use)));
     line("keys", fmt::format("{}", fmt::join(counts, ", ")));
+    std::vector<std::string> texts;
+    for (const ShownText& text : found.reading->texts)
+      texts.push_back(fmt::format("{}: {} ({}); not followed, its beginning is in --json",
+                                  text.what, text.file, exact_size(text.bytes)));
+    lines("texts", texts);
   }
   lines("odd", found.odd);
 }

@@ -13,6 +13,7 @@
 #include "core/files/folder_save.hpp"
 #include "core/files/json_text.hpp"
 #include "core/files/load_parameters.hpp"
+#include "core/files/shown_texts.hpp"
 #include "core/files/wrapped_config.hpp"
 #include "core/files/yaml_text.hpp"
 #include "core/utf8.hpp"
@@ -280,6 +281,7 @@ void ModelFolder::list_files() {
       was_read_.left.push_back(printable(name));
   }
   for (const std::string& name : read) was_read_.files.push_back(printable(name));
+  was_read_.texts = texts_beside(folder_);
 }
 
 std::string ModelFolder::remark() const {

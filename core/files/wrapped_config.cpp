@@ -91,11 +91,22 @@ void take_away_type(json& config, const std::string& place, ReadKeys& keys) {
   config.erase("model_type");
 }
 
+/// Models that read a series of numbers, not tokens, are told by name.
+void refuse_forecasting(const json& config, const std::string& what) {
+  const bool forecasts = config.contains("quantiles") &&
+                         (config.contains("stack_config") || config.contains("input_patch_size"));
+  check(!forecasts,
+        "{} is that of a forecasting model like TiRex: it reads a series of numbers in patches and "
+        "answers with quantiles. Only models that read tokens are opened here.",
+        what);
+}
+
 }  // namespace
 
 UnwrappedConfig unwrapped_config(const std::string& text, ReadKeys& keys, const std::string& what) {
   const json outer = parse_json(text, what);
   if (!outer.is_object()) return {text};
+  refuse_forecasting(outer, what);
   if (has_blocks(outer)) {
     json config = outer;
     take_away_type(config, "", keys);
