@@ -237,8 +237,8 @@ void Engine::Worker::reopen_all(std::vector<Reopened> lost, bool beside) {
   tell_of_remarks(opened);
   restore_history(opened, work);
   show_saved_screen();
-  for (const auto& [about, number] : adopted)
-    guarded("autosave", [&] { autosave.adopt(about, number); });
+  for (const auto& run : adopted)
+    guarded("autosave", [&] { autosave.adopt(run.first, run.second); });
 }
 
 void Engine::Worker::show_saved_screen() {
