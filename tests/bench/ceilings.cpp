@@ -9,38 +9,19 @@
 #include <vector>
 
 #include "bench/bench.hpp"
+#include "bench/multiply_adds.hpp"
 #include "kernels/device/threads.hpp"
 #include "kernels/lanes.hpp"
 
 namespace xlab::bench {
 namespace {
 
-constexpr int kChains = 16;
-
-/// Multiply-adds that wait for nothing but themselves.
-void multiply_adds(benchmark::State& state, int thread_count) {
+void at_most(benchmark::State& state, int thread_count) {
   set_threads(thread_count);
   constexpr std::int64_t rounds = 200'000;
-  std::vector<float> sums(static_cast<std::size_t>(thread_count));
-  for (auto _ : state) {
-    parallel_for(thread_count, [&](std::int64_t thread) {
-      Lanes<float> chain[kChains];
-      for (int c = 0; c < kChains; ++c) chain[c] = all<float>(static_cast<float>(c));
-      const Lanes<float> factor = all<float>(0.999F), term = all<float>(0.5F);
-      for (std::int64_t r = 0; r < rounds; ++r) {
-#pragma GCC unroll 16
-        for (int c = 0; c < kChains; ++c)
-          chain[c] = fused<float, kLanes<float>>(chain[c], factor, term);
-      }
-      float total = 0.0F;
-      for (const Lanes<float>& c : chain) total += sum<float, kLanes<float>>(c);
-      sums[static_cast<std::size_t>(thread)] = total;
-    });
-    benchmark::DoNotOptimize(sums.data());
-  }
+  for (auto _ : state) benchmark::DoNotOptimize(multiply_adds(rounds));
   state.counters["FLOP/s"] =
-      benchmark::Counter(2.0 * kChains * kLanes<float> * rounds * thread_count,
-                         benchmark::Counter::kIsIterationInvariantRate);
+      benchmark::Counter(operations_of(rounds), benchmark::Counter::kIsIterationInvariantRate);
 }
 
 void read(benchmark::State& state, std::int64_t bytes, int thread_count) {
@@ -76,7 +57,7 @@ void add_ceilings() {
   for (const int count : {1, 2}) {
     const std::string threads = "/threads:" + std::to_string(count);
     benchmark::RegisterBenchmark(("ceiling/multiply-adds" + threads).c_str(),
-                                 [=](benchmark::State& state) { multiply_adds(state, count); })
+                                 [=](benchmark::State& state) { at_most(state, count); })
         ->UseRealTime()
         ->Unit(benchmark::kMillisecond);
     for (const std::int64_t kib : {16, 512, 8192, 262144}) {

@@ -1,9 +1,10 @@
 // Layers of the 7B's sizes, fewer of them: writes a folder of such a model, opens it, and steps
 // through tokens. Prints the memory it took against the size of the files, and the bytes read for a
 // token against what this memory gives, for weights in bf16, in 8 and in 4 bits in turns, or those
-// that are named.
+// that are named. With the first of them also what a token costs with everything recorded, and a
+// prompt of some tokens against what the processor can do.
 //
-//   xlab_bench_7b FOLDER [bf16] [8bit] [4bit] [--blocks N] [--tokens N] [--tiny]
+//   xlab_bench_7b FOLDER [bf16] [8bit] [4bit] [--blocks N] [--tokens N] [--prompt N] [--tiny]
 #include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,9 +21,11 @@
 #include <vector>
 
 #include "core/files/hf_folder.hpp"
+#include "core/generation/recorded_step.hpp"
 #include "core/generation/stepper.hpp"
 #include "kernels/device/threads.hpp"
 #include "kernels/random.hpp"
+#include "tests/bench/multiply_adds.hpp"
 
 namespace xlab::tests {
 namespace {
@@ -32,7 +35,7 @@ using Clock = std::chrono::steady_clock;
 
 struct Options {
   fs::path folder;
-  int blocks = 4, tokens = 30;
+  int blocks = 4, tokens = 30, prompt = 0;
   bool tiny = false;
   /// What the weights are held in, compared in turns.
   std::vector<std::pair<std::string, FolderUse>> uses;
@@ -136,6 +139,65 @@ struct Stepped {
   }
 };
 
+/// A token with everything recorded, as the window has it, against one without, in turns.
+void measure_watching(const Model& model, int tokens) {
+  Stepper stepper(model);
+  State before;
+  std::vector<double> plain, watched;
+  for (int t = 0; t < tokens + 2; ++t) {
+    const int token = 1 + t;
+    const auto start = Clock::now();
+    (void)stepper.feed({&token, 1});
+    const auto between = Clock::now();
+    State after;
+    TokenTrace trace;
+    (void)recorded_step(model, token, t, {}, before, after, trace);
+    const double time = seconds_since(between);
+    before = std::move(after);
+    if (t < 2) continue;
+    plain.push_back(std::chrono::duration<double>(between - start).count());
+    watched.push_back(time);
+  }
+  fmt::print("a token with everything recorded takes {:.1f} ms, without {:.1f} ms: {:+.1f} %\n",
+             median(watched) * 1e3, median(plain) * 1e3,
+             100.0 * (median(watched) / median(plain) - 1.0));
+}
+
+/// Products of weights and of the cells' own sizes; norms and the like are not counted.
+double operations_of_prompt(const Model& model, int tokens) {
+  double weights = 0.0;
+  const std::vector<ParamInfo>& infos = model.params().infos();
+  for (const ParamInfo& info : infos) {
+    // The embedding is looked up, and the head answers after the last token alone.
+    if (info.shape.rank() == 2 && info.name.find("embeddings") == std::string::npos &&
+        info.name.find("lm_head") == std::string::npos)
+      weights += static_cast<double>(info.shape.elements());
+  }
+  return 2.0 * weights * tokens;
+}
+
+void measure_prompt(const Model& model, int tokens) {
+  std::vector<int> prompt(static_cast<std::size_t>(tokens));
+  for (int t = 0; t < tokens; ++t)
+    prompt[static_cast<std::size_t>(t)] = 1 + t % (model.spec().vocab_size - 1);
+  std::vector<double> times, peaks;
+  for (int turn = 0; turn < 4; ++turn) {
+    constexpr std::int64_t kRounds = 4'000'000;
+    auto start = Clock::now();
+    const float sum = bench::multiply_adds(kRounds);
+    peaks.push_back(bench::operations_of(kRounds) / seconds_since(start));
+    check(sum > 0.0F, "Nothing was computed.");
+    start = Clock::now();
+    (void)Stepper(model).feed(prompt);
+    if (turn > 0) times.push_back(seconds_since(start));
+  }
+  const double speed = operations_of_prompt(model, tokens) / median(times), peak = median(peaks);
+  fmt::print(
+      "a prompt of {} tokens takes {:.2f} s, {:.1f} tokens/s: its products are {:.1f} GFLOP/s of "
+      "{:.1f}: {:.0f} %\n",
+      tokens, median(times), tokens / median(times), speed / 1e9, peak / 1e9, 100 * speed / peak);
+}
+
 int measure(const Options& options) {
   const auto start = Clock::now();
   const ModelFolder folder(options.folder);
@@ -169,6 +231,8 @@ int measure(const Options& options) {
         speed / 1e9, threads(), bandwidth / 1e9, 100 * speed / bandwidth, first / time,
         options.uses.front().first);
   }
+  measure_watching(*models.front()->model, options.tokens);
+  if (options.prompt > 0) measure_prompt(*models.front()->model, options.prompt);
   return 0;
 }
 
@@ -184,8 +248,10 @@ int run(int argc, char** argv) {
       options.uses.emplace_back(word, FolderUse::read_8bit);
     } else if (word == "4bit") {
       options.uses.emplace_back(word, FolderUse::read_4bit);
-    } else if ((word == "--blocks" || word == "--tokens") && a + 1 < argc) {
-      (word == "--blocks" ? options.blocks : options.tokens) = std::atoi(argv[++a]);
+    } else if ((word == "--blocks" || word == "--tokens" || word == "--prompt") && a + 1 < argc) {
+      (word == "--blocks"   ? options.blocks
+       : word == "--tokens" ? options.tokens
+                            : options.prompt) = std::atoi(argv[++a]);
     } else {
       options.folder = word;
     }
@@ -195,7 +261,8 @@ int run(int argc, char** argv) {
         {"bf16", FolderUse::read}, {"8bit", FolderUse::read_8bit}, {"4bit", FolderUse::read_4bit}};
   if (options.folder.empty() || options.blocks < 1 || options.tokens < 1) {
     fmt::print(stderr,
-               "xlab_bench_7b FOLDER [bf16] [8bit] [4bit] [--blocks N] [--tokens N] [--tiny]\n");
+               "xlab_bench_7b FOLDER [bf16] [8bit] [4bit] [--blocks N] [--tokens N] [--prompt N] "
+               "[--tiny]\n");
     return 2;
   }
   if (!fs::exists(options.folder / "config.json")) {
