@@ -162,12 +162,15 @@ Var Model::forward(Tape& tape, const Params& params, const Tensor& ids, const St
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
     const Block& block = blocks_[b];
     if (tape.observed()) tape.set_prefix(path_of(static_cast<int>(b)));
+    const Var into = x;
     const Var inner = norm(tape, params, block.norm, x);
     x = ops::add(tape, x, block.cell->forward(tape, params, inner, from[b], after.cells[b]));
     if (block.down.weight >= 0)
       x = ops::add(tape, x,
                    feedforward(tape, params, block, norm(tape, params, block.ffn_norm, x)));
     if (tape.observed()) tape.record_length(kResidualNorm, x, static_cast<int>(b) + 1, lengths);
+    // A long prompt of a large model makes more in a few blocks than there is memory.
+    if (!tape.needs_gradients()) tape.drop(into, x);
   }
   if (last_norm_.weight >= 0) x = norm(tape, params, last_norm_, x);
   const Var logits = ops::linear(tape, x, params[head_ >= 0 ? head_ : embedding_]);

@@ -24,6 +24,11 @@ const Tensor& Tape::grad(Var x) {
   return node.grad;
 }
 
+void Tape::drop(Var first, Var end) {
+  check(!needs_gradients(), "What gradients need is not dropped.");
+  for (int id = first.id; id < end.id; ++id) nodes_[static_cast<std::size_t>(id)].value = {};
+}
+
 void Tape::backward(Var output, const Tensor& gradient) {
   assert(needs_gradients());
   kernels::accumulate(grad(output), gradient);

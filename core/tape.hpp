@@ -72,6 +72,9 @@ class Tape {
   }
 
   const Tensor& value(Var x) const { return nodes_[static_cast<std::size_t>(x.id)].value; }
+  /// Lets go of the values from `first` on up to `end`, which stays. On a tape that needs no
+  /// gradients, of what nobody asks for any more.
+  void drop(Var first, Var end);
   /// The gradient that backward functions add to; zeros at first.
   const Tensor& grad(Var x);
   /// Runs the tape backwards from the output with this gradient.

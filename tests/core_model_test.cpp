@@ -507,5 +507,25 @@ TEST(Clamps, PassNoGradient) {
 INSTANTIATE_TEST_SUITE_P(Small, Models, testing::Range(std::size_t{0}, small_models().size()),
                          [](const auto& info) { return small_models()[info.param].first; });
 
+TEST(Model, WithoutGradientsAPassKeepsNoMoreThanABlock) {
+  for (const ModelSpec& spec : {small_mixed(), small_large()}) {
+    const Model model = filled_model(spec, DType::f32);
+    const Tensor ids = Tensor::from<std::int32_t>({1, 3}, std::vector<std::int32_t>{1, 2, 3});
+    State after;
+    for (const Tape::Mode mode : {Tape::Mode::inference, Tape::Mode::gradient}) {
+      Tape tape(mode);
+      const Var logits = model.forward(tape, ids, {}, after);
+      int kept = 0;
+      for (int id = 0; id < logits.id; ++id) kept += tape.value(Var{id}).defined() ? 1 : 0;
+      if (mode == Tape::Mode::gradient) {
+        EXPECT_EQ(kept, logits.id) << "gradients need all of them";
+        EXPECT_THROW(tape.drop(Var{0}, logits), Error);
+      } else {
+        EXPECT_LE(kept, 3) << "the last block's output, its norm and the logits before the cap";
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace xlab::tests

@@ -1,10 +1,12 @@
 // Layers of the 7B's sizes, fewer of them: writes a folder of such a model, opens it, and steps
 // through tokens. Prints the memory it took against the size of the files, and the bytes read for a
 // token against what this memory gives, for weights in bf16, in 8 and in 4 bits in turns, or those
-// that are named. With the first of them also what a token costs with everything recorded, and a
-// prompt of some tokens against what the processor can do.
+// that are named. With the first of them also what a token costs with everything recorded, a
+// prompt of some tokens against what the processor can do, and how long the window waits for a
+// place among so many tokens (--scrub).
 //
-//   xlab_bench_7b FOLDER [bf16] [8bit] [4bit] [--blocks N] [--tokens N] [--prompt N] [--tiny]
+//   xlab_bench_7b FOLDER [bf16] [8bit] [4bit] [--blocks N] [--tokens N] [--prompt N] [--scrub N]
+//                 [--tiny]
 #include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/engine/engine.hpp"
 #include "core/files/hf_folder.hpp"
 #include "core/generation/recorded_step.hpp"
 #include "core/generation/stepper.hpp"
@@ -35,7 +38,7 @@ using Clock = std::chrono::steady_clock;
 
 struct Options {
   fs::path folder;
-  int blocks = 4, tokens = 30, prompt = 0;
+  int blocks = 4, tokens = 30, prompt = 0, scrub = 0;
   bool tiny = false;
   /// What the weights are held in, compared in turns.
   std::vector<std::pair<std::string, FolderUse>> uses;
@@ -198,6 +201,37 @@ void measure_prompt(const Model& model, int tokens) {
       tokens, median(times), tokens / median(times), speed / 1e9, peak / 1e9, 100 * speed / peak);
 }
 
+/// How long the window waits for a place in the sequence that it asks for, its matrix memory
+/// included: back and forth through tokens that were computed before.
+void measure_scrubbing(const Options& options) {
+  Engine engine([] {}, "cpu");
+  const int bits = options.uses.front().second == FolderUse::read_8bit   ? 8
+                   : options.uses.front().second == FolderUse::read_4bit ? 4
+                                                                         : 0;
+  engine.send(command::OpenFolder{.path = options.folder.string(), .bits = bits});
+  engine.flush();
+  std::string prompt;
+  for (int t = 0; t < options.scrub; ++t) prompt += std::to_string(1 + t) + " ";
+  engine.send(command::SetPrompt{prompt});
+  engine.flush();
+  check(engine.snapshot()->failure.what.empty(), "{}", engine.snapshot()->failure.what);
+  std::vector<double> times;
+  for (int t = 0; t < 4 * options.scrub; ++t) {
+    // Far jumps too.
+    const int step = t % 3 == 0 ? (7 * t) % options.scrub : t % options.scrub;
+    const auto start = Clock::now();
+    engine.send(command::SetCursor{step});
+    engine.flush();
+    const auto now = engine.snapshot();
+    check(now->sequence.cursor == step && now->memory && now->memory->step == step,
+          "The memory of step {} is not there.", step);
+    times.push_back(seconds_since(start));
+  }
+  fmt::print("a place among {} tokens, with its memory: {:.1f} ms, {:.1f} ms at worst\n",
+             options.scrub, median(times) * 1e3,
+             *std::max_element(times.begin(), times.end()) * 1e3);
+}
+
 int measure(const Options& options) {
   const auto start = Clock::now();
   const ModelFolder folder(options.folder);
@@ -233,6 +267,8 @@ int measure(const Options& options) {
   }
   measure_watching(*models.front()->model, options.tokens);
   if (options.prompt > 0) measure_prompt(*models.front()->model, options.prompt);
+  models.clear();
+  if (options.scrub > 0) measure_scrubbing(options);
   return 0;
 }
 
@@ -248,10 +284,13 @@ int run(int argc, char** argv) {
       options.uses.emplace_back(word, FolderUse::read_8bit);
     } else if (word == "4bit") {
       options.uses.emplace_back(word, FolderUse::read_4bit);
-    } else if ((word == "--blocks" || word == "--tokens" || word == "--prompt") && a + 1 < argc) {
+    } else if ((word == "--blocks" || word == "--tokens" || word == "--prompt" ||
+                word == "--scrub") &&
+               a + 1 < argc) {
       (word == "--blocks"   ? options.blocks
        : word == "--tokens" ? options.tokens
-                            : options.prompt) = std::atoi(argv[++a]);
+       : word == "--prompt" ? options.prompt
+                            : options.scrub) = std::atoi(argv[++a]);
     } else {
       options.folder = word;
     }
@@ -262,7 +301,7 @@ int run(int argc, char** argv) {
   if (options.folder.empty() || options.blocks < 1 || options.tokens < 1) {
     fmt::print(stderr,
                "xlab_bench_7b FOLDER [bf16] [8bit] [4bit] [--blocks N] [--tokens N] [--prompt N] "
-               "[--tiny]\n");
+               "[--scrub N] [--tiny]\n");
     return 2;
   }
   if (!fs::exists(options.folder / "config.json")) {
