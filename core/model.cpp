@@ -144,8 +144,8 @@ Var Model::feedforward(Tape& tape, const Params& params, const Block& block, Var
   return ops::linear(tape, inner, param(params, block.down.weight), param(params, block.down.bias));
 }
 
-Var Model::forward(Tape& tape, const Params& params, const Tensor& ids, const State& before,
-                   State& after) const {
+Var Model::pass(Tape& tape, const Params& params, const Tensor& ids, const State& before,
+                State* used, State& after) const {
   const Device device = params.device();
   const std::vector<CellState> fresh(before.cells.empty() ? blocks_.size() : 0);
   const State brought = before.elsewhere(device) ? before.on(device) : State();
@@ -171,6 +171,7 @@ Var Model::forward(Tape& tape, const Params& params, const Tensor& ids, const St
     if (tape.observed()) tape.record_length(kResidualNorm, x, static_cast<int>(b) + 1, lengths);
     // A long prompt of a large model makes more in a few blocks than there is memory.
     if (!tape.needs_gradients()) tape.drop(into, x);
+    if (used && !used->cells.empty()) used->cells[b] = {};
   }
   if (last_norm_.weight >= 0) x = norm(tape, params, last_norm_, x);
   const Var logits = ops::linear(tape, x, params[head_ >= 0 ? head_ : embedding_]);

@@ -45,7 +45,15 @@ class Model {
   }
   /// The same with other numbers or another place for gradients; `params` is of a model like this.
   Var forward(Tape& tape, const Params& params, const Tensor& ids, const State& before,
-              State& after) const;
+              State& after) const {
+    return pass(tape, params, ids, before, nullptr, after);
+  }
+  /// The same, on a tape without gradients, for a state that is of no use any more: each block's is
+  /// given up as soon as there is the next one, so that there is hardly more than one state at a
+  /// time. When it throws, `before` is lost.
+  Var go_on(Tape& tape, const Tensor& ids, State&& before, State& after) const {
+    return pass(tape, params_, ids, before, &before, after);
+  }
 
   /// Completes the state of a block after a token: see Cell::write_again.
   void write_again(int block, const TokenTrace& seen, const CellState& before,
@@ -63,6 +71,9 @@ class Model {
   std::vector<BlockCard> cards() const;
 
  private:
+  /// `used`: that state once more, where it is given up block by block.
+  Var pass(Tape& tape, const Params& params, const Tensor& ids, const State& before, State* used,
+           State& after) const;
   /// Indices of a matrix, or a norm's scale, and of what is added; -1: there is none.
   struct Weights {
     int weight = -1, bias = -1;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
 #include <set>
 
@@ -524,6 +525,31 @@ TEST(Model, WithoutGradientsAPassKeepsNoMoreThanABlock) {
         EXPECT_LE(kept, 3) << "the last block's output, its norm and the logits before the cap";
       }
     }
+  }
+}
+
+TEST(Model, AStateThatIsUsedUpGivesTheSameBits) {
+  for (const ModelSpec& spec : {small_mixed(), small_large()}) {
+    const Model model = filled_model(spec, DType::f32);
+    const auto ids = [](std::vector<std::int32_t> tokens) {
+      return Tensor::from<std::int32_t>({1, static_cast<std::int64_t>(tokens.size())}, tokens);
+    };
+    State first, kept, used;
+    (void)logits_of(model, ids({1, 2, 3}), {}, first);
+    State again = first;
+    const Tensor wanted = logits_of(model, ids({4}), first, kept);
+    Tape tape(Tape::Mode::inference);
+    const Tensor seen = tape.value(model.go_on(tape, ids({4}), std::move(again), used));
+    const auto same = [](const Tensor& a, const Tensor& b) {
+      return a.bytes() == b.bytes() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
+    };
+    EXPECT_TRUE(same(seen, wanted));
+    EXPECT_EQ(again.bytes(), 0u) << "nothing of it is held any more";
+    ASSERT_EQ(used.cells.size(), kept.cells.size());
+    for (std::size_t b = 0; b < used.cells.size(); ++b)
+      for (const auto& [name, tensor] : kept.cells[b].tensors())
+        EXPECT_TRUE(same(used.cells[b].get(name), tensor)) << b << name;
+    EXPECT_GT(first.bytes(), 0u) << "another holder keeps it";
   }
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/engine/engine.hpp"
+#include "core/generation/stepper.hpp"
 #include "tests/engine_stage.hpp"
 #include "tests/failing_memory.hpp"
 
@@ -131,6 +132,38 @@ class NoMemory : public testing::Test {
   TemporaryFolder folder_;
   Engine engine_;
 };
+
+TEST(NoMemoryForAPass, AStepperWhoseStateIsLostSaysSo) {
+  const Model model = filled_model(small_mixed(), DType::f32);
+  const std::vector<int> token = {3};
+  int lost = 0;
+  for (long times = 0; times < 400; ++times) {
+    Stepper stepper(model);
+    (void)stepper.feed(token);
+    memory_may_fail = true;
+    granted_memory = times;
+    bool failed = false;
+    try {
+      (void)stepper.feed(token);
+    } catch (const std::bad_alloc&) {
+      failed = true;
+    }
+    granted_memory = -1;
+    memory_may_fail = false;
+    if (!failed) break;
+    // It goes on from the whole state, or not at all.
+    try {
+      const std::vector<float> seen = stepper.feed(token);
+      Stepper whole(model);
+      (void)whole.feed(token);
+      EXPECT_EQ(seen, whole.feed(token)) << times;
+    } catch (const Error& e) {
+      EXPECT_THAT(e.what(), testing::HasSubstr("begin again"));
+      ++lost;
+    }
+  }
+  EXPECT_GT(lost, 5);
+}
 
 TEST_F(NoMemory, AnotherRunIsBroughtBackWholeOrNotAtAll) {
   after(NewRun{"recall", quick_spec()}, SetPrompt{"a 3 b 7 a ?"}, TrainOneStep{},
