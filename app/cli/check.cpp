@@ -280,7 +280,8 @@ void print(const Inspection& found) {
     std::vector<std::string> texts;
     for (const ShownText& text : found.reading->texts)
       texts.push_back(fmt::format("{}: {} ({}); not followed, its beginning is in --json",
-                                  text.what, text.file, exact_size(text.bytes)));
+                                  text.what, text.file,
+                                  exact_size(static_cast<std::int64_t>(text.bytes))));
     lines("texts", texts);
   }
   lines("odd", found.odd);
