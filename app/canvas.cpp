@@ -326,6 +326,8 @@ bool Canvas::eventFilter(QObject* object, QEvent* event) {
     case QEvent::Wheel: {
       const auto* wheel = static_cast<QWheelEvent*>(event);
       const QPointF steps = QPointF(wheel->angleDelta()) / 120.0;
+      // Whatever the keys have made of the mouse, it turns where it stands.
+      queue({Input::Kind::move, point(wheel->position()), 0, false, wheel->modifiers()});
       queue({Input::Kind::wheel,
              ImVec2(static_cast<float>(steps.x()), static_cast<float>(steps.y())), 0, false,
              wheel->modifiers()});

@@ -166,8 +166,6 @@ void Recovery::open_all(std::vector<KeptRun> runs, bool beside) {
     return std::tuple(run.session, stood, run.number);
   };
   std::ranges::sort(runs, {}, place);
-  // Where several are open all of them stay.
-  beside = beside || (runs.size() > 1 && stage_.snapshot().runs.size() > 1);
   Opening& next = opening_.emplace_back();
   next.ticket = ++last_ticket_;
   command::ReopenRuns reopen{.beside = beside, .ticket = next.ticket};
@@ -199,7 +197,8 @@ void Recovery::answer(std::vector<LostRun> runs) {
 }
 
 void Recovery::reopen(const std::vector<KeptRun>& runs, bool beside) {
-  if (beside) {
+  // Where several are open all of them stay.
+  if (beside || (runs.size() > 1 && stage_.snapshot().runs.size() > 1)) {
     open_all(runs, true);
     return;
   }

@@ -49,6 +49,10 @@ void RunsModel::follow_snapshot() {
     endRemoveRows();
   }
   const int focused_before = std::exchange(focused_, now.focused_run);
+  const int sequence_before = sequence_;
+  sequence_ = 0;
+  for (const auto& run : now.runs)
+    if (run->id == focused_) sequence_ = run->sequence;
   for (std::size_t i = 0; i < now.runs.size(); ++i) {
     const int row = static_cast<int>(i);
     const int old = row_of(now.runs[i]->id);
@@ -67,7 +71,7 @@ void RunsModel::follow_snapshot() {
     const std::shared_ptr<const RunCard> before = std::exchange(rows_[i], now.runs[i]);
     tell_changes(row, *before, *now.runs[i]);
   }
-  if (focused_before == focused_) return;
+  if (focused_before == focused_ && sequence_before == sequence_) return;
   // Who reads along is another one, too.
   if (rowCount() > 0)
     emit dataChanged(index(0, 0), index(rowCount() - 1, kColumns - 1),
@@ -76,9 +80,7 @@ void RunsModel::follow_snapshot() {
 
 /// Whether it follows the sequence of the run on screen.
 bool RunsModel::reads_along(const RunCard& card) const {
-  const RunCard* on_screen = RunsModel::card(row_of(focused_));
-  return on_screen && card.sequence != 0 && card.id != focused_ &&
-         card.sequence == on_screen->sequence;
+  return sequence_ != 0 && card.id != focused_ && card.sequence == sequence_;
 }
 
 void RunsModel::tell_changes(int row, const RunCard& before, const RunCard& now) {

@@ -49,6 +49,7 @@ class RunsModel : public QAbstractTableModel {
   Stage& stage_;
   std::vector<std::shared_ptr<const RunCard>> rows_;
   int focused_ = 0;
+  int sequence_ = 0;  // of the run on screen, see RunCard
   std::vector<QIcon> swatches_;
   QIcon play_, pause_;
 };

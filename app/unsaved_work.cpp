@@ -87,25 +87,25 @@ void UnsavedWork::keep_then(const QString& question, std::function<void()> go_on
   if (!any()) {
     go_on();
   } else {
-    ask(question, {}, std::move(go_on), beside);
+    ask(question, {}, false, std::move(go_on), beside);
   }
 }
 
 void UnsavedWork::keep_all_then(const QString& question, std::function<void()> go_on,
                                 const std::function<void()>& beside) {
   const QStringList names = others();
-  if (names.isEmpty()) {
-    keep_then(question, std::move(go_on), beside);
+  if (names.isEmpty() && !any()) {
+    go_on();
     return;
   }
   constexpr qsizetype kMostNames = 8;
   QString list = QStringList(names.mid(0, kMostNames)).join("; ");
   if (names.size() > kMostNames) list += tr("; and %1 more").arg(names.size() - kMostNames);
-  ask(question, list, std::move(go_on), beside);
+  ask(question, list, true, std::move(go_on), beside);
 }
 
-void UnsavedWork::ask(const QString& question, const QString& others, std::function<void()> go_on,
-                      const std::function<void()>& beside) {
+void UnsavedWork::ask(const QString& question, const QString& others, bool all,
+                      std::function<void()> go_on, const std::function<void()>& beside) {
   const Snapshot& now = stage_.snapshot();
   const QString no_save = QString::fromStdString(now.cannot_save);
   const bool several = !others.isEmpty();
@@ -136,9 +136,14 @@ void UnsavedWork::ask(const QString& question, const QString& others, std::funct
   box.setTextFormat(Qt::PlainText);
   box.setInformativeText(words_below());
   bool saved_meanwhile = false;
-  connect(&stage_.engine(), &EngineLink::changed, &box, [&] {
-    // A save that was under way has ended: now nobody would be asked.
-    if (!any() && (!several || this->others().isEmpty())) {
+  const auto asked_about = now.focused_run;
+  const auto asked_run = now.run_id;
+  connect(&stage_.engine(), &EngineLink::changed, &box, [&, asked_about, asked_run] {
+    // A save that was under way has ended: now nobody would be asked. Another run that has come on
+    // the screen meanwhile answers nothing.
+    const Snapshot& then = stage_.snapshot();
+    if (then.focused_run == asked_about && then.run_id == asked_run && !any() &&
+        (!all || this->others().isEmpty())) {
       saved_meanwhile = true;
       box.close();
       return;

@@ -54,7 +54,7 @@ class UnsavedWork : public QObject {
  private:
   void follow_snapshot();
   /// `others`: names of other runs that go unsaved too; empty where they stay or are saved.
-  void ask(const QString& question, const QString& others, std::function<void()> go_on,
+  void ask(const QString& question, const QString& others, bool all, std::function<void()> go_on,
            const std::function<void()>& beside);
   /// Sends what saves, and remembers what follows. Nothing may happen between the two, so what
   /// would change the runs rests.

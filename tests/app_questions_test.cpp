@@ -2,6 +2,7 @@
 #include <QComboBox>
 #include <QDir>
 #include <QDropEvent>
+#include <QElapsedTimer>
 #include <QFile>
 #include <QFileInfo>
 #include <QMenuBar>
@@ -12,6 +13,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "app/file_dialogs.hpp"
 #include "app/files.hpp"
@@ -348,6 +350,31 @@ TEST_F(Questions, ASaveUnderWayAnswersTheQuestionOnceItHasEnded) {
   if (QWidget* left = QApplication::activeModalWidget()) left->close();
   EXPECT_TRUE(stood) << "the save was faster than the question: this shows nothing";
   EXPECT_EQ(steps_in(path_), 2);
+}
+
+TEST_F(Questions, AnotherRunOnTheScreenAnswersNoQuestion) {
+  work(3, 1);
+  // While it stands the event loop is the question's own.
+  bool sent = false, stood_on = false;
+  QElapsedTimer since;
+  QTimer looks;
+  QObject::connect(&looks, &QTimer::timeout, &looks, [&] {
+    QWidget* question = QApplication::activeModalWidget();
+    if (!question) return;
+    // As when a folder that was being read is open.
+    if (!std::exchange(sent, true))
+      window_->stage().send(command::NewRun{.task = "copy", .beside = true});
+    if (now().runs.size() != 2) return;
+    if (!since.isValid()) since.start();
+    if (since.elapsed() < 300) return;
+    stood_on = !now().unsaved;
+    question->close();
+  });
+  looks.start(5);
+  window_->close();
+  EXPECT_TRUE(QTest::qWaitFor([&] { return stood_on || !window_->isVisible(); }, 5000));
+  EXPECT_TRUE(stood_on) << "nobody has answered for the first run";
+  EXPECT_TRUE(window_->isVisible());
 }
 
 TEST_F(Questions, WhatRestedForASaveTrainsOnBesideTheNewRun) {

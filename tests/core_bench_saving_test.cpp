@@ -450,6 +450,31 @@ TEST_F(BenchSaving, WhatACrashLeftStandsAsItStood) {
   EXPECT_EQ(back->sequence.tokens, before->sequence.tokens);
 }
 
+TEST_F(BenchSaving, RunsOfSeveralSessionsAreToldApart) {
+  const auto root = folder_ / "kept";
+  for (int session = 0; session < 2; ++session) {
+    Engine engine({}, "cpu", {.root = root});
+    engine.send(NewRun{"recall", quick_spec()});
+    engine.send(TrainOneStep{});
+    engine.flush();
+    EXPECT_EQ(engine.keep_and_stop({}, true), "");
+  }
+  const LostRuns lost = claim_lost_runs(root);
+  ASSERT_EQ(lost.runs.size(), 2u);
+  // Of one of them nobody knows how it stood.
+  std::filesystem::remove(lost.runs[0].about().file.parent_path() / "bench.json");
+  // Nothing is open yet: there is nothing that they could stand beside.
+  const auto back = after(
+      ReopenRuns{.kept = {lost.runs[0].about().file.string(), lost.runs[1].about().file.string()},
+                 .beside = true});
+  EXPECT_EQ(back->failure.what, "");
+  ASSERT_EQ(back->runs.size(), 2u);
+  EXPECT_NE(back->runs[0]->colour, back->runs[1]->colour);
+  // Beside others they get colours that nobody has.
+  const auto more = after(NewRun{"copy", quick_spec(), false, true});
+  EXPECT_EQ(more->runs.size(), 3u);
+}
+
 TEST_F(BenchSaving, ALostRunOfABenchIsNotWrittenOverTheOthers) {
   const auto root = folder_ / "kept";
   {

@@ -78,6 +78,8 @@ TEST_F(ShownTexts, LongOnesAreCutBetweenCharacters) {
 TEST_F(ShownTexts, StrangeBytesAreMadeFitToBeShown) {
   put("chat_template.jinja", std::string("a\x1b[31m\0\xff\tb\x7f", 11));
   EXPECT_EQ(only().text, "a?[31m?\xef\xbf\xbd\tb?");
+  put("chat_template.jinja", "x\u009b31m\u202ey\u2069é");
+  EXPECT_EQ(only().text, "x?31m?y?é");
 }
 
 TEST_F(ShownTexts, WhatCannotBeReadIsLeftOut) {

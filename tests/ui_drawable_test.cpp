@@ -72,6 +72,7 @@ TEST(Drawable, ArabicIsJoinedAndReadFromTheRight) {
   // Lam and alef are one sign.
   EXPECT_EQ(characters(drawn("لا")), (std::vector<char32_t>{0xfefb}));
   EXPECT_TRUE(in_font(drawn("مرحبا لا")));
+  EXPECT_NE(drawn("\ufeffא"), drawn("א")) << "what cannot be seen is seen here too";
 }
 
 TEST(Drawable, TokensOfEveryScriptCanBeToldApart) {

@@ -213,6 +213,18 @@ TEST_F(HealthDrawing, WhatFewerBitsCostIsThatOfTheReport) {
     EXPECT_NE(card.find(said), std::string::npos) << said << " in: " << card;
 }
 
+TEST_F(HealthDrawing, WhatWasFoundBeforeAFailureStays) {
+  draw_rounded({{"all", 0.1, 2.0, 0.875, 1.6e9, 6e8}});
+  auto report = std::make_shared<HealthReport>(*snapshot.health);
+  report->failure = "There is no memory left.";
+  snapshot.health = report;
+  stage = std::make_unique<Stage>(snapshot);
+  stage->size = {640, 560};
+  stage->frame(*view);
+  EXPECT_NE(all().find("There is no memory left."), std::string::npos) << all();
+  EXPECT_TRUE(text("All weights") && text("Forms"));
+}
+
 TEST_F(HealthDrawing, WhatFewerBitsCostSaysThatTokensWereDrawn) {
   draw_rounded({{"all", 0.1, 2.0, 0.875, 1.6e9, 6e8}}, true);
   EXPECT_NE(all().find("after each of 64 drawn tokens"), std::string::npos) << all();

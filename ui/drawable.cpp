@@ -47,6 +47,13 @@ std::optional<std::string> drawable(std::string_view text, const ImFont& font) {
   for (std::size_t at = 0; at < text.size();) {
     const std::optional<Utf8Character> one = decode_utf8(text, at);
     characters.push_back(one ? one->code_point : U'\ufffd');
+    // It would be taken for what shaping leaves where two letters have become one.
+    if (characters.back() == U'\ufeff') {
+      characters.pop_back();
+      for (const char c : code_point_text(U'\ufeff'))
+        characters.push_back(static_cast<char32_t>(c));
+      lacking = true;
+    }
     at += one ? one->bytes : broken_utf8(text, at).bytes;
     turned = turned || from_right(characters.back());
     lacking = lacking || !one || !has(font, characters.back());

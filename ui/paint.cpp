@@ -1,6 +1,5 @@
 // Boxes, text and lines on an ImGui draw list, in the colours and at the size of a scene.
 #include "ui/paint.hpp"
-#include "ui/drawable.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -53,11 +53,17 @@ class HealthView : public View {
     header(scene, painter, rest);
     rest.cut_top(painter.px(4));
     const HealthReport* report = snapshot.health.get();
-    if (report == nullptr || !report->failure.empty()) {
+    const bool nothing = report != nullptr && report->checks.empty() && report->rounding.empty();
+    if (report == nullptr || (nothing && !report->failure.empty())) {
       rest.max.y = std::max(bottom, rest.min.y);
       say(painter, rest, report == nullptr ? "Not checked yet." : report->failure);
       return;
     }
+    // What was found before it failed stays.
+    if (!report->failure.empty())
+      rest.cut_top(
+          painter.paragraph(rest.min, rest.width(), painter.palette().warning, report->failure) +
+          painter.px(4));
     if (const std::string why = excuse(snapshot); !why.empty()) {
       rest.cut_top(painter.paragraph(rest.min, rest.width(), painter.palette().muted_text, why) +
                    painter.px(4));

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <new>
 #include <span>
 #include <utility>
 #include <vector>
@@ -152,6 +154,7 @@ void Engine::Worker::tell_of_remarks(const std::vector<int>& opened) {
 void Engine::Worker::reopen(const std::vector<std::string>& kept, bool beside) {
   std::vector<Reopened> lost;
   std::string problems;
+  beside = beside && live;
   const std::size_t room = kMostRuns - (beside ? runs.size() : 0);
   if (kept.size() > room)
     problems =
@@ -161,7 +164,10 @@ void Engine::Worker::reopen(const std::vector<std::string>& kept, bool beside) {
     try {
       lost.push_back(load_kept_run(file));
       lost.back().run->kept_as = autosave.next_number();
-    } catch (const Error& e) {
+    } catch (const std::bad_alloc&) {
+      problems += (problems.empty() ? "" : " ") +
+                  fmt::format("There is no memory for '{}'.", printable(file, 512));
+    } catch (const std::exception& e) {
       problems += (problems.empty() ? "" : " ") + std::string(e.what());
     }
   }
@@ -192,6 +198,31 @@ void Engine::Worker::reopen_one(Reopened lost, bool beside) {
   guarded("autosave", [&] { autosave.adopt(lost.about, live->run().kept_as); });
 }
 
+namespace {
+
+/// Runs of several sessions, or of one that nobody knows the colours of, get colours that differ:
+/// each keeps its own unless another one has that already.
+void tell_apart(const std::vector<std::unique_ptr<LiveRun>>& fresh) {
+  std::array<int, RunCard::kColours> used{};
+  std::vector<LiveRun*> without;
+  for (const auto& run : fresh) {
+    const bool known = run->colour >= 0 && run->colour < RunCard::kColours;
+    int* const uses = known ? &used[static_cast<std::size_t>(run->colour)] : nullptr;
+    if (uses && (*uses == 0 || fresh.size() > used.size())) {
+      ++*uses;
+    } else {
+      without.push_back(run.get());
+    }
+  }
+  for (LiveRun* run : without) {
+    const auto least = std::ranges::min_element(used);
+    run->colour = static_cast<int>(least - used.begin());
+    ++*least;
+  }
+}
+
+}  // namespace
+
 void Engine::Worker::reopen_all(std::vector<Reopened> lost, bool beside) {
   const bool work = !beside && std::any_of(runs.begin(), runs.end(),
                                            [](const auto& run) { return run->unsaved; });
@@ -205,8 +236,8 @@ void Engine::Worker::reopen_all(std::vector<Reopened> lost, bool beside) {
     const KeptRun& about = one.about;
     adopted.emplace_back(about, one.run->kept_as);
     LiveRun& run = *fresh.emplace_back(std::make_unique<LiveRun>(std::move(one.run)));
-    const BenchPlace stood = about.stood.value_or(BenchPlace{.colour = free_colour()});
-    run.colour = std::clamp(stood.colour, 0, RunCard::kColours - 1);
+    const BenchPlace stood = about.stood.value_or(BenchPlace{.colour = -1});
+    run.colour = stood.colour;
     run.shown = stood.shown;
     if (stood.focus) focus = fresh.size() - 1;
     const std::pair in_session{about.file.parent_path().string(), stood.sequence};
@@ -224,6 +255,7 @@ void Engine::Worker::reopen_all(std::vector<Reopened> lost, bool beside) {
     run.wake();
     run.saved_step = about.saved_step;
   }
+  tell_apart(fresh);
   join_as_in_file(fresh, sequences);
   const int before = last_run;
   if (beside) {
@@ -349,7 +381,7 @@ void Engine::Worker::keep_and_end() {
   if (live && !final_screen.empty()) live->run().screen = final_screen;
   for (const auto& run : runs)
     if (run->unsaved) guarded("autosave", [&] { keep_run(*run, false); });
-  keep_bench();
+  guarded("autosave", [&] { keep_bench(); });
   if (offered_later) {
     autosave.finish();
   } else {

@@ -37,11 +37,17 @@ std::string shown(std::string_view text) {
   std::string seen = mended_utf8(text.substr(0, kMostShown));
   // A character that the limit cuts through is left out.
   while (!whole && seen.ends_with("\xef\xbf\xbd")) seen.resize(seen.size() - 3);
-  std::erase(seen, '\r');
-  std::replace_if(
-      seen.begin(), seen.end(),
-      [](char c) { return (c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == '\x7f'; }, '?');
-  return whole ? seen : seen + "…";
+  std::string fit;
+  for (std::size_t at = 0; at < seen.size();) {
+    const Utf8Character one = decode_utf8(seen, at).value_or(Utf8Character{U'?', 1});
+    const char32_t c = one.code_point;
+    const bool control = (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7f && c <= 0x9f);
+    // These turn what follows them around.
+    const bool turns = (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+    if (c != '\r') fit += control || turns ? "?" : seen.substr(at, one.bytes);
+    at += one.bytes;
+  }
+  return whole ? fit : fit + "…";
 }
 
 std::optional<ShownText> text_of_file(const fs::path& folder, const char* name, const char* what) {

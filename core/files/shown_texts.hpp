@@ -9,8 +9,9 @@
 
 namespace xlab {
 
-/// The chat templates of a folder (chat_template.jinja, and those in tokenizer_config.json) and the
-/// vocabulary files beside its tokenizer. What cannot be read is left out.
+/// The chat templates of a folder (chat_template.jinja, and those in chat_template.json and
+/// tokenizer_config.json) and the vocabulary files beside its tokenizer. What cannot be read is
+/// left out.
 std::vector<ShownText> texts_beside(const std::filesystem::path& folder);
 
 }  // namespace xlab

@@ -45,7 +45,7 @@ class SessionFolder {
   void write_bench_if_new();
   std::filesystem::path place(int number, bool second) const;
 
-  std::mutex mutex_;  // nobody writes while holding it
+  std::mutex mutex_;  // nobody writes a run while holding it
   std::filesystem::path root_, folder_;
   FileLock lock_;
   std::int64_t sequence_ = 0;

@@ -57,9 +57,11 @@ std::unique_ptr<Model> read_again(const FolderOrigin& origin, const std::string&
 }
 
 /// Weights that were read twice. What is on screen is what was checked only where they agree.
-Check same_weights(const Params& again, const std::vector<Tensor>& as_opened) {
+Check same_weights(const Params& again, const std::vector<Tensor>& as_opened,
+                   const std::atomic<bool>& cancel) {
   std::string differs;
   for (std::size_t p = 0; p < as_opened.size() && differs.empty(); ++p) {
+    if (cancel) throw Cancelled();
     const Tensor a = again[static_cast<int>(p)].value.to(Device::cpu()),
                  b = as_opened[p].to(Device::cpu());
     if (a.dtype() != b.dtype() || a.bytes() != b.bytes() ||
@@ -115,7 +117,7 @@ void BackgroundCheck::look(Model& model, HealthReport& report, std::vector<int> 
     report.checks.push_back(row);
     publish(report);
   };
-  if (!as_opened.empty()) done(same_weights(model.params(), as_opened));
+  if (!as_opened.empty()) done(same_weights(model.params(), as_opened, cancel_));
   selfcheck(model, {.tokens = tokens, .done = done, .cancel = &cancel_});
 }
 

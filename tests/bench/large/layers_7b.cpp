@@ -171,9 +171,8 @@ double operations_of_prompt(const Model& model, int tokens) {
   double weights = 0.0;
   const std::vector<ParamInfo>& infos = model.params().infos();
   for (const ParamInfo& info : infos) {
-    // The embedding is looked up, and the head answers after the last token alone.
-    if (info.shape.rank() == 2 && info.name.find("embeddings") == std::string::npos &&
-        info.name.find("lm_head") == std::string::npos)
+    // The embedding is looked up.
+    if (info.shape.rank() == 2 && info.name.find("embeddings") == std::string::npos)
       weights += static_cast<double>(info.shape.elements());
   }
   return 2.0 * weights * tokens;
