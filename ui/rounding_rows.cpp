@@ -17,12 +17,12 @@ namespace {
 
 /// The scale: from what a float's last digits make of it to expectations that have little in
 /// common.
-constexpr double kLow = 1e-8, kHigh = 10.0;
+constexpr double kLeastCost = 1e-8, kMostCost = 10.0;
 
-float place(double divergence) {
-  if (!(divergence > kLow)) return std::isnan(divergence) ? 1.0f : 0.0f;
+float place_of_cost(double divergence) {
+  if (!(divergence > kLeastCost)) return std::isnan(divergence) ? 1.0f : 0.0f;
   return static_cast<float>(
-      std::clamp(std::log(divergence / kLow) / std::log(kHigh / kLow), 0.0, 1.0));
+      std::clamp(std::log(divergence / kLeastCost) / std::log(kMostCost / kLeastCost), 0.0, 1.0));
 }
 
 std::string tokens_of(const HealthReport& report) {
@@ -69,7 +69,9 @@ void draw_track(Painter& painter, const Box& box, const RoundingCost& cost, bool
   const Palette& palette = painter.palette();
   if (box.width() < painter.px(30)) return;
   const float y = box.centre().y, half = painter.px(3);
-  const auto x_of = [&](double divergence) { return box.min.x + box.width() * place(divergence); };
+  const auto x_of = [&](double divergence) {
+    return box.min.x + box.width() * place_of_cost(divergence);
+  };
   painter.line({box.min.x, y}, {box.max.x, y}, {palette.grid, 1.0f});
   if (std::isnan(cost.divergence)) return;
   const float mean = std::max(x_of(cost.divergence), box.min.x + painter.px(2));
@@ -116,7 +118,8 @@ void draw_scale(Painter& painter, const Box& row) {
                               : power == 1 ? "10"
                               : power == 0 ? "1"
                                            : fmt::format("1e−{}", -power);
-    const float x = columns.track.min.x + columns.track.width() * place(std::pow(10.0, power));
+    const float x =
+        columns.track.min.x + columns.track.width() * place_of_cost(std::pow(10.0, power));
     const float half = painter.measure(label).x / 2 + painter.px(3);
     const Box box{{x - half, row.min.y}, {x + half, row.max.y}};
     if (std::any_of(taken.begin(), taken.end(), [&](const Box& other) {

@@ -41,8 +41,8 @@ std::vector<Tensor> values_of(const Params& params) {
 }
 
 /// The model as its folder holds it, with the equations of the one on screen.
-std::unique_ptr<Model> read_again(const FolderOrigin& origin, const std::string& spec,
-                                  const std::vector<BlockCard>& cards, Reading& reading) {
+std::unique_ptr<Model> model_read_again(const FolderOrigin& origin, const std::string& spec,
+                                        const std::vector<BlockCard>& cards, Reading& reading) {
   // What is to be rounded is read as it is stored.
   const FolderUse use = name_of_blocks(origin.use).empty() ? origin.use : FolderUse::read;
   std::unique_ptr<Model> model = ModelFolder(origin.folder, &reading).read(use);
@@ -150,7 +150,7 @@ void BackgroundCheck::start(const Model& model, std::int64_t step, std::vector<i
                          cards = model.cards(), device = model.device(),
                          tokens = std::move(tokens)]() mutable {
     try {
-      if (!copy) copy = read_again(*origin, spec, cards, reading_);
+      if (!copy) copy = model_read_again(*origin, spec, cards, reading_);
       copy->move_to(device);
       look(*copy, report, std::move(tokens), origin ? origin->use : FolderUse::train, as_opened);
     } catch (const Cancelled&) {
