@@ -4,26 +4,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <string>
 #include <vector>
 
 #include "core/bytes_text.hpp"
 #include "ui/number.hpp"
+#include "ui/proof_row.hpp"
 
 namespace xlab::ui {
 namespace {
 
-/// The scale: from what a float's last digits make of it to expectations that have little in
-/// common.
-constexpr double kLeastCost = 1e-8, kMostCost = 10.0;
-
-float place_of_cost(double divergence) {
-  if (!(divergence > kLeastCost)) return std::isnan(divergence) ? 1.0f : 0.0f;
-  return static_cast<float>(
-      std::clamp(std::log(divergence / kLeastCost) / std::log(kMostCost / kLeastCost), 0.0, 1.0));
-}
+/// From what a float's last digits make of it to expectations that have little in common.
+constexpr LogScale kCosts{1e-8, 10.0};
+constexpr const char* kWidestName = "Embedding and head";
 
 std::string tokens_of(const HealthReport& report) {
   return fmt::format("{} {}token{}", report.rounding_tokens, report.tokens_drawn ? "drawn " : "",
@@ -47,30 +41,12 @@ std::string sentence_of(const RoundingCost& cost, const HealthReport& report) {
       bytes_text(cost.bytes_before));
 }
 
-struct Columns {
-  Box name, track, number;
-};
-
-Columns columns_of(const Painter& painter, Box row) {
-  Columns columns;
-  row.cut_left(painter.px(20));
-  const float number =
-      std::max(painter.measure("1.00e−16").x, painter.measure("no number", Weight::bold).x) + 1;
-  columns.number = row.cut_right(std::min(number, row.width() * 0.4f));
-  row.cut_right(painter.px(8));
-  const float names = painter.measure("Embedding and head").x + painter.px(14);
-  const bool track = row.width() - names > painter.px(44);
-  columns.name = row.cut_left(track ? names : row.width());
-  columns.track = row;
-  return columns;
-}
-
 void draw_track(Painter& painter, const Box& box, const RoundingCost& cost, bool whole) {
   const Palette& palette = painter.palette();
   if (box.width() < painter.px(30)) return;
   const float y = box.centre().y, half = painter.px(3);
   const auto x_of = [&](double divergence) {
-    return box.min.x + box.width() * place_of_cost(divergence);
+    return box.min.x + box.width() * kCosts.place(divergence);
   };
   painter.line({box.min.x, y}, {box.max.x, y}, {palette.grid, 1.0f});
   if (std::isnan(cost.divergence)) return;
@@ -86,7 +62,7 @@ void draw_row(Scene& scene, Painter& painter, const Box& row, const RoundingCost
   const Palette& palette = painter.palette();
   const Touch mouse = touch(("rounded " + cost.rounded).c_str(), row);
   if (mouse.hovered) painter.fill(row, with_alpha(palette.control_hovered, 0.5f), painter.px(3));
-  const Columns columns = columns_of(painter, row);
+  const ProofColumns columns = proof_columns(painter, row, kWidestName);
   const bool whole = cost.rounded == "all";
   const Weight weight = whole ? Weight::bold : Weight::regular;
   painter.text_in(columns.name, palette.text, name_of(cost), Align::left, weight);
@@ -105,30 +81,15 @@ void draw_row(Scene& scene, Painter& painter, const Box& row, const RoundingCost
 
 void draw_scale(Painter& painter, const Box& row) {
   const Palette& palette = painter.palette();
-  const Columns columns = columns_of(painter, row);
+  const ProofColumns columns = proof_columns(painter, row, kWidestName);
   const std::string texts[] = {"mean, | largest", ""};
   Box caption = columns.name;
   caption.cut_right(painter.px(12));
   painter.first_in(caption, palette.muted_text, texts);
   if (columns.track.width() < painter.px(30)) return;
-  std::vector<Box> taken;
-  for (const int power : {-8, 1, 0, -4, -2, -6}) {
-    // The scale begins where nothing can be told from 0.
-    const std::string label = power == -8  ? "0"
-                              : power == 1 ? "10"
-                              : power == 0 ? "1"
-                                           : fmt::format("1e−{}", -power);
-    const float x =
-        columns.track.min.x + columns.track.width() * place_of_cost(std::pow(10.0, power));
-    const float half = painter.measure(label).x / 2 + painter.px(3);
-    const Box box{{x - half, row.min.y}, {x + half, row.max.y}};
-    if (std::any_of(taken.begin(), taken.end(), [&](const Box& other) {
-          return other.min.x < box.max.x && box.min.x < other.max.x;
-        }))
-      continue;
-    taken.push_back(box);
-    painter.text_in(box, palette.muted_text, label, Align::centre);
-  }
+  constexpr int kPowers[] = {-8, 1, 0, -4, -2, -6};
+  kCosts.label(painter, {{columns.track.min.x, row.min.y}, {columns.track.max.x, row.max.y}},
+               kPowers);
 }
 
 /// The whole first: it is what one wants to know.

@@ -15,21 +15,16 @@
 #include "core/selfcheck/verdict.hpp"
 #include "ui/ground.hpp"
 #include "ui/number.hpp"
+#include "ui/proof_row.hpp"
 #include "ui/rounding_rows.hpp"
 #include "ui/view_list.hpp"
 
 namespace xlab::ui {
 namespace {
 
-/// The log scale of all rows: a rounding in double precision to the numbers themselves.
-constexpr double kLow = 1e-17, kHigh = 1.0;
-
-/// Place of a difference on the scale, 0..1; what is smaller than the scale lies at its beginning.
-float place(double difference) {
-  if (!(difference > kLow)) return std::isnan(difference) ? 1.0f : 0.0f;
-  return static_cast<float>(
-      std::clamp(std::log(difference / kLow) / std::log(kHigh / kLow), 0.0, 1.0));
-}
+/// Of all rows: a rounding in double precision to the numbers themselves.
+constexpr LogScale kDifferences{1e-17, 1.0};
+constexpr const char* kWidest = "Recurrent = chunkwise = parallel";
 
 class HealthView : public View {
  public:
@@ -100,25 +95,6 @@ class HealthView : public View {
   }
 
  private:
-  struct Columns {
-    Box mark, name, track, number;
-  };
-
-  /// The mark and the name come first, then the number, then the track.
-  static Columns columns_of(const Painter& painter, Box row) {
-    Columns columns;
-    columns.mark = row.cut_left(painter.px(20));
-    const float number =
-        std::max(painter.measure("1.00e−16").x, painter.measure("no number", Weight::bold).x) + 1;
-    columns.number = row.cut_right(std::min(number, row.width() * 0.4f));
-    row.cut_right(painter.px(8));
-    const float names = painter.measure("Recurrent = chunkwise = parallel").x + painter.px(14);
-    const bool track = row.width() - names > painter.px(44);
-    columns.name = row.cut_left(track ? names : row.width());
-    columns.track = row;
-    return columns;
-  }
-
   static std::string counted(const HealthReport& report) {
     std::size_t passed = 0, failed = 0;
     for (const Check& check : report.checks) {
@@ -207,7 +183,7 @@ class HealthView : public View {
     const Palette& palette = painter.palette();
     const Touch mouse = touch(fmt::format("row{}", number).c_str(), row);
     if (mouse.hovered) painter.fill(row, with_alpha(palette.control_hovered, 0.5f), painter.px(3));
-    const Columns columns = columns_of(painter, row);
+    const ProofColumns columns = proof_columns(painter, row, kWidest);
     draw_mark(painter, columns.mark, check);
     painter.text_in(columns.name, palette.text, check.name);
     const ImU32 colour = check.passed                        ? palette.text
@@ -259,7 +235,7 @@ class HealthView : public View {
     if (box.width() < painter.px(30)) return;
     const float y = box.centre().y;
     const auto x_of = [&](double difference) {
-      return box.min.x + box.width() * place(difference);
+      return box.min.x + box.width() * kDifferences.place(difference);
     };
     painter.line({box.min.x, y}, {box.max.x, y}, {palette.grid, 1.0f});
     const float limit = x_of(check.limit);
@@ -286,29 +262,16 @@ class HealthView : public View {
   /// Powers of ten under the tracks.
   static void draw_scale(Painter& painter, const Box& row) {
     const Palette& palette = painter.palette();
-    const Columns columns = columns_of(painter, row);
+    const ProofColumns columns = proof_columns(painter, row, kWidest);
     const std::string texts[] = {"largest difference, | allowed", "difference, | allowed", ""};
     Box caption = columns.name;
     caption.cut_right(painter.px(12));
     painter.first_in(caption, palette.muted_text, texts);
     if (columns.track.width() < painter.px(30)) return;
-    std::vector<Box> taken;
     // The ends first; the others where they leave room.
-    for (const int power : {-17, 0, -8, -4, -12}) {
-      // The scale begins where nothing can be told from 0.
-      const std::string label = power == 0     ? "1"
-                                : power == -17 ? "0"
-                                               : fmt::format("1e−{}", -power);
-      const float x = columns.track.min.x + columns.track.width() * place(std::pow(10.0, power));
-      const float half = painter.measure(label).x / 2 + painter.px(3);
-      const Box box{{x - half, row.min.y}, {x + half, row.max.y}};
-      const bool free = std::none_of(taken.begin(), taken.end(), [&](const Box& other) {
-        return other.min.x < box.max.x && box.min.x < other.max.x;
-      });
-      if (!free) continue;
-      taken.push_back(box);
-      painter.text_in(box, palette.muted_text, label, Align::centre);
-    }
+    constexpr int kPowers[] = {-17, 0, -8, -4, -12};
+    kDifferences.label(
+        painter, {{columns.track.min.x, row.min.y}, {columns.track.max.x, row.max.y}}, kPowers);
   }
 };
 

@@ -109,13 +109,13 @@ class LossView : public View {
          "(log).");
     const Snapshot& snapshot = scene.snapshot;
     const bool trained = snapshot.losses && !snapshot.losses->empty();
+    const std::string hidden = trained && !drawn ? " (curve hidden), " : ", ";
+    const bool several = snapshot.runs.size() > 1;
+    const std::string of = several ? name_on_screen(snapshot) : "";
+    const std::string whole_name = several ? of + hidden : "";
     // A long name leaves half of the room to what is said of its run.
-    const std::string name = snapshot.runs.size() > 1
-                                 ? fmt::format("{}{}, ",
-                                               middle_cut(painter, name_on_screen(snapshot),
-                                                          row.width() / 2, Weight::regular),
-                                               trained && !drawn ? " (curve hidden)" : "")
-                                 : "";
+    const std::string name =
+        several ? middle_cut(painter, of, row.width() / 2, Weight::regular) + hidden : "";
     if (!trained) {
       const std::string texts[] = {name + "not trained yet", "not trained yet"};
       painter.first_in(row, palette.text, texts);
@@ -137,7 +137,7 @@ class LossView : public View {
          fmt::format("{}{}raining step {}. Loss: mean cross-entropy of this step's batch, {} nats "
                      "per token. Smoothed: mean over the steps before it, recent ones counting "
                      "more, {}.",
-                     name, name.empty() ? "T" : "t", number_of(last), raw, smoothed));
+                     whole_name, whole_name.empty() ? "T" : "t", number_of(last), raw, smoothed));
   }
 
   /// A logarithmic axis goes no deeper: below this the loss is rounding. Smaller values, and 0,
