@@ -20,7 +20,6 @@
 #include <QMimeData>
 #include <QPlainTextEdit>
 #include <QPointer>
-#include <QScrollArea>
 #include <QSet>
 #include <QSlider>
 #include <QSpinBox>
@@ -52,6 +51,7 @@
 #include "app/recovery.hpp"
 #include "app/run_chip.hpp"
 #include "app/run_look.hpp"
+#include "app/scroll_area.hpp"
 #include "app/unsaved_work.hpp"
 
 namespace xlab::app {
@@ -183,7 +183,7 @@ void MainWindow::make_docks() {
   const auto panel = [this](const char* name, const QString& title, QWidget* contents) {
     auto* dock = new Dock(stage_, name, title, this);
     // In a small window a panel scrolls instead of asking for more room.
-    auto* scroll = new QScrollArea;
+    auto* scroll = new ScrollArea;
     scroll->setWidgetResizable(true);
     scroll->setFrameShape(QFrame::NoFrame);
     scroll->setFocusPolicy(Qt::NoFocus);
