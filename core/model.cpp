@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "core/cells/kind.hpp"
 #include "core/ops.hpp"
 
 namespace xlab {
@@ -66,7 +67,7 @@ void Model::declare_paper() {
     block.parameter_prefix = fmt::format("xlstm_block_stack.blocks.{}.", b);
     const std::string& prefix = block.parameter_prefix;
     block.norm.weight = add(prefix + "xlstm_norm.weight", {D}, Init::constant(0));
-    block.cell = make_cell(spec, {b, prefix}, params_);
+    block.cell = kind_of(spec, b).make(spec, {b, prefix}, params_);
     if (spec.is_slstm(b) && spec.feedforward) {
       const FeedforwardSpec& f = *spec.feedforward;
       const std::int64_t U = rounded_width(f.proj_factor, spec.embedding_dim,
@@ -106,7 +107,7 @@ void Model::declare_large() {
     const std::string& prefix = block.parameter_prefix;
     const bool bias = large.use_bias;
     block.norm = biased(prefix + "norm_mlstm", {D}, Init::constant(1), bias);
-    block.cell = make_cell(spec, {b, prefix}, params_);
+    block.cell = kind_of(spec, b).make(spec, {b, prefix}, params_);
     block.ffn_norm = biased(prefix + "norm_ffn", {D}, Init::constant(1), bias);
     // As in the official recipe, closed at first: the layer starts as nothing.
     block.gate = biased(prefix + "ffn.proj_up_gate", {U, D}, Init::constant(0), bias);

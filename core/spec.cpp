@@ -7,8 +7,9 @@
 #include <numbers>
 #include <set>
 
+#include "core/cells/kind.hpp"
 #include "core/cells/large_spec.hpp"
-#include "core/cells/spec.hpp"
+#include "core/cells/scalar.hpp"
 #include "core/files/json_text.hpp"
 #include "core/spec_reader.hpp"
 #include "kernels/check.hpp"
@@ -38,8 +39,9 @@ ModelSpec read_model(const json& object, ReadKeys* keys = nullptr) {
   in.boolean("add_post_blocks_norm", spec.add_post_blocks_norm);
   in.boolean("bias", spec.bias);
   in.number("dropout", spec.dropout, 0, 0.99);
-  if (const json* block = in.find("mlstm_block")) mlstm::read(*block, keys, spec);
-  if (const json* block = in.find("slstm_block")) slstm::read(*block, keys, spec);
+  for (const CellKind* kind : cell_kinds())
+    if (const json* block = kind->key ? in.find(kind->key) : nullptr)
+      kind->read(*block, keys, spec);
   if (const json* at = in.find("slstm_at")) {
     if (at->is_string()) {
       check(at->get<std::string>() == "all",
@@ -106,8 +108,8 @@ json as_json(const ModelSpec& spec) {
               {"add_post_blocks_norm", spec.add_post_blocks_norm},
               {"bias", spec.bias},
               {"dropout", spec.dropout}};
-  if (spec.mlstm) out["mlstm_block"] = mlstm::as_json(spec);
-  if (spec.slstm) out["slstm_block"] = slstm::as_json(spec);
+  for (const CellKind* kind : cell_kinds())
+    if (kind->key && kind->said(spec)) out[kind->key] = kind->as_json(spec);
   return out;
 }
 
@@ -145,19 +147,15 @@ std::string title_of(const ModelSpec& spec) {
   if (spec.large)
     return fmt::format("xLSTM-large, {} block{}", spec.num_blocks, spec.num_blocks == 1 ? "" : "s");
   const auto slstm_blocks = static_cast<int>(spec.slstm_at.size());
-  return fmt::format("xLSTM [{}:{}]{}", spec.num_blocks - slstm_blocks, slstm_blocks,
-                     slstm::name_of_memory(spec));
+  std::string title = fmt::format("xLSTM [{}:{}]", spec.num_blocks - slstm_blocks, slstm_blocks);
+  if (slstm_blocks > 0 && spec.slstm && spec.slstm->memory != SlstmSpec{}.memory)
+    title += fmt::format(", {} for {}", scalar_cell(spec.slstm->memory).title, slstm_cell().title);
+  return title;
 }
 std::vector<std::string> keys_of_our_own(const ModelSpec& spec) {
   json keys = json::object();
-  if (spec.mlstm) write_variant(spec.mlstm->variant, {}, keys);
-  if (spec.slstm) write_variant(spec.slstm->variant, {}, keys);
-  if (spec.large) {
-    CellVariant known = LargeSpec::reference_variant();
-    known.gate_soft_cap = spec.large->variant.gate_soft_cap;
-    known.eps = spec.large->variant.eps;
-    write_variant(spec.large->variant, known, keys);
-  }
+  for (const CellKind* kind : cell_kinds())
+    if (kind->said(spec)) kind->write_own_keys(spec, keys);
   std::vector<std::string> names;
   for (const auto& [name, value] : keys.items()) names.push_back(name);
   return names;
@@ -166,7 +164,8 @@ std::vector<std::string> keys_of_our_own(const ModelSpec& spec) {
 std::string to_config_json(const ModelSpec& spec, const std::string& torch_dtype) {
   if (spec.large) return json_text(large::as_config(spec, torch_dtype), 2);
   json config = as_json(spec);
-  if (spec.slstm) slstm::write_layout(config["slstm_block"]);
+  for (const CellKind* kind : cell_kinds())
+    if (kind->write_layout && kind->said(spec)) kind->write_layout(config[kind->key]);
   return json_text(config, 2);
 }
 TrainSpec train_spec_from_json(const std::string& text) {
@@ -197,32 +196,21 @@ std::int64_t rounded_width(double factor, int dim, bool up, int multiple) {
 }
 
 double parameter_count(const ModelSpec& spec) {
-  if (spec.large) return large::parameter_count(spec);
   const double D = spec.embedding_dim, vocabulary = spec.vocab_size;
   double count = vocabulary * D * (spec.tie_weights ? 1 : 2);
-  if (spec.add_post_blocks_norm) count += D;
-  for (int b = 0; b < spec.num_blocks; ++b) {
-    count += D;  // the norm before the cell
-    count += spec.is_slstm(b) ? slstm::parameter_count(spec) : mlstm::parameter_count(spec);
+  if (spec.large) {
+    count += large::last_norm(spec);
+  } else if (spec.add_post_blocks_norm) {
+    count += D;
   }
+  for (int b = 0; b < spec.num_blocks; ++b) count += kind_of(spec, b).parameter_count(spec);
   return count;
 }
 
 void check_sizes(const ModelSpec& spec) {
   check(spec.vocab_size >= 1, "The model has no vocabulary: 'vocab_size' must be at least 1.");
-  if (spec.large) {
-    large::check_sizes(spec);
-    return;
-  }
-  const bool any_slstm = !spec.slstm_at.empty();
-  const bool any_mlstm = static_cast<int>(spec.slstm_at.size()) < spec.num_blocks;
-  check(!any_mlstm || spec.mlstm.has_value(),
-        "The model has mLSTM blocks but no 'mlstm_block'; give one or list every block in "
-        "'slstm_at'.");
-  check(!any_slstm || spec.slstm.has_value(),
-        "'slstm_at' lists blocks but there is no 'slstm_block'.");
-  if (any_mlstm) mlstm::check_sizes(spec);
-  if (any_slstm) slstm::check_sizes(spec);
+  for (const CellKind* kind : cell_kinds())
+    if (stands_in(*kind, spec)) kind->check_sizes(spec);
 }
 
 void validate(const ModelSpec& spec) {
@@ -249,19 +237,17 @@ void validate(const TrainSpec& spec) {
 void validate(const ModelSpec& model, const TrainSpec& train) {
   // What the tape holds of one token: the outputs of every operation, and the gradients of a block.
   double numbers = 4.0 * model.vocab_size + 4.0 * model.embedding_dim;
+  double memory = 0.0;
   for (int b = 0; b < model.num_blocks; ++b) {
-    numbers += model.large         ? large::numbers_per_token(model)
-               : model.is_slstm(b) ? slstm::numbers_per_token(model)
-                                   : mlstm::numbers_per_token(model);
+    const CellKind& kind = kind_of(model, b);
+    numbers += kind.numbers_per_token(model);
+    if (kind.memory_kept) memory = std::max(memory, kind.memory_kept(model));
   }
   const double tokens = static_cast<double>(train.batch_size) * train.sequence_length;
   double bytes = parameter_count(model) * kBytesPerParameter + tokens * numbers * sizeof(float);
   // In a number format of choice the memory of every step is kept for the way back, of one head
   // for each part of a batch.
   constexpr double kHeadsAtOnce = 4.0;
-  const double memory = model.large   ? large::memory_kept(model)
-                        : model.mlstm ? mlstm::memory_kept(model)
-                                      : 0.0;
   bytes += train.sequence_length * memory * kHeadsAtOnce * sizeof(double);
   const double most = kShareForOneStep * static_cast<double>(devices().front().memory_bytes);
   check(bytes <= most,

@@ -6,71 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "core/variant.hpp"
+#include "core/cells/list.hpp"
 #include "core/what_was_read.hpp"
-#include "kernels/cell_options.hpp"
 
 namespace xlab {
-
-/// Options of the mLSTM blocks; names and defaults as in the paper's configuration files.
-struct MlstmSpec {
-  int num_heads = 4;
-  int conv1d_kernel_size = 4;  ///< at least 2
-  int qkv_proj_blocksize = 4;
-  double proj_factor = 2.0;
-  bool round_proj_up_dim_up = true;
-  int round_proj_up_to_multiple_of = 64;
-  CellVariant variant;
-};
-
-/// Options of the sLSTM blocks.
-struct SlstmSpec {
-  /// What they remember with: the sLSTM, or the LSTM in its place ("function" in the files).
-  kernels::ScalarMemory memory = kernels::ScalarMemory::slstm;
-  int num_heads = 4;
-  int conv1d_kernel_size = 4;  ///< 0: no convolution
-  bool group_norm_weight = true;
-  std::string bias_init = "powerlaw_blockdependent";  ///< or small_init, standard, zeros
-  std::string recurrent_weight_init = "zeros";        ///< or standard
-  CellVariant variant;
-};
-
-/// The gated feed-forward layer of the sLSTM blocks.
-struct FeedforwardSpec {
-  double proj_factor = 1.3;
-  std::string act_fn = "gelu";  ///< or relu, relu^2, sigmoid, swish, selu
-  bool bias = false;
-  bool round_proj_up_dim_up = true;
-  int round_proj_up_to_multiple_of = 64;
-};
-
-/// Options of the large family (xLSTM-large, the 7B): mLSTM blocks with a feed-forward layer each,
-/// RMS norms and soft caps. Names and defaults as in its configuration files.
-struct LargeSpec {
-  static CellVariant reference_variant() {
-    return {.scale = Scaled::queries, .gate_soft_cap = 15.0};
-  }
-
-  int num_heads = 8;
-  bool use_bias = false;  ///< biases in the projections and the norms; the gates always have them
-  double norm_eps = 1e-6;
-  bool add_out_norm = true;
-  bool out_norm_bias = false;  ///< some checkpoints with `use_bias` have one
-  double qk_dim_factor = 0.5;  ///< width of queries and keys, as a share of the model's
-  double v_dim_factor = 1.0;   ///< width of values and output gate
-  double ffn_proj_factor = 2.667;
-  int ffn_round_up_to_multiple_of = 64;
-  double output_logit_soft_cap = 30.0;  ///< 0: none
-  CellVariant variant = reference_variant();
-  int pad_token_id = 1, bos_token_id = 0;
-  std::vector<int> eos_token_ids = {2};  ///< each of them ends a text; empty: none does
-  bool force_bos_token_insert = false;   ///< prompts begin with token `bos_token_id`
-};
 
 /// A language model: embedding, residual blocks, norm, head. Of the paper's family, or, with
 /// `large`, of the large one; then `slstm_at`, `add_post_blocks_norm`, `bias`, `mlstm`, `slstm` and
 /// `feedforward` mean nothing.
-struct ModelSpec {
+struct ModelSpec : CellSpecs {
   int vocab_size = 0;
   int embedding_dim = 128;
   int num_blocks = 1;
@@ -81,10 +25,6 @@ struct ModelSpec {
   bool add_post_blocks_norm = true;
   bool bias = false;  ///< biases in the mLSTM blocks' projections
   double dropout = 0.0;
-  std::optional<MlstmSpec> mlstm;
-  std::optional<SlstmSpec> slstm;
-  std::optional<FeedforwardSpec> feedforward;  ///< absent: sLSTM blocks without one
-  std::optional<LargeSpec> large;              ///< the other family
 
   bool is_slstm(int block) const;
 };

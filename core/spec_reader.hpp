@@ -36,7 +36,7 @@ namespace xlab {
 class SpecReader {
  public:
   using json = nlohmann::json;
-  using Values = std::initializer_list<json>;
+  using Values = std::vector<json>;
 
   SpecReader(const json& object, std::string where, ReadKeys* keys = nullptr);
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "core/cells/values.hpp"
+#include "core/cells/scalar.hpp"
 #include "core/live_equation.hpp"
 #include "core/snapshot.hpp"
 
@@ -18,9 +18,8 @@ inline std::shared_ptr<const CellValues> values_of(const std::string& prefix,
   const std::string cell = prefix.substr(prefix.rfind('/') + 1);
   if (cell == "mlstm") return std::make_shared<const CellValues>(mlstm_values(variant));
   if (cell == "mlstm_large") return std::make_shared<const CellValues>(large_values(variant));
-  if (cell == "slstm") return std::make_shared<const CellValues>(slstm_values(variant));
-  if (cell == "lstm")
-    return std::make_shared<const CellValues>(slstm_values(variant, kernels::ScalarMemory::lstm));
+  for (const ScalarCell* one : scalar_cells())
+    if (cell == one->name) return std::make_shared<const CellValues>(one->values(variant));
   return no_values();
 }
 

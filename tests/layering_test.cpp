@@ -298,10 +298,17 @@ TEST(Cells, AreKnownByNameToThemselvesAndToSpecificationsOnly) {
   for (const std::string& file : files) EXPECT_TRUE(std::regex_match(file, own)) << file;
 }
 
-TEST(Cells, AnotherMemoryBehindTheGatesOfTheSlstmTouchesFourFiles) {
-  EXPECT_THAT(files_with(std::regex("ScalarMemory::lstm")),
-              UnorderedElementsAre("core/ops.cpp", "core/cells/slstm.cpp",
-                                   "core/cells/slstm_values.cpp", "core/cells/slstm_spec.cpp"));
+TEST(Cells, AreMadeInTheirRoomAndNamedInTheListOnly) {
+  for (const std::string name : {"mlstm", "slstm", "large"}) {
+    EXPECT_THAT(files_with(std::regex("\\b(make_" + name + "_cell|" + name + "_kind)\\b")),
+                UnorderedElementsAre("core/cells/list.hpp", "core/cells/" + name + ".cpp",
+                                     "core/cells/" + name + "_spec.cpp"));
+  }
+}
+
+TEST(Cells, AnotherMemoryBehindTheGatesOfTheSlstmTouchesThreeFiles) {
+  EXPECT_THAT(files_with(std::regex("ScalarMemory::lstm|\\blstm_cell\\b")),
+              UnorderedElementsAre("core/ops.cpp", "core/cells/list.hpp", "core/cells/lstm.cpp"));
 }
 
 TEST(Tasks, AreKnownToTheirFileAndToTheListOnly) {

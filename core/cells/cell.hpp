@@ -1,7 +1,6 @@
 // The interface of a cell: what stands inside a residual block.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "core/params.hpp"
@@ -45,10 +44,6 @@ class Cell {
   virtual BlockCard card() const = 0;
 };
 
-/// Declares the parameters of block `place` and returns its cell: the large family's, or mLSTM or
-/// a scalar one (sLSTM or LSTM) by `spec.slstm_at`.
-std::unique_ptr<Cell> make_cell(const ModelSpec& spec, const BlockPlace& place, Params& params);
-
 /// Whether weight decay applies: the name holds "weight" and not "norm"; the token embedding only
 /// when the specification says so.
 bool decays(const ModelSpec& spec, const std::string& name);
@@ -61,13 +56,5 @@ Var log_weight(Tape& tape, const CellVariant& variant, Var input_gate_pre);
 void write_mlstm_again(const BlockCard& card, const TokenTrace& seen, const std::string& path,
                        Device device, const CellState& before, CellState& after);
 kernels::SlstmOptions slstm_options(const CellVariant& variant, kernels::ScalarMemory memory);
-
-/// The list of cells: a new one has a line here and one in `make_cell`.
-std::unique_ptr<Cell> make_mlstm_cell(const ModelSpec& spec, const BlockPlace& place,
-                                      Params& params);
-std::unique_ptr<Cell> make_slstm_cell(const ModelSpec& spec, const BlockPlace& place,
-                                      Params& params);
-std::unique_ptr<Cell> make_large_cell(const ModelSpec& spec, const BlockPlace& place,
-                                      Params& params);
 
 }  // namespace xlab

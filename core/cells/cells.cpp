@@ -1,16 +1,34 @@
-// The list of cells, and what their choices mean to the kernels.
+// Who is meant in the list of cells, and what their choices mean to the kernels.
 #include "core/cells/cell.hpp"
 
 #include <algorithm>
 
+#include "core/cells/kind.hpp"
+#include "core/cells/scalar.hpp"
 #include "core/ops.hpp"
 
 namespace xlab {
 
-std::unique_ptr<Cell> make_cell(const ModelSpec& spec, const BlockPlace& place, Params& params) {
-  if (spec.large) return make_large_cell(spec, place, params);
-  return spec.is_slstm(place.index) ? make_slstm_cell(spec, place, params)
-                                    : make_mlstm_cell(spec, place, params);
+const CellKind& kind_of(const ModelSpec& spec, int block) {
+  const auto kinds = cell_kinds();
+  const auto found =
+      std::ranges::find_if(kinds, [&](const CellKind* kind) { return kind->takes(spec, block); });
+  check(found != kinds.end(), "Block {} is of no known kind.", block);
+  return **found;
+}
+
+bool stands_in(const CellKind& kind, const ModelSpec& spec) {
+  for (int b = 0; b < spec.num_blocks; ++b)
+    if (&kind_of(spec, b) == &kind) return true;
+  return false;
+}
+
+const ScalarCell& scalar_cell(kernels::ScalarMemory memory) {
+  const auto cells = scalar_cells();
+  const auto found =
+      std::ranges::find_if(cells, [&](const ScalarCell* cell) { return cell->memory == memory; });
+  check(found != cells.end(), "There is no cell with such a memory.");
+  return **found;
 }
 
 kernels::MlstmOptions mlstm_options(const CellVariant& variant) {

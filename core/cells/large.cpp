@@ -7,7 +7,6 @@
 #include <memory>
 
 #include "core/cells/cell.hpp"
-#include "core/cells/values.hpp"
 #include "core/ops.hpp"
 
 namespace xlab {

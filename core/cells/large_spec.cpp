@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "core/cells/kind.hpp"
 #include "core/spec_reader.hpp"
 
 namespace xlab {
@@ -42,7 +43,9 @@ void set_large_feedforward_width(ModelSpec& spec, std::int64_t width) {
   spec.large->ffn_round_up_to_multiple_of = 1;
 }
 
-namespace large {
+}  // namespace xlab
+
+namespace xlab::large {
 namespace {
 
 using nlohmann::json;
@@ -318,7 +321,14 @@ json as_config(const ModelSpec& spec, const std::string& torch_dtype) {
   return config;
 }
 
-double parameter_count(const ModelSpec& spec) {
+double last_norm(const ModelSpec& spec) {
+  if (!spec.large->add_out_norm) return 0.0;
+  return spec.embedding_dim * (spec.large->out_norm_bias ? 2.0 : 1.0);
+}
+
+namespace {
+
+double parameters_of_block(const ModelSpec& spec) {
   const LargeSpec& s = *spec.large;
   const double D = spec.embedding_dim, H = s.num_heads;
   const auto K = static_cast<double>(large_key_width(spec));
@@ -326,12 +336,10 @@ double parameter_count(const ModelSpec& spec) {
   const auto U = static_cast<double>(large_feedforward_width(spec));
   double block = 2 * D + (2 * K + 3 * V + 3 * U + 2 * H) * D + V + 2 * H;
   if (s.use_bias) block += 2 * K + 3 * V + 2 * U + 4 * D;
-  double count = spec.vocab_size * D * (spec.tie_weights ? 1 : 2) + spec.num_blocks * block;
-  if (s.add_out_norm) count += D * (s.out_norm_bias ? 2 : 1);
-  return count;
+  return block;
 }
 
-void check_sizes(const ModelSpec& spec) {
+void check_widths(const ModelSpec& spec) {
   const LargeSpec& s = *spec.large;
   for (const auto& [key, width] : {std::pair{"qk_dim_factor", large_key_width(spec)},
                                    std::pair{"v_dim_factor", large_value_width(spec)}}) {
@@ -356,5 +364,28 @@ double memory_kept(const ModelSpec& spec) {
          static_cast<double>(large_value_width(spec)) / heads;
 }
 
-}  // namespace large
+}  // namespace
+}  // namespace xlab::large
+
+namespace xlab {
+
+const CellKind& large_kind() {
+  static const CellKind kind{
+      .takes = [](const ModelSpec& spec, int) { return spec.large.has_value(); },
+      .said = [](const ModelSpec& spec) { return spec.large.has_value(); },
+      .write_own_keys =
+          [](const ModelSpec& spec, nlohmann::json& keys) {
+            CellVariant known = LargeSpec::reference_variant();
+            known.gate_soft_cap = spec.large->variant.gate_soft_cap;
+            known.eps = spec.large->variant.eps;
+            write_variant(spec.large->variant, known, keys);
+          },
+      .check_sizes = large::check_widths,
+      .parameter_count = large::parameters_of_block,
+      .numbers_per_token = large::numbers_per_token,
+      .memory_kept = large::memory_kept,
+      .make = make_large_cell};
+  return kind;
+}
+
 }  // namespace xlab

@@ -16,11 +16,7 @@ bool describes(const nlohmann::json& object);
 ModelSpec read(const nlohmann::json& object, ReadKeys* keys);
 nlohmann::json as_json(const ModelSpec& spec);
 nlohmann::json as_config(const ModelSpec& spec, const std::string& torch_dtype);
-double parameter_count(const ModelSpec& spec);
-void check_sizes(const ModelSpec& spec);
-/// Numbers on the tape for one token of one block.
-double numbers_per_token(const ModelSpec& spec);
-/// Numbers of a memory that a format of choice keeps for every step and head.
-double memory_kept(const ModelSpec& spec);
+/// Numbers in the norm after the last block.
+double last_norm(const ModelSpec& spec);
 
 }  // namespace xlab::large

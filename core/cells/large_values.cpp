@@ -1,6 +1,6 @@
 // What can be seen of the large family's mLSTM: the paper's, but for another output gate.
+#include "core/cells/list.hpp"
 #include "core/cells/right_side.hpp"
-#include "core/cells/values.hpp"
 
 namespace xlab {
 

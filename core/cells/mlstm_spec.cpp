@@ -1,7 +1,7 @@
 // The mLSTM blocks' part of a specification.
 #include <cmath>
 
-#include "core/cells/spec.hpp"
+#include "core/cells/kind.hpp"
 #include "core/spec_reader.hpp"
 #include "kernels/check.hpp"
 
@@ -31,16 +31,14 @@ std::int64_t inner_width(const ModelSpec& spec) {
                        spec.mlstm->round_proj_up_dim_up, spec.mlstm->round_proj_up_to_multiple_of);
 }
 
-}  // namespace
-
-void read(const json& block, ReadKeys* keys, ModelSpec& spec) {
+void read_block(const json& block, ReadKeys* keys, ModelSpec& spec) {
   SpecReader in(block, "mlstm_block", keys);
   const json* cell = in.find("mlstm");
   spec.mlstm = read_cell(cell ? *cell : json::object(), keys);
   in.finish();
 }
 
-json as_json(const ModelSpec& spec) {
+json block_json(const ModelSpec& spec) {
   const MlstmSpec& s = *spec.mlstm;
   json cell = {{"num_heads", s.num_heads},
                {"conv1d_kernel_size", s.conv1d_kernel_size},
@@ -54,7 +52,10 @@ json as_json(const ModelSpec& spec) {
   return block;
 }
 
-void check_sizes(const ModelSpec& spec) {
+void check_widths(const ModelSpec& spec) {
+  check(spec.mlstm.has_value(),
+        "The model has mLSTM blocks but no 'mlstm_block'; give one or list every block in "
+        "'slstm_at'.");
   const MlstmSpec& m = *spec.mlstm;
   const std::int64_t inner = inner_width(spec);
   check(inner >= 1, "'proj_factor' {} of width {} rounds to an inner width of 0.", m.proj_factor,
@@ -67,17 +68,18 @@ void check_sizes(const ModelSpec& spec) {
         m.qkv_proj_blocksize);
 }
 
-double parameter_count(const ModelSpec& spec) {
+double parameters_of_block(const ModelSpec& spec) {
   const MlstmSpec& m = *spec.mlstm;
   const double D = spec.embedding_dim;
   const std::int64_t inner = inner_width(spec);
   const auto I = static_cast<double>(inner);
   const std::int64_t blocks = inner / m.qkv_proj_blocksize, per_block = inner / blocks;
   const auto blocksize = static_cast<double>(per_block);
-  double count = 3 * I * D + 3 * I * blocksize;  // up and down; q, k, v
-  count += I * (m.conv1d_kernel_size + 1);       // convolution
-  count += 2 * (3 * I + 1) * m.num_heads;        // gates
-  count += 2 * I;                                // norm, skip
+  double count = D;                         // the norm before the cell
+  count += 3 * I * D + 3 * I * blocksize;   // up and down; q, k, v
+  count += I * (m.conv1d_kernel_size + 1);  // convolution
+  count += 2 * (3 * I + 1) * m.num_heads;   // gates
+  count += 2 * I;                           // norm, skip
   if (spec.bias) count += 5 * I + D;
   return count;
 }
@@ -91,4 +93,26 @@ double memory_kept(const ModelSpec& spec) {
   return std::pow(static_cast<double>(inner_width(spec)) / spec.mlstm->num_heads, 2);
 }
 
+}  // namespace
 }  // namespace xlab::mlstm
+
+namespace xlab {
+
+const CellKind& mlstm_kind() {
+  static const CellKind kind{
+      .key = "mlstm_block",
+      .takes = [](const ModelSpec& spec, int) { return !spec.large; },
+      .said = [](const ModelSpec& spec) { return spec.mlstm.has_value(); },
+      .read = mlstm::read_block,
+      .as_json = mlstm::block_json,
+      .write_own_keys = [](const ModelSpec& spec,
+                           nlohmann::json& keys) { write_variant(spec.mlstm->variant, {}, keys); },
+      .check_sizes = mlstm::check_widths,
+      .parameter_count = mlstm::parameters_of_block,
+      .numbers_per_token = mlstm::numbers_per_token,
+      .memory_kept = mlstm::memory_kept,
+      .make = make_mlstm_cell};
+  return kind;
+}
+
+}  // namespace xlab

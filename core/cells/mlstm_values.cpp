@@ -3,8 +3,8 @@
 #include <cmath>
 #include <cstddef>
 
+#include "core/cells/list.hpp"
 #include "core/cells/right_side.hpp"
-#include "core/cells/values.hpp"
 
 namespace xlab {
 namespace {

@@ -13,7 +13,7 @@
 #include <memory>
 
 #include "core/cells/cell.hpp"
-#include "core/cells/values.hpp"
+#include "core/cells/scalar.hpp"
 #include "core/ops.hpp"
 
 namespace xlab {
@@ -41,7 +41,7 @@ class SlstmCell : public Cell {
       : heads_(spec.slstm->num_heads),
         window_(spec.slstm->conv1d_kernel_size),
         units_(spec.embedding_dim / heads_),
-        memory_(spec.slstm->memory),
+        of_(&scalar_cell(spec.slstm->memory)),
         variant_(spec.slstm->variant),
         values_(described()) {
     const std::int64_t D = spec.embedding_dim, DH = units_, H = heads_;
@@ -94,14 +94,12 @@ class SlstmCell : public Cell {
                            ops::headwise(tape, x, at(zgate_)), ops::headwise(tape, x, at(ogate_))});
     kernels::SlstmState initial{before.get("y"), before.get("c"), before.get("n"), before.get("m")};
     kernels::SlstmState last;
-    const Var y = ops::slstm(tape, slstm_options(variant_, memory_), heads_, wx, at(recurrent_),
+    const Var y = ops::slstm(tape, slstm_options(variant_, of_->memory), heads_, wx, at(recurrent_),
                              at(bias_), initial, last);
     after.set("y", last.y);
     after.set("c", last.c);
-    if (memory_ == kernels::ScalarMemory::slstm) {
-      after.set("n", last.n);
-      after.set("m", last.m);
-    }
+    if (last.n.defined()) after.set("n", last.n);
+    if (last.m.defined()) after.set("m", last.m);
     return ops::norm(tape, {.groups = heads_, .eps = 1e-5}, y, at(norm_));
   }
 
@@ -112,26 +110,25 @@ class SlstmCell : public Cell {
   CellVariant& variant_in(ModelSpec& spec) const override { return spec.slstm->variant; }
 
   BlockCard card() const override {
-    const bool lstm = memory_ == kernels::ScalarMemory::lstm;
-    return {.kind = lstm ? "lstm" : "slstm",
-            .title = lstm ? "LSTM" : "sLSTM",
+    return {.kind = of_->name,
+            .title = of_->title,
             .heads = heads_,
             .key_dim = units_,
             .value_dim = units_,
             .window = window_,
-            .prefix = lstm ? "lstm" : "slstm",
+            .prefix = of_->name,
             .variant = variant_,
-            .scan = lstm ? Scan::other : Scan::slstm,
+            .scan = of_->scan,
             .values = values_};
   }
 
  private:
   std::shared_ptr<const CellValues> described() const {
-    return std::make_shared<const CellValues>(slstm_values(variant_, memory_));
+    return std::make_shared<const CellValues>(of_->values(variant_));
   }
 
   int heads_, window_, units_;
-  kernels::ScalarMemory memory_;
+  const ScalarCell* of_;
   CellVariant variant_;
   std::shared_ptr<const CellValues> values_;
   int conv_ = -1, conv_bias_ = -1, fgate_, igate_, zgate_, ogate_, recurrent_, bias_, norm_ = -1;

@@ -1,8 +1,9 @@
-// The sLSTM blocks' part of a specification, with their feed-forward layers. The memory behind
-// their gates may be the LSTM's.
+// The sLSTM blocks' part of a specification, with their feed-forward layers. Another memory than
+// the sLSTM's may stand behind their gates.
 #include <string_view>
 
-#include "core/cells/spec.hpp"
+#include "core/cells/kind.hpp"
+#include "core/cells/scalar.hpp"
 #include "core/spec_reader.hpp"
 #include "kernels/check.hpp"
 
@@ -28,18 +29,21 @@ SlstmSpec read_cell(const json& object, ReadKeys* keys) {
         "slstm_block.slstm: cutting or clipping the recurrent gradient is not supported; leave "
         "'gradient_recurrent_cut' false and 'gradient_recurrent_clipval' null.");
   // Names and shapes of the weights are the same: only this word tells.
-  in.only("function", {"slstm", "lstm"},
-          "the functions that are computed here are \"slstm\" and \"lstm\"");
-  if (const json* function = in.find("function"); function && *function == "lstm") {
-    spec.memory = kernels::ScalarMemory::lstm;
-    check(
-        spec.variant.forget_gate == ForgetGate::sigmoid && spec.variant.stabilizer,
-        "slstm_block.slstm: the function 'lstm' has sigmoid gates and nothing to stabilise; leave "
-        "'forget_gate' and 'stabilizer' out, or use the function 'slstm'.");
-    in.only("num_states", {2}, "the LSTM has 2 states, y and c");
-  } else {
-    in.only("num_states", {4}, "the sLSTM has 4 states, y, c, n and m");
+  std::vector<json> words;
+  std::vector<std::string> quoted;
+  for (const ScalarCell* cell : scalar_cells()) {
+    words.emplace_back(cell->name);
+    quoted.push_back(fmt::format("\"{}\"", cell->name));
   }
+  in.only("function", words,
+          fmt::format("the functions that are computed here are {}", fmt::join(quoted, " and ")));
+  if (const json* function = in.find("function")) {
+    for (const ScalarCell* cell : scalar_cells())
+      if (*function == cell->name) spec.memory = cell->memory;
+  }
+  const ScalarCell& cell = scalar_cell(spec.memory);
+  if (cell.check) cell.check(spec.variant);
+  in.only("num_states", {cell.states}, cell.states_in_words);
   in.only("num_gates", {4}, "these cells have 4 gates");
   in.only("initial_val", {0.0}, "states begin at 0 here");
   in.only("backend", {"vanilla", "cuda"}, "what that computes is not known here");
@@ -83,9 +87,7 @@ std::int64_t feedforward_width(const ModelSpec& spec) {
                        f.round_proj_up_to_multiple_of);
 }
 
-}  // namespace
-
-void read(const json& block, ReadKeys* keys, ModelSpec& spec) {
+void read_block(const json& block, ReadKeys* keys, ModelSpec& spec) {
   SpecReader in(block, "slstm_block", keys);
   const json* cell = in.find("slstm");
   spec.slstm = read_cell(cell ? *cell : json::object(), keys);
@@ -95,16 +97,16 @@ void read(const json& block, ReadKeys* keys, ModelSpec& spec) {
   in.finish();
 }
 
-json as_json(const ModelSpec& spec) {
+json block_json(const ModelSpec& spec) {
   const SlstmSpec& s = *spec.slstm;
   json block, cell = {{"num_heads", s.num_heads},
                       {"conv1d_kernel_size", s.conv1d_kernel_size},
                       {"group_norm_weight", s.group_norm_weight},
                       {"bias_init", s.bias_init},
                       {"recurrent_weight_init", s.recurrent_weight_init}};
-  if (s.memory == kernels::ScalarMemory::lstm) {
-    cell["function"] = "lstm";
-    cell["num_states"] = 2;
+  if (s.memory != SlstmSpec{}.memory) {
+    cell["function"] = scalar_cell(s.memory).name;
+    cell["num_states"] = scalar_cell(s.memory).states;
   }
   write_variant(s.variant, {}, cell);
   block["feedforward"] = nullptr;
@@ -124,7 +126,8 @@ void write_layout(json& block) {
   block["slstm"]["backend"] = "vanilla";
 }
 
-void check_sizes(const ModelSpec& spec) {
+void check_widths(const ModelSpec& spec) {
+  check(spec.slstm.has_value(), "'slstm_at' lists blocks but there is no 'slstm_block'.");
   check(spec.embedding_dim % spec.slstm->num_heads == 0,
         "The width {} cannot be shared by the sLSTM's {} heads.", spec.embedding_dim,
         spec.slstm->num_heads);
@@ -134,10 +137,11 @@ void check_sizes(const ModelSpec& spec) {
         spec.feedforward->proj_factor);
 }
 
-double parameter_count(const ModelSpec& spec) {
+double parameters_of_block(const ModelSpec& spec) {
   const SlstmSpec& s = *spec.slstm;
   const double D = spec.embedding_dim, unit_pairs = D * D / s.num_heads;
-  double count = 8 * unit_pairs + 4 * D;  // inputs and recurrence of four gates, their biases
+  double count = D;                 // the norm before the cell
+  count += 8 * unit_pairs + 4 * D;  // inputs and recurrence of four gates, their biases
   if (s.conv1d_kernel_size > 0) count += D * (s.conv1d_kernel_size + 1);
   if (s.group_norm_weight) count += D;
   if (spec.feedforward) {
@@ -154,9 +158,26 @@ double numbers_per_token(const ModelSpec& spec) {
   return numbers;
 }
 
-std::string name_of_memory(const ModelSpec& spec) {
-  const bool used = spec.slstm && !spec.slstm_at.empty();
-  return used && spec.slstm->memory == kernels::ScalarMemory::lstm ? ", LSTM for sLSTM" : "";
+}  // namespace
+}  // namespace xlab::slstm
+
+namespace xlab {
+
+const CellKind& slstm_kind() {
+  static const CellKind kind{
+      .key = "slstm_block",
+      .takes = [](const ModelSpec& spec, int block) { return !spec.large && spec.is_slstm(block); },
+      .said = [](const ModelSpec& spec) { return spec.slstm.has_value(); },
+      .read = slstm::read_block,
+      .as_json = slstm::block_json,
+      .write_layout = slstm::write_layout,
+      .write_own_keys = [](const ModelSpec& spec,
+                           nlohmann::json& keys) { write_variant(spec.slstm->variant, {}, keys); },
+      .check_sizes = slstm::check_widths,
+      .parameter_count = slstm::parameters_of_block,
+      .numbers_per_token = slstm::numbers_per_token,
+      .make = make_slstm_cell};
+  return kind;
 }
 
-}  // namespace xlab::slstm
+}  // namespace xlab

@@ -1,163 +1,14 @@
-// What can be seen of the sLSTM, and of the LSTM behind the same gates: one number a unit of
-// everything.
+// What can be seen of the sLSTM: one number a unit of everything.
 #include <cmath>
 
 #include "core/cells/right_side.hpp"
-#include "core/cells/values.hpp"
+#include "core/cells/scalar.hpp"
 
 namespace xlab {
 namespace {
 
+using namespace scalar;
 using Evaluated = std::optional<Side>;
-
-// -- What both have -------------------------------------------------------------------------------
-
-ValueCard pre_activation(const char* name, const char* symbol, const char* title,
-                         const char* words) {
-  const std::string of = symbol;
-  return {.name = name,
-          .symbol = of,
-          .title = title,
-          .words = words,
-          .equation = of + "_t = w · x_t + R h_{t−1} + b",
-          .range = "any number",
-          .extent = Extent::unit,
-          .role = Role::pre_activation,
-          .span = Span::pre_activation,
-          .clampable = true};
-}
-
-/// Input and forget gate may be capped.
-ValueCard capped(ValueCard card, const char* words, const char* range) {
-  card.words = words;
-  card.equation = card.symbol + "_t = c · tanh((w · x_t + R h_{t−1} + b) / c)";
-  card.range = range;
-  return card;
-}
-
-ValueCard forget_pre_card(const CellVariant& v) {
-  ValueCard card = pre_activation(
-      "forget_gate_pre", "f", "forget gate, pre-activation",
-      "How much of the cell is kept, before squashing: +5 keeps nearly all, −5 nearly nothing.");
-  if (v.gate_soft_cap <= 0.0) return card;
-  return capped(card, "How much of the cell is kept, before squashing; softly capped.", "−c..c");
-}
-
-ValueCard cell_input_pre_card() {
-  ValueCard card = pre_activation("cell_input_pre", "z", "cell input, pre-activation",
-                                  "What is to be written, before squashing.");
-  card.closed_at = 0.0f;
-  return card;
-}
-
-ValueCard output_pre_card() {
-  return pre_activation("output_gate_pre", "o", "output gate, pre-activation",
-                        "How far the cell is opened, before squashing.");
-}
-
-ValueCard cell_input_card() {
-  return {.name = "cell_input",
-          .symbol = "tanh(z)",
-          .title = "cell input",
-          .words = "What is written.",
-          .equation = "tanh(z_t)",
-          .range = "−1..1",
-          .inputs = {"cell_input_pre"},
-          .extent = Extent::unit,
-          .role = Role::gate,
-          .span = Span::signed_share,
-          .side = [](Place& p) -> Evaluated { return tanh_side(p, "cell_input_pre"); }};
-}
-
-ValueCard output_gate_card() {
-  return {.name = "output_gate",
-          .symbol = "σ(o)",
-          .title = "output gate",
-          .words = "How far the cell is opened.",
-          .equation = "σ(o_t) = 1 / (1 + exp(−o_t))",
-          .range = "0..1",
-          .inputs = {"output_gate_pre"},
-          .extent = Extent::unit,
-          .role = Role::gate,
-          .span = Span::share,
-          .side = [](Place& p) -> Evaluated { return sigmoid_side(p, "output_gate_pre"); }};
-}
-
-/// σ(f), whatever it is called.
-ValueCard forget_share_card(const char* name) {
-  return {.name = name,
-          .symbol = "σ(f)",
-          .title = "forget gate",
-          .words = "The share of the cell that is kept from one token to the next.",
-          .equation = "σ(f_t) = 1 / (1 + exp(−f_t))",
-          .range = "0..1",
-          .inputs = {"forget_gate_pre"},
-          .extent = Extent::unit,
-          .role = Role::gate,
-          .span = Span::share,
-          .side = [](Place& p) -> Evaluated { return sigmoid_side(p, "forget_gate_pre"); }};
-}
-
-ValueCard cell_card() {
-  return {.name = "c",
-          .symbol = "c",
-          .title = "cell",
-          .inputs = {"forget_gate", "c@-1", "input_gate", "cell_input"},
-          .extent = Extent::unit,
-          .role = Role::state,
-          .side = [](Place& p) -> Evaluated {
-            return mixed(p.now("forget_gate"), p.before("c"), p.now("input_gate"),
-                         p.now("cell_input"));
-          }};
-}
-
-ValueCard output_card() {
-  return {.name = "h",
-          .symbol = "h",
-          .title = "output",
-          .range = "−1..1",
-          .extent = Extent::unit,
-          .role = Role::state,
-          .span = Span::signed_share};
-}
-
-ValueCard answer_card() {
-  return {.name = "answer",
-          .extent = Extent::unit,
-          .role = Role::reading,
-          .span = Span::signed_share,
-          .recorded = false};
-}
-
-constexpr const char* kInputWords = "How strongly what comes in now is written into the memory.";
-constexpr const char* kForgetWords = "How much of what was stored before is kept.";
-constexpr const char* kCellInputWords = "What is written.";
-constexpr const char* kOutputWords = "How much of what is read from the memory leaves the cell.";
-constexpr const char* kCellWords = "The memory itself, one number a unit.";
-
-/// A gate `shown` of all units, and its pre-activation and itself of one.
-ValueRow squashed_row(char letter, const std::string& title, const std::string& value,
-                      const std::string& pre, const std::string& shown, const char* words) {
-  return {.letter = letter,
-          .titles = {title + ": " + shown + " of all units, pre-activation " + pre + " and " +
-                         shown + " of one",
-                     title + ": pre-activation " + pre + ", " + shown,
-                     title + ": " + pre + ", " + shown, title},
-          .words = words,
-          .lanes = {
-              {Picture::strip, value}, {Picture::curve, value + "_pre"}, {Picture::curve, value}}};
-}
-
-/// A state of all units, and of one.
-ValueRow state_row(char letter, std::vector<std::string> titles, const std::string& value,
-                   const char* words) {
-  return {.letter = letter,
-          .titles = std::move(titles),
-          .words = words,
-          .lanes = {{Picture::strip, value}, {Picture::curve, value}}};
-}
-
-// -- The sLSTM ------------------------------------------------------------------------------------
 
 /// Whether the cell's normalizer was still zero: there is nothing yet to forget.
 bool first_write(Place& p) {
@@ -386,66 +237,7 @@ std::vector<ValueRow> slstm_rows(bool plain, bool exponential) {
   };
 }
 
-// -- The LSTM -------------------------------------------------------------------------------------
-
-ValueCard lstm_input_pre_card(const CellVariant& v) {
-  ValueCard card = pre_activation(
-      "input_gate_pre", "i", "input gate, pre-activation",
-      "How strongly this token asks to be written, before squashing; it also sees what the head "
-      "put out one token before.");
-  if (v.gate_soft_cap <= 0.0) return card;
-  return capped(card,
-                "How strongly this token asks to be written, before squashing; softly capped.",
-                "−c..c");
-}
-
-ValueCard input_share_card() {
-  return {.name = "input_gate",
-          .symbol = "σ(i)",
-          .title = "input gate",
-          .words = "The share of the cell input that is written.",
-          .equation = "σ(i_t) = 1 / (1 + exp(−i_t))",
-          .range = "0..1",
-          .inputs = {"input_gate_pre"},
-          .extent = Extent::unit,
-          .role = Role::gate,
-          .span = Span::share,
-          .side = [](Place& p) -> Evaluated { return sigmoid_side(p, "input_gate_pre"); }};
-}
-
-ValueCard lstm_cell_card() {
-  ValueCard card = cell_card();
-  card.words = "What has been written so far, as far as it was kept.";
-  card.equation = "c_t = σ(f_t) c_{t−1} + σ(i_t) tanh(z_t)";
-  card.range = "any number";
-  return card;
-}
-
-ValueCard lstm_output_card() {
-  ValueCard card = output_card();
-  card.words = "The squashed cell, as far as it is opened.";
-  card.equation = "h_t = σ(o_t) · tanh(c_t)";
-  card.inputs = {"output_gate", "c"};
-  card.side = [](Place& p) -> Evaluated {
-    const double o = p.now("output_gate"), c = p.now("c");
-    return Side{number(o) + " · tanh(" + number(c) + ")", o * std::tanh(c)};
-  };
-  return card;
-}
-
-ValueCard squashed_cell_card() {
-  ValueCard card = answer_card();
-  card.symbol = "tanh(c)";
-  card.title = "squashed cell";
-  card.words = "What has been written and kept, squashed.";
-  card.equation = "tanh(c_t)";
-  card.range = "−1..1";
-  card.inputs = {"c"};
-  card.side = [](Place& p) -> Evaluated { return tanh_side(p, "c"); };
-  return card;
-}
-
-CellValues of_slstm(const CellVariant& v) {
+CellValues slstm_values(const CellVariant& v) {
   const bool plain = !v.stabilizer, exponential = v.forget_gate == ForgetGate::exponential;
   return {.cards = {slstm_input_pre_card(v), forget_pre_card(v), cell_input_pre_card(),
                     output_pre_card(), input_gate_card(plain), forget_gate_card(plain, exponential),
@@ -465,34 +257,17 @@ CellValues of_slstm(const CellVariant& v) {
                       Choice::number_format}};
 }
 
-CellValues of_lstm(const CellVariant& v) {
-  return {.cards = {lstm_input_pre_card(v), forget_pre_card(v), cell_input_pre_card(),
-                    output_pre_card(), input_share_card(), forget_share_card("forget_gate"),
-                    cell_input_card(), output_gate_card(), lstm_cell_card(), lstm_output_card(),
-                    squashed_cell_card()},
-          .rows = {squashed_row('i', "input gate", "input_gate", "i", "σ(i)", kInputWords),
-                   squashed_row('f', "forget gate", "forget_gate", "f", "σ(f)", kForgetWords),
-                   squashed_row('z', "cell input", "cell_input", "z", "tanh(z)", kCellInputWords),
-                   squashed_row('o', "output gate", "output_gate", "o", "σ(o)", kOutputWords),
-                   state_row('c',
-                             {"cell c = σ(f) c₋₁ + σ(i) tanh(z), all units and one",
-                              "cell c: all units and one", "cell c", "cell"},
-                             "c", kCellWords)},
-          .memory = {.state = "c",
-                     .answer = "answer",
-                     .write = {},
-                     .keys = {},
-                     .scale = {},
-                     .words = "An LSTM keeps one number per unit, not a matrix: tanh(c), what has "
-                              "been written and kept, squashed."},
-          .formula = {"input_gate", "forget_gate", "c", "h"},
-          .choices = {Choice::gate_soft_cap, Choice::number_format}};
-}
-
 }  // namespace
 
-CellValues slstm_values(const CellVariant& variant, kernels::ScalarMemory memory) {
-  return memory == kernels::ScalarMemory::lstm ? of_lstm(variant) : of_slstm(variant);
+const ScalarCell& slstm_cell() {
+  static const ScalarCell cell{.memory = kernels::ScalarMemory::slstm,
+                               .name = "slstm",
+                               .title = "sLSTM",
+                               .states = 4,
+                               .states_in_words = "the sLSTM has 4 states, y, c, n and m",
+                               .scan = Scan::slstm,
+                               .values = slstm_values};
+  return cell;
 }
 
 }  // namespace xlab
