@@ -5,7 +5,7 @@ build_packages=(
   build-essential cmake ninja-build pkgconf ccache
   qt6-base-dev libqt6opengl6-dev libgl-dev libimgui-dev libfreetype-dev
   libeigen3-dev nlohmann-json3-dev libcli11-dev libfmt-dev libpcre2-dev libutf8proc-dev
-  libyaml-cpp-dev libfribidi-dev
+  libyaml-cpp-dev libfribidi-dev libcsv-dev
 )
 display_packages=(
   xvfb xauth libgl1-mesa-dri libegl1 libgl1 fonts-dejavu-core fonts-dejavu-extra

@@ -1,4 +1,4 @@
-// The language model of either family.
+// The model of either family, and the one that foretells series.
 #include "core/model.hpp"
 
 #include <cmath>
@@ -34,7 +34,8 @@ Model::Model(const ModelSpec& spec, DType dtype) : Model(spec, dtype, WithoutMem
 
 Model::Model(const ModelSpec& spec, const std::vector<DType>& types)
     : Model(spec, DType::f32, WithoutMemory{}) {
-  check(spec.large.has_value(), "Only models of the large family can be read without gradients.");
+  check(spec.large || spec.series,
+        "Only models of the large family and forecasting models can be read without gradients.");
   params_.allocate_values(types);
 }
 
@@ -44,7 +45,9 @@ std::vector<ParamInfo> Model::parameters_of(const ModelSpec& spec) {
 
 Model::Model(const ModelSpec& spec, DType dtype, WithoutMemory) : spec_(spec), params_(dtype) {
   check_sizes(spec);
-  if (spec.large) {
+  if (spec.series) {
+    declare_series();
+  } else if (spec.large) {
     declare_large();
   } else {
     declare_paper();
@@ -60,6 +63,7 @@ void Model::declare_paper() {
     return params_.declare(name, shape, decays(spec, name), std::move(init));
   };
   norm_ = {.kind = kernels::NormKind::layer, .groups = 1, .eps = 1e-5, .scale_offset = 1.0};
+  last_norm_options_ = norm_;
   if (spec.feedforward) activation_ = feedforward_activation(spec.feedforward->act_fn);
   embedding_ = add("token_embedding.weight", {spec.vocab_size, D}, Init::normal(std));
   for (int b = 0; b < spec.num_blocks; ++b) {
@@ -99,6 +103,7 @@ void Model::declare_large() {
     return Weights{weight, bias ? add(name + ".bias", {shape[0]}, Init::constant(0)) : -1};
   };
   norm_ = {.kind = kernels::NormKind::rms, .groups = 1, .eps = large.norm_eps, .scale_offset = 0.0};
+  last_norm_options_ = norm_;
   activation_ = kernels::Activation::silu;
   embedding_ = add("backbone.embeddings.weight", {spec.vocab_size, D}, Init::normal(std));
   for (int b = 0; b < spec.num_blocks; ++b) {
@@ -120,13 +125,97 @@ void Model::declare_large() {
   if (!spec.tie_weights) head_ = add("lm_head.weight", {spec.vocab_size, D}, Init::normal(std));
 }
 
+void Model::declare_series() {
+  const ModelSpec& spec = spec_;
+  const SeriesSpec& series = *spec.series;
+  const FeedforwardSpec& f = *spec.feedforward;
+  const std::int64_t D = spec.embedding_dim;
+  const std::int64_t U = rounded_width(f.proj_factor, spec.embedding_dim, f.round_proj_up_dim_up,
+                                       f.round_proj_up_to_multiple_of);
+  const auto weight = [&](const std::string& name, std::int64_t out, std::int64_t in) {
+    const double std = std::sqrt(2.0 / (5.0 * static_cast<double>(in)));
+    return params_.declare(name + ".weight", {out, in}, true, Init::normal(std));
+  };
+  const auto layer = [&](const std::string& name, std::int64_t out, std::int64_t in) {
+    const int index = weight(name, out, in);
+    return Weights{index, params_.declare(name + ".bias", {out}, false, Init::constant(0))};
+  };
+  const auto residual = [&](const std::string& name, std::int64_t in, std::int64_t inner,
+                            std::int64_t out) {
+    return Residual{layer(name + ".hidden_layer", inner, in),
+                    layer(name + ".output_layer", out, inner),
+                    layer(name + ".residual_layer", out, in)};
+  };
+  const auto scale = [&](const std::string& name) {
+    return Weights{params_.declare(name + ".weight", {D}, false, Init::constant(1)), -1};
+  };
+  norm_ = {.kind = kernels::NormKind::rms, .groups = 1, .eps = 1e-6, .scale_offset = 0.0};
+  activation_ = feedforward_activation(f.act_fn);
+  patch_activation_ = feedforward_activation(series.act_fn);
+  patch_in_ =
+      residual("input_patch_embedding", 2 * std::int64_t{series.patch}, series.input_width, D);
+  for (int b = 0; b < spec.num_blocks; ++b) {
+    Block block;
+    block.parameter_prefix = fmt::format("stack.{}.time_mixer.", b);
+    const std::string& prefix = block.parameter_prefix;
+    block.norm = scale(prefix + "norm_lstm");
+    block.cell = kind_of(spec, b).make(spec, {b, prefix}, params_);
+    block.ffn_norm = scale(prefix + "norm_ffn");
+    block.gate.weight = weight(prefix + "ffn.proj_up_gate", U, D);
+    block.up.weight = weight(prefix + "ffn.proj_up", U, D);
+    block.down.weight = weight(prefix + "ffn.proj_down", D, U);
+    blocks_.push_back(std::move(block));
+  }
+  last_norm_options_ = norm_;
+  if (series.out_norm_eps) {
+    last_norm_options_.eps = *series.out_norm_eps;
+    last_norm_ = scale("stack_out_norm");
+  }
+  patch_out_ = residual("output_patch_embedding", D, series.output_width, spec.vocab_size);
+}
+
+void Model::set_patches(const Tensor& patches) {
+  check(spec_.series.has_value(), "Only forecasting models read patches of a series.");
+  const std::int64_t width = 2 * std::int64_t{spec_.series->patch};
+  check(patches.rank() == 2 && patches.extent(1) == width && patches.dtype() == DType::f32,
+        "This model reads patches of {} numbers.", spec_.series->patch);
+  patches_ = patches.to(device());
+}
+
 std::string Model::path_of(int block) const {
   return fmt::format("block{}/{}", block,
                      blocks_[static_cast<std::size_t>(block)].cell->card().prefix);
 }
 
-Var Model::norm(Tape& tape, const Params& params, const Weights& weights, Var x) const {
-  return ops::norm(tape, norm_, x, param(params, weights.weight), param(params, weights.bias));
+Var Model::norm(Tape& tape, const Params& params, const kernels::NormOptions& options,
+                const Weights& weights, Var x) {
+  return ops::norm(tape, options, x, param(params, weights.weight), param(params, weights.bias));
+}
+
+Var Model::linear(Tape& tape, const Params& params, const Weights& weights, Var x) const {
+  return ops::linear(tape, x, param(params, weights.weight), param(params, weights.bias));
+}
+
+Var Model::residual(Tape& tape, const Params& params, const Residual& layer, Var x) const {
+  const Var inner = ops::activation(tape, patch_activation_, linear(tape, params, layer.hidden, x));
+  return ops::add(tape, linear(tape, params, layer.output, inner),
+                  linear(tape, params, layer.past, x));
+}
+
+Var Model::embedded(Tape& tape, const Params& params, const Tensor& ids) const {
+  if (!spec_.series) return ops::embed(tape, ids.to(params.device()), params[embedding_]);
+  check(patches_.defined() && !tape.needs_gradients(),
+        "A forecasting model reads the patches of a series, and is not trained here.");
+  return residual(
+      tape, params, patch_in_,
+      ops::embed(tape, ids.to(params.device()), Param{patches_.to(params.device()), {}}));
+}
+
+Var Model::put_out(Tape& tape, const Params& params, Var x) const {
+  if (last_norm_.weight >= 0) x = norm(tape, params, last_norm_options_, last_norm_, x);
+  if (spec_.series) return residual(tape, params, patch_out_, x);
+  const Var logits = ops::linear(tape, x, params[head_ >= 0 ? head_ : embedding_]);
+  return spec_.large ? ops::soft_cap(tape, logits, spec_.large->output_logit_soft_cap) : logits;
 }
 
 Var Model::feedforward(Tape& tape, const Params& params, const Block& block, Var x) const {
@@ -157,26 +246,24 @@ Var Model::pass(Tape& tape, const Params& params, const Tensor& ids, const State
         "The state belongs to a model of {} blocks, this one has {}.", from.size(), blocks_.size());
   after.cells.assign(blocks_.size(), {});
 
-  Var x = ops::embed(tape, ids.to(device), params[embedding_]);
+  Var x = embedded(tape, params, ids);
   const int lengths = static_cast<int>(blocks_.size()) + 1;
   if (tape.observed()) tape.record_length(kResidualNorm, x, 0, lengths);
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
     const Block& block = blocks_[b];
     if (tape.observed()) tape.set_prefix(path_of(static_cast<int>(b)));
     const Var into = x;
-    const Var inner = norm(tape, params, block.norm, x);
+    const Var inner = norm(tape, params, norm_, block.norm, x);
     x = ops::add(tape, x, block.cell->forward(tape, params, inner, from[b], after.cells[b]));
     if (block.down.weight >= 0)
       x = ops::add(tape, x,
-                   feedforward(tape, params, block, norm(tape, params, block.ffn_norm, x)));
+                   feedforward(tape, params, block, norm(tape, params, norm_, block.ffn_norm, x)));
     if (tape.observed()) tape.record_length(kResidualNorm, x, static_cast<int>(b) + 1, lengths);
     // A long prompt of a large model makes more in a few blocks than there is memory.
     if (!tape.needs_gradients()) tape.drop(into, x);
     if (used && !used->cells.empty()) used->cells[b] = {};
   }
-  if (last_norm_.weight >= 0) x = norm(tape, params, last_norm_, x);
-  const Var logits = ops::linear(tape, x, params[head_ >= 0 ? head_ : embedding_]);
-  return spec_.large ? ops::soft_cap(tape, logits, spec_.large->output_logit_soft_cap) : logits;
+  return put_out(tape, params, x);
 }
 
 std::vector<BlockCard> Model::cards_of(const ModelSpec& spec) {

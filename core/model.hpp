@@ -23,8 +23,9 @@ class Model {
  public:
   /// Throws when the specification is impossible. Parameters are zero until initialised or loaded.
   Model(const ModelSpec& spec, DType dtype = DType::f32);
-  /// A model of the large family that is only read: no gradients, and a type for every parameter,
-  /// halves and blocks for matrices only. Nothing is set; its size is not limited.
+  /// A model of the large family, or one that foretells series, that is only read: no gradients,
+  /// and a type for every parameter, halves and blocks for matrices only. Nothing is set; its size
+  /// is not limited.
   Model(const ModelSpec& spec, const std::vector<DType>& types);
   /// Names and shapes of the parameters such a model has, without their memory, however large.
   static std::vector<ParamInfo> parameters_of(const ModelSpec& spec);
@@ -36,6 +37,11 @@ class Model {
   /// Brings the parameters and their gradients to a device. Throws when there is no room for them
   /// there; then they stay where they are.
   void move_to(Device device) { params_ = params_.on(device); }
+
+  /// What a forecasting model reads from now on, f32 (patches, 2 * patch): the numbers of each
+  /// patch of a series, then 1 for each that is there and 0 for one that is not. Its tokens are
+  /// their rows. Throws when the width is another.
+  void set_patches(const Tensor& patches);
 
   /// Logits (B, T, vocab) of ids i32 (B, T), from `before` (no cells: the start of a sequence) to
   /// `after`. Ids and the state may come from any device; what is made lies where the parameters
@@ -78,6 +84,10 @@ class Model {
   struct Weights {
     int weight = -1, bias = -1;
   };
+  /// Two layers, and one past them.
+  struct Residual {
+    Weights hidden, output, past;
+  };
   struct Block {
     std::unique_ptr<Cell> cell;
     Weights norm, ffn_norm;
@@ -89,19 +99,29 @@ class Model {
   Model(const ModelSpec& spec, DType dtype, WithoutMemory);
   void declare_paper();
   void declare_large();
+  void declare_series();
   /// "block0/mlstm": first part of the paths of a block's values.
   std::string path_of(int block) const;
-  Var norm(Tape& tape, const Params& params, const Weights& weights, Var x) const;
+  static Var norm(Tape& tape, const Params& params, const kernels::NormOptions& options,
+                  const Weights& weights, Var x);
   Var feedforward(Tape& tape, const Params& params, const Block& block, Var x) const;
+  Var residual(Tape& tape, const Params& params, const Residual& layer, Var x) const;
+  Var linear(Tape& tape, const Params& params, const Weights& weights, Var x) const;
+  Var embedded(Tape& tape, const Params& params, const Tensor& ids) const;
+  Var put_out(Tape& tape, const Params& params, Var x) const;
 
   ModelSpec spec_;
   std::int64_t revision_ = 0;
   Params params_;
   std::vector<Block> blocks_;
-  kernels::NormOptions norm_;
+  kernels::NormOptions norm_, last_norm_options_;
   kernels::Activation activation_ = kernels::Activation::gelu;  // of the feed-forward layers
   int embedding_ = -1, head_ = -1;
   Weights last_norm_;
+  // Of forecasting models.
+  Residual patch_in_, patch_out_;
+  kernels::Activation patch_activation_ = kernels::Activation::relu;
+  Tensor patches_;
 };
 
 }  // namespace xlab

@@ -11,6 +11,7 @@
 #include "core/cells/large_spec.hpp"
 #include "core/cells/scalar.hpp"
 #include "core/files/json_text.hpp"
+#include "core/series/series_spec.hpp"
 #include "core/spec_reader.hpp"
 #include "kernels/check.hpp"
 #include "kernels/device/device.hpp"
@@ -27,6 +28,7 @@ constexpr double kShareForOneStep = 0.8;             // of the computer's, for o
 constexpr double kLargestSeed = 9007199254740992.0;  // 2^53: JSON numbers are exact up to here
 
 ModelSpec read_model(const json& object, ReadKeys* keys = nullptr) {
+  if (series::describes(object)) return series::read(object, keys);
   if (large::describes(object)) return large::read(object, keys);
   ModelSpec spec;
   SpecReader in(object, "The model specification", keys);
@@ -97,6 +99,7 @@ json parse(const std::string& text) {
 }
 
 json as_json(const ModelSpec& spec) {
+  if (spec.series) return series::as_json(spec);
   if (spec.large) return large::as_json(spec);
   json out = {{"vocab_size", spec.vocab_size},
               {"embedding_dim", spec.embedding_dim},
@@ -144,6 +147,8 @@ std::string to_json(const ModelSpec& spec) {
   return json_text(as_json(spec), 2);
 }
 std::string title_of(const ModelSpec& spec) {
+  if (spec.series)
+    return fmt::format("TiRex, {} block{}", spec.num_blocks, spec.num_blocks == 1 ? "" : "s");
   if (spec.large)
     return fmt::format("xLSTM-large, {} block{}", spec.num_blocks, spec.num_blocks == 1 ? "" : "s");
   const auto slstm_blocks = static_cast<int>(spec.slstm_at.size());
@@ -164,6 +169,7 @@ std::vector<std::string> keys_of_our_own(const ModelSpec& spec) {
 std::string to_config_json(const ModelSpec& spec, const std::string& torch_dtype) {
   if (spec.large) return json_text(large::as_config(spec, torch_dtype), 2);
   json config = as_json(spec);
+  if (spec.series) return json_text(config, 2);
   for (const CellKind* kind : cell_kinds())
     if (kind->write_layout && kind->said(spec)) kind->write_layout(config[kind->key]);
   return json_text(config, 2);
@@ -195,10 +201,21 @@ std::int64_t rounded_width(double factor, int dim, bool up, int multiple) {
   return static_cast<std::int64_t>(up ? std::ceil(units) : std::floor(units)) * multiple;
 }
 
+std::int64_t feedforward_width_above(double width, int multiple) {
+  const double raised = width + multiple - 1;
+  return static_cast<std::int64_t>(raised - std::fmod(raised, multiple));
+}
+
+const char* model_family(const ModelSpec& spec) {
+  return spec.series ? "forecasting" : spec.large ? "large" : "paper";
+}
+
 double parameter_count(const ModelSpec& spec) {
   const double D = spec.embedding_dim, vocabulary = spec.vocab_size;
   double count = vocabulary * D * (spec.tie_weights ? 1 : 2);
-  if (spec.large) {
+  if (spec.series) {
+    count = series::parameter_count_around(spec);
+  } else if (spec.large) {
     count += large::last_norm(spec);
   } else if (spec.add_post_blocks_norm) {
     count += D;

@@ -11,8 +11,27 @@
 
 namespace xlab {
 
-/// A language model: embedding, residual blocks, norm, head. Of the paper's family, or, with
-/// `large`, of the large one; then `slstm_at`, `add_post_blocks_norm`, `bias`, `mlstm`, `slstm` and
+/// What a forecasting model reads and puts out (TiRex-2): patches of a series instead of tokens,
+/// and a patch for each of the quantiles instead of a distribution.
+struct SeriesSpec {
+  int patch = 32;                      ///< numbers in one
+  int context = 2048, future = 320;    ///< how many numbers it looks back on, and foretells
+  std::vector<double> quantiles;       ///< rising, each in (0, 1)
+  int input_width = 0;                 ///< inside the layer that embeds a patch
+  int output_width = 0;                ///< inside the layer that puts one out
+  std::string act_fn = "relu";         ///< in both: see FeedforwardSpec
+  double least_scale = 1e-8;           ///< a series is divided by this at least
+  bool arcsinh = false;                ///< squashed after it was scaled
+  bool leaves_binary = false;          ///< a series of 0 and 1 is not scaled
+  std::optional<double> out_norm_eps;  ///< absent: no norm after the last block
+  bool flips = false;                  ///< foretells the series upside down too, and takes the mean
+  bool differences = true;             ///< a series with a trend is foretold by its differences
+};
+
+/// A language model: embedding, residual blocks, norm, head. Of the paper's family; or, with
+/// `series`, a forecasting model, whose blocks are sLSTMs (`slstm`, `feedforward`) behind RMS norms
+/// and whose `vocab_size` counts the numbers it puts out after a patch; or, with `large`, of the
+/// large family; then `slstm_at`, `add_post_blocks_norm`, `bias`, `mlstm`, `slstm` and
 /// `feedforward` mean nothing.
 struct ModelSpec : CellSpecs {
   int vocab_size = 0;
@@ -26,8 +45,12 @@ struct ModelSpec : CellSpecs {
   bool bias = false;  ///< biases in the mLSTM blocks' projections
   double dropout = 0.0;
 
+  std::optional<SeriesSpec> series;
+
   bool is_slstm(int block) const;
 };
+/// "paper", "large" or "forecasting".
+const char* model_family(const ModelSpec& spec);
 
 /// How a model is trained.
 struct TrainSpec {
@@ -85,6 +108,9 @@ double parameter_count(const ModelSpec& spec);
 /// ceil(factor * dim / multiple) * multiple (floor when not `up`), in double as the official code
 /// does.
 std::int64_t rounded_width(double factor, int dim, bool up, int multiple);
+
+/// The large family's formula, in real numbers: whole multiples of (width + multiple - 1).
+std::int64_t feedforward_width_above(double width, int multiple);
 
 /// Widths of the large family: of all heads' queries and keys, of their values, and of the
 /// feed-forward layer (its formula rounds up for whole widths only).

@@ -102,6 +102,14 @@ TEST_F(FolderNames, WrappersLeaveTheirNamesAndNoBitChanges) {
   }
 }
 
+TEST_F(FolderNames, TensorsOfSeveralSeriesAreLeftOutOfForecastingModelsOnly) {
+  make(small_mixed());
+  Tensors all = tensors();
+  all["stack.0.variate_mixer.attn.WQ.weight"] = all.begin()->second;
+  write(all);
+  EXPECT_THAT(complaint(), HasSubstr("'stack.0.variate_mixer.attn.WQ.weight' is unknown"));
+}
+
 TEST_F(FolderNames, APrefixThatOnlySomeNamesHaveIsNotDropped) {
   make(small_mixed());
   int number = 0;
@@ -380,19 +388,15 @@ TEST_F(FolderNames, APyTorchFileIsNamedWithItsConversion) {
   }
 }
 
-TEST_F(FolderNames, AForecastingModelIsToldByName) {
+TEST_F(FolderNames, AForecastingModelOfAnotherLayoutIsToldByName) {
   make(small_large());
-  const json config = {{"num_blocks", 4},
-                       {"embedding_dim", 512},
-                       {"input_patch_size", 32},
-                       {"output_patch_size", 32},
-                       {"quantiles", {0.1, 0.5, 0.9}},
-                       {"stack_config", {{"templates", json::object()}, {"recipe", json::array()}}},
-                       {"tta_diff", true}};
+  const json config = {{"num_blocks", 12},        {"input_patch_size", 32},
+                       {"output_patch_size", 32}, {"quantiles", {0.1, 0.5, 0.9}},
+                       {"input_ff_dim", 2048},    {"block_kwargs", {{"embedding_dim", 512}}}};
   put_file(file("config.json"), config.dump());
   EXPECT_THAT(complaint(),
               AllOf(HasSubstr("config.json"), HasSubstr("forecasting model like TiRex"),
-                    HasSubstr("Only models that read tokens")));
+                    HasSubstr("the layout of TiRex-2")));
 }
 
 }  // namespace

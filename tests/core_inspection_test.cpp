@@ -85,7 +85,7 @@ TEST_F(InspectionTest, AModelFolderIsToldAsItIs) {
     const InspectedModel& model = found.models.front();
     const auto run = open_folder_run(folder());
     EXPECT_EQ(model.title, model_card(*run)->name);
-    EXPECT_EQ(model.large, spec.large.has_value());
+    EXPECT_EQ(model.family, model_family(spec));
     EXPECT_EQ(model.parameters, model_card(*run)->parameters);
     EXPECT_EQ(model.width, spec.embedding_dim);
     EXPECT_EQ(model.vocabulary, spec.vocab_size);

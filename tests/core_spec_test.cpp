@@ -603,6 +603,33 @@ TEST(SpecVariants, TheUsualOnesLeaveNoTrace) {
     EXPECT_EQ(text.find(key), std::string::npos) << key;
 }
 
+TEST(SpecVariants, AreKeysOfOurOwnExceptWhereTheOfficialProgramsHaveThem) {
+  ModelSpec spec = small_mixed();
+  EXPECT_THAT(keys_of_our_own(spec), testing::IsEmpty());
+  spec.slstm->variant.stabilizer = false;
+  spec.mlstm->variant.eps = 1e-4;
+  EXPECT_THAT(keys_of_our_own(spec), testing::UnorderedElementsAre("eps", "stabilizer"));
+  ModelSpec large = small_large();
+  large.large->variant.eps = 1e-4;
+  large.large->variant.gate_soft_cap = 3.0;
+  EXPECT_THAT(keys_of_our_own(large), testing::IsEmpty());
+  large.large->variant.stabilizer = false;
+  EXPECT_THAT(keys_of_our_own(large), testing::ElementsAre("stabilizer"));
+}
+
+TEST(SpecVariants, AskForTheMemoryThatTheirArithmeticKeeps) {
+  // A head of 2048 x 2048, for 20,000 steps: far more than there is, but in a number format only.
+  ModelSpec spec = small_mixed();
+  spec.embedding_dim = 1024;
+  spec.mlstm = MlstmSpec{.num_heads = 1};
+  spec.slstm_at.clear();
+  spec.num_blocks = 1;
+  const TrainSpec train{.batch_size = 1, .sequence_length = 20'000};
+  EXPECT_NO_THROW(validate(spec, train));
+  spec.mlstm->variant.number_format = NumberFormat::bf16;
+  EXPECT_THROW(validate(spec, train), Error);
+}
+
 TEST(SpecVariants, RefuseWhatDoesNotExist) {
   const auto refusal = [](const std::string& block, const std::string& keys) -> std::string {
     try {

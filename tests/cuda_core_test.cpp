@@ -12,6 +12,7 @@
 #include "core/run.hpp"
 #include "core/selfcheck/background_check.hpp"
 #include "core/selfcheck/selfcheck.hpp"
+#include "core/series/forecast.hpp"
 #include "cuda_device.hpp"
 #include "kernels/device/graph.hpp"
 #include "kernels/device/readback.hpp"
@@ -228,6 +229,20 @@ TEST_F(CudaCore, StatesFollowTheModel) {
   EXPECT_LE(apart(Stepper(model).feed_for_all(tokens),
                   floats_of(logits_of(filled_model(small_mixed(), DType::f64), tokens))),
             1e-6);
+}
+
+TEST_F(CudaCore, SeriesAreForetoldThereToo) {
+  const auto model = ModelFolder(XLAB_GOLDEN_DEFAULT "_series/flipped").read(FolderUse::read);
+  std::vector<double> series;
+  for (int t = 0; t < 50; ++t)
+    series.push_back(t % 7 == 3 ? NAN : std::cos(t / 3.0) * 20.0 + t % 5);
+  const Forecast wanted = forecast(*model, series, 24);
+  model->move_to(Device::cuda());
+  const Forecast seen = forecast(*model, series, 24);
+  for (std::size_t q = 0; q < wanted.quantiles.size(); ++q)
+    for (std::size_t t = 0; t < 24; ++t)
+      EXPECT_NEAR(seen.quantiles[q][t], wanted.quantiles[q][t],
+                  1e-4 * (1.0 + std::abs(wanted.quantiles[q][t])));
 }
 
 TEST_F(CudaCore, ThereAndBackKeepsEveryBit) {

@@ -62,6 +62,7 @@ class JsonSchema {
     if (type == "string") return value.is_string();
     if (type == "boolean") return value.is_boolean();
     if (type == "integer") return value.is_number_integer();
+    if (type == "number") return value.is_number();
     if (type == "null") return value.is_null();
     throw std::runtime_error("a type " + type);
   }

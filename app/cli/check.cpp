@@ -71,9 +71,15 @@ json json_of(const InspectedModel& model, bool opens) {
     memory = {{"as_stored", model.memory->as_stored},
               {"in_8_bits", model.memory->in_8_bits},
               {"in_4_bits", model.memory->in_4_bits}};
+  json series = nullptr;
+  if (model.series)
+    series = {{"patch", model.series->patch},
+              {"context", model.series->context},
+              {"future", model.series->future},
+              {"quantiles", model.series->quantiles}};
   return {{"run", text_or_null(model.run)},
           {"title", model.title},
-          {"family", model.large ? "large" : "paper"},
+          {"family", model.family},
           {"blocks", std::move(blocks)},
           {"width", model.width},
           {"vocabulary", model.vocabulary},
@@ -83,6 +89,7 @@ json json_of(const InspectedModel& model, bool opens) {
           {"state_bytes", model.state_bytes},
           {"weights", json_of(model.weights)},
           {"memory", std::move(memory)},
+          {"series", std::move(series)},
           {"tokenizer", std::move(tokenizer)},
           {"tokenizer_problem", text_or_null(model.tokenizer_problem)},
           {"padded_rows", model.padded_rows},
@@ -214,13 +221,20 @@ std::string line_of(const std::vector<InspectedWeights>& weights) {
 
 void print_model(const InspectedModel& model, bool opens) {
   if (!model.run.empty()) line("run", model.run);
-  line("model", fmt::format("{}, {} family, {} parameters", model.title,
-                            model.large ? "large" : "paper", grouped(model.parameters)));
-  line("sizes", fmt::format("width {}, vocabulary {}{}{}", model.width, model.vocabulary,
-                            model.tied ? " with a tied head" : "",
-                            model.context_length > 0
-                                ? fmt::format(", made for {} tokens", model.context_length)
-                                : ""));
+  line("model", fmt::format("{}, {} family, {} parameters", model.title, model.family,
+                            grouped(model.parameters)));
+  if (model.series) {
+    line("sizes", fmt::format("width {}, patches of {} numbers", model.width, model.series->patch));
+    line("series", fmt::format("looks back on {} numbers and foretells {}, with quantiles {}",
+                               grouped(model.series->context), grouped(model.series->future),
+                               fmt::join(model.series->quantiles, ", ")));
+  } else {
+    line("sizes", fmt::format("width {}, vocabulary {}{}{}", model.width, model.vocabulary,
+                              model.tied ? " with a tied head" : "",
+                              model.context_length > 0
+                                  ? fmt::format(", made for {} tokens", model.context_length)
+                                  : ""));
+  }
   lines("blocks", lines_of(model.blocks));
   line("state", grouped(model.state_bytes) + " bytes a sequence, however long");
   if (!model.weights.empty()) line("weights", line_of(model.weights));
@@ -232,10 +246,11 @@ void print_model(const InspectedModel& model, bool opens) {
   if (!model.data.empty())
     line("data", fmt::format("{}, {} step{}", model.data, grouped(model.steps),
                              model.steps == 1 ? "" : "s"));
-  line("tokens", !model.tokenizer        ? std::string("plain numbers")
-                 : model.padded_rows > 0 ? fmt::format("{}; the vocabulary has {} more rows",
-                                                       model.tokenizer->title, model.padded_rows)
-                                         : model.tokenizer->title);
+  if (!model.series)
+    line("tokens", !model.tokenizer        ? std::string("plain numbers")
+                   : model.padded_rows > 0 ? fmt::format("{}; the vocabulary has {} more rows",
+                                                         model.tokenizer->title, model.padded_rows)
+                                           : model.tokenizer->title);
   std::vector<std::string> ends;
   for (const InspectedEnd& end : model.ends)
     ends.push_back(fmt::format("{} '{}' ({})", end.token, end.text, fmt::join(end.from, ", ")));

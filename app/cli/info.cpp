@@ -35,15 +35,18 @@ int folder_info(const std::filesystem::path& path) {
   tell(folder.remark());
   const ModelSpec& spec = folder.spec();
   fmt::print("{}: a model folder\n", printable(path.string(), 512));
-  fmt::print("model     {} family, {:.0f} parameters, {} blocks, width {}, vocabulary {}\n",
-             spec.large ? "large" : "paper", parameter_count(spec), spec.num_blocks,
-             spec.embedding_dim, spec.vocab_size);
+  fmt::print("model     {} family, {:.0f} parameters, {} blocks, width {}, {}\n",
+             model_family(spec), parameter_count(spec), spec.num_blocks, spec.embedding_dim,
+             spec.series ? fmt::format("patches of {} numbers", spec.series->patch)
+                         : fmt::format("vocabulary {}", spec.vocab_size));
   print_blocks(Model::cards_of(spec));
   fmt::print("weights   {} {} in {} file{}, {:.3f} GB; {}\n", folder.tensors().entries().size(),
              name_of(folder.main_type()), folder.tensors().files().size(),
              folder.tensors().files().size() == 1 ? "" : "s",
              static_cast<double>(folder.tensors().bytes()) / 1e9,
-             folder.trainable() ? "can be trained here" : "too large to be trained here");
+             folder.trainable() ? "can be trained here"
+             : spec.series      ? "foretells series; xlstm forecast reads it"
+                                : "too large to be trained here");
   return 0;
 }
 

@@ -15,12 +15,6 @@ std::int64_t share_of_width(const ModelSpec& spec, double factor) {
   return static_cast<std::int64_t>(spec.embedding_dim * factor);
 }
 
-/// The official formula, in real numbers: whole multiples of (width + multiple - 1).
-std::int64_t up_width(double width, int multiple) {
-  const double raised = width + multiple - 1;
-  return static_cast<std::int64_t>(raised - std::fmod(raised, multiple));
-}
-
 }  // namespace
 
 std::int64_t large_key_width(const ModelSpec& spec) {
@@ -32,8 +26,8 @@ std::int64_t large_value_width(const ModelSpec& spec) {
 }
 
 std::int64_t large_feedforward_width(const ModelSpec& spec) {
-  return up_width(spec.embedding_dim * spec.large->ffn_proj_factor,
-                  spec.large->ffn_round_up_to_multiple_of);
+  return feedforward_width_above(spec.embedding_dim * spec.large->ffn_proj_factor,
+                                 spec.large->ffn_round_up_to_multiple_of);
 }
 
 void set_large_feedforward_width(ModelSpec& spec, std::int64_t width) {

@@ -47,8 +47,12 @@ class SlstmCell : public Cell {
     const std::int64_t D = spec.embedding_dim, DH = units_, H = heads_;
     const double std = std::sqrt(2.0 / (5.0 * static_cast<double>(D)));
     const double wide = 1.0 / std::sqrt(static_cast<double>(D));
+    // Forecasting models have other names, and store the scale of the norm itself.
+    const bool series = spec.series.has_value();
+    if (series) norm_options_ = {.eps = 1e-6, .scale_offset = 0.0};
+    const std::string room = series ? "fwd_cell." : "xlstm.", memory = series ? "" : "slstm_cell.";
     const auto add = [&](const std::string& name, const Shape& shape, Init init) {
-      const std::string full = place.prefix + "xlstm." + name;
+      const std::string full = place.prefix + room + name;
       return params.declare(full, shape, decays(spec, full), std::move(init));
     };
     if (window_ > 0) {
@@ -61,7 +65,7 @@ class SlstmCell : public Cell {
     zgate_ = add("zgate.weight", {H, DH, DH}, Init::normal(std));
     ogate_ = add("ogate.weight", {H, DH, DH}, Init::normal(std));
     recurrent_ =
-        add("slstm_cell._recurrent_kernel_", {H, 4 * DH, DH},
+        add(memory + "_recurrent_kernel_", {H, 4 * DH, DH},
             spec.slstm->recurrent_weight_init == "zeros" ? Init::constant(0) : Init::uniform(wide));
     Init bias = Init::uniform(wide);
     if (spec.slstm->bias_init != "standard") {
@@ -71,8 +75,10 @@ class SlstmCell : public Cell {
         std::copy(forget.begin(), forget.end(), values.begin() + D + h * units_);
       bias = Init::exactly(std::move(values));
     }
-    bias_ = add("slstm_cell._bias_", {4 * D}, std::move(bias));
-    if (spec.slstm->group_norm_weight) norm_ = add("group_norm.weight", {D}, Init::constant(0));
+    bias_ = add(memory + "_bias_", {4 * D}, std::move(bias));
+    if (spec.slstm->group_norm_weight)
+      norm_ = add("group_norm.weight", {D}, Init::constant(series ? 1 : 0));
+    norm_options_.groups = heads_;
   }
 
   Var forward(Tape& tape, const Params& params, Var x, const CellState& before,
@@ -100,7 +106,7 @@ class SlstmCell : public Cell {
     after.set("c", last.c);
     if (last.n.defined()) after.set("n", last.n);
     if (last.m.defined()) after.set("m", last.m);
-    return ops::norm(tape, {.groups = heads_, .eps = 1e-5}, y, at(norm_));
+    return ops::norm(tape, norm_options_, y, at(norm_));
   }
 
   void set_variant(const CellVariant& variant) override {
@@ -130,6 +136,7 @@ class SlstmCell : public Cell {
   int heads_, window_, units_;
   const ScalarCell* of_;
   CellVariant variant_;
+  kernels::NormOptions norm_options_;
   std::shared_ptr<const CellValues> values_;
   int conv_ = -1, conv_bias_ = -1, fgate_, igate_, zgate_, ogate_, recurrent_, bias_, norm_ = -1;
 };

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "core/files/disk.hpp"
 #include "core/files/folder_save.hpp"
 #include "core/tokenizer/tokenizer.hpp"
 #include "core/training/weights.hpp"
@@ -58,9 +59,16 @@ std::shared_ptr<const Tokenizer> tokenizer_or_numbers(const std::filesystem::pat
 
 }  // namespace
 
+void require_tokens(const ModelFolder& folder, const std::filesystem::path& path) {
+  check(!folder.spec().series,
+        "'{}' holds a model that foretells a series of numbers: `xlstm forecast` reads it.",
+        shown_path(path));
+}
+
 std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
                                      std::optional<FolderUse> use, Reading* reading) {
   ModelFolder folder(path, reading);
+  require_tokens(folder, path);
   folder.begin_counting();
   if (!use) use = folder.trainable() ? FolderUse::train : FolderUse::read;
   std::string remark = folder.remark(), of_tokenizer;
@@ -103,6 +111,7 @@ std::unique_ptr<Run> train_folder_run(std::unique_ptr<Task> task,
                                       const std::optional<TrainSpec>& train,
                                       const std::filesystem::path& path) {
   const ModelFolder folder(path);
+  require_tokens(folder, path);
   ModelSpec spec = folder.spec();
   // Other data, other tokens.
   if (spec.large) spec.large->force_bos_token_insert = false;

@@ -18,6 +18,9 @@ std::string export_run(const Run& run, const std::filesystem::path& folder,
 /// That rows of the vocabulary stand for no token, as a sentence; empty where all do.
 std::string padding_remark(int padded_rows, int vocabulary);
 
+/// Throws a sentence where the folder holds a model that reads no tokens, which no run is made of.
+void require_tokens(const ModelFolder& folder, const std::filesystem::path& path);
+
 /// A run to look at a model and let it write. Left to itself it is held for training where it is
 /// small enough, so that it can be saved, and else only read, as it is stored. Weights that are
 /// rounded to fewer bits are named in the remark. `reading` tells how

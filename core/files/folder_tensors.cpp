@@ -275,19 +275,22 @@ void FolderTensors::add_indexed_files() {
   }
 }
 
-/// FlashRNN keeps its tensors under two names; where both say the same, ours is enough.
+/// FlashRNN keeps its tensors under two names, and forecasting models a cell for both directions;
+/// where both say the same, ours is enough.
 void FolderTensors::drop_aliases() {
   constexpr std::pair<std::string_view, std::string_view> kAliases[] = {
       {"recurrent_kernel", "_recurrent_kernel_"}, {"bias", "_bias_"}};
+  constexpr std::string_view kForward = ".fwd_cell.", kBackward = ".rev_cell.";
   std::set<std::string> dropped;
   for (const Entry& entry : entries_) {
-    for (const auto& [alias, name] : kAliases) {
-      if (!entry.name.ends_with(fmt::format(".{}", alias))) continue;
-      const std::string ours =
-          entry.name.substr(0, entry.name.size() - alias.size()) + std::string(name);
-      const Entry* twin = find(ours);
-      if (twin && same_bytes(entry, *twin)) dropped.insert(entry.name);
-    }
+    std::string ours = entry.name;
+    for (const auto& [alias, name] : kAliases)
+      if (ours.ends_with(fmt::format(".{}", alias)))
+        ours.replace(ours.size() - alias.size(), alias.size(), name);
+    if (const auto at = ours.find(kBackward); at != ours.npos)
+      ours.replace(at, kBackward.size(), kForward);
+    const Entry* twin = ours == entry.name ? nullptr : find(ours);
+    if (twin && same_bytes(entry, *twin)) dropped.insert(entry.name);
   }
   if (!dropped.empty())
     renamings_.push_back(fmt::format(

@@ -50,8 +50,9 @@ std::optional<DType> rounded_type(const ParamInfo& info, FolderUse use) {
 }
 
 std::vector<DType> ModelFolder::types_in_memory(FolderUse use) const {
-  if (use == FolderUse::train || !spec_.large) return {};
+  if (use == FolderUse::train || !(spec_.large || spec_.series)) return {};
   const std::vector<ParamInfo> infos = Model::parameters_of(spec_);
+  if (spec_.series) return std::vector<DType>(infos.size(), DType::f32);
   const std::vector<ParameterPlace> places = find_parameters(infos, tensors_, "");
   std::vector<DType> types;
   for (std::size_t p = 0; p < infos.size(); ++p)
@@ -74,9 +75,10 @@ void ModelFolder::check_types(const std::vector<DType>& types, FolderUse use) co
   const bool any =
       std::any_of(types.begin(), types.end(), [](DType type) { return block_of(type) > 1; });
   check(spec_.large || use == FolderUse::train || use == FolderUse::read,
-        "The model in '{}' is of the paper's family; only weights of the large family can be held "
-        "in fewer bits.",
-        shown_path(folder_));
+        "The model in '{}' is of the {} family; only weights of the large family can be held in "
+        "fewer "
+        "bits.",
+        shown_path(folder_), spec_.series ? "forecasting" : "paper's");
   check(blocks.empty() || any,
         "No matrix of the model in '{}' can be held in {}: that takes {} rows at least, whose "
         "length is a multiple of {}.",

@@ -249,6 +249,7 @@ ModelFolder::ModelFolder(const fs::path& folder, Reading* reading) try
   was_read_.names = tensors_.renamings();
   for (std::string& words : taken_otherwise(infos, find_parameters(infos, tensors_, "")))
     was_read_.names.push_back(std::move(words));
+  for (std::string& words : left_out(infos, tensors_)) was_read_.names.push_back(std::move(words));
   was_read_.remarks.insert(was_read_.remarks.end(), tensors_.choices().begin(),
                            tensors_.choices().end());
   list_files();
@@ -310,6 +311,7 @@ std::string ModelFolder::remark() const {
 }
 
 std::string ModelFolder::why_not_trainable() const {
+  if (spec_.series) return "Models that foretell series are not trained here.";
   try {
     validate(spec_);
   } catch (const Error& e) {

@@ -58,7 +58,10 @@ std::vector<InspectedWeights> by_type(const Tensors& tensors, std::string_view p
 InspectedModel model_of(const ModelSpec& spec, std::vector<BlockCard> blocks) {
   InspectedModel model;
   model.title = title_of(spec);
-  model.large = spec.large.has_value();
+  model.family = model_family(spec);
+  if (spec.series)
+    model.series = {spec.series->patch, spec.series->context, spec.series->future,
+                    spec.series->quantiles};
   model.width = spec.embedding_dim;
   model.vocabulary = spec.vocab_size;
   model.context_length = spec.context_length;

@@ -53,22 +53,29 @@ struct InspectedEnd {
   std::vector<std::string> from;  ///< files that name it, or "specification", or "assumed"
 };
 
-/// A model, as far as its place tells of it.
 /// What the weights of a large model's folder take in memory, in bytes, while it is only read.
 struct InspectedMemory {
   std::int64_t as_stored = 0, in_8_bits = 0, in_4_bits = 0;
 };
 
+/// What a forecasting model reads and puts out.
+struct InspectedSeries {
+  int patch = 0, context = 0, future = 0;  ///< numbers of a patch; looked back on; foretold
+  std::vector<double> quantiles;
+};
+
+/// A model, as far as its place tells of it.
 struct InspectedModel {
-  std::string run;    ///< name of the run; empty for one of a folder
-  std::string title;  ///< "xLSTM [7:1]"
-  bool large = false;
+  std::string run;     ///< name of the run; empty for one of a folder
+  std::string title;   ///< "xLSTM [7:1]"
+  std::string family;  ///< "paper", "large" or "forecasting"
   std::vector<BlockCard> blocks;
   int width = 0, vocabulary = 0, context_length = 0;
   bool tied = false;
   std::int64_t parameters = 0;
   std::int64_t state_bytes = 0;  ///< what a sequence carries from token to token
   std::vector<InspectedWeights> weights;
+  std::optional<InspectedSeries> series;  ///< of a forecasting model
   std::optional<InspectedTokenizer> tokenizer;
   std::string
       tokenizer_problem;  ///< why there is none, as a sentence, where there is a file of one

@@ -20,9 +20,10 @@ using Extents = std::vector<std::int64_t>;
 
 constexpr std::string_view kRecurrentKernel = "_recurrent_kernel_", kRecurrentBias = "_bias_";
 
-/// Names of the large family's tensors in other programs; a part of the name is exchanged.
-constexpr std::array<std::array<std::string_view, 2>, 4> kOtherNames = {
+/// Names of tensors in other programs; a part of the name is exchanged.
+constexpr std::array<std::array<std::string_view, 2>, 5> kOtherNames = {
     {{"backbone.embeddings.weight", "embedding.weight"},
+     {".fwd_cell.", ".rev_cell."},
      {".mlstm_layer.q.", ".mlstm_layer.query."},
      {".mlstm_layer.k.", ".mlstm_layer.key."},
      {".mlstm_layer.v.", ".mlstm_layer.value."}}};
@@ -70,6 +71,17 @@ std::optional<std::string> flash_rnn_name(const std::string& name) {
     return name.substr(0, name.size() - ending.size()) + std::string(theirs);
   }
   return std::nullopt;
+}
+
+/// A forecasting model.
+bool foretells_series(const std::vector<ParamInfo>& infos) {
+  return !infos.empty() && infos.front().name.starts_with("input_patch_embedding.");
+}
+
+/// What such a model does with several series at once, which nothing here follows.
+bool is_of_several_series(std::string_view name) {
+  return name.find(".variate_mixer.") != name.npos ||
+         name.ends_with(".time_mixer.combination.weight");
 }
 
 /// Looks for parameters one by one, and collects what is wrong.
@@ -180,10 +192,11 @@ class Search {
 
   void refuse_unknown() {
     const std::string head = prefix_ + "lm_head.weight";
-    const bool tied = !by_name_.contains("lm_head.weight");
+    const bool tied = !by_name_.contains("lm_head.weight"), foretells = foretells_series(infos_);
     for (const Entry& entry : source_.entries()) {
       if (!entry.name.starts_with(prefix_) || taken_.contains(entry.name)) continue;
       if (tied && entry.name == head) continue;
+      if (foretells && is_of_several_series(entry.name)) continue;
       wrong_.push_back(fmt::format("'{}' is unknown to this model", printable(entry.name)));
     }
   }
@@ -252,6 +265,19 @@ void require_none_lost(const Tensor& value, const std::string& name, const std::
 std::vector<ParameterPlace> find_parameters(const std::vector<ParamInfo>& infos,
                                             const TensorSource& source, const std::string& prefix) {
   return Search(infos, source, prefix).places();
+}
+
+std::vector<std::string> left_out(const std::vector<ParamInfo>& infos, const TensorSource& source) {
+  if (!foretells_series(infos)) return {};
+  std::string first;
+  int count = 0;
+  for (const Entry& entry : source.entries()) {
+    if (!is_of_several_series(entry.name)) continue;
+    if (count++ == 0) first = printable(entry.name);
+  }
+  if (count == 0) return {};
+  return {fmt::format("What is for several series at once was left out: '{}'{}.", first,
+                      count > 1 ? fmt::format(" and {} more", count - 1) : "")};
 }
 
 std::vector<std::string> taken_otherwise(const std::vector<ParamInfo>& infos,

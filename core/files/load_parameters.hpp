@@ -20,7 +20,8 @@ struct ParameterPlace {
 /// ten mismatches unless they are exactly the parameters, in their shapes: a tied head may be
 /// missing; recurrent kernels may lie as (heads, 4 * out, in), (heads, in, 4 * out) or (heads, in,
 /// 4, out) with a bias (heads, 4, out), under the names of FlashRNN too; and the names and the
-/// joined matrices of the large family's programs will do. Reads no numbers.
+/// joined matrices of the large family's programs will do. What `left_out` names is no mismatch.
+/// Reads no numbers.
 std::vector<ParameterPlace> find_parameters(const std::vector<ParamInfo>& infos,
                                             const TensorSource& source, const std::string& prefix);
 
@@ -29,6 +30,10 @@ std::vector<ParameterPlace> find_parameters(const std::vector<ParamInfo>& infos,
 /// `places` are those of `infos`, found without a prefix.
 std::vector<std::string> taken_otherwise(const std::vector<ParamInfo>& infos,
                                          const std::vector<ParameterPlace>& places);
+
+/// A sentence about tensors that belong to no parameter and that the model does without, or
+/// nothing: those that join several series, of a forecasting model.
+std::vector<std::string> left_out(const std::vector<ParamInfo>& infos, const TensorSource& source);
 
 /// Loads the parameters; when it throws for their names, types or shapes, nothing was changed.
 /// Throws too where NaN or infinity would go into a block with other numbers.

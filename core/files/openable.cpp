@@ -6,6 +6,7 @@
 
 #include "core/bench_file.hpp"
 #include "core/files/disk.hpp"
+#include "core/files/folder_run.hpp"
 #include "core/files/hf_folder.hpp"
 #include "core/files/json_text.hpp"
 #include "core/files/safetensors.hpp"
@@ -38,7 +39,7 @@ void look_at_folder(const std::filesystem::path& path) {
   check(folder.has_value(),
         "'{}' is no model folder: it has no config.json, and no config.yaml beside weights.",
         path.string());
-  (void)ModelFolder(*folder);
+  require_tokens(ModelFolder(*folder), *folder);
 }
 
 std::optional<WeightsToHold> look_at_weights(const std::filesystem::path& path) {

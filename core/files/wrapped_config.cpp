@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/files/json_text.hpp"
+#include "core/series/series_spec.hpp"
 #include "core/spec_reader.hpp"
 #include "core/utf8.hpp"
 #include "kernels/check.hpp"
@@ -91,13 +92,12 @@ void take_away_type(json& config, const std::string& place, ReadKeys& keys) {
   config.erase("model_type");
 }
 
-/// Models that read a series of numbers, not tokens, are told by name.
-void refuse_forecasting(const json& config, const std::string& what) {
-  const bool forecasts = config.contains("quantiles") &&
-                         (config.contains("stack_config") || config.contains("input_patch_size"));
-  check(!forecasts,
+/// Forecasting models of another layout than TiRex-2's are told by name.
+void refuse_other_forecasting(const json& config, const std::string& what) {
+  check(!(config.contains("quantiles") && config.contains("input_patch_size")),
         "{} is that of a forecasting model like TiRex: it reads a series of numbers in patches and "
-        "answers with quantiles. Only models that read tokens are opened here.",
+        "answers with quantiles. Of these the layout of TiRex-2 is read here, which has a "
+        "'stack_config'.",
         what);
 }
 
@@ -106,7 +106,8 @@ void refuse_forecasting(const json& config, const std::string& what) {
 UnwrappedConfig unwrapped_config(const std::string& text, ReadKeys& keys, const std::string& what) {
   const json outer = parse_json(text, what);
   if (!outer.is_object()) return {text};
-  refuse_forecasting(outer, what);
+  if (series::describes(outer)) return {text};
+  refuse_other_forecasting(outer, what);
   if (has_blocks(outer)) {
     json config = outer;
     take_away_type(config, "", keys);

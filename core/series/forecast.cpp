@@ -1,0 +1,61 @@
+// One pass, or two: the series, and the series upside down.
+#include "core/series/forecast.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "core/generation/stepper.hpp"
+#include "core/series/patches.hpp"
+
+namespace xlab {
+namespace {
+
+Forecast foretold(Model& model, std::span<const double> series, int steps) {
+  const SeriesSpec& spec = *model.spec().series;
+  const series::Patches patches = series::patches_of(spec, series);
+  const std::int64_t width = 2 * std::int64_t{spec.patch};
+  Tensor numbers = Tensor::empty({patches.count, width}, DType::f32);
+  std::copy(patches.numbers.begin(), patches.numbers.end(), numbers.data<float>());
+  model.set_patches(numbers);
+  std::vector<int> tokens(static_cast<std::size_t>(patches.count));
+  std::iota(tokens.begin(), tokens.end(), 0);
+  const std::vector<float> put_out = Stepper(model).feed_for_all(tokens);
+  // Each patch foretells the one after it; the last one foretells beyond the end.
+  const int first = patches.count - 1 - spec.future / spec.patch;
+  std::vector<std::vector<double>> rows(spec.quantiles.size());
+  for (std::size_t q = 0; q < rows.size(); ++q) {
+    for (int step = 0; step < steps; ++step) {
+      const int row = first + step / spec.patch;
+      const std::size_t at = static_cast<std::size_t>(row) * rows.size() + q;
+      rows[q].push_back(static_cast<double>(put_out[at * static_cast<std::size_t>(spec.patch) +
+                                                    static_cast<std::size_t>(step % spec.patch)]));
+    }
+  }
+  return {spec.quantiles, series::quantiles_from(patches, std::move(rows)), patches.differenced};
+}
+
+}  // namespace
+
+Forecast forecast(Model& model, std::span<const double> series, int steps) {
+  check(model.spec().series.has_value(),
+        "This model reads tokens, not a series of numbers: it foretells no numbers.");
+  const SeriesSpec& spec = *model.spec().series;
+  check(steps >= 1 && steps <= spec.future, "This model foretells 1 to {} numbers, not {}.",
+        spec.future, steps);
+  check(std::none_of(series.begin(), series.end(), [](double x) { return std::isinf(x); }),
+        "The series holds an infinite number.");
+  Forecast out = foretold(model, series, steps);
+  if (!spec.flips) return out;
+  std::vector<double> flipped(series.begin(), series.end());
+  for (double& x : flipped) x = -x;
+  const Forecast other = foretold(model, flipped, steps);
+  for (std::size_t q = 0; q < out.quantiles.size(); ++q) {
+    const std::vector<double>& turned = other.quantiles[other.quantiles.size() - 1 - q];
+    for (std::size_t t = 0; t < turned.size(); ++t)
+      out.quantiles[q][t] = (out.quantiles[q][t] - turned[t]) / 2.0;
+  }
+  return out;
+}
+
+}  // namespace xlab

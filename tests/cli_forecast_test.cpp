@@ -1,0 +1,125 @@
+// `xlstm forecast` as a person meets it, and what the other commands say of such a model.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/json_schema.hpp"
+#include "tests/temporary_folder.hpp"
+
+namespace xlab::tests {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+struct Answer {
+  int code = -1;
+  std::string out, err;
+};
+
+class ForecastCommand : public testing::Test {
+ protected:
+  void SetUp() override {
+    const json all = json::parse(std::ifstream(XLAB_GOLDEN_SERIES "/series.json"));
+    std::string text = "hour,wave\n";
+    int hour = 0;
+    for (const json& one : all.at("wave"))
+      text += std::to_string(hour++) + "," + (one.is_null() ? "" : one.dump()) + "\n";
+    put_file(at("data.csv"), text);
+  }
+  std::string at(const std::string& name) const { return (folder_ / name).string(); }
+  Answer run(const std::string& arguments) const {
+    const std::string line = std::string("cd '") + folder_.path().string() +
+                             "' && '" XLAB_XLSTM "' " + arguments + " >out 2>err </dev/null";
+    const int status = std::system(line.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, bytes_of_file(at("out")),
+            bytes_of_file(at("err"))};
+  }
+  Answer forecast(const std::string& arguments) const {
+    return run("forecast " XLAB_GOLDEN_SERIES "/relu data.csv " + arguments);
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(ForecastCommand, WritesTheQuantilesOfEveryStep) {
+  const Answer answer = forecast("--column wave --steps 10");
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_THAT(answer.err, HasSubstr("wave: 50 numbers, 4 of them not there"));
+  std::istringstream lines(answer.out);
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_EQ(line, "step,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9");
+  const json expected =
+      json::parse(std::ifstream(XLAB_GOLDEN_SERIES "/relu/expected.json")).at("wave 10");
+  for (std::size_t t = 0; t < 10; ++t) {
+    ASSERT_TRUE(std::getline(lines, line));
+    std::istringstream fields(line);
+    std::string field;
+    std::getline(fields, field, ',');
+    EXPECT_EQ(field, std::to_string(t + 1));
+    for (std::size_t q = 0; q < 9; ++q) {
+      ASSERT_TRUE(std::getline(fields, field, ','));
+      EXPECT_NEAR(std::stod(field), expected.at(q).at(t).get<double>(), 1e-4) << t << " " << q;
+    }
+  }
+  EXPECT_FALSE(std::getline(lines, line));
+}
+
+TEST_F(ForecastCommand, WritesAPatchUnlessItIsToldOtherwiseAndIntoAFile) {
+  const Answer answer = forecast("--column 2 --out foretold.csv");
+  EXPECT_EQ(answer.code, 0);
+  EXPECT_THAT(answer.err, HasSubstr("8 steps written to foretold.csv"));
+  EXPECT_EQ(answer.out, "");
+  const std::string text = bytes_of_file(at("foretold.csv"));
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 9);
+  EXPECT_THAT(text, StartsWith("step,0.1,"));
+  EXPECT_EQ(forecast("--column 2 --out foretold.csv").code, 0);
+  EXPECT_EQ(forecast("--column 2 --out data.csv").code, 2);
+}
+
+TEST_F(ForecastCommand, SaysWhatIsWrong) {
+  EXPECT_THAT(forecast("").err, AllOf(HasSubstr("2 columns"), HasSubstr("'hour', 'wave'")));
+  EXPECT_EQ(forecast("").code, 1);
+  EXPECT_THAT(forecast("--column wave --steps 25").err, HasSubstr("foretells 1 to 24 numbers"));
+  EXPECT_EQ(forecast("--column wave --steps 0").code, 2);
+  EXPECT_THAT(run("forecast " XLAB_GOLDEN_SERIES "/relu nowhere.csv").err,
+              HasSubstr("nowhere.csv"));
+  EXPECT_THAT(run("forecast data.csv data.csv").err, HasSubstr("data.csv"));
+}
+
+TEST_F(ForecastCommand, OtherCommandsTellWhatSuchAModelIs) {
+  const Answer checked = run("check " XLAB_GOLDEN_SERIES "/relu");
+  EXPECT_EQ(checked.code, 0);
+  EXPECT_THAT(checked.out, AllOf(HasSubstr("TiRex, 3 blocks, forecasting family"),
+                                 HasSubstr("looks back on 64 numbers and foretells 24"),
+                                 HasSubstr("0.1, 0.2"), HasSubstr("patches of 8 numbers")));
+  const JsonSchema schema(json::parse(std::ifstream(XLAB_SCHEMAS "/check.schema.json")));
+  const json object = json::parse(run("check --json " XLAB_GOLDEN_SERIES "/relu").out);
+  EXPECT_THAT(schema.problems(object), IsEmpty());
+  EXPECT_EQ(object.at("models").at(0).at("family"), "forecasting");
+  EXPECT_EQ(object.at("models").at(0).at("trainable"), false);
+  EXPECT_EQ(object.at("models").at(0).at("series").at("context"), 64);
+  EXPECT_THAT(run("info " XLAB_GOLDEN_SERIES "/relu").out,
+              AllOf(HasSubstr("forecasting family"), HasSubstr("patches of 8 numbers"),
+                    HasSubstr("xlstm forecast reads it")));
+  for (const char* command :
+       {"generate --ids 0", "selfcheck", "logits --ids 0 --out x.safetensors"})
+    EXPECT_THAT(run(std::string(command) + " " XLAB_GOLDEN_SERIES "/relu").err,
+                HasSubstr("foretells a series of numbers"))
+        << command;
+}
+
+}  // namespace
+}  // namespace xlab::tests

@@ -1,0 +1,139 @@
+// Specifications of forecasting models: what is read, what is refused by name, what comes back.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "core/model.hpp"
+#include "core/spec.hpp"
+
+namespace xlab::tests {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::Each;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+json usual() {
+  const json block = {
+      {"time_mixer", {{"model_type", "bi-slstm"}, {"embedding_dim", 12}, {"num_heads", 3}}},
+      {"variate_mixer", {{"embedding_dim", 12}, {"num_heads", 2}}},
+      {"dropout", 0.0},
+      {"eps", 1e-6}};
+  return {{"stack_config", {{"templates", {{"a", block}, {"b", block}}}, {"recipe", {"a", "b"}}}},
+          {"num_blocks", 2},
+          {"embedding_dim", 12},
+          {"input_patch_size", 4},
+          {"output_patch_size", 4},
+          {"quantiles", {0.25, 0.5, 0.75}},
+          {"tokenizer_cfg",
+           {{"input_patch_size", 4}, {"output_patch_size", 4}, {"input_patch_stride", 4}}},
+          {"scaler_cfg", {{"eps", 1e-4}, {"use_arcsinh", true}}},
+          {"h_expand", 1.75},
+          {"context_len", 40},
+          {"future_len", 16},
+          {"input_ff_dim", 9},
+          {"act_func", "torch.nn.SiLU"},
+          {"dropout", 0.1},
+          {"stack_out_norm_config", {{"use_rmsnorm", false}}},
+          {"tta_sign_flip", true}};
+}
+
+std::string refusal(const json& config) {
+  try {
+    model_spec_from_json(config.dump());
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return {};
+}
+
+TEST(SeriesSpecs, AreReadInTheLayoutOfTirex2) {
+  const ModelSpec spec = model_spec_from_json(usual().dump());
+  ASSERT_TRUE(spec.series.has_value());
+  EXPECT_STREQ(model_family(spec), "forecasting");
+  EXPECT_EQ(title_of(spec), "TiRex, 2 blocks");
+  EXPECT_EQ(spec.series->patch, 4);
+  EXPECT_EQ(spec.series->context, 40);
+  EXPECT_EQ(spec.series->future, 16);
+  EXPECT_EQ(spec.series->input_width, 9);
+  EXPECT_EQ(spec.series->output_width, 21);
+  EXPECT_EQ(spec.series->act_fn, "swish");
+  EXPECT_EQ(spec.series->least_scale, 1e-4);
+  EXPECT_TRUE(spec.series->arcsinh);
+  EXPECT_FALSE(spec.series->leaves_binary);
+  EXPECT_EQ(spec.series->out_norm_eps, 1e-7);
+  EXPECT_TRUE(spec.series->flips);
+  EXPECT_TRUE(spec.series->differences);
+  EXPECT_EQ(spec.vocab_size, 12);
+  EXPECT_EQ(spec.slstm->num_heads, 3);
+  EXPECT_EQ(spec.slstm->conv1d_kernel_size, 0);
+  EXPECT_TRUE(spec.is_slstm(0) && spec.is_slstm(1));
+}
+
+TEST(SeriesSpecs, AreCountedAsTheyAreDeclared) {
+  const ModelSpec spec = model_spec_from_json(usual().dump());
+  double declared = 0;
+  for (const ParamInfo& info : Model::parameters_of(spec))
+    declared += static_cast<double>(info.shape.elements());
+  EXPECT_EQ(parameter_count(spec), declared);
+}
+
+TEST(SeriesSpecs, ComeBackFromTheirJson) {
+  ModelSpec spec = model_spec_from_json(usual().dump());
+  spec.slstm->variant.gate_soft_cap = 7.0;
+  const std::string text = to_json(spec);
+  EXPECT_EQ(to_json(model_spec_from_json(text)), text);
+  const ModelSpec again = model_spec_from_json(text);
+  EXPECT_EQ(again.series->output_width, 21);
+  EXPECT_EQ(again.series->out_norm_eps, 1e-7);
+  EXPECT_TRUE(again.slstm->variant == spec.slstm->variant);
+  EXPECT_EQ(parameter_count(again), parameter_count(spec));
+  EXPECT_THAT(keys_of_our_own(again), ElementsAre("gate_soft_cap"));
+  json without = usual();
+  without["stack_out_norm_config"] = nullptr;
+  const ModelSpec plain = model_spec_from_json(without.dump());
+  EXPECT_FALSE(plain.series->out_norm_eps.has_value());
+  EXPECT_FALSE(model_spec_from_json(to_json(plain)).series->out_norm_eps.has_value());
+}
+
+TEST(SeriesSpecs, AreRefusedByName) {
+  const auto with = [](const char* pointer, json value) {
+    json config = usual();
+    config[json::json_pointer(pointer)] = std::move(value);
+    return refusal(config);
+  };
+  EXPECT_THAT(with("/stack_config/templates/b/time_mixer/model_type", "bi-mlstm"),
+              AllOf(HasSubstr("stack_config.templates.b.time_mixer"), HasSubstr("\"bi-mlstm\"")));
+  EXPECT_THAT(with("/stack_config/templates/b/time_mixer/num_slstm_heads", 4),
+              HasSubstr("different heads"));
+  EXPECT_THAT(with("/stack_config/templates/b/time_mixer/embedding_dim", 24),
+              AllOf(HasSubstr("'embedding_dim' is 24"), HasSubstr("is 12")));
+  EXPECT_THAT(with("/stack_config/templates/b/time_mixer/window", 4),
+              AllOf(HasSubstr("'window' is unknown")));
+  EXPECT_THAT(with("/stack_config/recipe", {"a", "c"}), HasSubstr("names \"c\""));
+  EXPECT_THAT(with("/stack_config/recipe", {"a"}), HasSubstr("lists 1 blocks"));
+  EXPECT_THAT(with("/tokenizer_cfg/input_patch_stride", 2), HasSubstr("'input_patch_stride' is 2"));
+  EXPECT_THAT(with("/output_patch_size", 8), HasSubstr("'output_patch_size' is 8"));
+  EXPECT_THAT(with("/quantiles", {0.5, 0.25, 0.75}), HasSubstr("rising order"));
+  EXPECT_THAT(with("/quantiles", {0.5, 1.0}), HasSubstr("between 0 and 1"));
+  EXPECT_THAT(with("/quantiles", {0.25, 0.5, 0.8}), HasSubstr("'tta_sign_flip' needs quantiles"));
+  EXPECT_THAT(with("/act_func", "torch.nn.Mish"), HasSubstr("'act_func' is \"torch.nn.Mish\""));
+  EXPECT_THAT(with("/future_len", 18), HasSubstr("'future_len' 18 is no multiple"));
+  EXPECT_THAT(with("/odd", 1), HasSubstr("'odd' is unknown"));
+  json missing = usual();
+  missing.erase("act_func");
+  EXPECT_THAT(refusal(missing), HasSubstr("'act_func' is missing"));
+  json heads = usual();
+  for (const char* name : {"a", "b"})
+    heads["stack_config"]["templates"][name]["time_mixer"]["num_heads"] = 5;
+  ModelSpec spec = model_spec_from_json(heads.dump());
+  EXPECT_THROW(check_sizes(spec), Error);
+}
+
+}  // namespace
+}  // namespace xlab::tests
