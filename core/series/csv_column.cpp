@@ -112,7 +112,11 @@ std::size_t column_named(const Row& names, bool named, const std::string& column
 }  // namespace
 
 CsvColumn read_csv_column(const std::filesystem::path& path, const std::string& column) {
-  const std::string shown = shown_path(path), text = read_text_file(path, kMostBytes);
+  return csv_column_of(read_text_file(path, kMostBytes), column, shown_path(path));
+}
+
+CsvColumn csv_column_of(const std::string& text, const std::string& column,
+                        const std::string& shown) {
   const char separator = separator_of(text);
   const std::vector<Row> rows = rows_of(text, separator, shown);
   check(!rows.empty() && !rows.front().empty(), "'{}' holds no columns of numbers.", shown);

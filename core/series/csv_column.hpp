@@ -18,5 +18,8 @@ struct CsvColumn {
 /// number. Throws a sentence, with the line, for any other text, for lines of another length, and
 /// where the column is not plain.
 CsvColumn read_csv_column(const std::filesystem::path& path, const std::string& column);
+/// The same of a text; `name` names it in sentences.
+CsvColumn csv_column_of(const std::string& text, const std::string& column,
+                        const std::string& name);
 
 }  // namespace xlab

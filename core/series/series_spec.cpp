@@ -163,6 +163,14 @@ void check_symmetric(const std::vector<double>& quantiles) {
   }
 }
 
+/// The share of the width that is rounded down to this one.
+double expansion_of(int output_width, int width) {
+  double expansion = static_cast<double>(output_width) / width;
+  while (static_cast<int>(width * expansion) < output_width)
+    expansion = std::nextafter(expansion, 2.0 * expansion);
+  return expansion;
+}
+
 /// Gate, up and down, as the large family has them.
 FeedforwardSpec feedforward(int width) {
   constexpr double kFactor = 2.667;
@@ -237,8 +245,7 @@ json as_json(const ModelSpec& spec) {
       {"context_len", s.context},
       {"future_len", s.future},
       {"input_ff_dim", s.input_width},
-      // A bit more, so that rounding never ends one below.
-      {"h_expand", (s.output_width + 0.25) / spec.embedding_dim},
+      {"h_expand", expansion_of(s.output_width, spec.embedding_dim)},
       {"act_func", activation_name(s.act_fn)},
       {"scaler_cfg",
        {{"eps", s.least_scale}, {"use_arcsinh", s.arcsinh}, {"binaryaware", s.leaves_binary}}},

@@ -1,4 +1,5 @@
-// What is read from strangers: safetensors, configurations (YAML too), tokenizers, runs.
+// What is read from strangers: safetensors, configurations (YAML too), tokenizers, runs, columns of
+// numbers.
 #include "tests/fuzz/readers.hpp"
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include "core/files/wrapped_config.hpp"
 #include "core/files/yaml_text.hpp"
 #include "core/model.hpp"
+#include "core/series/csv_column.hpp"
 #include "core/spec.hpp"
 #include "core/tokenizer/tokenizer.hpp"
 #include "kernels/check.hpp"
@@ -72,6 +74,11 @@ void read_tokenizer(Bytes bytes) {
   }
 }
 
+void read_csv(Bytes bytes) {
+  const CsvColumn column = csv_column_of(text_of(bytes), "2", "fuzz");
+  if (column.numbers.empty()) throw std::string("a column without numbers");
+}
+
 void read_run(Bytes bytes) {
   const SafetensorsFile file = parse_safetensors(bytes, "fuzz");
   if (holds_bench(file.metadata(), "fuzz")) {
@@ -84,9 +91,13 @@ void read_run(Bytes bytes) {
 }  // namespace
 
 const std::vector<Reader>& readers() {
-  static const std::vector<Reader> list = {{"safetensors", read_tensors}, {"config", read_config},
-                                           {"yaml", read_yaml},           {"spec", read_spec},
-                                           {"tokenizer", read_tokenizer}, {"run", read_run}};
+  static const std::vector<Reader> list = {{"safetensors", read_tensors},
+                                           {"config", read_config},
+                                           {"yaml", read_yaml},
+                                           {"spec", read_spec},
+                                           {"tokenizer", read_tokenizer},
+                                           {"run", read_run},
+                                           {"csv", read_csv}};
   return list;
 }
 
