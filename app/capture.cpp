@@ -287,7 +287,11 @@ int take_picture(MainWindow& window, const Picture& picture) {
   } else {
     const std::uint64_t run = engine.snapshot()->run_id;
     const std::uint64_t failure = engine.snapshot()->failure.id;
-    window.open(picture.file);
+    if (picture.series.isEmpty()) {
+      window.open(picture.file);
+    } else {
+      window.open_series(picture.file, picture.series, picture.column);
+    }
     const bool answered = wait_until(
         [&] {
           return engine.snapshot()->run_id != run || engine.snapshot()->failure.id != failure;

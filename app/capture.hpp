@@ -12,7 +12,8 @@ struct Picture {
   QString path;  ///< PNG to write
   QString view;  ///< name of a view, or "window"
   QSize size;
-  QString file;  ///< to open; empty for the first scene
+  QString file;            ///< to open; empty for the first scene
+  QString series, column;  ///< what a forecasting model there is to read
 };
 
 /// Waits until the scene is still and writes the picture. Returns the exit code.

@@ -22,7 +22,8 @@ Dock::Dock(Stage& stage, const QString& name, const QString& title, QWidget* par
   bar->setObjectName("dock_title");
   bar_ = new QHBoxLayout(bar);
   bar_->setSpacing(2);
-  bar_->addWidget(new QLabel(title), 1);
+  caption_ = new QLabel(title);
+  bar_->addWidget(caption_, 1);
   setTitleBarWidget(bar);
 
   menu_ = new QMenu(this);
@@ -98,6 +99,14 @@ void Dock::show_tab_word(bool shown) {
   if (windowTitle() == wanted) return;
   setWindowTitle(wanted);
   toggleViewAction()->setText(title_);
+}
+
+void Dock::set_title(const QString& title) {
+  if (title == title_) return;
+  title_ = title;
+  caption_->setText(title);
+  setWindowTitle(title);
+  toggleViewAction()->setText(title);
 }
 
 void Dock::set_contents(QWidget* contents) {

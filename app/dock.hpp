@@ -23,6 +23,7 @@ class Dock : public QDockWidget {
   /// What its tab says where the titles of all tabs have no room; the title when there is none.
   void set_tab_word(const QString& word) { tab_word_ = word; }
   const QString& title() const { return title_; }
+  void set_title(const QString& title);
   void show_tab_word(bool shown);
 
   QMenu* menu() { return menu_; }
@@ -47,6 +48,7 @@ class Dock : public QDockWidget {
   QString title_, tab_word_;
   bool detached_by_menu_ = false;
   QSize hint_{300, 220};
+  QLabel* caption_;
   QBoxLayout* body_;
   QBoxLayout* bar_;
   QToolButton* more_;

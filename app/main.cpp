@@ -30,7 +30,7 @@ constexpr int kBadArguments = 2;
 constexpr int kNoWindow = 3;
 
 struct Arguments {
-  std::string file, screenshot, view = "window", tour, canvas, palette;
+  std::string file, series, column, screenshot, view = "window", tour, canvas, palette;
   std::string size_text;
   int width = 0, height = 0;
   float scale = 0.0f;
@@ -63,6 +63,9 @@ std::string read(int argc, char** argv, Arguments& arguments, bool& help, std::s
   CLI::App cli{"Open an xLSTM, drive it by hand and see how it remembers.", "xlstm-lab"};
   Arguments& a = arguments;
   cli.add_option("file", a.file, "a run (.xlab), a model folder, or a text to train on");
+  cli.add_option("--series", a.series,
+                 "the CSV file with the series that a forecasting model is to read");
+  cli.add_option("--column", a.column, "its column: the name in the first line, or the number");
   cli.add_option("--screenshot", a.screenshot, "write a picture of the window and end");
   cli.add_option("--view", a.view, "the view to picture instead of the whole window")
       ->check(CLI::IsMember(pictured()));
@@ -96,6 +99,8 @@ std::string read(int argc, char** argv, Arguments& arguments, bool& help, std::s
     if (a.view == "window" && (a.width < 640 || a.height < 480))
       return "--size: the window is never smaller than 640x480, but " + a.size_text + " is.";
   }
+  if (!a.series.empty() && a.file.empty()) return "--series needs the folder of a model.";
+  if (!a.column.empty() && a.series.empty()) return "--column needs --series.";
   if (!a.screenshot.empty() && !a.tour.empty()) {
     return "--screenshot and --tour exclude each other.";
   }
@@ -114,6 +119,34 @@ bool has_display() {
     return true;
   }
   return !qgetenv("DISPLAY").isEmpty() || !qgetenv("WAYLAND_DISPLAY").isEmpty();
+}
+
+/// Opens what was named. The exit code, where a picture or a tour was all that was asked for.
+std::optional<int> begin_as_asked(xlab::app::MainWindow& window, const Arguments& arguments,
+                                  QSize size) {
+  using namespace xlab;
+  const QString file = QString::fromLocal8Bit(arguments.file.c_str());
+  const QString series = QString::fromLocal8Bit(arguments.series.c_str());
+  const QString column = QString::fromLocal8Bit(arguments.column.c_str());
+  if (!arguments.tour.empty()) {
+    return app::take_tour(window, QString::fromLocal8Bit(arguments.tour.c_str()));
+  }
+  if (!arguments.screenshot.empty()) {
+    return app::take_picture(window, {.path = QString::fromLocal8Bit(arguments.screenshot.c_str()),
+                                      .view = QString::fromStdString(arguments.view),
+                                      .size = size,
+                                      .file = file,
+                                      .series = series,
+                                      .column = column});
+  }
+  if (file.isEmpty()) {
+    window.begin();
+  } else if (!series.isEmpty()) {
+    window.open_series(file, series, column);
+  } else {
+    window.open(file);
+  }
+  return {};
 }
 
 }  // namespace
@@ -198,21 +231,7 @@ int main(int argc, char** argv) try {
                      &app::MainWindow::close_interrupted);
   }
   window.show();
-  const QString file = QString::fromLocal8Bit(arguments.file.c_str());
-  if (!arguments.tour.empty()) {
-    return app::take_tour(window, QString::fromLocal8Bit(arguments.tour.c_str()));
-  }
-  if (!arguments.screenshot.empty()) {
-    return app::take_picture(window, {.path = QString::fromLocal8Bit(arguments.screenshot.c_str()),
-                                      .view = QString::fromStdString(arguments.view),
-                                      .size = size,
-                                      .file = file});
-  }
-  if (file.isEmpty()) {
-    window.begin();
-  } else {
-    window.open(file);
-  }
+  if (const auto ended = begin_as_asked(window, arguments, size)) return *ended;
   return QApplication::exec();
 } catch (const std::exception& e) {
   return refuse(e.what(), kNoWindow);

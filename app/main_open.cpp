@@ -11,6 +11,7 @@
 
 #include "app/banner.hpp"
 #include "app/main_window.hpp"
+#include "app/series_question.hpp"
 #include "app/unsaved_work.hpp"
 #include "app/weights_question.hpp"
 #include "core/files/hf_folder.hpp"
@@ -79,6 +80,17 @@ void MainWindow::stop_looking() {
 }
 
 void MainWindow::open_model_folder(const std::string& path, bool beside) {
+  if (reads_series(path)) {
+    const auto series =
+        series_.isEmpty()
+            ? ask_for_series(path, this)
+            : std::optional(SeriesChoice{series_.toStdString(), series_column_.toStdString()});
+    series_.clear();
+    if (series)
+      stage_.send(command::OpenFolder{
+          .path = path, .beside = beside, .series = series->file, .column = series->column});
+    return;
+  }
   if (!may_be_large(path)) {
     stage_.send(command::OpenFolder{path, beside});
     return;
@@ -105,6 +117,12 @@ void MainWindow::open_model_folder(const std::string& path, bool beside) {
         },
         Qt::QueuedConnection);
   }).detach();
+}
+
+void MainWindow::open_series(const QString& folder, const QString& csv, const QString& column) {
+  series_ = QFileInfo(csv).absoluteFilePath();
+  series_column_ = column;
+  open(folder);
 }
 
 void MainWindow::open(const QString& named, bool beside) {

@@ -61,6 +61,9 @@ class MainWindow : public QMainWindow {
   /// Asks where work would be lost, and only after a look at the file. `beside`: the run of now
   /// stays, and nobody is asked.
   void open(const QString& named, bool beside = false);
+  /// The same for the folder of a forecasting model, and the series that it is to read: a column of
+  /// a CSV file, by name or number.
+  void open_series(const QString& folder, const QString& csv, const QString& column);
   /// Closes without a question: the session is kept.
   void close_unasked();
   /// The same for a signal: nobody was asked, so the next start offers what was not saved.
@@ -282,7 +285,8 @@ class MainWindow : public QMainWindow {
   QMap<int, Layout> own_layouts_;  ///< of rooms that show a file's, as the person left them
   bool of_file_ = false;           ///< the open room is as a file has it
   std::shared_ptr<Looking> looking_;
-  int looks_ = 0;  ///< counts up: a look that another one follows leads to nothing
+  QString series_, series_column_;  ///< what the next forecasting model reads; empty: it is asked
+  int looks_ = 0;                   ///< counts up: a look that another one follows leads to nothing
 };
 
 }  // namespace xlab::app

@@ -203,6 +203,10 @@ void PromptPanel::follow_snapshot() {
   sampler_->setText(sampler_text(sequence.sampler));
   past_end_->setChecked(sequence.sampler.past_end);
   past_end_->setVisible(now.model && !now.model->ends.empty());
+  // A series has no prompt, and its tokens are not chosen.
+  const bool series = now.data && now.data->series;
+  for (QWidget* widget : std::initializer_list<QWidget*>{prompt_, set_, sampler_})
+    widget->setVisible(!series);
   full_->setText(QString::fromStdString(sequence.full_reason));
   full_->setVisible(!sequence.full_reason.empty());
   follow_room();

@@ -19,6 +19,7 @@ class ScrollArea : public QScrollArea {
     if (event->type() != QEvent::Resize || object != widget())
       return QScrollArea::eventFilter(object, event);
     const QScopedValueRollback<int> turn(turns_, turns_ + 1);
+    // NOLINTNEXTLINE(bugprone-parent-virtual-call): QScrollArea's would set the bars once more
     return turns_ > kMostTurns ? QAbstractScrollArea::eventFilter(object, event)
                                : QScrollArea::eventFilter(object, event);
   }

@@ -267,6 +267,7 @@ void ViewDock::export_csv() {
 }
 
 void ViewDock::follow_snapshot() {
+  set_title(QString::fromStdString(view_->title_now(stage_.snapshot())));
   canvas_->refresh();
   if (shows_table() && seen() && !table_timer_.isActive()) table_timer_.start();
 }

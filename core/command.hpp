@@ -37,6 +37,8 @@ struct OpenFolder {  ///< the model in this folder, or beside this config.json
   std::string path;
   bool beside = false;
   int bits = 0;  ///< 8 or 4: weights are held in so many, and only read; 0: as they are stored
+  /// Of a forecasting model: the CSV file with the series that it is to read, and its column.
+  std::string series = {}, column = {};
 };
 struct CancelOpening {};  ///< of a folder that is being read: everything stays as it is
 struct ExportFolder {     ///< writes the model as a folder for other programs

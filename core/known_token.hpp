@@ -6,10 +6,10 @@
 
 namespace xlab {
 
-/// Throws a sentence for a token outside the model's vocabulary.
+/// Throws a sentence for a token that the model does not read.
 inline void check_token(const ModelSpec& model, int token) {
-  check(token >= 0 && token < model.vocab_size, "Token {} is outside the model's vocabulary of {}.",
-        token, model.vocab_size);
+  check(token >= 0 && token < model.tokens(), "Token {} is outside the model's {} of {}.", token,
+        model.series ? "patches" : "vocabulary", model.tokens());
 }
 
 }  // namespace xlab

@@ -1,4 +1,4 @@
-// An xLSTM language model of either family: embedding, residual blocks, norm, head.
+// The language model of either family, and the model that foretells series.
 #pragma once
 
 #include <memory>

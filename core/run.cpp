@@ -13,6 +13,7 @@
 #include "core/generation/generation.hpp"
 #include "core/run_data.hpp"
 #include "core/run_json.hpp"
+#include "core/series/read_series.hpp"
 #include "kernels/adamw.hpp"
 #include "kernels/device/device.hpp"
 #include "kernels/route.hpp"
@@ -25,7 +26,10 @@ using nlohmann::json;
 constexpr double kSmoothing = 0.1;  // share of the newest loss in the exponential mean
 constexpr std::size_t kMostLossPoints = 1 << 18;
 /// Why a model without gradients is not trained.
-const char* only_read(const Params& weights) {
+const char* only_read(const Model& model) {
+  const Params& weights = model.params();
+  if (model.spec().series)
+    return "Models that foretell series are not trained here: it is only read.";
   return held_in_blocks(weights)
              ? "This model's weights are held in fewer bits than training needs: it is only read."
              : "This model is too large to be trained on this computer: it is only read.";
@@ -47,7 +51,14 @@ void show_first_look(Run& run) {
   run.prompt_length = run.sequence->length();
 }
 
+/// Models that foretell series are made by open_series_run alone.
+void refuse_series(const ModelSpec& spec) {
+  check(!spec.series,
+        "A model that foretells a series is read from its folder: it is not trained here.");
+}
+
 ModelSpec sized_for(const Task& task, ModelSpec spec) {
+  refuse_series(spec);
   const int needed = static_cast<int>(task.vocabulary().size());
   if (spec.vocab_size == 0) spec.vocab_size = needed;
   check(spec.vocab_size >= needed,
@@ -169,7 +180,7 @@ std::unique_ptr<Run> make_run(std::shared_ptr<const Task> task, std::unique_ptr<
 std::unique_ptr<Run> make_run_from(const Run& run, std::shared_ptr<const Task> task,
                                    const std::optional<TrainSpec>& train) {
   const Params& weights = run.model->params();
-  check(weights.trainable(), "{}", only_read(weights));
+  check(weights.trainable(), "{}", only_read(*run.model));
   ModelSpec spec = run.model->spec();
   // Other data, other tokens.
   if (spec.large) spec.large->force_bos_token_insert = false;
@@ -304,6 +315,7 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file, const SharedData& dat
           "'{}' has run format {}, but this version reads format {}: open it with a newer version.",
           file.name(), format, kRunFormat);
     const ModelSpec model = model_spec_from_json(json_text(meta.at("model")));
+    refuse_series(model);
     const TrainSpec train = train_spec_from_json(json_text(meta.at("train")));
     const auto step = number_in<std::int64_t>(meta, "step", 0, kMostSteps);
     // Before any memory is asked for: the file itself must hold the model that it describes.
@@ -360,7 +372,7 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file, const SharedData& dat
 }
 
 std::string why_not_trained(const Run& run) {
-  if (!run.model->params().trainable()) return only_read(run.model->params());
+  if (!run.model->params().trainable()) return only_read(*run.model);
   if (!run.task->has_data())
     return "This model came with its weights and without data: there is nothing to learn from. "
            "Train it on a task or on a text.";
@@ -369,6 +381,10 @@ std::string why_not_trained(const Run& run) {
 
 std::string why_not_saved(const Run& run) {
   if (run.model->params().trainable()) return {};
+  if (run.model->spec().series)
+    return "A forecast is not saved as a run: the model is only read. Open its folder and the "
+           "series "
+           "again.";
   if (held_in_blocks(run.model->params()))
     return "A model whose weights are held in fewer bits cannot be saved as a run: it is only "
            "read. "
@@ -404,7 +420,7 @@ std::shared_ptr<const ModelCard> model_card(const Run& run) {
   card->blocks = run.model->cards();
   card->vocabulary = run.task->vocabulary();
   // A model may know more tokens than its task uses.
-  for (int token = static_cast<int>(card->vocabulary.size()); token < spec.vocab_size; ++token)
+  for (int token = static_cast<int>(card->vocabulary.size()); token < spec.tokens(); ++token)
     card->vocabulary.push_back(fmt::format("<{}>", token));
   WritableTokens tokens = writable_tokens(*run.task, spec);
   card->writable = std::move(tokens.writable);
@@ -428,6 +444,7 @@ std::shared_ptr<const DataCard> data_card(const Run& run) {
     card->unit = text->tokenizer->kind() == "bpe" ? "tokens" : text->tokenizer->kind();
     card->tokenizer = tokenizer_label(*text);
   }
+  if (const ReadSeries* series = run.task->series()) card->series = series->card;
   if (run.task->has_data())
     card->examples = example_rows(*run.task, run.trainer->spec(), kExamples,
                                   std::min(run.trainer->spec().sequence_length, kLongest));

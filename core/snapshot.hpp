@@ -109,6 +109,26 @@ struct ExampleRow {
   std::vector<int> targets;  ///< -1 where no answer is asked for
 };
 
+/// A series of numbers that a forecasting model reads, a patch for a token.
+struct SeriesCard {
+  std::string name;             ///< of its column; empty: it has none
+  std::vector<double> numbers;  ///< the oldest first; NaN where one is not there
+  int patch = 0;                ///< numbers of one token
+  int begin = 0;   ///< place in the series of the first number of token 0; below 0 there are none
+  int future = 0;  ///< how many numbers after the series are foretold
+  std::vector<double> quantiles;
+  bool differenced = false;  ///< it has a trend: its differences are read, and foretold
+  bool flips = false;  ///< the program that published the model adds a second pass, upside down
+};
+
+/// What a forecasting model expects after the patch at the time cursor, in units of the series.
+/// From the last patch of the series on that is all it foretells, as far as it is computed.
+struct Foretold {
+  int begin = 0;                               ///< place in the series of the first of the numbers
+  std::vector<std::vector<double>> quantiles;  ///< (quantiles, numbers)
+  std::vector<std::vector<double>> unclamped;  ///< the same without clamps; empty: there are none
+};
+
 /// The task: what the model is trained on.
 struct DataCard {
   std::string task;           ///< "recall", "parity", "copy" or "text"
@@ -123,6 +143,7 @@ struct DataCard {
   /// What reads the text: "characters", "bytes", or the name of another tokenizer and its size.
   std::string tokenizer;
   std::vector<ExampleRow> examples;
+  std::shared_ptr<const SeriesCard> series;  ///< what is read instead of tokens; null: tokens are
 };
 
 enum class TrainState { idle, running, finished, failed };
@@ -373,6 +394,7 @@ struct Snapshot {
   std::shared_ptr<const Trace> trace;
   std::shared_ptr<const Trace> unclamped;  ///< the same tokens without clamps; null without clamps
   std::shared_ptr<const NextToken> next;
+  std::shared_ptr<const Foretold> foretold;   ///< instead of `next`, of a series
   std::shared_ptr<const MemoryImage> memory;  ///< of the focused block; null for blocks without one
   /// The other runs that read the sequence on screen, in their order; empty when none does.
   std::vector<std::shared_ptr<const FollowerView>> followers;

@@ -137,6 +137,10 @@ bool ModelSpec::is_slstm(int block) const {
   return std::binary_search(slstm_at.begin(), slstm_at.end(), block);
 }
 
+int ModelSpec::tokens() const {
+  return series ? series->patches() : vocab_size;
+}
+
 ModelSpec model_spec_from_json(const std::string& text) {
   return read_model(parse(text));
 }

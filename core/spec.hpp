@@ -26,6 +26,9 @@ struct SeriesSpec {
   std::optional<double> out_norm_eps;  ///< absent: no norm after the last block
   bool flips = false;                  ///< foretells the series upside down too, and takes the mean
   bool differences = true;             ///< a series with a trend is foretold by its differences
+
+  /// How many patches it reads, with those that it foretells.
+  int patches() const { return (context + future + patch - 1) / patch; }
 };
 
 /// A language model: embedding, residual blocks, norm, head. Of the paper's family; or, with
@@ -48,6 +51,8 @@ struct ModelSpec : CellSpecs {
   std::optional<SeriesSpec> series;
 
   bool is_slstm(int block) const;
+  /// How many tokens there are to read: those of the vocabulary, or the patches of a series.
+  int tokens() const;
 };
 /// "paper", "large" or "forecasting".
 const char* model_family(const ModelSpec& spec);

@@ -7,6 +7,7 @@
 #include <QDialogButtonBox>
 #include <QDir>
 #include <QFileDialog>
+#include <QInputDialog>
 #include <QLineEdit>
 #include <QMainWindow>
 #include <QMap>
@@ -35,6 +36,8 @@ class Answers {
   QMessageBox::StandardButton button = QMessageBox::Cancel;
   /// Pressed instead where a box has it, e.g. "Replace".
   QString word;
+  /// Chosen from lists of words, the first one first; without one they are cancelled.
+  QStringList choices;
   /// Typed into dialogs for files, the first one first; without one they are cancelled.
   QStringList files;
 
@@ -44,6 +47,7 @@ class Answers {
   QStringList file_dialogs;    ///< titles of the dialogs for files so far
   QStringList folders;         ///< where each of them began
   QStringList file_buttons;    ///< what could be pressed in each once the name was typed
+  QList<QStringList> lists;    ///< the words of the lists so far
 
  private:
   void look() {
@@ -66,6 +70,15 @@ class Answers {
       QAbstractButton* wanted = box->button(button);
       if (!wanted) wanted = box->buttons().first();
       QTest::mouseClick(wanted, Qt::LeftButton);
+    } else if (auto* list = qobject_cast<QInputDialog*>(open)) {
+      last_ = open;
+      lists.append(list->comboBoxItems());
+      if (choices.isEmpty()) {
+        list->reject();
+      } else {
+        list->setTextValue(choices.takeFirst());
+        list->accept();
+      }
     } else if (auto* dialog = qobject_cast<QFileDialog*>(open)) {
       last_ = open;
       file_dialogs.append(dialog->windowTitle());

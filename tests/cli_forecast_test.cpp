@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -56,7 +59,7 @@ class ForecastCommand : public testing::Test {
 TEST_F(ForecastCommand, WritesTheQuantilesOfEveryStep) {
   const Answer answer = forecast("--column wave --steps 10");
   EXPECT_EQ(answer.code, 0) << answer.err;
-  EXPECT_THAT(answer.err, HasSubstr("wave: 50 numbers, 4 of them not there"));
+  EXPECT_THAT(answer.err, HasSubstr("wave: 50 numbers, 4 of them missing"));
   std::istringstream lines(answer.out);
   std::string line;
   std::getline(lines, line);
@@ -87,6 +90,47 @@ TEST_F(ForecastCommand, WritesAPatchUnlessItIsToldOtherwiseAndIntoAFile) {
   EXPECT_THAT(text, StartsWith("step,0.1,"));
   EXPECT_EQ(forecast("--column 2 --out foretold.csv").code, 0);
   EXPECT_EQ(forecast("--column 2 --out data.csv").code, 2);
+}
+
+TEST_F(ForecastCommand, ReplacesNothingButForecasts) {
+  std::filesystem::copy(XLAB_GOLDEN_SERIES "/relu", at("model"));
+  const std::string config = bytes_of_file(at("model/config.json"));
+  const std::string weights = bytes_of_file(at("model/model.safetensors"));
+  for (const char* out : {"model/config.json", "model/model.safetensors"})
+    EXPECT_NE(run(std::string("forecast model data.csv --column wave --out ") + out).code, 0);
+  put_file(at("notes.txt"), "mine\n");
+  EXPECT_THAT(forecast("--column wave --out notes.txt").err, HasSubstr("is no forecast"));
+  EXPECT_EQ(bytes_of_file(at("notes.txt")), "mine\n");
+  EXPECT_EQ(bytes_of_file(at("model/config.json")), config);
+  EXPECT_EQ(bytes_of_file(at("model/model.safetensors")), weights);
+}
+
+TEST_F(ForecastCommand, KeepsTheDigitsOfLargeNumbers) {
+  std::string text = "v\n";
+  for (int t = 0; t < 40; ++t) text += std::to_string(1'000'000'000 + 10 * t + t % 3) + "\n";
+  put_file(at("large.csv"), text);
+  const Answer answer = run("forecast " XLAB_GOLDEN_SERIES "/relu large.csv --steps 3");
+  EXPECT_THAT(answer.err, HasSubstr("a trend"));
+  std::istringstream lines(answer.out);
+  std::string line, last;
+  std::getline(lines, line);
+  std::set<std::string> different;
+  while (std::getline(lines, line)) different.insert(line.substr(2));
+  EXPECT_EQ(different.size(), 3u);
+  EXPECT_THAT(answer.out, HasSubstr("1000000"));
+}
+
+TEST_F(ForecastCommand, ReadsTheStandardInputAndTellsOfNumbersThatAreNone) {
+  const std::string line = std::string("cd '") + folder_.path().string() +
+                           "' && cut -d, -f2 data.csv | '" XLAB_XLSTM
+                           "' forecast " XLAB_GOLDEN_SERIES "/relu - --steps 10 >out 2>err";
+  EXPECT_EQ(std::system(line.c_str()), 0) << bytes_of_file(at("err"));
+  EXPECT_EQ(bytes_of_file(at("out")), forecast("--column wave --steps 10").out);
+  put_file(at("huge.csv"), "v\n1e308\n-1e308\n1e308\n2\n");
+  const Answer huge = run("forecast " XLAB_GOLDEN_SERIES "/relu huge.csv");
+  EXPECT_EQ(huge.code, 3);
+  EXPECT_THAT(huge.err, HasSubstr("Not all of these numbers are finite"));
+  EXPECT_THAT(huge.out, testing::Not(HasSubstr("-nan")));
 }
 
 TEST_F(ForecastCommand, SaysWhatIsWrong) {

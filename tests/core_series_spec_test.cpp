@@ -7,7 +7,10 @@
 #include <vector>
 
 #include "core/model.hpp"
+#include "core/run.hpp"
 #include "core/spec.hpp"
+#include "core/tasks/task.hpp"
+#include "kernels/check.hpp"
 
 namespace xlab::tests {
 namespace {
@@ -83,6 +86,11 @@ TEST(SeriesSpecs, AreCountedAsTheyAreDeclared) {
   EXPECT_EQ(parameter_count(spec), declared);
 }
 
+TEST(SeriesSpecs, MakeNoRunOfTokens) {
+  EXPECT_THROW(make_run(make_task("copy"), RunSpec{.model = model_spec_from_json(usual().dump())}),
+               Error);
+}
+
 TEST(SeriesSpecs, ComeBackFromTheirJson) {
   ModelSpec spec = model_spec_from_json(usual().dump());
   spec.slstm->variant.gate_soft_cap = 7.0;
@@ -119,15 +127,27 @@ TEST(SeriesSpecs, AreRefusedByName) {
   EXPECT_THAT(with("/stack_config/recipe", {"a"}), HasSubstr("lists 1 blocks"));
   EXPECT_THAT(with("/tokenizer_cfg/input_patch_stride", 2), HasSubstr("'input_patch_stride' is 2"));
   EXPECT_THAT(with("/output_patch_size", 8), HasSubstr("'output_patch_size' is 8"));
-  EXPECT_THAT(with("/quantiles", {0.5, 0.25, 0.75}), HasSubstr("rising order"));
+  EXPECT_THAT(with("/quantiles", {0.5, 0.25, 0.75}), HasSubstr("must rise"));
   EXPECT_THAT(with("/quantiles", {0.5, 1.0}), HasSubstr("between 0 and 1"));
   EXPECT_THAT(with("/quantiles", {0.25, 0.5, 0.8}), HasSubstr("'tta_sign_flip' needs quantiles"));
   EXPECT_THAT(with("/act_func", "torch.nn.Mish"), HasSubstr("'act_func' is \"torch.nn.Mish\""));
   EXPECT_THAT(with("/future_len", 18), HasSubstr("'future_len' 18 is no multiple"));
   EXPECT_THAT(with("/odd", 1), HasSubstr("'odd' is unknown"));
-  json missing = usual();
-  missing.erase("act_func");
-  EXPECT_THAT(refusal(missing), HasSubstr("'act_func' is missing"));
+  EXPECT_THAT(with("/act_func", "my_package.GELU"), HasSubstr("'act_func' is"));
+  EXPECT_THAT(with("/quantiles", {0.25, 0.25, 0.75}), HasSubstr("must rise"));
+  json hostile = usual();
+  hostile["context_len"] = hostile["future_len"] = 1 << 20;
+  hostile["tta_sign_flip"] = false;
+  hostile["quantiles"] = json::array();
+  for (int q = 1; q <= 900; ++q) hostile["quantiles"].push_back(q / 1000.0);
+  EXPECT_THAT(refusal(hostile), HasSubstr("more than fit here"));
+  for (const char* key :
+       {"act_func", "num_blocks", "embedding_dim", "input_patch_size", "context_len", "future_len",
+        "h_expand", "input_ff_dim", "tokenizer_cfg", "scaler_cfg"}) {
+    json missing = usual();
+    missing.erase(key);
+    EXPECT_THAT(refusal(missing), HasSubstr("'" + std::string(key) + "' is missing"));
+  }
   json heads = usual();
   for (const char* name : {"a", "b"})
     heads["stack_config"]["templates"][name]["time_mixer"]["num_heads"] = 5;

@@ -78,7 +78,8 @@ TEST_P(GoldenSeries, AreForetoldAsByAnIndependentEvaluation) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, GoldenSeries, testing::Values("relu", "flipped", "undifferenced"),
+INSTANTIATE_TEST_SUITE_P(All, GoldenSeries,
+                         testing::Values("relu", "flipped", "undifferenced", "single"),
                          [](const auto& name) { return std::string(name.param); });
 
 TEST(Series, WithATrendAreToldFromOthers) {
@@ -131,7 +132,7 @@ TEST(Series, AreRefusedWhereTheyCannotBeForetold) {
 
 TEST(Series, FoldersMakeNoRunOfTokens) {
   EXPECT_THAT([] { open_folder_run(golden_series() / "relu"); },
-              testing::ThrowsMessage<Error>(testing::HasSubstr("`xlstm forecast` reads it")));
+              testing::ThrowsMessage<Error>(testing::HasSubstr("give it one (`xlstm forecast`")));
   EXPECT_THAT(
       ModelFolder(golden_series() / "relu").was_read().names,
       testing::Contains(testing::HasSubstr("for several series at once was left out: "

@@ -13,6 +13,7 @@
 #include "ui/ground.hpp"
 #include "ui/hint.hpp"
 #include "ui/number.hpp"
+#include "ui/series_row.hpp"
 #include "ui/values.hpp"
 
 namespace xlab::ui {
@@ -137,6 +138,16 @@ void where(const Scene& scene, Painter& painter, const Box& row) {
   const int token = sequence.tokens[static_cast<std::size_t>(at)];
   const std::string label = token_label(scene.snapshot.model.get(), token);
   const std::string where = fmt::format("t = {} of 0…{}", at, last);
+  if (const SeriesCard* series = series_of(scene.snapshot)) {
+    const std::string texts[] = {fmt::format("{}   {}", where, patch_words(*series, at)), where,
+                                 fmt::format("t = {}", at)};
+    painter.first_in(row, painter.palette().text, texts);
+    hint(scene, row,
+         fmt::format("The time cursor stands at step {} of {}, a patch of {} numbers. Every panel "
+                     "shows this step.",
+                     at, last, series->patch));
+    return;
+  }
   const bool answer = expected_at(sequence, at) >= 0;
   const std::string surprise = short_number(asked_for(sequence, at));
   const std::string guess =
@@ -195,7 +206,7 @@ void draw_time_controls(Scene& scene, Painter& painter, Box row,
   row.cut_left(painter.px(10));
   note_left_out(scene, painter, row, left_out);
   const bool at_end = sequence.cursor >= static_cast<int>(sequence.tokens.size()) - 1;
-  if (!at_end || sequence.full_reason.empty()) {
+  if (!at_end || series_of(scene.snapshot) || sequence.full_reason.empty()) {
     where(scene, painter, row);
     return;
   }

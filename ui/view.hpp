@@ -47,6 +47,8 @@ class View {
   virtual std::string name() const = 0;
   /// Title of the dock, e.g. "Gates".
   virtual std::string title() const = 0;
+  /// The same with what is shown now.
+  virtual std::string title_now(const Snapshot&) const { return title(); }
   /// Name of the view behind which it stands, as a tab that is shown when it is asked for, in every
   /// layout that does not name it.
   virtual std::string neighbour() const { return "inspector"; }

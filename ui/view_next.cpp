@@ -11,12 +11,14 @@
 #include <utility>
 #include <vector>
 
+#include "ui/fan_chart.hpp"
 #include "ui/follower_marks.hpp"
 #include "ui/ground.hpp"
 #include "ui/hint.hpp"
 #include "ui/next_token.hpp"
 #include "ui/number.hpp"
 #include "ui/sampler_settings.hpp"
+#include "ui/series_row.hpp"
 #include "ui/token_bars.hpp"
 #include "ui/values.hpp"
 #include "ui/view_list.hpp"
@@ -46,6 +48,9 @@ class NextView : public View {
  public:
   std::string name() const override { return "next"; }
   std::string title() const override { return "Next token"; }
+  std::string title_now(const Snapshot& snapshot) const override {
+    return series_of(snapshot) ? "Forecast" : title();
+  }
   ImVec2 minimum_size() const override { return {260, 160}; }
 
   void draw(Scene& scene, ImVec2 size) override {
@@ -64,6 +69,14 @@ class NextView : public View {
     const Snapshot& snapshot = scene.snapshot;
     if (!snapshot.model) {
       say_no_run(painter, rest, "see what it expects next");
+      return;
+    }
+    if (series_of(snapshot)) {
+      if (snapshot.foretold) {
+        draw_fan(scene, painter, rest);
+      } else {
+        say(painter, rest, "The model has not read this patch of the series yet.");
+      }
       return;
     }
     if (!snapshot.next || snapshot.next->probabilities.empty()) {
@@ -426,6 +439,7 @@ class NextView : public View {
 };
 
 Table NextView::table(const Scene& scene) const {
+  if (series_of(scene.snapshot)) return fan_table(scene.snapshot);
   Table table;
   table.columns = {"rank",
                    "token",

@@ -16,6 +16,7 @@
 #include "ui/hint.hpp"
 #include "ui/number.hpp"
 #include "ui/plot.hpp"
+#include "ui/series_row.hpp"
 #include "ui/time_controls.hpp"
 #include "ui/time_rows.hpp"
 #include "ui/time_window.hpp"
@@ -30,6 +31,8 @@ constexpr double kOneBit = 0.6931;  // nats; a model of one token still has a ra
 
 /// One row a token.
 Table time_table(const Scene& scene) {
+  if (const SeriesCard* series = series_of(scene.snapshot))
+    return patch_table(scene.snapshot, *series);
   const SequenceStatus& sequence = scene.snapshot.sequence;
   const ModelCard* model = scene.snapshot.model.get();
   Table table;
@@ -100,7 +103,7 @@ class TimeView : public View {
     const SequenceStatus& sequence = scene.snapshot.sequence;
     const int length = static_cast<int>(sequence.tokens.size());
     TimeWants wants;
-    wants.answers = !sequence.expected.empty();
+    wants.answers = !sequence.expected.empty() && !series_of(scene.snapshot);
     wants.prompt = sequence.prompt_length < length;
     uniform_ = std::log(
         std::max<double>(1.0, static_cast<double>(scene.snapshot.model->vocabulary.size())));
@@ -151,15 +154,22 @@ class TimeView : public View {
       painter.text_in(box, scene.palette.muted_text, text);
       hint(scene, box, meaning);
     };
-    caption(scene.snapshot.sequence.expected.empty() ? Box{} : rows_.marks, "answer",
+    const bool series = series_of(scene.snapshot) != nullptr;
+    caption(scene.snapshot.sequence.expected.empty() || series ? Box{} : rows_.marks, "answer",
             "Where the task asks for an answer. ✓: the model's own first choice is the right "
             "one. ✗: it is not, and the right one stands beside it. ?: the model gave no "
             "numbers. A dashed box is the place of the answer that is asked for next.");
-    caption(rows_.tokens, "token",
-            "The sequence, token by token. A box is shaded by the surprise of what is asked for "
-            "there, and grey where nothing is asked.");
+    if (series) {
+      caption(rows_.tokens, "from",
+              "The series, patch by patch: the place of the first number of each, from 0. A dot "
+              "stands for what is before the series.");
+    } else {
+      caption(rows_.tokens, "token",
+              "The sequence, token by token. A box is shaded by the surprise of what is asked for "
+              "there, and grey where nothing is asked.");
+    }
     caption(rows_.steps, "step t", "The time step of each token, from 0.");
-    if (rows_.bars.empty()) return;
+    if (rows_.bars.empty() || series_of(scene.snapshot)) return;
     hint(scene, {{captions_.min.x, rows_.bars.min.y}, {captions_.max.x, rows_.bars.max.y}},
          fmt::format("Surprise in nats of what is asked for. The dashed line is a uniform guess "
                      "over all {} tokens: {} nats.",
@@ -221,6 +231,10 @@ class TimeView : public View {
   void legend(const Scene& scene, Painter& painter, const ColourScale& colours,
               const Outside& beyond) const {
     if (rows_.legend.empty()) return;
+    if (const SeriesCard* series = series_of(scene.snapshot)) {
+      draw_series_words(scene, painter, rows_.legend, *series);
+      return;
+    }
     Legend legend{scene.snapshot.sequence.expected.empty()
                       ? "nats of surprise, −log p(token)"
                       : "nats of surprise at answers, −log p(right answer)",
@@ -267,6 +281,10 @@ class TimeView : public View {
 
   void draw_bars(const Scene& scene, Painter& painter) const {
     const Box& bars = rows_.bars;
+    if (const SeriesCard* series = series_of(scene.snapshot)) {
+      draw_series_row(painter, window_, bars, captions_, *series);
+      return;
+    }
     const Axis axis = vertical(scene.snapshot);
     const SequenceStatus& sequence = scene.snapshot.sequence;
     const Palette& palette = scene.palette;
@@ -338,6 +356,10 @@ class TimeView : public View {
     const int length = static_cast<int>(sequence.tokens.size());
     if (!window_.column(t).contains({x, window_.column(t).min.y})) return;
     const ModelCard* model = scene.snapshot.model.get();
+    if (const SeriesCard* series = series_of(scene.snapshot)) {
+      if (t < length) hover_card(scene, patch_lines(*series, t));
+      return;
+    }
     const int expected = expected_at(sequence, t), choice = choice_at(sequence, t);
     std::vector<CardLine> lines;
     if (t < length) {

@@ -255,6 +255,8 @@ void print_model(const InspectedModel& model, bool opens) {
   for (const InspectedEnd& end : model.ends)
     ends.push_back(fmt::format("{} '{}' ({})", end.token, end.text, fmt::join(end.from, ", ")));
   lines("ends", ends);
+  if (opens && model.series)
+    line("opens", "with a series: xlstm forecast, or Open model folder in the window");
   if (opens)
     line("training", model.cannot_train.empty() ? "can be trained here" : model.cannot_train);
 }

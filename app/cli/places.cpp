@@ -5,10 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <system_error>
 
 #include "app/cli/command.hpp"
@@ -135,6 +139,20 @@ void check_logits_place(const std::string& out) {
   check(!holds_something(out) || is_logits(out),
         "'{}' exists and is no file of logits: choose another name for --out, or remove that file "
         "first.",
+        shown(out));
+  check_can_write_file(out, 0);
+}
+
+void check_forecast_place(const std::string& out) {
+  constexpr std::string_view kBegins = "step,";
+  const auto is_forecast = [&] {
+    InputFile file(out);
+    std::array<std::byte, kBegins.size()> begin{};
+    return file.read(begin) == begin.size() &&
+           std::memcmp(begin.data(), kBegins.data(), begin.size()) == 0;
+  };
+  check(!holds_something(out) || is_forecast(),
+        "'{}' exists and is no forecast: choose another name for --out, or remove that file first.",
         shown(out));
   check_can_write_file(out, 0);
 }

@@ -29,6 +29,8 @@ void check_run_place(const std::string& out, const std::string& own, bool force)
 void check_run_fits(const Run& run, const std::string& out);
 /// Refuses to replace what is no file of logits.
 void check_logits_place(const std::string& out);
+/// Refuses to replace what is no forecast.
+void check_forecast_place(const std::string& out);
 /// Refuses to replace what is no recording.
 void check_recording_place(const std::string& out);
 /// Refuses to write a training log into what is none. Devices and pipes take one.

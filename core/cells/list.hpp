@@ -110,7 +110,7 @@ struct CellSpecs {
 
 /// A block is of the first kind here that takes it.
 inline auto cell_kinds() {
-  return std::array{&large_kind(), &slstm_kind(), &mlstm_kind()};
+  return std::array{&mlstm_kind(), &slstm_kind(), &large_kind()};
 }
 /// What can stand behind the gates of the sLSTM's blocks.
 inline auto scalar_cells() {

@@ -101,7 +101,8 @@ namespace xlab {
 const CellKind& mlstm_kind() {
   static const CellKind kind{
       .key = "mlstm_block",
-      .takes = [](const ModelSpec& spec, int) { return !spec.large; },
+      .takes = [](const ModelSpec& spec,
+                  int block) { return !spec.large && !spec.is_slstm(block); },
       .said = [](const ModelSpec& spec) { return spec.mlstm.has_value(); },
       .read = mlstm::read_block,
       .as_json = mlstm::block_json,

@@ -342,6 +342,13 @@ void Engine::Worker::set_variant(const command::SetVariant& c) {
 
 void Engine::Worker::start_check() {
   const Run& run = live->run();
+  if (run.task->series()) {
+    forget_check();
+    auto none = std::make_shared<HealthReport>();
+    none->failure = "The proof compares ways to read tokens; this model reads a series of numbers.";
+    draft.health = std::move(none);
+    return;
+  }
   checks.start(*run.model, run.trainer->steps_done(), live->sequence().tokens(), run.origin);
 }
 
@@ -357,7 +364,7 @@ void Engine::Worker::forget_check() {
 
 void Engine::Worker::check_again() {
   // Nobody asked: a model that has to be read once more is left unchecked.
-  if (live->run().origin) {
+  if (live->run().origin || live->run().task->series()) {
     forget_check();
   } else {
     start_check();

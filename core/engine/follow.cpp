@@ -59,6 +59,8 @@ void Engine::Worker::follow_sequence(const command::FollowSequence& c) {
     check(&of != live,
           "The run on screen has the sequence that others can follow: choose another.");
     if (of.group != 0 && of.group == live->group) return;
+    check(!of.run().task->series() && !live->run().task->series(),
+          "Models that foretell a series do not follow one another.");
     check(of.model().vocabulary == live->model().vocabulary,
           "'{}' has other tokens than '{}', so it cannot follow its sequence.",
           printable(of.name(), 80), printable(live->name(), 80));

@@ -245,6 +245,7 @@ bool LiveRun::must_compute_first() {
 }
 
 void LiveRun::generate_one() {
+  if (run_->task->series()) throw Error(kEndOfSeries);
   const auto& steps = sequence().steps();
   check(!steps.empty(), "There is nothing to continue: set a prompt first.");
   if (!text_end_.empty()) throw Error(text_end_);
@@ -322,6 +323,7 @@ std::optional<TokensBefore> LiveRun::show_tokens(std::vector<int> tokens) {
 }
 
 std::optional<TokensBefore> LiveRun::take_token(int token) {
+  if (run_->task->series()) throw Error(kEndOfSeries);
   check_token(run_->model->spec(), token);
   TokensBefore before = tokens_now();
   before_edit();
@@ -421,6 +423,7 @@ void LiveRun::describe(Snapshot& snapshot) {
   if (refreshed_) sequence.kept_bytes += refreshed_->bytes();
   if (sequence.full_reason.empty()) sequence.full_reason = text_end_;
   sequence_->describe_cursor(cursor, focus_block, *run_->model, run_->sampler, snapshot, writable_);
+  describe_series(snapshot);
 }
 
 void LiveRun::copy_losses() {

@@ -35,6 +35,10 @@ std::uint64_t fresh_weights_id();
 /// The same for runs; 0 is none's.
 std::uint64_t fresh_serial();
 
+/// Why a series has no more tokens.
+inline constexpr const char* kEndOfSeries =
+    "The series ends here: what the model expects after it stands in its forecast.";
+
 /// Belongs to one thread. At rest a run is whole, on the CPU, and shows nothing; awake it has a
 /// sequence. What is said of the sequence holds for a run that is awake.
 class LiveRun {
@@ -190,6 +194,7 @@ class LiveRun {
  private:
   void new_trace();
   void copy_losses();
+  void describe_series(Snapshot& snapshot) const;
   /// Before the sequence changes: nothing half-refreshed stays, and stale recordings are made
   /// again.
   void before_edit();

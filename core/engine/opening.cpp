@@ -62,6 +62,10 @@ void Engine::Worker::open_folder(const command::OpenFolder& c) {
         c.path);
   check(!opening, "'{}' is still being read: cancel that first, or wait for it.",
         opening ? opening->path : "");
+  if (!c.series.empty()) {
+    show_opened_folder(open_series_run(*folder, c.series, c.column), c.path, c.beside);
+    return;
+  }
   const std::optional<FolderUse> use = use_of(c.bits);
   if (bytes_of_weights(*folder) < kReadBeside) {
     show_opened_folder(open_folder_run(*folder, use), c.path, c.beside);

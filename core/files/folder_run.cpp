@@ -9,6 +9,9 @@
 
 #include "core/files/disk.hpp"
 #include "core/files/folder_save.hpp"
+#include "core/series/csv_column.hpp"
+#include "core/series/forecast.hpp"
+#include "core/series/read_series.hpp"
 #include "core/tokenizer/tokenizer.hpp"
 #include "core/training/weights.hpp"
 #include "kernels/check.hpp"
@@ -25,6 +28,8 @@ std::string padding_remark(int padded_rows, int vocabulary) {
 
 std::string export_run(const Run& run, const std::filesystem::path& folder,
                        const FolderOptions& options) {
+  check(!run.model->spec().series,
+        "A forecasting model is not exported: it is what its folder holds already.");
   FolderSave save(folder);
   std::string remark;
   if (const auto tokenizer = run.task->tokenizer()) {
@@ -61,7 +66,8 @@ std::shared_ptr<const Tokenizer> tokenizer_or_numbers(const std::filesystem::pat
 
 void require_tokens(const ModelFolder& folder, const std::filesystem::path& path) {
   check(!folder.spec().series,
-        "'{}' holds a model that foretells a series of numbers: `xlstm forecast` reads it.",
+        "'{}' holds a model that foretells a series of numbers: give it one (`xlstm forecast`, "
+        "or *Open model folder* in the window).",
         shown_path(path));
 }
 
@@ -104,6 +110,27 @@ std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
   run->remark = std::move(remark);
   run->was_read = std::make_shared<const WhatWasRead>(std::move(was_read));
   if (*use != FolderUse::train) run->origin = FolderOrigin{std::filesystem::absolute(path), *use};
+  return run;
+}
+
+std::unique_ptr<Run> open_series_run(const std::filesystem::path& path,
+                                     const std::filesystem::path& csv, const std::string& column) {
+  const ModelFolder folder(path);
+  check(folder.spec().series.has_value(),
+        "The model in '{}' reads tokens, not a series of numbers: it foretells no numbers.",
+        shown_path(path));
+  CsvColumn read = read_csv_column(csv, column);
+  ReadSeries series =
+      read_series(*folder.spec().series, std::move(read.name), std::move(read.numbers));
+  std::unique_ptr<Model> model = folder.read(FolderUse::read);
+  set_patches(*model, series.patches);
+  const int last = last_of_series(series);
+  std::unique_ptr<Run> run =
+      make_run(make_series_task(std::move(series)), std::move(model), TrainSpec{});
+  run->came_with_weights = true;
+  run->cursor = last;
+  run->remark = folder.remark();
+  run->was_read = std::make_shared<const WhatWasRead>(folder.was_read());
   return run;
 }
 

@@ -28,6 +28,11 @@ void require_tokens(const ModelFolder& folder, const std::filesystem::path& path
 std::unique_ptr<Run> open_folder_run(const std::filesystem::path& path,
                                      std::optional<FolderUse> use = {}, Reading* reading = nullptr);
 
+/// A forecasting model and the series that it reads: a column of a CSV file (see csv_column.hpp).
+/// The cursor stands at the last patch of the series. Throws a sentence for a model of tokens.
+std::unique_ptr<Run> open_series_run(const std::filesystem::path& path,
+                                     const std::filesystem::path& csv, const std::string& column);
+
 /// A run that trains the folder's model on the task's data. Throws when the task has more tokens
 /// than the model, or the model is too large to be trained.
 std::unique_ptr<Run> train_folder_run(std::unique_ptr<Task> task,

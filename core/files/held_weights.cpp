@@ -90,7 +90,7 @@ void ModelFolder::check_types(const std::vector<DType>& types, FolderUse use) co
                   static_cast<double>(available_memory()));
   if (no_room.empty()) return;
   std::string less;
-  if (use == FolderUse::read || use == FolderUse::read_halves)
+  if (spec_.large && (use == FolderUse::read || use == FolderUse::read_halves))
     less = fmt::format(" In 8 bits they take {:.1f} GB, in 4 bits {:.1f} GB.",
                        bytes_in_memory(FolderUse::read_8bit) / 1e9,
                        bytes_in_memory(FolderUse::read_4bit) / 1e9);

@@ -219,7 +219,8 @@ void inspect_folder(const fs::path& path, Inspection& found) {
                       bytes(FolderUse::read_4bit)};
     }
     note_reading(folder.was_read(), found.odd);
-    add_tokenizer(path, folder.spec(), folder.was_read(), model, found.odd);
+    if (!folder.spec().series)
+      add_tokenizer(path, folder.spec(), folder.was_read(), model, found.odd);
     list_files(path, &folder.was_read(), found);
     found.reading = std::make_shared<const WhatWasRead>(folder.was_read());
     found.models.push_back(std::move(model));

@@ -192,7 +192,8 @@ class Search {
 
   void refuse_unknown() {
     const std::string head = prefix_ + "lm_head.weight";
-    const bool tied = !by_name_.contains("lm_head.weight"), foretells = foretells_series(infos_);
+    const bool foretells = foretells_series(infos_);
+    const bool tied = !foretells && !by_name_.contains("lm_head.weight");
     for (const Entry& entry : source_.entries()) {
       if (!entry.name.starts_with(prefix_) || taken_.contains(entry.name)) continue;
       if (tied && entry.name == head) continue;

@@ -6,7 +6,6 @@
 
 #include "core/bench_file.hpp"
 #include "core/files/disk.hpp"
-#include "core/files/folder_run.hpp"
 #include "core/files/hf_folder.hpp"
 #include "core/files/json_text.hpp"
 #include "core/files/safetensors.hpp"
@@ -39,7 +38,7 @@ void look_at_folder(const std::filesystem::path& path) {
   check(folder.has_value(),
         "'{}' is no model folder: it has no config.json, and no config.yaml beside weights.",
         path.string());
-  require_tokens(ModelFolder(*folder), *folder);
+  (void)ModelFolder(*folder);
 }
 
 std::optional<WeightsToHold> look_at_weights(const std::filesystem::path& path) {
@@ -53,6 +52,17 @@ std::optional<WeightsToHold> look_at_weights(const std::filesystem::path& path) 
                               .room = room_for_weights()};
   if (weights.in_8_bits >= weights.as_stored) return {};
   return weights;
+}
+
+bool reads_series(const std::filesystem::path& path) {
+  const std::optional<std::filesystem::path> folder = model_folder_of(path);
+  if (!folder) return false;
+  try {
+    WhatWasRead reading;
+    return spec_from_config_of(*folder, reading).series.has_value();
+  } catch (const Error&) {
+    return false;  // opening it says what is wrong
+  }
 }
 
 bool may_be_large(const std::filesystem::path& path) {

@@ -24,6 +24,9 @@ struct WeightsToHold {
 /// Of a model folder whose weights are only read here and can be held in fewer bits; nothing for
 /// any other. `may_be_large` says without reading a file when there will be nothing.
 std::optional<WeightsToHold> look_at_weights(const std::filesystem::path& path);
+/// Whether the folder's configuration is that of a model that foretells a series of numbers.
+bool reads_series(const std::filesystem::path& path);
+
 bool may_be_large(const std::filesystem::path& path);
 /// What names a tokenizer, as for `tokenizer_named`.
 void look_at_tokenizer(const std::string& tokenizer);

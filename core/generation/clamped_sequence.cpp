@@ -149,6 +149,8 @@ void ClampedSequence::describe(const Task& task, Snapshot& snapshot) const {
     sequence.expected.front() = -1;
     std::copy(answers.begin(), answers.end(), sequence.expected.begin() + 1);
   }
+  // Nothing in a series is guessed token by token.
+  if (task.series()) sequence.expected.assign(sequence.tokens.size() + 1, -1);
   describe_answers(sequence);
   snapshot.trace = edited_.trace();
   snapshot.unclamped = unclamped_trace();
@@ -169,6 +171,21 @@ void ClampedSequence::describe_answers(SequenceStatus& sequence) const {
   }
 }
 
+std::shared_ptr<const NextToken> ClampedSequence::next_at(std::size_t at,
+                                                          const WritableTokens& tokens,
+                                                          const SamplerSettings& sampler) const {
+  const SequenceStep& step = edited_.steps()[at];
+  auto next = std::make_shared<NextToken>();
+  next->logits = step.logits;
+  next->probabilities = probabilities_of(step.logits);
+  next->sampling = drawing_distribution(step.logits, tokens, sampler);
+  if (plain_ && at < plain_->steps().size()) {
+    next->unclamped = probabilities_of(plain_->steps()[at].logits);
+    next->kl_nats = kl_nats(next->unclamped, next->probabilities);
+  }
+  return next;
+}
+
 void ClampedSequence::describe_cursor(int cursor, int block, const Model& model,
                                       const SamplerSettings& sampler, Snapshot& snapshot,
                                       const WritableTokens& tokens) const {
@@ -176,17 +193,7 @@ void ClampedSequence::describe_cursor(int cursor, int block, const Model& model,
   const std::shared_ptr<const MemoryImage> shown = std::exchange(snapshot.memory, nullptr);
   if (cursor < 0 || cursor >= edited_.computed()) return;
   const auto at = static_cast<std::size_t>(cursor);
-  const SequenceStep& step = edited_.steps()[at];
-
-  auto next = std::make_shared<NextToken>();
-  next->logits = step.logits;
-  next->probabilities = probabilities_of(step.logits);
-  next->sampling = drawing_distribution(step.logits, tokens, sampler);
-  if (plain_ && cursor < plain_->computed()) {
-    next->unclamped = probabilities_of(plain_->steps()[at].logits);
-    next->kl_nats = kl_nats(next->unclamped, next->probabilities);
-  }
-  snapshot.next = std::move(next);
+  if (!model.spec().series) snapshot.next = next_at(at, tokens, sampler);
 
   const std::vector<BlockCard> cards = model.cards();
   if (block < 0 || block >= static_cast<int>(cards.size())) return;

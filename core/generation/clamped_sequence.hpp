@@ -24,6 +24,8 @@ class ClampedSequence {
   std::shared_ptr<const Trace> unclamped_trace() const {
     return plain_ ? plain_->trace() : nullptr;
   }
+  /// The same tokens without clamps; null where there are none.
+  const Sequence* unclamped() const { return plain_ ? &*plain_ : nullptr; }
   int length() const { return edited_.length(); }
   /// Number of tokens computed in both.
   int computed() const {
@@ -62,7 +64,8 @@ class ClampedSequence {
 
   /// Fills tokens, surprise, answers, clamps and recordings.
   void describe(const Task& task, Snapshot& snapshot) const;
-  /// Fills what depends on the cursor: the next token and the matrix memory of `block`. A memory
+  /// Fills what depends on the cursor: the next token, where tokens are guessed, and the matrix
+  /// memory of `block`. A memory
   /// that cannot be told since the model has other equations stays as it was, or away, until the
   /// sequence is computed with them.
   void describe_cursor(int cursor, int block, const Model& model, const SamplerSettings& sampler,
@@ -70,6 +73,8 @@ class ClampedSequence {
 
  private:
   void describe_answers(SequenceStatus& sequence) const;
+  std::shared_ptr<const NextToken> next_at(std::size_t at, const WritableTokens& tokens,
+                                           const SamplerSettings& sampler) const;
   void share(std::size_t bytes);
 
   std::size_t memory_;  ///< for both

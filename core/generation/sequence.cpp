@@ -317,13 +317,17 @@ bool Sequence::compute_one() {
 
   SequenceStep step;
   step.logits = advance(computed_, before, *after, trace);
-  if (!steps_.empty()) {
+  // What is put out after a patch of a series is no distribution.
+  const bool guesses = !model_->spec().series;
+  if (guesses && !steps_.empty()) {
     const std::vector<float> p = probabilities_of(steps_.back().logits);
     const float chance = p[static_cast<std::size_t>(tokens_[static_cast<std::size_t>(computed_)])];
     step.surprise = -std::log(chance);
   }
-  step.log_total = log_total(step.logits);
-  step.top_choice = top_choice(step.logits);
+  if (guesses) {
+    step.log_total = log_total(step.logits);
+    step.top_choice = top_choice(step.logits);
+  }
   step.after = std::move(after);
   step.trace = std::make_shared<const TokenTrace>(std::move(trace));
   steps_.push_back(std::move(step));

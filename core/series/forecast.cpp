@@ -6,18 +6,21 @@
 #include <numeric>
 
 #include "core/generation/stepper.hpp"
-#include "core/series/patches.hpp"
 
 namespace xlab {
 namespace {
 
+void check_series(const Model& model, std::span<const double> series) {
+  check(model.spec().series.has_value(),
+        "This model reads tokens, not a series of numbers: it foretells no numbers.");
+  check(std::none_of(series.begin(), series.end(), [](double x) { return std::isinf(x); }),
+        "The series holds an infinite number.");
+}
+
 Forecast foretold(Model& model, std::span<const double> series, int steps) {
   const SeriesSpec& spec = *model.spec().series;
   const series::Patches patches = series::patches_of(spec, series);
-  const std::int64_t width = 2 * std::int64_t{spec.patch};
-  Tensor numbers = Tensor::empty({patches.count, width}, DType::f32);
-  std::copy(patches.numbers.begin(), patches.numbers.end(), numbers.data<float>());
-  model.set_patches(numbers);
+  set_patches(model, patches);
   std::vector<int> tokens(static_cast<std::size_t>(patches.count));
   std::iota(tokens.begin(), tokens.end(), 0);
   const std::vector<float> put_out = Stepper(model).feed_for_all(tokens);
@@ -37,14 +40,18 @@ Forecast foretold(Model& model, std::span<const double> series, int steps) {
 
 }  // namespace
 
+void set_patches(Model& model, const series::Patches& patches) {
+  Tensor numbers =
+      Tensor::empty({patches.count, 2 * std::int64_t{model.spec().series->patch}}, DType::f32);
+  std::copy(patches.numbers.begin(), patches.numbers.end(), numbers.data<float>());
+  model.set_patches(numbers);
+}
+
 Forecast forecast(Model& model, std::span<const double> series, int steps) {
-  check(model.spec().series.has_value(),
-        "This model reads tokens, not a series of numbers: it foretells no numbers.");
+  check_series(model, series);
   const SeriesSpec& spec = *model.spec().series;
   check(steps >= 1 && steps <= spec.future, "This model foretells 1 to {} numbers, not {}.",
         spec.future, steps);
-  check(std::none_of(series.begin(), series.end(), [](double x) { return std::isinf(x); }),
-        "The series holds an infinite number.");
   Forecast out = foretold(model, series, steps);
   if (!spec.flips) return out;
   std::vector<double> flipped(series.begin(), series.end());

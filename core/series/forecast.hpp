@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/model.hpp"
+#include "core/series/patches.hpp"
 
 namespace xlab {
 
@@ -18,5 +19,8 @@ struct Forecast {
 /// not there. Throws a sentence when the model reads no series, when there are none or more steps
 /// than it foretells, and for an infinite number.
 Forecast forecast(Model& model, std::span<const double> series, int steps);
+
+/// Has a forecasting model read these patches from now on: its tokens are their numbers.
+void set_patches(Model& model, const series::Patches& patches);
 
 }  // namespace xlab

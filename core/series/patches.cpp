@@ -116,8 +116,7 @@ Patches patches_of(const SeriesSpec& spec, std::span<const double> series) {
     read.erase(read.begin(), read.end() - static_cast<std::ptrdiff_t>(context));
   set_scale(spec, there(read), out);
   const auto patch = static_cast<std::size_t>(spec.patch);
-  const std::size_t whole = context + static_cast<std::size_t>(spec.future);
-  out.count = static_cast<int>((whole + patch - 1) / patch);
+  out.count = spec.patches();
   const std::size_t length = static_cast<std::size_t>(out.count) * patch;
   const std::size_t begin = length - static_cast<std::size_t>(spec.future) - read.size();
   out.numbers.assign(2 * length, 0.0f);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr double kMostPutOut = 1 << 26;  // numbers, after all patches
 constexpr const char* kWhere = "The model specification";
 
 /// The member, which has to be there.
@@ -95,8 +97,9 @@ std::vector<double> read_quantiles(const json& value) {
             std::all_of(value.begin(), value.end(), level),
         "{}: 'quantiles' must be a list of numbers between 0 and 1.", kWhere);
   auto quantiles = value.get<std::vector<double>>();
-  check(std::is_sorted(quantiles.begin(), quantiles.end()),
-        "{}: 'quantiles' must stand in rising order.", kWhere);
+  check(std::adjacent_find(quantiles.begin(), quantiles.end(), std::greater_equal<>()) ==
+            quantiles.end(),
+        "{}: 'quantiles' must rise, each above the one before it.", kWhere);
   return quantiles;
 }
 
@@ -108,9 +111,10 @@ std::string read_activation(const json& value) {
                                                                           {"SELU", "selu"},
                                                                           {"Sigmoid", "sigmoid"}};
   const std::string word = value.is_string() ? value.get<std::string>() : std::string();
-  const std::string last = word.substr(word.rfind('.') + 1);
   for (const auto& [theirs, ours] : kNames)
-    if (last == theirs) return ours;
+    if (word == theirs || word == "torch.nn." + theirs ||
+        word == "torch.nn.modules.activation." + theirs)
+      return ours;
   throw Error(
       fmt::format("{}: 'act_func' is {}; use ReLU, SiLU, GELU, SELU or Sigmoid of torch.nn.",
                   kWhere, printable(value.dump(), 60)));
@@ -194,25 +198,32 @@ ModelSpec read(const json& object, ReadKeys* keys) {
   ModelSpec spec;
   SeriesSpec& s = spec.series.emplace();
   SpecReader in(object, kWhere, keys);
+  needed(in, kWhere, "num_blocks");
   in.number("num_blocks", spec.num_blocks, 1, 256);
+  needed(in, kWhere, "embedding_dim");
   in.number("embedding_dim", spec.embedding_dim, 1, 8192);
+  needed(in, kWhere, "input_patch_size");
   in.number("input_patch_size", s.patch, 1, 4096);
   in.only("output_patch_size", {s.patch},
           "patches that go in and come out have the same size here");
   s.quantiles = read_quantiles(needed(in, kWhere, "quantiles"));
+  needed(in, kWhere, "context_len");
   in.number("context_len", s.context, 1, 1 << 20);
+  needed(in, kWhere, "future_len");
   in.number("future_len", s.future, 1, 1 << 20);
   check(s.future % s.patch == 0, "{}: 'future_len' {} is no multiple of the patch size {}.", kWhere,
         s.future, s.patch);
+  needed(in, kWhere, "input_ff_dim");
   in.number("input_ff_dim", s.input_width, 1, 1 << 16);
   double expansion = 1.0;
+  needed(in, kWhere, "h_expand");
   in.number("h_expand", expansion, 1e-3, 64);
   s.output_width = static_cast<int>(spec.embedding_dim * expansion);
   check(s.output_width >= 1, "{}: 'h_expand' {} of width {} rounds to 0.", kWhere, expansion,
         spec.embedding_dim);
   s.act_fn = read_activation(needed(in, kWhere, "act_func"));
-  if (const json* patches = in.find("tokenizer_cfg")) read_patches(*patches, keys, s.patch);
-  if (const json* scaler = in.find("scaler_cfg")) read_scaler(*scaler, keys, s);
+  read_patches(needed(in, kWhere, "tokenizer_cfg"), keys, s.patch);
+  read_scaler(needed(in, kWhere, "scaler_cfg"), keys, s);
   if (const json* norm = in.find("stack_out_norm_config")) read_out_norm(*norm, keys, s);
   in.boolean("tta_sign_flip", s.flips);
   in.boolean("tta_diff", s.differences);
@@ -222,6 +233,9 @@ ModelSpec read(const json& object, ReadKeys* keys) {
   read_common_keys(in);
   in.finish();
   spec.vocab_size = static_cast<int>(s.quantiles.size()) * s.patch;
+  check(static_cast<double>(s.patches()) * spec.vocab_size <= kMostPutOut,
+        "{}: {} patches with {} numbers foretold after each are more than fit here.", kWhere,
+        s.patches(), spec.vocab_size);
   for (int b = 0; b < spec.num_blocks; ++b) spec.slstm_at.push_back(b);
   spec.feedforward = feedforward(spec.embedding_dim);
   return spec;
@@ -247,6 +261,10 @@ json as_json(const ModelSpec& spec) {
       {"input_ff_dim", s.input_width},
       {"h_expand", expansion_of(s.output_width, spec.embedding_dim)},
       {"act_func", activation_name(s.act_fn)},
+      {"tokenizer_cfg",
+       {{"input_patch_size", s.patch},
+        {"output_patch_size", s.patch},
+        {"input_patch_stride", s.patch}}},
       {"scaler_cfg",
        {{"eps", s.least_scale}, {"use_arcsinh", s.arcsinh}, {"binaryaware", s.leaves_binary}}},
       {"stack_out_norm_config", nullptr},

@@ -15,6 +15,8 @@
 
 namespace xlab {
 
+struct ReadSeries;
+
 /// What a model is trained on.
 class Task {
  public:
@@ -51,6 +53,8 @@ class Task {
   virtual std::shared_ptr<const Tokenizer> tokenizer() const { return nullptr; }
   /// The text itself, for the task that has one.
   virtual const TextData* text() const { return nullptr; }
+  /// The series whose patches the tokens are, for the task that has one.
+  virtual const ReadSeries* series() const { return nullptr; }
 };
 
 /// Names of the tasks that make their own data: recall, parity, copy.
@@ -63,6 +67,9 @@ std::unique_ptr<Task> make_text_task(TextData text);
 /// where there is none, "0", "1", ...
 std::unique_ptr<Task> make_tokens_task(int vocabulary,
                                        std::shared_ptr<const Tokenizer> tokenizer = nullptr);
+
+/// No data: a series that a forecasting model reads; the tokens are the numbers of its patches.
+std::unique_ptr<Task> make_series_task(ReadSeries series);
 
 /// One batch: inputs and targets, i32 (B, T).
 struct Batch {

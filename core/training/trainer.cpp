@@ -33,9 +33,9 @@ Trainer::Trainer(Model& model, const Task& task, const TrainSpec& spec)
   check(model.spec().dropout == 0.0 || !task.has_data(),
         "The model asks for dropout {}, but training here applies none; set 'dropout' to 0.",
         model.spec().dropout);
-  check(static_cast<int>(task.vocabulary().size()) <= model.spec().vocab_size,
+  check(static_cast<int>(task.vocabulary().size()) <= model.spec().tokens(),
         "The task has {} tokens, but the model's vocabulary holds only {}.",
-        task.vocabulary().size(), model.spec().vocab_size);
+        task.vocabulary().size(), model.spec().tokens());
   check(spec.sequence_length >= task.shortest(),
         "The task '{}' needs sequences of at least {} tokens; 'sequence_length' is {}.",
         task.name(), task.shortest(), spec.sequence_length);

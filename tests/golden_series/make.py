@@ -257,6 +257,10 @@ def main():
             act_func="torch.nn.SiLU", tta_sign_flip=True, stack_out_norm_config={},
             scaler_cfg={"eps": 1e-6, "use_arcsinh": True, "binaryaware": True}, context_len=60),
         "undifferenced": make_config(act_func="GELU", tta_diff=False, stack_out_norm_config=None),
+        # More patches than numbers that it puts out, and a context that is no multiple of them.
+        "single": make_config(
+            quantiles=[0.5], input_patch_size=4, output_patch_size=4, context_len=42,
+            tokenizer_cfg={"input_patch_size": 4, "output_patch_size": 4, "input_patch_stride": 4}),
     }
     for name, config in configs.items():
         folder = HERE / name

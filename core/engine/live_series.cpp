@@ -1,0 +1,27 @@
+// What is said of a run that reads a series of numbers.
+#include <memory>
+#include <vector>
+
+#include "core/engine/live_run.hpp"
+#include "core/series/read_series.hpp"
+
+namespace xlab {
+
+void LiveRun::describe_series(Snapshot& snapshot) const {
+  snapshot.foretold = nullptr;
+  const ReadSeries* const series = run_->task->series();
+  if (!series) return;
+  snapshot.sequence.full_reason = kEndOfSeries;
+  const auto put_out = [](const Sequence& of) {
+    std::vector<const std::vector<float>*> rows;
+    for (const SequenceStep& step : of.steps()) rows.push_back(&step.logits);
+    return rows;
+  };
+  if (cursor < 0 || cursor >= sequence_->computed()) return;
+  auto foretold = std::make_shared<Foretold>(foretold_after(*series, cursor, put_out(sequence())));
+  if (const Sequence* unclamped = sequence_->unclamped())
+    foretold->unclamped = foretold_after(*series, cursor, put_out(*unclamped)).quantiles;
+  snapshot.foretold = std::move(foretold);
+}
+
+}  // namespace xlab
