@@ -207,6 +207,8 @@ void PromptPanel::follow_snapshot() {
   const bool series = now.data && now.data->series;
   for (QWidget* widget : std::initializer_list<QWidget*>{prompt_, set_, sampler_})
     widget->setVisible(!series);
+  one_->setText(series ? tr("Next patch") : tr("Next token"));
+  one_->setAccessibleName(one_->text());
   full_->setText(QString::fromStdString(sequence.full_reason));
   full_->setVisible(!sequence.full_reason.empty());
   follow_room();

@@ -144,12 +144,13 @@ void places_axis(const Fan& fan, Painter& painter, const Box& row) {
   if (row.width() < 2 * half) return;
   const Axis across{static_cast<double>(fan.first), static_cast<double>(fan.last)};
   const int most = std::max(2, static_cast<int>(fan.box.width() / (4.0f * half)));
-  float taken = row.min.x;
+  float taken = row.min.x - half;
   for (const double tick : ticks(across, most)) {
     if (tick != std::floor(tick) || tick < 0.0) continue;
     const float x = fan.x(tick);
     painter.line({x, fan.box.min.y}, {x, fan.box.max.y}, {palette.grid, 1.0f});
-    const float left = std::clamp(x - half, row.min.x, row.max.x - 2 * half);
+    // Left of the first place there is the room of the other axis.
+    const float left = std::clamp(x - half, row.min.x - half, row.max.x - 2 * half);
     const Box box{{left, row.min.y}, {left + 2 * half, row.max.y}};
     if (box.min.x < taken) continue;
     taken = box.max.x;
@@ -162,7 +163,7 @@ std::string header_text(const Snapshot& snapshot, const Fan& fan, bool brief) {
   const bool all = fan.foretold.begin >= static_cast<int>(fan.series.numbers.size());
   const std::string places = fan.steps() == 0 ? std::string("nothing computed yet")
                                               : fmt::format("{} to {}", fan.foretold.begin, end);
-  if (brief) return places;
+  if (brief) return fan.steps() == 0 ? places : "numbers " + places;
   return all ? fmt::format("foretold after the series: numbers {}", places)
              : fmt::format("foretold after t = {}: numbers {}", snapshot.sequence.cursor, places);
 }
