@@ -50,7 +50,7 @@ class ForecastCommand : public testing::Test {
             bytes_of_file(at("err"))};
   }
   Answer forecast(const std::string& arguments) const {
-    return run("forecast " XLAB_GOLDEN_SERIES "/relu data.csv " + arguments);
+    return run("forecast '" XLAB_GOLDEN_SERIES "/relu' data.csv " + arguments);
   }
 
   TemporaryFolder folder_;
@@ -109,7 +109,7 @@ TEST_F(ForecastCommand, KeepsTheDigitsOfLargeNumbers) {
   std::string text = "v\n";
   for (int t = 0; t < 40; ++t) text += std::to_string(1'000'000'000 + 10 * t + t % 3) + "\n";
   put_file(at("large.csv"), text);
-  const Answer answer = run("forecast " XLAB_GOLDEN_SERIES "/relu large.csv --steps 3");
+  const Answer answer = run("forecast '" XLAB_GOLDEN_SERIES "/relu' large.csv --steps 3");
   EXPECT_THAT(answer.err, HasSubstr("a trend"));
   std::istringstream lines(answer.out);
   std::string line, last;
@@ -123,11 +123,11 @@ TEST_F(ForecastCommand, KeepsTheDigitsOfLargeNumbers) {
 TEST_F(ForecastCommand, ReadsTheStandardInputAndTellsOfNumbersThatAreNone) {
   const std::string line = std::string("cd '") + folder_.path().string() +
                            "' && cut -d, -f2 data.csv | '" XLAB_XLSTM
-                           "' forecast " XLAB_GOLDEN_SERIES "/relu - --steps 10 >out 2>err";
+                           "' forecast '" XLAB_GOLDEN_SERIES "/relu' - --steps 10 >out 2>err";
   EXPECT_EQ(std::system(line.c_str()), 0) << bytes_of_file(at("err"));
   EXPECT_EQ(bytes_of_file(at("out")), forecast("--column wave --steps 10").out);
   put_file(at("huge.csv"), "v\n1e308\n-1e308\n1e308\n2\n");
-  const Answer huge = run("forecast " XLAB_GOLDEN_SERIES "/relu huge.csv");
+  const Answer huge = run("forecast '" XLAB_GOLDEN_SERIES "/relu' huge.csv");
   EXPECT_EQ(huge.code, 3);
   EXPECT_THAT(huge.err, HasSubstr("Not all of these numbers are finite"));
   EXPECT_THAT(huge.out, testing::Not(HasSubstr("-nan")));
@@ -138,29 +138,45 @@ TEST_F(ForecastCommand, SaysWhatIsWrong) {
   EXPECT_EQ(forecast("").code, 1);
   EXPECT_THAT(forecast("--column wave --steps 25").err, HasSubstr("foretells 1 to 24 numbers"));
   EXPECT_EQ(forecast("--column wave --steps 0").code, 2);
-  EXPECT_THAT(run("forecast " XLAB_GOLDEN_SERIES "/relu nowhere.csv").err,
+  EXPECT_THAT(run("forecast '" XLAB_GOLDEN_SERIES "/relu' nowhere.csv").err,
               HasSubstr("nowhere.csv"));
   EXPECT_THAT(run("forecast data.csv data.csv").err, HasSubstr("data.csv"));
 }
 
+TEST_F(ForecastCommand, TheGatesOfASeriesAreTracedPatchByPatch) {
+  const Answer answer = run("trace '" XLAB_GOLDEN_SERIES
+                            "/relu' --series data.csv --column wave --values '*/forget_gate,*/c' "
+                            "--out t.safetensors");
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_THAT(answer.err, HasSubstr("11 tokens of 6 values"));
+  const std::string bytes = bytes_of_file(at("t.safetensors"));
+  EXPECT_THAT(bytes, HasSubstr("block2/slstm/forget_gate"));
+  EXPECT_THAT(bytes, HasSubstr("[11,2,8]"));
+  EXPECT_EQ(
+      run("trace '" XLAB_GOLDEN_SERIES "/relu' --series data.csv --ids 0 --out u.safetensors").code,
+      2);
+  EXPECT_THAT(run("trace '" XLAB_GOLDEN_SERIES "/relu' --ids 0 --out u.safetensors").err,
+              HasSubstr("give it one"));
+}
+
 TEST_F(ForecastCommand, OtherCommandsTellWhatSuchAModelIs) {
-  const Answer checked = run("check " XLAB_GOLDEN_SERIES "/relu");
+  const Answer checked = run("check '" XLAB_GOLDEN_SERIES "/relu'");
   EXPECT_EQ(checked.code, 0);
   EXPECT_THAT(checked.out, AllOf(HasSubstr("TiRex, 3 blocks, forecasting family"),
                                  HasSubstr("looks back on 64 numbers and foretells 24"),
                                  HasSubstr("0.1, 0.2"), HasSubstr("patches of 8 numbers")));
   const JsonSchema schema(json::parse(std::ifstream(XLAB_SCHEMAS "/check.schema.json")));
-  const json object = json::parse(run("check --json " XLAB_GOLDEN_SERIES "/relu").out);
+  const json object = json::parse(run("check --json '" XLAB_GOLDEN_SERIES "/relu'").out);
   EXPECT_THAT(schema.problems(object), IsEmpty());
   EXPECT_EQ(object.at("models").at(0).at("family"), "forecasting");
   EXPECT_EQ(object.at("models").at(0).at("trainable"), false);
   EXPECT_EQ(object.at("models").at(0).at("series").at("context"), 64);
-  EXPECT_THAT(run("info " XLAB_GOLDEN_SERIES "/relu").out,
+  EXPECT_THAT(run("info '" XLAB_GOLDEN_SERIES "/relu'").out,
               AllOf(HasSubstr("forecasting family"), HasSubstr("patches of 8 numbers"),
                     HasSubstr("xlstm forecast reads it")));
   for (const char* command :
        {"generate --ids 0", "selfcheck", "logits --ids 0 --out x.safetensors"})
-    EXPECT_THAT(run(std::string(command) + " " XLAB_GOLDEN_SERIES "/relu").err,
+    EXPECT_THAT(run(std::string(command) + " '" XLAB_GOLDEN_SERIES "/relu'").err,
                 HasSubstr("foretells a series of numbers"))
         << command;
 }

@@ -12,6 +12,7 @@
 #include "core/files/folder_run.hpp"
 #include "core/series/csv_column.hpp"
 #include "core/series/forecast.hpp"
+#include "core/series/read_series.hpp"
 #include "tests/engine_stage.hpp"
 
 namespace xlab::tests {
@@ -93,15 +94,26 @@ TEST_F(SeriesRuns, EachPatchForetellsTheOneAfterIt) {
 }
 
 TEST_F(SeriesRuns, OfDifferencesGoOnFromTheLastNumberThatIsThere) {
-  open("relu", "rising.csv", "v");
-  const SnapshotPtr shown = after(command::SetCursor{6});
-  const int begin = shown->foretold->begin;
-  ASSERT_GT(begin, 0);
-  const double last = shown->data->series->numbers[static_cast<std::size_t>(begin - 1)];
-  // The middle one after one step differs from that by one difference.
-  const double first = shown->foretold->quantiles[4][0];
-  EXPECT_LT(std::abs(first - last), 20.0);
-  EXPECT_GT(std::abs(first), 0.0);
+  const ModelFolder folder(golden("relu"));
+  std::vector<double> numbers = read_csv_column(folder_ / "rising.csv", "v").numbers;
+  numbers[31] = std::nan("");
+  const ReadSeries series = read_series(*folder.spec().series, "v", numbers);
+  ASSERT_TRUE(series.patches.differenced);
+  // Of a model that puts out nothing but zeros each step is the mean of the differences.
+  const std::vector<float> zeros(9 * 8, 0.0f);
+  const std::vector<const std::vector<float>*> rows(11, &zeros);
+  const auto expect = [&](int at, int begin, double last, std::size_t steps) {
+    const Foretold foretold = foretold_after(series, at, rows);
+    EXPECT_EQ(foretold.begin, begin);
+    ASSERT_EQ(foretold.quantiles[4].size(), steps);
+    for (std::size_t t = 0; t < steps; ++t)
+      EXPECT_NEAR(foretold.quantiles[4][t], last + series.patches.mean * static_cast<double>(t + 1),
+                  1e-9);
+  };
+  EXPECT_GT(series.patches.mean, 1.0);
+  expect(5, 24, numbers[23], 8);
+  expect(6, 32, numbers[30], 8);  // number 31 is missing
+  expect(7, 40, numbers[39], 24);
 }
 
 TEST_F(SeriesRuns, ShowWhatAClampDoesToTheForecast) {

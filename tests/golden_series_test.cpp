@@ -98,6 +98,8 @@ TEST(Series, OfTheirLastNumbersOnlyAreReadAsFarAsTheModelLooksBack) {
   const std::vector<double> end(whole.end() - 64, whole.end());
   const auto all = forecast(*model, whole, 24).quantiles;
   EXPECT_EQ(all, forecast(*model, end, 24).quantiles);
+  const std::vector<double> one_more(whole.end() - 65, whole.end());
+  EXPECT_EQ(all, forecast(*model, one_more, 24).quantiles);
   const std::vector<double> less(whole.end() - 63, whole.end());
   EXPECT_NE(all, forecast(*model, less, 24).quantiles);
 }

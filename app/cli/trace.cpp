@@ -30,7 +30,7 @@ constexpr auto kTellEvery = std::chrono::seconds(10);
 
 struct TraceArguments {
   RunPlace model;
-  std::string prompt, text, out;
+  std::string prompt, text, series, column, out;
   std::vector<std::string> ids, values;
   bool memory = false;
   double most_gb = 20.0;
@@ -40,6 +40,7 @@ struct TraceArguments {
 
 std::vector<int> tokens_of(const TraceArguments& args, const Run& run,
                            const std::vector<int>& numbers) {
+  if (run.task->series()) return run.sequence->tokens();
   std::vector<int> tokens = numbers;
   if (!args.text.empty()) {
     // As when a text is learned, a byte order mark is part of it only where bytes are the tokens.
@@ -86,16 +87,21 @@ void record(const Model& model, const std::vector<int>& tokens, bool memory, Rec
 }
 
 int trace(const TraceArguments& args) {
-  const int ways =
-      (args.ids.empty() ? 0 : 1) + (args.prompt.empty() ? 0 : 1) + (args.text.empty() ? 0 : 1);
-  if (ways != 1) throw UsageError("Give one of --prompt TEXT, --ids NUMBERS and --text FILE.");
+  const int ways = (args.ids.empty() ? 0 : 1) + (args.prompt.empty() ? 0 : 1) +
+                   (args.text.empty() ? 0 : 1) + (args.series.empty() ? 0 : 1);
+  if (ways != 1)
+    throw UsageError("Give one of --prompt TEXT, --ids NUMBERS, --text FILE and --series FILE.");
+  if (!args.column.empty() && args.series.empty()) throw UsageError("--column needs --series.");
   if (args.out.empty()) throw UsageError("--out needs the name of a file.");
   const std::vector<int> numbers = token_numbers(args.ids);
-  refuse_overwriting(args.out, {args.model.path, args.text});
+  refuse_overwriting(args.out, {args.model.path, args.text, args.series});
   check_recording_place(args.out);
   const Device device = args.computing.use();
   // As the window opens it, so that it computes the same numbers.
-  const std::unique_ptr<Run> run = open_run(args.model, args.weights.use({}));
+  const std::unique_ptr<Run> run =
+      args.series.empty()
+          ? open_run(args.model, args.weights.use({}))
+          : open_series_run(model_folder(args.model.path), args.series, args.column);
   const std::vector<int> tokens = tokens_of(args, *run, numbers);
   const RecordingPlan plan(*model_card(*run), tokens, {},
                            {.values = args.values,
@@ -133,6 +139,9 @@ CliCommand trace_command(CLI::App& app) {
       "--ids", args->ids,
       "Token numbers instead, separated by commas; - reads them from standard input");
   command.add_option("--text", args->text, "File with the text instead");
+  command.add_option("--series", args->series,
+                     "CSV file with the series that a forecasting model reads, patch by patch");
+  command.add_option("--column", args->column, "Its column: the name or the number");
   command
       .add_option("--out", args->out,
                   "safetensors file for one tensor (time, heads, dim) a value, and \"ids\"")
