@@ -69,7 +69,10 @@ class Recordings : public WindowTest {
 
 TEST_F(Recordings, HoldWhatIsOnScreenClampsIncluded) {
   window_->stage().send(command::SetPrompt{"a 3 b 7 a 5 c 1 b"});
+  const std::uint64_t saves = now().saves;
   window_->stage().send(command::Save{path("run.xlab").toStdString()});
+  // What is told of that comes before what is waited for next.
+  ASSERT_TRUE(QTest::qWaitFor([&] { return now().saves > saves; }, 60000));
   ask("plain.safetensors");
   ASSERT_TRUE(written("plain.safetensors")) << qPrintable(window_->banner().sentence());
   trace("run.xlab", now().sequence.tokens, "traced.safetensors");
