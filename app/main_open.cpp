@@ -11,7 +11,6 @@
 
 #include "app/banner.hpp"
 #include "app/main_window.hpp"
-#include "app/series_question.hpp"
 #include "app/unsaved_work.hpp"
 #include "app/weights_question.hpp"
 #include "core/files/hf_folder.hpp"
@@ -79,18 +78,15 @@ void MainWindow::stop_looking() {
   looking_->window = nullptr;
 }
 
-void MainWindow::open_model_folder(const std::string& path, bool beside) {
-  if (reads_series(path)) {
-    const auto series =
-        series_.isEmpty()
-            ? ask_for_series(path, this)
-            : std::optional(SeriesChoice{series_.toStdString(), series_column_.toStdString()});
-    series_.clear();
-    if (series)
-      stage_.send(command::OpenFolder{
-          .path = path, .beside = beside, .series = series->file, .column = series->column});
-    return;
+void MainWindow::open_model_folder(const std::string& path, bool beside,
+                                   std::optional<SeriesChoice> series) {
+  const bool asks = !series && reads_series(path);
+  if (asks) series = ask_for_series(path, this);
+  if (series) {
+    stage_.send(command::OpenFolder{
+        .path = path, .beside = beside, .series = series->file, .column = series->column});
   }
+  if (asks || series) return;
   if (!may_be_large(path)) {
     stage_.send(command::OpenFolder{path, beside});
     return;
@@ -120,25 +116,29 @@ void MainWindow::open_model_folder(const std::string& path, bool beside) {
 }
 
 void MainWindow::open_series(const QString& folder, const QString& csv, const QString& column) {
-  series_ = QFileInfo(csv).absoluteFilePath();
-  series_column_ = column;
-  open(folder);
+  open_named(folder, false,
+             SeriesChoice{QFileInfo(csv).absoluteFilePath().toStdString(), column.toStdString()});
 }
 
 void MainWindow::open(const QString& named, bool beside) {
+  open_named(named, beside, {});
+}
+
+void MainWindow::open_named(const QString& named, bool beside,
+                            const std::optional<SeriesChoice>& series) {
   // Saved later, when the program may run somewhere else.
   const QString path = QFileInfo(named).absoluteFilePath();
   const std::string file = path.toStdString();
   std::function<bool()> look;
   std::function<void(bool)> ask_engine;
   // A folder is one, whatever its name ends in, and so is its configuration.
-  if (const QFileInfo info(path); info.isDir() || info.fileName() == "config.json" ||
+  if (const QFileInfo info(path); series || info.isDir() || info.fileName() == "config.json" ||
                                   (info.suffix() == "yaml" && model_folder_of(file))) {
     look = [file] {
       look_at_folder(file);
       return false;
     };
-    ask_engine = [this, file](bool apart) { open_model_folder(file, apart); };
+    ask_engine = [this, file, series](bool apart) { open_model_folder(file, apart, series); };
   } else if (path.endsWith(".xlab")) {
     look = [file] { return look_at_run(file); };
     ask_engine = [this, file](bool apart) {

@@ -7,10 +7,12 @@
 #include <QTimer>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "app/layouts.hpp"
 #include "app/screen.hpp"
+#include "app/series_question.hpp"
 #include "app/stage.hpp"
 #include "app/view_dock.hpp"
 
@@ -221,8 +223,10 @@ class MainWindow : public QMainWindow {
   void replace_run(const QString& question, std::function<bool()> look, std::function<void()> go_on,
                    std::function<void()> beside = {});
   void stop_looking();
-  /// Opens a model folder; of a large one it is asked first what its weights are to be held in.
-  void open_model_folder(const std::string& path, bool beside);
+  /// Opens a model folder; of a large one it is asked first what its weights are to be held in, of
+  /// a forecasting model, unless that is said, what it is to read.
+  void open_model_folder(const std::string& path, bool beside, std::optional<SeriesChoice> series);
+  void open_named(const QString& named, bool beside, const std::optional<SeriesChoice>& series);
   void stop_engine();
 
   QAction* add(QMenu* menu, const QString& text, const QKeySequence& key, auto slot);
@@ -285,8 +289,7 @@ class MainWindow : public QMainWindow {
   QMap<int, Layout> own_layouts_;  ///< of rooms that show a file's, as the person left them
   bool of_file_ = false;           ///< the open room is as a file has it
   std::shared_ptr<Looking> looking_;
-  QString series_, series_column_;  ///< what the next forecasting model reads; empty: it is asked
-  int looks_ = 0;                   ///< counts up: a look that another one follows leads to nothing
+  int looks_ = 0;  ///< counts up: a look that another one follows leads to nothing
 };
 
 }  // namespace xlab::app

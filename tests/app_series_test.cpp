@@ -86,6 +86,26 @@ TEST_F(SeriesWindow, StaysAsItIsWhenTheQuestionIsCancelled) {
   EXPECT_EQ(now().run_id, run);
 }
 
+TEST_F(SeriesWindow, ASeriesIsForTheFolderThatItWasNamedWith) {
+  // Another model is asked about again, also when the first one did not come about.
+  window_->open_series(path("nowhere"), path("data.csv"), "hour");
+  EXPECT_TRUE(QTest::qWaitFor([&] { return !window_->banner().sentence().isEmpty(); }, 5000));
+  Answers answers;
+  answers.files = {path("one.csv")};
+  window_->open(model_);
+  ASSERT_TRUE(reads_series());
+  EXPECT_EQ(answers.file_dialogs.size(), 1);
+  EXPECT_EQ(now().data->series->name, "v");
+}
+
+TEST_F(SeriesWindow, AModelOfTokensReadsNone) {
+  const auto run = now().run_id;
+  const QString text = path("data.csv");
+  window_->open_series(text, text, "hour");
+  EXPECT_TRUE(QTest::qWaitFor([&] { return !window_->banner().sentence().isEmpty(); }, 5000));
+  EXPECT_EQ(now().run_id, run);
+}
+
 TEST_F(SeriesWindow, ShowsTheForecastInThePlaceOfTheNextToken) {
   const QString usual = dock("view_next")->title();
   auto* set = named<QPushButton>("Set the prompt");

@@ -125,6 +125,7 @@ TEST_F(SeriesRuns, ShowWhatAClampDoesToTheForecast) {
                                                        .end = 9,
                                                        .value = -8.0f}});
   ASSERT_EQ(clamped->failure.what, "");
+  ASSERT_EQ(clamped->foretold->unclamped[0].size(), clamped->foretold->quantiles[0].size());
   expect_near(clamped->foretold->unclamped, before);
   EXPECT_NE(clamped->foretold->quantiles, before);
   const SnapshotPtr undone = after(command::Undo{});

@@ -205,6 +205,18 @@ TEST(Fans, WithoutANumberAreNotDrawnButSaid) {
   EXPECT_THAT(texts(stage), Contains("quantile 50 %"));
 }
 
+TEST(Fans, BeforeTheSeriesSaySo) {
+  Snapshot now = scene_of_series();
+  auto foretold = std::make_shared<Foretold>(*now.foretold);
+  foretold->begin = -3;
+  now.foretold = foretold;
+  Stage stage(now);
+  stage.size = {400, 300};
+  const auto view = ui::make_next_view();
+  stage.frame(*view);
+  EXPECT_THAT(texts(stage), Contains(HasSubstr("The series begins later")));
+}
+
 TEST(Fans, FitIntoAnyRoom) {
   Snapshot now = scene_of_series();
   Stage stage(now);

@@ -72,10 +72,12 @@ class NextView : public View {
       return;
     }
     if (series_of(snapshot)) {
-      if (snapshot.foretold) {
-        draw_fan(scene, painter, rest);
-      } else {
+      if (!snapshot.foretold) {
         say(painter, rest, "The model has not read this patch of the series yet.");
+      } else if (snapshot.foretold->begin <= 0) {
+        say(painter, rest, "The series begins later: there is nothing to foretell from yet.");
+      } else {
+        draw_fan(scene, painter, rest);
       }
       return;
     }

@@ -12,6 +12,7 @@
 #include <exception>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -24,7 +25,8 @@ namespace {
 
 constexpr std::uint64_t kMostBytes = 256 << 20;
 constexpr std::size_t kMostColumns = 100'000, kMostNamed = 12;
-constexpr std::size_t kParsedAtATime = 1 << 16;  // bytes that are parsed before a failure is looked for
+constexpr std::size_t kParsedAtATime = 1 << 16;  // bytes, before a failure is looked for
+constexpr std::size_t kMostOfNames = 1 << 20;    // bytes that a line of names may have
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 
 using Row = std::vector<std::string>;
@@ -277,7 +279,10 @@ CsvColumn read_csv_column(const std::filesystem::path& path, const std::string& 
 
 std::vector<std::string> csv_columns(const std::filesystem::path& path) {
   const std::string shown = shown_path(path), none;
-  std::string text = read_text_file(path, kMostBytes);
+  // Somebody waits for the answer: of a large file its beginning is enough.
+  InputFile file(path);
+  std::string text(std::min<std::uint64_t>(file.size(), kMostOfNames), '\0');
+  text.resize(file.read(std::as_writable_bytes(std::span(text))));
   CsvColumn ignored;
   normalise(text, ignored);
   const char separator = separator_of(text);
