@@ -149,16 +149,19 @@ void Model::declare_series() {
   const auto scale = [&](const std::string& name) {
     return Weights{params_.declare(name + ".weight", {D}, false, Init::constant(1)), -1};
   };
-  norm_ = {.kind = kernels::NormKind::rms, .groups = 1, .eps = 1e-6, .scale_offset = 0.0};
+  const bool first = series.program == SeriesProgram::tirex;
+  norm_ = {
+      .kind = kernels::NormKind::rms, .groups = 1, .eps = series.norm_eps, .scale_offset = 0.0};
   activation_ = feedforward_activation(f.act_fn);
   patch_activation_ = feedforward_activation(series.act_fn);
   patch_in_ =
       residual("input_patch_embedding", 2 * std::int64_t{series.patch}, series.input_width, D);
   for (int b = 0; b < spec.num_blocks; ++b) {
     Block block;
-    block.parameter_prefix = fmt::format("stack.{}.time_mixer.", b);
+    block.parameter_prefix =
+        first ? fmt::format("block_stack.blocks.{}.", b) : fmt::format("stack.{}.time_mixer.", b);
     const std::string& prefix = block.parameter_prefix;
-    block.norm = scale(prefix + "norm_lstm");
+    block.norm = scale(prefix + (first ? "norm_slstm" : "norm_lstm"));
     block.cell = kind_of(spec, b).make(spec, {b, prefix}, params_);
     block.ffn_norm = scale(prefix + "norm_ffn");
     block.gate.weight = weight(prefix + "ffn.proj_up_gate", U, D);
@@ -169,7 +172,7 @@ void Model::declare_series() {
   last_norm_options_ = norm_;
   if (series.out_norm_eps) {
     last_norm_options_.eps = *series.out_norm_eps;
-    last_norm_ = scale("stack_out_norm");
+    last_norm_ = scale(first ? "block_stack.out_norm" : "stack_out_norm");
   }
   patch_out_ = residual("output_patch_embedding", D, series.output_width, spec.vocab_size);
 }

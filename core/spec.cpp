@@ -152,7 +152,8 @@ std::string to_json(const ModelSpec& spec) {
 }
 std::string title_of(const ModelSpec& spec) {
   if (spec.series)
-    return fmt::format("TiRex, {} block{}", spec.num_blocks, spec.num_blocks == 1 ? "" : "s");
+    return fmt::format("{}, {} block{}", spec.series->reads_ahead() ? "TiRex-2" : "TiRex",
+                       spec.num_blocks, spec.num_blocks == 1 ? "" : "s");
   if (spec.large)
     return fmt::format("xLSTM-large, {} block{}", spec.num_blocks, spec.num_blocks == 1 ? "" : "s");
   const auto slstm_blocks = static_cast<int>(spec.slstm_at.size());

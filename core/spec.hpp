@@ -11,11 +11,18 @@
 
 namespace xlab {
 
-/// What a forecasting model reads and puts out (TiRex-2): patches of a series instead of tokens,
-/// and a patch for each of the quantiles instead of a distribution.
+/// The programs whose forecasting models are read. They differ in the names of their tensors, in
+/// how a series is scaled, and in how more than a patch is foretold: TiRex-2 reads the numbers that
+/// it foretells as missing ones behind the series, and TiRex reads none; for more than a patch it
+/// reads the series again, with a patch of missing numbers more each time.
+enum class SeriesProgram { tirex, tirex2 };
+
+/// What a forecasting model reads and puts out: patches of a series instead of tokens, and a patch
+/// for each of the quantiles instead of a distribution.
 struct SeriesSpec {
+  SeriesProgram program = SeriesProgram::tirex2;
   int patch = 32;                      ///< numbers in one
-  int context = 2048, future = 320;    ///< how many numbers it looks back on, and foretells
+  int context = 2048, future = 320;    ///< how many numbers it looks back on, and foretells at once
   std::vector<double> quantiles;       ///< rising, each in (0, 1)
   int input_width = 0;                 ///< inside the layer that embeds a patch
   int output_width = 0;                ///< inside the layer that puts one out
@@ -23,12 +30,17 @@ struct SeriesSpec {
   double least_scale = 1e-8;           ///< a series is divided by this at least
   bool arcsinh = false;                ///< squashed after it was scaled
   bool leaves_binary = false;          ///< a series of 0 and 1 is not scaled
+  double norm_eps = 1e-6;              ///< of the norms in the blocks
   std::optional<double> out_norm_eps;  ///< absent: no norm after the last block
   bool flips = false;                  ///< foretells the series upside down too, and takes the mean
   bool differences = true;             ///< a series with a trend is foretold by its differences
 
-  /// How many patches it reads, with those that it foretells.
-  int patches() const { return (context + future + patch - 1) / patch; }
+  bool reads_ahead() const { return program == SeriesProgram::tirex2; }
+  /// How many patches it reads behind the series, and in all.
+  int patches_ahead() const { return reads_ahead() ? future / patch : 0; }
+  int patches() const { return (context + patch - 1 + patches_ahead() * patch) / patch; }
+  /// How many numbers can be foretold, one pass after another.
+  int most_steps() const { return reads_ahead() ? future : context; }
 };
 
 /// A language model: embedding, residual blocks, norm, head. Of the paper's family; or, with

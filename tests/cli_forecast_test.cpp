@@ -162,7 +162,7 @@ TEST_F(ForecastCommand, TheGatesOfASeriesAreTracedPatchByPatch) {
 TEST_F(ForecastCommand, OtherCommandsTellWhatSuchAModelIs) {
   const Answer checked = run("check '" XLAB_GOLDEN_SERIES "/relu'");
   EXPECT_EQ(checked.code, 0);
-  EXPECT_THAT(checked.out, AllOf(HasSubstr("TiRex, 3 blocks, forecasting family"),
+  EXPECT_THAT(checked.out, AllOf(HasSubstr("TiRex-2, 3 blocks, forecasting family"),
                                  HasSubstr("looks back on 64 numbers and foretells 24"),
                                  HasSubstr("0.1, 0.2"), HasSubstr("patches of 8 numbers")));
   const JsonSchema schema(json::parse(std::ifstream(XLAB_SCHEMAS "/check.schema.json")));

@@ -392,11 +392,11 @@ TEST_F(FolderNames, AForecastingModelOfAnotherLayoutIsToldByName) {
   make(small_large());
   const json config = {{"num_blocks", 12},        {"input_patch_size", 32},
                        {"output_patch_size", 32}, {"quantiles", {0.1, 0.5, 0.9}},
-                       {"input_ff_dim", 2048},    {"block_kwargs", {{"embedding_dim", 512}}}};
+                       {"input_ff_dim", 2048},    {"backbone", {{"embedding_dim", 512}}}};
   put_file(file("config.json"), config.dump());
   EXPECT_THAT(complaint(),
               AllOf(HasSubstr("config.json"), HasSubstr("forecasting model like TiRex"),
-                    HasSubstr("the layout of TiRex-2")));
+                    HasSubstr("the layouts of TiRex-2, which has")));
 }
 
 }  // namespace

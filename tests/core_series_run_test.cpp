@@ -76,6 +76,24 @@ TEST_F(SeriesRuns, ForetellWhatTheCommandLineDoes) {
   }
 }
 
+TEST_F(SeriesRuns, OfTirexForetellAPatchAfterTheirLast) {
+  const SnapshotPtr shown = open("first", "rising.csv", "v");
+  ASSERT_EQ(shown->failure.what, "");
+  const SeriesCard& series = *shown->data->series;
+  // Nothing is read ahead: 64 numbers, of which the last 40 are there.
+  EXPECT_EQ(shown->sequence.tokens.size(), 8u);
+  EXPECT_EQ(shown->sequence.cursor, 7);
+  EXPECT_EQ(series.begin, 40 - 64);
+  EXPECT_EQ(series.future, 8);
+  EXPECT_FALSE(series.differenced);
+  EXPECT_EQ(shown->foretold->begin, 40);
+  const auto model = ModelFolder(golden("first")).read(FolderUse::read);
+  const Forecast wanted = forecast(*model, read_csv_column(folder_ / "rising.csv", "v").numbers, 8);
+  ASSERT_EQ(shown->foretold->quantiles[0].size(), 8u);
+  expect_near(shown->foretold->quantiles, wanted.quantiles);
+  EXPECT_EQ(after(command::SetCursor{5})->foretold->begin, 24);
+}
+
 TEST_F(SeriesRuns, EachPatchForetellsTheOneAfterIt) {
   open("relu", "wave.csv", "wave");
   const SnapshotPtr shown = after(command::SetCursor{4});

@@ -59,7 +59,7 @@ TEST(SeriesSpecs, AreReadInTheLayoutOfTirex2) {
   const ModelSpec spec = model_spec_from_json(usual().dump());
   ASSERT_TRUE(spec.series.has_value());
   EXPECT_STREQ(model_family(spec), "forecasting");
-  EXPECT_EQ(title_of(spec), "TiRex, 2 blocks");
+  EXPECT_EQ(title_of(spec), "TiRex-2, 2 blocks");
   EXPECT_EQ(spec.series->patch, 4);
   EXPECT_EQ(spec.series->context, 40);
   EXPECT_EQ(spec.series->future, 16);
@@ -84,6 +84,95 @@ TEST(SeriesSpecs, AreCountedAsTheyAreDeclared) {
   for (const ParamInfo& info : Model::parameters_of(spec))
     declared += static_cast<double>(info.shape.elements());
   EXPECT_EQ(parameter_count(spec), declared);
+}
+
+json first() {
+  return {{"model_config",
+           {{"input_patch_size", 4},
+            {"output_patch_size", 4},
+            {"quantiles", {0.25, 0.5, 0.75}},
+            {"block_kwargs",
+             {{"embedding_dim", 12},
+              {"num_heads", 3},
+              {"num_blocks", 2},
+              {"vocab_size", 7},
+              {"gate_soft_cap", 15.0}}},
+            {"input_ff_dim", 9}}},
+          {"train_ctx_len", 42}};
+}
+
+TEST(SeriesSpecs, AreReadInTheLayoutOfTirex) {
+  const ModelSpec spec = model_spec_from_json(first().dump());
+  ASSERT_TRUE(spec.series.has_value());
+  EXPECT_EQ(title_of(spec), "TiRex, 2 blocks");
+  EXPECT_EQ(spec.series->program, SeriesProgram::tirex);
+  EXPECT_EQ(spec.series->context, 42);
+  EXPECT_EQ(spec.series->future, 4);
+  EXPECT_EQ(spec.series->most_steps(), 42);
+  EXPECT_EQ(spec.series->patches(), 11);
+  EXPECT_EQ(spec.series->out_norm_eps, 1e-6);
+  EXPECT_FALSE(spec.series->differences);
+  EXPECT_EQ(spec.series->output_width, 9);
+  EXPECT_EQ(spec.vocab_size, 12);
+  EXPECT_EQ(spec.slstm->num_heads, 3);
+  // The key is one of mLSTM blocks, which there are none of.
+  EXPECT_EQ(spec.slstm->variant.gate_soft_cap, 0.0);
+  double declared = 0;
+  for (const ParamInfo& info : Model::parameters_of(spec))
+    declared += static_cast<double>(info.shape.elements());
+  EXPECT_EQ(parameter_count(spec), declared);
+  json flat = first()["model_config"];
+  flat["train_ctx_len"] = 42;
+  EXPECT_EQ(to_json(model_spec_from_json(flat.dump())), to_json(spec));
+}
+
+TEST(SeriesSpecs, OfTirexComeBackFromTheirJson) {
+  json config = first();
+  json& blocks = config["model_config"]["block_kwargs"];
+  blocks["add_out_norm"] = false;
+  blocks["norm_eps"] = 1e-3;
+  blocks["ffn_proj_factor"] = 1.7;
+  blocks["ffn_round_up_to_multiple_of"] = 2;
+  ModelSpec spec = model_spec_from_json(config.dump());
+  spec.slstm->variant.stabilizer = false;
+  const ModelSpec again = model_spec_from_json(to_json(spec));
+  EXPECT_EQ(to_json(again), to_json(spec));
+  EXPECT_EQ(parameter_count(again), parameter_count(spec));
+  EXPECT_EQ(again.series->norm_eps, 1e-3);
+  EXPECT_FALSE(again.series->out_norm_eps.has_value());
+  EXPECT_FALSE(again.slstm->variant.stabilizer);
+}
+
+TEST(SeriesSpecs, OfTirexAreRefusedByName) {
+  const auto with = [](const char* key, json value) {
+    json config = first();
+    config["model_config"]["block_kwargs"][key] = std::move(value);
+    return refusal(config);
+  };
+  EXPECT_THAT(with("use_bias", true), HasSubstr("'use_bias' is true"));
+  EXPECT_THAT(with("num_gates", 3), HasSubstr("an sLSTM has 4 gates"));
+  EXPECT_THAT(with("all_slstm", false), HasSubstr("block 0 is no sLSTM"));
+  EXPECT_THAT(with("odd", 1), HasSubstr("'odd' is unknown"));
+  json mixed = first();
+  mixed["model_config"]["block_kwargs"]["all_slstm"] = false;
+  mixed["model_config"]["block_kwargs"]["slstm_at"] = {0};
+  EXPECT_THAT(refusal(mixed), HasSubstr("block 1 is no sLSTM"));
+  for (const char* key : {"embedding_dim", "num_heads", "num_blocks"}) {
+    json missing = first();
+    missing["model_config"]["block_kwargs"].erase(key);
+    EXPECT_THAT(refusal(missing), HasSubstr("'" + std::string(key) + "' is missing"));
+  }
+  for (const char* key : {"input_patch_size", "output_patch_size", "input_ff_dim"}) {
+    json missing = first();
+    missing["model_config"].erase(key);
+    EXPECT_THAT(refusal(missing), HasSubstr("'" + std::string(key) + "' is missing"));
+  }
+  json masked = first();
+  masked["model_config"]["nan_mask_value"] = 1;
+  EXPECT_THAT(refusal(masked), HasSubstr("'nan_mask_value' is 1"));
+  json without = first();
+  without.erase("train_ctx_len");
+  EXPECT_THAT(refusal(without), HasSubstr("'train_ctx_len' is missing"));
 }
 
 TEST(SeriesSpecs, MakeNoRunOfTokens) {

@@ -79,7 +79,8 @@ TEST_P(GoldenSeries, AreForetoldAsByAnIndependentEvaluation) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GoldenSeries,
-                         testing::Values("relu", "flipped", "undifferenced", "single"),
+                         testing::Values("relu", "flipped", "undifferenced", "single", "first",
+                                         "first_flat"),
                          [](const auto& name) { return std::string(name.param); });
 
 TEST(Series, WithATrendAreToldFromOthers) {
@@ -139,6 +140,21 @@ TEST(Series, FoldersMakeNoRunOfTokens) {
       ModelFolder(golden_series() / "relu").was_read().names,
       testing::Contains(testing::HasSubstr("for several series at once was left out: "
                                            "'stack.0.time_mixer.combination.weight' and 8 more")));
+}
+
+TEST(Series, GoOnPatchAfterPatchWhereNoneAreReadAhead) {
+  const std::unique_ptr<Model> model = read_model(golden_series() / "first");
+  const std::vector<double> wave = series_named("wave");
+  const auto long_one = forecast(*model, wave, 20).quantiles;
+  const auto patch = forecast(*model, wave, 8).quantiles;
+  for (std::size_t q = 0; q < patch.size(); ++q) {
+    ASSERT_EQ(long_one[q].size(), 20u);
+    EXPECT_TRUE(std::equal(patch[q].begin(), patch[q].end(), long_one[q].begin()));
+  }
+  EXPECT_EQ(forecast(*model, wave, 64).quantiles[0].size(), 64u);
+  EXPECT_THAT([&] { forecast(*model, wave, 65); },
+              testing::ThrowsMessage<Error>(testing::HasSubstr("foretells 1 to 64 numbers")));
+  EXPECT_FALSE(forecast(*model, series_named("rising"), 3).differenced);
 }
 
 /// The same folder with names that other writers give the same tensors.

@@ -47,10 +47,11 @@ class SlstmCell : public Cell {
     const std::int64_t D = spec.embedding_dim, DH = units_, H = heads_;
     const double std = std::sqrt(2.0 / (5.0 * static_cast<double>(D)));
     const double wide = 1.0 / std::sqrt(static_cast<double>(D));
-    // Forecasting models have other names, and store the scale of the norm itself.
-    const bool series = spec.series.has_value();
-    if (series) norm_options_ = {.eps = 1e-6, .scale_offset = 0.0};
-    const std::string room = series ? "fwd_cell." : "xlstm.", memory = series ? "" : "slstm_cell.";
+    // Forecasting models have other names. TiRex-2 stores the scale of the norm itself.
+    const bool tirex2 = spec.series && spec.series->program == SeriesProgram::tirex2;
+    if (tirex2) norm_options_ = {.eps = 1e-6, .scale_offset = 0.0};
+    const std::string room = tirex2 ? "fwd_cell." : spec.series ? "slstm_layer." : "xlstm.";
+    const std::string memory = tirex2 ? "" : "slstm_cell.";
     const auto add = [&](const std::string& name, const Shape& shape, Init init) {
       const std::string full = place.prefix + room + name;
       return params.declare(full, shape, decays(spec, full), std::move(init));
@@ -77,7 +78,7 @@ class SlstmCell : public Cell {
     }
     bias_ = add(memory + "_bias_", {4 * D}, std::move(bias));
     if (spec.slstm->group_norm_weight)
-      norm_ = add("group_norm.weight", {D}, Init::constant(series ? 1 : 0));
+      norm_ = add("group_norm.weight", {D}, Init::constant(tirex2 ? 1 : 0));
     norm_options_.groups = heads_;
   }
 

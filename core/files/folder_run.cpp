@@ -124,7 +124,7 @@ std::unique_ptr<Run> open_series_run(const std::filesystem::path& path,
       read_series(*folder.spec().series, std::move(read.name), std::move(read.numbers));
   std::unique_ptr<Model> model = folder.read(FolderUse::read);
   set_patches(*model, series.patches);
-  const int last = last_of_series(series);
+  const int last = series.last;
   std::unique_ptr<Run> run =
       make_run(make_series_task(std::move(series)), std::move(model), TrainSpec{});
   run->came_with_weights = true;

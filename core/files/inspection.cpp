@@ -60,7 +60,7 @@ InspectedModel model_of(const ModelSpec& spec, std::vector<BlockCard> blocks) {
   model.title = title_of(spec);
   model.family = model_family(spec);
   if (spec.series)
-    model.series = {spec.series->patch, spec.series->context, spec.series->future,
+    model.series = {spec.series->patch, spec.series->context, spec.series->most_steps(),
                     spec.series->quantiles};
   model.width = spec.embedding_dim;
   model.vocabulary = spec.vocab_size;

@@ -92,13 +92,14 @@ void take_away_type(json& config, const std::string& place, ReadKeys& keys) {
   config.erase("model_type");
 }
 
-/// Forecasting models of another layout than TiRex-2's are told by name.
+/// Forecasting models of other layouts are told by name.
 void refuse_other_forecasting(const json& config, const std::string& what) {
-  check(!(config.contains("quantiles") && config.contains("input_patch_size")),
-        "{} is that of a forecasting model like TiRex: it reads a series of numbers in patches and "
-        "answers with quantiles. Of these the layout of TiRex-2 is read here, which has a "
-        "'stack_config'.",
-        what);
+  check(
+      !(config.contains("quantiles") && config.contains("input_patch_size")),
+      "{} is that of a forecasting model like TiRex: it reads a series of numbers in patches and "
+      "answers with quantiles. Of these the layouts of TiRex-2, which has a 'stack_config', and of "
+      "TiRex, which has 'block_kwargs', are read here.",
+      what);
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
-// One pass, or two: the series, and the series upside down.
+// One pass, or two: the series, and the series upside down; or one for each patch.
 #include "core/series/forecast.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
+#include <utility>
 
 #include "core/generation/stepper.hpp"
 
@@ -24,8 +26,8 @@ Forecast foretold(Model& model, std::span<const double> series, int steps) {
   std::vector<int> tokens(static_cast<std::size_t>(patches.count));
   std::iota(tokens.begin(), tokens.end(), 0);
   const std::vector<float> put_out = Stepper(model).feed_for_all(tokens);
-  // Each patch foretells the one after it; the last one foretells beyond the end.
-  const int first = patches.count - 1 - spec.future / spec.patch;
+  // Each patch foretells the one after it.
+  const int first = patches.count - 1 - spec.patches_ahead();
   std::vector<std::vector<double>> rows(spec.quantiles.size());
   for (std::size_t q = 0; q < rows.size(); ++q) {
     for (int step = 0; step < steps; ++step) {
@@ -36,6 +38,26 @@ Forecast foretold(Model& model, std::span<const double> series, int steps) {
     }
   }
   return {spec.quantiles, series::quantiles_from(patches, std::move(rows)), patches.differenced};
+}
+
+/// As TiRex goes on: what was foretold is not read, a patch of missing numbers stands for it.
+Forecast patch_after_patch(Model& model, std::span<const double> series, int steps) {
+  const int patch = model.spec().series->patch;
+  std::vector<double> read(series.begin(), series.end());
+  Forecast out;
+  for (int done = 0; done < steps; done += patch) {
+    Forecast next = foretold(model, read, std::min(patch, steps - done));
+    if (done == 0) {
+      out = std::move(next);
+    } else {
+      for (std::size_t q = 0; q < out.quantiles.size(); ++q)
+        out.quantiles[q].insert(out.quantiles[q].end(), next.quantiles[q].begin(),
+                                next.quantiles[q].end());
+    }
+    read.insert(read.end(), static_cast<std::size_t>(patch),
+                std::numeric_limits<double>::quiet_NaN());
+  }
+  return out;
 }
 
 }  // namespace
@@ -50,8 +72,9 @@ void set_patches(Model& model, const series::Patches& patches) {
 Forecast forecast(Model& model, std::span<const double> series, int steps) {
   check_series(model, series);
   const SeriesSpec& spec = *model.spec().series;
-  check(steps >= 1 && steps <= spec.future, "This model foretells 1 to {} numbers, not {}.",
-        spec.future, steps);
+  check(steps >= 1 && steps <= spec.most_steps(), "This model foretells 1 to {} numbers, not {}.",
+        spec.most_steps(), steps);
+  if (!spec.reads_ahead()) return patch_after_patch(model, series, steps);
   Forecast out = foretold(model, series, steps);
   if (!spec.flips) return out;
   std::vector<double> flipped(series.begin(), series.end());

@@ -1,4 +1,5 @@
-// What a forecasting model expects of the numbers after a series (TiRex-2, for one series).
+// What a forecasting model expects of the numbers after a series (TiRex, and TiRex-2 for one
+// series).
 #pragma once
 
 #include <span>

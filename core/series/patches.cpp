@@ -15,6 +15,7 @@ constexpr std::size_t kFewest = 4;  // numbers that can have a trend
 constexpr double kOwnBand = 0.90, kOwnGrowth = 0.52;
 constexpr double kSummedBand = 1.68, kSummedGrowth = 0.51;
 constexpr double kMostSquashed = 20.0;
+constexpr double kFirstLeastScale = 1e-5;
 
 double mean_of(const std::vector<double>& numbers) {
   double sum = 0.0;
@@ -41,8 +42,21 @@ std::vector<double> differences(std::span<const double> series) {
   return steps;
 }
 
+double deviation_around(const std::vector<double>& numbers, double middle) {
+  return std::sqrt(squares_around(numbers, middle) / static_cast<double>(numbers.size()));
+}
+
+/// As TiRex does it: where all numbers are the same, they are divided by their size.
+void set_first_scale(const std::vector<double>& numbers, Patches& out) {
+  if (numbers.empty()) return;
+  out.mean = mean_of(numbers);
+  const double deviation = deviation_around(numbers, out.mean);
+  out.scale = deviation > 0.0 ? deviation : std::abs(out.mean) + kFirstLeastScale;
+}
+
 /// Mean and deviation of what is there.
 void set_scale(const SeriesSpec& spec, const std::vector<double>& numbers, Patches& out) {
+  if (spec.program == SeriesProgram::tirex) return set_first_scale(numbers, out);
   const bool binary =
       spec.leaves_binary &&
       std::all_of(numbers.begin(), numbers.end(), [](double x) { return x == 0.0 || x == 1.0; });
@@ -52,8 +66,7 @@ void set_scale(const SeriesSpec& spec, const std::vector<double>& numbers, Patch
     return;
   }
   out.mean = mean_of(numbers);
-  const double variance = squares_around(numbers, out.mean) / static_cast<double>(numbers.size());
-  out.scale = std::max(std::sqrt(variance), spec.least_scale);
+  out.scale = std::max(deviation_around(numbers, out.mean), spec.least_scale);
 }
 
 /// Middle path, and the bands around it as wide as their squares add up to.
@@ -108,6 +121,7 @@ Patches patches_of(const SeriesSpec& spec, std::span<const double> series) {
   Patches out;
   const std::vector<double> known = there(series);
   out.last = known.empty() ? 0.0 : known.back();
+  out.calibrated = spec.program == SeriesProgram::tirex2;
   out.differenced = spec.differences && has_trend(series);
   std::vector<double> read =
       out.differenced ? differences(series) : std::vector<double>(series.begin(), series.end());
@@ -118,7 +132,8 @@ Patches patches_of(const SeriesSpec& spec, std::span<const double> series) {
   const auto patch = static_cast<std::size_t>(spec.patch);
   out.count = spec.patches();
   const std::size_t length = static_cast<std::size_t>(out.count) * patch;
-  const std::size_t begin = length - static_cast<std::size_t>(spec.future) - read.size();
+  const std::size_t ahead = static_cast<std::size_t>(spec.patches_ahead()) * patch;
+  const std::size_t begin = length - ahead - read.size();
   out.numbers.assign(2 * length, 0.0f);
   for (std::size_t i = 0; i < read.size(); ++i) {
     if (std::isnan(read[i])) continue;
@@ -141,7 +156,7 @@ std::vector<std::vector<double>> quantiles_from(const Patches& patches,
   if (put_out.empty()) return put_out;
   if (patches.differenced) {
     add_up(patches, put_out);
-  } else {
+  } else if (patches.calibrated) {
     widen(put_out);
   }
   return put_out;

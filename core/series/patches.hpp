@@ -1,5 +1,5 @@
 // A series into the patches that a forecasting model reads, and what the model puts out back into
-// quantiles of the series. The rules are those of TiRex-2.
+// quantiles of the series. The rules are those of TiRex and TiRex-2.
 #pragma once
 
 #include <span>
@@ -17,6 +17,7 @@ struct Patches {
   double mean = 0.0, scale = 1.0;  ///< what was taken away, and divided by
   bool squashed = false;           ///< by arcsinh, after that
   bool differenced = false;        ///< they are differences of the series
+  bool calibrated = false;         ///< the bands of its quantiles are widened
   double last = 0.0;               ///< the last number that is there; 0 without one
 };
 
@@ -24,7 +25,8 @@ struct Patches {
 /// or falls by 1.5 at least over the whole, and leaves 13 % of their variance at most.
 bool has_trend(std::span<const double> series);
 
-/// The last `context` numbers of a series and `future` that are not there, filled up at the front.
+/// The last `context` numbers of a series and the patches ahead, whose numbers are not there,
+/// filled up at the front.
 Patches patches_of(const SeriesSpec& spec, std::span<const double> series);
 
 /// Quantiles (levels, steps) of the numbers after the series, from what the model put out of them

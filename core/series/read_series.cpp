@@ -24,7 +24,9 @@ ReadSeries read_series(const SeriesSpec& spec, std::string name, std::vector<dou
   card->name = std::move(name);
   card->patch = spec.patch;
   card->future = spec.future;
-  card->begin = static_cast<int>(numbers.size()) + spec.future - read.patches.count * spec.patch;
+  card->begin =
+      static_cast<int>(numbers.size()) + (spec.patches_ahead() - read.patches.count) * spec.patch;
+  read.last = read.patches.count - 1 - spec.patches_ahead();
   card->numbers = std::move(numbers);
   card->quantiles = spec.quantiles;
   card->differenced = read.patches.differenced;
@@ -33,14 +35,10 @@ ReadSeries read_series(const SeriesSpec& spec, std::string name, std::vector<dou
   return read;
 }
 
-int last_of_series(const ReadSeries& series) {
-  return series.patches.count - series.card->future / series.card->patch - 1;
-}
-
 Foretold foretold_after(const ReadSeries& series, int at,
                         std::span<const std::vector<float>* const> put_out) {
   const SeriesCard& card = *series.card;
-  const int last = last_of_series(series), first = std::min(at, last);
+  const int last = series.last, first = std::min(at, last);
   const int patches = at < last ? 1 : card.future / card.patch;
   Foretold out;
   out.begin = card.begin + (first + 1) * card.patch;

@@ -15,13 +15,11 @@ namespace xlab {
 struct ReadSeries {
   std::shared_ptr<const SeriesCard> card;
   series::Patches patches;
+  int last = 0;  ///< which token holds the last patch of the series itself
 };
 
 /// Cuts a series into the patches that such a model reads.
 ReadSeries read_series(const SeriesSpec& spec, std::string name, std::vector<double> numbers);
-
-/// Which token holds the last patch of the series itself.
-int last_of_series(const ReadSeries& series);
 
 /// What is foretold after token `at`: of the next patch, or from the last patch of the series on of
 /// everything after it. `put_out` has a row (quantiles * patch) for each token that was computed.

@@ -1,4 +1,4 @@
-// The specification of forecasting models: its keys, its limits and its sizes.
+// The specification of forecasting models: the layout of TiRex-2, and what is of both layouts.
 #include "core/series/series_spec.hpp"
 
 #include <algorithm>
@@ -8,22 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "core/series/series_keys.hpp"
+#include "core/series/tirex_spec.hpp"
 #include "core/spec_reader.hpp"
 
 namespace xlab::series {
 namespace {
 
 using nlohmann::json;
-
-constexpr double kMostPutOut = 1 << 26;  // numbers, after all patches
-constexpr const char* kWhere = "The model specification";
-
-/// The member, which has to be there.
-const json& needed(SpecReader& in, const std::string& where, const char* key) {
-  const json* value = in.find(key);
-  check(value != nullptr, "{}: '{}' is missing.", where, key);
-  return *value;
-}
 
 /// What one template of a block says of its cells.
 struct Mixer {
@@ -87,20 +79,6 @@ void read_stack(const json& object, ReadKeys* keys, ModelSpec& spec) {
                          .conv1d_kernel_size = 0,
                          .recurrent_weight_init = "zeros",
                          .variant = of_all->variant};
-}
-
-std::vector<double> read_quantiles(const json& value) {
-  const auto level = [](const json& one) {
-    return one.is_number() && one.get<double>() > 0.0 && one.get<double>() < 1.0;
-  };
-  check(value.is_array() && !value.empty() && value.size() <= 1000 &&
-            std::all_of(value.begin(), value.end(), level),
-        "{}: 'quantiles' must be a list of numbers between 0 and 1.", kWhere);
-  auto quantiles = value.get<std::vector<double>>();
-  check(std::adjacent_find(quantiles.begin(), quantiles.end(), std::greater_equal<>()) ==
-            quantiles.end(),
-        "{}: 'quantiles' must rise, each above the one before it.", kWhere);
-  return quantiles;
 }
 
 /// "torch.nn.SiLU" and "SiLU" are the same.
@@ -167,34 +145,15 @@ void check_symmetric(const std::vector<double>& quantiles) {
   }
 }
 
-/// The share of the width that is rounded down to this one.
-double expansion_of(int output_width, int width) {
-  double expansion = static_cast<double>(output_width) / width;
-  while (static_cast<int>(width * expansion) < output_width)
-    expansion = std::nextafter(expansion, 2.0 * expansion);
-  return expansion;
-}
-
-/// Gate, up and down, as the large family has them.
-FeedforwardSpec feedforward(int width) {
-  constexpr double kFactor = 2.667;
-  constexpr int kMultiple = 64;
-  const auto inner = static_cast<double>(feedforward_width_above(width * kFactor, kMultiple));
-  // A quarter more, so that rounding never ends one below.
-  return {.proj_factor = (inner + 0.25) / width,
-          .act_fn = "swish",
-          .bias = false,
-          .round_proj_up_dim_up = false,
-          .round_proj_up_to_multiple_of = 1};
-}
-
 }  // namespace
 
 bool describes(const json& object) {
-  return object.is_object() && object.contains("stack_config") && object.contains("quantiles");
+  return tirex::describes(object) ||
+         (object.is_object() && object.contains("stack_config") && object.contains("quantiles"));
 }
 
 ModelSpec read(const json& object, ReadKeys* keys) {
+  if (tirex::describes(object)) return tirex::read(object, keys);
   ModelSpec spec;
   SeriesSpec& s = spec.series.emplace();
   SpecReader in(object, kWhere, keys);
@@ -233,16 +192,17 @@ ModelSpec read(const json& object, ReadKeys* keys) {
   read_common_keys(in);
   in.finish();
   spec.vocab_size = static_cast<int>(s.quantiles.size()) * s.patch;
-  check(static_cast<double>(s.patches()) * spec.vocab_size <= kMostPutOut,
-        "{}: {} patches with {} numbers foretold after each are more than fit here.", kWhere,
-        s.patches(), spec.vocab_size);
+  check_put_out(spec);
   for (int b = 0; b < spec.num_blocks; ++b) spec.slstm_at.push_back(b);
-  spec.feedforward = feedforward(spec.embedding_dim);
+  constexpr double kFactor = 2.667;
+  constexpr int kMultiple = 64;
+  spec.feedforward = feedforward_of(spec.embedding_dim, kFactor, kMultiple);
   return spec;
 }
 
 json as_json(const ModelSpec& spec) {
   const SeriesSpec& s = *spec.series;
+  if (s.program == SeriesProgram::tirex) return tirex::as_json(spec);
   json mixer = {{"model_type", "bi-slstm"},
                 {"embedding_dim", spec.embedding_dim},
                 {"num_heads", spec.slstm->num_heads}};
@@ -259,7 +219,7 @@ json as_json(const ModelSpec& spec) {
       {"context_len", s.context},
       {"future_len", s.future},
       {"input_ff_dim", s.input_width},
-      {"h_expand", expansion_of(s.output_width, spec.embedding_dim)},
+      {"h_expand", factor_of(s.output_width, spec.embedding_dim)},
       {"act_func", activation_name(s.act_fn)},
       {"tokenizer_cfg",
        {{"input_patch_size", s.patch},

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the folders beside it: small forecasting models in the layout of TiRex-2, series, and what
-such a model foretells of each, in float64 and by plain loops. Needs numpy. The numbers do not come
-from xLSTM Lab, nor from the original program: they follow its published source.
+"""Makes the folders beside it: small forecasting models in the layouts of TiRex-2 and TiRex, series,
+and what such a model foretells of each, in float64 and by plain loops. Needs numpy. The numbers do not come
+from xLSTM Lab, nor from the original programs: they follow their published sources.
 
     tests/golden_series/make.py
 """
@@ -57,11 +57,12 @@ class Model:
     def rms(self, name, x, eps):
         return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps) * self.weights[name + ".weight"]
 
-    def cell(self, name, x, heads):
+    def cell(self, name, x, heads, room=".", eps=1e-6, offset=0.0):
         steps, width = x.shape
         units = width // heads
-        kernel = self.weights[name + "._recurrent_kernel_"]  # (head, from, gate, to)
-        bias = self.weights[name + "._bias_"]                # (head, gate, to)
+        # (head, from, gate, to) and (head, gate, to)
+        kernel = self.weights[name + room + "_recurrent_kernel_"].reshape(heads, units, 4, units)
+        bias = self.weights[name + room + "_bias_"].reshape(heads, 4, units)
         out = np.zeros_like(x)
         for h in range(heads):
             own = slice(h * units, (h + 1) * units)
@@ -80,8 +81,8 @@ class Model:
                 c, n, m = keep * c + write * np.tanh(z), keep * n + write, new
                 y = sigmoid(o) * c / n
                 centred = y - y.mean()
-                out[t, own] = centred / np.sqrt((centred ** 2).mean() + 1e-6)
-        return out * self.weights[name + ".group_norm.weight"]
+                out[t, own] = centred / np.sqrt((centred ** 2).mean() + eps)
+        return out * (offset + self.weights[name + ".group_norm.weight"])
 
     def outputs(self, patches):
         """(tokens, 2 * patch) -> (tokens, quantiles, patch)"""
@@ -139,6 +140,53 @@ class Model:
         return (first - self.once(-series, horizon)[::-1]) / 2.0
 
 
+class FirstModel(Model):
+    """TiRex. Its sLSTM layer is that of the xlstm package, with a norm of its own for each head."""
+
+    def __init__(self, config, weights):
+        self.inner = config.get("model_config", config)
+        super().__init__({"act_func": "ReLU"}, weights)
+        self.config = config
+
+    def outputs(self, patches):
+        kwargs = self.inner["block_kwargs"]
+        eps = kwargs.get("norm_eps", 1e-6)
+        x = self.residual("input_patch_embedding", patches)
+        for b in range(kwargs["num_blocks"]):
+            name = f"block_stack.blocks.{b}"
+            x = x + self.cell(name + ".slstm_layer", self.rms(name + ".norm_slstm", x, eps),
+                              kwargs["num_heads"], ".slstm_cell.", 1e-5, 1.0)
+            inner = self.rms(name + ".norm_ffn", x, eps)
+            gate = self.linear(name + ".ffn.proj_up_gate", inner)
+            x = x + self.linear(name + ".ffn.proj_down",
+                                gate * sigmoid(gate) * self.linear(name + ".ffn.proj_up", inner))
+        if kwargs.get("add_out_norm", True):
+            x = self.rms("block_stack.out_norm", x, eps)
+        x = self.residual("output_patch_embedding", x)
+        return x.reshape(len(x), len(self.inner["quantiles"]), self.inner["output_patch_size"])
+
+    def forecast(self, series, horizon):
+        context, patch = self.config["train_ctx_len"], self.inner["input_patch_size"]
+        rows, x = [], series
+        while sum(row.shape[1] for row in rows) < horizon:
+            x = x[-context:]
+            x = np.concatenate([np.full(context - len(x), np.nan), x])
+            seen = x[~np.isnan(x)]
+            mean = seen.mean() if len(seen) else 0.0
+            scale = math.sqrt(((seen - mean) ** 2).mean()) if len(seen) else 1.0
+            if scale == 0.0:
+                scale = abs(mean) + 1e-5
+            scaled = (x - mean) / scale
+            scaled = np.concatenate([np.full(-len(scaled) % patch, np.nan), scaled])
+            there = ~np.isnan(scaled)
+            out = self.outputs(np.concatenate(
+                [np.where(there, scaled, 0.0).reshape(-1, patch),
+                 there.astype(float).reshape(-1, patch)], axis=1))
+            rows.append(out[-1] * scale + mean)
+            x = np.concatenate([x, np.full(patch, np.nan)])
+        return np.concatenate(rows, axis=1)[:, :horizon]
+
+
 def trends(series):
     at = np.flatnonzero(~np.isnan(series)).astype(float)
     if len(at) < 4:
@@ -166,20 +214,26 @@ def bands(out, rising, last):
     return np.cumsum(middle) + math.sqrt(1.68) * side * width + last
 
 
-def make_weights(config, rng):
-    width, patch = config["embedding_dim"], config["input_patch_size"]
-    weights = {}
+class Weights(dict):
+    def __init__(self, rng):
+        super().__init__()
+        self.rng = rng
 
-    def fill(name, *shape, by=None, around=0.0):
+    def fill(self, name, *shape, by=None, around=0.0):
         by = by if by is not None else 1.0 / math.sqrt(shape[-1])
-        weights[name] = around + by * rng.standard_normal(shape)
+        self[name] = around + by * self.rng.standard_normal(shape)
 
-    def residual(name, into, inner, out):
+    def residual(self, name, into, inner, out):
         for part, shape in (("hidden_layer", (inner, into)), ("output_layer", (out, inner)),
                             ("residual_layer", (out, into))):
-            fill(f"{name}.{part}.weight", *shape)
-            fill(f"{name}.{part}.bias", shape[0], by=0.2)
+            self.fill(f"{name}.{part}.weight", *shape)
+            self.fill(f"{name}.{part}.bias", shape[0], by=0.2)
 
+
+def make_weights(config, rng):
+    width, patch = config["embedding_dim"], config["input_patch_size"]
+    weights = Weights(rng)
+    fill, residual = weights.fill, weights.residual
     residual("input_patch_embedding", 2 * patch, config["input_ff_dim"], width)
     residual("output_patch_embedding", width, int(width * config["h_expand"]),
              len(config["quantiles"]) * patch)
@@ -209,6 +263,37 @@ def make_weights(config, rng):
         fill(f"stack.{b}.variate_mixer.norm_attn.weight", width, by=0.2, around=1.0)
     if config.get("stack_out_norm_config") is not None:
         fill("stack_out_norm.weight", width, by=0.2, around=1.0)
+    return weights
+
+
+def make_first_weights(config, rng):
+    inner = config.get("model_config", config)
+    kwargs, patch = inner["block_kwargs"], inner["input_patch_size"]
+    width, heads = kwargs["embedding_dim"], kwargs["num_heads"]
+    units = width // heads
+    weights = Weights(rng)
+    fill = weights.fill
+    weights.residual("input_patch_embedding", 2 * patch, inner["input_ff_dim"], width)
+    weights.residual("output_patch_embedding", width, inner["input_ff_dim"],
+                     len(inner["quantiles"]) * patch)
+    weights["output_patch_embedding.output_layer.bias"] += np.repeat(
+        np.linspace(-1.5, 1.5, len(inner["quantiles"])), patch)
+    multiple = kwargs.get("ffn_round_up_to_multiple_of", 64)
+    up = int((width * kwargs.get("ffn_proj_factor", 2.6667) + multiple - 1) // multiple * multiple)
+    for b in range(kwargs["num_blocks"]):
+        name = f"block_stack.blocks.{b}"
+        fill(name + ".norm_slstm.weight", width, by=0.2, around=1.0)
+        fill(name + ".norm_ffn.weight", width, by=0.2, around=1.0)
+        for gate in ("fgate", "igate", "zgate", "ogate"):
+            fill(f"{name}.slstm_layer.{gate}.weight", heads, units, units)
+        fill(name + ".slstm_layer.slstm_cell._recurrent_kernel_", heads, units, 4 * units, by=0.3)
+        fill(name + ".slstm_layer.slstm_cell._bias_", 4 * width, by=0.8)
+        fill(name + ".slstm_layer.group_norm.weight", width, by=0.2)
+        fill(name + ".ffn.proj_up_gate.weight", up, width)
+        fill(name + ".ffn.proj_up.weight", up, width)
+        fill(name + ".ffn.proj_down.weight", width, up)
+    if kwargs.get("add_out_norm", True):
+        fill("block_stack.out_norm.weight", width, by=0.2, around=1.0)
     return weights
 
 
@@ -248,6 +333,17 @@ def make_series(rng):
     }
 
 
+def write(name, config, weights, kind, series):
+    folder = HERE / name
+    folder.mkdir(exist_ok=True)
+    write_safetensors(folder / "model.safetensors", weights)
+    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    model = kind(config, weights)
+    expected = {f"{title} {horizon}": model.forecast(values, horizon).tolist()
+                for title, values in series.items() for horizon in (24, 10)}
+    (folder / "expected.json").write_text(json.dumps(expected) + "\n")
+
+
 def main():
     rng = np.random.default_rng(5)
     series = make_series(rng)
@@ -263,17 +359,22 @@ def main():
             tokenizer_cfg={"input_patch_size": 4, "output_patch_size": 4, "input_patch_stride": 4}),
     }
     for name, config in configs.items():
-        folder = HERE / name
-        folder.mkdir(exist_ok=True)
-        weights = make_weights(config, rng)
-        write_safetensors(folder / "model.safetensors", weights)
-        (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-        model = Model(config, weights)
-        expected = {}
-        for title, values in series.items():
-            for horizon in (24, 10):
-                expected[f"{title} {horizon}"] = model.forecast(values, horizon).tolist()
-        (folder / "expected.json").write_text(json.dumps(expected) + "\n")
+        write(name, config, make_weights(config, rng), Model, series)
+    rng = np.random.default_rng(6)
+    inner = {"input_patch_size": 8, "output_patch_size": 8, "quantiles": QUANTILES,
+             "block_kwargs": {"embedding_dim": 16, "num_heads": 2, "num_blocks": 3, "vocab_size": 1,
+                              "all_slstm": True, "gate_soft_cap": 15.0},
+             "input_ff_dim": 20}
+    firsts = {
+        "first": {"model_config": inner, "train_ctx_len": 64},
+        # All keys in one object, a context that is no multiple of the patches, and no last norm.
+        "first_flat": {**inner, "train_ctx_len": 60, "block_kwargs": {
+            "embedding_dim": 12, "num_heads": 3, "num_blocks": 2, "all_slstm": False,
+            "slstm_at": [0, 1], "norm_eps": 1e-3, "add_out_norm": False, "ffn_proj_factor": 1.5,
+            "ffn_round_up_to_multiple_of": 4}},
+    }
+    for name, config in firsts.items():
+        write(name, config, make_first_weights(config, rng), FirstModel, series)
     nothing = {title: [None if math.isnan(v) else v for v in values]
                for title, values in series.items()}
     (HERE / "series.json").write_text(json.dumps(nothing) + "\n")
