@@ -1,0 +1,126 @@
+// Row by row, from recorded keys, queries, values and gates.
+#include "core/analysis/implied_attention.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <string>
+
+namespace xlab {
+namespace {
+
+/// One head's numbers of a value at a step; null when they were not recorded.
+const float* head_of(const Trace& trace, const BlockCard& block, const char* name, int step,
+                     int head, int dim) {
+  const Recorded* r = trace.find(step, block.path(name));
+  if (!r || r->dim != dim || head < 0 || head >= r->heads) return nullptr;
+  return r->values.data() + static_cast<std::size_t>(head) * static_cast<std::size_t>(dim);
+}
+
+double product_sum(const float* a, const float* b, int size) {
+  double sum = 0.0;
+  for (int i = 0; i < size; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  return sum;
+}
+
+}  // namespace
+
+struct ImpliedAttention::Step {
+  const float *q, *k, *v, *h;
+  double input, forget, overlap_of_n, normalizer;
+};
+
+bool ImpliedAttention::step_at(int t, Step& out) const {
+  const auto number = [&](const char* name) { return head_of(*trace_, block_, name, t, head_, 1); };
+  const float *input = number("input_gate"), *forget = number("forget_gate"), *s = number("s"),
+              *normalizer = number("normalizer");
+  out.q = head_of(*trace_, block_, "q", t, head_, block_.key_dim);
+  out.k = head_of(*trace_, block_, "k", t, head_, block_.key_dim);
+  out.v = head_of(*trace_, block_, "v", t, head_, block_.value_dim);
+  out.h = head_of(*trace_, block_, "h", t, head_, block_.value_dim);
+  if (!input || !forget || !s || !normalizer || !out.q || !out.k || !out.v || !out.h) return false;
+  out.input = *input;
+  out.forget = *forget;
+  out.overlap_of_n = *s;
+  out.normalizer = *normalizer;
+  return true;
+}
+
+void ImpliedAttention::follow(const std::shared_ptr<const Trace>& trace, const BlockCard& block,
+                              int head, int first, int count) {
+  const bool same_place = trace_ && trace && block.prefix == block_.prefix &&
+                          block.variant == block_.variant && head == head_ && first == first_;
+  std::size_t kept = 0;
+  while (same_place && kept < rows_.size() && static_cast<int>(kept) < count) {
+    const auto t = static_cast<std::size_t>(first) + kept;
+    if (t >= trace->steps.size() || trace->steps[t] != trace_->steps[t]) break;
+    ++kept;
+  }
+  rows_.resize(kept);
+  overlaps_.resize(kept);
+  decays_.resize(kept);
+  trace_ = trace;
+  block_ = block;
+  head_ = head;
+  first_ = first;
+  if (!trace_ || !block.has_matrix || first < 0) return;
+  Step now{};
+  for (int t = first + static_cast<int>(kept); t < first + count && step_at(t, now); ++t)
+    add_row(t, now);
+}
+
+void ImpliedAttention::add_row(int t, const Step& now) {
+  std::vector<double> decays = decays_.empty() ? std::vector<double>() : decays_.back();
+  for (double& decay : decays) decay *= now.forget;
+  decays.push_back(now.input);
+  AttentionRow row;
+  row.denominator = now.normalizer + block_.variant.added();
+  row.floor = block_.variant.normalizer && std::abs(now.overlap_of_n) < now.normalizer;
+  row.sum = now.overlap_of_n / row.denominator;
+  std::vector<double> overlaps, answer(static_cast<std::size_t>(block_.value_dim), 0.0);
+  double inside = 0.0;
+  for (int s = first_; s <= t; ++s) {
+    Step then{};
+    if (!step_at(s, then)) return;
+    overlaps.push_back(product_sum(now.q, then.k, block_.key_dim));
+    const double weight =
+        overlaps.back() * decays[static_cast<std::size_t>(s - first_)] / row.denominator;
+    inside += weight;
+    for (std::size_t c = 0; c < answer.size(); ++c)
+      answer[c] += weight * static_cast<double>(then.v[c]);
+  }
+  row.before = first_ == 0 ? 0.0 : row.sum - inside;
+  for (std::size_t c = 0; c < answer.size(); ++c) {
+    const double h = now.h[c];
+    row.largest = std::max(row.largest, std::abs(h));
+    // Not std::max: a difference that is no number must not go unseen.
+    const double apart = std::abs(answer[c] - h);
+    if (!(apart <= row.difference)) row.difference = apart;
+  }
+  if (first_ > 0) row.difference = std::numeric_limits<double>::quiet_NaN();
+  overlaps_.push_back(std::move(overlaps));
+  decays_.push_back(std::move(decays));
+  rows_.push_back(row);
+}
+
+const AttentionRow& ImpliedAttention::row(int step) const {
+  return rows_[static_cast<std::size_t>(step - first_)];
+}
+
+double ImpliedAttention::at(const std::vector<std::vector<double>>& lower, int t, int s) const {
+  return s > t ? 0.0
+               : lower[static_cast<std::size_t>(t - first_)][static_cast<std::size_t>(s - first_)];
+}
+
+double ImpliedAttention::disagreement() const {
+  if (rows_.empty()) return std::numeric_limits<double>::quiet_NaN();
+  double apart = 0.0, largest = 0.0;
+  for (const AttentionRow& row : rows_) {
+    if (!(row.difference <= apart)) apart = row.difference;
+    largest = std::max(largest, row.largest);
+  }
+  return largest > 0.0 ? apart / largest : apart;
+}
+
+}  // namespace xlab

@@ -1,0 +1,100 @@
+// Replaying the writes of a matrix memory.
+#include "core/analysis/memory_film.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+namespace xlab {
+namespace {
+
+using Steps = std::vector<std::shared_ptr<const TokenTrace>>;
+
+bool begin_alike(const Steps& a, const Steps& b, std::size_t count) {
+  const auto end = a.begin() + static_cast<std::ptrdiff_t>(count);
+  return std::equal(a.begin(), end, b.begin());
+}
+
+}  // namespace
+
+void MemoryFilm::follow(const std::shared_ptr<const Trace>& trace, const BlockCard& block,
+                        int head) {
+  const bool same_memory = block.prefix == block_.prefix && head == head_ &&
+                           block.variant == block_.variant && block.key_dim == keys_ &&
+                           block.value_dim == values_;
+  if (trace == trace_ && same_memory) return;
+  const bool goes_on = same_memory && trace_ && trace && trace->steps.size() >= pictures_.size() &&
+                       begin_alike(trace_->steps, trace->steps, pictures_.size());
+  if (!goes_on) {
+    pictures_.clear();
+    largest_.clear();
+    keys_ = block.key_dim;
+    values_ = block.value_dim;
+    rows_ = std::min(keys_, kMost);
+    columns_ = std::min(values_, kMost);
+    memory_.assign(static_cast<std::size_t>(keys_) * static_cast<std::size_t>(values_), 0.0f);
+  }
+  trace_ = trace;
+  block_ = block;
+  head_ = head;
+  ended_ = !trace_ || !block.has_matrix;
+}
+
+bool MemoryFilm::advance(double most_products) {
+  const double a_step = static_cast<double>(keys_) * values_;
+  for (double done = 0.0; !ended_ && done < most_products; done += a_step) {
+    if (write(length())) {
+      keep();
+    } else {
+      ended_ = true;
+    }
+  }
+  return !ended_;
+}
+
+bool MemoryFilm::write(int step) {
+  const auto head_of = [&](const char* name, int dim) -> const float* {
+    const Recorded* r = trace_->find(step, block_.path(name));
+    if (!r || r->dim != dim || head_ < 0 || head_ >= r->heads) return nullptr;
+    return r->values.data() + static_cast<std::size_t>(head_) * static_cast<std::size_t>(dim);
+  };
+  const float *forget = head_of("forget_gate", 1), *input = head_of("input_gate", 1);
+  const float *k = head_of("k", keys_), *v = head_of("v", values_);
+  if (!forget || !input || !k || !v) return false;
+  for (int key = 0; key < keys_; ++key) {
+    float* row = memory_.data() + static_cast<std::size_t>(key) * static_cast<std::size_t>(values_);
+    const float written = *input * k[key];
+    for (int value = 0; value < values_; ++value)
+      row[value] = (step == 0 ? 0.0f : *forget * row[value]) + written * v[value];
+  }
+  return true;
+}
+
+void MemoryFilm::keep() {
+  std::vector<float> picture(static_cast<std::size_t>(rows_) * static_cast<std::size_t>(columns_),
+                             0.0f);
+  double largest = 0.0;
+  for (int key = 0; key < keys_; ++key) {
+    for (int value = 0; value < values_; ++value) {
+      const float cell = memory_[static_cast<std::size_t>(key) * static_cast<std::size_t>(values_) +
+                                 static_cast<std::size_t>(value)];
+      float& shown = picture[static_cast<std::size_t>(key * rows_ / keys_ * columns_ +
+                                                      value * columns_ / values_)];
+      // What is no number stays visible.
+      if (std::isnan(shown)) continue;
+      if (!(std::abs(cell) <= std::abs(shown))) shown = cell;
+      if (!(std::abs(cell) <= largest)) largest = std::abs(static_cast<double>(cell));
+    }
+  }
+  const bool broken =
+      std::any_of(picture.begin(), picture.end(), [](float cell) { return !std::isfinite(cell); });
+  pictures_.push_back(std::move(picture));
+  largest_.push_back(broken ? std::numeric_limits<double>::quiet_NaN() : largest);
+}
+
+std::span<const float> MemoryFilm::picture(int step) const {
+  return pictures_[static_cast<std::size_t>(step)];
+}
+
+}  // namespace xlab
