@@ -313,6 +313,11 @@ int take_picture(MainWindow& window, const Picture& picture) {
             .arg(window.height()));
     return kWrongSize;
   }
+  if (view && picture.path.endsWith(".svg", Qt::CaseInsensitive)) {
+    const std::string wrong =
+        save_text(picture.path, view->svg(picture.size, window.stage().look()));
+    return wrong.empty() ? 0 : refuse(QString::fromStdString(wrong));
+  }
   const QImage image =
       view ? view->picture(picture.size, window.stage().look()) : window.grab().toImage();
   const std::string problem = save_picture(picture.path, image);

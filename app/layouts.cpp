@@ -1,6 +1,8 @@
 // Which docks each room shows, where they stand and how large.
 #include "app/layouts.hpp"
 
+#include <cstddef>
+
 namespace xlab::app {
 namespace {
 
@@ -100,7 +102,83 @@ RoomLayout generate() {
       .columns_in_front = {"text", "next"}};
 }
 
+/// Docks below one another, with their share of the height below the time bar.
+struct Column {
+  struct Part {
+    QString dock;
+    int percent;
+    std::vector<QString> behind = {};
+  };
+  std::vector<Part> parts;
+  int percent = 0;  ///< of the width that the last column leaves; that one is as wide as forms are
+};
+
+/// Columns below the time bar, the first of which is what the perspective is about.
+RoomLayout columns_of(const std::vector<Column>& columns, int last_percent) {
+  RoomLayout layout;
+  layout.places = {{"time"}};
+  layout.shown = {"time"};
+  layout.forms_percent = last_percent;
+  layout.time_bar_left = true;
+  DockRow across{Qt::Horizontal, {}};
+  const QString first = columns.front().parts.front().dock;
+  QString before;
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    const bool last = c + 1 == columns.size();
+    const QString top = columns[c].parts.front().dock;
+    DockRow down{Qt::Vertical, {}};
+    QString above;
+    for (const Column::Part& part : columns[c].parts) {
+      if (above.isEmpty()) {
+        layout.places.push_back(c == 0 ? DockPlace{part.dock, below, "time"}
+                                       : DockPlace{part.dock, right_of, before});
+      } else {
+        layout.places.push_back({part.dock, below, above});
+      }
+      above = part.dock;
+      layout.shown.push_back(part.dock);
+      layout.in_front.push_back(part.dock);
+      down.sizes.push_back({part.dock, below_time_bar, part.percent});
+    }
+    for (const Column::Part& part : columns[c].parts) {
+      QString in_front = part.dock;
+      for (const QString& other : part.behind) {
+        layout.places.push_back({other, behind, in_front});
+        in_front = other;
+      }
+      std::vector<QString>& tabs = last ? layout.right : layout.left;
+      tabs.push_back(part.dock);
+      tabs.insert(tabs.end(), part.behind.begin(), part.behind.end());
+    }
+    across.sizes.push_back({top, last ? forms : beside_forms, columns[c].percent});
+    if (down.sizes.size() > 1) layout.rows.push_back(down);
+    before = top;
+  }
+  layout.rows.insert(layout.rows.begin(),
+                     {{Qt::Vertical, {{"time", time_bar}, {first, below_time_bar}}}, across});
+  layout.columns_in_front = {layout.left.front(), layout.right.front()};
+  return layout;
+}
+
+const std::vector<QString> kForms = {"prompt", "model", "task", "trainer", "runs", "text"};
+
+RoomLayout faces() {
+  return columns_of({{{{"faces", 100, {"gates", "memory", "loss", "health"}}}, 100},
+                     {{{"inspector", 55}, {"next", 45, kForms}}}},
+                    25);
+}
+
 }  // namespace
+
+QString name_of(Perspective perspective) {
+  return perspective == Perspective::faces ? "faces" : "memory";
+}
+
+std::optional<Perspective> perspective_named(const QString& name) {
+  for (int one = 0; one < kPerspectives; ++one)
+    if (name_of(static_cast<Perspective>(one)) == name) return static_cast<Perspective>(one);
+  return {};
+}
 
 QString name_of(Room room) {
   switch (room) {
@@ -120,8 +198,11 @@ std::optional<Room> room_named(const QString& name) {
   return {};
 }
 
-const RoomLayout& layout_of(Room room) {
+const RoomLayout& layout_of(Room room, Perspective perspective) {
   static const RoomLayout all[kRooms] = {explore(), train(), generate()};
+  static const RoomLayout others[kPerspectives - 1] = {faces()};
+  if (room == Room::explore && perspective != Perspective::memory)
+    return others[static_cast<int>(perspective) - 1];
   return all[static_cast<int>(room)];
 }
 

@@ -16,6 +16,14 @@ QString name_of(Room room);
 /// Nothing when no room has that name.
 std::optional<Room> room_named(const QString& name);
 
+/// Arrangements of the first room, each about one thing; the first one is how it opens.
+enum class Perspective { memory, faces };
+constexpr int kPerspectives = 2;
+/// As settings and files name them.
+QString name_of(Perspective perspective);
+/// Nothing when none has that name.
+std::optional<Perspective> perspective_named(const QString& name);
+
 /// Where a dock stands; `beside` was placed before. A dock that no room places stands behind its
 /// neighbour (`ui::View::neighbour`).
 struct DockPlace {
@@ -62,6 +70,7 @@ struct RoomLayout {
   bool time_bar_left = false;
 };
 
-const RoomLayout& layout_of(Room room);
+/// The perspective counts in the first room alone.
+const RoomLayout& layout_of(Room room, Perspective perspective);
 
 }  // namespace xlab::app

@@ -44,10 +44,10 @@ int refuse(const std::string& sentence, int code) {
   return code;
 }
 
-bool has_png_name(std::string name) {
+bool ends_with(std::string name, const char* ending) {
   std::transform(name.begin(), name.end(), name.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return name.size() > 4 && name.ends_with(".png");
+  return name.size() > 4 && name.ends_with(ending);
 }
 
 /// What a picture can be made of: the window, or one of its views.
@@ -104,9 +104,10 @@ std::string read(int argc, char** argv, Arguments& arguments, bool& help, std::s
   if (!a.screenshot.empty() && !a.tour.empty()) {
     return "--screenshot and --tour exclude each other.";
   }
-  if (!a.screenshot.empty() && !has_png_name(a.screenshot)) {
-    return "--screenshot: pictures are written as PNG: end the name \"" + a.screenshot +
-           "\" in .png.";
+  const bool drawing = a.view != "window" && ends_with(a.screenshot, ".svg");
+  if (!a.screenshot.empty() && !drawing && !ends_with(a.screenshot, ".png")) {
+    return "--screenshot: pictures are written as PNG, or for one --view as SVG: end the name \"" +
+           a.screenshot + "\" in .png or .svg.";
   }
   if (a.screenshot.empty() && a.view != "window") return "--view needs --screenshot.";
   return {};

@@ -221,13 +221,16 @@ void MainWindow::change_speed(double factor) {
   stage_.send(command::SetPlaySpeed{std::clamp(speed, kSlowest, kFastest)});
 }
 
-void MainWindow::export_active(bool picture) {
+void MainWindow::export_active(Exported how) {
   auto* dock = qobject_cast<ViewDock*>(active_dock());
   if (!dock) dock = views_.first();
-  if (picture) {
-    dock->export_picture(2.0);
-  } else {
-    dock->export_csv();
+  switch (how) {
+    case Exported::pixels:
+      return dock->export_picture(2.0);
+    case Exported::lines:
+      return dock->export_svg();
+    case Exported::numbers:
+      return dock->export_csv();
   }
 }
 

@@ -63,7 +63,7 @@ void MainWindow::resizeEvent(QResizeEvent* event) {
     if (!dragged_.state.isEmpty()) at_fit_[static_cast<int>(shown_fit_)] = dragged_;
     dragged_ = at_fit_.value(static_cast<int>(fit()));
     if (dragged_.state.isEmpty()) {
-      default_layout(room_);
+      default_layout();
     } else {
       show_layout(dragged_);
     }
@@ -75,8 +75,7 @@ void MainWindow::share_room_soon() {
   if (std::exchange(room_to_share_, true)) return;
   QTimer::singleShot(0, this, [this] {
     room_to_share_ = false;
-    if (!stopped_ && !alone_ && !panels_hidden_ && own_sizes_ && !arranged_by_hand())
-      share_room(room_);
+    if (!stopped_ && !alone_ && !panels_hidden_ && own_sizes_ && !arranged_by_hand()) share_room();
   });
 }
 
@@ -90,25 +89,6 @@ void MainWindow::follow_separator(bool pressed) {
     before_closed_.clear();
     if (!arranged_by_hand()) dragged_ = present_layout();
   }
-}
-
-void MainWindow::set_room(Room room) {
-  if (room == room_ && shown_) return;
-  restore_others();
-  hide_panels(false);
-  if (shown_) layouts_[static_cast<int>(room_)] = present_layout();
-  room_ = room;
-  rooms_->actions()[static_cast<int>(room)]->setChecked(true);
-  fit_tool_bar();
-  if (shown_) show_room();
-}
-
-void MainWindow::show_room() {
-  at_scale_.clear();
-  at_fit_.clear();
-  dragged_ = {};
-  show_layout(layouts_.value(static_cast<int>(room_)));
-  give_keys_back();
 }
 
 MainWindow::Layout MainWindow::present_layout() const {
@@ -125,7 +105,7 @@ void MainWindow::show_layout(const Layout& layout) {
   before_closed_.clear();
   of_file_ = layout.of_file;
   if (made_anew || !restore_docks(layout.state)) {
-    default_layout(room_);
+    default_layout();
   } else {
     moved_ = layout.by_hand;
     own_sizes_ = false;  // somebody may have chosen them
@@ -186,12 +166,12 @@ void MainWindow::show_again(QDockWidget* dock) {
 void MainWindow::reset_layout() {
   restore_others();
   hide_panels(false);
-  layouts_.remove(static_cast<int>(room_));
+  layouts_.remove(layout_key());
   of_file_ = false;
   at_scale_.clear();
   at_fit_.clear();
   dragged_ = {};
-  default_layout(room_);
+  default_layout();
 }
 
 int MainWindow::layout_version() const {
@@ -264,7 +244,7 @@ void MainWindow::place_in_columns(const RoomLayout& layout) {
   }
 }
 
-void MainWindow::default_layout(Room room) {
+void MainWindow::default_layout() {
   const bool were_arranging = std::exchange(arranging_, true);
   before_closed_.clear();
   const QList<QDockWidget*> docks = findChildren<QDockWidget*>(Qt::FindDirectChildrenOnly);
@@ -274,7 +254,7 @@ void MainWindow::default_layout(Room room) {
   }
   // All docks are placed, so that one shown later appears where it belongs.
   shown_fit_ = fit();
-  const RoomLayout& layout = layout_of(room);
+  const RoomLayout& layout = layout_of(room_, perspective_);
   const bool roomy = shown_fit_ == Fit::roomy;
   roomy ? place(layout) : place_in_columns(layout);
   for (ViewDock* dock : views_) {
@@ -286,14 +266,14 @@ void MainWindow::default_layout(Room room) {
   for (const QString& name : roomy ? layout.in_front : layout.columns_in_front)
     in_front.append(dock(name));
   for (QDockWidget* dock : docks) dock->setVisible(visible.contains(dock));
-  share_room(room);
+  share_room();
   for (QDockWidget* dock : in_front) dock->raise();
   fit_tabs_soon();
   // Sizes and tabs hold once Qt has laid out what was shown just now.
   const int made = ++layouts_made_;
-  QTimer::singleShot(0, this, [this, room, in_front, made] {
+  QTimer::singleShot(0, this, [this, in_front, made] {
     if (stopped_ || made != layouts_made_ || alone_ || panels_hidden_) return;
-    share_room(room);
+    share_room();
     for (QDockWidget* dock : in_front) dock->raise();
   });
   default_docks_ = shown_docks();
@@ -357,8 +337,8 @@ int MainWindow::form_width(const RoomLayout& layout) const {
 }
 
 /// The sizes of the docks of a default layout.
-void MainWindow::share_room(Room room) {
-  const RoomLayout& layout = layout_of(room);
+void MainWindow::share_room() {
+  const RoomLayout& layout = layout_of(room_, perspective_);
   // Bars above and below the docks take their part first.
   const int w = width();
   const int h = height() - menuBar()->height() - statusBar()->height() - tool_bar_->height();
@@ -424,7 +404,7 @@ void MainWindow::follow_scale(float before, const Arrangement& left) {
       show_layout(back);
     });
   } else if (!arranged_by_hand()) {
-    default_layout(room_);
+    default_layout();
   } else {
     fit_time_bar();
   }

@@ -84,8 +84,10 @@ void MainWindow::make_file_menu() {
   save_all_ = add(file, tr("Save a&ll runs as…"), {}, [this] { save_all_dialog(); });
   save_all_->setToolTip(tr("One file that holds all runs, with which Save goes on then"));
   file->addSeparator();
-  add(file, tr("&Export picture…"), QKeySequence("E"), [this] { export_active(true); });
-  add(file, tr("Export &CSV…"), QKeySequence("Shift+E"), [this] { export_active(false); });
+  add(file, tr("&Export picture…"), QKeySequence("E"), [this] { export_active(Exported::pixels); });
+  add(file, tr("Export S&VG…"), QKeySequence("Ctrl+E"), [this] { export_active(Exported::lines); });
+  add(file, tr("Export &CSV…"), QKeySequence("Shift+E"),
+      [this] { export_active(Exported::numbers); });
   add(file, tr("Export recordin&g…"), {}, [this] {
     export_recording_dialog();
   })->setStatusTip(tr("Every value of every token on screen, clamps included, as safetensors"));
@@ -213,6 +215,7 @@ void MainWindow::make_time_menu() {
 
 void MainWindow::make_view_menu() {
   QMenu* see = menuBar()->addMenu(tr("&View"));
+  make_perspectives_menu(see);
   const auto add_dock = [this, see](Dock* dock, const QKeySequence& key) {
     QAction* action = add(see, dock->windowTitle(), key, [this, dock] {
       // A dock behind a tab comes to the front before it is closed.
@@ -229,7 +232,8 @@ void MainWindow::make_view_menu() {
     connect(dock, &QDockWidget::visibilityChanged, action,
             [dock, action] { action->setChecked(!dock->isHidden()); });
   };
-  for (int i = 0; i < views_.size(); ++i) add_dock(views_[i], QKeySequence(QString::number(i + 1)));
+  for (int i = 0; i < views_.size(); ++i)
+    add_dock(views_[i], i < 9 ? QKeySequence(QString::number(i + 1)) : QKeySequence());
   see->addSeparator();
   for (Dock* dock : panels()) add_dock(dock, {});
   see->addSeparator();

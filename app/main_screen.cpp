@@ -35,6 +35,7 @@ QSettings settings() {
 Screen MainWindow::shown() const {
   Screen shown;
   shown.room = name_of(room_);
+  shown.perspective = name_of(perspective_);
   // What is maximised while panels are hidden came after they were.
   const Layout arranged = panels_hidden_ ? before_hiding_
                           : alone_       ? before_maximise_
@@ -86,14 +87,14 @@ void MainWindow::show_screen() {
 }
 
 void MainWindow::show_saved_layout(Room room, const Screen& saved) {
-  set_room(room);
+  show_place(room, perspective_named(saved.perspective).value_or(Perspective::memory));
   if (saved.layout_version != layout_version() && saved.layout_version != older_layout_version())
     return;
   restore_others();
   hide_panels(false);
-  Layout& layout = layouts_[static_cast<int>(room)];
+  Layout& layout = layouts_[layout_key()];
   if (shown_) layout = present_layout();
-  if (!layout.of_file) own_layouts_[static_cast<int>(room)] = layout;
+  if (!layout.of_file) own_layouts_[layout_key()] = layout;
   layout = {saved.layout, saved.scale, static_cast<Fit>(std::clamp(saved.fit, 0, 2)), saved.by_hand,
             true};
   if (shown_) show_room();
@@ -111,12 +112,12 @@ void MainWindow::restore_settings() {
   const float scale = kept.value("scale").toFloat(&number);
   if (number && std::isfinite(scale)) look.scale = scale;
   set_look(look);
-  for (int room = 0; room < kRooms; ++room) {
-    const QString name = name_of(static_cast<Room>(room));
-    layouts_[room] = {kept.value("layout/" + name).toByteArray(),
-                      kept.value("layout_scale/" + name, stage_.look().scale).toFloat(),
-                      static_cast<Fit>(std::clamp(kept.value("layout_fit/" + name).toInt(), 0, 2)),
-                      kept.value("layout_by_hand/" + name, true).toBool()};
+  for (int key = 0; key < kLayouts; ++key) {
+    const QString name = layout_name(key);
+    layouts_[key] = {kept.value("layout/" + name).toByteArray(),
+                     kept.value("layout_scale/" + name, stage_.look().scale).toFloat(),
+                     static_cast<Fit>(std::clamp(kept.value("layout_fit/" + name).toInt(), 0, 2)),
+                     kept.value("layout_by_hand/" + name, true).toBool()};
   }
   set_last_folder(kept.value("folder").toString());
   const QByteArray place = kept.value("geometry").toByteArray();
@@ -129,17 +130,17 @@ void MainWindow::restore_settings() {
 void MainWindow::save_settings() {
   restore_others();
   hide_panels(false);
-  layouts_[static_cast<int>(room_)] = present_layout();
+  layouts_[layout_key()] = present_layout();
   QSettings kept = settings();
   kept.setValue("palette", palette_text(stage_.look().palette));
   kept.setValue("scale", stage_.look().scale);
   kept.setValue("geometry", saveGeometry());
   kept.setValue("folder", last_folder());
-  for (int room = 0; room < kRooms; ++room) {
-    const Layout shown = layouts_.value(room);
+  for (int key = 0; key < kLayouts; ++key) {
+    const Layout shown = layouts_.value(key);
     // How a run was saved is the run's, unless somebody went on from there.
-    const Layout layout = shown.of_file ? own_layouts_.value(room) : shown;
-    const QString name = name_of(static_cast<Room>(room));
+    const Layout layout = shown.of_file ? own_layouts_.value(key) : shown;
+    const QString name = layout_name(key);
     kept.setValue("layout/" + name, layout.state);
     kept.setValue("layout_scale/" + name, layout.scale);
     kept.setValue("layout_fit/" + name, static_cast<int>(layout.fit));

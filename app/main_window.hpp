@@ -72,6 +72,9 @@ class MainWindow : public QMainWindow {
   void close_interrupted();
   void set_room(Room room);
   Room room() const { return room_; }
+  /// Goes to the first room, arranged for one thing.
+  void set_perspective(Perspective perspective);
+  Perspective perspective() const { return perspective_; }
   void set_look(const CanvasLook& look);
   void reset_layout();
   /// Shows one dock alone; with the dock shown alone already, brings the others back.
@@ -110,6 +113,7 @@ class MainWindow : public QMainWindow {
   void make_run_menu();
   void make_time_menu();
   void make_view_menu();
+  void make_perspectives_menu(QMenu* view);
   void make_window_menu();
   void make_help_menu();
   void make_tool_bar();
@@ -147,8 +151,14 @@ class MainWindow : public QMainWindow {
   Fit fit() const;
   bool arranged_by_hand() const;
   QList<QDockWidget*> shown_docks() const;
-  void default_layout(Room room);
-  void share_room(Room room);
+  /// Under which number and name the layout of a place is kept.
+  static int layout_key(Room room, Perspective perspective);
+  int layout_key() const { return layout_key(room_, perspective_); }
+  static QString layout_name(int key);
+  static constexpr int kLayouts = kRooms + kPerspectives - 1;
+  void show_place(Room room, Perspective perspective);
+  void default_layout();
+  void share_room();
   void share_room_soon();
   /// How wide the column of forms is: what the room has for it, or what they need to be read whole.
   int form_width(const RoomLayout& layout) const;
@@ -213,7 +223,8 @@ class MainWindow : public QMainWindow {
   void toggle_playing();
   void move_cursor(int steps);
   void change_speed(double factor);
-  void export_active(bool picture);
+  enum class Exported { pixels, lines, numbers };
+  void export_active(Exported how);
   void show_keys();
   void show_about();
   /// Calls `go_on` when nothing is lost by it or a person has said what to do. Before anybody is
@@ -247,6 +258,7 @@ class MainWindow : public QMainWindow {
   RunsPanel* runs_panel_ = nullptr;
 
   Room room_ = Room::explore;
+  Perspective perspective_ = Perspective::memory;
   QMap<int, Layout> layouts_;
   /// The layouts of the open room at other sizes of text, by percent, as long as nobody arranges
   /// it.
@@ -267,7 +279,7 @@ class MainWindow : public QMainWindow {
   bool close_agreed_ = false, interrupted_ = false;
   bool to_train_ = false;  ///< what is being opened is there to be trained
 
-  QActionGroup* rooms_ = nullptr;
+  QActionGroup *rooms_ = nullptr, *perspectives_ = nullptr;
   QAction *play_ = nullptr, *train_ = nullptr, *save_ = nullptr, *save_as_ = nullptr,
           *save_all_ = nullptr, *undo_ = nullptr, *redo_ = nullptr, *clear_clamps_ = nullptr,
           *panels_ = nullptr, *start_ = nullptr, *remove_run_ = nullptr, *train_all_ = nullptr,

@@ -24,6 +24,7 @@ std::optional<int> count_in(const QJsonObject& in, const char* key) {
 std::string to_text(const Screen& screen) {
   QJsonObject out{{"version", kVersion},
                   {"room", screen.room},
+                  {"perspective", screen.perspective},
                   {"layout", QString::fromLatin1(screen.layout.toBase64())},
                   {"layout_version", screen.layout_version},
                   {"scale", static_cast<double>(screen.scale)},
@@ -55,6 +56,7 @@ std::optional<Screen> screen_from(const std::string& text) {
   const double scale = in.value("scale").toDouble(0.0);
   if (!block || !head || !in.value("room").isString() || !(scale > 0.0 && scale < 100.0)) return {};
   screen.room = in.value("room").toString();
+  screen.perspective = in.value("perspective").toString();
   screen.layout = QByteArray::fromBase64(in.value("layout").toString().toLatin1());
   screen.layout_version = in.value("layout_version").toInt(-1);
   screen.scale = static_cast<float>(scale);

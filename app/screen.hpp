@@ -14,6 +14,7 @@ namespace xlab::app {
 
 struct Screen {
   QString room;            ///< "explore", "train" or "generate"
+  QString perspective;     ///< of the first room; empty where an earlier program saved it
   QByteArray layout;       ///< as QMainWindow keeps it
   int layout_version = 0;  ///< of the docks that the layout speaks of
   float scale = 1.0f;      ///< size of text that the layout was made for; it is not changed

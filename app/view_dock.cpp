@@ -3,19 +3,27 @@
 
 #include <QAction>
 #include <QApplication>
+#include <QBuffer>
+#include <QByteArray>
 #include <QClipboard>
 #include <QElapsedTimer>
 #include <QHeaderView>
+#include <QImage>
 #include <QScrollBar>
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <new>
+#include <span>
+#include <string>
 
 #include "app/beside_writer.hpp"
 #include "app/files.hpp"
 #include "app/save_dialog.hpp"
+#include "ui/draw_log.hpp"
 #include "ui/ground.hpp"
+#include "ui/svg.hpp"
 
 namespace xlab::app {
 namespace {
@@ -119,6 +127,9 @@ ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent
             [this, density] { export_picture(density); });
   }
   menu()->insertMenu(first, pictures);
+  auto* drawing = new QAction(tr("Export SVG…"), menu());
+  connect(drawing, &QAction::triggered, this, &ViewDock::export_svg);
+  menu()->insertAction(first, drawing);
   auto* csv = new QAction(tr("Export CSV…"), menu());
   connect(csv, &QAction::triggered, this, &ViewDock::export_csv);
   menu()->insertAction(first, csv);
@@ -206,7 +217,7 @@ void ViewDock::show_table(bool table) {
 }
 
 bool ViewDock::draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteName palette,
-                    ui::Focus& focus, bool exporting, ui::Stops* stops) {
+                    ui::Focus& focus, bool exporting, ui::Stops* stops, ui::DrawLog* log) {
   const std::shared_ptr<const Snapshot> snapshot = stage_.engine().snapshot();
   ui::Scene scene{*snapshot,
                   focus,
@@ -216,6 +227,7 @@ bool ViewDock::draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteNam
                   scale};
   scene.exporting = exporting;
   scene.stops = stops;
+  scene.log = log;
   if (stops) stops->begin_frame();
   view_->draw(scene, size);
   if (stops) stops->end_frame();
@@ -243,6 +255,44 @@ void ViewDock::export_picture(double density) {
                            QString&, const std::atomic<bool>& stop) {
     return save_picture(path, painted, stop);
   });
+}
+
+std::string ViewDock::svg(QSize size, const CanvasLook& look) {
+  ui::Focus focus = stage_.focus();
+  focus.hovered.reset();
+  ui::DrawLog drawing;
+  (void)Canvas::picture(
+      [&](ui::Images& images, ImVec2 pixels, float scale) {
+        drawing.clear();  // what the last of several frames draws counts
+        draw(images, pixels, scale, look.palette, focus, true, nullptr, &drawing);
+      },
+      size, look, 1.0);
+  const ui::SvgPage page{
+      .size = {static_cast<float>(size.width()), static_cast<float>(size.height())},
+      .text_pixels = ui::text_pixels(look.scale),
+      .ground = ui::palette(look.palette).panel,
+      .title = view_->title_now(*stage_.engine().snapshot())};
+  return ui::svg_of(drawing, page,
+                    [](std::span<const std::uint32_t> pixels, int width, int height) {
+                      const QImage image(reinterpret_cast<const uchar*>(pixels.data()), width,
+                                         height, 4 * width, QImage::Format_RGBA8888);
+                      QByteArray bytes;
+                      QBuffer buffer(&bytes);
+                      buffer.open(QIODevice::WriteOnly);
+                      image.save(&buffer, "PNG");
+                      return bytes.toStdString();
+                    });
+}
+
+void ViewDock::export_svg() {
+  const QString path = ask_where_to_write(this, {.title = tr("Export SVG"),
+                                                 .suggestion = view_name() + ".svg",
+                                                 .filter = tr("Drawings (*.svg)"),
+                                                 .extension = "svg"});
+  if (path.isEmpty()) return;
+  writer_->write(
+      path, [path, text = svg(canvas_->size(), stage_.look())](
+                QString&, const std::atomic<bool>& stop) { return save_text(path, text, stop); });
 }
 
 void ViewDock::export_csv() {

@@ -41,6 +41,9 @@ class ViewDock : public Dock {
   /// Asks for a file and writes the view as it stands, `density` times as many pixels a side, by
   /// another thread: what came of it is told by `noticed` or `failed`.
   void export_picture(double density);
+  /// The view as SVG, as `picture` shows it.
+  std::string svg(QSize size, const CanvasLook& look);
+  void export_svg();
   /// The same for the table, which the other thread makes too.
   void export_csv();
 
@@ -51,9 +54,10 @@ class ViewDock : public Dock {
   void noticed(const QString& sentence);
 
  private:
-  /// Whether the drawing moves by itself. `stops`: how the keyboard reaches its controls, or null.
+  /// Whether the drawing moves by itself. `stops`: how the keyboard reaches its controls, or null;
+  /// `log`: where what is drawn is written down, or null.
   bool draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteName palette, ui::Focus& focus,
-            bool exporting, ui::Stops* stops);
+            bool exporting, ui::Stops* stops, ui::DrawLog* log = nullptr);
   void follow_snapshot();
   /// All of it, or what is read on the screen.
   ui::Table table(std::size_t most_rows) const;

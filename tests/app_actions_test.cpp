@@ -11,6 +11,7 @@
 #include <functional>
 #include <tuple>
 
+#include "app/dock.hpp"
 #include "app/files.hpp"
 #include "app_answers.hpp"
 #include "app_commands.hpp"
@@ -45,7 +46,7 @@ class Actions : public WindowTest {
   /// A saved run, paused, at rest, with the cursor at t = 4.
   void reset() {
     window_->reset_layout();
-    window_->set_room(app::Room::explore);
+    window_->set_perspective(app::Perspective::memory);
     window_->set_look({});
     // The run that the table speaks of, alone.
     window_->stage().send(command::TrainAll{false});
@@ -82,9 +83,10 @@ class Actions : public WindowTest {
     first_run_ = now().focused_run;
     const int last = static_cast<int>(now().sequence.tokens.size()) - 1;
     ASSERT_GT(last, 14) << "ten steps on from t = 4 must not end at the last token";
-    const QString picture = files_.path("p.png"), csv = files_.path("t.csv"),
-                  copy = files_.path("copy.xlab"), all = files_.path("all.xlab"),
-                  exported = files_.path("exported"), recording = files_.path("r.safetensors");
+    const QString picture = files_.path("p.png"), drawing = files_.path("d.svg"),
+                  csv = files_.path("t.csv"), copy = files_.path("copy.xlab"),
+                  all = files_.path("all.xlab"), exported = files_.path("exported"),
+                  recording = files_.path("r.safetensors");
     table_["File/New/Associative recall"] = {{"NewRun recall"}, {}, {}, {}};
     table_["File/New/Parity"] = {{"NewRun parity"}, {}, {}, {}};
     table_["File/New/Copy"] = {{"NewRun copy"}, {}, {}, {}};
@@ -117,6 +119,14 @@ class Actions : public WindowTest {
                                         },
                                         {files_.path("all")}};
     table_["File/Export picture…"] = {{}, {}, [=] { return !QImage(picture).isNull(); }, {picture}};
+    table_["File/Export SVG…"] = {{},
+                                  {},
+                                  [=] {
+                                    QFile file(drawing);
+                                    return file.open(QIODevice::ReadOnly) &&
+                                           file.readAll().contains("forget gate");
+                                  },
+                                  {drawing}};
     table_["File/Export CSV…"] = {{},
                                   {},
                                   [=] {
@@ -190,10 +200,10 @@ class Actions : public WindowTest {
     table_["Time/Faster"] = {{"SetPlaySpeed 8"}, {}, {}, {}};
 
     // A dock that is on the screen is closed, another one comes to the front.
-    for (QDockWidget* dock :
-         window_->findChildren<QDockWidget*>(QString(), Qt::FindDirectChildrenOnly)) {
+    for (app::Dock* dock :
+         window_->findChildren<app::Dock*>(QString(), Qt::FindDirectChildrenOnly)) {
       const auto was = std::make_shared<bool>();
-      table_["View/" + dock->windowTitle()] = {
+      table_["View/" + dock->title()] = {
           {},
           [=] { *was = dock->isVisible() && !dock->visibleRegion().isEmpty(); },
           [=] { return dock->isHidden() == *was; },
@@ -202,6 +212,18 @@ class Actions : public WindowTest {
     table_["View/Show as table"] = {{}, {}, [this] { return view("gates").shows_table(); }, {}};
     table_["View/Maximise view"] = {
         {}, {}, [this] { return seen("view_gates") && !seen("view_memory"); }, {}};
+    table_["View/Perspectives/Memory"] = {
+        {},
+        [this] { window_->set_perspective(app::Perspective::faces); },
+        [this] {
+          return window_->perspective() == app::Perspective::memory && seen("view_memory");
+        },
+        {}};
+    table_["View/Perspectives/Two faces"] = {
+        {},
+        {},
+        [this] { return seen("view_faces") && seen("view_inspector") && !seen("panel_prompt"); },
+        {}};
     table_["View/Hide panels"] = {{}, {}, [this] { return !seen("panel_prompt"); }, {}};
     const auto head = [this](int head) {
       return [this, head] { return window_->stage().focus().head == head; };

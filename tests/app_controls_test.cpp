@@ -16,6 +16,7 @@
 #include <QTemporaryDir>
 #include <QToolButton>
 #include <QTreeView>
+#include <QXmlStreamReader>
 #include <functional>
 #include <stdexcept>
 
@@ -345,8 +346,8 @@ TEST_F(Controls, EveryDockHasTheSameButtonsAndEachDoesItsWork) {
     QMap<QString, QAction*> menu;
     walk_menu(dock->menu(), "", menu);
     EXPECT_EQ(menu.keys().join(", "),
-              "/Close, /Detach or dock, /Export CSV…, /Export picture/1x, /Export picture/2x, "
-              "/Export picture/3x, /Export picture/4x, /Show as table");
+              "/Close, /Detach or dock, /Export CSV…, /Export SVG…, /Export picture/1x, /Export "
+              "picture/2x, /Export picture/3x, /Export picture/4x, /Show as table");
     const QSize size = dock->canvas().size();
     for (const int density : {1, 2, 3, 4}) {
       Answers answers;
@@ -368,6 +369,21 @@ TEST_F(Controls, EveryDockHasTheSameButtonsAndEachDoesItsWork) {
       QFile file(path);
       ASSERT_TRUE(file.open(QIODevice::ReadOnly));
       EXPECT_TRUE(file.readLine().contains(','));
+    }
+    {
+      Answers answers;
+      const QString path = folder.filePath(dock->view_name() + ".svg");
+      answers.files = {path};
+      menu["/Export SVG…"]->trigger();
+      ASSERT_TRUE(QTest::qWaitFor([&] { return QFile::exists(path); }, 10000));
+      QFile file(path);
+      ASSERT_TRUE(file.open(QIODevice::ReadOnly));
+      QXmlStreamReader xml(&file);
+      int texts = 0;
+      while (!xml.atEnd())
+        texts += xml.readNext() == QXmlStreamReader::StartElement && xml.name() == u"text";
+      EXPECT_FALSE(xml.hasError()) << xml.errorString().toStdString();
+      EXPECT_GT(texts, 0);
     }
     menu["/Show as table"]->trigger();
     EXPECT_TRUE(dock->shows_table());

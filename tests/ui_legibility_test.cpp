@@ -20,7 +20,7 @@ namespace {
 using namespace ui;
 
 /// Names of the views held to it.
-const char* const kViews[] = {"time", "gates", "memory", "faces", "loss", "next", "inspector", "health"};
+const char* const kViews[] = {"time", "gates", "memory", "loss", "next", "inspector", "health", "faces"};
 /// Those in which nearly every place has something to say under the mouse.
 const char* const kTelling[] = {"time", "gates", "memory", "loss", "next"};
 

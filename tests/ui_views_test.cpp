@@ -61,7 +61,7 @@ const std::vector<NamedScene>& scenes() {
   return list;
 }
 
-const char* kNames[] = {"time", "gates", "memory", "faces", "loss", "next", "inspector", "health"};
+const char* kNames[] = {"time", "gates", "memory", "loss", "next", "inspector", "health", "faces"};
 
 std::unique_ptr<View> view_named(const std::string& name) {
   for (auto& view : make_views()) {

@@ -22,8 +22,13 @@ void draw_lock(Painter& painter, ImVec2 centre, ImU32 colour) {
   painter.fill({{centre.x - w, centre.y - painter.px(0.5f)},
                 {centre.x + w, centre.y + 2 * h - painter.px(0.5f)}},
                colour, painter.px(1));
-  painter.list().PathArcTo({centre.x, centre.y - painter.px(0.5f)}, r, 3.14159265f, 6.2831853f, 8);
-  painter.list().PathStroke(colour, 0, painter.px(1.5f));
+  std::vector<ImVec2> bow;
+  for (int i = 0; i <= 8; ++i) {
+    const float angle = 3.14159265f * (1.0f + static_cast<float>(i) / 8.0f);
+    bow.push_back(
+        {centre.x + r * std::cos(angle), centre.y - painter.px(0.5f) + r * std::sin(angle)});
+  }
+  painter.curve(bow, {colour, painter.px(1.5f)});
 }
 
 void draw_tag(Painter& painter, const ClampHandles::Tag& tag) {

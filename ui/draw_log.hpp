@@ -25,16 +25,35 @@ struct DrawLog {
     bool upwards = false;  ///< turned to read upwards
     bool on_top = false;   ///< on a hover card, above everything
     int order = 0;
+    float ascent = 0.0f;  ///< from the top of the letters to the line they stand on
   };
   struct Fill {
     Box box, clip;
     ImU32 colour = 0;
     bool on_top = false;
     int order = 0;
+    float rounding = 0.0f;
+    bool listed = false;  ///< what it stands for is listed as other shapes too
   };
   struct Outline {
     Box box, clip;
     ImU32 colour = 0;
+    int order = 0;
+    float width = 1.0f, rounding = 0.0f;
+  };
+  /// A filled shape without dents.
+  struct Polygon {
+    std::vector<ImVec2> points;
+    ImU32 colour = 0;
+    Box clip;
+    int order = 0;
+  };
+  struct Circle {
+    ImVec2 centre;
+    float radius = 0.0f;
+    ImU32 colour = 0;
+    float width = 0.0f;  ///< of the line; 0: filled
+    Box clip;
     int order = 0;
   };
   /// Points in pixels, as given to `Painter::curve` or `Painter::line`.
@@ -69,6 +88,7 @@ struct DrawLog {
   struct Hatch {
     Box box;
     int order = 0;
+    bool listed = false;  ///< its lines are listed too
   };
 
   std::vector<Text> texts;
@@ -78,6 +98,8 @@ struct DrawLog {
   std::vector<Curve> curves;
   std::vector<Heat> heats;
   std::vector<Hatch> hatches;
+  std::vector<Polygon> polygons;
+  std::vector<Circle> circles;
   int drawn = 0;  ///< things drawn so far
 
   void clear() { *this = {}; }

@@ -106,7 +106,8 @@ void draw_bands(const Fan& fan, Painter& painter) {
         const float x1 = fan.x(place + side) + (side >= 0.0 ? half : 0.0f);
         const float y0 = fan.axis.y(low[i], fan.box), y1 = fan.axis.y(mean(low, side), fan.box);
         const float z0 = fan.axis.y(high[i], fan.box), z1 = fan.axis.y(mean(high, side), fan.box);
-        painter.list().AddQuadFilled({x0, y0}, {x1, y1}, {x1, z1}, {x0, z0}, colour);
+        const ImVec2 corners[] = {{x0, y0}, {x1, y1}, {x1, z1}, {x0, z0}};
+        painter.polygon(corners, colour);
       }
     }
   }
@@ -133,7 +134,7 @@ void draw_series(const Fan& fan, Painter& painter) {
     // One that stands alone would be no line.
     if (!std::isnan(number) && std::isnan(series_number(fan.series, place - 1)) &&
         std::isnan(series_number(fan.series, place + 1)))
-      painter.list().AddCircleFilled(points.back(), painter.line_width() * 1.2f, palette.text);
+      painter.disc(points.back(), painter.line_width() * 1.2f, palette.text);
   }
   painter.curve(points, {palette.text, painter.line_width()});
 }

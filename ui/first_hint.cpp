@@ -68,9 +68,9 @@ void FirstHint::draw(const Scene& scene, Painter& painter, const TimeWindow& win
   const ImVec2 at{window.x(step), lane_.axis.y(*value, lane_.box)};
   const float beat =
       pulsed_out_ ? 0.5f : 0.5f + 0.5f * static_cast<float>(std::sin(ImGui::GetTime() * 4.0));
-  painter.list().AddCircle(at, painter.px(6.0f + 5.0f * beat),
-                           with_alpha(palette.accent, 1.0f - 0.6f * beat), 28, painter.px(2.5f));
-  painter.list().AddCircleFilled(at, painter.px(4.5f), palette.accent, 20);
+  painter.ring(at, painter.px(6.0f + 5.0f * beat), with_alpha(palette.accent, 1.0f - 0.6f * beat),
+               painter.px(2.5f));
+  painter.disc(at, painter.px(4.5f), palette.accent);
   if (!scene.focus.hint.empty()) bubble(scene, painter, window, seen, at);
 }
 

@@ -2,6 +2,7 @@
 #include "ui/follower_marks.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "ui/draw_log.hpp"
@@ -42,22 +43,28 @@ int marks_in(const Painter& painter, float height) {
 }
 
 void draw_follower_mark(Painter& painter, const Follower& follower, ImVec2 centre, float radius) {
-  ImDrawList& list = painter.list();
   const float x = centre.x, y = centre.y;
   const ImU32 colour = run_style(painter.palette(), follower.colour).colour;
   const auto shape = [&](float r, ImU32 filled) {
     switch (follower.shape) {
       case 0:
-        list.AddTriangleFilled({x - r, y - 0.8f * r}, {x + r, y - 0.8f * r}, {x, y + r}, filled);
+        painter.polygon(
+            std::array{ImVec2{x - r, y - 0.8f * r}, ImVec2{x + r, y - 0.8f * r}, ImVec2{x, y + r}},
+            filled);
         break;
       case 1:
-        list.AddQuadFilled({x, y - r}, {x + r, y}, {x, y + r}, {x - r, y}, filled);
+        painter.polygon(
+            std::array{ImVec2{x, y - r}, ImVec2{x + r, y}, ImVec2{x, y + r}, ImVec2{x - r, y}},
+            filled);
         break;
       case 2:
-        list.AddRectFilled({x - 0.8f * r, y - 0.8f * r}, {x + 0.8f * r, y + 0.8f * r}, filled);
+        painter.polygon(
+            std::array{ImVec2{x - 0.8f * r, y - 0.8f * r}, ImVec2{x + 0.8f * r, y - 0.8f * r},
+                       ImVec2{x + 0.8f * r, y + 0.8f * r}, ImVec2{x - 0.8f * r, y + 0.8f * r}},
+            filled);
         break;
       default:
-        list.AddCircleFilled(centre, 0.9f * r, filled);
+        painter.disc(centre, 0.9f * r, filled);
     }
   };
   shape(radius, painter.palette().panel);
@@ -66,7 +73,8 @@ void draw_follower_mark(Painter& painter, const Follower& follower, ImVec2 centr
     log->fills.push_back({.box = {{x - radius, y - radius}, {x + radius, y + radius}},
                           .clip = {{x - radius, y - radius}, {x + radius, y + radius}},
                           .colour = colour,
-                          .order = log->drawn++});
+                          .order = log->drawn++,
+                          .listed = true});
   }
 }
 

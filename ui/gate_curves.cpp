@@ -54,7 +54,7 @@ void dots(const TimeWindow& window, Painter& painter, const std::vector<DrawnCur
       const float value = curve.series.values[i];
       if (!std::isfinite(value)) continue;
       const ImVec2 at{window.x(curve.series.steps[i]), axis.y(value, box)};
-      painter.list().AddCircleFilled(at, painter.px(2.6f), painter.palette().text, 10);
+      painter.disc(at, painter.px(2.6f), painter.palette().text);
     }
   }
 }
@@ -129,8 +129,7 @@ void interact(GateFrame& frame, Painter& painter, const Lane& lane,
   const float x = frame.window.x(step);
   painter.line({x, box.min.y}, {x, box.max.y}, {with_alpha(palette.muted_text, 0.5f), 1.0f});
   if (const float* value = value_at(nearest->series, step); value && std::isfinite(*value)) {
-    painter.list().AddCircle({x, held.axis.y(*value, box)}, painter.px(5.5f), palette.text, 20,
-                             painter.px(2));
+    painter.ring({x, held.axis.y(*value, box)}, painter.px(5.5f), palette.text, painter.px(2));
   }
   describe_value(frame, ref, lane.clampable);
 }

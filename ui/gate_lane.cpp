@@ -64,15 +64,16 @@ void mark_focus(const GateFrame& frame, Painter& painter, const std::string& pat
   if (fits(focus.hovered)) {
     const ImVec2 at = place(*focus.hovered);
     if (std::isfinite(at.y)) {
-      painter.list().AddCircle(at, painter.px(6), palette.accent, 20, painter.px(2));
+      painter.ring(at, painter.px(6), palette.accent, painter.px(2));
     }
   }
   if (fits(focus.pinned)) {
     const ImVec2 at = place(*focus.pinned);
     const float r = painter.px(5);
     if (std::isfinite(at.y)) {
-      painter.list().AddQuad({at.x, at.y - r}, {at.x + r, at.y}, {at.x, at.y + r}, {at.x - r, at.y},
-                             palette.accent, painter.px(1.5f));
+      const ImVec2 corners[] = {
+          {at.x, at.y - r}, {at.x + r, at.y}, {at.x, at.y + r}, {at.x - r, at.y}, {at.x, at.y - r}};
+      painter.curve(corners, {palette.accent, painter.px(1.5f)});
     }
   }
 }

@@ -69,8 +69,8 @@ void frame_held(const GateFrame& frame, Painter& painter, const Lane& lane, cons
 void mark_unit(Painter& painter, const Rows& rows, int unit) {
   const ImVec2 tip{rows.box.max.x + painter.px(1), rows.of(unit).centre().y};
   const float r = painter.px(4);
-  painter.list().AddTriangleFilled(tip, {tip.x + r * 1.6f, tip.y - r},
-                                   {tip.x + r * 1.6f, tip.y + r}, painter.palette().accent);
+  const ImVec2 corners[] = {tip, {tip.x + r * 1.6f, tip.y - r}, {tip.x + r * 1.6f, tip.y + r}};
+  painter.polygon(corners, painter.palette().accent);
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ void hatch_cells(Painter& painter, const Box& box, const HeatPixels& heat) {
     painter.list().AddLine(a, b, IM_COL32_BLACK, width);
     if (!log) return;
     log->lines.push_back({{a, b}, {IM_COL32_BLACK, width}, seen, log->drawn++});
-    log->hatches.push_back({{{a.x, b.y}, {b.x, a.y}}, log->drawn++});
+    log->hatches.push_back({{{a.x, b.y}, {b.x, a.y}}, log->drawn++, true});
   };
   // Along a line x + y stays the same.
   const float first = box.min.x + box.min.y, last = box.max.x + box.max.y;
@@ -243,12 +243,12 @@ void draw_ramp(Painter& painter, const Box& bar, const ColourScale& scale, const
   painter.outline(ramp, palette.muted_text, 1.0f);
   const float mid = ramp.centre().y;
   if (beyond.below) {
-    painter.list().AddTriangleFilled({bar.min.x, mid}, {ramp.min.x, ramp.min.y},
-                                     {ramp.min.x, ramp.max.y}, palette.text);
+    const ImVec2 tip_left[] = {{bar.min.x, mid}, ramp.min, {ramp.min.x, ramp.max.y}};
+    painter.polygon(tip_left, palette.text);
   }
   if (beyond.above) {
-    painter.list().AddTriangleFilled({bar.max.x, mid}, {ramp.max.x, ramp.max.y},
-                                     {ramp.max.x, ramp.min.y}, palette.text);
+    const ImVec2 tip_right[] = {{bar.max.x, mid}, ramp.max, {ramp.max.x, ramp.min.y}};
+    painter.polygon(tip_right, palette.text);
   }
   if (scale.map() == MapName::signed_values) {
     painter.text_in(ramp, readable_on(scale(0.0)), "0", Align::centre);

@@ -101,7 +101,7 @@ Box label_last_loss(Painter& painter, const Drawn& drawn, const PlottedLine& foc
   float y = box.centre().y;
   if (std::isfinite(loss)) {
     y = std::clamp(drawn.axis.y(focused.raw.back(), box), box.min.y, box.max.y);
-    painter.list().AddCircleFilled({x, y}, painter.px(3.5f), focused.line->style.colour, 16);
+    painter.disc({x, y}, painter.px(3.5f), focused.line->style.colour);
   }
   const std::string label =
       painter.fit_number(loss, box.width() / 2 - painter.px(6), {}, Weight::bold);

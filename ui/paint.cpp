@@ -139,7 +139,8 @@ void Painter::write(ImVec2 at, ImU32 colour, std::string_view shown, std::string
                          .clip = clip(),
                          .colour = colour,
                          .weight = weight,
-                         .order = log_->drawn++});
+                         .order = log_->drawn++,
+                         .ascent = font(weight)->Ascent * pixels_ / font(weight)->FontSize});
 }
 
 void Painter::text(ImVec2 at, ImU32 colour, std::string_view text, Weight weight) {
@@ -244,7 +245,11 @@ void Painter::fill(const Box& box, ImU32 colour, float rounding) {
   if (box.max.x > box.min.x && box.max.y > box.min.y) {
     list_->AddRectFilled(box.min, box.max, colour, rounding);
     if (log_) {
-      log_->fills.push_back({.box = box, .clip = clip(), .colour = colour, .order = log_->drawn++});
+      log_->fills.push_back({.box = box,
+                             .clip = clip(),
+                             .colour = colour,
+                             .order = log_->drawn++,
+                             .rounding = rounding});
     }
   }
 }
@@ -252,7 +257,7 @@ void Painter::fill(const Box& box, ImU32 colour, float rounding) {
 void Painter::outline(const Box& box, ImU32 colour, float width, float rounding) {
   if (box.empty()) return;
   list_->AddRect(box.min, box.max, colour, rounding, 0, width);
-  if (log_) log_->outlines.push_back({box, clip(), colour, log_->drawn++});
+  if (log_) log_->outlines.push_back({box, clip(), colour, log_->drawn++, width, rounding});
 }
 
 void Painter::line(ImVec2 a, ImVec2 b, const Stroke& stroke) {
@@ -320,6 +325,22 @@ void Painter::dashed(std::span<const ImVec2> points, const Stroke& stroke) {
       if (part <= 0.0f) break;
     }
   }
+}
+
+void Painter::polygon(std::span<const ImVec2> corners, ImU32 colour) {
+  list_->AddConvexPolyFilled(corners.data(), static_cast<int>(corners.size()), colour);
+  if (log_)
+    log_->polygons.push_back({{corners.begin(), corners.end()}, colour, clip(), log_->drawn++});
+}
+
+void Painter::disc(ImVec2 centre, float radius, ImU32 colour) {
+  list_->AddCircleFilled(centre, radius, colour);
+  if (log_) log_->circles.push_back({centre, radius, colour, 0.0f, clip(), log_->drawn++});
+}
+
+void Painter::ring(ImVec2 centre, float radius, ImU32 colour, float width) {
+  list_->AddCircle(centre, radius, colour, 0, width);
+  if (log_) log_->circles.push_back({centre, radius, colour, width, clip(), log_->drawn++});
 }
 
 void Painter::hatch(const Box& box, ImU32 colour) {

@@ -103,6 +103,10 @@ class Painter {
   void line(ImVec2 a, ImVec2 b, const Stroke& stroke);
   /// A curve through the points; a point that is not finite makes a gap.
   void curve(std::span<const ImVec2> points, const Stroke& stroke);
+  /// A filled shape without dents, its corners in the direction of the clock.
+  void polygon(std::span<const ImVec2> corners, ImU32 colour);
+  void disc(ImVec2 centre, float radius, ImU32 colour);
+  void ring(ImVec2 centre, float radius, ImU32 colour, float width);
   /// Diagonal lines over a box: the mark of what is no number.
   void hatch(const Box& box, ImU32 colour);
   /// A filled badge with a letter, as gates carry it.

@@ -57,8 +57,8 @@ void draw_series_row(Painter& painter, const TimeWindow& window, const Box& row,
   std::vector<float> part_x, part_y;
   const auto draw = [&] {
     if (part_x.size() == 1) {
-      painter.list().AddCircleFilled({part_x[0], axis.y(static_cast<double>(part_y[0]), row)},
-                                     1.2f * painter.line_width(), painter.palette().text);
+      painter.disc({part_x[0], axis.y(static_cast<double>(part_y[0]), row)},
+                   1.2f * painter.line_width(), painter.palette().text);
     } else if (!part_x.empty()) {
       draw_curve(painter, row, axis, part_x, part_y,
                  {painter.palette().text, painter.line_width()});

@@ -24,12 +24,12 @@ enum class Icon { rewind, back, play, pause, forward };
 void draw_icon(Painter& painter, const Box& box, Icon icon, ImU32 colour) {
   const ImVec2 c = box.centre();
   const float r = painter.px(5.0f);
-  ImDrawList& list = painter.list();
   const auto bar = [&](float x, float width) {
     painter.fill({{c.x + x, c.y - r}, {c.x + x + width, c.y + r}}, colour);
   };
   const auto triangle = [&](float from, float to) {  // `to` is the tip
-    list.AddTriangleFilled({c.x + from, c.y - r}, {c.x + to, c.y}, {c.x + from, c.y + r}, colour);
+    const ImVec2 corners[] = {{c.x + from, c.y - r}, {c.x + to, c.y}, {c.x + from, c.y + r}};
+    painter.polygon(corners, colour);
   };
   const float w = painter.px(2.0f);
   if (icon == Icon::rewind) {

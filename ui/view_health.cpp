@@ -256,7 +256,7 @@ class HealthView : public View {
       painter.fill(words, palette.panel);
       painter.text_in(words, palette.muted_text, text);
     }
-    painter.list().AddCircleFilled({x_of(check.largest), y}, painter.px(4), colour, 16);
+    painter.disc({x_of(check.largest), y}, painter.px(4), colour);
   }
 
   /// Powers of ten under the tracks.

@@ -299,7 +299,7 @@ class LossView : public View {
     for (const float value : drawn_here) {
       const ImVec2 p = place(point, value);
       if (!std::isfinite(p.y) || p.y < box.min.y || p.y > box.max.y) continue;
-      painter.list().AddCircle(p, painter.px(4.5f), palette.text, 16, painter.px(1.5f));
+      painter.ring(p, painter.px(4.5f), palette.text, painter.px(1.5f));
     }
     std::vector<CardLine> card;
     const bool several = drawn.lines.size() > 1;

@@ -184,8 +184,8 @@ class NextView : public View {
       const Box mark = second.cut_left(painter.px(14));
       const ImVec2 c = mark.centre();
       const float r = painter.px(5);
-      painter.list().AddTriangleFilled({c.x - r, c.y + r}, {c.x, c.y - r}, {c.x + r, c.y + r},
-                                       palette.warning);
+      const ImVec2 corners[] = {{c.x - r, c.y + r}, {c.x, c.y - r}, {c.x + r, c.y + r}};
+      painter.polygon(corners, palette.warning);
       second.cut_left(painter.px(4));
       painter.first_in(second, palette.warning, changes, Align::left, Weight::bold);
       hint(scene, whole,
