@@ -76,6 +76,7 @@ class SceneBuilder {
     mlstm_ = {};
     slstm_ = {};
     memory_.clear();
+    before_.clear();
     for (int t = 0; t < shape_.length; ++t) {
       auto token = std::make_shared<TokenTrace>();
       mlstm_step(*token, t, clamps);
@@ -158,7 +159,8 @@ class SceneBuilder {
     memory->key_dim = shape_.key_dim;
     memory->value_dim = shape_.value_dim;
     memory->C.assign(memory_.begin(), memory_.end());
-    memory->previous.assign(memory_.size(), 0.0f);
+    memory->previous = before_;
+    memory->previous.resize(memory_.size(), 0.0f);
     s.memory = memory;
     auto losses = std::make_shared<std::vector<LossPoint>>();
     double smoothed = 2.95;
@@ -284,6 +286,7 @@ class SceneBuilder {
       state.m = m;
       all_C.insert(all_C.end(), state.C.begin(), state.C.end());
     }
+    if (t + 1 == shape_.cursor) before_ = all_C;
     if (t == shape_.cursor) {
       memory_ = all_C;
       read_.assign(h_out.values.begin(), h_out.values.begin() + V);
@@ -383,7 +386,7 @@ class SceneBuilder {
   std::vector<int> tokens_;
   std::vector<MlstmHead> mlstm_;
   std::vector<SlstmUnit> slstm_;
-  std::vector<float> memory_;
+  std::vector<float> memory_, before_;  // at the cursor, and one step earlier
   std::vector<double> read_;
   std::vector<float> unclamped_;
 };

@@ -512,7 +512,7 @@ TEST(MemoryView, HoveringFindsEveryCorner) {
           [&](const ValueRef& ref) {
             return ref.path == "block0/mlstm/C" && ref.unit == unit && ref.head == head;
           },
-          7, 7);
+          3, 3);
       ASSERT_TRUE(at) << unit << " of head " << head;
       EXPECT_EQ(stage.focus.hovered->step, s.sequence.cursor);
     }

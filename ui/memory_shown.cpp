@@ -24,7 +24,7 @@ std::span<const float> MemoryShown::n_of(int head) const {
 
 const std::string& shown_value(const BlockCard& block, MemoryMode mode) {
   const MemoryCard& memory = block.values->memory;
-  return mode == MemoryMode::value ? memory.state : memory.write;
+  return mode == MemoryMode::write ? memory.write : memory.state;
 }
 
 std::string symbol_of(const BlockCard& block, const std::string& name) {
@@ -60,7 +60,7 @@ MemoryShown memory_shown(const Snapshot& snapshot, const BlockCard& block, const
     return r && r->heads == image.heads && r->dim == dim ? r : nullptr;
   };
   if (const Recorded* n = find(block.values->memory.keys, shown.keys)) shown.n = n->values;
-  if (mode == MemoryMode::value) {
+  if (mode != MemoryMode::write) {
     if (image.C.size() == size) shown.cells = image.C;
     return shown;
   }

@@ -13,11 +13,12 @@ namespace xlab::ui {
 enum class MemoryMode {
   value,  ///< C, what the memory holds
   write,  ///< what the step added to it
+  step,   ///< how it came from the one before, see memory_step.hpp
 };
 
 struct MemoryShown {
   int step = 0, heads = 0, keys = 0, values = 0;
-  std::vector<float> cells;  ///< (heads, keys, values): C, or the last write
+  std::vector<float> cells;  ///< (heads, keys, values): the last write, else C
   std::vector<float> n;      ///< (heads, keys); empty when it was not recorded
 
   /// (keys, values) of a head.

@@ -15,6 +15,7 @@
 #include "ui/memory_figure.hpp"
 #include "ui/memory_ranges.hpp"
 #include "ui/memory_shown.hpp"
+#include "ui/memory_step.hpp"
 #include "ui/memory_table.hpp"
 #include "ui/number.hpp"
 #include "ui/unit_cells.hpp"
@@ -31,14 +32,12 @@ class MemoryView : public View {
   ImVec2 minimum_size() const override { return {260, 200}; }
   Table table(const Scene& scene) const override { return memory_table(scene); }
 
-  std::string kept() const override {
-    return (mode_ == MemoryMode::write ? "write " : "value ") + ranges_.kept();
-  }
+  std::string kept() const override { return kModes[static_cast<int>(mode_)] + ranges_.kept(); }
   void restore(const std::string& kept) override {
-    const bool write = kept.starts_with("write ");
-    if (!write && !kept.starts_with("value ")) return;
-    if (!ranges_.restore(kept.substr(6))) return;
-    mode_ = write ? MemoryMode::write : MemoryMode::value;
+    for (int mode = 0; mode < 3; ++mode) {
+      if (!kept.starts_with(kModes[mode])) continue;
+      if (ranges_.restore(kept.substr(kModes[mode].size()))) mode_ = static_cast<MemoryMode>(mode);
+    }
   }
 
   void draw(Scene& scene, ImVec2 size) override {
@@ -78,12 +77,28 @@ class MemoryView : public View {
           fmt::format("The memory of block {} is on its way.", block_in_focus(scene)));
       return;
     }
+    if (mode_ == MemoryMode::step) {
+      step(scene, painter, block, *image, rest);
+      return;
+    }
     prepare(scene.snapshot, block);
     if (shown_.cells.empty()) {
       say(painter, rest, "The keys, values and gates of this step were not recorded.");
       return;
     }
     matrices(scene, painter, block, shown_, rest);
+  }
+
+  /// What this step did to the head in focus.
+  void step(Scene& scene, Painter& painter, const BlockCard& block, const MemoryImage& image,
+            const Box& rest) {
+    const MemoryStep shown =
+        memory_step(scene.snapshot, block, image, focused_head(block, scene.focus));
+    if (shown.empty()) {
+      say(painter, rest, "The keys, values and gates of this step were not recorded.");
+      return;
+    }
+    draw_memory_step(scene, painter, block, shown, rest, hovered_, card_);
   }
 
   /// Gathers the numbers, once for each snapshot that brings others.
@@ -108,7 +123,10 @@ class MemoryView : public View {
     const BlockCard& focused = model.blocks[static_cast<std::size_t>(block_in_focus(scene))];
     const bool matrix = focused.has_matrix;
     modes_ = {"value " + focused.values->memory.state};
-    if (!focused.values->memory.write.empty()) modes_.push_back("last write");
+    if (!focused.values->memory.write.empty()) {
+      modes_.push_back("last write");
+      modes_.push_back("step");
+    }
     const float apart = painter.px(10);
     const ChooserWidths block_widths = chooser_widths(painter, blocks);
     const ChooserWidths mode_widths = chooser_widths(painter, modes_);
@@ -131,7 +149,7 @@ class MemoryView : public View {
     }
     if (matrix) {
       choose_mode(scene, painter, focused, second, mode_widths, apart + range_widths.one, apart);
-      choose_range(scene, painter, second, range_widths);
+      if (mode_ != MemoryMode::step) choose_range(scene, painter, second, range_widths);
     }
     rest.cut_top(painter.px(5));
   }
@@ -176,13 +194,14 @@ class MemoryView : public View {
     const bool all = widths.all + others <= row.width() || widths.all <= row.width();
     Box box = row.cut_left(all ? widths.all : widths.one);
     const Box whole = box;
-    const int chosen = choose_at(painter, "mode", box, modes_, mode_ == MemoryMode::write ? 1 : 0);
-    mode_ = chosen == 1 ? MemoryMode::write : MemoryMode::value;
+    mode_ =
+        static_cast<MemoryMode>(choose_at(painter, "mode", box, modes_, static_cast<int>(mode_)));
     hint(scene, whole,
          modes_.front() + ": what the matrix memory holds after this step." +
              (modes_.size() < 2
                   ? std::string()
-                  : " last write: what this step added to it, " + factors_in_words(block) + "."));
+                  : " last write: what this step added to it, " + factors_in_words(block) +
+                        ". step: how the memory of the head in focus comes from the one before."));
     row.cut_left(apart);
   }
 
@@ -351,9 +370,10 @@ class MemoryView : public View {
     return broken_;
   }
 
+  inline static const std::string kModes[] = {"value ", "write ", "step "};  ///< as kept
   inline static const std::string kRanges[] = {"this step", "locked"};
 
-  std::vector<std::string> modes_;  ///< one, or both
+  std::vector<std::string> modes_;  ///< one, or all
   MemoryMode mode_ = MemoryMode::value;
   MemoryRanges ranges_;
   MemoryShown shown_;  ///< of these:
