@@ -39,6 +39,7 @@ CliCommand signature_command(CLI::App& app);
 CliCommand info_command(CLI::App& app);
 CliCommand check_command(CLI::App& app);
 CliCommand forecast_command(CLI::App& app);
+CliCommand findings_command(CLI::App& app);
 
 /// Exit code where nothing failed, but numbers are not finite: there is nothing to compare, or to
 /// go on with.

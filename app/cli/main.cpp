@@ -66,7 +66,7 @@ int run_command_line(int argc, char** argv) {
   const std::vector<CliCommand> commands = {
       train_command(app), generate_command(app), selfcheck_command(app), logits_command(app),
       trace_command(app), export_command(app),   signature_command(app), info_command(app),
-      check_command(app), forecast_command(app)};
+      check_command(app), forecast_command(app), findings_command(app)};
 
   // A file that may not grow any more is answered in words, not by an end without any.
   std::signal(SIGXFSZ, SIG_IGN);

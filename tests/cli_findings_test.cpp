@@ -1,0 +1,109 @@
+// `xlstm findings` as a person meets it; its JSON keeps to the schema that is published for it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tests/json_schema.hpp"
+#include "tests/temporary_folder.hpp"
+
+namespace xlab::tests {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+struct Told {
+  int code = -1;
+  std::string out, err;
+};
+
+class FindingsCommand : public testing::Test {
+ protected:
+  std::string at(const std::string& name) const { return (folder_ / name).string(); }
+  Told run(const std::string& arguments) const {
+    const std::string line = std::string("cd '") + folder_.path().string() +
+                             "' && '" XLAB_XLSTM "' " + arguments + " >out 2>err </dev/null";
+    const int status = std::system(line.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, bytes_of_file(at("out")),
+            bytes_of_file(at("err"))};
+  }
+  /// A run that has learned a little, in a moment.
+  void train() const {
+    put_file(at("spec.json"),
+             R"({"model": {"embedding_dim": 16, "num_blocks": 2, "slstm_at": [1],
+                 "mlstm_block": {"mlstm": {"num_heads": 2}},
+                 "slstm_block": {"slstm": {"num_heads": 2}}}})");
+    const Told trained = run("train --task recall --spec spec.json --steps 3 --out run.xlab");
+    ASSERT_EQ(trained.code, 0) << trained.err;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(FindingsCommand, TellsWhatIsMeasuredAndWhatEachHeadIsWorth) {
+  train();
+  const Told told = run("findings run.xlab --task recall");
+  EXPECT_EQ(told.code, 0) << told.err;
+  EXPECT_THAT(told.out, AllOf(HasSubstr("64 tokens, loss "),
+                              HasSubstr("Block 0 (mLSTM): half of what is stored is gone after"),
+                              HasSubstr("opens the input gate widest"),
+                              HasSubstr("Block 1 (sLSTM): the output gate of"),
+                              HasSubstr("directions in head"), HasSubstr("hangs most on"),
+                              HasSubstr("Without head 1 of block 0 (mLSTM) the loss is"),
+                              HasSubstr("Without all heads of block 1 (sLSTM)")));
+  EXPECT_EQ(run("findings run.xlab").out, told.out) << "the run's own data is that task";
+  const Told few = run("findings run.xlab --no-ablations");
+  EXPECT_THAT(few.out, testing::Not(HasSubstr("Without")));
+  EXPECT_TRUE(told.out.starts_with(few.out));
+}
+
+TEST_F(FindingsCommand, JsonKeepsToItsSchema) {
+  train();
+  const std::filesystem::path place = std::filesystem::path(XLAB_SCHEMAS) / "findings.schema.json";
+  const JsonSchema schema(json::parse(bytes_of_file(place)));
+  const Told told = run("findings run.xlab --json --ids 1,2,3,4,5,6");
+  EXPECT_EQ(told.code, 0) << told.err;
+  const json object = json::parse(told.out);
+  EXPECT_THAT(schema.problems(object), IsEmpty());
+  EXPECT_EQ(object.at("tokens"), 6);
+  double dearest = 1e300;
+  int heads = 0;
+  for (const json& finding : object.at("findings")) {
+    if (finding.at("about") != "ablation") continue;
+    ++heads;
+    ASSERT_EQ(finding.at("numbers").at(0).at("name"), "loss");
+    ASSERT_EQ(finding.at("numbers").at(1).at("name"), "costs");
+    const double loss = finding.at("numbers").at(0).at("value");
+    EXPECT_LE(loss, dearest);
+    dearest = loss;
+    EXPECT_NEAR(loss - object.at("loss").get<double>(), finding.at("numbers").at(1).at("value"),
+                1e-12);
+  }
+  EXPECT_EQ(heads, 6);
+}
+
+TEST_F(FindingsCommand, SaysWhatIsWrong) {
+  train();
+  const auto complains = [&](const std::string& arguments, int code, const std::string& words) {
+    const Told told = run("findings " + arguments);
+    EXPECT_EQ(told.code, code) << arguments;
+    EXPECT_THAT(told.err, HasSubstr(words)) << arguments;
+    EXPECT_EQ(told.out, "") << arguments;
+  };
+  complains("run.xlab --ids 1", 1, "At least two tokens are needed");
+  complains("run.xlab --ids 1,900", 1, "900");
+  complains("run.xlab --ids 1,2 --task copy", 2, "Give one of --text");
+  complains("run.xlab --task copy", 1, "The task 'copy' has");
+  complains("run.xlab --task nonsense", 1, "nonsense");
+  complains("'" XLAB_GOLDEN_SERIES "/relu' --ids 1,2", 1, "series of numbers");
+}
+
+}  // namespace
+}  // namespace xlab::tests
