@@ -33,4 +33,19 @@ BlockActivity block_activity(const Trace& trace, const ModelCard& model, int blo
   return activity;
 }
 
+const ValueCard& residual_card() {
+  static const ValueCard card{
+      .name = "norm",
+      .symbol = "|x|",
+      .title = "length of the residual vector",
+      .words =
+          "The length of the vector that runs through the blocks and that each of them adds "
+          "to: unit 0 is the embedding, unit b what b blocks have made of it.",
+      .equation = "|x| = √(Σ x²)",
+      .range = "0 or more",
+      .extent = Extent::unit,
+      .role = Role::reading};
+  return card;
+}
+
 }  // namespace xlab

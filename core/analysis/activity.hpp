@@ -23,4 +23,8 @@ BlockActivity block_activity(const Trace& trace, const ModelCard& model, int blo
 /// describes none that is recorded.
 const ValueCard* read_out_of(const BlockCard& block);
 
+/// What the recorded lengths of the residual vector are (kResidualNorm): a value of no block. Its
+/// unit b is the length after b blocks.
+const ValueCard& residual_card();
+
 }  // namespace xlab
