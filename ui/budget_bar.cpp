@@ -181,7 +181,10 @@ bool answer_is_held(const BudgetFrame& frame) {
 void sums(BudgetFrame& frame, Painter& painter, Box row) {
   const WriteBudget& budget = *frame.shown.budget();
   const Palette& palette = painter.palette();
-  const std::string answer = frame.answer_symbol();
+  const int channel = frame.place.channel;
+  const std::string answer = !frame.cell().matrix() ? frame.answer_symbol()
+                             : channel < 0          ? fmt::format("|{}|", frame.answer_symbol())
+                                           : fmt::format("{}[{}]", frame.answer_symbol(), channel);
   const double room = kAgrees * std::max(1.0, std::abs(budget.recorded));
   const bool agrees = budget.difference <= room;
   const std::string difference =
@@ -200,10 +203,11 @@ void sums(BudgetFrame& frame, Painter& painter, Box row) {
              fmt::format("{}, {}", recorded, difference), recorded};
   }
   const bool warns = !agrees && !answer_is_held(frame);
+  const std::string sum = short_number(budget.weight_sum);
   const std::string all =
-      frame.cell().shares()
-          ? fmt::format("shares sum to {:.7f}", budget.share_sum(frame.cell()))
-          : fmt::format("weights sum to {}, not 1", short_number(budget.weight_sum));
+      frame.cell().shares()   ? fmt::format("shares sum to {:.7f}", budget.share_sum(frame.cell()))
+      : frame.cell().matrix() ? fmt::format("weights sum to {}, not divided by it", sum)
+                              : fmt::format("no normalizer: weights sum to {}, no shares", sum);
   const float width = painter.measure(all).x;
   if (width > row.width()) return;
   painter.text_in(row.cut_left(width + 0.5f), palette.text, all);

@@ -52,6 +52,11 @@ struct Pen {
     return static_cast<double>(cursor) - life * static_cast<double>(frame.window.column_width()) <
            static_cast<double>(box.min.x) - 0.5;
   }
+  /// Of bars; pale enough for words on it.
+  ImU32 bar() const {
+    const bool dark = painter.palette().name == PaletteName::dark;
+    return mix(painter.palette().panel, colour(), dark ? 0.7f : 0.5f);
+  }
   ImU32 colour() const { return gate_style(painter.palette(), 'f').colour; }
 };
 
@@ -62,38 +67,50 @@ void not_a_number(Painter& painter, const Box& bar) {
 
 /// The tip of a bar that goes on beyond what is shown.
 void draw_arrow(const Pen& pen, const Box& bar) {
-  const float r = std::min(bar.height() / 2, pen.painter.px(5));
-  const float y = bar.centre().y, x = bar.min.x - pen.painter.px(1);
-  pen.painter.list().AddTriangleFilled({x - r, y}, {x + r * 0.3f, y - r}, {x + r * 0.3f, y + r},
-                                       pen.colour());
+  const float r = std::min(bar.height() / 2, pen.painter.px(6));
+  const float y = bar.centre().y, x = bar.min.x + pen.painter.px(2);
+  pen.painter.list().AddTriangleFilled({x, y}, {x + r, y - r}, {x + r, y + r}, pen.colour());
 }
 
-/// The number of a bar: left of it, inside, or right of the cursor, wherever it has room.
-void draw_number(const Pen& pen, const Box& row, const Box& bar, double life) {
+/// The number of a bar: left of it, inside, or right of the cursor, wherever it has room beside the
+/// mark of the mean.
+void draw_number(const Pen& pen, const Box& row, const Box& bar, double life, float mean) {
   const Palette& palette = pen.painter.palette();
-  const float gap = pen.painter.px(8);
+  const float gap = pen.painter.px(4);
   const std::string words = life_words(life);
-  const float width = pen.painter.measure(words).x;
-  if (bar.min.x - pen.box.min.x > width + gap) {
-    pen.painter.text_in({row.min, {bar.min.x - gap / 2, row.max.y}}, palette.text, words,
-                        Align::right);
-  } else if (bar.width() > width + gap) {
-    const Box inside{{bar.min.x + gap / 2, row.min.y}, {bar.max.x, row.max.y}};
-    const ImU32 on =
-        std::isnan(life) ? IM_COL32_WHITE : readable_on(mix(palette.panel, pen.colour(), 0.5f));
-    pen.painter.text_in(inside, on, words);
-  } else if (pen.box.max.x - pen.cursor > width + gap) {
-    pen.painter.text_in({{pen.cursor + gap / 2, row.min.y}, {pen.box.max.x, row.max.y}},
-                        palette.text, words);
-  } else {
-    const Box inside{{bar.min.x + gap / 2, row.min.y}, {bar.max.x, row.max.y}};
-    pen.painter.number_in(inside, readable_on(mix(palette.panel, pen.colour(), 0.5f)), life);
+  const float width = pen.painter.measure(words).x + gap;
+  const float inside = bar.min.x + gap + (pen.leaves(life) ? pen.painter.px(8) : 0.0f);
+  const ImU32 on = std::isnan(life) ? IM_COL32_WHITE : readable_on(pen.bar());
+  struct Place {
+    float left, least, most;
+    ImU32 colour;
+  };
+  const Place places[] = {{bar.min.x - gap - width, pen.box.min.x, bar.min.x - gap, palette.text},
+                          {mean - gap - width, pen.box.min.x, bar.min.x - gap, palette.text},
+                          {inside, bar.min.x, bar.max.x - gap, on},
+                          {mean + gap, bar.min.x, bar.max.x - gap, on},
+                          {pen.cursor + gap, pen.cursor, pen.box.max.x, palette.text}};
+  for (const Place& place : places) {
+    const float right = place.left + width;
+    if (!(place.left >= place.least && right <= place.most)) continue;  // NaN: there is no mean
+    if (mean > place.left - gap && mean < right + gap) continue;
+    pen.painter.text_in({{place.left, row.min.y}, {right, row.max.y}}, place.colour, words);
+    return;
   }
+}
+
+/// The thin mark of a mean; NaN where it lies outside of what is shown.
+float mark_mean(const Pen& pen, const Row& row, double mean) {
+  if (!std::isfinite(mean) || pen.leaves(mean)) return std::numeric_limits<float>::quiet_NaN();
+  const float x = pen.left(mean);
+  const float gap = row.box.height() > pen.painter.px(8) ? 1.0f : 0.0f;
+  pen.painter.line({x, row.box.min.y + gap}, {x, row.box.max.y - gap},
+                   {pen.painter.palette().text, pen.painter.px(1.5f)});
+  return x;
 }
 
 /// One gate with its bar, its mean and its number.
 void draw_gate(const Pen& pen, const Row& row, double life, double mean) {
-  const Palette& palette = pen.painter.palette();
   Box bar = row.box.inset(0, std::max(0.0f, (row.box.height() - pen.painter.px(14)) / 2));
   bar.max.x = pen.cursor;
   if (std::isnan(life)) {
@@ -101,19 +118,16 @@ void draw_gate(const Pen& pen, const Row& row, double life, double mean) {
     not_a_number(pen.painter, bar);
   } else {
     bar.min.x = pen.left(life);
-    pen.painter.fill(bar, mix(palette.panel, pen.colour(), 0.5f));
+    pen.painter.fill(bar, pen.bar());
     if (pen.leaves(life)) draw_arrow(pen, bar);
   }
-  if (std::isfinite(mean) && !pen.leaves(mean)) {
-    const float x = pen.left(mean);
-    pen.painter.line({x, row.box.min.y + 1}, {x, row.box.max.y - 1},
-                     {palette.text, pen.painter.px(1.5f)});
-  }
-  draw_number(pen, row.box, bar, life);
+  const float x = mark_mean(pen, row, mean);
+  draw_number(pen, row.box, bar, life, x);
 }
 
 /// Many gates as one: a bar as long as their median, a thin line from the shortest to the longest.
-void draw_many(const Pen& pen, const Row& row, std::span<const double> lives) {
+void draw_many(const Pen& pen, const Row& row, std::span<const double> lives,
+               std::span<const double> means) {
   const Palette& palette = pen.painter.palette();
   const Spread spread = spread_of(lives);
   if (spread.unknown > 0) {
@@ -126,7 +140,8 @@ void draw_many(const Pen& pen, const Row& row, std::span<const double> lives) {
   pen.painter.fill({{pen.left(spread.high), row.box.min.y}, {pen.left(spread.low), row.box.max.y}},
                    mix(palette.panel, pen.colour(), 0.25f));
   pen.painter.fill({{pen.left(spread.median), row.box.min.y}, {pen.cursor, row.box.max.y}},
-                   mix(palette.panel, pen.colour(), 0.7f));
+                   pen.bar());
+  mark_mean(pen, row, spread_of(means).median);
 }
 
 std::vector<double> lives_of(const Row& row, const std::vector<double>& of) {
@@ -240,7 +255,7 @@ void HalfLifeRows::draw(BudgetFrame& frame, Painter& painter, const Box& gutter,
       painter.first_in(name, shown ? palette.text : palette.muted_text, names, Align::right,
                        shown ? Weight::bold : Weight::regular);
     } else {
-      draw_many(pen, row, lives_of(row, lives.now));
+      draw_many(pen, row, lives_of(row, lives.now), lives_of(row, lives.mean));
     }
     if (!under) continue;
     describe(frame, row, lives, step);

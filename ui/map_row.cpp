@@ -39,10 +39,20 @@ std::string life_number(double life) {
   return std::isinf(life) ? "∞" : short_number(life);
 }
 
+/// Room for the number right of a picture: for all of its digits, but in a narrow column.
+float number_width(const Painter& painter, const Box& box) {
+  return painter.measure(box.width() > painter.px(100) ? "0.0000" : "00.0").x + painter.px(4);
+}
+
+/// The box at its own height, but for a margin, or at this one where it is taller.
+Box flat(const Painter& painter, const Box& box, float tallest) {
+  const float wanted = std::min(box.height() - 2.0f, painter.px(tallest));
+  return box.inset(0, std::max(0.0f, (box.height() - wanted) / 2));
+}
+
 void draw_name(Painter& painter, const MapRowLook& look, Box box) {
   const Palette& palette = painter.palette();
-  Box badge = box.cut_left(painter.px(kBadge));
-  badge = badge.inset(0, std::min(painter.px(1.5f), badge.height() * 0.1f));
+  const Box badge = flat(painter, box.cut_left(painter.px(kBadge)), 24.0f);
   const int block = look.row.first;
   const ImU32 colour = kind_colour(look.model, block);
   painter.fill(badge, colour, painter.px(2));
@@ -67,8 +77,8 @@ void draw_name(Painter& painter, const MapRowLook& look, Box box) {
 void draw_residual(Painter& painter, const MapRowLook& look, Box box) {
   const Palette& palette = painter.palette();
   const BlockActivity& activity = look.numbers.activity;
-  const Box number = box.cut_right(painter.measure("000.00").x + painter.px(4));
-  box = box.inset(0, std::max(1.0f, (box.height() - painter.px(12)) / 2));
+  const Box number = box.cut_right(number_width(painter, box));
+  box = flat(painter, box, 16.0f);
   painter.fill(box, mix(palette.panel, palette.control, 0.6f));
   const double longest = look.shown.longest();
   if (!std::isfinite(activity.after)) {
@@ -93,41 +103,44 @@ void draw_residual(Painter& painter, const MapRowLook& look, Box box) {
   painter.number_in(number, palette.text, activity.after, Align::right);
 }
 
+void draw_median(Painter& painter, const Spread& lives, const Box& number) {
+  const ImU32 colour = painter.palette().text;
+  if (std::isfinite(lives.median)) {
+    painter.number_in(number, colour, lives.median, Align::right);
+    return;
+  }
+  const std::string text[] = {lives.count == 0 && lives.unknown == 0 ? "–"
+                                                                     : life_number(lives.median)};
+  painter.first_in(number, colour, text, Align::right);
+}
+
 void draw_lives(Painter& painter, const MapRowLook& look, Box box) {
   const Palette& palette = painter.palette();
   const Spread& lives = look.numbers.lives;
-  const Box number = box.cut_right(painter.measure("00.0").x + painter.px(6));
+  const Box number = box.cut_right(number_width(painter, box));
+  if (box.width() < painter.px(30)) {
+    draw_median(painter, lives, number);
+    return;
+  }
   const ImU32 colour = gate_style(palette, 'f').colour;
   const float y = box.centre().y, tall = std::min(painter.px(5), box.height() / 2 - 1);
   painter.line({box.min.x, y}, {box.max.x, y}, {palette.grid, 1.0f});
-  if (lives.count == 0) {
-    const std::string none[] = {lives.unknown > 0 ? "NaN" : "–"};
-    if (lives.unknown > 0) {
-      const Box mark{{box.min.x, y - tall}, {box.max.x, y + tall}};
-      painter.fill(mark, kNotANumber);
-      painter.hatch(mark, IM_COL32_BLACK);
-    }
-    painter.first_in(number, palette.text, none, Align::right);
-    return;
+  if (lives.unknown > 0) {
+    const float wide = lives.count == 0 ? box.width() : painter.px(6);
+    const Box mark{{box.min.x, y - tall}, {box.min.x + wide, y + tall}};
+    painter.fill(mark, kNotANumber);
+    painter.hatch(mark, IM_COL32_BLACK);
   }
+  draw_median(painter, lives, number);
+  if (lives.count == 0) return;
   const auto x = [&](double life) {
     return box.min.x + box.width() * life_place(life, look.shown.longest_life());
   };
   const float low = x(lives.low), high = std::max(x(lives.high), low + 1);
-  painter.fill({{low, y - tall}, {high, y + tall}}, mix(palette.panel, colour, 0.4f));
-  if (lives.unknown > 0) {
-    const Box mark{{box.min.x, y - tall}, {box.min.x + painter.px(6), y + tall}};
-    painter.fill(mark, kNotANumber);
-    painter.hatch(mark, IM_COL32_BLACK);
-  }
+  painter.fill({{low, y - tall}, {high, y + tall}},
+               mix(palette.panel, colour, palette.name == PaletteName::dark ? 0.65f : 0.4f));
   const float middle = x(lives.median);
-  painter.line({middle, y - tall - 1}, {middle, y + tall + 1}, {colour, painter.px(2)});
-  const std::string text[] = {life_number(lives.median)};
-  if (std::isfinite(lives.median)) {
-    painter.number_in(number, palette.text, lives.median, Align::right);
-  } else {
-    painter.first_in(number, palette.text, text, Align::right);
-  }
+  painter.line({middle, y - tall - 1}, {middle, y + tall + 1}, {palette.text, painter.px(2)});
 }
 
 void draw_parts(Painter& painter, const MapRowLook& look, Box box) {
@@ -142,8 +155,7 @@ void draw_parts(Painter& painter, const MapRowLook& look, Box box) {
   for (const std::string& part : block_parts(card)) {
     const float width = painter.measure(part).x + painter.px(8);
     if (width > box.width()) return;
-    Box chip = box.cut_left(width);
-    chip = chip.inset(0, std::min(painter.px(2), chip.height() * 0.1f));
+    const Box chip = flat(painter, box.cut_left(width), 24.0f);
     painter.outline(chip, part == "cell" ? kind_colour(look.model, look.row.first) : palette.grid,
                     part == "cell" ? painter.px(1.8f) : 1.0f, painter.px(2));
     painter.text_in(chip, palette.text, part, Align::centre);
@@ -154,12 +166,14 @@ void draw_parts(Painter& painter, const MapRowLook& look, Box box) {
 /// The widest parts of any block, in pixels.
 float parts_width(const Painter& painter, const ModelCard& model) {
   float widest = 0.0f;
+  std::vector<std::string> kinds;  // blocks of one kind have the same parts
   for (const BlockCard& block : model.blocks) {
+    if (std::find(kinds.begin(), kinds.end(), block.kind) != kinds.end()) continue;
+    kinds.push_back(block.kind);
     float width = 0.0f;
     for (const std::string& part : block_parts(block))
       width += painter.measure(part).x + painter.px(11);
     widest = std::max(widest, width);
-    if (model.blocks.size() > 64) break;  // blocks of a large model are alike
   }
   return widest;
 }
@@ -169,21 +183,24 @@ float parts_width(const Painter& painter, const ModelCard& model) {
 MapLayout::MapLayout(const Painter& painter, const ModelCard& model, const Box& rows) {
   float title = 0.0f;
   for (const BlockCard& block : model.blocks)
-    title = std::max(title, painter.measure(block.title).x);
+    title = std::max(title, painter.measure(block.title, Weight::bold).x);
   const auto digits = std::string(std::to_string(model.blocks.size()).size(), '0');
   const float badge = painter.px(kBadge + 5);
-  const float small = badge + painter.measure(fmt::format("{0}–{0}", digits)).x + painter.px(4);
-  const float large =
-      badge + painter.measure(fmt::format("block {} ", digits)).x + title + painter.px(8);
+  const float small =
+      badge +
+      painter.measure(model.blocks.size() > 24 ? fmt::format("{0}–{0}", digits) : digits).x +
+      painter.px(4);
+  const float large = badge + painter.measure(fmt::format("block {} ", digits), Weight::bold).x +
+                      title + painter.px(8);
   const Wish wishes[] = {{MapColumn::name, rows.width() > painter.px(420) ? large : small},
-                         {MapColumn::residual, painter.px(86)},
-                         {MapColumn::lives, painter.px(86)},
-                         {MapColumn::change, painter.measure("−00.00").x + painter.px(6)},
+                         {MapColumn::residual, painter.px(70)},
+                         {MapColumn::lives, painter.measure("half-life").x + painter.px(4)},
+                         {MapColumn::change, painter.measure("+0.0000").x + painter.px(4)},
                          {MapColumn::parts, parts_width(painter, model)},
                          {MapColumn::read_out, painter.measure("read-out").x + painter.px(4)},
                          {MapColumn::parameters, painter.measure("parameters").x + painter.px(4)},
                          {MapColumn::state, painter.measure("000,000").x + painter.px(4)}};
-  const float gap = painter.px(10);
+  const float gap = painter.px(rows.width() < painter.px(260) ? 6 : 10);
   float left = rows.width();
   std::array<float, kMapColumns> widths{};
   for (const Wish& wish : wishes) {
@@ -195,8 +212,8 @@ MapLayout::MapLayout(const Painter& painter, const ModelCard& model, const Box& 
   if (widths[1] > 0.0f) {
     const float extra = std::max(left, 0.0f);
     const bool two = widths[2] > 0.0f;
-    widths[1] += std::min(two ? extra * 0.65f : extra, painter.px(260));
-    if (two) widths[2] += std::min(extra * 0.35f, painter.px(140));
+    widths[1] += std::min(two ? extra * 0.65f : extra, painter.px(420));
+    if (two) widths[2] += std::min(extra * 0.35f, painter.px(240));
   } else {
     widths[0] = rows.width();
   }
@@ -237,7 +254,7 @@ void draw_map_titles(Painter& painter, const MapLayout& layout, const MapShown& 
   title(MapColumn::read_out, {"read-out"}, Align::right);
   title(MapColumn::lives,
         {fmt::format("half-lives, 0.1…{} (log)", longest), fmt::format("half-lives …{}", longest),
-         "half-lives", "half"},
+         "half-lives", "half-life"},
         Align::left);
   title(MapColumn::parameters, {"parameters"}, Align::right);
   title(MapColumn::state, {"state"}, Align::right);
@@ -279,9 +296,10 @@ void draw_map_end(Painter& painter, const MapLayout& layout, const MapShown& sho
                   std::string_view name, double length, const Box& row) {
   const Palette& palette = painter.palette();
   Box box = layout.of(MapColumn::name, row);
-  Box badge = box.cut_left(painter.px(kBadge));
-  painter.fill(badge.inset(0, std::min(painter.px(1.5f), badge.height() * 0.1f)), palette.control,
-               painter.px(2));
+  const Box badge = flat(painter, box.cut_left(painter.px(kBadge)), 24.0f);
+  painter.fill(badge, palette.control, painter.px(2));
+  const std::string mark[] = {"▾"};
+  painter.first_in(badge, palette.muted_text, mark, Align::centre);
   box.cut_left(painter.px(5));
   // It may use the room of the parts, which it has none of.
   if (layout.has(MapColumn::parts)) box.max.x = layout.of(MapColumn::parts, row).max.x;
@@ -289,8 +307,8 @@ void draw_map_end(Painter& painter, const MapLayout& layout, const MapShown& sho
   painter.first_in(box, palette.text, texts);
   if (!layout.has(MapColumn::residual) || std::isnan(length)) return;
   Box bar = layout.of(MapColumn::residual, row);
-  const Box number = bar.cut_right(painter.measure("000.00").x + painter.px(4));
-  bar = bar.inset(0, std::max(1.0f, (bar.height() - painter.px(12)) / 2));
+  const Box number = bar.cut_right(number_width(painter, bar));
+  bar = flat(painter, bar, 16.0f);
   painter.fill(bar, mix(palette.panel, palette.control, 0.6f));
   const double share = shown.longest() > 0.0 ? std::clamp(length / shown.longest(), 0.0, 1.0) : 0.0;
   if (std::isfinite(length)) {

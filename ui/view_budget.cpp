@@ -192,15 +192,17 @@ class BudgetView : public View {
     const bool matrix = frame.cell().matrix(), shares = frame.cell().shares();
     const std::string what = matrix ? frame.symbol(frame.cell().state) : answer;
     const std::string relative = shares ? "" : ", relative to the sum of the weights";
+    const std::string total =
+        frame.shown.budget() ? " = " + short_number(frame.shown.budget()->recorded) : "";
     const std::string parts =
-        !matrix ? fmt::format("what each token adds to {}", answer)
+        !matrix ? fmt::format("what each token adds to {}{}", answer, total)
         : frame.place.channel < 0
             ? fmt::format(
-                  "what each token adds to the read-out {}: its length, signed, not a "
+                  "what each token adds to the read-out |{}|{}: length, signed, not a "
                   "probability",
-                  answer)
-            : fmt::format("what each token adds to {}[{}]: signed, not a probability", answer,
-                          frame.place.channel);
+                  answer, total)
+            : fmt::format("what each token adds to {}[{}]{}: signed, not a probability", answer,
+                          frame.place.channel, total);
     return {
         {{{fmt::format("what {} of {} is made of at t = {}{}", what, where, step, relative),
            fmt::format("what {} of {} is made of at t = {}", what, where, step),
@@ -308,7 +310,8 @@ class BudgetView : public View {
     Box plot = rest;
     plot.cut_right(bar + painter.px(kRight));
     const float wanted = std::max({painter.px(44), painter.measure("100 %").x + painter.px(8),
-                                   painter.measure("0 · 000").x + painter.px(8)});
+                                   painter.measure("0 · 000").x + painter.px(8),
+                                   painter.measure("head 00", Weight::bold).x + painter.px(6)});
     const TimeWindow before = window_;
     gutter_ = std::min(wanted, plot.width() * 0.3f);
     for (int round = 0; round < 2; ++round) {
@@ -317,7 +320,7 @@ class BudgetView : public View {
       window_ = before;
       window_.update(snapshot.trace->length(), snapshot.sequence.cursor, columns,
                      std::max(painter.px(9), axis_.letter_width(frame.scene, painter)),
-                     painter.px(64));
+                     painter.px(120));
       const float numbers = axis_margin(painter, painter.px(48), parts_axis(frame));
       if (numbers <= gutter_) break;
       gutter_ = std::min(std::ceil(numbers / painter.px(6)) * painter.px(6), plot.width() * 0.3f);

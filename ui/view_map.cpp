@@ -55,9 +55,10 @@ class MapView : public View {
     }
     shown_.use(scene.snapshot);
     const float line = painter.line_height();
-    heading(painter, *model, rest);
+    const bool headed = rest.height() >= 5 * line;
+    Box head = headed ? rest.cut_top(line + painter.px(2)) : Box{};
     const float row_height = line + painter.px(3);
-    const MapLayout layout(painter, *model, rest);
+    const MapLayout layout(painter, *model, rest.inset(painter.px(5), 0));
     const bool titles = rest.height() > 6 * row_height && layout.has(MapColumn::residual);
     if (titles) {
       const Box row = rest.cut_top(line + painter.px(2));
@@ -68,8 +69,10 @@ class MapView : public View {
     const int most = std::max(1, static_cast<int>(rest.height() / row_height) - 2);
     const MapPlan plan =
         map_plan(*model, block_in_focus(scene), most, layout.has(MapColumn::parts));
+    if (headed) heading(painter, *model, plan, head);
     const float each = std::clamp(rest.height() / static_cast<float>(plan.rows.size() + 2),
-                                  row_height, line + painter.px(14));
+                                  row_height, line + painter.px(30));
+    const float bottom = rest.max.y;
     rest.max.y = std::numeric_limits<float>::max() / 4;  // it scrolls: there is always room
     stream(painter, layout,
            {rest.min, {rest.max.x, rest.min.y + each * static_cast<float>(plan.rows.size() + 2)}},
@@ -78,24 +81,49 @@ class MapView : public View {
     for (const MapRow& row : plan.rows) draw_row(scene, painter, layout, row, rest.cut_top(each));
     const std::string words = model->blocks.size() > 1 ? "last norm and head" : "head";
     end(painter, layout, rest.cut_top(each), words, std::numeric_limits<double>::quiet_NaN(), -1);
+    below(scene, painter, layout, rest, bottom);
     ImGui::SetCursorScreenPos(rest.min);
     ImGui::Dummy({1.0f, 1.0f});
   }
 
+  /// What bars and colours are, where there is room to say it.
+  static std::string how_to_read(const MapLayout& layout) {
+    std::string words =
+        layout.has(MapColumn::residual)
+            ? "Bars: the length of the vector that runs through the blocks. Grey: what came in; "
+              "blue: how much longer the block made it; orange: how much shorter. "
+            : "";
+    if (layout.has(MapColumn::lives))
+      words +=
+          "Half-lives: from the shortest to the longest forget gate, in tokens; the line and "
+          "the number are the median. ";
+    return words + "Click a block to see it in every view.";
+  }
+
   /// The model in a line: how many blocks of which kind, and how they are drawn.
-  void heading(Painter& painter, const ModelCard& model, Box& rest) const {
-    if (rest.height() < 5 * painter.line_height()) return;
+  void heading(Painter& painter, const ModelCard& model, const MapPlan& plan, const Box& row) {
     const MapRow all{0, static_cast<int>(model.blocks.size()) - 1};
     const std::string kinds = kinds_in(model, all), pattern = letters_in(model, all);
     const std::string parameters = count_words(model.parameters) + " parameters";
     const std::string at =
         shown_.step() < 0 ? "nothing recorded yet" : fmt::format("at t = {}", shown_.step());
-    const std::string texts[] = {fmt::format("{} ({}), {}, {}", kinds, pattern, parameters, at),
-                                 fmt::format("{} ({}), {}", kinds, pattern, at),
-                                 fmt::format("{}, {}", kinds, at), kinds,
-                                 fmt::format("{} blocks", model.blocks.size())};
-    const Box row = rest.cut_top(painter.line_height() + painter.px(2));
+    const std::string groups =
+        plan.group == 1
+            ? ""
+            : fmt::format(", in groups of {} neighbours, that in focus opened", plan.group);
+    const std::string texts[] = {
+        fmt::format("{} ({}), {}, {}{}", kinds, pattern, parameters, at, groups),
+        fmt::format("{}, {}, {}{}", kinds, parameters, at, groups),
+        fmt::format("{}, {}{}", kinds, at, groups),
+        fmt::format("{}, {}", kinds, at),
+        kinds,
+        fmt::format("{} blocks", model.blocks.size())};
     painter.first_in(row, painter.palette().text, texts, Align::left, Weight::bold);
+    if (plan.group > 1)
+      card_.explain(row, {{fmt::format("{} blocks have no room for a row each: {} neighbours share "
+                                       "one, and the group with the block in focus is opened. At "
+                                       "most {} boxes are drawn.",
+                                       model.blocks.size(), plan.group, kMostBoxes)}});
   }
 
   /// The residual stream: a line through all blocks.
@@ -140,37 +168,65 @@ class MapView : public View {
     if (mouse.hovered) describe(look);
   }
 
-  void describe(const MapRowLook& look) {
-    const MapNumbers& numbers = look.numbers;
-    const int block = look.row.first;
-    const BlockCard& card = look.model.blocks[static_cast<std::size_t>(block)];
-    if (look.row.one()) {
-      card_.add(fmt::format("block {}: {}", block, card.title), true);
+  /// Everything about a row, the first line its name.
+  std::vector<std::string> facts(const ModelCard& model, const MapRow& row) const {
+    const MapNumbers numbers = shown_.of(row);
+    const int block = row.first;
+    const BlockCard& card = model.blocks[static_cast<std::size_t>(block)];
+    std::vector<std::string> lines;
+    if (row.one()) {
+      lines.push_back(fmt::format("block {}, {}", block, card.title));
       std::string parts;
       for (const std::string& part : block_parts(card))
         parts.append(parts.empty() ? "" : " → ").append(part);
-      card_.add(fmt::format("{}; {} heads", parts, card.heads));
-      if (shown_.step() >= 0) value_ = ValueRef{kResidualNorm, shown_.step(), 0, block + 1};
+      lines.push_back(fmt::format("{}; {} head{}", parts, card.heads, card.heads == 1 ? "" : "s"));
     } else {
-      card_.add(fmt::format("blocks {} to {}: {}", look.row.first, look.row.last,
-                            kinds_in(look.model, look.row)),
-                true);
+      lines.push_back(
+          fmt::format("blocks {} to {}: {}", row.first, row.last, kinds_in(model, row)));
     }
     if (shown_.step() >= 0) {
-      card_.add(fmt::format(
+      lines.push_back(fmt::format(
           "length of the residual vector {} → {} ({}{})", short_number(numbers.activity.before),
           short_number(numbers.activity.after), numbers.activity.change() > 0.0 ? "+" : "",
           short_number(numbers.activity.change())));
       const ValueCard* read = read_out_of(card);
-      card_.add(fmt::format("{} {}: length {}{}", read ? read->title : "read-out",
-                            read ? read->symbol : "", short_number(numbers.activity.read_out),
-                            look.row.one() ? "" : ", the largest"));
-      card_.add(lives_words(numbers.lives));
+      lines.push_back(fmt::format("{} {}: length {}{}", read ? read->title : "read-out",
+                                  read ? read->symbol : "", short_number(numbers.activity.read_out),
+                                  row.one() ? "" : ", the largest"));
+      lines.push_back(lives_words(numbers.lives));
     }
-    card_.add(fmt::format("{} parameters, {} numbers carried from token to token",
-                          count_words(numbers.parameters), count_words(numbers.state)));
+    lines.push_back(fmt::format("{} parameters, {} numbers carried from token to token",
+                                count_words(numbers.parameters), count_words(numbers.state)));
+    return lines;
+  }
+
+  void describe(const MapRowLook& look) {
+    const std::vector<std::string> lines = facts(look.model, look.row);
+    for (std::size_t i = 0; i < lines.size(); ++i) card_.add(lines[i], i == 0);
+    if (look.row.one() && shown_.step() >= 0)
+      value_ = ValueRef{kResidualNorm, shown_.step(), 0, look.row.first + 1};
     card_.add(look.row.one() ? "click: show it in every view"
                              : "click: open this group at its first block");
+  }
+
+  /// Below the stack, where there is room: how it is read, and the facts of the block in focus.
+  void below(const Scene& scene, Painter& painter, const MapLayout& layout, Box& rest,
+             float bottom) const {
+    const Palette& palette = painter.palette();
+    const auto paragraph = [&](const std::string& words, ImU32 colour, Weight weight) {
+      rest.cut_top(painter.paragraph(rest.min, rest.width(), colour, words, weight));
+    };
+    const float line = painter.line_height();
+    if (bottom - rest.min.y < 5 * line) return;
+    rest.cut_top(painter.px(8));
+    paragraph(how_to_read(layout), palette.muted_text, Weight::regular);
+    if (bottom - rest.min.y < 12 * line) return;
+    rest.cut_top(painter.px(12));
+    const int block = block_in_focus(scene);
+    const std::vector<std::string> lines = facts(*scene.snapshot.model, {block, block});
+    for (std::size_t i = 0; i < lines.size(); ++i)
+      paragraph(i == 0 ? "In focus: " + lines[i] : lines[i], palette.text,
+                i == 0 ? Weight::bold : Weight::regular);
   }
 
   void explain(const MapLayout& layout, const Box& row) {

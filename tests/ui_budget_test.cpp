@@ -1,0 +1,514 @@
+// What the write budget draws, held against its snapshot: shares, what they carry, the layers over
+// time, the parts of the answer, half-lives, words and colours.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/analysis/forgetting.hpp"
+#include "core/analysis/write_shares.hpp"
+#include "tests/legibility.hpp"
+#include "tests/scenes.hpp"
+#include "tests/ui_stage.hpp"
+#include "ui/budget_shown.hpp"
+#include "ui/number.hpp"
+#include "ui/values.hpp"
+#include "ui/view_list.hpp"
+
+namespace xlab::tests {
+namespace {
+
+using namespace ui;
+
+class BudgetDrawing : public ::testing::Test {
+ protected:
+  void draw(const Snapshot& snapshot, int block, int head, const std::string& kept,
+            ImVec2 size = {900, 640}) {
+    view = make_budget_view();
+    view->restore(kept);
+    scene = snapshot;
+    stage = std::make_unique<Stage>(scene);
+    stage->size = size;
+    stage->focus.block = block;
+    stage->focus.head = head;
+    stage->frame(*view);
+    stage->frame(*view);
+  }
+  const DrawLog& log() const { return stage->log; }
+  const BlockCard& block(int number) const {
+    return scene.model->blocks[static_cast<std::size_t>(number)];
+  }
+  WriteBudget budget(int number, int head, int unit, int channel = -1) {
+    BudgetShown shown;
+    shown.use(scene, block(number), {head, unit, channel});
+    return shown.budget().value();
+  }
+  WritingCell cell(int number) const { return *writing_cell(block(number)); }
+  std::string all() const {
+    std::string words;
+    for (const DrawLog::Text& t : log().texts) words += t.shown + "\n";
+    return words;
+  }
+  bool says(const std::string& words) const { return all().find(words) != std::string::npos; }
+  std::string card() const {
+    std::string words;
+    for (const DrawLog::Text& t : log().texts)
+      if (t.on_top) words += t.shown + "\n";
+    return words;
+  }
+  /// The bar: fills in the colours of tokens at its height, from the left.
+  std::vector<DrawLog::Fill> bar() const {
+    const DrawLog::Text* title = text("what ");
+    std::vector<DrawLog::Fill> parts;
+    for (const DrawLog::Fill& fill : log().fills) {
+      const float from = title ? fill.box.min.y - title->box.max.y : -1.0f;
+      const bool at_bar =
+          from >= 0.0f && from < 12.0f && fill.box.height() > 24.0f && fill.box.height() < 36.0f;
+      if (at_bar && fill.colour != stage->scene().palette.control) parts.push_back(fill);
+    }
+    std::sort(parts.begin(), parts.end(),
+              [](const auto& a, const auto& b) { return a.box.min.x < b.box.min.x; });
+    return parts;
+  }
+  /// The first text that begins so.
+  const DrawLog::Text* text(const std::string& begin) const {
+    for (const DrawLog::Text& t : log().texts)
+      if (t.shown.starts_with(begin) && !t.on_top) return &t;
+    return nullptr;
+  }
+  const DrawLog::Heat* layers() const {
+    for (const DrawLog::Heat& heat : log().heats)
+      if (heat.key == "budget/layers") return &heat;
+    return nullptr;
+  }
+
+  Snapshot scene;
+  std::unique_ptr<View> view;
+  std::unique_ptr<Stage> stage;
+};
+
+TEST_F(BudgetDrawing, PartsOfTheBarAreAsLongAsTheirShares) {
+  for (const auto& [s, number] : {std::pair{recall_scene(), 1},
+                                  {recall_scene(), 0},
+                                  {lstm_scene(), 1},
+                                  {clamped_scene(), 0}}) {
+    draw(s, number, 1, "unit 3 channel -1 ordered", {1900, 700});
+    const WriteBudget of = budget(number, 1, 3);
+    const std::vector<DrawLog::Fill> parts = bar();
+    ASSERT_FALSE(parts.empty()) << number;
+    const float left = parts.front().box.min.x, right = parts.back().box.max.x;
+    double end = 0.0;
+    int alone = 0;
+    for (const DrawLog::Fill& part : parts) {
+      // Each part is one token, or a pile of narrow ones: so long as their shares together.
+      const double begin = end;
+      int first = -1, last = -1;
+      for (int t = 0; t <= of.step; ++t) {
+        double place = 0.0;
+        for (int u = 0; u < t; ++u) place += of.share(u, cell(number));
+        const double middle = place + of.share(t, cell(number)) / 2;
+        const float x = left + (right - left) * static_cast<float>(middle);
+        if (x < part.box.min.x || x >= part.box.max.x) continue;
+        first = first < 0 ? t : first;
+        last = t;
+        end += of.share(t, cell(number));
+      }
+      EXPECT_NEAR(static_cast<double>(part.box.width()),
+                  (end - begin) * static_cast<double>(right - left), 1.0);
+      if (first != last || first < 0) continue;
+      ++alone;
+      EXPECT_EQ(part.colour, part_colour(first)) << first;
+    }
+    EXPECT_GT(alone, 6);
+    EXPECT_NEAR(end, 1.0, 1e-6);
+  }
+}
+
+TEST_F(BudgetDrawing, NeighboursDiffer) {
+  for (int t = 0; t < 40; ++t) EXPECT_NE(part_colour(t), part_colour(t + 1));
+  draw(recall_scene(), 1, 0, "unit 2 channel -1 ordered");
+  const std::vector<DrawLog::Fill> parts = bar();
+  ASSERT_GT(parts.size(), 4u);
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    EXPECT_NE(parts[i].colour, parts[i - 1].colour);
+    EXPECT_NEAR(parts[i].box.min.x, parts[i - 1].box.max.x, 0.01f) << "no gap, no overlap";
+  }
+}
+
+TEST_F(BudgetDrawing, SaysThatSharesSumToOneAndAddUpToWhatWasRecorded) {
+  draw(recall_scene(), 1, 2, "unit 4 channel -1 ordered");
+  const WriteBudget of = budget(1, 2, 4);
+  EXPECT_TRUE(says("shares sum to 1.0000000")) << all();
+  EXPECT_TRUE(says("parts add up to the recorded c/n = " + short_number(of.recorded) +
+                   ", largest difference " + short_number(of.difference)))
+      << all();
+  EXPECT_FALSE(says("relative to the sum"));
+  EXPECT_TRUE(says("what each token adds to c/n = " + short_number(of.recorded))) << all();
+  EXPECT_TRUE(says("tanh(z), what each token wrote · fixed range")) << all();
+}
+
+TEST_F(BudgetDrawing, SaysWhatIsNoShare) {
+  draw(lstm_scene(), 1, 0, "unit 3 channel -1 ordered");
+  const WriteBudget lstm = budget(1, 0, 3);
+  EXPECT_TRUE(says("no normalizer: weights sum to " + short_number(lstm.weight_sum))) << all();
+  EXPECT_TRUE(says("relative to the sum of the weights"));
+  EXPECT_FALSE(says("shares sum"));
+  EXPECT_TRUE(says("recorded c = " + short_number(lstm.recorded))) << all();
+  draw(recall_scene(), 0, 2, "unit 3 channel 5 ordered");
+  const WriteBudget matrix = budget(0, 2, 0, 5);
+  EXPECT_TRUE(says("weights sum to " + short_number(matrix.weight_sum) + ", not divided by it"))
+      << all();
+  EXPECT_TRUE(says("what each token adds to h[5] = " + short_number(matrix.recorded) +
+                   ": signed, not a probability"))
+      << all();
+  EXPECT_FALSE(says("shares sum"));
+}
+
+TEST_F(BudgetDrawing, WarnsWhereThePartsDoNotAddUp) {
+  Snapshot s = recall_scene();
+  auto trace = std::make_shared<Trace>(*s.trace);
+  auto step = std::make_shared<TokenTrace>(*trace->steps[15]);
+  for (float& c : step->values["block1/slstm/c"].values) c += 3.0f;
+  trace->steps[15] = step;
+  s.trace = trace;
+  draw(s, 1, 0, "unit 3 channel -1 ordered");
+  const DrawLog::Text* warning = text("the parts do not add up");
+  ASSERT_TRUE(warning) << all();
+  EXPECT_EQ(warning->colour, stage->scene().palette.warning);
+  // A read-out that is held by hand is another matter.
+  s = recall_scene();
+  trace = std::make_shared<Trace>(*s.trace);
+  step = std::make_shared<TokenTrace>(*trace->steps[15]);
+  for (float& h : step->values["block0/mlstm/h"].values) h = 7.0f;
+  trace->steps[15] = step;
+  s.trace = trace;
+  s.sequence.clamps = {{"block0/mlstm/h", 1, 0, 15, 16, 7.0f}};
+  draw(s, 0, 1, "unit 3 channel 0 ordered");
+  EXPECT_TRUE(says("h[0] is held by hand here: the parts add up to what it would be, " +
+                   short_number(budget(0, 1, 0, 0).total)))
+      << all();
+  EXPECT_FALSE(says("do not add up"));
+  draw(s, 0, 2, "unit 3 channel 0 ordered");
+  EXPECT_TRUE(says("do not add up")) << "another head is not held";
+}
+
+TEST_F(BudgetDrawing, WhatEachPartCarriesIsColouredAsItsNumber) {
+  draw(recall_scene(), 1, 1, "unit 3 channel -1 ordered", {1900, 700});
+  const WriteBudget of = budget(1, 1, 3);
+  const ColourScale scale(stage->scene().palette, MapName::signed_values, -1.0, 1.0);
+  int checked = 0;
+  for (const DrawLog::Fill& part : bar()) {
+    for (int t = 0; t <= of.step; ++t) {
+      if (part.colour != part_colour(t)) continue;
+      for (const DrawLog::Fill& under : log().fills) {
+        const bool below = under.box.min.y > part.box.max.y && under.box.min.y < part.box.max.y + 4;
+        if (!below || under.box.min.x != part.box.min.x || under.box.max.x != part.box.max.x)
+          continue;
+        const double z = of.values[static_cast<std::size_t>(t)];
+        checked += under.colour == scale(z) ? 1 : 0;
+      }
+    }
+  }
+  EXPECT_GE(checked, 8);
+}
+
+TEST_F(BudgetDrawing, LayersAreTheBarOfEveryStep) {
+  for (const auto& [s, number] :
+       {std::pair{recall_scene(), 1}, {recall_scene(), 0}, {lstm_scene(), 1}}) {
+    draw(s, number, 1, "unit 3 channel -1 ordered", {900, 900});
+    const DrawLog::Heat* heat = layers();
+    ASSERT_TRUE(heat);
+    ASSERT_EQ(heat->columns, 17);
+    ASSERT_GT(heat->rows, 60);
+    for (int t = 0; t < 17; ++t) {
+      Snapshot then = scene;
+      then.sequence.cursor = t;
+      BudgetShown shown;
+      shown.use(then, block(number), {1, 3, -1});
+      for (int token = 0; token <= t; ++token) {
+        int count = 0, lowest = heat->rows;
+        for (int y = 0; y < heat->rows; ++y) {
+          const auto i = static_cast<std::size_t>(y * heat->columns + t);
+          if (heat->values[i] != static_cast<float>(token)) continue;
+          ++count;
+          lowest = std::min(lowest, heat->rows - 1 - y);
+          ASSERT_EQ(heat->pixels[i], part_colour(token));
+        }
+        EXPECT_NEAR(static_cast<double>(count) / heat->rows,
+                    shown.budget()->share(token, cell(number)), 1.01 / heat->rows)
+            << "token " << token << " at " << t;
+        double before = 0.0;
+        for (int u = 0; u < token; ++u) before += shown.budget()->share(u, cell(number));
+        if (count > 0) {
+          EXPECT_NEAR(static_cast<double>(lowest) / heat->rows, before, 1.01 / heat->rows)
+              << "the oldest lies at the bottom";
+        }
+      }
+    }
+  }
+}
+
+TEST_F(BudgetDrawing, OneLargeInputGateTakesTheWholeBar) {
+  // Lesson: D = 10 over what is stored is a share of 1 / (1 + e^−10).
+  Snapshot s = recall_scene();
+  auto trace = std::make_shared<Trace>();
+  double m = 0.0, n = 0.0;
+  for (int t = 0; t < 17; ++t) {
+    auto step = std::make_shared<TokenTrace>(*s.trace->steps[static_cast<std::size_t>(t)]);
+    const double i = t == 6 ? m + std::log(n) + 10.0 : 0.0, f = 0.0;  // log σ(f): nothing forgotten
+    const double now = t == 0 ? i : std::max(f + m, i);
+    const double kept = t == 0 ? 0.0 : std::exp(f + m - now), weight = std::exp(i - now);
+    n = kept * n + weight;
+    m = now;
+    for (const auto& [name, value] :
+         {std::pair{"input_gate", weight}, {"forget_gate", kept}, {"n", n}})
+      for (float& x : step->values[std::string("block1/slstm/") + name].values)
+        x = static_cast<float>(value);
+    trace->steps.push_back(step);
+  }
+  s.trace = trace;
+  s.sequence.cursor = 6;
+  draw(s, 1, 0, "unit 0 channel -1 ordered");
+  EXPECT_NEAR(budget(1, 0, 0).share(6, cell(1)), 1.0 / (1.0 + std::exp(-10.0)), 1e-6);
+  EXPECT_NEAR(budget(1, 0, 0).share_sum(cell(1)), 1.0, 1e-6);
+  ASSERT_TRUE(layers());
+  for (int y = 0; y < layers()->rows; ++y)
+    EXPECT_EQ(layers()->values[static_cast<std::size_t>(y * layers()->columns + 6)], 6.0f);
+}
+
+TEST_F(BudgetDrawing, PartsOfTheAnswerStandAtTheirHeight) {
+  for (const auto& [number, channel] : {std::pair{1, -1}, {0, -1}, {0, 7}}) {
+    draw(recall_scene(), number, 2, "unit 5 channel " + std::to_string(channel) + " ordered");
+    const WriteBudget of = budget(number, 2, 5, channel);
+    ASSERT_TRUE(layers());
+    const float top = layers()->box.max.y, column = layers()->box.width() / 17;
+    double most = 0.0;
+    for (const double part : of.parts) most = std::max(most, std::abs(part));
+    // One scale for all of them, and the sign is the side of zero.
+    double scale = 0.0;
+    for (int pass = 0; pass < 2; ++pass) {
+      int checked = 0;
+      for (int t = 0; t <= of.step; ++t) {
+        const double part = of.parts[static_cast<std::size_t>(t)];
+        if (std::abs(part) < 0.2 * most) continue;
+        for (const DrawLog::Fill& fill : log().fills) {
+          const float x = layers()->box.min.x + column * (static_cast<float>(t) + 0.5f);
+          if (fill.colour != part_colour(t) || fill.box.min.y < top || fill.box.min.x > x ||
+              fill.box.max.x < x)
+            continue;
+          ++checked;
+          if (std::abs(part) == most) scale = static_cast<double>(fill.box.height()) / most;
+          if (pass == 1) {
+            EXPECT_NEAR(static_cast<double>(fill.box.height()), std::abs(part) * scale, 1.0);
+          }
+        }
+      }
+      EXPECT_GE(checked, 2) << number << ", " << channel;
+    }
+  }
+}
+
+TEST_F(BudgetDrawing, HalfLivesAreLengthsOnTheTimeAxis) {
+  draw(recall_scene(), 0, 1, "unit 0 channel -1 ordered", {1200, 800});
+  const std::vector<double> lives = half_lives(*scene.trace, block(0), 15);
+  const float column = layers()->box.width() / 17;
+  for (int head = 0; head < 3; ++head) {
+    const DrawLog::Text* name = text("head " + std::to_string(head));
+    for (const DrawLog::Text& t : log().texts)
+      if (t.shown == "head " + std::to_string(head) && t.box.min.y > 500) name = &t;
+    ASSERT_TRUE(name);
+    const double life = lives[static_cast<std::size_t>(head)];
+    EXPECT_TRUE(says(short_number(life) + " tokens")) << life << " in " << all();
+    const float cursor = layers()->box.min.x + column * 15.5f;
+    bool found = false;
+    for (const DrawLog::Fill& fill : log().fills) {
+      if (fill.box.min.y > name->box.centre().y || fill.box.max.y < name->box.centre().y) continue;
+      if (std::abs(fill.box.max.x - cursor) > 1.0f) continue;
+      found = true;
+      const float wanted =
+          std::min(static_cast<float>(life) * column, cursor - layers()->box.min.x);
+      EXPECT_NEAR(fill.box.width(), wanted, 1.0f) << head;
+    }
+    EXPECT_TRUE(found) << head;
+  }
+}
+
+TEST_F(BudgetDrawing, EndsOfHalfLivesHaveNames) {
+  Snapshot s = recall_scene();
+  auto trace = std::make_shared<Trace>(*s.trace);
+  auto step = std::make_shared<TokenTrace>(*trace->steps[15]);
+  step->values["block0/mlstm/forget_gate_pre"].values = {1e4f, -1e30f, std::nanf("")};
+  trace->steps[15] = step;
+  s.trace = trace;
+  draw(s, 0, 0, "unit 0 channel -1 ordered", {1200, 800});
+  EXPECT_TRUE(says("never forgets")) << all();
+  EXPECT_TRUE(says("keeps nothing")) << all();
+  EXPECT_TRUE(says("no number")) << all();
+  EXPECT_TRUE(std::any_of(log().fills.begin(), log().fills.end(),
+                          [](const DrawLog::Fill& f) { return f.colour == kNotANumber; }));
+  EXPECT_FALSE(log().hatches.empty() && log().lines.empty());
+}
+
+TEST_F(BudgetDrawing, ManyGatesShareALineAndSaySo) {
+  draw(wide_scene(), 1, 0, "unit 0 channel -1 sorted", {700, 560});
+  EXPECT_TRUE(says("median, pale from shortest to longest")) << all();
+  EXPECT_TRUE(says("1024")) << "gates";
+  // Longest first: bars get no longer from top to bottom.
+  const DrawLog::Text* title = text("half-lives");
+  ASSERT_TRUE(title);
+  const Palette& palette = stage->scene().palette;
+  const ImU32 bar_colour = mix(palette.panel, gate_style(palette, 'f').colour, 0.5f);
+  std::vector<DrawLog::Fill> bars;
+  for (const DrawLog::Fill& fill : log().fills)
+    if (fill.colour == bar_colour) bars.push_back(fill);
+  ASSERT_GT(bars.size(), 20u);
+  for (std::size_t i = 1; i < bars.size(); ++i)
+    EXPECT_LE(bars[i].box.width(), bars[i - 1].box.width() + 0.01f);
+  draw(wide_scene(), 1, 0, "unit 0 channel -1 ordered", {700, 560});
+  bool shuffled = false;
+  std::vector<DrawLog::Fill> ordered;
+  for (const DrawLog::Fill& fill : log().fills)
+    if (fill.colour == bar_colour) ordered.push_back(fill);
+  for (std::size_t i = 1; i < ordered.size(); ++i)
+    shuffled |= ordered[i].box.width() > ordered[i - 1].box.width() + 1.0f;
+  EXPECT_TRUE(shuffled);
+}
+
+TEST_F(BudgetDrawing, WhatIsNoNumberIsMarkedAndSaid) {
+  Snapshot s = recall_scene();
+  auto trace = std::make_shared<Trace>(*s.trace);
+  auto step = std::make_shared<TokenTrace>(*trace->steps[9]);
+  for (float& x : step->values["block1/slstm/input_gate"].values) x = INFINITY;
+  trace->steps[9] = step;
+  s.trace = trace;
+  draw(s, 1, 0, "unit 3 channel -1 ordered");
+  EXPECT_TRUE(says("The weights sum to +Inf and are divided by")) << all();
+  EXPECT_FALSE(says("shares sum to"));
+  ASSERT_TRUE(layers());
+  for (int t = 0; t < 17; ++t)
+    EXPECT_EQ(layers()->pixels[static_cast<std::size_t>(t)] == kNotANumber, t >= 9) << t;
+}
+
+TEST_F(BudgetDrawing, PointingAtAPartTellsAndFramesItEverywhere) {
+  draw(recall_scene(), 1, 1, "unit 3 channel -1 ordered");
+  const WriteBudget of = budget(1, 1, 3);
+  const DrawLog::Fill last = bar().back();
+  stage->move(*view, last.box.centre().x, last.box.centre().y);
+  stage->frame(*view);
+  EXPECT_NE(card().find("token 15 ?: "), std::string::npos) << card();
+  for (const double number : {of.weights[15], of.divisor, of.values[15], of.parts[15]})
+    EXPECT_NE(card().find(short_number(number)), std::string::npos) << number << card();
+  EXPECT_EQ(stage->focus.hovered, (ValueRef{"block1/slstm/input_gate", 15, 1, 3}));
+  const auto framed = std::count_if(
+      log().outlines.begin(), log().outlines.end(),
+      [&](const DrawLog::Outline& o) { return o.colour == stage->scene().palette.text; });
+  EXPECT_GE(framed, 2) << "in the bar and among the parts";
+  stage->click(*view, last.box.centre().x, last.box.centre().y);
+  EXPECT_EQ(stage->focus.pinned, (ValueRef{"block1/slstm/input_gate", 15, 1, 3}));
+  EXPECT_TRUE(stage->sent.empty());
+}
+
+TEST_F(BudgetDrawing, DraggingLayersMovesTheCursor) {
+  draw(recall_scene(), 1, 1, "unit 3 channel -1 ordered");
+  const Box box = layers()->box;
+  const float column = box.width() / 17;
+  stage->click(*view, box.min.x + column * 4.5f, box.centre().y);
+  const auto moves = stage->all<command::SetCursor>();
+  ASSERT_EQ(moves.size(), 1u);
+  EXPECT_EQ(moves.front().step, 4);
+  stage->move(*view, box.min.x + column * 4.5f, box.centre().y);
+  EXPECT_NE(card().find("t = 4: token "), std::string::npos) << card();
+}
+
+TEST_F(BudgetDrawing, AClickOnAHalfLifeShowsThatHead) {
+  draw(recall_scene(), 0, 0, "unit 0 channel -1 ordered", {1200, 800});
+  const DrawLog::Text* name = nullptr;
+  for (const DrawLog::Text& t : log().texts)
+    if (t.shown == "head 2" && t.box.min.y > 500) name = &t;
+  ASSERT_TRUE(name);
+  stage->click(*view, layers()->box.centre().x, name->box.centre().y);
+  EXPECT_EQ(stage->focus.head, 2);
+  EXPECT_TRUE(says("what C of head 2 is made of")) << all();
+}
+
+TEST_F(BudgetDrawing, TheTableIsWhatIsDrawn) {
+  for (const auto& [number, channel] : {std::pair{1, -1}, {0, 4}}) {
+    draw(recall_scene(), number, 1, "unit 3 channel " + std::to_string(channel) + " ordered");
+    const Table table = view->table(stage->scene());
+    const WriteBudget of = budget(number, 1, 3, channel);
+    const std::vector<double> lives = half_lives(*scene.trace, block(number), 15);
+    ASSERT_EQ(table.rows.size(), 16u + lives.size());
+    for (int t = 0; t < 16; ++t) {
+      const auto& row = table.rows[static_cast<std::size_t>(t)];
+      const auto i = static_cast<std::size_t>(t);
+      EXPECT_EQ(row[0], std::to_string(t));
+      EXPECT_EQ(row[1], token_label(scene.model.get(), scene.sequence.tokens[i]));
+      EXPECT_EQ(std::stod(row[4]), of.weights[i]);
+      EXPECT_EQ(std::stod(row[5]), of.share(t, cell(number)));
+      EXPECT_EQ(std::stod(row[6]), of.factors[i]);
+      EXPECT_EQ(std::stod(row[7]), of.values[i]);
+      EXPECT_EQ(std::stod(row[8]), of.parts[i]);
+    }
+    for (std::size_t i = 0; i < lives.size(); ++i) {
+      const auto& row = table.rows[16 + i];
+      EXPECT_EQ(std::stod(row[9]), lives[i]);
+      EXPECT_FALSE(row[10].empty());
+    }
+    Scene short_scene = stage->scene();
+    short_scene.most_rows = 5;
+    EXPECT_EQ(view->table(short_scene).rows.size(), 5u + std::min<std::size_t>(lives.size(), 5));
+    EXPECT_NE(view->table(short_scene).note.find("Tokens 11 to 15"), std::string::npos);
+  }
+}
+
+TEST_F(BudgetDrawing, WhatAPersonChoseIsKept) {
+  draw(recall_scene(), 1, 1, "unit 6 channel 2 sorted");
+  EXPECT_EQ(view->kept(), "unit 6 channel 2 sorted");
+  for (const char* strange : {"", "unit", "unit -3 channel 2 sorted", "unit 1 channel 2 other",
+                              "unit 1 channel -7 sorted", "unit x channel 0 sorted"}) {
+    view->restore(strange);
+    EXPECT_EQ(view->kept(), "unit 6 channel 2 sorted") << strange;
+  }
+  EXPECT_TRUE(says("unit 6 of head 1"));
+}
+
+TEST(BudgetShown, FollowsTokensThatAreAdded) {
+  Snapshot s = recall_scene();
+  const auto whole = s.trace;
+  auto part = std::make_shared<Trace>(*whole);
+  part->steps.resize(9);
+  s.trace = part;
+  s.sequence.cursor = 8;
+  BudgetShown shown;
+  shown.use(s, s.model->blocks[1], {1, 3, -1});
+  EXPECT_EQ(shown.lives().tokens, 9);
+  const int made = shown.revision();
+  shown.use(s, s.model->blocks[1], {1, 3, -1});
+  EXPECT_EQ(shown.revision(), made) << "nothing is made again while nothing changes";
+  s.trace = whole;
+  shown.use(s, s.model->blocks[1], {1, 3, -1});
+  BudgetShown fresh;
+  fresh.use(s, s.model->blocks[1], {1, 3, -1});
+  EXPECT_EQ(shown.lives().tokens, 17);
+  EXPECT_EQ(shown.lives().mean, fresh.lives().mean);
+  // A token that is another one now is not counted twice.
+  auto other = std::make_shared<Trace>(*whole);
+  auto step = std::make_shared<TokenTrace>(*other->steps[2]);
+  for (float& f : step->values["block1/slstm/forget_gate_pre"].values) f = -2.0f;
+  other->steps[2] = step;
+  s.trace = other;
+  shown.use(s, s.model->blocks[1], {1, 3, -1});
+  BudgetShown again;
+  again.use(s, s.model->blocks[1], {1, 3, -1});
+  EXPECT_EQ(shown.lives().mean, again.lives().mean);
+  EXPECT_NE(shown.lives().mean, fresh.lives().mean);
+}
+
+}  // namespace
+}  // namespace xlab::tests
