@@ -17,7 +17,8 @@ void BudgetShown::use(const Snapshot& snapshot, const BlockCard& block, const Bu
       trace_ == snapshot.trace && model_ == snapshot.model && prefix_ == block.prefix;
   const bool same_place = same_block && place_ == place;
   if (same_place && step == step_) return;
-  if (!same_block) counted_.clear();
+  // Other recordings of the same block may go on from those that are counted.
+  if (model_ != snapshot.model || prefix_ != block.prefix) counted_.clear();
   trace_ = snapshot.trace;
   model_ = snapshot.model;
   prefix_ = block.prefix;

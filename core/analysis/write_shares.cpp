@@ -24,14 +24,14 @@ std::span<const float> head_of(const Recorded* recorded, int head) {
   return std::span(recorded->values).subspan(static_cast<std::size_t>(head) * size, size);
 }
 
-double number(RecordedSteps recorded, int step, int head, int unit) {
+double recorded_number(RecordedSteps recorded, int step, int head, int unit) {
   const std::span<const float> values = head_of(at(recorded, step), head);
   const int place = values.size() == 1 ? 0 : unit;
   if (place < 0 || place >= static_cast<int>(values.size())) return kNotRecorded;
   return static_cast<double>(values[static_cast<std::size_t>(place)]);
 }
 
-double dot(std::span<const float> a, std::span<const float> b) {
+double product_of(std::span<const float> a, std::span<const float> b) {
   double sum = 0.0;
   for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
     sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
@@ -109,7 +109,7 @@ std::optional<WritingCell> writing_cell(const BlockCard& block) {
 std::vector<double> numbers_of(RecordedSteps recorded, int head, int unit) {
   std::vector<double> numbers(recorded.size());
   for (std::size_t t = 0; t < recorded.size(); ++t)
-    numbers[t] = number(recorded, static_cast<int>(t), head, unit);
+    numbers[t] = recorded_number(recorded, static_cast<int>(t), head, unit);
   return numbers;
 }
 
@@ -156,16 +156,16 @@ std::optional<WriteBudget> unit_budget(const WritingCell& cell, const WriteRecor
                      (cell.divisor.empty() || at(from.divisor, step));
   if (!whole) return std::nullopt;
   WriteBudget budget = weighed(from, step, head, unit);
-  if (!cell.divisor.empty()) budget.divisor = number(from.divisor, step, head, unit);
+  if (!cell.divisor.empty()) budget.divisor = recorded_number(from.divisor, step, head, unit);
   for (int s = budget.first; s <= step; ++s) {
     const double w = budget.weights[static_cast<std::size_t>(s - budget.first)];
-    const double value = number(from.value, s, head, unit);
+    const double value = recorded_number(from.value, s, head, unit);
     budget.factors.push_back(w / budget.divisor);
     budget.values.push_back(value);
     budget.parts.push_back(budget.factors.back() * value);
     budget.total += budget.parts.back();
   }
-  budget.recorded = number(from.state, step, head, unit) / budget.divisor;
+  budget.recorded = recorded_number(from.state, step, head, unit) / budget.divisor;
   budget.difference = distance(budget.total, budget.recorded);
   return budget;
 }
@@ -180,19 +180,19 @@ std::optional<WriteBudget> head_budget(const WritingCell& cell, const WriteRecor
   if (query.empty() || answer.empty() || channel >= static_cast<int>(answer.size()))
     return std::nullopt;
   WriteBudget budget = weighed(from, step, head, 0);
-  budget.divisor = number(from.divisor, step, head, 0) + eps;
+  budget.divisor = recorded_number(from.divisor, step, head, 0) + eps;
   std::vector<double> sums(answer.size(), 0.0);
   for (int s = budget.first; s <= step; ++s) {
     const std::span<const float> key = head_of(at(from.key, s), head);
     const std::span<const float> value = head_of(at(from.value, s), head);
     if (key.size() != query.size() || value.size() != answer.size()) return std::nullopt;
-    const double factor = dot(query, key) *
+    const double factor = product_of(query, key) *
                           budget.weights[static_cast<std::size_t>(s - budget.first)] /
                           budget.divisor;
     for (std::size_t c = 0; c < sums.size(); ++c) sums[c] += factor * static_cast<double>(value[c]);
     budget.factors.push_back(factor);
     budget.values.push_back(channel < 0
-                                ? std::sqrt(dot(value, value))
+                                ? std::sqrt(product_of(value, value))
                                 : static_cast<double>(value[static_cast<std::size_t>(channel)]));
     budget.parts.push_back(factor * budget.values.back());
   }
@@ -205,7 +205,7 @@ std::optional<WriteBudget> head_budget(const WritingCell& cell, const WriteRecor
   const auto chosen = static_cast<std::size_t>(std::max(channel, 0));
   budget.total = channel < 0 ? std::sqrt(squares) : sums[chosen];
   budget.recorded =
-      channel < 0 ? std::sqrt(dot(answer, answer)) : static_cast<double>(answer[chosen]);
+      channel < 0 ? std::sqrt(product_of(answer, answer)) : static_cast<double>(answer[chosen]);
   return budget;
 }
 
