@@ -181,6 +181,15 @@ TEST_F(BudgetDrawing, WarnsWhereThePartsDoNotAddUp) {
   const DrawLog::Text* warning = text("the parts do not add up");
   ASSERT_TRUE(warning) << all();
   EXPECT_EQ(warning->colour, stage->scene().palette.warning);
+  // Where every step is rounded to few bits, that is the reason.
+  for (const NumberFormat format : {NumberFormat::bf16, NumberFormat::fp32}) {
+    auto model = std::make_shared<ModelCard>(*s.model);
+    model->blocks[1].variant.number_format = format;
+    s.model = model;
+    draw(s, 1, 0, "unit 3 channel -1 ordered", {1200, 640});
+    EXPECT_EQ(says("the cell rounds to bf16 at every step"), format == NumberFormat::bf16);
+    EXPECT_EQ(says("do not add up"), format != NumberFormat::bf16) << all();
+  }
   // A read-out that is held by hand is another matter.
   s = recall_scene();
   trace = std::make_shared<Trace>(*s.trace);
@@ -196,6 +205,24 @@ TEST_F(BudgetDrawing, WarnsWhereThePartsDoNotAddUp) {
   EXPECT_FALSE(says("do not add up"));
   draw(s, 0, 2, "unit 3 channel 0 ordered");
   EXPECT_TRUE(says("do not add up")) << "another head is not held";
+}
+
+TEST_F(BudgetDrawing, WhatIsNotRecordedIsNotMadeUp) {
+  Snapshot s = recall_scene();
+  auto trace = std::make_shared<Trace>(*s.trace);
+  trace->steps[6] = nullptr;
+  s.trace = trace;
+  draw(s, 1, 1, "unit 1 channel -1 ordered");
+  EXPECT_TRUE(says("tokens before 7 are not recorded")) << all();
+  EXPECT_FALSE(says("do not add up"));
+  EXPECT_FALSE(says("shares sum to 1.0000000"));
+  ASSERT_TRUE(layers());
+  const auto lowest = [&](int t) {
+    return layers()->values[static_cast<std::size_t>((layers()->rows - 1) * layers()->columns + t)];
+  };
+  EXPECT_EQ(lowest(7), static_cast<float>(kNoToken)) << "the oldest part is nobody's";
+  EXPECT_EQ(lowest(3), static_cast<float>(kNoToken));
+  EXPECT_EQ(layers()->values[7], 7.0f) << "the newest lies on top";
 }
 
 TEST_F(BudgetDrawing, WhatEachPartCarriesIsColouredAsItsNumber) {

@@ -177,32 +177,53 @@ bool answer_is_held(const BudgetFrame& frame) {
          });
 }
 
+/// What the parts add up to, as it is written: "c/n", "h[3]", "|h|".
+std::string sum_symbol(const BudgetFrame& frame) {
+  const std::string answer = frame.answer_symbol();
+  if (!frame.cell().matrix()) return answer;
+  const int channel = frame.place.channel;
+  return channel < 0 ? fmt::format("|{}|", answer) : fmt::format("{}[{}]", answer, channel);
+}
+
+/// Whether the parts add up to what the model has, long to short.
+struct Agreement {
+  std::vector<std::string> texts;
+  bool warns = false;
+};
+Agreement agreement(const BudgetFrame& frame) {
+  const WriteBudget& budget = *frame.shown.budget();
+  const std::string answer = sum_symbol(frame);
+  const std::string difference =
+      fmt::format("largest difference {}", short_number(budget.difference));
+  const std::string recorded = fmt::format("{} = {}", answer, short_number(budget.recorded));
+  const double room = kAgrees * std::max(1.0, std::abs(budget.recorded));
+  const bool agrees = budget.difference <= room;
+  const NumberFormat format = frame.block.variant.number_format;
+  if (answer_is_held(frame))
+    return {{fmt::format("{} is held by hand here: the parts add up to what it would be, {}",
+                         answer, short_number(budget.total)),
+             answer + " is held by hand"}};
+  if (budget.first > 0)
+    return {{fmt::format("tokens before {} are not recorded: what they wrote is missing here",
+                         budget.first),
+             fmt::format("tokens before {} are not recorded", budget.first)}};
+  if (agrees)
+    return {{fmt::format("parts add up to the recorded {}, {}", recorded, difference),
+             fmt::format("{}, {}", recorded, difference), recorded}};
+  // Rounded at every step, a sum of many steps is another one than that of its parts.
+  if (format == NumberFormat::bf16 || format == NumberFormat::fp16)
+    return {{fmt::format("the cell rounds to {} at every step: recorded {}, {}", name_of(format),
+                         recorded, difference),
+             fmt::format("rounded to {}: {}", name_of(format), difference), recorded}};
+  return {{fmt::format("the parts do not add up to the recorded {}: {}", answer, difference),
+           "the parts do not add up"},
+          true};
+}
+
 /// What the bar is relative to, and whether its parts add up to what the model has.
 void sums(BudgetFrame& frame, Painter& painter, Box row) {
   const WriteBudget& budget = *frame.shown.budget();
   const Palette& palette = painter.palette();
-  const int channel = frame.place.channel;
-  const std::string answer = !frame.cell().matrix() ? frame.answer_symbol()
-                             : channel < 0          ? fmt::format("|{}|", frame.answer_symbol())
-                                           : fmt::format("{}[{}]", frame.answer_symbol(), channel);
-  const double room = kAgrees * std::max(1.0, std::abs(budget.recorded));
-  const bool agrees = budget.difference <= room;
-  const std::string difference =
-      fmt::format("largest difference {}", short_number(budget.difference));
-  const std::string recorded = fmt::format("{} = {}", answer, short_number(budget.recorded));
-  std::vector<std::string> texts;
-  if (answer_is_held(frame)) {
-    texts = {fmt::format("{} is held by hand here: the parts add up to what it would be, {}",
-                         answer, short_number(budget.total)),
-             answer + " is held by hand"};
-  } else if (!agrees) {
-    texts = {fmt::format("the parts do not add up to the recorded {}: {}", answer, difference),
-             "the parts do not add up"};
-  } else {
-    texts = {fmt::format("parts add up to the recorded {}, {}", recorded, difference),
-             fmt::format("{}, {}", recorded, difference), recorded};
-  }
-  const bool warns = !agrees && !answer_is_held(frame);
   const std::string sum = short_number(budget.weight_sum);
   const std::string all =
       frame.cell().shares()   ? fmt::format("shares sum to {:.7f}", budget.share_sum(frame.cell()))
@@ -212,7 +233,8 @@ void sums(BudgetFrame& frame, Painter& painter, Box row) {
   if (width > row.width()) return;
   painter.text_in(row.cut_left(width + 0.5f), palette.text, all);
   row.cut_left(painter.px(14));
-  painter.first_in(row, warns ? palette.warning : palette.text, texts);
+  const Agreement said = agreement(frame);
+  painter.first_in(row, said.warns ? palette.warning : palette.text, said.texts);
 }
 
 /// How the colours under the bar are read, and what the bar is not.

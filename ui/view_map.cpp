@@ -57,7 +57,7 @@ class MapView : public View {
     const float line = painter.line_height();
     const bool headed = rest.height() >= 5 * line;
     Box head = headed ? rest.cut_top(line + painter.px(2)) : Box{};
-    const float row_height = line + painter.px(3);
+    const float row_height = line + painter.px(1.5f);
     const MapLayout layout(painter, *model, rest.inset(painter.px(5), 0));
     const bool titles = rest.height() > 6 * row_height && layout.has(MapColumn::residual);
     if (titles) {
