@@ -1,5 +1,5 @@
 // What the write budget draws, held against its snapshot: shares, what they carry, the layers over
-// time, the parts of the answer, half-lives, words and colours.
+// time, the parts of the answer, words and colours.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,10 +13,8 @@
 
 #include "core/analysis/forgetting.hpp"
 #include "core/analysis/write_shares.hpp"
-#include "tests/legibility.hpp"
+#include "tests/budget_drawing.hpp"
 #include "tests/scenes.hpp"
-#include "tests/ui_stage.hpp"
-#include "ui/budget_shown.hpp"
 #include "ui/number.hpp"
 #include "ui/values.hpp"
 #include "ui/view_list.hpp"
@@ -25,73 +23,6 @@ namespace xlab::tests {
 namespace {
 
 using namespace ui;
-
-class BudgetDrawing : public ::testing::Test {
- protected:
-  void draw(const Snapshot& snapshot, int block, int head, const std::string& kept,
-            ImVec2 size = {900, 640}) {
-    view = make_budget_view();
-    view->restore(kept);
-    scene = snapshot;
-    stage = std::make_unique<Stage>(scene);
-    stage->size = size;
-    stage->focus.block = block;
-    stage->focus.head = head;
-    stage->frame(*view);
-    stage->frame(*view);
-  }
-  const DrawLog& log() const { return stage->log; }
-  const BlockCard& block(int number) const {
-    return scene.model->blocks[static_cast<std::size_t>(number)];
-  }
-  WriteBudget budget(int number, int head, int unit, int channel = -1) {
-    BudgetShown shown;
-    shown.use(scene, block(number), {head, unit, channel});
-    return shown.budget().value();
-  }
-  WritingCell cell(int number) const { return *writing_cell(block(number)); }
-  std::string all() const {
-    std::string words;
-    for (const DrawLog::Text& t : log().texts) words += t.shown + "\n";
-    return words;
-  }
-  bool says(const std::string& words) const { return all().find(words) != std::string::npos; }
-  std::string card() const {
-    std::string words;
-    for (const DrawLog::Text& t : log().texts)
-      if (t.on_top) words += t.shown + "\n";
-    return words;
-  }
-  /// The bar: fills in the colours of tokens at its height, from the left.
-  std::vector<DrawLog::Fill> bar() const {
-    const DrawLog::Text* title = text("what ");
-    std::vector<DrawLog::Fill> parts;
-    for (const DrawLog::Fill& fill : log().fills) {
-      const float from = title ? fill.box.min.y - title->box.max.y : -1.0f;
-      const bool at_bar =
-          from >= 0.0f && from < 12.0f && fill.box.height() > 24.0f && fill.box.height() < 36.0f;
-      if (at_bar && fill.colour != stage->scene().palette.control) parts.push_back(fill);
-    }
-    std::sort(parts.begin(), parts.end(),
-              [](const auto& a, const auto& b) { return a.box.min.x < b.box.min.x; });
-    return parts;
-  }
-  /// The first text that begins so.
-  const DrawLog::Text* text(const std::string& begin) const {
-    for (const DrawLog::Text& t : log().texts)
-      if (t.shown.starts_with(begin) && !t.on_top) return &t;
-    return nullptr;
-  }
-  const DrawLog::Heat* layers() const {
-    for (const DrawLog::Heat& heat : log().heats)
-      if (heat.key == "budget/layers") return &heat;
-    return nullptr;
-  }
-
-  Snapshot scene;
-  std::unique_ptr<View> view;
-  std::unique_ptr<Stage> stage;
-};
 
 TEST_F(BudgetDrawing, PartsOfTheBarAreAsLongAsTheirShares) {
   for (const auto& [s, number] : {std::pair{recall_scene(), 1},
@@ -352,72 +283,6 @@ TEST_F(BudgetDrawing, PartsOfTheAnswerStandAtTheirHeight) {
   }
 }
 
-TEST_F(BudgetDrawing, HalfLivesAreLengthsOnTheTimeAxis) {
-  draw(recall_scene(), 0, 1, "unit 0 channel -1 ordered", {1200, 800});
-  const std::vector<double> lives = half_lives(*scene.trace, block(0), 15);
-  const float column = layers()->box.width() / 17;
-  for (int head = 0; head < 3; ++head) {
-    const DrawLog::Text* name = text("head " + std::to_string(head));
-    for (const DrawLog::Text& t : log().texts)
-      if (t.shown == "head " + std::to_string(head) && t.box.min.y > 500) name = &t;
-    ASSERT_TRUE(name);
-    const double life = lives[static_cast<std::size_t>(head)];
-    EXPECT_TRUE(says(short_number(life) + " tokens")) << life << " in " << all();
-    const float cursor = layers()->box.min.x + column * 15.5f;
-    bool found = false;
-    for (const DrawLog::Fill& fill : log().fills) {
-      if (fill.box.min.y > name->box.centre().y || fill.box.max.y < name->box.centre().y) continue;
-      if (std::abs(fill.box.max.x - cursor) > 1.0f) continue;
-      found = true;
-      const float wanted =
-          std::min(static_cast<float>(life) * column, cursor - layers()->box.min.x);
-      EXPECT_NEAR(fill.box.width(), wanted, 1.0f) << head;
-    }
-    EXPECT_TRUE(found) << head;
-  }
-}
-
-TEST_F(BudgetDrawing, EndsOfHalfLivesHaveNames) {
-  Snapshot s = recall_scene();
-  auto trace = std::make_shared<Trace>(*s.trace);
-  auto step = std::make_shared<TokenTrace>(*trace->steps[15]);
-  step->values["block0/mlstm/forget_gate_pre"].values = {1e4f, -1e30f, std::nanf("")};
-  trace->steps[15] = step;
-  s.trace = trace;
-  draw(s, 0, 0, "unit 0 channel -1 ordered", {1200, 800});
-  EXPECT_TRUE(says("never forgets")) << all();
-  EXPECT_TRUE(says("keeps nothing")) << all();
-  EXPECT_TRUE(says("no number")) << all();
-  EXPECT_TRUE(std::any_of(log().fills.begin(), log().fills.end(),
-                          [](const DrawLog::Fill& f) { return f.colour == kNotANumber; }));
-  EXPECT_FALSE(log().hatches.empty() && log().lines.empty());
-}
-
-TEST_F(BudgetDrawing, ManyGatesShareALineAndSaySo) {
-  draw(wide_scene(), 1, 0, "unit 0 channel -1 sorted", {700, 560});
-  EXPECT_TRUE(says("median, pale from shortest to longest")) << all();
-  EXPECT_TRUE(says("1024")) << "gates";
-  // Longest first: bars get no longer from top to bottom.
-  const DrawLog::Text* title = text("half-lives");
-  ASSERT_TRUE(title);
-  const Palette& palette = stage->scene().palette;
-  const ImU32 bar_colour = mix(palette.panel, gate_style(palette, 'f').colour, 0.5f);
-  std::vector<DrawLog::Fill> bars;
-  for (const DrawLog::Fill& fill : log().fills)
-    if (fill.colour == bar_colour) bars.push_back(fill);
-  ASSERT_GT(bars.size(), 20u);
-  for (std::size_t i = 1; i < bars.size(); ++i)
-    EXPECT_LE(bars[i].box.width(), bars[i - 1].box.width() + 0.01f);
-  draw(wide_scene(), 1, 0, "unit 0 channel -1 ordered", {700, 560});
-  bool shuffled = false;
-  std::vector<DrawLog::Fill> ordered;
-  for (const DrawLog::Fill& fill : log().fills)
-    if (fill.colour == bar_colour) ordered.push_back(fill);
-  for (std::size_t i = 1; i < ordered.size(); ++i)
-    shuffled |= ordered[i].box.width() > ordered[i - 1].box.width() + 1.0f;
-  EXPECT_TRUE(shuffled);
-}
-
 TEST_F(BudgetDrawing, WhatIsNoNumberIsMarkedAndSaid) {
   Snapshot s = recall_scene();
   auto trace = std::make_shared<Trace>(*s.trace);
@@ -464,17 +329,6 @@ TEST_F(BudgetDrawing, DraggingLayersMovesTheCursor) {
   EXPECT_NE(card().find("t = 4: token "), std::string::npos) << card();
 }
 
-TEST_F(BudgetDrawing, AClickOnAHalfLifeShowsThatHead) {
-  draw(recall_scene(), 0, 0, "unit 0 channel -1 ordered", {1200, 800});
-  const DrawLog::Text* name = nullptr;
-  for (const DrawLog::Text& t : log().texts)
-    if (t.shown == "head 2" && t.box.min.y > 500) name = &t;
-  ASSERT_TRUE(name);
-  stage->click(*view, layers()->box.centre().x, name->box.centre().y);
-  EXPECT_EQ(stage->focus.head, 2);
-  EXPECT_TRUE(says("what C of head 2 is made of")) << all();
-}
-
 TEST_F(BudgetDrawing, TheTableIsWhatIsDrawn) {
   for (const auto& [number, channel] : {std::pair{1, -1}, {0, 4}}) {
     draw(recall_scene(), number, 1, "unit 3 channel " + std::to_string(channel) + " ordered");
@@ -514,38 +368,6 @@ TEST_F(BudgetDrawing, WhatAPersonChoseIsKept) {
     EXPECT_EQ(view->kept(), "unit 6 channel 2 sorted") << strange;
   }
   EXPECT_TRUE(says("unit 6 of head 1"));
-}
-
-TEST(BudgetShown, FollowsTokensThatAreAdded) {
-  Snapshot s = recall_scene();
-  const auto whole = s.trace;
-  auto part = std::make_shared<Trace>(*whole);
-  part->steps.resize(9);
-  s.trace = part;
-  s.sequence.cursor = 8;
-  BudgetShown shown;
-  shown.use(s, s.model->blocks[1], {1, 3, -1});
-  EXPECT_EQ(shown.lives().tokens, 9);
-  const int made = shown.revision();
-  shown.use(s, s.model->blocks[1], {1, 3, -1});
-  EXPECT_EQ(shown.revision(), made) << "nothing is made again while nothing changes";
-  s.trace = whole;
-  shown.use(s, s.model->blocks[1], {1, 3, -1});
-  BudgetShown fresh;
-  fresh.use(s, s.model->blocks[1], {1, 3, -1});
-  EXPECT_EQ(shown.lives().tokens, 17);
-  EXPECT_EQ(shown.lives().mean, fresh.lives().mean);
-  // A token that is another one now is not counted twice.
-  auto other = std::make_shared<Trace>(*whole);
-  auto step = std::make_shared<TokenTrace>(*other->steps[2]);
-  for (float& f : step->values["block1/slstm/forget_gate_pre"].values) f = -2.0f;
-  other->steps[2] = step;
-  s.trace = other;
-  shown.use(s, s.model->blocks[1], {1, 3, -1});
-  BudgetShown again;
-  again.use(s, s.model->blocks[1], {1, 3, -1});
-  EXPECT_EQ(shown.lives().mean, again.lives().mean);
-  EXPECT_NE(shown.lives().mean, fresh.lives().mean);
 }
 
 }  // namespace
