@@ -11,6 +11,7 @@
 #include <functional>
 #include <tuple>
 
+#include "app/dock.hpp"
 #include "app/files.hpp"
 #include "app_answers.hpp"
 #include "app_commands.hpp"
@@ -190,10 +191,10 @@ class Actions : public WindowTest {
     table_["Time/Faster"] = {{"SetPlaySpeed 8"}, {}, {}, {}};
 
     // A dock that is on the screen is closed, another one comes to the front.
-    for (QDockWidget* dock :
-         window_->findChildren<QDockWidget*>(QString(), Qt::FindDirectChildrenOnly)) {
+    for (app::Dock* dock :
+         window_->findChildren<app::Dock*>(QString(), Qt::FindDirectChildrenOnly)) {
       const auto was = std::make_shared<bool>();
-      table_["View/" + dock->windowTitle()] = {
+      table_["View/" + dock->title()] = {
           {},
           [=] { *was = dock->isVisible() && !dock->visibleRegion().isEmpty(); },
           [=] { return dock->isHidden() == *was; },

@@ -20,10 +20,10 @@ namespace {
 using namespace ui;
 
 /// Names of the views held to it.
-const char* const kViews[] = {"time", "gates", "memory",    "budget", "map",
-                              "loss", "next",  "inspector", "health"};
+const char* const kViews[] = {"time",      "gates",  "memory", "loss", "next",
+                              "inspector", "health", "budget", "map"};
 /// Those in which nearly every place has something to say under the mouse.
-const char* const kTelling[] = {"time", "gates", "memory", "budget", "map", "loss", "next"};
+const char* const kTelling[] = {"time", "gates", "memory", "loss", "next", "budget", "map"};
 
 struct ReadableScene {
   const char* name;

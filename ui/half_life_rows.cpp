@@ -67,9 +67,10 @@ void not_a_number(Painter& painter, const Box& bar) {
 
 /// The tip of a bar that goes on beyond what is shown.
 void draw_arrow(const Pen& pen, const Box& bar) {
-  const float r = std::min(bar.height() / 2, pen.painter.px(6));
-  const float y = bar.centre().y, x = bar.min.x + pen.painter.px(2);
-  pen.painter.list().AddTriangleFilled({x, y}, {x + r, y - r}, {x + r, y + r}, pen.colour());
+  const float r = std::min(bar.height() / 2, pen.painter.px(5));
+  const float y = bar.centre().y, x = bar.min.x + pen.painter.px(3);
+  const ImVec2 tip[] = {{x + r, y - r}, {x, y}, {x + r, y + r}};
+  pen.painter.curve(tip, {pen.painter.palette().text, pen.painter.px(1.8f)});
 }
 
 /// The number of a bar: left of it, inside, or right of the cursor, wherever it has room beside the
@@ -79,7 +80,7 @@ void draw_number(const Pen& pen, const Box& row, const Box& bar, double life, fl
   const float gap = pen.painter.px(4);
   const std::string words = life_words(life);
   const float width = pen.painter.measure(words).x + gap;
-  const float inside = bar.min.x + gap + (pen.leaves(life) ? pen.painter.px(8) : 0.0f);
+  const float inside = bar.min.x + gap + (pen.leaves(life) ? pen.painter.px(11) : 0.0f);
   const ImU32 on = std::isnan(life) ? IM_COL32_WHITE : readable_on(pen.bar());
   struct Place {
     float left, least, most;
