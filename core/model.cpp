@@ -306,6 +306,10 @@ std::vector<BlockCard> Model::cards() const {
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
     BlockCard card = blocks_[b].cell->card();
     card.prefix = path_of(static_cast<int>(b));
+    if (blocks_[b].down.weight >= 0) {
+      const Shape& down = params_.infos()[static_cast<std::size_t>(blocks_[b].down.weight)].shape;
+      card.feedforward_width = static_cast<int>(down[1]);
+    }
     for (const ParamInfo& info : params_.infos())
       if (info.name.starts_with(blocks_[b].parameter_prefix))
         card.parameters += info.shape.elements();

@@ -14,11 +14,6 @@
 
 namespace xlab {
 
-/// The one recorded value that belongs to no block: the length (the root of the sum of squares) of
-/// the vector that runs through the blocks, before the first block, then after each of them. One
-/// head.
-inline constexpr const char* kResidualNorm = "residual/norm";
-
 class Model {
  public:
   /// Throws when the specification is impossible. Parameters are zero until initialised or loaded.

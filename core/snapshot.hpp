@@ -30,6 +30,9 @@ struct BlockCard {
   int value_dim = 0;  ///< V of a matrix, else units per head
   int window = 0;     ///< tokens that its convolution keeps, each of heads * value_dim numbers
   std::int64_t parameters = 0;
+  /// Inner width of the feed-forward layer that follows its cell, with a norm of its own before it;
+  /// 0: there is none.
+  int feedforward_width = 0;
 
   /// First part of the paths of this block's values, e.g. "block0/mlstm".
   std::string prefix;

@@ -13,6 +13,11 @@
 
 namespace xlab {
 
+/// The one recorded value that belongs to no block: the length (the root of the sum of squares) of
+/// the vector that runs through the blocks, before the first block, then after each of them. One
+/// head.
+inline constexpr const char* kResidualNorm = "residual/norm";
+
 /// One value of one token: (heads, dim), row-major.
 struct Recorded {
   int heads = 0;

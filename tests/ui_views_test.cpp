@@ -61,7 +61,8 @@ const std::vector<NamedScene>& scenes() {
   return list;
 }
 
-const char* kNames[] = {"time", "gates", "memory", "loss", "next", "inspector", "health", "faces"};
+const char* kNames[] = {"time",      "gates",  "memory", "loss",   "next",
+                        "inspector", "health", "faces",  "budget", "map"};
 
 std::unique_ptr<View> view_named(const std::string& name) {
   for (auto& view : make_views()) {

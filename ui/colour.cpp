@@ -49,6 +49,10 @@ constexpr std::array<ImU32, 8> kRunsOnDark{rgb(0x4EA3E0), rgb(0xE07030), rgb(0x1
 constexpr std::array<Dash, 8> kRunDashes{Dash::solid, Dash::dashed, Dash::dotted, Dash::dash_dot,
                                          Dash::solid, Dash::dotted, Dash::dashed, Dash::dash_dot};
 
+// Of parts that lie side by side: dark and light in turn, and none of the colours of signed values.
+constexpr std::array<ImU32, 6> kParts{rgb(0x2F7F79), rgb(0xDCCB97), rgb(0x7B63A8),
+                                      rgb(0xA5D6C0), rgb(0x97546A), rgb(0xCBBEE6)};
+
 ImU32 along(std::span<const ImU32> stops, double t) {
   const double place = std::clamp(t, 0.0, 1.0) * static_cast<double>(stops.size() - 1);
   const auto left = std::min(static_cast<std::size_t>(place), stops.size() - 2);
@@ -132,6 +136,10 @@ ImU32 ColourScale::operator()(double value) const {
   const double last = static_cast<double>(table_.size() - 1);
   const double t = std::clamp((value - low_) / (high_ - low_), 0.0, 1.0);
   return table_[static_cast<std::size_t>(t * last + 0.5)];
+}
+
+ImU32 part_colour(int token) {
+  return kParts[static_cast<std::size_t>(std::max(token, 0)) % kParts.size()];
 }
 
 RunStyle run_style(const Palette& palette, int index) {

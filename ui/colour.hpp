@@ -85,4 +85,8 @@ RunStyle run_style(const Palette& palette, int index);
 /// Of i f o z c n m; 'C' draws like 'c'. Any other letter is drawn like text.
 GateStyle gate_style(const Palette& palette, char letter);
 
+/// The colour of a token where tokens lie side by side as parts of one thing: the same for a token
+/// wherever it is drawn, and another one for each of its neighbours, by lightness too.
+ImU32 part_colour(int token);
+
 }  // namespace xlab::ui

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/analysis/activity.hpp"
 #include "core/live_equation.hpp"
 #include "ui/equation.hpp"
 #include "ui/ground.hpp"
@@ -31,6 +32,7 @@ const BlockCard* block_of(const Snapshot& snapshot, const ValueRef& ref) {
 }
 
 const ValueCard* card_of(const Snapshot& snapshot, const ValueRef& ref) {
+  if (ref.path == kResidualNorm) return &residual_card();
   return snapshot.model ? snapshot.model->value_at(ref.path) : nullptr;
 }
 

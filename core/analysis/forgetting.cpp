@@ -1,10 +1,20 @@
 // From a forget gate to the tokens it bridges.
 #include "core/analysis/forgetting.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 
 namespace xlab {
+namespace {
+
+/// σ(f) or exp(f).
+double share_of(double f, ForgetGate gate) {
+  return gate == ForgetGate::exponential ? std::exp(f) : 1.0 / (1.0 + std::exp(-f));
+}
+
+}  // namespace
 
 double half_life(double share_kept) {
   constexpr double kForEver = std::numeric_limits<double>::infinity();
@@ -18,9 +28,51 @@ double share_kept(const Trace& trace, const BlockCard& block, int step, int head
   const Recorded* pre = trace.find(step, block.path("forget_gate_pre"));
   if (!pre || head < 0 || head >= pre->heads || pre->dim < 1) return kNone;
   if (pre->dim > 1 && (unit < 0 || unit >= pre->dim)) return kNone;
-  const double f = pre->at(head, pre->dim > 1 ? unit : 0);
-  return block.variant.forget_gate == ForgetGate::exponential ? std::exp(f)
-                                                              : 1.0 / (1.0 + std::exp(-f));
+  return share_of(pre->at(head, pre->dim > 1 ? unit : 0), block.variant.forget_gate);
+}
+
+std::vector<double> half_lives(const Trace& trace, const BlockCard& block, int step) {
+  std::vector<double> lives;
+  const Recorded* pre = trace.find(step, block.path("forget_gate_pre"));
+  if (!pre) return lives;
+  lives.reserve(pre->values.size());
+  for (const float f : pre->values)
+    lives.push_back(half_life(share_of(f, block.variant.forget_gate)));
+  return lives;
+}
+
+void add_log_shares(const Recorded& pre, ForgetGate gate, std::vector<double>& sums) {
+  sums.resize(pre.values.size(), 0.0);
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    const auto f = static_cast<double>(pre.values[i]);
+    // log σ(f), also where the exponential of one sign would overflow.
+    sums[i] +=
+        gate == ForgetGate::exponential ? f : std::min(f, 0.0) - std::log1p(std::exp(-std::abs(f)));
+  }
+}
+
+double mean_half_life(double log_share_sum, int tokens) {
+  return half_life(std::exp(log_share_sum / tokens));
+}
+
+Spread spread_of(std::span<const double> numbers) {
+  Spread spread;
+  std::vector<double> known;
+  known.reserve(numbers.size());
+  for (const double x : numbers)
+    if (!std::isnan(x)) known.push_back(x);
+  spread.count = static_cast<int>(known.size());
+  spread.unknown = static_cast<int>(numbers.size() - known.size());
+  if (known.empty()) {
+    spread.low = spread.median = spread.high = std::numeric_limits<double>::quiet_NaN();
+    return spread;
+  }
+  const auto middle = known.begin() + static_cast<std::ptrdiff_t>((known.size() - 1) / 2);
+  std::nth_element(known.begin(), middle, known.end());
+  spread.median = *middle;
+  spread.low = *std::min_element(known.begin(), known.end());
+  spread.high = *std::max_element(known.begin(), known.end());
+  return spread;
 }
 
 }  // namespace xlab
