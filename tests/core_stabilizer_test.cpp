@@ -258,6 +258,7 @@ TEST(StabilizerReplay, GoesOnWhereItEnded) {
                           read.trace->steps.begin() + static_cast<std::ptrdiff_t>(length));
         extend(pieces, part, block);
         EXPECT_EQ(pieces.steps.size(), length);
+        EXPECT_EQ(extend(pieces, *read.trace, block, 0), length < 14u);
       }
       for (std::size_t t = 0; t < whole.steps.size(); ++t) {
         EXPECT_EQ(whole.steps[t].h, pieces.steps[t].h) << block.prefix << " t = " << t;

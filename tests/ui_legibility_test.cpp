@@ -20,9 +20,10 @@ namespace {
 using namespace ui;
 
 /// Names of the views held to it.
-const char* const kViews[] = {"time", "gates", "memory", "loss", "next", "inspector", "health"};
+const char* const kViews[] = {"time", "gates", "memory",    "stabilizer",
+                              "loss", "next",  "inspector", "health"};
 /// Those in which nearly every place has something to say under the mouse.
-const char* const kTelling[] = {"time", "gates", "memory", "loss", "next"};
+const char* const kTelling[] = {"time", "gates", "memory", "stabilizer", "loss", "next"};
 
 struct ReadableScene {
   const char* name;

@@ -61,7 +61,8 @@ const std::vector<NamedScene>& scenes() {
   return list;
 }
 
-const char* kNames[] = {"time", "gates", "memory", "loss", "next", "inspector", "health"};
+const char* kNames[] = {"time", "gates", "memory",    "stabilizer",
+                        "loss", "next",  "inspector", "health"};
 
 std::unique_ptr<View> view_named(const std::string& name) {
   for (auto& view : make_views()) {

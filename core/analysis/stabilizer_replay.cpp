@@ -16,7 +16,6 @@
 namespace xlab {
 namespace {
 
-
 /// So many steps at once.
 constexpr int kSteps = 256;
 
@@ -63,13 +62,13 @@ struct Wanted {
   int first, count;
 };
 
-Given given(const Trace& trace, const BlockCard& block, int begin, int head,
+Given given(const Trace& trace, const BlockCard& block, int begin, int most, int head,
             std::span<const Wanted> wanted) {
   Given all;
   all.lists.resize(wanted.size());
   std::vector<std::string> paths;
   for (const Wanted& one : wanted) paths.push_back(block.path(one.name));
-  for (int t = begin; t < std::min(trace.length(), begin + kSteps); ++t) {
+  for (int t = begin; t < std::min(trace.length(), begin + std::min(most, kSteps)); ++t) {
     std::vector<const float*> found;
     for (std::size_t w = 0; w < wanted.size(); ++w)
       found.push_back(taken_of(trace, t, paths[w], head, wanted[w].first, wanted[w].count));
@@ -112,7 +111,7 @@ void look(CellReplay& replay, int step, bool inputs_finite, CellQuantity quotien
   }
 }
 
-bool extend_matrix(CellReplay& replay, const Trace& trace, const BlockCard& block) {
+int extend_matrix(CellReplay& replay, const Trace& trace, const BlockCard& block, int most) {
   const int K = block.key_dim;
   const Wanted wanted[] = {{"q", 0, K},
                            {"k", 0, K},
@@ -120,8 +119,8 @@ bool extend_matrix(CellReplay& replay, const Trace& trace, const BlockCard& bloc
                            {"input_gate_pre", 0, 1},
                            {"forget_gate_pre", 0, 1}};
   const int begin = static_cast<int>(replay.steps.size());
-  const Given in = given(trace, block, begin, replay.place.head, wanted);
-  if (in.steps == 0 || K < 1) return false;
+  const Given in = given(trace, block, begin, most, replay.place.head, wanted);
+  if (in.steps == 0 || K < 1) return 0;
   const std::int64_t T = in.steps;
   const CellVariant& variant = block.variant;
   const ReplayOptions& wish = replay.options;
@@ -171,18 +170,18 @@ bool extend_matrix(CellReplay& replay, const Trace& trace, const BlockCard& bloc
   replay.C = list_of(call.last.C);
   replay.n = list_of(call.last.n);
   replay.m = call.last.m.data<double>()[0];
-  return true;
+  return in.steps;
 }
 
-bool extend_unit(CellReplay& replay, const Trace& trace, const BlockCard& block) {
+int extend_unit(CellReplay& replay, const Trace& trace, const BlockCard& block, int most) {
   const int unit = replay.place.unit;
   const Wanted wanted[] = {{"input_gate_pre", unit, 1},
                            {"forget_gate_pre", unit, 1},
                            {"cell_input_pre", unit, 1},
                            {"output_gate_pre", unit, 1}};
   const int begin = static_cast<int>(replay.steps.size());
-  const Given in = given(trace, block, begin, replay.place.head, wanted);
-  if (in.steps == 0) return false;
+  const Given in = given(trace, block, begin, most, replay.place.head, wanted);
+  if (in.steps == 0) return 0;
   const std::int64_t T = in.steps;
   std::vector<double> pre;
   for (std::size_t t = 0; t < static_cast<std::size_t>(in.steps); ++t)
@@ -221,18 +220,22 @@ bool extend_unit(CellReplay& replay, const Trace& trace, const BlockCard& block)
   replay.C = list_of(call.last.c);
   replay.n = list_of(call.last.n);
   replay.m = call.last.m.data<double>()[0];
-  return true;
+  return in.steps;
 }
 
 }  // namespace
 
-void extend(CellReplay& replay, const Trace& trace, const BlockCard& block) {
+bool extend(CellReplay& replay, const Trace& trace, const BlockCard& block, int most) {
   check(replay.options.format != NumberFormat::native,
         "A replay needs a number format: fp64, fp32, bf16 or fp16.");
-  if (!why_no_stabilizer(block).empty()) return;
-  while (block.scan == Scan::mlstm ? extend_matrix(replay, trace, block)
-                                   : extend_unit(replay, trace, block)) {
+  if (!why_no_stabilizer(block).empty()) return false;
+  while (most > 0) {
+    const int done = block.scan == Scan::mlstm ? extend_matrix(replay, trace, block, most)
+                                               : extend_unit(replay, trace, block, most);
+    if (done == 0) return false;
+    most -= done;
   }
+  return static_cast<int>(replay.steps.size()) < trace.length();
 }
 
 std::string name_of(CellQuantity what, const BlockCard& block, bool stabilizer) {

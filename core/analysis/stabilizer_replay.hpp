@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -76,8 +77,9 @@ struct CellReplay {
 /// theirs. (A model's memory lies between two tokens in the numbers of its tensors, float32: there
 /// this one keeps fp64 to the last digit and beyond the range of float32.) A matrix memory takes
 /// K operations a step and not K * V: of its columns one is computed. Cells without a stabilizer
-/// have no replay.
-void extend(CellReplay& replay, const Trace& trace, const BlockCard& block);
+/// have no replay. At most `most` steps at once, all by default; returns whether there may be more.
+bool extend(CellReplay& replay, const Trace& trace, const BlockCard& block,
+            int most = std::numeric_limits<int>::max());
 
 /// How a replay of the plain cell stands beside the exact answer at one step.
 enum class Agreement : std::uint8_t {
