@@ -445,6 +445,8 @@ TEST(StabilizerRange, IsWhatThePlainCellComputes) {
   PlainNeeds needs{{5.0, 0.0, 1.0, 1.0}};
   EXPECT_EQ(fit_of(needs, NumberFormat::fp16), Fit::overflows);
   EXPECT_EQ(fit_of(needs, NumberFormat::bf16), Fit::fits);
+  needs = {{4.5, 0.0, 1.0, 1.0}};
+  EXPECT_EQ(fit_of(needs, NumberFormat::fp16), Fit::fits);
   needs = {{-300.0, 0.0, -5.0, -5.0}};
   EXPECT_EQ(fit_of(needs, NumberFormat::fp16), Fit::loses);
   EXPECT_EQ(fit_of(needs, NumberFormat::fp32), Fit::fits) << "a small weight beside large sums";

@@ -131,7 +131,7 @@ TEST_P(EveryView, APressOfAKeyDoesWhatAClickDoes) {
   // So many stops, and controls at them: one that has none is missed here.
   const std::vector<std::pair<std::string, std::pair<int, int>>> expected = {
       {"time", {5, 5}},  {"gates", {6, 15}},    {"memory", {7, 12}}, {"loss", {1, 2}},
-      {"next", {2, 11}}, {"inspector", {2, 4}}, {"health", {1, 1}},
+      {"next", {2, 11}}, {"inspector", {2, 4}}, {"health", {1, 1}},  {"stabilizer", {7, 20}},
   };
   for (const auto& [view, count] : expected) {
     if (view == name) {

@@ -20,6 +20,7 @@ namespace {
 constexpr std::array<NumberFormat, 4> kGaugeFormats{NumberFormat::fp64, NumberFormat::fp32,
                                                     NumberFormat::bf16, NumberFormat::fp16};
 constexpr double kFarthest = 340.0;  ///< fp64 ends before it on either side
+constexpr float kLeaders = 9.0f;     ///< room for what leads from a name to its line
 
 /// From the smallest to the largest that is needed, as decimal logarithms, and where.
 struct NeededRange {
@@ -103,7 +104,7 @@ void draw_format(const StabilizerFrame& frame, Painter& painter, const Box& row,
   const FormatLimits limits = limits_of(format);
   painter.text_in(columns.name, chosen ? palette.text : palette.muted_text, xlab::name_of(format),
                   Align::left, chosen ? Weight::bold : Weight::regular);
-  const float half = std::min(painter.px(4.5f), row.height() / 2 - 1.0f), y = row.centre().y;
+  const float half = std::clamp(row.height() * 0.28f, 2.0f, painter.px(8)), y = row.centre().y;
   const float left = scale.x(std::log10(limits.smallest));
   const float middle = scale.x(std::log10(limits.smallest_normal));
   const float right = scale.x(std::log10(limits.largest));
@@ -111,10 +112,21 @@ void draw_format(const StabilizerFrame& frame, Painter& painter, const Box& row,
   // Full height where all digits are there; half of it where they go one by one.
   painter.fill({{middle, y - half}, {right, y + half}}, with_alpha(colour, 0.45f));
   painter.fill({{left, y - half / 2}, {middle, y + half / 2}}, with_alpha(colour, 0.45f));
+  // A bar that goes on beyond the scale has a tip there.
+  const Box& track = scale.box;
+  const float tip = half * 0.8f;
+  if (std::log10(limits.largest) > scale.axis.high)
+    painter.list().AddTriangleFilled({track.max.x - tip, y - tip}, {track.max.x, y},
+                                     {track.max.x - tip, y + tip}, palette.text);
+  if (std::log10(limits.smallest) < scale.axis.low)
+    painter.list().AddTriangleFilled({track.min.x + tip, y - tip}, {track.min.x, y},
+                                     {track.min.x + tip, y + tip}, palette.text);
   const auto [fit, step] = frame.shown.fit(format);
   draw_fit(painter, columns.verdict, fit);
   const auto power = [](double x) {
-    return fmt::format("{} = e^{}", short_number(x), short_number(std::log(x)));
+    const double exponent = std::log(x);
+    return fmt::format("{} = e^{}{:.2f}", short_number(x), exponent < 0.0 ? "−" : "",
+                       std::abs(exponent));
   };
   const std::string verdict =
       fit == Fit::fits ? std::string("Holds all that the plain cell needs in this sequence.")
@@ -128,48 +140,81 @@ void draw_format(const StabilizerFrame& frame, Painter& painter, const Box& row,
                            {verdict}});
 }
 
-/// The gates and sums of one step, as lines across all formats with their letters above.
-void draw_needs(const StabilizerFrame& frame, Painter& painter, const Box& letters,
-                const GaugeScale& scale) {
+/// A line across all formats, and its name above.
+struct NeedLine {
+  std::string name;
+  GateStyle style;
+  float x = 0.0f;
+  Box words;
+};
+
+/// What the plain cell needs at the cursor, from left to right; names keep clear of each other.
+std::vector<NeedLine> need_lines(const StabilizerFrame& frame, const Painter& painter,
+                                 const Box& names, const GaugeScale& scale) {
+  std::vector<NeedLine> lines;
   const int step = frame.cursor();
-  if (step < 0 || step >= frame.shown.length()) return;
+  if (step < 0 || step >= frame.shown.length()) return lines;
   const PlainNeeds& needs = frame.shown.needs()[static_cast<std::size_t>(step)];
-  const char* const names[] = {"exp(i)", frame.log_keep()[0] == 'f' ? "exp(f)" : "σ(f)",
+  const bool exponential = frame.block.variant.forget_gate == ForgetGate::exponential;
+  const char* const words[] = {"exp(i)", exponential ? "exp(f)" : "σ(f)",
                                frame.matrix() ? "C" : "c", "n"};
   constexpr char kLetters[] = {'i', 'f', 'c', 'n'};
-  std::vector<Box> taken;
-  for (std::size_t j = 0; j < PlainNeeds::kCount; ++j) {
-    if (!std::isfinite(needs.log10[j])) continue;
-    const GateStyle style = gate_style(painter.palette(), kLetters[j]);
-    const float x = scale.x(needs.log10[j]);
-    painter.line({x, scale.box.min.y}, {x, scale.box.max.y},
-                 {style.colour, 1.4f * painter.line_width(), style.dash});
-    const float width = painter.measure(names[j]).x, half = width / 2 + painter.px(2);
-    const float centre =
-        std::clamp(x, letters.min.x + half, std::max(letters.min.x + half, letters.max.x - half));
-    const Box box{{centre - half, letters.min.y}, {centre + half, letters.max.y}};
-    const bool free = std::none_of(taken.begin(), taken.end(), [&](const Box& other) {
-      return box.min.x < other.max.x && other.min.x < box.max.x;
-    });
-    if (!free || 2 * half > letters.width()) continue;
-    taken.push_back(box);
-    painter.text_in(box, painter.palette().text, names[j], Align::centre);
+  for (std::size_t j = 0; j < PlainNeeds::kCount; ++j)
+    if (std::isfinite(needs.log10[j]))
+      lines.push_back(
+          {words[j], gate_style(painter.palette(), kLetters[j]), scale.x(needs.log10[j]), {}});
+  std::stable_sort(lines.begin(), lines.end(),
+                   [](const NeedLine& a, const NeedLine& b) { return a.x < b.x; });
+  // From the left each as near to its line as the one before lets it; then back from the right end.
+  float from = names.min.x;
+  for (NeedLine& line : lines) {
+    const float width = painter.measure(line.name).x + painter.px(8);
+    const float left = std::max(from, line.x - width / 2);
+    line.words = {{left, names.min.y}, {left + width, names.max.y}};
+    from = left + width;
   }
+  float to = names.max.x;
+  for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
+    const float over = std::max(0.0f, line->words.max.x - to);
+    line->words.min.x -= over;
+    line->words.max.x -= over;
+    to = line->words.min.x;
+  }
+  return lines;
+}
+
+void draw_needs(const StabilizerFrame& frame, Painter& painter, const Box& names,
+                const GaugeScale& scale) {
+  const std::vector<NeedLine> lines = need_lines(frame, painter, names, scale);
+  for (const NeedLine& line : lines) {
+    const Stroke stroke{line.style.colour, 1.4f * painter.line_width(), line.style.dash};
+    painter.line({line.x, scale.box.min.y}, {line.x, scale.box.max.y}, stroke);
+    if (lines.front().words.min.x < names.min.x) continue;  // no room for all of them
+    painter.line({line.words.centre().x, names.max.y}, {line.x, scale.box.min.y},
+                 {line.style.colour, 1.0f});
+    painter.text_in(line.words, painter.palette().text, line.name, Align::centre);
+  }
+}
+
+/// Every so many powers of ten there is room for a number.
+double power_distance(double span, int most) {
+  for (const double distance : {10.0, 20.0, 50.0, 100.0})
+    if (span / distance <= most) return distance;
+  return 200.0;
 }
 
 void draw_powers(Painter& painter, const Box& row, const GaugeScale& scale) {
   const Palette& palette = painter.palette();
   const float half = painter.measure("−300").x / 2 + painter.px(4);
-  const int most = std::clamp(static_cast<int>(scale.box.width() / (3.0f * half)), 2, 8);
-  float taken = row.min.x;
-  for (const double tick : ticks(scale.axis, most)) {
-    const float x = scale.x(tick);
+  const int most = std::max(1, static_cast<int>(scale.box.width() / (2.0f * half)));
+  const double distance = power_distance(scale.axis.high - scale.axis.low, most);
+  for (double power = std::ceil(scale.axis.low / distance) * distance; power <= scale.axis.high;
+       power += distance) {
+    const float x = scale.x(power);
     painter.line({x, scale.box.min.y}, {x, scale.box.max.y}, {palette.grid, 1.0f});
-    const float left = std::clamp(x - half, row.min.x, std::max(row.min.x, row.max.x - 2 * half));
-    if (left < taken || 2 * half > row.width()) continue;
-    taken = left + 2 * half;
-    painter.text_in({{left, row.min.y}, {taken, row.max.y}}, palette.muted_text,
-                    tick_number(tick, 10.0), Align::centre);
+    if (x - half < row.min.x || x + half > row.max.x) continue;
+    painter.text_in({{x - half, row.min.y}, {x + half, row.max.y}}, palette.muted_text,
+                    tick_number(power, distance), Align::centre);
   }
 }
 
@@ -189,7 +234,7 @@ std::vector<std::string> needed_words(const NeededRange& needed) {
 }  // namespace
 
 float range_gauge_height(const Painter& painter) {
-  return 8.0f * (painter.line_height() + painter.px(2));
+  return 8.0f * (painter.line_height() + painter.px(2)) + painter.px(kLeaders);
 }
 
 void draw_range_gauge(const StabilizerFrame& frame, Painter& painter, Box box) {
@@ -207,9 +252,11 @@ void draw_range_gauge(const StabilizerFrame& frame, Painter& painter, Box box) {
         "sequence. Bars: what each format can hold, high where it has all digits, low where "
         "they go one by one. Powers of ten, as decimal logarithms."}});
   const NeededRange needed = needed_range(frame);
-  const Box letters = gauge_columns(painter, box.cut_top(line)).track;
+  const Box names = gauge_columns(painter, box.cut_top(line)).track;
+  box.cut_top(painter.px(kLeaders));
   Box rows = box;
-  rows.max.y = rows.min.y + 4.0f * line;
+  rows.cut_bottom(2.0f * line);
+  const float height = rows.height() / static_cast<float>(kGaugeFormats.size());
   const GaugeScale scale = gauge_scale(needed, gauge_columns(painter, rows).track);
   Box rest{{box.min.x, rows.max.y}, box.max};
   const Box powers = gauge_columns(painter, rest.cut_top(line)).track;
@@ -221,9 +268,9 @@ void draw_range_gauge(const StabilizerFrame& frame, Painter& painter, Box box) {
                    with_alpha(palette.muted_text, 0.22f));
     }
     for (const NumberFormat format : kGaugeFormats)
-      draw_format(frame, painter, rows.cut_top(line), scale, format);
+      draw_format(frame, painter, rows.cut_top(height), scale, format);
     painter.outline(scale.box, palette.grid);
-    draw_needs(frame, painter, letters, scale);
+    draw_needs(frame, painter, names, scale);
   }
   const std::vector<std::string> words = needed_words(needed);
   painter.first_in(rest.cut_top(line), palette.muted_text, words);

@@ -5,6 +5,7 @@
 
 namespace xlab::ui {
 
+/// The height it needs; it takes more.
 float range_gauge_height(const Painter& painter);
 void draw_range_gauge(const StabilizerFrame& frame, Painter& painter, Box box);
 

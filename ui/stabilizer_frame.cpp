@@ -26,7 +26,7 @@ StabilizerStyles stabilizer_styles(const Painter& painter) {
   const GateStyle m = gate_style(palette, 'm'), n = gate_style(palette, 'n');
   return {.input = {i.colour, 0.9f * width, i.dash, false},
           .decayed = {f.colour, 0.9f * width, f.dash, false},
-          .m = {m.colour, 2.0f * width, m.dash, m.stepped},
+          .m = {m.colour, 2.6f * width, m.dash, m.stepped},
           // A broad road, and what keeps to it or leaves it.
           .stabilised = {with_alpha(palette.accent, 0.4f), 4.0f * width, Dash::solid, false},
           .plain = {palette.text, 1.3f * width, Dash::dashed, false},

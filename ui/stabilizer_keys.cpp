@@ -64,7 +64,9 @@ std::function<void(const Box&)> key_zone(Painter& painter, Agreement agreement,
 }  // namespace
 
 std::string percent(double share) {
-  return short_number(100.0 * share) + " %";
+  const double hundredths = 100.0 * share;
+  const bool plain = hundredths == 0.0 || (hundredths >= 0.001 && hundredths < 1000.0);
+  return fmt::format("{} %", plain ? fmt::format("{:.3g}", hundredths) : short_number(hundredths));
 }
 
 std::string not_a_number(double value) {

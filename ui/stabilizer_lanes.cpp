@@ -190,9 +190,10 @@ void draw_scale(StabilizerFrame& frame, Painter& painter, const Box& box) {
   const ScaleCurves curves = scale_curves(frame);
   const StabilizerStyles look = stabilizer_styles(painter);
   lab_ground(frame, painter, box, curves.axis);
-  stroke_of(painter, box, curves.axis, curves.input, look.input);
-  stroke_of(painter, box, curves.axis, curves.decayed, look.decayed);
+  // The arguments above m: inside its broad line one sees which of them it is.
   stroke_of(painter, box, curves.axis, curves.m, look.m);
+  stroke_of(painter, box, curves.axis, curves.decayed, look.decayed);
+  stroke_of(painter, box, curves.axis, curves.input, look.input);
   if (const int step = touched_step(frame, "scale", box); step >= 0)
     describe_scale(frame, step, mouse_value(curves.axis, box));
 }
@@ -240,9 +241,37 @@ void draw_zones(const StabilizerFrame& frame, Painter& painter, const Box& box) 
     const Box zone{{frame.window.column(std::max(range.begin, first)).min.x, box.min.y},
                    {frame.window.column(std::min(range.end, end) - 1).max.x, box.max.y}};
     draw_zone(painter, zone, agreement, look);
-    const Box words = zone.inset(painter.px(4), painter.px(3)).cut_top(painter.line_height());
-    const std::vector<std::string> texts = zone_words(agreement, frame.choice.format);
-    painter.first_in(words, painter.palette().text, texts);
+  }
+}
+
+/// Words on a ground of their own, above lines and curves; the first that fits, or none.
+void label_on(Painter& painter, const Box& room, const std::vector<std::string>& texts, Align align,
+              Weight weight) {
+  for (const std::string& text : texts) {
+    const float width = painter.measure(text, weight).x;
+    if (text.empty() || width > room.width() || room.height() < painter.line_height() * 0.9f)
+      continue;
+    const float left = align == Align::right ? room.max.x - width : room.min.x;
+    const Box place{{left, room.min.y}, {left + width, room.min.y + painter.line_height()}};
+    painter.fill(
+        {{place.min.x - painter.px(3), place.min.y}, {place.max.x + painter.px(3), place.max.y}},
+        painter.palette().panel, painter.px(2));
+    painter.text_in({place.min, {place.max.x + 1.0f, place.max.y}}, painter.palette().text, text,
+                    Align::left, weight);
+    return;
+  }
+}
+
+/// What the zones are, above everything in the lane.
+void name_zones(const StabilizerFrame& frame, Painter& painter, const Box& box) {
+  const int first = frame.window.first(), end = first + frame.window.count();
+  for (const auto& [agreement, range] : frame.shown.zones()) {
+    if (range.end <= first || range.begin >= end) continue;
+    Box room{{frame.window.column(std::max(range.begin, first)).min.x, box.min.y},
+             {frame.window.column(std::min(range.end, end) - 1).max.x, box.max.y}};
+    room = room.inset(painter.px(6), painter.px(6));
+    label_on(painter, room.cut_top(painter.line_height()),
+             zone_words(agreement, frame.choice.format), Align::left, Weight::regular);
   }
 }
 
@@ -252,13 +281,15 @@ void draw_first_bad(const StabilizerFrame& frame, Painter& painter, const Box& b
   if (!bad || !frame.window.shows(bad->step)) return;
   const float x = frame.window.x(bad->step);
   painter.line({x, box.min.y}, {x, box.max.y}, {kNotANumber, 2.0f * painter.line_width()});
-  const float gap = painter.px(6), line = painter.line_height();
-  const Box right{{x + gap, box.max.y - line - painter.px(2)}, {box.max.x - gap, box.max.y}};
+  const float gap = painter.px(7), line = painter.line_height();
+  // In a low lane the zone's name comes first.
+  if (box.height() < 2.0f * line + painter.px(14)) return;
+  const Box right{{x + gap, box.max.y - line - painter.px(3)}, {box.max.x - gap, box.max.y}};
   const Box left{{box.min.x + gap, right.min.y}, {x - gap, box.max.y}};
   const std::vector<std::string> texts = bad_words(frame, *bad);
   const bool on_right = right.width() >= left.width();
-  painter.first_in(on_right ? right : left, painter.palette().text, texts,
-                   on_right ? Align::left : Align::right, Weight::bold);
+  label_on(painter, on_right ? right : left, texts, on_right ? Align::left : Align::right,
+           Weight::bold);
 }
 
 /// Arrow tips at the edge where the plain answer is beyond the axis.
@@ -291,6 +322,7 @@ void draw_answers(StabilizerFrame& frame, Painter& painter, const Box& box) {
   stroke_of(painter, box, curves.axis, curves.plain, look.plain);
   draw_beyond(painter, box, curves, look.plain.colour);
   draw_first_bad(frame, painter, box);
+  name_zones(frame, painter, box);
   if (const int step = touched_step(frame, "answers", box); step >= 0)
     describe_answers(frame, step);
 }

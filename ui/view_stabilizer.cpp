@@ -27,8 +27,9 @@
 namespace xlab::ui {
 namespace {
 
-/// Operations of the replays in one frame, about: a long sequence takes several frames.
-constexpr int kWorkOfAFrame = 32768;
+/// Of the replays in one frame, in operations on a key: a long sequence takes several frames. A
+/// step costs about this many more.
+constexpr int kWorkOfAFrame = 16384, kWorkOfAStep = 24;
 /// From this width on the words stand beside the lanes, in logical pixels.
 constexpr float kBeside = 700.0f;
 
@@ -115,9 +116,9 @@ class StabilizerView : public View {
 
   void lab(Scene& scene, Painter& painter, Box rest, const BlockCard& block) {
     const StabilizerChoice choice = within(block);
-    const int keys = block.scan == Scan::mlstm ? std::max(1, block.key_dim) : 16;
+    const int work = kWorkOfAStep + (block.scan == Scan::mlstm ? std::max(0, block.key_dim) : 0);
     const int most =
-        scene.exporting ? std::numeric_limits<int>::max() : std::max(64, kWorkOfAFrame / keys);
+        scene.exporting ? std::numeric_limits<int>::max() : std::max(32, kWorkOfAFrame / work);
     more_ = shown_.use(scene.snapshot, block, focused_head(block, scene.focus), choice, most);
     StabilizerFrame frame{scene,    block,         shown_,   choice, window_, gutter_,
                           pointed_, next_pointed_, hovered_, card_,  drag_};
@@ -162,7 +163,10 @@ class StabilizerView : public View {
         column.cut_top(painter.px(10));
         words = column;
       }
-      draw_range_gauge(frame, inner, words.cut_top(range_gauge_height(inner)));
+      // Beside the lanes it may have what the words leave, up to twice what it needs.
+      const float least = range_gauge_height(inner);
+      const float free = beside ? std::clamp(whole - side, 0.0f, 0.8f * least) : 0.0f;
+      draw_range_gauge(frame, inner, words.cut_top(least + free));
       words.cut_top(painter.px(8));
       draw_stabilizer_side(frame, inner, words);
       ImGui::SetCursorScreenPos({origin.x, origin.y + whole - 1.0f});
