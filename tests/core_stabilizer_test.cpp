@@ -143,6 +143,23 @@ TEST(Stabilizer, IsTheLargerOfItsTwoArguments) {
   }
 }
 
+TEST(Stabilizer, GoesOnWhereItEnded) {
+  const Read read = read_by(small_mixed(), true, NumberFormat::native);
+  for (const BlockCard& block : read.blocks) {
+    const auto whole = scale_steps(*read.trace, block, {1, 1});
+    std::vector<ScaleStep> pieces;
+    EXPECT_TRUE(extend(pieces, *read.trace, block, {1, 1}, 1));
+    EXPECT_TRUE(extend(pieces, *read.trace, block, {1, 1}, 5));
+    EXPECT_EQ(pieces.size(), 6u);
+    EXPECT_FALSE(extend(pieces, *read.trace, block, {1, 1}, 100));
+    ASSERT_EQ(pieces.size(), whole.size());
+    for (std::size_t t = 0; t < whole.size(); ++t) {
+      EXPECT_EQ(pieces[t].m, whole[t].m) << block.prefix << " t = " << t;
+      EXPECT_EQ(pieces[t].winner, whole[t].winner);
+    }
+  }
+}
+
 TEST(Stabilizer, IsWhatItWouldBeWhereItIsOff) {
   // The first block reads the same in both: its pre-activations do not depend on its own h.
   const Read on = read_by(small_mlstm(), true, NumberFormat::native);
@@ -369,12 +386,13 @@ TEST(StabilizerReplay, SaysWhatDiedAndWhatWasWrongBefore) {
   EXPECT_FALSE(sums.run(NumberFormat::fp64, false).bad);
 
   // A first write at −104: exp(i) is 0, and 0/0 no number.
-  const ByHand tiny(Scan::slstm, {-104.0f}, {0.0f}, {std::atanh(0.5f)});
+  const ByHand tiny(Scan::slstm, {-104.0f, 1.0f}, {0.0f, 0.0f}, {std::atanh(0.5f), 0.5f});
   const CellReplay none = tiny.run(NumberFormat::fp32, false);
   ASSERT_TRUE(none.bad);
   EXPECT_EQ(none.bad->what, CellQuantity::answer);
   EXPECT_TRUE(std::isnan(none.bad->value));
   EXPECT_EQ(none.steps[0].normalizer, 0.0);
+  EXPECT_EQ(none.steps[1].input_gate, static_cast<double>(std::exp(1.0f))) << "as recorded";
 
   // At −100 it is finite and wrong: 0.5185 where the answer is 0.5.
   const ByHand wrong(Scan::slstm, {-100.0f}, {0.0f}, {std::atanh(0.5f)});

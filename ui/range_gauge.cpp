@@ -205,8 +205,9 @@ double power_distance(double span, int most) {
 
 void draw_powers(Painter& painter, const Box& row, const GaugeScale& scale) {
   const Palette& palette = painter.palette();
-  const float half = painter.measure("−300").x / 2 + painter.px(4);
-  const int most = std::max(1, static_cast<int>(scale.box.width() / (2.0f * half)));
+  const bool far = scale.axis.high - scale.axis.low > 199.0;
+  const float half = painter.measure(far ? "−300" : "−40").x / 2 + painter.px(2);
+  const int most = std::max(1, static_cast<int>(scale.box.width() / (2.0f * half + painter.px(4))));
   const double distance = power_distance(scale.axis.high - scale.axis.low, most);
   for (double power = std::ceil(scale.axis.low / distance) * distance; power <= scale.axis.high;
        power += distance) {

@@ -144,7 +144,7 @@ void draw_scale_keys(const StabilizerFrame& frame, Painter& painter, Box row) {
   const std::string titles[] = {
       off ? fmt::format("stabilizer {}: off in the model, drawn is what it would be", m)
           : fmt::format("stabilizer {}", m),
-      off ? fmt::format("{}, off in the model", m) : m, off ? "m (off)" : "m"};
+      off ? fmt::format("{}, off in the model", m) : m, off ? "off" : "stabilizer"};
   const auto bar = [&](ScaleWinner winner) {
     return [&painter, winner, look](const Box& box) {
       draw_winner(painter, box.inset(painter.px(5), 0), winner, look);

@@ -267,6 +267,8 @@ void name_zones(const StabilizerFrame& frame, Painter& painter, const Box& box) 
   const int first = frame.window.first(), end = first + frame.window.count();
   for (const auto& [agreement, range] : frame.shown.zones()) {
     if (range.end <= first || range.begin >= end) continue;
+    // In a low lane what was bad first says enough of the steps that follow it.
+    if (agreement == Agreement::bad && box.height() < 6.0f * painter.line_height()) continue;
     Box room{{frame.window.column(std::max(range.begin, first)).min.x, box.min.y},
              {frame.window.column(std::min(range.end, end) - 1).max.x, box.max.y}};
     room = room.inset(painter.px(6), painter.px(6));
@@ -282,8 +284,6 @@ void draw_first_bad(const StabilizerFrame& frame, Painter& painter, const Box& b
   const float x = frame.window.x(bad->step);
   painter.line({x, box.min.y}, {x, box.max.y}, {kNotANumber, 2.0f * painter.line_width()});
   const float gap = painter.px(7), line = painter.line_height();
-  // In a low lane the zone's name comes first.
-  if (box.height() < 2.0f * line + painter.px(14)) return;
   const Box right{{x + gap, box.max.y - line - painter.px(3)}, {box.max.x - gap, box.max.y}};
   const Box left{{box.min.x + gap, right.min.y}, {x - gap, box.max.y}};
   const std::vector<std::string> texts = bad_words(frame, *bad);

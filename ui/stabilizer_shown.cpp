@@ -3,9 +3,16 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <utility>
 
 namespace xlab::ui {
+namespace {
+
+/// So many steps of m and of the floor are computed with one of the replays.
+constexpr int kLighter = 8;
+
+}  // namespace
 
 bool StabilizerShown::goes_on(const Snapshot& snapshot, const BlockCard& block, ScalePlace place,
                               const StabilizerChoice& choice) const {
@@ -18,7 +25,6 @@ bool StabilizerShown::goes_on(const Snapshot& snapshot, const BlockCard& block, 
 bool StabilizerShown::use(const Snapshot& snapshot, const BlockCard& block, int head,
                           const StabilizerChoice& choice, int most) {
   const ScalePlace place{head, choice.unit};
-  const bool same_trace = trace_ == snapshot.trace;
   const bool on = goes_on(snapshot, block, place, choice);
   if (!on) {
     const auto fresh = [&](NumberFormat format, bool stabilizer, bool exact) {
@@ -31,22 +37,23 @@ bool StabilizerShown::use(const Snapshot& snapshot, const BlockCard& block, int 
     own_ = fresh(NumberFormat::fp64, true, false);
     stabilised_ = fresh(choice.format, true, false);
     plain_ = fresh(choice.format, false, false);
+    scale_.clear();
+    floors_.clear();
     agreement_.clear();
     needs_.clear();
     fits_.fill({Fit::fits, -1});
     changed_by_equation_ = 0;
-  }
-  if (!on || !same_trace) {
-    scale_ = scale_steps(*snapshot.trace, block, place);
-    floors_.clear();
-    for (int t = 0; block.scan == Scan::mlstm && t < snapshot.trace->length(); ++t)
-      floors_.push_back(floor_use(*snapshot.trace, block, t, head));
   }
   trace_ = snapshot.trace;
   prefix_ = block.prefix;
   variant_ = block.variant;
   place_ = place;
   choice_ = choice;
+  // These take less time than a step of all replays.
+  const int many = std::min(most, std::numeric_limits<int>::max() / kLighter) * kLighter;
+  const bool more_scale = extend(scale_, *trace_, block, place, many);
+  for (auto t = floors_.size(); block.scan == Scan::mlstm && t < scale_.size(); ++t)
+    floors_.push_back(floor_use(*trace_, block, static_cast<int>(t), head));
   bool more = false;
   for (CellReplay* replay : {&exact_, &own_, &stabilised_, &plain_}) {
     const auto before = replay->steps.size();
@@ -55,12 +62,12 @@ bool StabilizerShown::use(const Snapshot& snapshot, const BlockCard& block, int 
   }
   compare();
   // A replay that cannot go on, because something is not recorded, has no more.
-  return more && static_cast<int>(plain_.steps.size()) < trace_->length();
+  return more_scale || more;
 }
 
 void StabilizerShown::compare() {
-  const std::size_t known = std::min(
-      {exact_.steps.size(), own_.steps.size(), stabilised_.steps.size(), plain_.steps.size()});
+  const std::size_t known = std::min({scale_.size(), exact_.steps.size(), own_.steps.size(),
+                                      stabilised_.steps.size(), plain_.steps.size()});
   for (std::size_t t = agreement_.size(); t < known; ++t) {
     const double exact = exact_.steps[t].h;
     agreement_.push_back(

@@ -28,8 +28,11 @@ std::vector<Said> lamp_words(const StabilizerFrame& frame) {
   const auto& floors = frame.shown.floors();
   const int step = frame.cursor();
   if (floors.empty()) return {};
-  if (step < 0 || step >= static_cast<int>(floors.size()))
-    return {{"floor lamp", Weight::bold}, {"The time cursor is at no token."}};
+  if (step < 0 || step >= static_cast<int>(floors.size())) {
+    const bool coming = step >= 0 && step < frame.snapshot().trace->length();
+    return {{"floor lamp", Weight::bold},
+            {coming ? "Not computed yet." : "The time cursor is at no token."}};
+  }
   const auto& use = floors[static_cast<std::size_t>(step)];
   const bool on = use && use->uses;
   const auto all =

@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 
 namespace xlab {
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kLogOfZero = -std::numeric_limits<double>::infinity();
 
 double log_sigmoid_of(double x) {
   return std::min(x, 0.0) - std::log1p(std::exp(-std::abs(x)));
@@ -36,13 +37,25 @@ std::string why_no_stabilizer(const BlockCard& block) {
 }
 
 std::vector<ScaleStep> scale_steps(const Trace& trace, const BlockCard& block, ScalePlace place) {
+  std::vector<ScaleStep> steps;
+  extend(steps, trace, block, place, trace.length());
+  return steps;
+}
+
+bool extend(std::vector<ScaleStep>& steps, const Trace& trace, const BlockCard& block,
+            ScalePlace place, int most) {
   const bool none = !why_no_stabilizer(block).empty();
   const bool exponential = block.variant.forget_gate == ForgetGate::exponential;
   const std::string input = block.path("input_gate_pre"), forget = block.path("forget_gate_pre");
-  std::vector<ScaleStep> steps;
-  steps.reserve(trace.steps.size());
-  double m = block.scan == Scan::mlstm && !exponential ? 0.0 : -kInfinity;
-  for (int t = 0; t < trace.length(); ++t) {
+  double m = block.scan == Scan::mlstm && !exponential ? 0.0 : kLogOfZero;
+  const auto last = std::find_if(steps.rbegin(), steps.rend(), [](const ScaleStep& step) {
+    return step.winner != ScaleWinner::none;
+  });
+  if (last != steps.rend()) m = last->m;
+  const int begin = static_cast<int>(steps.size());
+  const int end = begin + std::clamp(trace.length() - begin, 0, std::max(most, 0));
+  steps.reserve(static_cast<std::size_t>(end));
+  for (int t = begin; t < end; ++t) {
     ScaleStep step{kNan, kNan, kNan, kNan, ScaleWinner::none};
     if (!none) {
       step.input = number_of(trace.find(t, input), place);
@@ -51,7 +64,7 @@ std::vector<ScaleStep> scale_steps(const Trace& trace, const BlockCard& block, S
       step.decayed = step.log_keep + m;
     }
     if (std::isfinite(step.input) && !std::isnan(step.decayed)) {
-      step.winner = step.decayed == -kInfinity  ? ScaleWinner::first
+      step.winner = step.decayed == kLogOfZero  ? ScaleWinner::first
                     : step.input > step.decayed ? ScaleWinner::input
                                                 : ScaleWinner::decayed;
       m = std::max(step.input, step.decayed);
@@ -59,7 +72,7 @@ std::vector<ScaleStep> scale_steps(const Trace& trace, const BlockCard& block, S
     }
     steps.push_back(step);
   }
-  return steps;
+  return end < trace.length();
 }
 
 FormatLimits limits_of(NumberFormat format) {

@@ -54,6 +54,9 @@ struct ScaleStep {
 /// forget gate is an exponential; a unit at its first write. Steps that are not recorded, and cells
 /// without a stabilizer, give NaN and no winner.
 std::vector<ScaleStep> scale_steps(const Trace& trace, const BlockCard& block, ScalePlace place);
+/// Goes on with them where they end, by at most `most` steps; returns whether there are more.
+bool extend(std::vector<ScaleStep>& steps, const Trace& trace, const BlockCard& block,
+            ScalePlace place, int most);
 
 /// What a number format can hold. Native is what the CPU computes in, fp32.
 struct FormatLimits {
