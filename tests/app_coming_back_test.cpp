@@ -138,7 +138,8 @@ TEST_F(ComingBack, ViewsThatWereClosedStandWhereTheyStood) {
       EXPECT_NEAR(now.height(), place.height(), 3) << name;
     }
   };
-  const std::vector<Qt::Key> views = {Qt::Key_1, Qt::Key_2, Qt::Key_3, Qt::Key_4, Qt::Key_5};
+  const std::vector<Qt::Key> views = {Qt::Key_1, Qt::Key_2, Qt::Key_3,
+                                      Qt::Key_4, Qt::Key_5, Qt::Key_6};
   for (const Room room : {Room::train, Room::explore, Room::generate}) {
     SCOPED_TRACE(static_cast<int>(room));
     window_->set_room(room);

@@ -112,7 +112,7 @@ TEST_F(SavedScreen, WhoGoesOnFromARunsArrangementHasMadeItTheirOwn) {
   const QString others = save();
   key(Qt::Key_3);
   open(others);
-  key(Qt::Key_4);
+  key(Qt::Key_5);
   ASSERT_FALSE(view("loss").isHidden()) << "opened beside what the run had";
   window_->close_unasked();
   start();

@@ -10,7 +10,7 @@ namespace xlab::ui {
 namespace {
 
 /// So many steps of m and of the floor are computed with one of the replays.
-constexpr int kLighter = 8;
+constexpr int kLighter = 4;
 
 }  // namespace
 

@@ -29,7 +29,7 @@ namespace {
 
 /// Of the replays in one frame, in operations on a key: a long sequence takes several frames. A
 /// step costs about this many more.
-constexpr int kWorkOfAFrame = 16384, kWorkOfAStep = 24;
+constexpr int kWorkOfAFrame = 16384, kWorkOfAStep = 32;
 /// From this width on the words stand beside the lanes, in logical pixels.
 constexpr float kBeside = 700.0f;
 
