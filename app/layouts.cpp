@@ -18,6 +18,10 @@ RoomLayout explore() {
                  {"next", right_of, "memory"},
                  {"inspector", below, "memory"},
                  {"prompt", below, "next"},
+                 {"stabilizer", behind, "gates"},
+                 {"map", behind, "stabilizer"},
+                 {"faces", behind, "memory"},
+                 {"budget", behind, "faces"},
                  {"health", behind, "inspector"},
                  {"loss", behind, "health"},
                  {"model", behind, "prompt"},
@@ -25,7 +29,8 @@ RoomLayout explore() {
                  {"trainer", behind, "task"},
                  {"runs", behind, "trainer"},
                  {"text", behind, "runs"}},
-      .shown = {"time", "gates", "memory", "next", "inspector", "health", "prompt", "model"},
+      .shown = {"time", "gates", "stabilizer", "map", "memory", "faces", "budget", "next",
+                "inspector", "health", "prompt", "model"},
       .in_front = {"gates", "memory", "prompt", "inspector"},
       .rows = {{Qt::Vertical, {{"time", time_bar}, {"gates", below_time_bar}}},
                {Qt::Horizontal,
@@ -34,8 +39,9 @@ RoomLayout explore() {
                {Qt::Vertical, {{"next", below_time_bar, 53}, {"prompt", below_time_bar, 47}}}},
       .forms = {"prompt", "model"},
       .forms_percent = 24,
-      .left = {"gates", "inspector", "health", "loss"},
-      .right = {"memory", "next", "prompt", "model", "task", "trainer", "runs", "text"},
+      .left = {"gates", "stabilizer", "map", "inspector", "health", "loss"},
+      .right = {"memory", "faces", "budget", "next", "prompt", "model", "task", "trainer", "runs",
+                "text"},
       .columns_in_front = {"gates", "memory"},
       .time_bar_left = true};
 }
@@ -162,16 +168,54 @@ RoomLayout columns_of(const std::vector<Column>& columns, int last_percent) {
 
 const std::vector<QString> kForms = {"prompt", "model", "task", "trainer", "runs", "text"};
 
+RoomLayout stabilizer() {
+  RoomLayout layout = columns_of(
+      {{{{"stabilizer", 64, {"faces", "memory", "budget", "map", "loss", "health"}}, {"gates", 36}},
+        100},
+       {{{"model", 50, {"prompt", "task", "trainer", "runs", "text"}},
+         {"inspector", 50, {"next"}}}}},
+      25);
+  layout.forms = {"model"};
+  return layout;
+}
+
 RoomLayout faces() {
-  return columns_of({{{{"faces", 100, {"gates", "memory", "loss", "health"}}}, 100},
+  return columns_of(
+      {{{{"faces", 100, {"gates", "memory", "stabilizer", "budget", "map", "loss", "health"}}},
+        100},
+       {{{"inspector", 55}, {"next", 45, kForms}}}},
+      25);
+}
+
+RoomLayout budget() {
+  return columns_of({{{{"budget", 100, {"memory", "faces", "map", "loss", "health"}}}, 60},
+                     {{{"gates", 100, {"stabilizer"}}}, 40},
                      {{{"inspector", 55}, {"next", 45, kForms}}}},
                     25);
 }
 
+RoomLayout map() {
+  return columns_of({{{{"map", 100, {"loss", "health"}}}, 30},
+                     {{{"gates", 100, {"stabilizer"}}}, 37},
+                     {{{"memory", 100, {"faces", "budget"}}}, 33},
+                     {{{"inspector", 55}, {"next", 45, kForms}}}},
+                    23);
+}
+
+struct NamedPerspective {
+  const char* name;
+  RoomLayout (*layout)();
+};
+constexpr NamedPerspective kAllPerspectives[kPerspectives] = {{"memory", explore},
+                                                              {"stabilizer", stabilizer},
+                                                              {"faces", faces},
+                                                              {"budget", budget},
+                                                              {"map", map}};
+
 }  // namespace
 
 QString name_of(Perspective perspective) {
-  return perspective == Perspective::faces ? "faces" : "memory";
+  return kAllPerspectives[static_cast<int>(perspective)].name;
 }
 
 std::optional<Perspective> perspective_named(const QString& name) {
@@ -199,11 +243,14 @@ std::optional<Room> room_named(const QString& name) {
 }
 
 const RoomLayout& layout_of(Room room, Perspective perspective) {
-  static const RoomLayout all[kRooms] = {explore(), train(), generate()};
-  static const RoomLayout others[kPerspectives - 1] = {faces()};
-  if (room == Room::explore && perspective != Perspective::memory)
-    return others[static_cast<int>(perspective) - 1];
-  return all[static_cast<int>(room)];
+  static const std::vector<RoomLayout> perspectives = [] {
+    std::vector<RoomLayout> all;
+    for (const NamedPerspective& one : kAllPerspectives) all.push_back(one.layout());
+    return all;
+  }();
+  static const RoomLayout others[kRooms - 1] = {train(), generate()};
+  if (room == Room::explore) return perspectives[static_cast<std::size_t>(perspective)];
+  return others[static_cast<int>(room) - 1];
 }
 
 }  // namespace xlab::app

@@ -219,6 +219,12 @@ class Actions : public WindowTest {
           return window_->perspective() == app::Perspective::memory && seen("view_memory");
         },
         {}};
+    table_["View/Perspectives/Stabilizer"] = {
+        {}, {}, [this] { return seen("view_stabilizer") && seen("panel_model"); }, {}};
+    table_["View/Perspectives/Write budget"] = {
+        {}, {}, [this] { return seen("view_budget") && seen("view_gates"); }, {}};
+    table_["View/Perspectives/Map"] = {
+        {}, {}, [this] { return seen("view_map") && seen("view_memory"); }, {}};
     table_["View/Perspectives/Two faces"] = {
         {},
         {},

@@ -106,6 +106,7 @@ class SceneBuilder {
                              .value_dim = shape_.value_dim,
                              .parameters = 40000,
                              .prefix = "block0/mlstm",
+                             .scan = Scan::mlstm,
                              .values = values_of("block0/mlstm")});
     if (shape_.with_slstm) {
       model->blocks.push_back({.kind = shape_.lstm ? "lstm" : "slstm",
@@ -115,6 +116,7 @@ class SceneBuilder {
                                .value_dim = shape_.units,
                                .parameters = 30000,
                                .prefix = shape_.lstm ? "block1/lstm" : "block1/slstm",
+                               .scan = shape_.lstm ? Scan::other : Scan::slstm,
                                .values = values_of(shape_.lstm ? "block1/lstm" : "block1/slstm")});
     }
     s.model = model;

@@ -20,10 +20,11 @@ namespace {
 using namespace ui;
 
 /// Names of the views held to it.
-const char* const kViews[] = {"time",      "gates",  "memory", "loss",   "next",
-                              "inspector", "health", "faces",  "budget", "map"};
+const char* const kViews[] = {"time",   "gates", "memory",     "loss",   "next", "inspector",
+                              "health", "faces", "stabilizer", "budget", "map"};
 /// Those in which nearly every place has something to say under the mouse.
-const char* const kTelling[] = {"time", "gates", "memory", "loss", "next", "budget", "map"};
+const char* const kTelling[] = {"time", "gates",      "memory", "loss",
+                                "next", "stabilizer", "budget", "map"};
 
 struct ReadableScene {
   const char* name;

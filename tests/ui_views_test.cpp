@@ -61,8 +61,8 @@ const std::vector<NamedScene>& scenes() {
   return list;
 }
 
-const char* kNames[] = {"time",      "gates",  "memory", "loss",   "next",
-                        "inspector", "health", "faces",  "budget", "map"};
+const char* kNames[] = {"time",   "gates", "memory",     "loss",   "next", "inspector",
+                        "health", "faces", "stabilizer", "budget", "map"};
 
 std::unique_ptr<View> view_named(const std::string& name) {
   for (auto& view : make_views()) {

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -27,45 +26,6 @@ void clear_button(Scene& scene, Painter& painter, Box& row, HoverCard& card) {
   if (button_at(painter, "clear", button, word)) scene.send(command::ClearClamps{});
   card.explain(button, {{"Takes every clamp away, so that the model computes freely again."}});
   row.cut_right(painter.px(6));
-}
-
-void blocks(Scene& scene, Painter& painter, Box& row, int heads, HoverCard& card) {
-  // Blocks may take what heads leave, at least half.
-  Box room = row;
-  const float for_heads =
-      std::min(painter.px(40 + 26.0f * static_cast<float>(heads)), row.width() * 0.5f);
-  room.max.x = std::max(room.min.x, row.max.x - for_heads);
-  // As many words as there is room for; the number always.
-  std::vector<std::string> names;
-  for (const int words : {2, 1, 0}) {
-    names = block_names(*scene.snapshot.model, words);
-    if (chooser_width(painter, names) <= room.width()) break;
-  }
-  const Box taken = choose_block(scene, painter, room, names);
-  card.explain(taken, {{"Which block of the model is shown here and in the other views."},
-                       {"Block 0 reads the tokens, each other one what the block before it made "
-                        "of them."}});
-  row.min.x = room.min.x;
-  row.cut_left(painter.px(6));
-}
-
-void heads_of(Scene& scene, Painter& painter, Box& row, int heads, HoverCard& card) {
-  const std::string word = "head";
-  const Box whole = row;
-  if (const float width = painter.measure(word).x + painter.px(5);
-      row.width() > width + painter.px(60)) {
-    painter.text_in(row.cut_left(width), painter.palette().muted_text, word);
-  }
-  std::vector<std::string> names;
-  names.reserve(static_cast<std::size_t>(std::max(heads, 0)));
-  for (int h = 0; h < heads; ++h) names.push_back(std::to_string(h));
-  const int head = std::clamp(scene.focus.head, 0, std::max(heads - 1, 0));
-  const int wanted = choose_at(painter, "head", row, names, head);
-  if (wanted != head) scene.focus.head = wanted;
-  card.explain({whole.min, {row.min.x, whole.max.y}},
-               {{"Which head of the block is drawn strong."},
-                {"Each head has gates and a memory of its own."}});
-  row.cut_left(painter.px(8));
 }
 
 /// Whether heads that are not in focus are drawn too: where there is one number a head.
@@ -105,8 +65,7 @@ void draw_gate_header(Scene& scene, Painter& painter, Box row, HoverCard& card) 
   const BlockCard& block =
       scene.snapshot.model->blocks[static_cast<std::size_t>(block_in_focus(scene))];
   clear_button(scene, painter, row, card);
-  blocks(scene, painter, row, block.heads, card);
-  heads_of(scene, painter, row, block.heads, card);
+  choose_block_and_head(scene, painter, row, "Which head of the block is drawn strong.", card);
   note(scene, painter, row, block, card);
 }
 
