@@ -29,8 +29,7 @@ RoomLayout explore() {
                  {"trainer", behind, "task"},
                  {"runs", behind, "trainer"},
                  {"text", behind, "runs"}},
-      .shown = {"time", "gates", "stabilizer", "map", "memory", "faces", "budget", "next",
-                "inspector", "health", "prompt", "model"},
+      .shown = {"time", "gates", "memory", "next", "inspector", "health", "prompt", "model"},
       .in_front = {"gates", "memory", "prompt", "inspector"},
       .rows = {{Qt::Vertical, {{"time", time_bar}, {"gates", below_time_bar}}},
                {Qt::Horizontal,
@@ -147,11 +146,6 @@ RoomLayout columns_of(const std::vector<Column>& columns, int last_percent) {
       down.sizes.push_back({part.dock, below_time_bar, part.percent});
     }
     for (const Column::Part& part : columns[c].parts) {
-      QString in_front = part.dock;
-      for (const QString& other : part.behind) {
-        layout.places.push_back({other, behind, in_front});
-        in_front = other;
-      }
       std::vector<QString>& tabs = last ? layout.right : layout.left;
       tabs.push_back(part.dock);
       tabs.insert(tabs.end(), part.behind.begin(), part.behind.end());
@@ -162,6 +156,16 @@ RoomLayout columns_of(const std::vector<Column>& columns, int last_percent) {
   }
   layout.rows.insert(layout.rows.begin(),
                      {{Qt::Vertical, {{"time", time_bar}, {first, below_time_bar}}}, across});
+  // Last: beside a dock that has tabs already, Qt would make another tab instead of a column.
+  for (const Column& column : columns) {
+    for (const Column::Part& part : column.parts) {
+      QString in_front = part.dock;
+      for (const QString& other : part.behind) {
+        layout.places.push_back({other, behind, in_front});
+        in_front = other;
+      }
+    }
+  }
   layout.columns_in_front = {layout.left.front(), layout.right.front()};
   return layout;
 }

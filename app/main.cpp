@@ -66,7 +66,8 @@ std::string read(int argc, char** argv, Arguments& arguments, bool& help, std::s
   cli.add_option("--series", a.series,
                  "the CSV file with the series that a forecasting model is to read");
   cli.add_option("--column", a.column, "its column: the name in the first line, or the number");
-  cli.add_option("--screenshot", a.screenshot, "write a picture of the window and end");
+  cli.add_option("--screenshot", a.screenshot,
+                 "write a picture of the window, or of one --view also as .svg, and end");
   cli.add_option("--view", a.view, "the view to picture instead of the whole window")
       ->check(CLI::IsMember(pictured()));
   cli.add_option("--size", a.size_text, "size of the window or picture, e.g. 1280x800");

@@ -43,7 +43,7 @@ constexpr double kSlowest = 0.25, kFastest = 64.0;
 
 void MainWindow::back_to_start() {
   replace_run(tr("Go back to the first scene?"), {}, [this] {
-    set_room(Room::explore);
+    set_perspective(Perspective::memory);
     first_run_->begin();
   });
 }

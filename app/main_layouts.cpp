@@ -25,18 +25,6 @@ namespace {
 /// The time bar with all its rows, in pixels at 100 %.
 constexpr int kTimeHeight = 158;
 
-int version_of(QStringList names) {
-  names.sort();
-  return qChecksum(names.join(' ').toUtf8());
-}
-
-QStringList names_of_docks(const QMainWindow& window) {
-  QStringList names;
-  for (const QDockWidget* dock : window.findChildren<QDockWidget*>(Qt::FindDirectChildrenOnly))
-    names.append(dock->objectName());
-  return names;
-}
-
 }  // namespace
 
 void MainWindow::showEvent(QShowEvent* event) {
@@ -107,6 +95,7 @@ void MainWindow::show_layout(const Layout& layout) {
   if (made_anew || !restore_docks(layout.state)) {
     default_layout();
   } else {
+    ++layouts_made_;  // what an earlier one has still to do is not done to this one
     moved_ = layout.by_hand;
     own_sizes_ = false;  // somebody may have chosen them
     if (!same_scale) fit_time_bar();
@@ -172,27 +161,6 @@ void MainWindow::reset_layout() {
   at_fit_.clear();
   dragged_ = {};
   default_layout();
-}
-
-int MainWindow::layout_version() const {
-  return version_of(names_of_docks(*this));
-}
-
-int MainWindow::older_layout_version() const {
-  QStringList names = names_of_docks(*this);
-  names.removeAll(runs_->objectName());
-  return version_of(names);
-}
-
-bool MainWindow::restore_docks(const QByteArray& state) {
-  if (restoreState(state, layout_version())) return true;
-  if (!restoreState(state, older_layout_version())) return false;
-  // Behind the tab of what it belongs to, in whichever room.
-  const bool trainer_shown = !trainer_->isHidden();
-  tabifyDockWidget(trainer_, runs_);
-  runs_->setVisible(trainer_shown);
-  trainer_->raise();
-  return true;
 }
 
 Fit MainWindow::fit() const {

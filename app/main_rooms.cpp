@@ -1,11 +1,39 @@
 // Going from room to room, and from one perspective of a room to another: each keeps how it was
-// left.
+// left, also under a program that has more docks than there were then.
 #include <QActionGroup>
 #include <QMenu>
+#include <algorithm>
+#include <vector>
 
 #include "app/main_window.hpp"
 
 namespace xlab::app {
+namespace {
+
+int version_of(QStringList names) {
+  names.sort();
+  return qChecksum(names.join(' ').toUtf8());
+}
+
+/// What docks there were in programs before this one, the newest first.
+const std::vector<QStringList>& docks_of_earlier_programs() {
+  static const std::vector<QStringList> all = [] {
+    const QStringList one_run = {"view_time",  "view_gates",     "view_memory",  "view_loss",
+                                 "view_next",  "view_inspector", "view_health",  "panel_model",
+                                 "panel_task", "panel_trainer",  "panel_prompt", "panel_text"};
+    return std::vector<QStringList>{one_run + QStringList{"panel_runs"}, one_run};
+  }();
+  return all;
+}
+
+QStringList names_of_docks(const QMainWindow& window) {
+  QStringList names;
+  for (const QDockWidget* dock : window.findChildren<QDockWidget*>(Qt::FindDirectChildrenOnly))
+    names.append(dock->objectName());
+  return names;
+}
+
+}  // namespace
 
 int MainWindow::layout_key(Room room, Perspective perspective) {
   const bool other = room == Room::explore && perspective != Perspective::memory;
@@ -44,6 +72,35 @@ void MainWindow::show_room() {
   dragged_ = {};
   show_layout(layouts_.value(layout_key()));
   give_keys_back();
+}
+
+int MainWindow::layout_version() const {
+  return version_of(names_of_docks(*this));
+}
+
+bool MainWindow::knows_layout(int version) const {
+  const auto has = [version](const QStringList& docks) { return version_of(docks) == version; };
+  return version == layout_version() || std::ranges::any_of(docks_of_earlier_programs(), has);
+}
+
+bool MainWindow::restore_docks(const QByteArray& state) {
+  if (restoreState(state, layout_version())) return true;
+  for (const QStringList& docks : docks_of_earlier_programs()) {
+    if (!restoreState(state, version_of(docks))) continue;
+    // What has come since stands behind the tab of what it belongs to, in whichever room.
+    for (ViewDock* dock : views_) {
+      if (docks.contains(dock->objectName())) continue;
+      tabifyDockWidget(view(dock->neighbour()), dock);
+      dock->hide();
+    }
+    if (docks.contains(runs_->objectName())) return true;
+    const bool trainer_shown = !trainer_->isHidden();
+    tabifyDockWidget(trainer_, runs_);
+    runs_->setVisible(trainer_shown);
+    trainer_->raise();
+    return true;
+  }
+  return false;
 }
 
 void MainWindow::make_perspectives_menu(QMenu* view) {

@@ -88,8 +88,7 @@ void MainWindow::show_screen() {
 
 void MainWindow::show_saved_layout(Room room, const Screen& saved) {
   show_place(room, perspective_named(saved.perspective).value_or(Perspective::memory));
-  if (saved.layout_version != layout_version() && saved.layout_version != older_layout_version())
-    return;
+  if (!knows_layout(saved.layout_version)) return;
   restore_others();
   hide_panels(false);
   Layout& layout = layouts_[layout_key()];

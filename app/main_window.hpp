@@ -184,8 +184,8 @@ class MainWindow : public QMainWindow {
   void save_settings();
   /// A layout that was kept by a program with other docks would leave some of them without a place.
   int layout_version() const;
-  /// That of a program without the panel of runs.
-  int older_layout_version() const;
+  /// Whether this program or an earlier one keeps layouts under that number.
+  bool knows_layout(int version) const;
   /// Whether the docks stand now as they did then. What had no place then has its own.
   bool restore_docks(const QByteArray& state);
   void restore_others();

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -128,6 +129,21 @@ TEST(ImpliedAttention, SeesWhatIsHeldByHand) {
   // Never written: no answer has a part of it.
   for (int t = 4; t < 24; ++t) EXPECT_NEAR(attention.weight(t, 4), 0.0, 1e-12);
   EXPECT_LT(attention.disagreement(), 3e-6);
+}
+
+TEST(ImpliedAttention, ANumberThatIsNoneStaysSeen) {
+  const Recording seen(small_mlstm());
+  for (const char* name : {"q", "h"}) {
+    auto trace = std::make_shared<Trace>(*seen.trace);
+    auto step = std::make_shared<TokenTrace>(*trace->steps[7]);
+    step->values[seen.block.path(name)].values[0] = std::numeric_limits<float>::quiet_NaN();
+    trace->steps[7] = step;
+    ImpliedAttention attention;
+    attention.follow(trace, seen.block, 0, 0, 24);
+    EXPECT_TRUE(std::isnan(attention.row(7).difference)) << name;
+    EXPECT_FALSE(std::isnan(attention.row(8).difference)) << name;
+    EXPECT_TRUE(std::isnan(attention.disagreement())) << name;
+  }
 }
 
 TEST(ImpliedAttention, EndsWhereSomethingWasNotRecorded) {

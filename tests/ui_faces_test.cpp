@@ -146,7 +146,11 @@ TEST_F(FacesDrawing, SaysHowWellBothAgree) {
   draw();
   EXPECT_TRUE(says("The faces do not agree")) << all();
   snapshot.sequence.clamps = {
-      {.path = "block0/mlstm/h", .head = 1, .unit = 0, .begin = 6, .end = 7, .value = 1.0f}};
+      {.path = "block0/mlstm/h", .head = 1, .unit = 0, .begin = 900, .end = 901, .value = 1.0f}};
+  draw();
+  EXPECT_FALSE(says("held by hand")) << all();
+  snapshot.sequence.clamps[0].begin = 6;
+  snapshot.sequence.clamps[0].end = 7;
   draw();
   EXPECT_TRUE(says("held by hand")) << all();
 }
@@ -229,6 +233,49 @@ TEST_F(FacesDrawing, LongSequencesShowTheStepsAroundTheCursor) {
   EXPECT_LE(matrix->rows, 512);
   EXPECT_GT(matrix->rows, 100);
   EXPECT_TRUE(says("left out")) << all();
+}
+
+TEST_F(FacesDrawing, HoweverFarOneZoomsOutThereAreNotTooManySteps) {
+  snapshot = long_scene();
+  draw({900, 520}, 0);
+  const Box map = heat("faces/matrix")->box;
+  for (int i = 0; i < 12; ++i) {
+    stage->move(*view, map.centre().x, map.centre().y);
+    stage->wheel(*view, -1.0f);
+  }
+  stage->frame(*view);
+  EXPECT_LE(heat("faces/matrix")->rows, 512);
+}
+
+TEST_F(FacesDrawing, WhereSomethingWasNotRecordedTheRowsStayWithTheirSteps) {
+  draw();
+  const Box whole = heat("faces/matrix")->box;
+  const int n = snapshot.trace->length();
+  auto trace = std::make_shared<Trace>(*snapshot.trace);
+  auto step = std::make_shared<TokenTrace>(*trace->steps[7]);
+  step->values.erase("block0/mlstm/k");
+  trace->steps[7] = step;
+  snapshot.trace = trace;
+  snapshot.trace_id += 1;
+  draw();
+  ASSERT_EQ(heat("faces/matrix")->rows, 7);
+  EXPECT_NEAR(heat("faces/matrix")->box.width(), whole.width() * 7.0f / static_cast<float>(n),
+              0.5f);
+  EXPECT_TRUE(says("From step 7 on something was not recorded")) << all();
+}
+
+TEST_F(FacesDrawing, ACellThatRoundsDiffersByWhatItRounds) {
+  auto model = std::make_shared<ModelCard>(*snapshot.model);
+  model->blocks[0].variant.number_format = NumberFormat::bf16;
+  snapshot.model = model;
+  auto trace = std::make_shared<Trace>(*snapshot.trace);
+  auto step = std::make_shared<TokenTrace>(*trace->steps[6]);
+  for (float& h : step->values["block0/mlstm/h"].values) h += 0.02f;
+  trace->steps[6] = step;
+  snapshot.trace = trace;
+  draw();
+  EXPECT_TRUE(says("rounds to bf16")) << all();
+  EXPECT_FALSE(says("do not agree"));
 }
 
 TEST(SpreadSteps, HoldTheEndsAndWhatIsWanted) {

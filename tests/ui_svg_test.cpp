@@ -76,6 +76,31 @@ TEST(Svg, TextStaysText) {
       << svg;
 }
 
+TEST(Svg, WhatIsCutOffStaysCutOff) {
+  const Box half{{0, 0}, {200, 30}};
+  DrawLog log;
+  log.heats.push_back({.key = "k",
+                       .box = {{20, 20}, {40, 60}},
+                       .width = 1,
+                       .height = 1,
+                       .pixels = {1},
+                       .order = 0,
+                       .clip = half});
+  log.texts.push_back(
+      {.shown = "up", .box = {{5, 10}, {18, 90}}, .clip = half, .upwards = true, .order = 1});
+  log.hatches.push_back({{{60, 20}, {70, 70}}, 2, false, half});
+  const float none = std::numeric_limits<float>::quiet_NaN();
+  log.polygons.push_back({{{1, none}, {3, 4}, {5, 0}}, 0, kPage, 3});
+  log.circles.push_back({{none, 40}, 5, 0, 0.0f, kPage, 4});
+  const std::string svg = written(log);
+  EXPECT_TRUE(holds_part(svg, "base64,cG5n")) << svg;
+  EXPECT_EQ(times(svg, "clip-path=\"url(#c0)\""), 3u) << svg;
+  // What cuts a turned text off is not turned with it.
+  EXPECT_TRUE(holds_part(svg, "<g clip-path=\"url(#c0)\"><text transform="));
+  EXPECT_FALSE(holds_part(svg, "nan")) << svg;
+  EXPECT_FALSE(holds_part(svg, "<circle"));
+}
+
 TEST(Svg, LinesAreInterruptedWhereThereIsNoNumber) {
   const float none = std::numeric_limits<float>::quiet_NaN();
   DrawLog log;
@@ -119,7 +144,8 @@ TEST(Svg, ShapesHaveTheirOrderTheirColoursAndTheirEnds) {
   const std::vector<std::size_t> order = {
       place("<circle cx=\"30\" cy=\"40\" r=\"5\" fill=\"none\" stroke=\"#030303\" "
             "stroke-width=\"1.5\"/>"),
-      place("<rect x=\"0\" y=\"0\" width=\"300\" height=\"50\" fill=\"#010101\" "
+      place("<rect x=\"0\" y=\"0\" width=\"300\" height=\"50\" shape-rendering=\"crispEdges\" "
+            "fill=\"#010101\" "
             "clip-path=\"url(#c0)\"/>"),
       place("<polygon points=\"1,2 3,4 5,0\" fill=\"#020202\"/>"),
       place("<rect x=\"1.5\" y=\"1.5\" width=\"9\" height=\"19\" rx=\"4\" fill=\"none\" "

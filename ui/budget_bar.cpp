@@ -56,7 +56,7 @@ std::vector<Piece> pieces_of(const BudgetFrame& frame, const Box& box, float nar
   return pieces;
 }
 
-std::string percent(double share) {
+std::string share_percent(double share) {
   const double p = 100.0 * share;
   if (p != 0.0 && std::abs(p) < 0.001) return short_number(p) + " %";
   return fmt::format("{:.{}f} %", p, p >= 9.95 ? 1 : p >= 0.0995 ? 2 : 3);
@@ -85,17 +85,18 @@ void describe(BudgetFrame& frame, const Piece& piece) {
   const WriteBudget& budget = *frame.shown.budget();
   const std::string of = frame.cell().shares() ? frame.answer_symbol() : "all weights";
   if (!piece.one()) {
-    frame.card.add(
-        fmt::format("{} others, {} of {}", piece.last - piece.first + 1, percent(piece.share), of),
-        true);
+    frame.card.add(fmt::format("{} others, {} of {}", piece.last - piece.first + 1,
+                               share_percent(piece.share), of),
+                   true);
     frame.card.add(
         fmt::format("tokens {} to {}, each too narrow to be drawn alone", piece.first, piece.last));
     return;
   }
   const int s = piece.first;
   const auto i = static_cast<std::size_t>(s - budget.first);
-  frame.card.add(fmt::format("token {} {}: {} of {}", s, frame.token(s), percent(piece.share), of),
-                 true);
+  frame.card.add(
+      fmt::format("token {} {}: {} of {}", s, frame.token(s), share_percent(piece.share), of),
+      true);
   const std::string weight =
       fmt::format("weight {}_{} · f'_{} … f'_{} = {}", frame.symbol(frame.cell().weight), s, s + 1,
                   budget.step, short_number(budget.weights[i]));
@@ -133,7 +134,7 @@ void draw_pieces(BudgetFrame& frame, Painter& painter, const Box& bar, const Box
       if (!std::isfinite(value)) painter.hatch(under, IM_COL32_BLACK);
     }
     const ImU32 on = readable_on(piece.one() ? part_colour(piece.first) : palette.muted_text);
-    const std::string share = percent(piece.share);
+    const std::string share = share_percent(piece.share);
     const std::string name = piece.one() ? frame.token(piece.first)
                                          : fmt::format("{} others", piece.last - piece.first + 1);
     const std::string texts[] = {name + "  " + share, name};

@@ -84,11 +84,13 @@ struct DrawLog {
     int width = 0, height = 0;  ///< of `pixels`
     std::vector<std::uint32_t> pixels;
     int order = 0;
+    Box clip = {{-1e9f, -1e9f}, {1e9f, 1e9f}};
   };
   struct Hatch {
     Box box;
     int order = 0;
     bool listed = false;  ///< its lines are listed too
+    Box clip = {{-1e9f, -1e9f}, {1e9f, 1e9f}};
   };
 
   std::vector<Text> texts;

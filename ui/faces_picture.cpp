@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <span>
 
 #include "ui/ground.hpp"
 #include "ui/number.hpp"
@@ -83,7 +82,7 @@ void FacesPicture::arrange(const Scene& scene, Painter& painter, int length, int
   const float side = std::floor(std::max(1.0f, std::min(rest.width(), rest.height())));
   map_ = {rest.min, {rest.min.x + side, rest.min.y + side}};
   const float narrowest = std::max(1.0f, side / static_cast<float>(std::max(most, 1)));
-  window_.update(length, scene.snapshot.sequence.cursor, map_, narrowest, painter.px(120));
+  window_.update(length, scene.snapshot.sequence.cursor, map_, narrowest, painter.px(120), most);
   // As large as its columns make it.
   const float used = window_.column_width() * static_cast<float>(window_.count());
   map_.max = {map_.min.x + used, map_.min.y + used};
@@ -101,6 +100,11 @@ Box FacesPicture::row(int t) const {
   return {{map_.min.x, y}, {map_.max.x, y + height}};
 }
 
+Box FacesPicture::recorded() const {
+  const float side = window_.column_width() * static_cast<float>(count_);
+  return {map_.min, {map_.min.x + side, map_.min.y + side}};
+}
+
 void FacesPicture::prepare(const Scene& scene, const ImpliedAttention& attention,
                            FacesFactor factor) {
   const Snapshot& snapshot = scene.snapshot;
@@ -110,6 +114,8 @@ void FacesPicture::prepare(const Scene& scene, const ImpliedAttention& attention
                     attention.count() == count_ && factor == factor_ && map_.width() == side_ &&
                     palette_ == &scene.palette;
   if (same) return;
+  // What was looked at is of one head.
+  if (snapshot.run_id != run_ || prefix != prefix_ || scene.focus.head != head_) written_ = -1;
   trace_id_ = snapshot.trace_id;
   run_ = snapshot.run_id;
   prefix_ = prefix;
@@ -141,7 +147,7 @@ void FacesPicture::prepare(const Scene& scene, const ImpliedAttention& attention
               share ? 1.0 : std::max(std::max(-low, high), 1e-30)};
   const ColourScale scale(scene.palette, colours_.map, 0.0, colours_.range);
   outside_ = outside(values_, scale);
-  const int pixels = std::max(1, static_cast<int>(side_));
+  const int pixels = std::max(1, static_cast<int>(recorded().width()));
   pixels_ = heat_pixels(values_, count_, count_, pixels, pixels, scale);
 }
 
@@ -152,7 +158,8 @@ void FacesPicture::draw(Scene& scene, Painter& painter, const BlockCard& block,
   if (attention.count() == 0 || map_.width() < 8.0f) return;
   prepare(scene, attention, factor);
   const ColourScale scale(palette, colours_.map, 0.0, colours_.range);
-  draw_heat(painter, scene.images, "faces/matrix", map_, values_, count_, count_, scale, pixels_);
+  draw_heat(painter, scene.images, "faces/matrix", recorded(), values_, count_, count_, scale,
+            pixels_);
   // What comes later has no part in an answer: that is not zero, it is nothing.
   for (int t = attention.first(); t + 1 < attention.first() + attention.count(); ++t) {
     Box later = row(t);
@@ -319,14 +326,16 @@ void FacesPicture::interact(Scene& scene, Painter& painter, const BlockCard& blo
   const int end = attention.first() + attention.count();
   const bool inside = s >= attention.first() && t < end && t >= attention.first() && s <= t;
   if (mouse.held) {
-    if (mouse.pressed && inside) written_ = s;
+    const bool again = written_ == s && scene.snapshot.sequence.cursor == t;
+    if (mouse.pressed && inside) written_ = again ? -1 : s;
     drag_.to(scene, t);
   } else {
     drag_.let_go();
   }
   if (!mouse.hovered) return;
   if (!inside) {
-    card.set({{"What comes later has no part in an answer."}});
+    card.set({{t < end && s < end ? "What comes later has no part in an answer."
+                                  : "This step was not recorded."}});
     return;
   }
   Box cell = row(t);

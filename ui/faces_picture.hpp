@@ -1,10 +1,9 @@
 // The other face of an mLSTM: which token's answer is made of which token's write, as a matrix.
 #pragma once
 
-#include <memory>
+#include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/analysis/implied_attention.hpp"
@@ -42,7 +41,6 @@ class FacesPicture {
             std::optional<ValueRef>& hovered);
   /// The write that is looked at, -1: none. A click chooses it.
   int written() const { return written_; }
-  void look_at(int written) { written_ = written; }
 
  private:
   struct Colours {
@@ -59,6 +57,8 @@ class FacesPicture {
   void lamp_legend(Painter& painter, const ImpliedAttention& attention);
   void cross(const Scene& scene, Painter& painter, const ImpliedAttention& attention) const;
   Box row(int t) const;
+  /// The part of the map that there are numbers for.
+  Box recorded() const;
 
   TimeWindow window_;
   Box map_, left_, top_, right_, foot_;

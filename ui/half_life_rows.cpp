@@ -60,7 +60,7 @@ struct Pen {
   ImU32 colour() const { return gate_style(painter.palette(), 'f').colour; }
 };
 
-void not_a_number(Painter& painter, const Box& bar) {
+void mark_no_number(Painter& painter, const Box& bar) {
   painter.fill(bar, kNotANumber);
   painter.hatch(bar, IM_COL32_BLACK);
 }
@@ -116,7 +116,7 @@ void draw_gate(const Pen& pen, const Row& row, double life, double mean) {
   bar.max.x = pen.cursor;
   if (std::isnan(life)) {
     bar.min.x = std::max(pen.box.min.x, pen.cursor - pen.painter.px(40));
-    not_a_number(pen.painter, bar);
+    mark_no_number(pen.painter, bar);
   } else {
     bar.min.x = pen.left(life);
     pen.painter.fill(bar, pen.bar());
@@ -134,8 +134,8 @@ void draw_many(const Pen& pen, const Row& row, std::span<const double> lives,
   if (spread.unknown > 0) {
     const float width =
         pen.painter.px(40) * static_cast<float>(spread.unknown) / static_cast<float>(lives.size());
-    not_a_number(pen.painter, {{pen.cursor, row.box.min.y},
-                               {pen.cursor + std::max(width, 2.0f), row.box.max.y}});
+    mark_no_number(pen.painter, {{pen.cursor, row.box.min.y},
+                                 {pen.cursor + std::max(width, 2.0f), row.box.max.y}});
   }
   if (spread.count == 0) return;
   pen.painter.fill({{pen.left(spread.high), row.box.min.y}, {pen.left(spread.low), row.box.max.y}},

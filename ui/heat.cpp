@@ -194,18 +194,20 @@ void draw_heat(Painter& painter, Images& images, const std::string& key, const B
       images.texture(key, heat.digest, heat.width, heat.height, heat.pixels);
   painter.list().AddImage(texture, box.min, box.max);
   if (DrawLog* log = painter.log()) {
-    log->heats.push_back({.key = key,
-                          .box = box,
-                          .values = {values.begin(), values.end()},
-                          .rows = rows,
-                          .columns = columns,
-                          .map = scale.map(),
-                          .low = scale.low(),
-                          .high = scale.high(),
-                          .width = heat.width,
-                          .height = heat.height,
-                          .pixels = heat.pixels,
-                          .order = log->drawn++});
+    log->heats.push_back(
+        {.key = key,
+         .box = box,
+         .values = {values.begin(), values.end()},
+         .rows = rows,
+         .columns = columns,
+         .map = scale.map(),
+         .low = scale.low(),
+         .high = scale.high(),
+         .width = heat.width,
+         .height = heat.height,
+         .pixels = heat.pixels,
+         .order = log->drawn++,
+         .clip = {painter.list().GetClipRectMin(), painter.list().GetClipRectMax()}});
   }
   hatch_cells(painter, box, heat);
 }

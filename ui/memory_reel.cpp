@@ -98,10 +98,7 @@ void MemoryReel::draw(Scene& scene, Painter& painter, const BlockCard& block,
   if (columns * rows < film.length()) arrange(std::min(painter.px(kSmallestPicture), box.width()));
   const std::vector<int> steps =
       spread_steps(film.length(), columns * rows, {marks.read, marks.written});
-  double range = 0.0;
-  for (const int step : steps)
-    if (std::isfinite(film.largest(step))) range = std::max(range, film.largest(step));
-  if (range == 0.0) range = 1.0;
+  const double range = film.largest() > 0.0 ? film.largest() : 1.0;
   const ColourScale colours(palette, MapName::signed_values, 0.0, range);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto column = static_cast<float>(i % static_cast<std::size_t>(columns));
@@ -112,7 +109,14 @@ void MemoryReel::draw(Scene& scene, Painter& painter, const BlockCard& block,
   }
   if (!ImGui::IsMouseDown(ImGuiMouseButton_Left)) drag_.let_go();
   if (foot.empty()) return;
-  Legend legend{drawn_value(block), "one range for all pictures", "", {}};
+  Outside beyond;
+  for (const int step : steps) {
+    const Outside here = outside(film.picture(step), colours);
+    beyond.nan += here.nan;
+    beyond.plus_inf += here.plus_inf;
+    beyond.minus_inf += here.minus_inf;
+  }
+  Legend legend{drawn_value(block), "one range for all steps", "", beyond};
   legend.brief = "one range";
   if (film.reduced()) legend.transform = "largest |x| of a pixel";
   if (static_cast<int>(steps.size()) < film.length())

@@ -87,20 +87,36 @@ MemoryStep memory_step(const Snapshot& snapshot, const BlockCard& block, const M
   if (!state || state->inputs.empty() || !trace || image.C.size() != all ||
       image.previous.size() != all || head < 0 || head >= image.heads)
     return {};
-  const Recorded* forget = trace->find(image.step, block.path(state->inputs.front()));
-  const MemoryShown write = memory_shown(snapshot, block, image, MemoryMode::write);
-  if (!forget || forget->dim != 1 || head >= forget->heads || write.cells.size() != all) return {};
+  const auto recorded = [&](const std::string& name, std::int64_t dim) -> const Recorded* {
+    const Recorded* r = trace->find(image.step, block.path(name));
+    return r && r->dim == dim && head < r->heads ? r : nullptr;
+  };
+  const Recorded* forget = recorded(state->inputs.front(), 1);
+  const std::vector<const ValueCard*> factors = write_factors(block);
+  std::vector<const Recorded*> numbers;
+  for (const ValueCard* factor : factors)
+    numbers.push_back(recorded(factor->name, block.numbers(factor->extent)));
+  if (!forget || factors.empty() || std::ranges::count(numbers, nullptr) > 0) return {};
   MemoryStep shown{image.step, head, image.key_dim, image.value_dim, forget->at(head, 0)};
   const auto part = [&](const std::vector<float>& heads) {
     const auto begin = heads.begin() + static_cast<std::ptrdiff_t>(size) * head;
     return std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(size));
   };
   shown.before = part(image.previous);
-  shown.written = part(write.cells);
   shown.after = part(image.C);
+  shown.kept.reserve(size);
+  shown.written.reserve(size);
   // Nothing is kept of nothing, whatever stands in the gate.
   for (const float cell : shown.before)
     shown.kept.push_back(image.step == 0 ? 0.0f : shown.forget * cell);
+  for (int key = 0; key < shown.keys; ++key) {
+    for (int value = 0; value < shown.values; ++value) {
+      float product = 1.0f;
+      for (std::size_t f = 0; f < factors.size(); ++f)
+        product *= numbers[f]->at(head, unit_of(*factors[f], key, value));
+      shown.written.push_back(product);
+    }
+  }
   return shown;
 }
 
@@ -142,10 +158,11 @@ void draw_memory_step(Scene& scene, Painter& painter, const BlockCard& block,
     const int key = place(mouse.mouse.y - map.min.y, grid.height, shown.keys);
     const int value = place(mouse.mouse.x - map.min.x, grid.width, shown.values);
     const std::string& name = i == 2 ? block.values->memory.write : block.values->memory.state;
-    // What was there before belongs to the step before.
-    const int step = i == 0 ? std::max(shown.step - 1, 0) : shown.step;
-    hovered = ValueRef{block.path(name), step, shown.head, key * shown.values + value};
+    // What was there before belongs to the step before, where there is one.
+    const int step = i == 0 ? shown.step - 1 : shown.step;
     describe_step(block, shown, key, value, card);
+    if (step < 0) continue;
+    hovered = ValueRef{block.path(name), step, shown.head, key * shown.values + value};
     if (mouse.pressed) scene.focus.pinned = hovered;
   }
   if (foot.empty()) return;
@@ -153,6 +170,9 @@ void draw_memory_step(Scene& scene, Painter& painter, const BlockCard& block,
   const std::string C = symbol_of(block, block.values->memory.state);
   Legend legend{scale.empty() ? C : fmt::format("{} / exp({})", C, symbol_of(block, scale)),
                 fmt::format("head {}, one range for all four", shown.head), "", beyond};
+  if (!scale.empty())
+    legend.more = fmt::format("What was there before is stored divided by the exp({}) of then.",
+                              symbol_of(block, scale));
   legend.brief = "one range";
   if (grid.width < static_cast<float>(shown.values)) legend.transform = "largest |x| of a pixel";
   draw_legend(painter, foot, colours, legend);

@@ -345,7 +345,7 @@ void Painter::ring(ImVec2 centre, float radius, ImU32 colour, float width) {
 
 void Painter::hatch(const Box& box, ImU32 colour) {
   if (box.empty()) return;
-  if (log_) log_->hatches.push_back({box, log_->drawn++});
+  if (log_) log_->hatches.push_back({box, log_->drawn++, false, clip()});
   const float gap = std::max(px(4.0f), 3.0f);
   list_->PushClipRect(box.min, box.max, true);
   const float h = box.height();

@@ -4,12 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <cstddef>
 #include <map>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "core/utf8.hpp"
 
 namespace xlab::ui {
 namespace {
@@ -114,7 +117,7 @@ class Writer {
     for (const DrawLog::Hatch& hatch : drawing.hatches) {
       if (hatch.listed) continue;
       hatched_ = true;
-      add(hatch.order, hatch.box, hatch.box,
+      add(hatch.order, hatch.clip, hatch.box,
           fmt::format("<rect{} fill=\"url(#hatch)\"", box_attributes(hatch.box)));
     }
     for (const DrawLog::Heat& heat : drawing.heats) add_heat(heat);
@@ -126,15 +129,23 @@ class Writer {
   /// `element` is open: what cuts it off is added, and its end.
   void add(int order, const Box& clip, const Box& covered, const std::string& element,
            const std::string& inside = {}, std::string_view name = {}) {
-    std::string text = element;
+    if (!finite(covered)) return;
     const bool whole = covered.min.x >= clip.min.x - 0.5f && covered.min.y >= clip.min.y - 0.5f &&
                        covered.max.x <= clip.max.x + 0.5f && covered.max.y <= clip.max.y + 0.5f;
     if (clip.empty() && !whole) return;
-    // A turned element would be cut off by a turned box.
-    if (!whole && element.find("transform") == element.npos)
-      text += fmt::format(" clip-path=\"url(#c{})\"", clip_of(clip));
+    const bool turned = element.find("transform") != element.npos;
+    const std::string cut =
+        whole ? std::string() : fmt::format(" clip-path=\"url(#c{})\"", clip_of(clip));
+    std::string text = element + (turned ? std::string() : cut);
     text += inside.empty() ? "/>" : fmt::format(">{}</{}>", inside, name);
+    // A turned element would turn what cuts it off too.
+    if (turned && !whole) text = fmt::format("<g{}>{}</g>", cut, text);
     elements_.emplace_back(order, std::move(text));
+  }
+
+  static bool finite(const Box& box) {
+    return std::isfinite(box.min.x) && std::isfinite(box.min.y) && std::isfinite(box.max.x) &&
+           std::isfinite(box.max.y);
   }
 
   std::size_t clip_of(const Box& clip) {
@@ -145,7 +156,9 @@ class Writer {
   static std::string rectangle(const DrawLog::Fill& fill) {
     const std::string round =
         fill.rounding > 0.0f ? fmt::format(" rx=\"{}\"", at(fill.rounding)) : std::string();
-    return fmt::format("<rect{}{}{}", box_attributes(fill.box), round, paint("fill", fill.colour));
+    // Boxes that touch, as in a ramp of colours, show no seams.
+    const std::string edges = round.empty() ? " shape-rendering=\"crispEdges\"" : round;
+    return fmt::format("<rect{}{}{}", box_attributes(fill.box), edges, paint("fill", fill.colour));
   }
 
   static std::string frame(const DrawLog::Outline& outline) {
@@ -189,6 +202,8 @@ class Writer {
   }
 
   void add_polygon(const DrawLog::Polygon& polygon) {
+    for (const ImVec2& p : polygon.points)
+      if (!std::isfinite(p.x) || !std::isfinite(p.y)) return;
     std::string points;
     for (const ImVec2& p : polygon.points)
       points += fmt::format("{}{},{}", points.empty() ? "" : " ", at(p.x), at(p.y));
@@ -229,11 +244,10 @@ class Writer {
     for (int y = 0; y < height; ++y)
       for (int x = 0; x < width; ++x)
         pixels.push_back(heat.pixels[static_cast<std::size_t>(y / high * heat.width + x / wide)]);
-    elements_.emplace_back(
-        heat.order,
+    add(heat.order, heat.clip, heat.box,
         fmt::format("<image{} preserveAspectRatio=\"none\" image-rendering=\"optimizeSpeed\" "
                     "style=\"image-rendering:pixelated\" "
-                    "xlink:href=\"data:image/png;base64,{}\"/>",
+                    "xlink:href=\"data:image/png;base64,{}\"",
                     box_attributes(heat.box), base64(png_of_(pixels, width, height))));
   }
 
@@ -250,7 +264,7 @@ class Writer {
     add(text.order, text.clip, box,
         fmt::format("<text{} textLength=\"{}\" lengthAdjust=\"spacingAndGlyphs\"{}{}", place,
                     at(length), weight, paint("fill", text.colour)),
-        escaped(text.shown), "text");
+        escaped(mended_utf8(text.shown)), "text");
   }
 
   std::string page() {
@@ -262,7 +276,8 @@ class Writer {
         "width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\" font-size=\"{2}\" "
         "font-family=\"DejaVu Sans, Verdana, Helvetica, Arial, sans-serif\" "
         "xml:space=\"preserve\">\n<title>{3}</title>\n<defs>\n",
-        at(page_.size.x), at(page_.size.y), at(page_.text_pixels), escaped(page_.title));
+        at(page_.size.x), at(page_.size.y), at(page_.text_pixels),
+        escaped(mended_utf8(page_.title)));
     for (const auto& [box, id] : clips_)
       out += fmt::format("<clipPath id=\"c{}\"><rect{}/></clipPath>\n", id, box);
     if (hatched_)

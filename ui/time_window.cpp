@@ -6,13 +6,15 @@
 
 namespace xlab::ui {
 
-void TimeWindow::update(int length, int cursor, const Box& box, float narrowest, float widest) {
+void TimeWindow::update(int length, int cursor, const Box& box, float narrowest, float widest,
+                        int most) {
   box_ = box;
   length_ = std::max(length, 0);
+  most_ = most > 0 ? most : std::max(length_, 1);
   const float width = std::max(box.width(), 1.0f);
   const int fitting = std::max(1, static_cast<int>(width / std::max(narrowest, 1.0f)));
   const int wanted = zoomed_ > 0.0f ? static_cast<int>(std::lround(zoomed_)) : fitting;
-  count_ = std::clamp(wanted, 1, std::max(length_, 1));
+  count_ = std::clamp(wanted, 1, std::min(std::max(length_, 1), most_));
   column_ = std::min(width / static_cast<float>(count_), std::max(widest, 1.0f));
   // While a text is being computed its cursor may lie beyond what there is: it is followed until
   // it is reached.
@@ -29,7 +31,7 @@ void TimeWindow::update(int length, int cursor, const Box& box, float narrowest,
 
 void TimeWindow::zoom(float factor, int around) {
   const float before = static_cast<float>(count_);
-  const float most = static_cast<float>(std::max(length_, 1));
+  const float most = static_cast<float>(std::min(std::max(length_, 1), most_));
   zoomed_ = std::clamp(before * factor, std::min(8.0f, most), most);
   if (std::lround(zoomed_) == count_) zoomed_ += factor > 1.0f ? 1.0f : -1.0f;
   zoomed_ = std::clamp(zoomed_, std::min(8.0f, most), most);

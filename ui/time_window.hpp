@@ -10,7 +10,8 @@ class TimeWindow {
  public:
   /// Fits `length` steps into `box`, a column at least `narrowest` and at most `widest` pixels wide
   /// unless zoomed, and makes sure that a cursor that moved is visible.
-  void update(int length, int cursor, const Box& box, float narrowest, float widest);
+  /// `most`: so many steps at most, however far somebody zooms out; 0: any number.
+  void update(int length, int cursor, const Box& box, float narrowest, float widest, int most = 0);
   /// Shows more (factor > 1) or fewer steps; `around` stays where it is.
   void zoom(float factor, int around);
   void scroll(int steps);
@@ -34,7 +35,7 @@ class TimeWindow {
 
   Box box_;
   float column_ = 1.0f;
-  int first_ = 0, count_ = 0, length_ = 0, cursor_ = -1;
+  int first_ = 0, count_ = 0, length_ = 0, cursor_ = -1, most_ = 0;
   bool reached_ = true;  ///< whether there was a step at the cursor
   float zoomed_ = 0.0f;  ///< visible steps chosen by hand, 0: as many as fit
 };

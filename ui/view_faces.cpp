@@ -21,10 +21,10 @@
 namespace xlab::ui {
 namespace {
 
-/// Products a frame may take for replaying a memory, about 3 ms.
-constexpr double kProductsAFrame = 6e6;
+/// Products a frame may take for replaying a memory, some milliseconds.
+constexpr double kProductsAFrame = 1.5e6;
 /// Above this an agreement is none, in float32.
-constexpr double kAgrees = 1e-4;
+constexpr double kFacesAgree = 1e-4;
 
 class FacesView : public View {
  public:
@@ -77,7 +77,8 @@ class FacesView : public View {
     }
     const int head = focused_head(*block, scene.focus);
     film_.follow(scene.snapshot.trace, *block, head);
-    replaying_ = film_.advance(kProductsAFrame);
+    // A picture to keep is not drawn again when there is more.
+    replaying_ = film_.advance(scene.exporting ? 1e18 : kProductsAFrame);
     const bool beside = rest.width() > painter.px(430);
     Box reel = beside ? rest.cut_left(std::min(rest.width() * 0.36f, painter.px(360))) : Box{};
     if (beside) rest.cut_left(painter.px(16));
@@ -152,7 +153,11 @@ class FacesView : public View {
     const double apart = attention_.disagreement();
     std::vector<std::string> texts;
     bool good = true;
-    if (attention_.first() > 0) {
+    if (attention_.count() < picture_.window().count()) {
+      texts = {fmt::format("From step {} on something was not recorded.",
+                           attention_.first() + attention_.count()),
+               "not all recorded"};
+    } else if (attention_.first() > 0) {
       texts = {fmt::format("Steps before {} are left out: here no row is a whole answer.",
                            attention_.first()),
                fmt::format("from step {} on", attention_.first())};
@@ -163,7 +168,9 @@ class FacesView : public View {
       texts = {"The answer h is held by hand here: it is not what the memory gives.",
                "h is held by hand"};
     } else {
-      good = apart <= kAgrees;
+      const NumberFormat format = block.variant.number_format;
+      const bool rounds = format == NumberFormat::bf16 || format == NumberFormat::fp16;
+      good = rounds || apart <= kFacesAgree;
       const std::string number = short_number(apart);
       texts = {
           fmt::format("Both faces give the same answer: Σ A v − h is at most {} of the largest "
@@ -171,6 +178,11 @@ class FacesView : public View {
                       number),
           fmt::format("Σ A v − h: at most {} of the largest |h|. Not a probability.", number),
           fmt::format("Σ A v = h up to {}", number), fmt::format("≤ {}", number)};
+      if (rounds)
+        texts[0] = fmt::format(
+            "The cell rounds to {} at every step: Σ A v − h is up to {} of the "
+            "largest |h|. Signed, not a probability.",
+            xlab::name_of(format), number);
       if (!good)
         texts[0] = fmt::format("The faces do not agree: Σ A v − h is up to {} of the largest |h|.",
                                number);
@@ -181,11 +193,12 @@ class FacesView : public View {
          "values and gates, and compared with the answer h that the cell read from its memory.");
   }
 
-  static bool answer_is_held(const Scene& scene, const BlockCard& block) {
+  bool answer_is_held(const Scene& scene, const BlockCard& block) const {
     const std::vector<Clamp>& clamps = scene.snapshot.sequence.clamps;
     return std::any_of(clamps.begin(), clamps.end(), [&](const Clamp& clamp) {
       return clamp.enabled && clamp.path == block.path("h") &&
-             clamp.head == focused_head(block, scene.focus);
+             clamp.head == focused_head(block, scene.focus) && clamp.end > attention_.first() &&
+             clamp.begin < attention_.first() + attention_.count();
     });
   }
 
@@ -222,8 +235,8 @@ Table FacesView::table(const Scene& scene) const {
   const int count = std::min(length, most_steps(*block));
   const int first = std::clamp(cursor - count + 1, 0, length - count);
   ImpliedAttention attention;
-  attention.follow(scene.snapshot.trace, *block, focused_head(*block, scene.focus), first, count);
   const bool all = scene.most_rows == 0;
+  attention.follow(scene.snapshot.trace, *block, focused_head(*block, scene.focus), first, count);
   for (int t = first; t < first + attention.count(); ++t) {
     if (!all && t != cursor) continue;
     for (int s = first; s <= t; ++s) {

@@ -92,13 +92,18 @@ class MemoryView : public View {
   /// What this step did to the head in focus.
   void step(Scene& scene, Painter& painter, const BlockCard& block, const MemoryImage& image,
             const Box& rest) {
-    const MemoryStep shown =
-        memory_step(scene.snapshot, block, image, focused_head(block, scene.focus));
-    if (shown.empty()) {
+    const int head = focused_head(block, scene.focus);
+    const bool same = scene.snapshot.memory == step_image_ && scene.snapshot.trace == step_trace_ &&
+                      block.prefix == step_prefix_ && head == step_.head && !step_.empty();
+    if (!same) step_ = memory_step(scene.snapshot, block, image, head);
+    step_image_ = scene.snapshot.memory;
+    step_trace_ = scene.snapshot.trace;
+    step_prefix_ = block.prefix;
+    if (step_.empty()) {
       say(painter, rest, "The keys, values and gates of this step were not recorded.");
       return;
     }
-    draw_memory_step(scene, painter, block, shown, rest, hovered_, card_);
+    draw_memory_step(scene, painter, block, step_, rest, hovered_, card_);
   }
 
   /// Gathers the numbers, once for each snapshot that brings others.
@@ -381,6 +386,10 @@ class MemoryView : public View {
   std::shared_ptr<const Trace> trace_;
   MemoryMode shown_mode_ = MemoryMode::value;
   std::string shown_prefix_;
+  MemoryStep step_;  ///< of these:
+  std::shared_ptr<const MemoryImage> step_image_;
+  std::shared_ptr<const Trace> step_trace_;
+  std::string step_prefix_;
   std::uint64_t broken_trace_ = 0;
   std::string broken_prefix_;
   int broken_ = -1;

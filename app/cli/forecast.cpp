@@ -106,7 +106,7 @@ CliCommand forecast_command(CLI::App& app) {
   const auto args = std::make_shared<ForecastArguments>();
   CLI::App& command = *app.add_subcommand(
       "forecast",
-      "Foretell a series of numbers, with a model like TiRex-2: quantiles of what comes next, as "
+      "Foretell a series of numbers, with a model like TiRex or TiRex-2: quantiles of what comes next, as "
       "CSV. Exit code 3: they are written, but not all are finite");
   command.add_option("model", args->model, "Model folder")->required()->check(not_empty());
   command

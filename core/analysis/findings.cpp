@@ -56,7 +56,7 @@ std::string tokens_word(double count) {
 }
 
 /// How long memories last: of every forget gate the half-life that its tokens have together.
-void half_lives(const Seen& seen, int b, std::vector<Finding>& out) {
+void tell_half_lives(const Seen& seen, int b, std::vector<Finding>& out) {
   const BlockCard& block = seen.model.blocks[static_cast<std::size_t>(b)];
   const Recorded* first = seen.trace->find(0, block.path("forget_gate_pre"));
   if (!first) return;
@@ -323,7 +323,7 @@ std::vector<Finding> findings(const ModelCard& model, const std::shared_ptr<cons
   if (!trace || trace->length() == 0 || tokens.size() < trace->steps.size()) return out;
   const Seen seen{model, trace, tokens};
   for (int b = 0; b < static_cast<int>(model.blocks.size()); ++b) {
-    half_lives(seen, b, out);
+    tell_half_lives(seen, b, out);
     input_gates(seen, b, out);
     floors(seen, b, out);
     shut_units(seen, b, out);

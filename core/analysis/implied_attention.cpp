@@ -24,6 +24,11 @@ double product_sum(const float* a, const float* b, int size) {
   return sum;
 }
 
+/// A difference that is no number must not go unseen, whichever comes after it.
+double larger(double a, double b) {
+  return std::isnan(a) || a >= b ? a : b;
+}
+
 }  // namespace
 
 struct ImpliedAttention::Step {
@@ -60,6 +65,7 @@ void ImpliedAttention::follow(const std::shared_ptr<const Trace>& trace, const B
   rows_.resize(kept);
   overlaps_.resize(kept);
   decays_.resize(kept);
+  written_.resize(kept);
   trace_ = trace;
   block_ = block;
   head_ = head;
@@ -67,36 +73,32 @@ void ImpliedAttention::follow(const std::shared_ptr<const Trace>& trace, const B
   if (!trace_ || !block.has_matrix || first < 0) return;
   Step now{};
   for (int t = first + static_cast<int>(kept); t < first + count && step_at(t, now); ++t)
-    add_row(t, now);
+    add_row(now);
 }
 
-void ImpliedAttention::add_row(int t, const Step& now) {
+void ImpliedAttention::add_row(const Step& now) {
   std::vector<double> decays = decays_.empty() ? std::vector<double>() : decays_.back();
   for (double& decay : decays) decay *= now.forget;
   decays.push_back(now.input);
+  written_.push_back({now.k, now.v});
   AttentionRow row;
   row.denominator = now.normalizer + block_.variant.added();
   row.floor = block_.variant.normalizer && std::abs(now.overlap_of_n) < now.normalizer;
   row.sum = now.overlap_of_n / row.denominator;
   std::vector<double> overlaps, answer(static_cast<std::size_t>(block_.value_dim), 0.0);
   double inside = 0.0;
-  for (int s = first_; s <= t; ++s) {
-    Step then{};
-    if (!step_at(s, then)) return;
-    overlaps.push_back(product_sum(now.q, then.k, block_.key_dim));
-    const double weight =
-        overlaps.back() * decays[static_cast<std::size_t>(s - first_)] / row.denominator;
+  for (std::size_t s = 0; s < written_.size(); ++s) {
+    overlaps.push_back(product_sum(now.q, written_[s].key, block_.key_dim));
+    const double weight = overlaps.back() * decays[s] / row.denominator;
     inside += weight;
     for (std::size_t c = 0; c < answer.size(); ++c)
-      answer[c] += weight * static_cast<double>(then.v[c]);
+      answer[c] += weight * static_cast<double>(written_[s].value[c]);
   }
   row.before = first_ == 0 ? 0.0 : row.sum - inside;
   for (std::size_t c = 0; c < answer.size(); ++c) {
     const double h = now.h[c];
     row.largest = std::max(row.largest, std::abs(h));
-    // Not std::max: a difference that is no number must not go unseen.
-    const double apart = std::abs(answer[c] - h);
-    if (!(apart <= row.difference)) row.difference = apart;
+    row.difference = larger(row.difference, std::abs(answer[c] - h));
   }
   if (first_ > 0) row.difference = std::numeric_limits<double>::quiet_NaN();
   overlaps_.push_back(std::move(overlaps));
@@ -117,7 +119,7 @@ double ImpliedAttention::disagreement() const {
   if (rows_.empty()) return std::numeric_limits<double>::quiet_NaN();
   double apart = 0.0, largest = 0.0;
   for (const AttentionRow& row : rows_) {
-    if (!(row.difference <= apart)) apart = row.difference;
+    apart = larger(apart, row.difference);
     largest = std::max(largest, row.largest);
   }
   return largest > 0.0 ? apart / largest : apart;

@@ -51,8 +51,12 @@ class ImpliedAttention {
 
  private:
   struct Step;
+  /// What a step wrote, in the recordings that are followed.
+  struct Written {
+    const float *key, *value;
+  };
   bool step_at(int t, Step& out) const;
-  void add_row(int t, const Step& now);
+  void add_row(const Step& now);
   double at(const std::vector<std::vector<double>>& lower, int t, int s) const;
 
   std::shared_ptr<const Trace> trace_;
@@ -60,6 +64,7 @@ class ImpliedAttention {
   int head_ = -1, first_ = 0;
   std::vector<std::vector<double>> overlaps_, decays_;  // row t - first_: columns up to it
   std::vector<AttentionRow> rows_;
+  std::vector<Written> written_;  // of each row's step
 };
 
 }  // namespace xlab

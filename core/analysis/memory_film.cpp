@@ -29,6 +29,7 @@ void MemoryFilm::follow(const std::shared_ptr<const Trace>& trace, const BlockCa
   if (!goes_on) {
     pictures_.clear();
     largest_.clear();
+    largest_of_all_ = 0.0;
     keys_ = block.key_dim;
     values_ = block.value_dim;
     rows_ = std::min(keys_, kMost);
@@ -74,23 +75,31 @@ bool MemoryFilm::write(int step) {
 void MemoryFilm::keep() {
   std::vector<float> picture(static_cast<std::size_t>(rows_) * static_cast<std::size_t>(columns_),
                              0.0f);
-  double largest = 0.0;
-  for (int key = 0; key < keys_; ++key) {
-    for (int value = 0; value < values_; ++value) {
-      const float cell = memory_[static_cast<std::size_t>(key) * static_cast<std::size_t>(values_) +
-                                 static_cast<std::size_t>(value)];
-      float& shown = picture[static_cast<std::size_t>(key * rows_ / keys_ * columns_ +
-                                                      value * columns_ / values_)];
-      // What is no number stays visible.
-      if (std::isnan(shown)) continue;
-      if (!(std::abs(cell) <= std::abs(shown))) shown = cell;
-      if (!(std::abs(cell) <= largest)) largest = std::abs(static_cast<double>(cell));
+  const auto first = [](int part, int of, int parts) { return (part * of + parts - 1) / parts; };
+  float largest = 0.0f;
+  for (int row = 0; row < rows_; ++row) {
+    for (int key = first(row, keys_, rows_); key < first(row + 1, keys_, rows_); ++key) {
+      const float* cells =
+          memory_.data() + static_cast<std::size_t>(key) * static_cast<std::size_t>(values_);
+      float* shown =
+          picture.data() + static_cast<std::size_t>(row) * static_cast<std::size_t>(columns_);
+      for (int column = 0; column < columns_; ++column) {
+        const int end = first(column + 1, values_, columns_);
+        for (int value = first(column, values_, columns_); value < end; ++value) {
+          // What is no number stays visible.
+          if (!std::isnan(shown[column]) && !(std::abs(cells[value]) <= std::abs(shown[column])))
+            shown[column] = cells[value];
+        }
+      }
     }
   }
+  for (const float cell : picture) largest = std::max(largest, std::abs(cell));
   const bool broken =
       std::any_of(picture.begin(), picture.end(), [](float cell) { return !std::isfinite(cell); });
   pictures_.push_back(std::move(picture));
-  largest_.push_back(broken ? std::numeric_limits<double>::quiet_NaN() : largest);
+  largest_.push_back(broken ? std::numeric_limits<double>::quiet_NaN()
+                            : static_cast<double>(largest));
+  if (!broken) largest_of_all_ = std::max(largest_of_all_, largest_.back());
 }
 
 std::span<const float> MemoryFilm::picture(int step) const {

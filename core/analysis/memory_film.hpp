@@ -30,6 +30,8 @@ class MemoryFilm {
   std::span<const float> picture(int step) const;
   /// Largest |C| of a step below `length`; NaN where there is a number that is none.
   double largest(int step) const { return largest_[static_cast<std::size_t>(step)]; }
+  /// Of all of them so far that hold numbers.
+  double largest() const { return largest_of_all_; }
 
  private:
   bool write(int step);
@@ -42,6 +44,7 @@ class MemoryFilm {
   std::vector<float> memory_;
   std::vector<std::vector<float>> pictures_;
   std::vector<double> largest_;
+  double largest_of_all_ = 0.0;
 };
 
 }  // namespace xlab

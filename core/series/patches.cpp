@@ -49,9 +49,11 @@ double deviation_around(const std::vector<double>& numbers, double middle) {
 /// As TiRex does it: where all numbers are the same, they are divided by their size.
 void set_first_scale(const std::vector<double>& numbers, Patches& out) {
   if (numbers.empty()) return;
-  out.mean = mean_of(numbers);
-  const double deviation = deviation_around(numbers, out.mean);
-  out.scale = deviation > 0.0 ? deviation : std::abs(out.mean) + kFirstLeastScale;
+  const auto [least, most] = std::minmax_element(numbers.begin(), numbers.end());
+  const bool flat = *least == *most;
+  // A mean of equal numbers need not be that number, by a rounding that would be blown up then.
+  out.mean = flat ? *least : mean_of(numbers);
+  out.scale = flat ? std::abs(out.mean) + kFirstLeastScale : deviation_around(numbers, out.mean);
 }
 
 /// Mean and deviation of what is there.

@@ -174,8 +174,8 @@ class FirstModel(Model):
             seen = x[~np.isnan(x)]
             mean = seen.mean() if len(seen) else 0.0
             scale = math.sqrt(((seen - mean) ** 2).mean()) if len(seen) else 1.0
-            if scale == 0.0:
-                scale = abs(mean) + 1e-5
+            if len(seen) and (seen == seen[0]).all():
+                mean, scale = seen[0], abs(seen[0]) + 1e-5
             scaled = (x - mean) / scale
             scaled = np.concatenate([np.full(-len(scaled) % patch, np.nan), scaled])
             there = ~np.isnan(scaled)
@@ -330,6 +330,7 @@ def make_series(rng):
         "three": np.array([1.0, np.nan, 2.5]),
         "ends_unseen": np.concatenate([wave[:20], [np.nan, np.nan]]),
         "nothing": np.full(6, np.nan),
+        "flat_tenth": np.full(50, 0.1),  # whose mean is not exact
     }
 
 
