@@ -174,10 +174,10 @@ const std::vector<QString> kForms = {"prompt", "model", "task", "trainer", "runs
 
 RoomLayout stabilizer() {
   RoomLayout layout = columns_of(
-      {{{{"stabilizer", 64, {"faces", "memory", "budget", "map", "loss", "health"}}, {"gates", 36}},
+      {{{{"stabilizer", 100, {"gates", "faces", "memory", "budget", "map", "loss", "health"}}},
         100},
-       {{{"model", 50, {"prompt", "task", "trainer", "runs", "text"}},
-         {"inspector", 50, {"next"}}}}},
+       {{{"model", 55, {"prompt", "task", "trainer", "runs", "text"}},
+         {"inspector", 45, {"next"}}}}},
       25);
   layout.forms = {"model"};
   return layout;

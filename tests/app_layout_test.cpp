@@ -348,7 +348,7 @@ TEST(Remembered, AnArrangementFromBeforeThereWereSeveralRunsIsKept) {
 TEST_F(Layouts, EveryPerspectiveShowsItsViews) {
   const std::map<app::Perspective, QStringList> wanted = {
       {app::Perspective::memory, {"gates", "memory", "next", "inspector"}},
-      {app::Perspective::stabilizer, {"stabilizer", "gates", "inspector"}},
+      {app::Perspective::stabilizer, {"stabilizer", "inspector"}},
       {app::Perspective::faces, {"faces", "inspector", "next"}},
       {app::Perspective::budget, {"budget", "gates", "inspector", "next"}},
       {app::Perspective::map, {"map", "gates", "memory", "inspector", "next"}}};
