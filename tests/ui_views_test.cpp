@@ -6,8 +6,10 @@
 #include <map>
 #include <set>
 
+#include "core/analysis/cell_writers.hpp"
 #include "tests/scenes.hpp"
 #include "tests/ui_stage.hpp"
+#include "ui/number.hpp"
 #include "ui/view_list.hpp"
 
 namespace xlab::tests {
@@ -527,6 +529,30 @@ TEST(MemoryView, HoveringFindsEveryCorner) {
       *view, [](const ValueRef& ref) { return ref.path == "block0/mlstm/n" && ref.unit == 11; }, 4,
       6))
       << "the strip of n";
+}
+
+TEST(MemoryView, ACellNamesTheTokensThatWroteIt) {
+  const Snapshot s = recall_scene();
+  Stage stage(s);
+  stage.size = {560, 340};
+  const auto view = view_named("memory");
+  const auto at = stage.find(
+      *view,
+      [](const ValueRef& ref) {
+        return ref.path == "block0/mlstm/C" && ref.unit == 45 && ref.head == 1;
+      },
+      3, 3);
+  ASSERT_TRUE(at);
+  const CellWriters writers =
+      cell_writers(*s.trace, s.model->blocks[0], s.sequence.cursor, 1, 45 / 20, 45 % 20, 5);
+  ASSERT_EQ(writers.largest.size(), 5u);
+  std::string card;
+  for (const DrawLog::Text& text : stage.log.texts)
+    if (text.on_top) card += text.shown + "\n";
+  for (const CellWriter& one : writers.largest)
+    EXPECT_NE(card.find("t = " + std::to_string(one.step) + " "), card.npos) << card;
+  EXPECT_NE(card.find(": " + short_number(writers.largest[0].amount) + "\n"), card.npos) << card;
+  EXPECT_NE(card.find("11 others: " + short_number(writers.rest)), card.npos) << card;
 }
 
 TEST(MemoryView, WaitsForTheMemoryOfAnotherBlockAndLeavesTheAskingToTheWindow) {

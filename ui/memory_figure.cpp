@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/analysis/cell_writers.hpp"
 #include "ui/ground.hpp"
 #include "ui/heat.hpp"
 #include "ui/number.hpp"
@@ -216,6 +217,27 @@ std::string last_write(const MemoryFrame& frame, int head, int key, int value) {
   return fmt::format("last write {} = {} = {}", symbols, numbers, short_number(product));
 }
 
+/// The tokens that wrote most of what a cell holds.
+void tell_writers(MemoryFrame& frame, int head, int key, int value) {
+  constexpr int kMostWriters = 5;
+  const Snapshot& snapshot = frame.scene.snapshot;
+  if (!snapshot.trace) return;
+  const CellWriters writers =
+      cell_writers(*snapshot.trace, frame.block, frame.shown.step, head, key, value, kMostWriters);
+  if (writers.count < 2) return;
+  frame.card.add(fmt::format("most of it was written at"));
+  for (const CellWriter& one : writers.largest) {
+    const std::vector<int>& tokens = snapshot.sequence.tokens;
+    const std::string token =
+        one.step < static_cast<int>(tokens.size())
+            ? token_label(snapshot.model.get(), tokens[static_cast<std::size_t>(one.step)])
+            : std::string();
+    frame.card.add(fmt::format("t = {} {}: {}", one.step, token, short_number(one.amount)));
+  }
+  const int others = writers.count - static_cast<int>(writers.largest.size());
+  if (others > 0) frame.card.add(fmt::format("{} others: {}", others, short_number(writers.rest)));
+}
+
 /// What the card beside the mouse says of one cell.
 void describe(MemoryFrame& frame, int head, int key, int value) {
   const MemoryShown& shown = frame.shown;
@@ -234,6 +256,7 @@ void describe(MemoryFrame& frame, int head, int key, int value) {
     frame.card.add(
         fmt::format("stored divided by exp({}), {} = {}", symbol, symbol, short_number(*m)));
   }
+  if (of_value) tell_writers(frame, head, key, value);
   frame.card.add("click: pin");
 }
 

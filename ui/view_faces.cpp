@@ -178,11 +178,14 @@ class FacesView : public View {
                       number),
           fmt::format("Σ A v − h: at most {} of the largest |h|. Not a probability.", number),
           fmt::format("Σ A v = h up to {}", number), fmt::format("≤ {}", number)};
-      if (rounds)
-        texts[0] = fmt::format(
-            "The cell rounds to {} at every step: Σ A v − h is up to {} of the "
-            "largest |h|. Signed, not a probability.",
+      if (rounds) {
+        const std::string rounded = fmt::format(
+            "The cell rounds to {} at every step: Σ A v − h is up to {} of the largest "
+            "|h|.",
             xlab::name_of(format), number);
+        texts = {rounded + " Signed, not a probability.", rounded,
+                 fmt::format("rounds to {}: Σ A v = h up to {}", xlab::name_of(format), number)};
+      }
       if (!good)
         texts[0] = fmt::format("The faces do not agree: Σ A v − h is up to {} of the largest |h|.",
                                number);
