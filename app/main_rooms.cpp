@@ -50,7 +50,14 @@ void MainWindow::set_room(Room room) {
 }
 
 void MainWindow::set_perspective(Perspective perspective) {
+  const bool there = room_ == Room::explore && perspective == perspective_ && shown_;
   show_place(Room::explore, perspective);
+  if (!there || alone_ || panels_hidden_) return;
+  // Asked for once more: what it is about comes to the front again.
+  for (const QString& name : layout_of(room_, perspective_).in_front) {
+    if (dock(name)->isHidden()) show_again(dock(name));
+    dock(name)->raise();
+  }
 }
 
 void MainWindow::show_place(Room room, Perspective perspective) {

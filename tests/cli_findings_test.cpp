@@ -51,13 +51,14 @@ TEST_F(FindingsCommand, TellsWhatIsMeasuredAndWhatEachHeadIsWorth) {
   train();
   const Told told = run("findings run.xlab --task recall");
   EXPECT_EQ(told.code, 0) << told.err;
-  EXPECT_THAT(told.out, AllOf(HasSubstr("64 tokens, loss "),
-                              HasSubstr("Block 0 (mLSTM): half of what is stored is gone after"),
-                              HasSubstr("opens the input gate widest"),
-                              HasSubstr("Block 1 (sLSTM): the output gate of"),
-                              HasSubstr("directions in head"), HasSubstr("hangs most on"),
-                              HasSubstr("Without head 1 of block 0 (mLSTM) the loss is"),
-                              HasSubstr("Without all heads of block 1 (sLSTM)")));
+  EXPECT_THAT(told.out,
+              AllOf(HasSubstr("Read 64 tokens: "), HasSubstr("over what the task asks for"),
+                    HasSubstr("Block 0 (mLSTM): half of what is stored would be gone after"),
+                    HasSubstr("opens the input gate widest"),
+                    HasSubstr("Block 1 (sLSTM): the output gates of all 16 units"),
+                    HasSubstr("directions in head"), HasSubstr("hangs most on"),
+                    HasSubstr("Without head 1 of block 0 (mLSTM) the loss is"),
+                    HasSubstr("Without all heads of block 1 (sLSTM)")));
   EXPECT_EQ(run("findings run.xlab").out, told.out) << "the run's own data is that task";
   const Told few = run("findings run.xlab --no-ablations");
   EXPECT_THAT(few.out, testing::Not(HasSubstr("Without")));

@@ -112,8 +112,8 @@ TEST(Findings, FloorsAreNamedFromHalfOfTheAnswersOn) {
   };
   const Finding finding = about(scene, "floor", 0);
   for (int head = 0; head < 3; ++head) {
-    const std::string named = "head " + std::to_string(head) + " in " + std::to_string(used(head)) +
-                              " of " + std::to_string(scene.trace->length());
+    const std::string named = "head " + std::to_string(head) + " at " + std::to_string(used(head)) +
+                              " of " + std::to_string(scene.trace->length()) + " steps";
     if (2 * used(head) >= scene.trace->length()) {
       EXPECT_THAT(finding.sentence, HasSubstr(named));
     } else {

@@ -303,7 +303,9 @@ TEST(Forgetting, ManyHalfLivesInThree) {
   EXPECT_EQ(four.count, 4);
   EXPECT_EQ(four.unknown, 1);
   EXPECT_EQ(four.low, 1.0);
-  EXPECT_EQ(four.median, 3.0);
+  EXPECT_EQ(four.median, 4.0) << "the mean of the two in the middle";
+  EXPECT_EQ(median_of({4.0, 1.0, inf, inf}), inf);
+  EXPECT_EQ(median_of({3.0, 9.0, 1.0}), 3.0);
   EXPECT_EQ(four.high, inf);
   EXPECT_EQ(spread_of(std::vector<double>{7.0}).median, 7.0);
   EXPECT_TRUE(std::isnan(spread_of({}).median));

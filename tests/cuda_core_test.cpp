@@ -296,6 +296,26 @@ TEST_F(CudaCore, TheMatrixMemoryOnScreenIsTheCpus) {
   EXPECT_LE(apart(seen.memory->previous, wanted.memory->previous), 1e-4);
 }
 
+TEST_F(CudaCore, ANormalizerIsNoneWhereItsOverlapIsNone) {
+  ModelSpec spec = small_mlstm();
+  spec.mlstm->variant.stabilizer = false;
+  Model model = filled_model(spec, DType::f32);
+  model.move_to(Device::cuda());
+  Sequence sequence(model);
+  sequence.set_tokens(some_tokens(9, spec.vocab_size));
+  sequence.set_clamps(
+      {{.path = "block0/mlstm/input_gate_pre", .head = 1, .begin = 3, .end = 5, .value = 100.0f}});
+  sequence.compute_all();
+  int seen = 0;
+  for (int t = 0; t < 9; ++t) {
+    const float s = sequence.trace()->find(t, "block0/mlstm/s")->at(1, 0);
+    const float N = sequence.trace()->find(t, "block0/mlstm/normalizer")->at(1, 0);
+    EXPECT_EQ(std::isnan(N), std::isnan(s)) << t;
+    seen += std::isnan(s) ? 1 : 0;
+  }
+  EXPECT_GT(seen, 3);
+}
+
 TEST_F(CudaCore, GraphsGiveTheBitsOfPlainSteps) {
   // Moving away and back throws what was recorded away.
   Training graphs(small_mixed(), DType::f32, Device::cuda()),

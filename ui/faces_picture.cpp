@@ -14,7 +14,7 @@
 namespace xlab::ui {
 namespace {
 
-constexpr float kSums = 62.0f, kLamp = 9.0f;
+constexpr float kSums = 86.0f, kLamp = 9.0f;
 
 std::string token_at(const Scene& scene, int step) {
   const std::vector<int>& tokens = scene.snapshot.sequence.tokens;
@@ -238,7 +238,7 @@ void FacesPicture::axes(const Scene& scene, Painter& painter) const {
     Box label{{left_.min.x, row(t).centre().y - line / 2},
               {left_.max.x - painter.px(4), row(t).centre().y + line / 2}};
     std::vector<std::string> words;
-    if (tokens) words.push_back(fmt::format("{} {}", t, token_at(scene, t)));
+    if (tokens) words.push_back(fmt::format("{}: {}", t, token_at(scene, t)));
     words.push_back(tokens ? token_at(scene, t) : std::to_string(t));
     words.push_back(std::to_string(t));
     painter.first_in(label, colour(t), words, Align::right,
@@ -282,9 +282,9 @@ void FacesPicture::sums(Scene& scene, Painter& painter, const BlockCard& block,
     const Box box{{bars.min.x, place.min.y}, {bars.max.x, place.max.y}};
     if (!std::isfinite(now.sum)) {
       painter.fill({box.min, {box.max.x, std::max(box.max.y, box.min.y + 1)}}, kNotANumber);
-    } else if (numbers) {
-      painter.number_in(box, palette.text, now.sum, Align::right);
-    } else if (largest_sum_ > 0.0) {
+    } else if (!(numbers && painter.number_in(box, palette.text, now.sum, Align::right)) &&
+               largest_sum_ > 0.0) {
+      // No room for a number: a bar.
       const float length = static_cast<float>(now.sum / largest_sum_) * bars.width() / 2;
       painter.fill({{std::min(zero, zero + length), box.min.y},
                     {std::max(zero, zero + length), std::max(box.max.y, box.min.y + 1)}},

@@ -32,7 +32,7 @@ std::vector<std::string> labels_of(const Scene& scene, int step) {
   const SequenceStatus& sequence = scene.snapshot.sequence;
   if (step < static_cast<int>(sequence.tokens.size()))
     labels.push_back(fmt::format(
-        "{} {}", step,
+        "{}: {}", step,
         token_label(scene.snapshot.model.get(), sequence.tokens[static_cast<std::size_t>(step)])));
   labels.push_back(std::to_string(step));
   return labels;

@@ -116,11 +116,13 @@ void draw_format(const StabilizerFrame& frame, Painter& painter, const Box& row,
   const Box& track = scale.box;
   const float tip = half * 0.8f;
   if (std::log10(limits.largest) > scale.axis.high)
-    painter.list().AddTriangleFilled({track.max.x - tip, y - tip}, {track.max.x, y},
-                                     {track.max.x - tip, y + tip}, palette.text);
+    painter.polygon(std::array{ImVec2{track.max.x - tip, y - tip}, ImVec2{track.max.x, y},
+                               ImVec2{track.max.x - tip, y + tip}},
+                    palette.text);
   if (std::log10(limits.smallest) < scale.axis.low)
-    painter.list().AddTriangleFilled({track.min.x + tip, y - tip}, {track.min.x, y},
-                                     {track.min.x + tip, y + tip}, palette.text);
+    painter.polygon(std::array{ImVec2{track.min.x, y}, ImVec2{track.min.x + tip, y - tip},
+                               ImVec2{track.min.x + tip, y + tip}},
+                    palette.text);
   const auto [fit, step] = frame.shown.fit(format);
   draw_fit(painter, columns.verdict, fit);
   const auto power = [](double x) {
@@ -220,13 +222,16 @@ void draw_powers(Painter& painter, const Box& row, const GaugeScale& scale) {
 }
 
 /// What the whole sequence needs, in words.
-std::vector<std::string> needed_words(const NeededRange& needed) {
+std::vector<std::string> needed_words(const NeededRange& needed, int left_out) {
   if (!needed.any()) return {"nothing computed yet"};
   const auto number = [](double power) { return short_number(std::pow(10.0, power)); };
   const auto power = [](double value) { return fmt::format("10^{}", short_number(value)); };
   const bool writable = std::abs(needed.low) < 300.0 && std::abs(needed.high) < 300.0;
   const std::string low = writable ? number(needed.low) : power(needed.low);
   const std::string high = writable ? number(needed.high) : power(needed.high);
+  if (left_out > 0)
+    return {fmt::format("{} to {}, without {} steps that hold no numbers", low, high, left_out),
+            fmt::format("{} to {}, {} left out", low, high, left_out), ""};
   return {fmt::format("whole sequence: {} (t = {}) to {} (t = {})", low, needed.low_step, high,
                       needed.high_step),
           fmt::format("{} to {}", low, high), ""};
@@ -273,7 +278,11 @@ void draw_range_gauge(const StabilizerFrame& frame, Painter& painter, Box box) {
     painter.outline(scale.box, palette.grid);
     draw_needs(frame, painter, names, scale);
   }
-  const std::vector<std::string> words = needed_words(needed);
+  // What comes in is no number there, and so is all that would be needed.
+  const auto& exact = frame.shown.exact().steps;
+  const auto left_out = std::count_if(exact.begin(), exact.end(),
+                                      [](const auto& step) { return !std::isfinite(step.h); });
+  const std::vector<std::string> words = needed_words(needed, static_cast<int>(left_out));
   painter.first_in(rest.cut_top(line), palette.muted_text, words);
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -299,11 +300,13 @@ void draw_beyond(Painter& painter, const Box& box, const AnswerCurves& curves, I
     const float y = curves.plain.ys[i], x = curves.plain.xs[i];
     if (!std::isfinite(y)) continue;
     if (static_cast<double>(y) > curves.axis.high) {
-      painter.list().AddTriangleFilled({x - r, box.min.y + 2 * r}, {x + r, box.min.y + 2 * r},
-                                       {x, box.min.y}, colour);
+      painter.polygon(std::array{ImVec2{x, box.min.y}, ImVec2{x + r, box.min.y + 2 * r},
+                                 ImVec2{x - r, box.min.y + 2 * r}},
+                      colour);
     } else if (static_cast<double>(y) < curves.axis.low) {
-      painter.list().AddTriangleFilled({x - r, box.max.y - 2 * r}, {x + r, box.max.y - 2 * r},
-                                       {x, box.max.y}, colour);
+      painter.polygon(std::array{ImVec2{x - r, box.max.y - 2 * r}, ImVec2{x + r, box.max.y - 2 * r},
+                                 ImVec2{x, box.max.y}},
+                      colour);
     }
   }
 }

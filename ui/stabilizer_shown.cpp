@@ -2,6 +2,7 @@
 #include "ui/stabilizer_shown.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <utility>
@@ -43,6 +44,9 @@ bool StabilizerShown::use(const Snapshot& snapshot, const BlockCard& block, int 
     needs_.clear();
     fits_.fill({Fit::fits, -1});
     changed_by_equation_ = 0;
+    broken_from_ = -1;
+    broken_steps_ = 0;
+    looked_at_ = 0;
   }
   trace_ = snapshot.trace;
   prefix_ = block.prefix;
@@ -61,6 +65,13 @@ bool StabilizerShown::use(const Snapshot& snapshot, const BlockCard& block, int 
     computed_ += static_cast<int>(replay->steps.size() - before);
   }
   compare();
+  for (; looked_at_ < agreement_.size(); ++looked_at_) {
+    const Recorded* h = trace_->find(static_cast<int>(looked_at_), block.path("h"));
+    if (!h || head >= h->heads || choice.unit >= h->dim || std::isfinite(h->at(head, choice.unit)))
+      continue;
+    if (broken_from_ < 0) broken_from_ = static_cast<int>(looked_at_);
+    ++broken_steps_;
+  }
   // A replay that cannot go on, because something is not recorded, has no more.
   return more_scale || more;
 }

@@ -62,6 +62,11 @@ class StabilizerShown {
     return fits_[static_cast<std::size_t>(format)];
   }
 
+  /// The first step at which the answer of the model itself, in this place, is no finite number;
+  /// −1: there is none.
+  int broken_from() const { return broken_from_; }
+  int broken_steps() const { return broken_steps_; }
+
   /// How many steps were computed so far, of all replays together: none while nothing changes.
   int computed() const { return computed_; }
 
@@ -82,6 +87,8 @@ class StabilizerShown {
   std::vector<PlainNeeds> needs_;
   std::array<std::pair<Fit, int>, 5> fits_{};  ///< by format
   int changed_by_equation_ = 0;
+  int broken_from_ = -1, broken_steps_ = 0;
+  std::size_t looked_at_ = 0;  ///< steps whose answers were looked at
   int computed_ = 0;
 };
 

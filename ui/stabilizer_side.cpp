@@ -42,6 +42,17 @@ std::vector<Said> lamp_words(const StabilizerFrame& frame) {
           {fmt::format("On at {} of {} steps.", all, floors.size()), Weight::regular, true}};
 }
 
+/// What is said where the model itself, with the equations it has now, gives no numbers.
+std::vector<Said> model_words(const StabilizerFrame& frame) {
+  const int from = frame.shown.broken_from(), steps = frame.shown.broken_steps();
+  if (from < 0) return {};
+  return {{fmt::format("the model itself has no number at {} of {} steps, first at t = {}", steps,
+                       frame.shown.length(), from),
+           Weight::bold},
+          {"The lanes and the words below are of this head computed once more from what came in; "
+           "what is said of all steps leaves out those where nothing came in that is a number."}};
+}
+
 /// What is said of the first bad number, or that there is none.
 std::vector<Said> first_bad_words(const StabilizerFrame& frame) {
   const CellReplay& plain = frame.shown.plain();
@@ -77,7 +88,9 @@ std::vector<Said> agreement_words(const StabilizerFrame& frame) {
     said.push_back({fmt::format("First at t = {}: {}.", first,
                                 error_words(shown.plain().steps[t].h, shown.exact().steps[t].h))});
   } else {
-    said.push_back({fmt::format("nowhere quietly wrong by more than {}", beyond), Weight::bold});
+    const char* const before = shown.plain().bad.has_value() ? "before that " : "";
+    said.push_back(
+        {fmt::format("{}nowhere quietly wrong by more than {}", before, beyond), Weight::bold});
   }
   if (const int digits = shown.count(Agreement::format); digits > 0)
     said.push_back({fmt::format("At {} step{} {} has too few digits, with m too.", digits,
@@ -144,6 +157,7 @@ float jump_height(const Painter& painter) {
 
 float stabilizer_side_height(const StabilizerFrame& frame, Painter& painter, float width) {
   float height = said_height(painter, lamp_words(frame), width - painter.px(kLampRoom)) +
+                 said_height(painter, model_words(frame), width) +
                  said_height(painter, first_bad_words(frame), width) +
                  said_height(painter, agreement_words(frame), width);
   if (offers_jump(frame, painter)) height += jump_height(painter) + painter.px(4);
@@ -151,6 +165,9 @@ float stabilizer_side_height(const StabilizerFrame& frame, Painter& painter, flo
 }
 
 void draw_stabilizer_side(StabilizerFrame& frame, Painter& painter, Box box) {
+  const std::vector<Said> model = model_words(frame);
+  draw_said(painter, box, model, 0.0f);
+  if (!model.empty()) box.cut_top(painter.px(8));
   const std::vector<Said> bad = first_bad_words(frame);
   draw_said(painter, box, bad, 0.0f);
   if (offers_jump(frame, painter)) {

@@ -146,7 +146,10 @@ class NextView : public View {
     const int now = most_probable(next.probabilities, 1).front();
     const int before = most_probable(next.unclamped, 1).front();
     std::vector<std::string> changes;
-    if (now != before) {
+    // Where there is no number there is no choice.
+    const bool known = std::isfinite(next.probabilities[static_cast<std::size_t>(now)]) &&
+                       std::isfinite(next.unclamped[static_cast<std::size_t>(before)]);
+    if (now != before && known) {
       const std::string move =
           fmt::format("{} → {}", token_label(model, before), token_label(model, now));
       changes = {"top choice changed: " + move, "top choice: " + move, move};

@@ -77,7 +77,31 @@ Probe probe_of(const FindingsArguments& args, const Run& run) {
   tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(args.tokens)));
   check(tokens.size() >= 2, "At least two tokens are needed: the loss is that of the next one.");
   for (const int token : tokens) check_token(run.model->spec(), token);
+  // Where the task asks for answers, only these count: what else comes next is chance.
+  const std::vector<int> answers = run.task->answers(tokens);
+  if (std::ranges::any_of(answers, [](int answer) { return answer >= 0; }))
+    return {std::move(tokens), answers};
   return probe_of_text(std::move(tokens));
+}
+
+/// The last token after which something is asked for; -1: there is none.
+int last_asked(const Probe& probe) {
+  for (int t = static_cast<int>(probe.targets.size()) - 1; t >= 0; --t)
+    if (probe.targets[static_cast<std::size_t>(t)] >= 0) return t;
+  return -1;
+}
+
+/// Whether it is a matter of every next token.
+bool asks_every_token(const Probe& probe) {
+  return probe.targets == probe_of_text(probe.tokens).targets;
+}
+
+/// The beginning of what was read, as people see it.
+std::string beginning(const Run& run, const Probe& probe) {
+  constexpr std::size_t kShown = 40;
+  const std::size_t count = std::min(probe.tokens.size(), kShown);
+  const std::string text = run.task->decode({probe.tokens.data(), count});
+  return printable(text, 200) + (count < probe.tokens.size() ? " …" : "");
 }
 
 std::shared_ptr<const Trace> recordings(const Model& model, const std::vector<int>& tokens) {
@@ -101,7 +125,7 @@ std::vector<Finding> worth_of_heads(const Model& model, const Probe& probe, doub
       model, probe,
       [&](const Ablation&, int count) {
         ++done;
-        if (done % 8 == 0 && done < count) say("{} of {} switched off in turn\n", done, count);
+        if (done % 8 == 0 || done == count) say("{} of {} switched off in turn\n", done, count);
       },
       &interrupted);
   std::stable_sort(all.begin(), all.end(),
@@ -116,8 +140,9 @@ std::vector<Finding> worth_of_heads(const Model& model, const Probe& probe, doub
     finding.numbers = {{"loss", one.loss}, {"costs", one.loss - loss}};
     finding.evidence = Evidence{block.path("output_gate_pre"), 0, std::max(one.head, 0), 0};
     finding.sentence =
-        fmt::format("Without {} the loss is {} nats instead of {}: it costs {}.", what,
-                    short_number(one.loss), short_number(loss), short_number(one.loss - loss));
+        fmt::format("Without {} the loss is {} nats instead of {}: that {} {}.", what,
+                    short_number(one.loss), short_number(loss), one.loss < loss ? "gains" : "costs",
+                    short_number(std::abs(one.loss - loss)));
     out.push_back(std::move(finding));
   }
   return out;
@@ -163,7 +188,8 @@ int tell_findings(const FindingsArguments& args) {
   std::vector<Finding> all;
   double loss = 0.0;
   try {
-    all = findings(*model_card(*run), recordings(*run->model, probe.tokens), probe.tokens);
+    all = findings(*model_card(*run), recordings(*run->model, probe.tokens), probe.tokens,
+                   asks_every_token(probe) ? -1 : last_asked(probe));
     loss = probe_loss(*run->model, probe, {}, &interrupted);
     if (!args.without_ablations) {
       std::vector<Finding> worth = worth_of_heads(*run->model, probe, loss);
@@ -175,7 +201,10 @@ int tell_findings(const FindingsArguments& args) {
   if (args.as_json) {
     fmt::print("{}\n", json_text(findings_json(all, probe, loss), 2));
   } else {
-    fmt::print("{} tokens, loss {} nats an answer\n", probe.tokens.size(), short_number(loss));
+    fmt::print("Read {} tokens: {}\nLoss {} nats {}\n", probe.tokens.size(), beginning(*run, probe),
+               short_number(loss),
+               asks_every_token(probe) ? "a token, over every next token"
+                                       : "an answer, over what the task asks for");
     for (const Finding& finding : all) fmt::print("{}\n", finding.sentence);
   }
   return std::isfinite(loss) ? 0 : kNotFinite;
@@ -191,10 +220,10 @@ CliCommand findings_command(CLI::App& app) {
       "what it writes, what its last answer hangs on, what each head is worth. Exit code 3: the "
       "loss is not finite");
   args->model.add(command, "model", "Run (*.xlab) or model folder");
-  command.add_option("--text", args->text, "File with a text to read");
+  command.add_option("--text", args->text, "File with a text to read")->check(not_empty());
   command.add_option("--task", args->task,
                      "A task whose first sequence is read (default: the run's own data)");
-  command.add_option("--prompt", args->prompt, "Text to read");
+  command.add_option("--prompt", args->prompt, "Text to read")->check(not_empty());
   command.add_option(
       "--ids", args->ids,
       "Token numbers instead, separated by commas; - reads them from standard input");

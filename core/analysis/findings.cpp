@@ -78,22 +78,24 @@ void tell_half_lives(const Seen& seen, int b, std::vector<Finding>& out) {
   if (lives.empty()) return;
   std::stable_sort(lives.begin(), lives.end(),
                    [](const Life& a, const Life& b) { return a.tokens < b.tokens; });
-  const Life &least = lives.front(), &most = lives.back(), &middle = lives[lives.size() / 2];
+  const Life &least = lives.front(), &most = lives.back();
+  std::vector<double> all;
+  for (const Life& life : lives) all.push_back(life.tokens);
+  const double middle = median_of(all);
   Finding finding{.about = "half-life", .block = b};
-  finding.numbers = {
-      {"shortest", least.tokens}, {"median", middle.tokens}, {"longest", most.tokens}};
+  finding.numbers = {{"shortest", least.tokens}, {"median", middle}, {"longest", most.tokens}};
   finding.evidence =
       Evidence{block.path("forget_gate_pre"), seen.length() - 1, most.head, most.unit};
   finding.sentence =
       lives.size() == 1
-          ? fmt::format("{}: half of what is stored is gone after {}.", block_name(seen, b),
+          ? fmt::format("{}: half of what is stored would be gone after {}.", block_name(seen, b),
                         tokens_word(least.tokens))
           : fmt::format(
-                "{}: half of what is stored is gone after {} in {}, the shortest, and after "
+                "{}: half of what is stored would be gone after {} in {}, the shortest, and after "
                 "{} in {}, the longest; the median is {}.",
                 block_name(seen, b), tokens_word(least.tokens),
                 part_name(*first, least.head, least.unit), tokens_word(most.tokens),
-                part_name(*first, most.head, most.unit), tokens_word(middle.tokens));
+                part_name(*first, most.head, most.unit), tokens_word(middle));
   out.push_back(std::move(finding));
 }
 
@@ -159,7 +161,7 @@ void floors(const Seen& seen, int b, std::vector<Finding>& out) {
     const double share = static_cast<double>(used) / seen.length();
     largest = std::max(largest, share);
     if (share < kMostlyFloor) continue;
-    named.push_back(fmt::format("head {} in {} of {}", head, used, seen.length()));
+    named.push_back(fmt::format("head {} at {} of {} steps", head, used, seen.length()));
     if (!evidence) evidence = Evidence{block.path("normalizer"), last, head, 0};
   }
   Finding finding{.about = "floor", .block = b};
@@ -172,7 +174,7 @@ void floors(const Seen& seen, int b, std::vector<Finding>& out) {
                 "or more; the most is {} %.",
                 block_name(seen, b), 100 * kMostlyFloor, short_number(100 * largest))
           : fmt::format(
-                "{}: the floor of the normalizer is in use, and shrinks answers, in {} "
+                "{}: the floor in max(|⟨q, n⟩|, floor) is in use and shrinks answers: {} "
                 "(named from {} % on).",
                 block_name(seen, b), fmt::join(named, ", "), 100 * kMostlyFloor);
   out.push_back(std::move(finding));
@@ -202,8 +204,11 @@ void shut_units(const Seen& seen, int b, std::vector<Finding>& out) {
   finding.numbers = {{"shut units", static_cast<double>(count)},
                      {"units", static_cast<double>(heads) * dim}};
   finding.sentence =
-      fmt::format("{}: the output gate of {} of {} units stays below {} at every step.",
-                  block_name(seen, b), count, heads * dim, kNearlyShut);
+      count == 0
+          ? fmt::format("{}: the output gates of all {} units rise above {} at some step.",
+                        block_name(seen, b), heads * dim, kNearlyShut)
+          : fmt::format("{}: the output gate of {} of {} units stays below {} at every step.",
+                        block_name(seen, b), count, heads * dim, kNearlyShut);
   if (const auto first = std::find_if(widest.begin(), widest.end(), shut); first != widest.end()) {
     const int at = static_cast<int>(first - widest.begin());
     finding.evidence = Evidence{block.path("output_gate"), seen.length() - 1, at / dim, at % dim};
@@ -260,8 +265,8 @@ void fills(const Seen& seen, int b, std::vector<Finding>& out) {
 }
 
 /// Which past write the last answer hangs on most, over all blocks and heads.
-void last_answer(const Seen& seen, std::vector<Finding>& out) {
-  const int last = seen.length() - 1, count = std::min(seen.length(), kMostAnswerSteps);
+void last_answer(const Seen& seen, int last, std::vector<Finding>& out) {
+  const int count = std::min(last + 1, kMostAnswerSteps), begin = last + 1 - count;
   double largest = 0.0;
   Finding finding{.about = "answer"};
   int head_of = 0, written = -1;
@@ -269,9 +274,9 @@ void last_answer(const Seen& seen, std::vector<Finding>& out) {
     const BlockCard& block = seen.model.blocks[b];
     for (int head = 0; head < (block.has_matrix ? block.heads : 0); ++head) {
       ImpliedAttention attention;
-      attention.follow(seen.trace, block, head, seen.length() - count, count);
+      attention.follow(seen.trace, block, head, begin, count);
       if (attention.count() < count) continue;
-      for (int s = seen.length() - count; s <= last; ++s) {
+      for (int s = begin; s <= last; ++s) {
         const double weight = attention.weight(last, s);
         if (!(std::abs(weight) > std::abs(largest))) continue;
         largest = weight;
@@ -318,7 +323,7 @@ double effective_rank(const std::vector<float>& matrix, int keys, int values) {
 }
 
 std::vector<Finding> findings(const ModelCard& model, const std::shared_ptr<const Trace>& trace,
-                              const std::vector<int>& tokens) {
+                              const std::vector<int>& tokens, int asked) {
   std::vector<Finding> out;
   if (!trace || trace->length() == 0 || tokens.size() < trace->steps.size()) return out;
   const Seen seen{model, trace, tokens};
@@ -329,7 +334,7 @@ std::vector<Finding> findings(const ModelCard& model, const std::shared_ptr<cons
     shut_units(seen, b, out);
     fills(seen, b, out);
   }
-  last_answer(seen, out);
+  last_answer(seen, asked >= 0 && asked < trace->length() ? asked : trace->length() - 1, out);
   return out;
 }
 

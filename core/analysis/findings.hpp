@@ -36,10 +36,10 @@ inline constexpr double kNearlyShut = 0.01;
 /// What the recordings of a sequence show, block by block: how long memories last, which tokens are
 /// written, where the floor of the normalizer is in use, units that are shut or at their ends, how
 /// much of a matrix memory is in use, and what the last answer hangs on. `tokens` are those of the
-/// recordings. Blocks whose values are not recorded, or hold numbers that are none, are left out of
-/// what these would say.
+/// recordings, and the last answer is that after token `asked` (-1: the last one). Blocks whose
+/// values are not recorded, or hold numbers that are none, are left out of what these would say.
 std::vector<Finding> findings(const ModelCard& model, const std::shared_ptr<const Trace>& trace,
-                              const std::vector<int>& tokens);
+                              const std::vector<int>& tokens, int asked = -1);
 
 /// How many directions of its (keys, values) a matrix uses: the participation ratio of its squared
 /// singular values, (Σ σ²)² / Σ σ⁴, between 1 and the smaller of both; 0 for zeros.

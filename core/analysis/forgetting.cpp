@@ -55,6 +55,16 @@ double mean_half_life(double log_share_sum, int tokens) {
   return half_life(std::exp(log_share_sum / tokens));
 }
 
+double median_of(std::vector<double> numbers) {
+  if (numbers.empty()) return std::numeric_limits<double>::quiet_NaN();
+  const std::size_t half = numbers.size() / 2;
+  const auto middle = numbers.begin() + static_cast<std::ptrdiff_t>(half);
+  std::nth_element(numbers.begin(), middle, numbers.end());
+  if (numbers.size() % 2 == 1) return *middle;
+  // Of an infinite and a finite one it is infinite, of two infinite ones too.
+  return (*middle + *std::max_element(numbers.begin(), middle)) / 2.0;
+}
+
 Spread spread_of(std::span<const double> numbers) {
   Spread spread;
   std::vector<double> known;
@@ -67,9 +77,7 @@ Spread spread_of(std::span<const double> numbers) {
     spread.low = spread.median = spread.high = std::numeric_limits<double>::quiet_NaN();
     return spread;
   }
-  const auto middle = known.begin() + static_cast<std::ptrdiff_t>((known.size() - 1) / 2);
-  std::nth_element(known.begin(), middle, known.end());
-  spread.median = *middle;
+  spread.median = median_of(known);
   spread.low = *std::min_element(known.begin(), known.end());
   spread.high = *std::max_element(known.begin(), known.end());
   return spread;

@@ -29,13 +29,16 @@ void add_log_shares(const Recorded& pre, ForgetGate gate, std::vector<double>& s
 /// `tokens` tokens: what repeated forgetting came to.
 double mean_half_life(double log_share_sum, int tokens);
 
+/// The number in the middle, or of an even count the mean of the two there; NaN of none. None of
+/// them may be NaN.
+double median_of(std::vector<double> numbers);
+
 /// Many numbers in three, and what is outside of any order.
 struct Spread {
   int count = 0;                               ///< of numbers, infinite ones too
   double low = 0.0, median = 0.0, high = 0.0;  ///< NaN where there is none
   int unknown = 0;                             ///< NaN
 };
-/// The median of an even count is the lower one of the two in the middle: one of the numbers.
 Spread spread_of(std::span<const double> numbers);
 
 }  // namespace xlab

@@ -171,7 +171,9 @@ class PlainHead {
     const bool one = options_.floor == DenominatorFloor::one || !options_.stabilizer;
     const N floor = one ? N(1) : exp_in(-m_);
     step.sum_decides = options_.normalize && size_of_number(step.s) >= floor;
-    step.N_t = options_.normalize ? larger_of(size_of_number(step.s), floor) : floor;
+    // A sum that is no number decides, as torch.maximum has it.
+    const N size = size_of_number(step.s);
+    step.N_t = !options_.normalize || size < floor ? floor : size;
     return step;
   }
 

@@ -164,23 +164,24 @@ struct MlstmDenominator {
 };
 
 /// Of one step. Below m = 0 everything is taken times exp(m), so that nothing overflows: a factor
-/// too small for a number is 0, N stays finite.
+/// too small for a number is 0, N stays finite. A sum that is no number decides, as torch.maximum
+/// has it.
 template <typename T>
 __device__ inline MlstmDenominator<T> mlstm_divide(const MlstmRules& r, T s, T m) {
   constexpr T least = std::numeric_limits<T>::min();
   const T eps = static_cast<T>(r.eps), scale = static_cast<T>(r.query_scale);
   const T size = r.normalize ? std::abs(s) : T(0);
   if (r.floor_of_one || !r.stabilizer) {
-    const T N = size > T(1) ? size : T(1);
+    const T N = size < T(1) ? T(1) : size;
     return {N, scale / (N + eps)};
   }
   const T e = exp_below(m), floor = e > least ? e : least;
   if (m < T(0)) {
     const T inverse = T(1) / floor, product = e * size;
-    const T scaled = product > T(1) ? product : T(1);
-    return {size > inverse ? size : inverse, scale * (e / (scaled + eps * e))};
+    const T scaled = product < T(1) ? T(1) : product;
+    return {size < inverse ? inverse : size, scale * (e / (scaled + eps * e))};
   }
-  const T N = size > floor ? size : floor;
+  const T N = size < floor ? floor : size;
   return {N, scale * (T(1) / (N + eps))};
 }
 

@@ -106,7 +106,9 @@ struct MlstmGates {
 
   /// N = max(|s|, exp(-m)) and what the read-out is multiplied with, for steps [begin, end), and
   /// for those that share a register with the last one. Below m = 0 everything is taken times
-  /// exp(m), so that nothing overflows: a factor too small for a number is 0, N stays finite.
+  /// exp(m), so that nothing overflows: a factor too small for a number is 0, N stays finite. A sum
+  /// that is no number decides, as torch.maximum has it: of two, `larger` gives the second one
+  /// then.
   void divide(const MlstmOptions& options, std::int64_t begin, std::int64_t end) {
     const T eps = static_cast<T>(options.eps), scale = static_cast<T>(options.query_scale);
     const Lanes<T> one = all<T>(T(1)), least = all<T>(std::numeric_limits<T>::min());
@@ -116,7 +118,7 @@ struct MlstmGates {
     };
     if (floor_is_one(options)) {
       for (std::int64_t t = begin; t < end; t += kLanes<T>) {
-        normalizer.set(t, larger<T>(size_of_sum(t), one));
+        normalizer.set(t, larger<T>(one, size_of_sum(t)));
         read.set(t, scale / (normalizer.get(t) + eps));
       }
       return;
@@ -125,8 +127,8 @@ struct MlstmGates {
       const Lanes<T> m_t = load<kLanes<T>>(m_prev.data() + t + 1);
       const Lanes<T> e = exp_below<T>(m_t), size = size_of_sum(t);
       const Lanes<T> floor = larger<T>(e, least);
-      const Lanes<T> plain = larger<T>(size, floor), scaled = larger<T>(e * size, one);
-      normalizer.set(t, m_t < T(0) ? larger<T>(size, one / floor) : plain);
+      const Lanes<T> plain = larger<T>(floor, size), scaled = larger<T>(one, e * size);
+      normalizer.set(t, m_t < T(0) ? larger<T>(one / floor, size) : plain);
       read.set(t, scale * (m_t < T(0) ? e / (scaled + eps * e) : one / (plain + eps)));
     }
   }

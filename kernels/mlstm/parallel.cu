@@ -124,8 +124,8 @@ __device__ inline MlstmRowDenominator<T> divide_mlstm_row(const MlstmRules& r, d
   const double floor = one ? 1.0 : std::exp(m > 0.0 ? -m : 0.0);
   const double scaled = size * down, above = floor / down;
   const double most = above < 1.0 / least ? above : 1.0 / least;
-  return {static_cast<T>(size > most ? size : most),
-          static_cast<T>(down / ((scaled > floor ? scaled : floor) + r.eps * down)),
+  return {static_cast<T>(size < most ? most : size),
+          static_cast<T>(down / ((scaled < floor ? floor : scaled) + r.eps * down)),
           r.normalize && scaled >= floor};
 }
 
