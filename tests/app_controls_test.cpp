@@ -321,7 +321,7 @@ TEST_F(Controls, EveryDockHasTheSameButtonsAndEachDoesItsWork) {
     QStringList names;
     for (QToolButton* button : dock->titleBarWidget()->findChildren<QToolButton*>())
       names.append(button->accessibleName());
-    const QString title = dock->windowTitle();
+    const QString title = dock->title();
     EXPECT_EQ(names, (QStringList{"More about " + title, "Show " + title + " as a table",
                                   "Maximise " + title + " (F)"}));
     const auto button = [&](const QString& name) -> QToolButton& {
