@@ -131,6 +131,18 @@ TEST(ImpliedAttention, SeesWhatIsHeldByHand) {
   EXPECT_LT(attention.disagreement(), 3e-6);
 }
 
+TEST(ImpliedAttention, ANegativeOverlapIsNotTheFloor) {
+  const Recording seen(small_mlstm());
+  auto trace = std::make_shared<Trace>(*seen.trace);
+  auto step = std::make_shared<TokenTrace>(*trace->steps[3]);
+  step->values[seen.block.path("s")].values[0] = -50.0f;
+  step->values[seen.block.path("normalizer")].values[0] = 50.0f;
+  trace->steps[3] = step;
+  ImpliedAttention attention;
+  attention.follow(trace, seen.block, 0, 0, 24);
+  EXPECT_FALSE(attention.row(3).floor);
+}
+
 TEST(ImpliedAttention, ANumberThatIsNoneStaysSeen) {
   const Recording seen(small_mlstm());
   for (const char* name : {"q", "h"}) {

@@ -73,8 +73,9 @@ TEST(MemoryFilm, OfLargeHeadsKeepsWhatIsFurthestFromZero) {
     step->values[block.path(name)] = {1, dim, std::move(numbers)};
   };
   std::vector<float> keys(64, 0.1f), values(48, 1.0f);
-  keys[5] = -3.0f;
-  values[46] = 2.0f;
+  // The first of those that share a row or a column.
+  keys[4] = -3.0f;
+  values[45] = 2.0f;
   record("input_gate", {0.5f});
   record("forget_gate", {0.9f});
   record("k", keys);

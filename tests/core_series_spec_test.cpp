@@ -143,6 +143,12 @@ TEST(SeriesSpecs, OfTirexComeBackFromTheirJson) {
   EXPECT_FALSE(again.slstm->variant.stabilizer);
 }
 
+TEST(SeriesSpecs, TheLastNormOfTirexHasTheEpsOfTheOthers) {
+  json config = first();
+  config["model_config"]["block_kwargs"]["norm_eps"] = 1e-3;
+  EXPECT_EQ(model_spec_from_json(config.dump()).series->out_norm_eps, 1e-3);
+}
+
 TEST(SeriesSpecs, OfTirexAreRefusedByName) {
   const auto with = [](const char* key, json value) {
     json config = first();

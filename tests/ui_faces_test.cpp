@@ -132,6 +132,27 @@ TEST_F(FacesDrawing, RowsHaveTheirSumsAndLampsWhereTheFloorIsInUse) {
   EXPECT_TRUE(says("floor in use"));
 }
 
+TEST_F(FacesDrawing, WhereRowsAreNarrowTheirSumsAreBars) {
+  draw({900, 210});
+  const Box map = heat("faces/matrix")->box;
+  const auto bar = [&](int t) {
+    const float y = cell(t, 0).y;
+    for (const DrawLog::Fill& fill : stage->log.fills)
+      if (fill.box.min.x > map.max.x && fill.box.min.y <= y && fill.box.max.y >= y &&
+          fill.colour != stage->scene().palette.warning)
+        return fill.box.width();
+    return 0.0f;
+  };
+  int widest = 0;
+  for (int t = 0; t < attention.count(); ++t)
+    if (std::abs(attention.row(t).sum) > std::abs(attention.row(widest).sum)) widest = t;
+  ASSERT_GT(bar(widest), 5.0f);
+  for (int t = 0; t < attention.count(); ++t)
+    EXPECT_NEAR(bar(t) / bar(widest), std::abs(attention.row(t).sum / attention.row(widest).sum),
+                0.05)
+        << t;
+}
+
 TEST_F(FacesDrawing, SaysHowWellBothAgree) {
   draw();
   EXPECT_TRUE(says(short_number(attention.disagreement()))) << all();

@@ -85,6 +85,18 @@ TEST_F(MemoryStepDrawing, AddsUpInOneRange) {
   EXPECT_TRUE(says("= after"));
 }
 
+TEST_F(MemoryStepDrawing, WhatIsKeptIsWhatTheForgetGateLeaves) {
+  auto trace = std::make_shared<Trace>(*snapshot.trace);
+  const auto at = static_cast<std::size_t>(snapshot.memory->step);
+  auto step = std::make_shared<TokenTrace>(*trace->steps[at]);
+  step->values["block0/mlstm/forget_gate"].values[1] = 0.25f;
+  trace->steps[at] = step;
+  snapshot.trace = trace;
+  draw();
+  for (std::size_t cell = 0; cell < map(0)->values.size(); ++cell)
+    EXPECT_FLOAT_EQ(map(1)->values[cell], 0.25f * map(0)->values[cell]);
+}
+
 TEST_F(MemoryStepDrawing, ACellSaysHowItCame) {
   draw();
   const DrawLog::Heat& after = *map(3);
