@@ -1,15 +1,13 @@
 // `xlstm findings` as a person meets it; its JSON keeps to the schema that is published for it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "tests/cli_command.hpp"
 #include "tests/json_schema.hpp"
-#include "tests/temporary_folder.hpp"
 
 namespace xlab::tests {
 namespace {
@@ -19,37 +17,23 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-struct Told {
-  int code = -1;
-  std::string out, err;
-};
-
-class FindingsCommand : public testing::Test {
+class FindingsCommand : public CommandTest {
  protected:
-  std::string at(const std::string& name) const { return (folder_ / name).string(); }
-  Told run(const std::string& arguments) const {
-    const std::string line = std::string("cd '") + folder_.path().string() +
-                             "' && '" XLAB_XLSTM "' " + arguments + " >out 2>err </dev/null";
-    const int status = std::system(line.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, bytes_of_file(at("out")),
-            bytes_of_file(at("err"))};
-  }
   /// A run that has learned a little, in a moment.
   void train() const {
     put_file(at("spec.json"),
              R"({"model": {"embedding_dim": 16, "num_blocks": 2, "slstm_at": [1],
                  "mlstm_block": {"mlstm": {"num_heads": 2}},
                  "slstm_block": {"slstm": {"num_heads": 2}}}})");
-    const Told trained = run("train --task recall --spec spec.json --steps 3 --out run.xlab");
+    const CommandAnswer trained =
+        run("train --task recall --spec spec.json --steps 3 --out run.xlab");
     ASSERT_EQ(trained.code, 0) << trained.err;
   }
-
-  TemporaryFolder folder_;
 };
 
 TEST_F(FindingsCommand, TellsWhatIsMeasuredAndWhatEachHeadIsWorth) {
   train();
-  const Told told = run("findings run.xlab --task recall");
+  const CommandAnswer told = run("findings run.xlab --task recall");
   EXPECT_EQ(told.code, 0) << told.err;
   EXPECT_THAT(told.out,
               AllOf(HasSubstr("Read 64 tokens: "), HasSubstr("over what the task asks for"),
@@ -60,7 +44,7 @@ TEST_F(FindingsCommand, TellsWhatIsMeasuredAndWhatEachHeadIsWorth) {
                     HasSubstr("Without head 1 of block 0 (mLSTM) the loss is"),
                     HasSubstr("Without all heads of block 1 (sLSTM)")));
   EXPECT_EQ(run("findings run.xlab").out, told.out) << "the run's own data is that task";
-  const Told few = run("findings run.xlab --no-ablations");
+  const CommandAnswer few = run("findings run.xlab --no-ablations");
   EXPECT_THAT(few.out, testing::Not(HasSubstr("Without")));
   EXPECT_TRUE(told.out.starts_with(few.out));
 }
@@ -69,7 +53,7 @@ TEST_F(FindingsCommand, JsonKeepsToItsSchema) {
   train();
   const std::filesystem::path place = std::filesystem::path(XLAB_SCHEMAS) / "findings.schema.json";
   const JsonSchema schema(json::parse(bytes_of_file(place)));
-  const Told told = run("findings run.xlab --json --ids 1,2,3,4,5,6");
+  const CommandAnswer told = run("findings run.xlab --json --ids 1,2,3,4,5,6");
   EXPECT_EQ(told.code, 0) << told.err;
   const json object = json::parse(told.out);
   EXPECT_THAT(schema.problems(object), IsEmpty());
@@ -93,7 +77,7 @@ TEST_F(FindingsCommand, JsonKeepsToItsSchema) {
 TEST_F(FindingsCommand, SaysWhatIsWrong) {
   train();
   const auto complains = [&](const std::string& arguments, int code, const std::string& words) {
-    const Told told = run("findings " + arguments);
+    const CommandAnswer told = run("findings " + arguments);
     EXPECT_EQ(told.code, code) << arguments;
     EXPECT_THAT(told.err, HasSubstr(words)) << arguments;
     EXPECT_EQ(told.out, "") << arguments;

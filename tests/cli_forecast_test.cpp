@@ -1,7 +1,6 @@
 // `xlstm forecast` as a person meets it, and what the other commands say of such a model.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,8 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/cli_command.hpp"
 #include "tests/json_schema.hpp"
-#include "tests/temporary_folder.hpp"
 
 namespace xlab::tests {
 namespace {
@@ -26,12 +25,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 
-struct Answer {
-  int code = -1;
-  std::string out, err;
-};
-
-class ForecastCommand : public testing::Test {
+class ForecastCommand : public CommandTest {
  protected:
   void SetUp() override {
     const json all = json::parse(std::ifstream(XLAB_GOLDEN_SERIES "/series.json"));
@@ -41,23 +35,13 @@ class ForecastCommand : public testing::Test {
       text += std::to_string(hour++) + "," + (one.is_null() ? "" : one.dump()) + "\n";
     put_file(at("data.csv"), text);
   }
-  std::string at(const std::string& name) const { return (folder_ / name).string(); }
-  Answer run(const std::string& arguments) const {
-    const std::string line = std::string("cd '") + folder_.path().string() +
-                             "' && '" XLAB_XLSTM "' " + arguments + " >out 2>err </dev/null";
-    const int status = std::system(line.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, bytes_of_file(at("out")),
-            bytes_of_file(at("err"))};
-  }
-  Answer forecast(const std::string& arguments) const {
+  CommandAnswer forecast(const std::string& arguments) const {
     return run("forecast '" XLAB_GOLDEN_SERIES "/relu' data.csv " + arguments);
   }
-
-  TemporaryFolder folder_;
 };
 
 TEST_F(ForecastCommand, WritesTheQuantilesOfEveryStep) {
-  const Answer answer = forecast("--column wave --steps 10");
+  const CommandAnswer answer = forecast("--column wave --steps 10");
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_THAT(answer.err, HasSubstr("wave: 50 numbers, 4 of them missing"));
   std::istringstream lines(answer.out);
@@ -81,7 +65,7 @@ TEST_F(ForecastCommand, WritesTheQuantilesOfEveryStep) {
 }
 
 TEST_F(ForecastCommand, WritesAPatchUnlessItIsToldOtherwiseAndIntoAFile) {
-  const Answer answer = forecast("--column 2 --out foretold.csv");
+  const CommandAnswer answer = forecast("--column 2 --out foretold.csv");
   EXPECT_EQ(answer.code, 0);
   EXPECT_THAT(answer.err, HasSubstr("8 steps written to foretold.csv"));
   EXPECT_EQ(answer.out, "");
@@ -109,7 +93,7 @@ TEST_F(ForecastCommand, KeepsTheDigitsOfLargeNumbers) {
   std::string text = "v\n";
   for (int t = 0; t < 40; ++t) text += std::to_string(1'000'000'000 + 10 * t + t % 3) + "\n";
   put_file(at("large.csv"), text);
-  const Answer answer = run("forecast '" XLAB_GOLDEN_SERIES "/relu' large.csv --steps 3");
+  const CommandAnswer answer = run("forecast '" XLAB_GOLDEN_SERIES "/relu' large.csv --steps 3");
   EXPECT_THAT(answer.err, HasSubstr("a trend"));
   std::istringstream lines(answer.out);
   std::string line, last;
@@ -127,7 +111,7 @@ TEST_F(ForecastCommand, ReadsTheStandardInputAndTellsOfNumbersThatAreNone) {
   EXPECT_EQ(std::system(line.c_str()), 0) << bytes_of_file(at("err"));
   EXPECT_EQ(bytes_of_file(at("out")), forecast("--column wave --steps 10").out);
   put_file(at("huge.csv"), "v\n1e308\n-1e308\n1e308\n2\n");
-  const Answer huge = run("forecast '" XLAB_GOLDEN_SERIES "/relu' huge.csv");
+  const CommandAnswer huge = run("forecast '" XLAB_GOLDEN_SERIES "/relu' huge.csv");
   EXPECT_EQ(huge.code, 3);
   EXPECT_THAT(huge.err, HasSubstr("Not all of these numbers are finite"));
   EXPECT_THAT(huge.out, testing::Not(HasSubstr("-nan")));
@@ -144,9 +128,10 @@ TEST_F(ForecastCommand, SaysWhatIsWrong) {
 }
 
 TEST_F(ForecastCommand, TheGatesOfASeriesAreTracedPatchByPatch) {
-  const Answer answer = run("trace '" XLAB_GOLDEN_SERIES
-                            "/relu' --series data.csv --column wave --values '*/forget_gate,*/c' "
-                            "--out t.safetensors");
+  const CommandAnswer answer =
+      run("trace '" XLAB_GOLDEN_SERIES
+          "/relu' --series data.csv --column wave --values '*/forget_gate,*/c' "
+          "--out t.safetensors");
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_THAT(answer.err, HasSubstr("11 tokens of 6 values"));
   const std::string bytes = bytes_of_file(at("t.safetensors"));
@@ -160,7 +145,7 @@ TEST_F(ForecastCommand, TheGatesOfASeriesAreTracedPatchByPatch) {
 }
 
 TEST_F(ForecastCommand, OtherCommandsTellWhatSuchAModelIs) {
-  const Answer checked = run("check '" XLAB_GOLDEN_SERIES "/relu'");
+  const CommandAnswer checked = run("check '" XLAB_GOLDEN_SERIES "/relu'");
   EXPECT_EQ(checked.code, 0);
   EXPECT_THAT(checked.out, AllOf(HasSubstr("TiRex-2, 3 blocks, forecasting family"),
                                  HasSubstr("looks back on 64 numbers and foretells 24"),

@@ -22,7 +22,7 @@ namespace xlab::ui {
 namespace {
 
 /// Products a frame may take for replaying a memory, some milliseconds.
-constexpr double kProductsAFrame = 1.5e6;
+constexpr double kProductsAFrame = 7e5;
 /// Above this an agreement is none, in float32.
 constexpr double kFacesAgree = 1e-4;
 

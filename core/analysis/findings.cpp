@@ -13,6 +13,7 @@
 
 #include "core/analysis/forgetting.hpp"
 #include "core/analysis/implied_attention.hpp"
+#include "core/analysis/recorded_head.hpp"
 #include "core/short_number.hpp"
 #include "core/utf8.hpp"
 
@@ -50,9 +51,9 @@ std::string part_name(const Recorded& value, int head, int unit) {
                         : fmt::format("unit {} of head {}", unit, head);
 }
 
-std::string tokens_word(double count) {
-  if (count == kForEver) return "never";
-  return fmt::format("{} tokens", short_number(count));
+std::string after_words(double tokens) {
+  if (tokens == kForEver) return "never";
+  return fmt::format("after {} tokens", short_number(tokens));
 }
 
 /// How long memories last: of every forget gate the half-life that its tokens have together.
@@ -64,15 +65,17 @@ void tell_half_lives(const Seen& seen, int b, std::vector<Finding>& out) {
     double tokens;
     int head, unit;
   };
+  std::vector<double> kept;  // the logarithm of what all tokens together keep
+  for (int t = 0; t < seen.length(); ++t) {
+    const Recorded* pre = seen.trace->find(t, block.path("forget_gate_pre"));
+    if (!pre || pre->values.size() != first->values.size()) return;
+    add_log_shares(*pre, block.variant.forget_gate, kept);
+  }
   std::vector<Life> lives;
   for (int head = 0; head < first->heads; ++head) {
     for (int unit = 0; unit < first->dim; ++unit) {
-      double forgotten = 0.0;  // the logarithm of what all tokens together keep
-      for (int t = 0; t < seen.length(); ++t)
-        forgotten += std::log(share_kept(*seen.trace, block, t, head, unit));
-      if (std::isnan(forgotten)) continue;
-      const double share = std::exp(forgotten / seen.length());
-      lives.push_back({half_life(share), head, unit});
+      const double all = kept[static_cast<std::size_t>(head * first->dim + unit)];
+      if (!std::isnan(all)) lives.push_back({mean_half_life(all, seen.length()), head, unit});
     }
   }
   if (lives.empty()) return;
@@ -88,14 +91,15 @@ void tell_half_lives(const Seen& seen, int b, std::vector<Finding>& out) {
       Evidence{block.path("forget_gate_pre"), seen.length() - 1, most.head, most.unit};
   finding.sentence =
       lives.size() == 1
-          ? fmt::format("{}: half of what is stored would be gone after {}.", block_name(seen, b),
-                        tokens_word(least.tokens))
+          ? fmt::format("{}: half of what is stored would be gone {}.", block_name(seen, b),
+                        after_words(least.tokens))
           : fmt::format(
-                "{}: half of what is stored would be gone after {} in {}, the shortest, and after "
+                "{}: half of what is stored would be gone {} in {}, the shortest, and "
                 "{} in {}, the longest; the median is {}.",
-                block_name(seen, b), tokens_word(least.tokens),
-                part_name(*first, least.head, least.unit), tokens_word(most.tokens),
-                part_name(*first, most.head, most.unit), tokens_word(middle));
+                block_name(seen, b), after_words(least.tokens),
+                part_name(*first, least.head, least.unit), after_words(most.tokens),
+                part_name(*first, most.head, most.unit),
+                middle == kForEver ? "infinite" : short_number(middle) + " tokens");
   out.push_back(std::move(finding));
 }
 
@@ -218,23 +222,10 @@ void shut_units(const Seen& seen, int b, std::vector<Finding>& out) {
 
 /// The matrix memory of a head after the last token; empty when a write was not recorded.
 std::vector<float> last_memory(const Seen& seen, const BlockCard& block, int head) {
-  const auto K = static_cast<std::size_t>(block.key_dim),
-             V = static_cast<std::size_t>(block.value_dim);
-  std::vector<float> memory(K * V, 0.0f);
-  for (int t = 0; t < seen.length(); ++t) {
-    const auto of = [&](const char* name, std::size_t dim) -> const float* {
-      const Recorded* r = seen.trace->find(t, block.path(name));
-      if (!r || head >= r->heads || static_cast<std::size_t>(r->dim) != dim) return nullptr;
-      return r->values.data() + static_cast<std::size_t>(head) * dim;
-    };
-    const float *f = of("forget_gate", 1), *i = of("input_gate", 1), *k = of("k", K),
-                *v = of("v", V);
-    if (!f || !i || !k || !v) return {};
-    for (std::size_t key = 0; key < K; ++key)
-      for (std::size_t value = 0; value < V; ++value)
-        memory[key * V + value] =
-            (t == 0 ? 0.0f : *f * memory[key * V + value]) + *i * k[key] * v[value];
-  }
+  std::vector<float> memory(static_cast<std::size_t>(block.key_dim) *
+                            static_cast<std::size_t>(block.value_dim));
+  for (int t = 0; t < seen.length(); ++t)
+    if (!write_recorded(*seen.trace, block, t, head, memory)) return {};
   return memory;
 }
 

@@ -30,11 +30,11 @@ struct Finding {
 
 /// Above this share of the answers a head is said to use its floor.
 inline constexpr double kMostlyFloor = 0.5;
-/// Below this an output gate is shut; above 1 minus this an answer is at its end.
+/// Below this an output gate is shut.
 inline constexpr double kNearlyShut = 0.01;
 
 /// What the recordings of a sequence show, block by block: how long memories last, which tokens are
-/// written, where the floor of the normalizer is in use, units that are shut or at their ends, how
+/// written, where the floor of the normalizer is in use, units that stay shut, how
 /// much of a matrix memory is in use, and what the last answer hangs on. `tokens` are those of the
 /// recordings, and the last answer is that after token `asked` (-1: the last one). Blocks whose
 /// values are not recorded, or hold numbers that are none, are left out of what these would say.

@@ -5,18 +5,11 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <string>
+
+#include "core/analysis/recorded_head.hpp"
 
 namespace xlab {
 namespace {
-
-/// One head's numbers of a value at a step; null when they were not recorded.
-const float* head_of(const Trace& trace, const BlockCard& block, const char* name, int step,
-                     int head, int dim) {
-  const Recorded* r = trace.find(step, block.path(name));
-  if (!r || r->dim != dim || head < 0 || head >= r->heads) return nullptr;
-  return r->values.data() + static_cast<std::size_t>(head) * static_cast<std::size_t>(dim);
-}
 
 double product_sum(const float* a, const float* b, int size) {
   double sum = 0.0;
@@ -37,13 +30,15 @@ struct ImpliedAttention::Step {
 };
 
 bool ImpliedAttention::step_at(int t, Step& out) const {
-  const auto number = [&](const char* name) { return head_of(*trace_, block_, name, t, head_, 1); };
+  const auto number = [&](const char* name) {
+    return recorded_head(*trace_, block_, name, t, head_, 1);
+  };
   const float *input = number("input_gate"), *forget = number("forget_gate"), *s = number("s"),
               *normalizer = number("normalizer");
-  out.q = head_of(*trace_, block_, "q", t, head_, block_.key_dim);
-  out.k = head_of(*trace_, block_, "k", t, head_, block_.key_dim);
-  out.v = head_of(*trace_, block_, "v", t, head_, block_.value_dim);
-  out.h = head_of(*trace_, block_, "h", t, head_, block_.value_dim);
+  out.q = recorded_head(*trace_, block_, "q", t, head_, block_.key_dim);
+  out.k = recorded_head(*trace_, block_, "k", t, head_, block_.key_dim);
+  out.v = recorded_head(*trace_, block_, "v", t, head_, block_.value_dim);
+  out.h = recorded_head(*trace_, block_, "h", t, head_, block_.value_dim);
   if (!input || !forget || !s || !normalizer || !out.q || !out.k || !out.v || !out.h) return false;
   out.input = *input;
   out.forget = *forget;

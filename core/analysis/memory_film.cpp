@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <limits>
 
+#include "core/analysis/recorded_head.hpp"
+
 namespace xlab {
 namespace {
 
@@ -45,31 +47,13 @@ void MemoryFilm::follow(const std::shared_ptr<const Trace>& trace, const BlockCa
 bool MemoryFilm::advance(double most_products) {
   const double a_step = static_cast<double>(keys_) * values_;
   for (double done = 0.0; !ended_ && done < most_products; done += a_step) {
-    if (write(length())) {
+    if (write_recorded(*trace_, block_, length(), head_, memory_)) {
       keep();
     } else {
       ended_ = true;
     }
   }
   return !ended_;
-}
-
-bool MemoryFilm::write(int step) {
-  const auto head_of = [&](const char* name, int dim) -> const float* {
-    const Recorded* r = trace_->find(step, block_.path(name));
-    if (!r || r->dim != dim || head_ < 0 || head_ >= r->heads) return nullptr;
-    return r->values.data() + static_cast<std::size_t>(head_) * static_cast<std::size_t>(dim);
-  };
-  const float *forget = head_of("forget_gate", 1), *input = head_of("input_gate", 1);
-  const float *k = head_of("k", keys_), *v = head_of("v", values_);
-  if (!forget || !input || !k || !v) return false;
-  for (int key = 0; key < keys_; ++key) {
-    float* row = memory_.data() + static_cast<std::size_t>(key) * static_cast<std::size_t>(values_);
-    const float written = *input * k[key];
-    for (int value = 0; value < values_; ++value)
-      row[value] = (step == 0 ? 0.0f : *forget * row[value]) + written * v[value];
-  }
-  return true;
 }
 
 void MemoryFilm::keep() {

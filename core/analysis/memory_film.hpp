@@ -34,7 +34,6 @@ class MemoryFilm {
   double largest() const { return largest_of_all_; }
 
  private:
-  bool write(int step);
   void keep();
 
   std::shared_ptr<const Trace> trace_;
