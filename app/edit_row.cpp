@@ -19,7 +19,9 @@
 
 #include "app/facts.hpp"
 #include "app/flow_layout.hpp"
+#include "core/edits.hpp"
 #include "ui/number.hpp"
+#include "ui/values.hpp"
 
 namespace xlab::app {
 namespace {
@@ -89,6 +91,14 @@ QSpinBox* spin_box(const QString& name, const QString& meaning, int most) {
   return box;
 }
 
+/// One that may stand for all there are, which is one below 0.
+QSpinBox* spin_box_or_all(const QString& name, const QString& meaning, int most) {
+  QSpinBox* box = spin_box(name, meaning, most);
+  box->setMinimum(Clamp::kAll);
+  box->setSpecialValueText(EditRow::tr("all"));
+  return box;
+}
+
 /// A word before a field, kept on one line with it.
 QWidget* pair_of(const QString& word, QWidget* field) {
   auto* pair = new QWidget;
@@ -103,9 +113,34 @@ QWidget* pair_of(const QString& word, QWidget* field) {
   return pair;
 }
 
+/// The same with one value at all steps, to which the number is set.
+Clamp held_at_once(Clamp clamp) {
+  if (!clamp.curve.empty()) clamp.value = clamp.curve.front();
+  clamp.curve.clear();
+  clamp.change = Change::set;
+  return clamp;
+}
+
+/// What the row is about, in a few words.
+QString what_of(const Snapshot& snapshot, const Clamp& clamp) {
+  const BlockCard* block = snapshot.model ? snapshot.model->block_at(clamp.path) : nullptr;
+  if (!block || !is_never_written(*block, clamp))
+    return QString("%1 · %2").arg(title_of(snapshot, clamp), block_of(clamp));
+  const auto step = static_cast<std::size_t>(clamp.begin);
+  const QString token = step < snapshot.sequence.tokens.size()
+                            ? QString::fromStdString(ui::token_label(
+                                  snapshot.model.get(), snapshot.sequence.tokens[step]))
+                            : QString();
+  return EditRow::tr("token %1 %2 never written · %3")
+      .arg(clamp.begin)
+      .arg(token, block_of(clamp))
+      .simplified();
+}
+
 /// Whether both hold one value over the same steps, whatever they hold it at.
 bool is_same_edit(const Clamp& a, Clamp b) {
   b.value = a.value;
+  b.curve = a.curve;
   b.enabled = a.enabled;
   return a == b;
 }
@@ -120,8 +155,8 @@ float switched_off(const Snapshot& snapshot, const Clamp& clamp) {
 const float* free_value(const Snapshot& snapshot, const Clamp& clamp) {
   const Trace* trace = snapshot.unclamped ? snapshot.unclamped.get() : snapshot.trace.get();
   const Recorded* recorded = trace ? trace->find(clamp.begin, clamp.path) : nullptr;
-  if (!recorded || clamp.head < 0 || clamp.head >= recorded->heads || clamp.unit < 0 ||
-      clamp.unit >= recorded->dim)
+  if (!recorded || clamp.change != Change::set || !clamp.curve.empty() || clamp.head < 0 ||
+      clamp.head >= recorded->heads || clamp.unit < 0 || clamp.unit >= recorded->dim)
     return nullptr;
   return &recorded->values[static_cast<std::size_t>(clamp.head) *
                                static_cast<std::size_t>(recorded->dim) +
@@ -129,21 +164,34 @@ const float* free_value(const Snapshot& snapshot, const Clamp& clamp) {
 }
 
 Hold hold_of(const Snapshot& snapshot, const Clamp& clamp) {
+  if (!clamp.curve.empty()) return Hold::drawn;
+  if (clamp.change == Change::add) return Hold::plus;
+  if (clamp.change == Change::scale) return Hold::times;
   const float* free = free_value(snapshot, clamp);
   if (free && *free == clamp.value) return Hold::frozen;
   return clamp.value == switched_off(snapshot, clamp) ? Hold::off : Hold::value;
 }
 
 QString words_of(const Snapshot& snapshot, const Clamp& clamp) {
-  const QString unit = clamp.unit > 0 ? EditRow::tr(", unit %1").arg(clamp.unit) : QString();
+  const QString heads =
+      clamp.head == Clamp::kAll ? EditRow::tr("all heads") : EditRow::tr("head %1").arg(clamp.head);
+  const BlockCard* block = snapshot.model ? snapshot.model->block_at(clamp.path) : nullptr;
+  if (block && is_never_written(*block, clamp)) {
+    return EditRow::tr("token %1 never written in %2, %3")
+        .arg(clamp.begin)
+        .arg(block_of(clamp), heads);
+  }
+  const QString unit = clamp.unit == Clamp::kAll ? EditRow::tr(", all units")
+                       : clamp.unit > 0          ? EditRow::tr(", unit %1").arg(clamp.unit)
+                                                 : QString();
   const QString steps = clamp.end - clamp.begin == 1
                             ? EditRow::tr("step %1").arg(clamp.begin)
                             : EditRow::tr("steps %1 to %2").arg(clamp.begin).arg(clamp.end - 1);
-  return EditRow::tr("%1 = %2 in %3, head %4%5, %6")
-      .arg(title_of(snapshot, clamp), three_digits(static_cast<double>(clamp.value)),
-           block_of(clamp))
-      .arg(clamp.head)
-      .arg(unit, steps);
+  const char* sign = clamp.change == Change::add ? "+" : clamp.change == Change::scale ? "×" : "=";
+  const QString value = clamp.curve.empty() ? three_digits(static_cast<double>(clamp.value))
+                                            : EditRow::tr("a drawn curve");
+  return EditRow::tr("%1 %2 %3 in %4, %5%6, %7")
+      .arg(title_of(snapshot, clamp), sign, value, block_of(clamp), heads, unit, steps);
 }
 
 EditRow::EditRow(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage) {
@@ -160,9 +208,17 @@ EditRow::EditRow(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage)
   remove_->setAutoRaise(true);
   remove_->setFocusPolicy(Qt::TabFocus);
   remove_->setToolTip(tr("Let go of this value and take it off the list"));
+  up_ = new QToolButton;
+  up_->setText("↑");
+  up_->setAutoRaise(true);
+  up_->setFocusPolicy(Qt::TabFocus);
+  up_->setToolTip(
+      tr("Let this edit act before the one above it. Several on one value act one after the other, "
+         "from the top of the list down."));
   auto* row = new QHBoxLayout;
   row->addWidget(on_, 0, Qt::AlignTop);
   row->addWidget(what_, 1);
+  row->addWidget(up_, 0, Qt::AlignTop);
   row->addWidget(remove_, 0, Qt::AlignTop);
   column->addLayout(row);
 
@@ -171,18 +227,24 @@ EditRow::EditRow(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage)
   hold_->addItem(tr("held at"));
   hold_->addItem(tr("frozen"));
   hold_->addItem(tr("switched off"));
+  hold_->addItem(tr("plus"));
+  hold_->addItem(tr("times"));
+  hold_->addItem(tr("drawn"));
   hold_->setToolTip(
-      tr("How the value is held. Held at: the number beside it. Frozen: what it was, "
-         "without any edit, at the first step of the range. Switched off: the gate is "
-         "closed."));
+      tr("How the value is changed. Held at: the number beside it. Frozen: what it was, without "
+         "any edit, at the first step of the range. Switched off: the gate is closed. Plus and "
+         "times: the number beside it is added to what the model computes, or multiplies it. "
+         "Drawn: another value at each step."));
   value_ = new QLineEdit;
   value_->setObjectName("value");
   value_->setAlignment(Qt::AlignRight);
   value_->setToolTip(
       tr("What the value is set to: any number. Dragging in the Gates view stays "
          "between −60 and 60."));
-  head_ = spin_box(tr("Head"), tr("Which head the value is held in, counted from 0"), 999);
-  unit_ = spin_box(tr("Unit"), tr("Which unit of the head, counted from 0"), 9999);
+  head_ = spin_box_or_all(tr("Head"),
+                          tr("Which head the value is held in, counted from 0; below 0: all"), 999);
+  unit_ =
+      spin_box_or_all(tr("Unit"), tr("Which unit of the head, counted from 0; below 0: all"), 9999);
   first_ = spin_box(tr("First time step"), tr("The first time step at which the value is held"),
                     kLastStep);
   last_ = spin_box(tr("Last time step"),
@@ -206,6 +268,7 @@ EditRow::EditRow(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage)
   column->addWidget(later_);
 
   connect(on_, &QCheckBox::clicked, this, &EditRow::enabled);
+  connect(up_, &QToolButton::clicked, this, &EditRow::moved_up);
   connect(remove_, &QToolButton::clicked, this, [this] {
     // A number typed for an edit that goes is meant for no other one.
     value_->setModified(false);
@@ -224,18 +287,10 @@ EditRow::EditRow(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage)
     clamp.unit = unit;
     send(clamp);
   });
-  connect(first_, &QSpinBox::valueChanged, this, [this](int step) {
-    Clamp clamp = clamp_;
-    clamp.begin = step;
-    clamp.end = std::max(clamp.end, step + 1);
-    send(clamp);
-  });
-  connect(last_, &QSpinBox::valueChanged, this, [this](int step) {
-    Clamp clamp = clamp_;
-    clamp.begin = std::min(clamp.begin, step);
-    clamp.end = step + 1;
-    send(clamp);
-  });
+  connect(first_, &QSpinBox::valueChanged, this,
+          [this](int step) { send(over_steps(clamp_, step, clamp_.end)); });
+  connect(last_, &QSpinBox::valueChanged, this,
+          [this](int step) { send(over_steps(clamp_, std::min(clamp_.begin, step), step + 1)); });
   connect(&stage.engine(), &EngineLink::changed, this, &EditRow::follow_snapshot);
   connect(&stage, &Stage::look_changed, this, &EditRow::fit_value);
 }
@@ -249,13 +304,16 @@ void EditRow::show_clamp(int number, const Clamp& clamp) {
   remove_->setAccessibleName(tr("Remove edit %1").arg(number + 1));
   hold_->setAccessibleName(tr("How edit %1 holds its value").arg(number + 1));
   value_->setAccessibleName(tr("Value of edit %1").arg(number + 1));
-  const QString what = QString("%1 · %2").arg(title_of(stage_.snapshot(), clamp), block_of(clamp));
+  up_->setVisible(number > 0);
+  up_->setAccessibleName(tr("Move edit %1 up").arg(number + 1));
+  const QString what = what_of(stage_.snapshot(), clamp);
   if (what_->text() != what) what_->setText(what);
   what_->setToolTip(words);
   if (!same_edit || !value_->hasFocus() || !value_->isModified()) {
     value_->setText(editable(clamp.value));
     value_->setCursorPosition(0);
   }
+  value_->setVisible(clamp.curve.empty());
   const auto set = [](QSpinBox* box, int shown) {
     const QSignalBlocker quiet(box);
     box->setMaximum(std::max(box->maximum(), shown));
@@ -288,14 +346,21 @@ void EditRow::follow_snapshot() {
   }
   later_->setVisible(later);
   hold_->setCurrentIndex(static_cast<int>(hold_of(now, clamp_)));
-  // Frozen needs to know what the value was.
+  // Frozen needs to know what the value was, and a curve is drawn elsewhere.
+  const QString unknown = clamp_.head == Clamp::kAll || clamp_.unit == Clamp::kAll
+                              ? tr("One head and one unit can be frozen, not all at once.")
+                              : tr("Step %1 was not computed yet.").arg(clamp_.begin);
+  offer(Hold::frozen, free_value(now, held_at_once(clamp_)) != nullptr, unknown);
+  offer(Hold::drawn, !clamp_.curve.empty(),
+        tr("A curve is drawn in the Gates view: hold Alt and drag along it."));
+}
+
+void EditRow::offer(Hold hold, bool possible, const QString& why_not) {
   auto* items = qobject_cast<QStandardItemModel*>(hold_->model());
-  QStandardItem* frozen = items->item(static_cast<int>(Hold::frozen));
-  const bool known = free_value(now, clamp_) != nullptr;
-  if (frozen->isEnabled() != known) {
-    frozen->setEnabled(known);
-    frozen->setToolTip(known ? QString() : tr("Step %1 was not computed yet.").arg(clamp_.begin));
-  }
+  QStandardItem* item = items->item(static_cast<int>(hold));
+  if (item->isEnabled() != possible) item->setEnabled(possible);
+  const QString words = possible ? QString() : why_not;
+  if (item->toolTip() != words) item->setToolTip(words);
 }
 
 /// What is frozen stays so when it moves to another place.
@@ -312,25 +377,37 @@ void EditRow::send(Clamp clamp) {
 void EditRow::hold(int choice) {
   const Snapshot& now = stage_.snapshot();
   Clamp clamp = clamp_;
-  const float* free = free_value(now, clamp);
-  switch (static_cast<Hold>(choice)) {
+  const auto chosen = static_cast<Hold>(choice);
+  if (chosen != Hold::drawn) clamp = held_at_once(clamp);
+  switch (chosen) {
     case Hold::frozen:
-      if (free) clamp.value = *free;
+      if (const float* free = free_value(now, clamp)) clamp.value = *free;
       break;
     case Hold::off:
       clamp.value = switched_off(now, clamp);
       break;
+    case Hold::plus:
+      clamp.change = Change::add;
+      if (clamp_.change != Change::add) clamp.value = 0.0f;
+      break;
+    case Hold::times:
+      clamp.change = Change::scale;
+      if (clamp_.change != Change::scale) clamp.value = 1.0f;
+      break;
     case Hold::value:
-      value_->setFocus();
-      value_->selectAll();
+    case Hold::drawn:
       break;
   }
+  const bool typed_next = chosen == Hold::value || chosen == Hold::plus || chosen == Hold::times;
   if (clamp == clamp_) {
     follow_snapshot();
-    return;
+  } else {
+    clamp_ = clamp;
+    emit changed(clamp);
   }
-  clamp_ = clamp;
-  emit changed(clamp);
+  if (!typed_next) return;
+  value_->setFocus();
+  value_->selectAll();
 }
 
 void EditRow::take_value() {

@@ -14,8 +14,8 @@ class QToolButton;
 
 namespace xlab::app {
 
-/// How a value is held, told by the value itself.
-enum class Hold { value, frozen, off };
+/// How a value is held or changed; the first three are told by the value itself.
+enum class Hold { value, frozen, off, plus, times, drawn };
 
 /// The pre-activation that switches the clamp's gate off, as the description of its cell has it.
 float switched_off(const Snapshot& snapshot, const Clamp& clamp);
@@ -24,7 +24,8 @@ float switched_off(const Snapshot& snapshot, const Clamp& clamp);
 const float* free_value(const Snapshot& snapshot, const Clamp& clamp);
 /// How this clamp holds its value.
 Hold hold_of(const Snapshot& snapshot, const Clamp& clamp);
-/// A clamp in words: "forget gate, pre-activation = −3.2 in block0, head 1, steps 3 to 9".
+/// A clamp in words: "forget gate, pre-activation = −3.2 in block0, head 1, steps 3 to 9", "token 4
+/// never written in block0, all heads".
 QString words_of(const Snapshot& snapshot, const Clamp& clamp);
 
 class EditRow : public QWidget {
@@ -42,18 +43,21 @@ class EditRow : public QWidget {
   void changed(const Clamp& clamp);
   void enabled(bool on);
   void removed();
+  void moved_up();
 
  private:
   void follow_snapshot();
   void send(Clamp clamp);
   void hold(int choice);
+  /// Whether the list of ways offers one, and if not, why.
+  void offer(Hold hold, bool possible, const QString& why_not);
   void fit_value();
 
   Stage& stage_;
   Clamp clamp_;
   QCheckBox* on_;
   QLabel* what_;
-  QToolButton* remove_;
+  QToolButton *up_, *remove_;
   QComboBox* hold_;
   QLineEdit* value_;
   QSpinBox *head_, *unit_, *first_, *last_;

@@ -36,14 +36,13 @@ QString without_mnemonic(QString text) {
 
 }  // namespace
 
-QAction* MainWindow::add(QMenu* menu, const QString& text, const QKeySequence& key, auto slot) {
+QAction* MainWindow::add_action(QMenu* menu, const QString& text, const QKeySequence& key) {
   QAction* action = menu->addAction(text);
   action->setShortcut(key);
   action->setToolTip(
       key.isEmpty()
           ? without_mnemonic(text)
           : QString("%1 (%2)").arg(without_mnemonic(text), key.toString(QKeySequence::NativeText)));
-  connect(action, &QAction::triggered, this, slot);
   return action;
 }
 
@@ -126,21 +125,6 @@ void MainWindow::name_saving() {
   save_as_->setText(several || now.file_holds_bench ? tr("Save this run &as…") : tr("Save &as…"));
   save_all_->setEnabled(now.model && (several || now.file_holds_bench) &&
                         now.cannot_save_bench.empty());
-}
-
-void MainWindow::make_edit_menu() {
-  QMenu* edit = menuBar()->addMenu(tr("&Edit"));
-  // A run that goes away with it comes back as it is shown now.
-  undo_ = add(edit, {}, QKeySequence("Ctrl+Z"), [this] {
-    tell_screen();
-    stage_.send(command::Undo{});
-  });
-  redo_ = add(edit, {}, QKeySequence("Ctrl+Shift+Z"), [this] {
-    tell_screen();
-    stage_.send(command::Redo{});
-  });
-  clear_clamps_ = add(edit, tr("&Clear clamps"), QKeySequence("Ctrl+Backspace"),
-                      [this] { stage_.send(command::ClearClamps{}); });
 }
 
 void MainWindow::make_run_menu() {

@@ -178,6 +178,11 @@ void MainWindow::make_docks() {
     auto* dock = new ViewDock(stage_, std::move(view), this);
     connect(dock, &ViewDock::maximise_wanted, this, [this, dock] { maximise(dock); });
     tell_of_files(*dock);
+    if (dock->view_name() == "time") {
+      dock->canvas().setContextMenuPolicy(Qt::CustomContextMenu);
+      connect(&dock->canvas(), &QWidget::customContextMenuRequested, this,
+              [this, dock](const QPoint& at) { show_token_menu(*dock, at); });
+    }
     views_.append(dock);
   }
   const auto panel = [this](const char* name, const QString& title, QWidget* contents) {
@@ -215,6 +220,7 @@ void MainWindow::make_status_bar() {
   tokens_->setToolTip(tr("Tokens trained on in a second, a running mean"));
   frames_ = new QLabel;
   for (QLabel* label : {steps_, tokens_, frames_}) statusBar()->addPermanentWidget(label);
+  make_pin_chip();
   statusBar()->addPermanentWidget(new RunChip(stage_));
   statusBar()->addPermanentWidget(new DeviceChip(stage_));
   statusBar()->setSizeGripEnabled(false);
@@ -312,6 +318,8 @@ void MainWindow::follow_snapshot() {
   show_edit(undo_, now.undo_label, tr("Undo"));
   show_edit(redo_, now.redo_label, tr("Redo"));
   clear_clamps_->setEnabled(!now.sequence.clamps.empty());
+  token_edits_->setEnabled(now.sequence.cursor >= 0);
+  off_edits_->setEnabled(now.model != nullptr);
   // What cannot be done says why, here as in the panels.
   QSet<QMenu*> with_reasons, others;
   const auto allow = [&](QAction* action, const std::string& problem) {

@@ -110,6 +110,17 @@ class MainWindow : public QMainWindow {
   void make_menus();
   void make_file_menu();
   void make_edit_menu();
+  /// As one edit; where there are none, says so.
+  void add_edits(std::vector<Clamp> clamps, const char* name);
+  void hold_hovered();
+  /// Keeps the state of now for comparing, or lets go of the one that is kept.
+  void pin_state();
+  void make_pin_chip();
+  void follow_pin();
+  /// Of the token that was pressed, to which the press has moved the cursor.
+  void show_token_menu(ViewDock& dock, QPoint at);
+  /// A word in the status bar.
+  void say(const QString& sentence);
   void make_run_menu();
   void make_time_menu();
   void make_view_menu();
@@ -240,7 +251,13 @@ class MainWindow : public QMainWindow {
   void open_named(const QString& named, bool beside, const std::optional<SeriesChoice>& series);
   void stop_engine();
 
-  QAction* add(QMenu* menu, const QString& text, const QKeySequence& key, auto slot);
+  QAction* add_action(QMenu* menu, const QString& text, const QKeySequence& key);
+  template <typename Slot>
+  QAction* add(QMenu* menu, const QString& text, const QKeySequence& key, Slot slot) {
+    QAction* action = add_action(menu, text, key);
+    connect(action, &QAction::triggered, this, slot);
+    return action;
+  }
 
   WindowOptions options_;
   Stage stage_;
@@ -284,6 +301,9 @@ class MainWindow : public QMainWindow {
           *save_all_ = nullptr, *undo_ = nullptr, *redo_ = nullptr, *clear_clamps_ = nullptr,
           *panels_ = nullptr, *start_ = nullptr, *remove_run_ = nullptr, *train_all_ = nullptr,
           *next_run_ = nullptr, *previous_run_ = nullptr;
+  QAction* pin_ = nullptr;
+  QToolButton* pin_chip_ = nullptr;  ///< that a state is pinned; lets go of it
+  QMenu *token_edits_ = nullptr, *off_edits_ = nullptr;
   /// What stands in the tool bar, by name ("rooms", "speed", ...).
   QMap<QString, QList<QAction*>> bar_;
   QList<QPair<QAction*, Shape>> icons_;

@@ -14,6 +14,7 @@
 #include "app/facts.hpp"
 #include "app/flow_layout.hpp"
 #include "app/prompt_field.hpp"
+#include "app/scoped_edits.hpp"
 #include "app/theme.hpp"
 #include "app/token_text.hpp"
 #include "core/bytes_text.hpp"
@@ -268,6 +269,10 @@ void PromptPanel::show_clamps(const std::vector<Clamp>& clamps) {
     connect(row, &EditRow::enabled, this, [this, index](bool on) {
       stage_.send(command::EnableClamp{index, on});
     });
+    connect(row, &EditRow::moved_up, this, [this, index] {
+      for (EditRow* other : rows_) other->take_value();
+      stage_.send(command::MoveClamp{index, index - 1});
+    });
     connect(row, &EditRow::removed, this, [this, index] {
       // What is being typed elsewhere belongs to the edits as they are numbered now.
       for (EditRow* other : rows_) other->take_value();
@@ -279,7 +284,8 @@ void PromptPanel::show_clamps(const std::vector<Clamp>& clamps) {
   no_clamps_->setVisible(clamps.empty());
 }
 
-/// What of the focused block can be held: its pre-activations, each at what it is now.
+/// What of the focused block can be held: its pre-activations, each at what it is now, and what
+/// goes into its memory, all units of a head at once; and the edits with a name.
 void PromptPanel::offer_values() {
   values_->clear();
   const Snapshot& now = stage_.snapshot();
@@ -288,17 +294,44 @@ void PromptPanel::offer_values() {
   if (!now.model || !now.trace || block >= now.model->blocks.size()) return;
   const BlockCard& focused = now.model->blocks[block];
   for (const ValueCard& value : focused.values->cards) {
-    if (value.role != Role::pre_activation || !value.clampable) continue;
+    if (!value.clampable) continue;
     Clamp clamp{.path = focused.path(value.name),
                 .head = stage_.focus().head,
                 .begin = step,
                 .end = step + 1};
     const Recorded* recorded = now.trace->find(step, clamp.path);
     if (!recorded || clamp.head < 0 || clamp.head >= recorded->heads) continue;
-    clamp.value = recorded->at(clamp.head, 0);
-    connect(values_->addAction(QString::fromStdString(value.title)), &QAction::triggered, this,
-            [this, clamp] { stage_.send(command::SetClamp{clamp}); });
+    const bool projection = value.role == Role::projection;
+    if (projection) {
+      clamp.unit = Clamp::kAll;
+      clamp.change = Change::scale;
+    } else {
+      clamp.value = recorded->at(clamp.head, 0);
+    }
+    const QString title = QString::fromStdString(value.title);
+    connect(values_->addAction(projection ? tr("%1 times 0").arg(title) : title),
+            &QAction::triggered, this, [this, clamp] { stage_.send(command::SetClamp{clamp}); });
   }
+  offer_named_edits();
+}
+
+void PromptPanel::offer_named_edits() {
+  const auto offer = [this](const QString& text, auto clamps, const char* name, Scope scope) {
+    connect(values_->addAction(text), &QAction::triggered, this, [this, clamps, name, scope] {
+      stage_.send(command::AddClamps{clamps(stage_.snapshot(), stage_.focus(), scope), name});
+    });
+  };
+  const int step = stage_.snapshot().sequence.cursor;
+  values_->addSeparator();
+  offer(tr("Token %1 never written in this head").arg(step), never_written_in, "never written",
+        Scope::head);
+  offer(tr("Token %1 never written in this block").arg(step), never_written_in, "never written",
+        Scope::block);
+  offer(tr("Token %1 never written in the whole model").arg(step), never_written_in,
+        "never written", Scope::model);
+  values_->addSeparator();
+  offer(tr("Switch this head off"), switched_off_in, "switching off", Scope::head);
+  offer(tr("Switch this block off"), switched_off_in, "switching off", Scope::block);
 }
 
 }  // namespace xlab::app

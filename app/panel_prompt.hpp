@@ -36,6 +36,7 @@ class PromptPanel : public QWidget {
   void follow_room();
   void show_clamps(const std::vector<Clamp>& clamps);
   void offer_values();
+  void offer_named_edits();
 
   Stage& stage_;
   PromptField* prompt_;

@@ -129,8 +129,14 @@ struct Focus {        ///< which block the matrix memory is shown of
 };
 
 // Edits.
-struct SetClamp {  ///< replaces the last clamp on the same path, head, unit and range
+/// Replaces the last clamp on the same path, head, unit and range that changes it the same way.
+struct SetClamp {
   Clamp clamp;
+};
+/// Several at once, each as `SetClamp` sets one: one edit, called `name` ("never written").
+struct AddClamps {
+  std::vector<Clamp> clamps;
+  std::string name;
 };
 /// Another range, head, value or switch for a clamp that keeps its place in the list. One that is
 /// on the new path, head, unit and range already stays: of several clamps that hold the same value,
@@ -141,6 +147,10 @@ struct ReplaceClamp {
 };
 struct RemoveClamp {
   int index = 0;
+};
+struct MoveClamp {  ///< to another place in the list
+  int index = 0;
+  int to = 0;  ///< its index afterwards
 };
 struct EnableClamp {
   int index = 0;
@@ -207,9 +217,10 @@ using Command =
                  command::NewSample, command::SetCursor, command::StepForward, command::StepBack,
                  command::Play, command::StopPlaying, command::SetPlaySpeed, command::Rewind,
                  command::TakeToken, command::SetSampler, command::SetVariant, command::Selfcheck,
-                 command::Focus, command::SetClamp, command::ReplaceClamp, command::RemoveClamp,
-                 command::EnableClamp, command::ClearClamps, command::Undo, command::Redo,
-                 command::FocusRun, command::DuplicateRun, command::RenameRun, command::RemoveRun,
-                 command::TrainRun, command::TrainAll, command::FollowSequence, command::ShowCurve>;
+                 command::Focus, command::SetClamp, command::AddClamps, command::ReplaceClamp,
+                 command::RemoveClamp, command::MoveClamp, command::EnableClamp,
+                 command::ClearClamps, command::Undo, command::Redo, command::FocusRun,
+                 command::DuplicateRun, command::RenameRun, command::RemoveRun, command::TrainRun,
+                 command::TrainAll, command::FollowSequence, command::ShowCurve>;
 
 }  // namespace xlab

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "kernels/concat.hpp"
@@ -244,29 +245,36 @@ namespace {
 constexpr std::array<const char*, 4> kSlstmPre = {"input_gate_pre", "forget_gate_pre",
                                                   "cell_input_pre", "output_gate_pre"};
 
-/// The clamp tensor of one observed token: NaN where a pre-activation is free; undefined without
-/// clamps.
-Tensor slstm_clamps(const Tape& tape, int heads, const Tensor& wx) {
+/// Whether a pre-activation is held at the observed token.
+bool is_clamped(const Tape& tape) {
+  return std::any_of(kSlstmPre.begin(), kSlstmPre.end(), [&](const char* pre) {
+    return !tape.observer()->acting_on(tape.path(pre)).empty();
+  });
+}
+
+/// What the pre-activations of one observed token are held at, NaN where one is free; undefined
+/// where all are. `free`: what they are (1, 1, 4, H * D) without clamps.
+Tensor slstm_clamps(const Tape& tape, int heads, const Tensor& free) {
   const Observer& observer = *tape.observer();
-  const std::int64_t D = wx.extent(-1) / 4 / heads;
-  Tensor clamps;
-  for (const Clamp& clamp : observer.clamps) {
-    if (!clamp.enabled || observer.step < clamp.begin || observer.step >= clamp.end) continue;
-    if (clamp.head < 0 || clamp.head >= heads || clamp.unit < 0 || clamp.unit >= D) continue;
-    for (std::size_t gate = 0; gate < kSlstmPre.size(); ++gate) {
-      if (clamp.path != tape.path(kSlstmPre[gate])) continue;
-      visit_float(wx, [&]<typename T>(T) {
-        if (!clamps.defined()) {
-          clamps = Tensor::empty(wx.shape(), wx.dtype());
-          std::fill_n(clamps.data<T>(), clamps.elements(), std::numeric_limits<T>::quiet_NaN());
+  const std::int64_t D = free.extent(-1) / heads;
+  Tensor held;
+  for (std::size_t gate = 0; gate < kSlstmPre.size(); ++gate) {
+    for (const Clamp* clamp : observer.acting_on(tape.path(kSlstmPre[gate]))) {
+      visit_float(free, [&]<typename T>(T) {
+        if (!held.defined()) {
+          held = Tensor::empty(free.shape(), free.dtype());
+          std::fill_n(held.data<T>(), held.elements(), std::numeric_limits<T>::quiet_NaN());
         }
-        const std::int64_t at =
-            static_cast<std::int64_t>(gate) * heads * D + clamp.head * D + clamp.unit;
-        clamps.data<T>()[at] = static_cast<T>(clamp.value);
+        for (std::int64_t unit = 0; unit < heads * D; ++unit) {
+          if (!clamp->is_on(static_cast<int>(unit / D), static_cast<int>(unit % D))) continue;
+          const std::int64_t at = static_cast<std::int64_t>(gate) * heads * D + unit;
+          T& number = held.data<T>()[at];
+          number = clamp->applied(std::isnan(number) ? free.data<T>()[at] : number, observer.step);
+        }
       });
     }
   }
-  return clamps.to(wx.device());
+  return held;
 }
 
 }  // namespace
@@ -301,8 +309,6 @@ Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, c
     }
   }
   if (tape.observed()) {
-    if (const Tensor clamps = slstm_clamps(tape, heads, in); clamps.defined())
-      args.clamp = clamps.reshape(gates);
     args.record.pre = make(gates);
     args.record.input_gate = make(sequence);
     args.record.forget_gate = make(sequence);
@@ -313,6 +319,11 @@ Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, c
     }
   }
   kernels::slstm_forward(options, args);
+  if (tape.observed() && is_clamped(tape)) {
+    // Once more: what they would be without clamps is known now.
+    args.clamp = slstm_clamps(tape, heads, args.record.pre.to(Device::cpu())).to(in.device());
+    kernels::slstm_forward(options, args);
+  }
   if (tape.observed()) {
     const Tensor pre = args.record.pre.reshape({4, H * D});
     const auto squashed = [&](int gate, kernels::Activation f) {

@@ -30,7 +30,10 @@ T number_in(const nlohmann::json& in, const char* key,
 /// Whether a model has these tokens and values is not known here.
 std::vector<int> tokens_in(const nlohmann::json& in);
 std::vector<Clamp> clamps_in(const nlohmann::json& in);
+nlohmann::json json_of(const Clamp& clamp);
 nlohmann::json json_of(const std::vector<Clamp>& clamps);
+/// Throws a sentence for numbers that are none, no steps, and a curve that does not fit its steps.
+void check_clamp(const Clamp& clamp);
 SamplerSettings sampler_in(const nlohmann::json& in);
 nlohmann::json json_of(const SamplerSettings& sampler);
 

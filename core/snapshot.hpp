@@ -187,17 +187,56 @@ struct SamplerSettings {
   bool operator==(const SamplerSettings&) const = default;
 };
 
-/// A value held fixed by hand over a range of time steps.
+/// What an edit does with a number: sets it, adds to it, or multiplies it.
+enum class Change : std::uint8_t { set, add, scale };
+
+constexpr const char* name_of(Change change) {
+  switch (change) {
+    case Change::add:
+      return "add";
+    case Change::scale:
+      return "scale";
+    case Change::set:
+      break;
+  }
+  return "set";
+}
+
+/// A value changed by hand over a range of time steps. Several on one number act one after the
+/// other, in the order of their list.
 struct Clamp {
-  std::string path;  ///< a pre-activation, e.g. "block0/mlstm/forget_gate_pre"
-  int head = 0;
-  int unit = 0;        ///< within the head; 0 for values with one number a head
+  static constexpr int kAll = -1;
+  std::string path;    ///< of a value that can be held, e.g. "block0/mlstm/forget_gate_pre"
+  int head = 0;        ///< kAll: every head
+  int unit = 0;        ///< within the head, 0 for values with one number a head; kAll: every unit
   int begin = 0;       ///< first time step
   int end = 0;         ///< one past the last time step
-  float value = 0.0f;  ///< what the pre-activation is set to
+  float value = 0.0f;  ///< what the number is set to, what is added, or what it is multiplied with
   bool enabled = true;
+  Change change = Change::set;
+  /// Another value at each of the steps, in their order, in the place of `value`; empty: the same
+  /// at all. As many as there are steps.
+  std::vector<float> curve = {};
 
   bool operator==(const Clamp&) const = default;
+
+  /// Whether it acts at this step.
+  bool acts_at(int step) const { return enabled && step >= begin && step < end; }
+  bool is_on_head(int which) const { return head == kAll || head == which; }
+  bool is_on(int which_head, int which_unit) const {
+    return is_on_head(which_head) && (unit == kAll || unit == which_unit);
+  }
+  /// The value at a step of its range.
+  float value_at(int step) const {
+    const auto at = static_cast<std::size_t>(step - begin);
+    return step >= begin && at < curve.size() ? curve[at] : value;
+  }
+  /// A number as it is after the edit, at a step of its range.
+  template <typename T>
+  T applied(T number, int step) const {
+    const T by = static_cast<T>(value_at(step));
+    return change == Change::add ? number + by : change == Change::scale ? number * by : by;
+  }
 };
 
 /// The model's view of what comes next, at the time cursor.
@@ -339,6 +378,21 @@ struct RunCard {
   bool operator==(const RunCard&) const = default;
 };
 
+/// The edits that can be taken back or made again, of all runs.
+struct EditHistory {
+  struct Entry {
+    std::string name;   ///< what was done: "clamp"
+    std::string about;  ///< to what, in a few words: "forget gate, head 1"; may be empty
+    int run = 0;        ///< RunCard::id; 0: of the bench
+
+    bool operator==(const Entry&) const = default;
+  };
+  std::vector<Entry> past;    ///< the oldest first
+  std::vector<Entry> future;  ///< taken back; the next one to be made again first
+
+  bool operator==(const EditHistory&) const = default;
+};
+
 /// What another run makes of the sequence on screen, which it follows. The same object as long as
 /// nothing in it has changed.
 struct FollowerView {
@@ -379,6 +433,8 @@ struct Snapshot {
   bool keeping_fails = false;
   /// What Undo and Redo would do, in words: "Undo new prompt", "Redo clamp". Empty when nothing.
   std::string undo_label, redo_label;
+  /// The same object as long as nothing in it has changed; null at first.
+  std::shared_ptr<const EditHistory> history;
   /// How the window showed the run when it was saved: what it said itself then. Null for a run that
   /// comes without, which is no reason to show anything else.
   std::shared_ptr<const std::string> screen;

@@ -1,10 +1,12 @@
 // The tape: running backwards, watching and clamping.
 #include "core/tape.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 
 #include "kernels/elementwise.hpp"
+#include "kernels/route.hpp"
 
 namespace xlab {
 namespace {
@@ -16,6 +18,13 @@ float length_of(const std::vector<float>& numbers) {
 }
 
 }  // namespace
+
+std::vector<const Clamp*> Observer::acting_on(const std::string& path) const {
+  std::vector<const Clamp*> acting;
+  for (const Clamp& clamp : clamps)
+    if (clamp.acts_at(step) && clamp.path == path) acting.push_back(&clamp);
+  return acting;
+}
 
 const Tensor& Tape::grad(Var x) {
   Node& node = nodes_[static_cast<std::size_t>(x.id)];
@@ -90,24 +99,36 @@ std::vector<float> Tape::read(Var x) {
 
 Var Tape::tap(const std::string& name, Var x, int heads) {
   if (!observer_) return x;
-  const std::string full = path(name);
+  const std::vector<const Clamp*> acting = observer_->acting_on(path(name));
   Var out = x;
-  for (const Clamp& clamp : observer_->clamps) {
-    if (!clamp.enabled || clamp.path != full || observer_->step < clamp.begin ||
-        observer_->step >= clamp.end) {
-      continue;
-    }
-    const std::int64_t dim = value(out).elements() / heads;
-    const std::int64_t at = clamp.head * dim + clamp.unit;
-    if (clamp.head < 0 || clamp.head >= heads || clamp.unit < 0 || clamp.unit >= dim) continue;
-    Tensor replaced = value(out).clone();
-    const std::int64_t time = replaced.extent(1);
-    kernels::overwrite(replaced, 0, time, at, at + 1, clamp.value);
-    const Var before = out;
-    out = push(replaced, [this, before, time, at](const Tensor& g) {
-      Tensor passed = g.clone();
-      kernels::overwrite(passed, 0, time, at, at + 1, 0.0);
-      kernels::accumulate(grad(before), passed);
+  if (!acting.empty()) {
+    const Tensor original = value(x);
+    const int step = observer_->step;
+    Tensor changed = original.to(Device::cpu()).clone();
+    // What a gradient is multiplied with on its way back.
+    Tensor passes = needs_gradients() ? Tensor::zeros(changed.shape(), changed.dtype()) : Tensor();
+    visit_float(changed, [&]<typename T>(T) {
+      if (passes.defined()) std::fill_n(passes.data<T>(), passes.elements(), T{1});
+      const std::int64_t dim = changed.elements() / heads;
+      for (std::int64_t at = 0; at < changed.elements(); ++at) {
+        for (const Clamp* clamp : acting) {
+          if (!clamp->is_on(static_cast<int>(at / dim), static_cast<int>(at % dim))) continue;
+          changed.data<T>()[at] = clamp->applied(changed.data<T>()[at], step);
+          if (passes.defined() && clamp->change != Change::add)
+            passes.data<T>()[at] *=
+                clamp->change == Change::set ? T{0} : static_cast<T>(clamp->value_at(step));
+        }
+      }
+    });
+    out = push(changed.to(original.device()), [this, x, passes](const Tensor& g) {
+      const Tensor on_host = g.to(Device::cpu()).clone();
+      visit_float(on_host, [&]<typename T>(T) {
+        for (std::int64_t at = 0; at < on_host.elements(); ++at) {
+          const T passed = passes.data<T>()[at];
+          on_host.data<T>()[at] = passed == T{0} ? T{0} : on_host.data<T>()[at] * passed;
+        }
+      });
+      kernels::accumulate(grad(x), on_host.to(g.device()));
     });
   }
   record(name, value(out), heads);

@@ -26,8 +26,11 @@ struct Var {
 /// Used for batches of one sequence and one token.
 struct Observer {
   TokenTrace* trace = nullptr;    ///< receives every tapped value
-  std::span<const Clamp> clamps;  ///< replace tapped values at `step`
+  std::span<const Clamp> clamps;  ///< change tapped values at `step`
   int step = 0;                   ///< time step of the token
+
+  /// The clamps on a value that act at this step, in their order.
+  std::vector<const Clamp*> acting_on(const std::string& path) const;
 };
 
 /// A pass was given up half-way because somebody asked for it.
@@ -82,8 +85,9 @@ class Tape {
 
   /// Names what follows: "block0/mlstm".
   void set_prefix(std::string prefix) { prefix_ = std::move(prefix); }
-  /// Shows a (1, 1, heads * dim) value to the observer under "<prefix>/<name>", and replaces what
-  /// is clamped. Without an observer it is free. Clamped values pass no gradient.
+  /// Shows a (1, 1, heads * dim) value to the observer under "<prefix>/<name>", and changes what
+  /// is clamped. Without an observer it is free. Numbers that are set pass no gradient, those that
+  /// are multiplied pass it multiplied.
   Var tap(const std::string& name, Var x, int heads);
 
   /// True when somebody watches; then operations record what happens inside them.

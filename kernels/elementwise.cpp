@@ -393,27 +393,4 @@ void gated_backward(Activation f, const Tensor& gate, const Tensor& value, const
   });
 }
 
-void overwrite(const Tensor& x, std::int64_t t0, std::int64_t t1, std::int64_t d0, std::int64_t d1,
-               double value) {
-  require_main("overwrite", "x", x);
-  check(x.rank() == 3, "[overwrite] x has shape {}, but (batch, time, dim) is needed.", x.shape());
-  const std::int64_t batch = x.extent(0), time = x.extent(1), dim = x.extent(2);
-  check(0 <= t0 && t0 <= t1 && t1 <= time && 0 <= d0 && d0 <= d1 && d1 <= dim,
-        "[overwrite] steps [{}, {}) and entries [{}, {}) are not inside x of shape {}.", t0, t1, d0,
-        d1, x.shape());
-  visit_float(x, [&](auto zero) {
-    using T = decltype(zero);
-    if constexpr (kHasCuda) {
-      if (on_cuda("overwrite", x))
-        return cuda::overwrite<T>(x.data<T>(), batch, time, dim, t0, t1, d0, d1, value);
-    }
-    for (std::int64_t b = 0; b < batch; ++b) {
-      for (std::int64_t t = t0; t < t1; ++t) {
-        T* row = x.data<T>() + (b * time + t) * dim;
-        std::fill(row + d0, row + d1, static_cast<T>(value));
-      }
-    }
-  });
-}
-
 }  // namespace xlab::kernels

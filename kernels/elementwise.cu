@@ -143,18 +143,6 @@ void gated_backward(Activation f, std::int64_t count, const T* gate, const T* va
   });
 }
 
-template <typename T>
-void overwrite(T* x, std::int64_t batch, std::int64_t time, std::int64_t dim, std::int64_t t0,
-               std::int64_t t1, std::int64_t d0, std::int64_t d1, double value) {
-  const T written = static_cast<T>(value);
-  const std::int64_t steps = t1 - t0, entries = d1 - d0;
-  for_each("overwrite", batch * steps * entries, [=] __device__(std::int64_t j) {
-    const std::int64_t b = j / (steps * entries), t = t0 + j / entries % steps,
-                       d = d0 + j % entries;
-    x[(b * time + t) * dim + d] = written;
-  });
-}
-
 #define XLAB_INSTANTIATE(T)                                                                      \
   template void add(std::int64_t, const T*, const T*, T*);                                       \
   template void accumulate(std::int64_t, T*, const T*, double);                                  \
@@ -167,9 +155,7 @@ void overwrite(T* x, std::int64_t batch, std::int64_t time, std::int64_t dim, st
   template void activation_forward(Activation, std::int64_t, const T*, T*, double);              \
   template void activation_backward(Activation, std::int64_t, const T*, const T*, T*, double);   \
   template void gated_forward(Activation, std::int64_t, const T*, const T*, T*);                 \
-  template void gated_backward(Activation, std::int64_t, const T*, const T*, const T*, T*, T*);  \
-  template void overwrite(T*, std::int64_t, std::int64_t, std::int64_t, std::int64_t,            \
-                          std::int64_t, std::int64_t, std::int64_t, double);
+  template void gated_backward(Activation, std::int64_t, const T*, const T*, const T*, T*, T*);
 XLAB_INSTANTIATE(float)
 XLAB_INSTANTIATE(double)
 #undef XLAB_INSTANTIATE

@@ -36,9 +36,4 @@ void gated_forward(Activation f, const Tensor& gate, const Tensor& value, const 
 void gated_backward(Activation f, const Tensor& gate, const Tensor& value, const Tensor& dy,
                     const Tensor& dgate, const Tensor& dvalue);
 
-/// Writes `value` into x[:, t0:t1, d0:d1] of a (batch, time, dim) tensor: how a clamp replaces
-/// values on the way forward and (with 0) stops their gradient on the way back.
-void overwrite(const Tensor& x, std::int64_t t0, std::int64_t t1, std::int64_t d0, std::int64_t d1,
-               double value);
-
 }  // namespace xlab::kernels

@@ -36,8 +36,5 @@ void gated_forward(Activation f, std::int64_t count, const T* gate, const T* val
 template <typename T>
 void gated_backward(Activation f, std::int64_t count, const T* gate, const T* value, const T* dy,
                     T* dgate, T* dvalue);
-template <typename T>
-void overwrite(T* x, std::int64_t batch, std::int64_t time, std::int64_t dim, std::int64_t t0,
-               std::int64_t t1, std::int64_t d0, std::int64_t d1, double value);
 
 }  // namespace xlab::cuda

@@ -155,6 +155,67 @@ class Actions : public WindowTest {
     table_["Edit/Clear clamps"] = {
         {"ClearClamps"}, hold, [this] { return now().sequence.clamps.empty(); }, {}};
 
+    const auto words_of_edits = [this](const char* gate, int block, int head, int unit, int begin,
+                                       int end, const char* name) {
+      return QString("AddClamps %1 head %2 unit %3 %4..%5 = -60 as %6")
+          .arg(QString::fromStdString(
+              now().model->blocks[static_cast<std::size_t>(block)].path(gate)))
+          .arg(head)
+          .arg(unit)
+          .arg(begin)
+          .arg(end)
+          .arg(name);
+    };
+    const auto edits = [this](std::size_t count) {
+      return [this, count] { return now().sequence.clamps.size() == count; };
+    };
+    const auto second_head = [this] { window_->stage().set_head(1); };
+    const QString unwritten = "Edit/Token at the cursor never written/";
+    table_[unwritten + "In this head"] = {
+        {words_of_edits("input_gate_pre", 0, 1, 0, 4, 5, "never written")},
+        second_head,
+        edits(1),
+        {}};
+    table_[unwritten + "In all heads of this block"] = {
+        {words_of_edits("input_gate_pre", 0, -1, 0, 4, 5, "never written")}, {}, edits(1), {}};
+    table_[unwritten + "In the whole model"] = {
+        {words_of_edits("input_gate_pre", 0, -1, 0, 4, 5, "never written") + " and 1 more"},
+        {},
+        edits(2),
+        {}};
+    const int steps = now().model->context_length;
+    table_["Edit/Switch off/This head"] = {
+        {words_of_edits("output_gate_pre", 0, 1, -1, 0, steps, "switching off")},
+        second_head,
+        edits(1),
+        {}};
+    table_["Edit/Switch off/This block"] = {
+        {words_of_edits("output_gate_pre", 0, -1, -1, 0, steps, "switching off")},
+        {},
+        edits(1),
+        {}};
+    table_["Edit/History…"] = {{}, {}, [this] { return closes_dialog("History"); }, {}};
+    table_["Edit/Pin this state"] = {{},
+                                     {},
+                                     [this] {
+                                       const ui::Focus focus = window_->stage().focus();
+                                       return focus.reference &&
+                                              focus.reference->sequence.cursor == 4;
+                                     },
+                                     {}};
+    // Of the pre-activation that is pointed at.
+    table_["Edit/Hold what is under the mouse"] = {
+        {QString("SetClamp %1 head 1 unit 0 3..4 = %2")
+             .arg(QString::fromStdString(clamp.path))
+             .arg(static_cast<double>(now().trace->find(3, clamp.path)->at(1, 0)))},
+        [this, clamp] {
+          ui::Focus focus = window_->stage().focus();
+          focus.hovered = ui::ValueRef{clamp.path, 3, 1, 0};
+          window_->stage().set_focus(focus);
+        },
+        edits(1),
+        {}};
+
     table_["Run/Start training"] = {{"Train"}, {}, {}, {}};
     table_["Run/One step"] = {{"TrainOneStep"}, {}, [this] { return now().train.step == 1; }, {}};
     table_["Run/Restart run"] = {{"RestartRun"}, {}, {}, {}};

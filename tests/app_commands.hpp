@@ -92,6 +92,14 @@ inline QString words_of_command(const Command& command) {
                     .arg(name_of(v.number_format)));
   }
   if (const auto* c = std::get_if<SetClamp>(&command)) return with(clamp(c->clamp));
+  if (const auto* c = std::get_if<AddClamps>(&command)) {
+    if (c->clamps.empty()) return with("nothing");
+    const QString more =
+        c->clamps.size() > 1 ? QString(" and %1 more").arg(c->clamps.size() - 1) : "";
+    return with(clamp(c->clamps[0]) + " as " + words(c->name) + more);
+  }
+  if (const auto* c = std::get_if<MoveClamp>(&command))
+    return with(QString("%1 to %2").arg(c->index).arg(c->to));
   if (const auto* c = std::get_if<ReplaceClamp>(&command))
     return with(QString::number(c->index) + " " + clamp(c->clamp));
   if (const auto* c = std::get_if<RemoveClamp>(&command)) return with(QString::number(c->index));

@@ -40,6 +40,7 @@
 #include "app/token_text.hpp"
 #include "app_answers.hpp"
 #include "app_window.hpp"
+#include "core/edits.hpp"
 #include "core/engine/engine.hpp"
 #include "core/tasks/task.hpp"
 #include "counted_work.hpp"
@@ -680,6 +681,115 @@ TEST_F(PanelTest, AValueIsHeldWithoutAMouse) {
   ASSERT_EQ(now().sequence.clamps.size(), 1u);
   expected.value = now().unclamped->find(4, expected.path)->at(1, 0);
   EXPECT_EQ(now().sequence.clamps[0], expected) << "at what it is now: nothing jumps";
+}
+
+TEST_F(PanelTest, AnEditAddsOrMultipliesOnOneHeadOrAll) {
+  window_->stage().send(command::SetClamp{held(1, 2, 5, 30.0f)});
+  front("panel_prompt");
+  ASSERT_NE(row(0), nullptr);
+  auto* hold = row(0)->findChild<QComboBox*>();
+  auto* value = row(0)->findChild<QLineEdit*>("value");
+  const auto choose = [&](const char* text) {
+    hold->setFocus();
+    hold->setCurrentIndex(hold->findText(text));
+    emit hold->activated(hold->currentIndex());
+    settle();
+  };
+  const auto clamp = [&] { return now().sequence.clamps.at(0); };
+  const auto free = [&](int head) { return now().unclamped->find(2, clamp().path)->at(head, 0); };
+  const auto seen = [&](int head) { return now().trace->find(2, clamp().path)->at(head, 0); };
+  choose("plus");
+  EXPECT_EQ(clamp().change, Change::add);
+  EXPECT_EQ(seen(1), free(1)) << "plus 0, until another number is typed";
+  enter(value, "-1.5");
+  EXPECT_EQ(seen(1), free(1) - 1.5f);
+  choose("times");
+  EXPECT_EQ(clamp().change, Change::scale);
+  EXPECT_EQ(seen(1), free(1)) << "times 1";
+  enter(value, "0.5");
+  EXPECT_EQ(seen(1), free(1) * 0.5f);
+  for (QSpinBox* box : row(0)->findChildren<QSpinBox*>()) {
+    if (box->accessibleName() != "Head") continue;
+    box->setValue(Clamp::kAll);
+    EXPECT_EQ(box->text(), "all");
+  }
+  settle();
+  EXPECT_EQ(clamp().head, Clamp::kAll);
+  EXPECT_EQ(seen(0), free(0) * 0.5f);
+  EXPECT_EQ(seen(1), free(1) * 0.5f);
+  EXPECT_EQ(hold->currentText(), "times");
+  choose("held at");
+  EXPECT_EQ(clamp().change, Change::set);
+  EXPECT_EQ(seen(0), 0.5f);
+}
+
+TEST_F(PanelTest, ANeverWrittenTokenIsOneRowInWords) {
+  front("panel_prompt");
+  window_->stage().set_block(0);
+  window_->stage().set_head(1);
+  window_->stage().send(command::SetCursor{4});
+  settle();
+  auto* hold = named<QToolButton>("Hold a value");
+  emit hold->menu()->aboutToShow();
+  QStringList offered;
+  for (QAction* action : hold->menu()->actions()) offered << action->text();
+  EXPECT_TRUE(offered.contains("key times 0"));
+  EXPECT_TRUE(offered.contains("Switch this block off"));
+  for (QAction* action : hold->menu()->actions())
+    if (action->text() == "Token 4 never written in this head") action->trigger();
+  settle();
+  ASSERT_EQ(now().sequence.clamps.size(), 1u);
+  const BlockCard& block = now().model->blocks[0];
+  EXPECT_EQ(now().sequence.clamps[0], *never_written(block, 1, 4));
+  EXPECT_LT(now().trace->find(4, block.path("input_gate"))->at(1, 0), 1e-20f);
+  const QString label = QString::fromStdString(
+      now().model->vocabulary[static_cast<std::size_t>(now().sequence.tokens[4])]);
+  EXPECT_EQ(row(0)->findChild<QLabel*>("figure")->text(),
+            QString("token 4 %1 never written · block0").arg(label));
+  EXPECT_EQ(app::words_of(now(), now().sequence.clamps[0]),
+            "token 4 never written in block0, head 1");
+  EXPECT_EQ(QString::fromStdString(now().undo_label), "Undo never written");
+  window_->stage().send(command::Undo{});
+  settle();
+  EXPECT_TRUE(now().sequence.clamps.empty());
+}
+
+TEST_F(PanelTest, EditsActInTheOrderOfTheListAndMoveUp) {
+  window_->stage().send(command::SetClamp{held(1, 2, 5, 2.0f)});
+  Clamp twice = held(1, 2, 5, 3.0f);
+  twice.change = Change::scale;
+  window_->stage().send(command::SetClamp{twice});
+  front("panel_prompt");
+  settle();
+  const auto seen = [&] { return now().trace->find(2, twice.path)->at(1, 0); };
+  ASSERT_EQ(now().sequence.clamps.size(), 2u) << "one does not take the place of the other";
+  EXPECT_EQ(seen(), 6.0f);
+  EXPECT_EQ(named<QToolButton>("Move edit 1 up"), nullptr) << "the first one is not moved up";
+  click(named<QToolButton>("Move edit 2 up"));
+  EXPECT_EQ(now().sequence.clamps[0], twice);
+  EXPECT_EQ(seen(), 2.0f);
+  window_->stage().send(command::Undo{});
+  settle();
+  EXPECT_EQ(now().sequence.clamps[1], twice);
+  EXPECT_EQ(seen(), 6.0f);
+}
+
+TEST_F(PanelTest, ACurveOfAnEditMovesWithItsRange) {
+  Clamp drawn = held(1, 2, 5, 0.0f);
+  drawn.curve = {1.0f, -2.0f, 3.0f};
+  window_->stage().send(command::SetClamp{drawn});
+  front("panel_prompt");
+  auto* hold = row(0)->findChild<QComboBox*>();
+  EXPECT_EQ(hold->currentText(), "drawn");
+  EXPECT_TRUE(row(0)->findChild<QLineEdit*>("value")->isHidden()) << "there is not one value";
+  EXPECT_EQ(now().trace->find(3, drawn.path)->at(1, 0), -2.0f);
+  for (QSpinBox* box : row(0)->findChildren<QSpinBox*>()) {
+    if (box->accessibleName() == "First time step") enter(box, "3");
+    if (box->accessibleName() == "Last time step") enter(box, "5");
+  }
+  EXPECT_EQ(now().sequence.clamps[0].curve, (std::vector<float>{-2.0f, 3.0f, 3.0f}));
+  EXPECT_EQ(now().trace->find(5, drawn.path)->at(1, 0), 3.0f);
+  EXPECT_NE(now().trace->find(2, drawn.path)->at(1, 0), 1.0f);
 }
 
 // ---- prompt and text

@@ -2,10 +2,12 @@
 #include <QComboBox>
 #include <QKeySequence>
 #include <QLineEdit>
+#include <QListWidget>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "app/history_window.hpp"
 #include "app_window.hpp"
 
 namespace xlab::tests {
@@ -138,6 +140,37 @@ TEST_F(UndoTest, StaysInATextFieldThatHasTheFocus) {
   QTest::keyClicks(field, "ab");
   QTest::keyClick(field, Qt::Key_Z, Qt::ControlModifier);
   EXPECT_EQ(now().sequence.tokens, edited);
+}
+
+TEST_F(UndoTest, TheHistoryWindowGoesToAnyEdit) {
+  for (QAction* action : menu_actions(*window_))
+    if (action->text() == "H&istory…") action->trigger();
+  auto* list = window_->findChild<app::HistoryWindow*>()->findChild<QListWidget*>();
+  ASSERT_NE(list, nullptr);
+  EXPECT_EQ(list->count(), 1);
+  const Clamp first{.path = now().model->blocks[0].path("forget_gate_pre"), .begin = 1, .end = 2};
+  Clamp second = first;
+  second.begin = 2;
+  second.end = 3;
+  window_->stage().send(command::SetClamp{first});
+  window_->stage().send(command::SetClamp{second});
+  settle();
+  ASSERT_EQ(list->count(), 3);
+  EXPECT_EQ(list->item(1)->text(), "clamp: forget gate, head 0, step 1");
+  EXPECT_EQ(list->currentRow(), 2);
+  const auto press = [&](int row) {
+    QTest::mouseClick(list->viewport(), Qt::LeftButton, {},
+                      list->visualItemRect(list->item(row)).center());
+    settle();
+  };
+  press(0);
+  EXPECT_TRUE(now().sequence.clamps.empty());
+  EXPECT_EQ(list->count(), 3) << "what was taken back stays in the list";
+  EXPECT_EQ(list->currentRow(), 0);
+  press(2);
+  EXPECT_EQ(now().sequence.clamps, (std::vector<Clamp>{first, second}));
+  press(1);
+  EXPECT_EQ(now().sequence.clamps, std::vector<Clamp>{first});
 }
 
 }  // namespace

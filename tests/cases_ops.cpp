@@ -173,24 +173,6 @@ Case gated_case(Activation f, const Shape& shape) {
               }};
 }
 
-/// A clamp: the overwritten entries depend on nothing.
-Case overwrite_case() {
-  return {.name = "overwrite",
-          .inputs = {{"x", {2, 5, 3}}},
-          .forward =
-              [](const Tensors& in) {
-                const Tensor y = in[0].clone();
-                kernels::overwrite(y, 1, 4, 0, 2, 0.25);
-                return Tensors{y};
-              },
-          .backward =
-              [](const Tensors&, const Tensors& g) {
-                const Tensor dx = g[0].clone();
-                kernels::overwrite(dx, 1, 4, 0, 2, 0.0);
-                return Tensors{dx};
-              }};
-}
-
 Case linear_case(const Shape& x, std::int64_t out, bool bias) {
   const std::int64_t in_width = x[-1];
   Case c{.name = named("linear", x) + " to " + std::to_string(out) + (bias ? " with bias" : ""),
@@ -410,7 +392,6 @@ std::vector<Case> op_cases() {
     cases.push_back(gated_case(Activation::gelu, shape));
     cases.push_back(gated_case(Activation::sigmoid, shape));
   }
-  cases.push_back(overwrite_case());
   cases.push_back(concat_case(1, 1));
   cases.push_back(concat_case(3, 170));
 

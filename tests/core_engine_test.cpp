@@ -770,6 +770,69 @@ TEST_F(Engines, AClampThatIsDraggedOverAnotherTakesNothingAway) {
   EXPECT_EQ(held(anew, 2), 1.5f);
 }
 
+TEST_F(Engines, SeveralClampsAreOneEdit) {
+  open_small();
+  const auto clamp = [](int head, Change change) {
+    return Clamp{.path = "block0/mlstm/input_gate_pre",
+                 .head = head,
+                 .begin = 1,
+                 .end = 2,
+                 .value = 2.0f,
+                 .change = change};
+  };
+  after(SetPrompt{"a 3 b 7 a ?"}, SetClamp{clamp(0, Change::set)});
+  Clamp other = clamp(0, Change::set);
+  other.value = -1.0f;
+  const auto both =
+      after(AddClamps{{other, clamp(0, Change::scale), clamp(1, Change::set)}, "three"});
+  EXPECT_EQ(both->sequence.clamps,
+            (std::vector<Clamp>{other, clamp(0, Change::scale), clamp(1, Change::set)}))
+      << "one on the same place that does the same is replaced";
+  EXPECT_EQ(both->trace->find(1, other.path)->at(0, 0), -2.0f);
+  EXPECT_EQ(both->undo_label, "Undo three");
+  const auto moved = after(MoveClamp{0, 2});
+  EXPECT_EQ(moved->sequence.clamps,
+            (std::vector<Clamp>{clamp(0, Change::scale), clamp(1, Change::set), other}));
+  EXPECT_EQ(moved->trace->find(1, other.path)->at(0, 0), -1.0f);
+  after(Undo{});
+  EXPECT_EQ(after(Undo{})->sequence.clamps, std::vector<Clamp>{clamp(0, Change::set)});
+}
+
+TEST_F(Engines, TheHistoryIsAListInWords) {
+  open_small();
+  const auto start = after();
+  ASSERT_NE(start->history, nullptr);
+  EXPECT_TRUE(start->history->past.empty());
+  const Clamp clamp{.path = "block0/mlstm/input_gate_pre", .head = 1, .begin = 1, .end = 4};
+  after(SetPrompt{"a 3 b 7 a ?"}, SetClamp{clamp});
+  const auto done = after(EnableClamp{0, false});
+  using Entry = EditHistory::Entry;
+  const int run = done->focused_run;
+  const std::vector<Entry> all = {
+      {"new prompt", "a 3 b 7 a ?", run},
+      {"clamp", "input gate, head 1, steps 1 to 3", run},
+      {"switching a clamp", "input gate, head 1, steps 1 to 3, off", run}};
+  EXPECT_EQ(done->history->past, all);
+  EXPECT_EQ(after(SetCursor{1})->history, done->history) << "the same object";
+  const auto back = after(Undo{}, Undo{});
+  EXPECT_EQ(back->history->past, std::vector<Entry>{all[0]});
+  EXPECT_EQ(back->history->future, (std::vector<Entry>{all[1], all[2]}));
+  EXPECT_EQ(after(Redo{})->history->past, (std::vector<Entry>{all[0], all[1]}));
+}
+
+TEST_F(Engines, ACurveThatIsDrawnIsOneEdit) {
+  open_small();
+  Clamp curve{
+      .path = "block0/mlstm/input_gate_pre", .begin = 1, .end = 2, .value = 2.0f, .curve = {2.0f}};
+  after(SetPrompt{"a 3 b 7 a ?"}, SetClamp{curve});
+  curve.end = 4;
+  curve.curve = {2.0f, 1.0f, -3.0f};
+  const auto drawn = after(ReplaceClamp{0, curve});
+  EXPECT_EQ(drawn->trace->find(3, curve.path)->at(0, 0), -3.0f);
+  EXPECT_TRUE(after(Undo{})->sequence.clamps.empty());
+  EXPECT_EQ(after(Redo{})->sequence.clamps, std::vector<Clamp>{curve});
+}
+
 TEST_F(Engines, WrongClampsAreRefused) {
   open_small();
   after(SetPrompt{"a 3 b 7"});
@@ -778,7 +841,13 @@ TEST_F(Engines, WrongClampsAreRefused) {
            SetClamp{{"block0/mlstm/v", 0, 0, 0, 4, std::nanf(""), true}},
            SetClamp{{"block0/mlstm/v", 0, 0, 0, 4, HUGE_VALF, true}},
            ReplaceClamp{0, {"block0/mlstm/v", 0, 0, 0, 4, 1.0f, true}}, RemoveClamp{0},
-           RemoveClamp{-1}, EnableClamp{0, true}, EnableClamp{-1, true}})
+           RemoveClamp{-1}, EnableClamp{0, true}, EnableClamp{-1, true}, MoveClamp{0, 1},
+           SetClamp{{"block0/mlstm/v", 0, 0, 4, 4, 1.0f, true}},
+           SetClamp{{.path = "block0/mlstm/v", .begin = 0, .end = 3, .curve = {1.0f, 2.0f}}},
+           SetClamp{{.path = "block0/mlstm/v", .begin = 0, .end = 1, .curve = {HUGE_VALF}}},
+           AddClamps{{{.path = "block0/mlstm/v", .begin = 0, .end = 1},
+                      {.path = "block0/mlstm/v", .begin = 1, .end = 1}},
+                     "both or none"}})
     EXPECT_EQ(after(command)->failure.id, ++failures);
   EXPECT_TRUE(engine_.snapshot()->sequence.clamps.empty());
 }

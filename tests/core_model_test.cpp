@@ -462,7 +462,7 @@ TEST(Clamps, OutsideTheModelAreIgnored) {
   const Model model = filled_model(small_mixed(), DType::f32);
   const std::vector<int> tokens = some_tokens(5, 7);
   const Sequence plain = computed_session(model, tokens);
-  for (const auto& [head, unit] : {std::pair{-1, 0}, std::pair{2, 0}, std::pair{0, -1},
+  for (const auto& [head, unit] : {std::pair{-2, 0}, std::pair{2, 0}, std::pair{0, -2},
                                    std::pair{0, 1000}, std::pair{1 << 30, 1 << 30}}) {
     for (const char* path : {"block0/mlstm/v", "block1/slstm/forget_gate_pre"}) {
       const Sequence held = computed_session(model, tokens, {{path, head, unit, 0, 9, 9.0f, true}});
@@ -503,6 +503,21 @@ TEST(Clamps, PassNoGradient) {
   EXPECT_NE(free[1], 0.0);
   EXPECT_NE(held[0], 0.0);
   EXPECT_EQ(held[1], 0.0);
+  // What is added changes nothing about the slope at a number, what multiplies it does.
+  Clamp plus = clamps[0], times = clamps[0];
+  plus.change = Change::add;
+  plus.value = 0.0f;
+  times.change = Change::scale;
+  times.value = 1.0f;
+  EXPECT_EQ(gradient_of_gate_bias(std::vector<Clamp>{plus}), free);
+  EXPECT_EQ(gradient_of_gate_bias(std::vector<Clamp>{times}), free);
+  // Twice as much, less what that adds: the same number, with twice the slope.
+  times.value = 2.0f;
+  const Sequence seen = computed_session(model, {1, 2, 3});
+  plus.value = -seen.trace()->find(2, plus.path)->at(1, 0);
+  const auto doubled = gradient_of_gate_bias(std::vector<Clamp>{times, plus});
+  EXPECT_NEAR(doubled[1], 2.0 * free[1], 1e-5 * std::abs(free[1]));
+  EXPECT_NEAR(doubled[0], free[0], 1e-5 * std::abs(free[0]));
 }
 
 INSTANTIATE_TEST_SUITE_P(Small, Models, testing::Range(std::size_t{0}, small_models().size()),

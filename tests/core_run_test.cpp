@@ -492,6 +492,14 @@ TEST_F(WrongFiles, NumbersThatMeanSomethingAreRead) {
   EXPECT_THAT(answer_to("/session/sampler/temperature", -1), HasSubstr("temperature"));
   EXPECT_THAT(answer_to("/session/sampler/top_p", 1.5), HasSubstr("top-p"));
   EXPECT_THAT(answer_to("/session/clamps/0/head", 1e10), HasSubstr("'head'"));
+  EXPECT_THAT(answer_to("/session/clamps/0/change", "square"), HasSubstr("'square'"));
+  EXPECT_EQ(answer_to("/session/clamps/0/change", "scale"), kFine);
+  EXPECT_THAT(answer_to("/session/clamps/0/curve", 2.0), HasSubstr("'curve'"));
+  EXPECT_THAT(answer_to("/session/clamps/0/curve", {1.0, "x"}), HasSubstr("\"x\""));
+  EXPECT_THAT(answer_to("/session/clamps/0/curve", {1.0, 2.0, 3.0}),
+              HasSubstr("2 steps has a curve of 3 values"));
+  EXPECT_EQ(answer_to("/session/clamps/0/curve", {1.0, 2.0}), kFine);
+  EXPECT_THAT(answer_to("/session/clamps/0/begin", 3), HasSubstr("holds nothing"));
   const auto prompt_length = [&](int stored) {
     return load_run(file(changed("/session/prompt_length", stored).dump()))->prompt_length;
   };

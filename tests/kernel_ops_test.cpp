@@ -300,19 +300,6 @@ TEST(Activations, KeepNaNAndStayFiniteFarOut) {
   }
 }
 
-TEST(Overwrite, WritesTheBoxOnly) {
-  const Tensor x = Tensor::zeros({2, 4, 3}, DType::f32);
-  overwrite(x, 1, 3, 2, 3, 5.0);
-  for (std::int64_t n = 0; n < 24; ++n) {
-    const std::int64_t t = n / 3 % 4, d = n % 3;
-    EXPECT_EQ(x.data<float>()[n], (t == 1 || t == 2) && d == 2 ? 5.0f : 0.0f);
-  }
-  overwrite(x, 2, 2, 0, 3, 9.0);
-  expect_sentence([&] { overwrite(x, 0, 5, 0, 1, 0.0); }, {"[0, 5)", "(2, 4, 3)"});
-  expect_sentence([&] { overwrite(x, 2, 1, 0, 1, 0.0); }, {"[2, 1)"});
-  expect_sentence([&] { overwrite(random({2, 3}), 0, 1, 0, 1, 0.0); }, {"(2, 3)"});
-}
-
 /// out[i, j] = start[i, j] + sum_p a[i, p] b[p, j], in the plainest way.
 Tensor plain_product(const Tensor& a, const Tensor& b, const Tensor& start, MatmulOptions options) {
   const std::int64_t m = start.extent(1), n = start.extent(2);

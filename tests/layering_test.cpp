@@ -27,6 +27,7 @@ using testing::UnorderedElementsAre;
 const std::set<std::string> kCoreForUi = {"core/snapshot.hpp",
                                           "core/trace.hpp",
                                           "core/command.hpp",
+                                          "core/edits.hpp",
                                           "core/value.hpp",
                                           "core/live_equation.hpp",
                                           "core/short_number.hpp",

@@ -450,6 +450,76 @@ TEST_F(GatesDrawing, ADragSaysWhereAndAtWhatItHoldsAndWhereItEnds) {
   stage->button(*view, false);
 }
 
+TEST_F(GatesDrawing, WithAltACurveIsDrawnAlongTheMouse) {
+  Snapshot s = recall_scene();
+  draw(s, 0, 2);
+  stage->size = {760, 600};
+  stage->frame(*view);
+  const auto found = curves_with(log(), recorded(*s.trace, kForget, 2, 0));
+  ASSERT_EQ(found.size(), 1u);
+  const DrawLog::Curve lane = *found.front();
+  const auto y = [&](double value) { return lane.axis.y(value, lane.box); };
+  const double high = lane.axis.low + 0.8 * (lane.axis.high - lane.axis.low),
+               low = lane.axis.low + 0.3 * (lane.axis.high - lane.axis.low);
+  stage->alt(true);
+  stage->move(*view, lane.xs[4], y(lane.ys[4]));
+  stage->button(*view, true);
+  stage->move(*view, lane.xs[4], y(high));
+  const auto made = stage->all<command::SetClamp>();
+  ASSERT_EQ(made.size(), 1u);
+  EXPECT_EQ(made[0].clamp.begin, 4);
+  EXPECT_EQ(made[0].clamp.end, 5);
+  EXPECT_EQ(made[0].clamp.head, 2);
+  ASSERT_EQ(made[0].clamp.curve.size(), 1u);
+  EXPECT_NEAR(made[0].clamp.curve[0], high, 0.006);
+  EXPECT_TRUE(stage->all<command::ReplaceClamp>().empty()) << "it is not there yet";
+  s.sequence.clamps = {made[0].clamp};
+  stage->move(*view, lane.xs[8], y(low));
+  const auto drawn = stage->all<command::ReplaceClamp>();
+  ASSERT_FALSE(drawn.empty());
+  const Clamp& curve = drawn.back().clamp;
+  EXPECT_EQ(drawn.back().index, 0);
+  EXPECT_EQ(curve.begin, 4);
+  EXPECT_EQ(curve.end, 9);
+  ASSERT_EQ(curve.curve.size(), 5u);
+  for (int i = 0; i < 5; ++i)
+    EXPECT_NEAR(curve.curve[static_cast<std::size_t>(i)], high + (low - high) * i / 4, 0.012) << i;
+  EXPECT_TRUE(says_part(log(), "held along a curve at steps 4…8 (5 steps)"));
+  // Back to the left, beyond where it began.
+  s.sequence.clamps = {curve};
+  stage->move(*view, lane.xs[2], y(high));
+  const Clamp& longer = stage->all<command::ReplaceClamp>().back().clamp;
+  EXPECT_EQ(longer.begin, 2);
+  EXPECT_EQ(longer.end, 9);
+  EXPECT_NEAR(longer.curve.front(), high, 0.006);
+  EXPECT_NEAR(longer.curve.back(), low, 0.006) << "it ends where it was drawn last";
+  EXPECT_EQ(stage->all<command::SetClamp>().size(), 1u);
+  stage->button(*view, false);
+  stage->alt(false);
+}
+
+TEST_F(GatesDrawing, EditsThatAddOrScaleStandWhereTheNumberComesTo) {
+  Clamp plus{.path = kForget, .head = Clamp::kAll, .begin = 4, .end = 7, .value = 1.5f};
+  plus.change = Change::add;
+  const Snapshot s = SceneBuilder({}).build({plus});
+  draw(s, 0, 1);
+  stage->size = {760, 600};
+  stage->frame(*view);
+  const std::vector<float> numbers = recorded(*s.trace, kForget, 1, 0);
+  const auto found = curves_with(log(), numbers);
+  ASSERT_EQ(found.size(), 1u);
+  const DrawLog::Curve lane = *found.front();
+  for (const int step : {4, 5, 6}) {
+    const auto at = static_cast<std::size_t>(step);
+    const float x = lane.xs[at], y = lane.axis.y(static_cast<double>(numbers[at]), lane.box);
+    const bool handle = std::any_of(log().fills.begin(), log().fills.end(), [&](const auto& fill) {
+      return std::abs(fill.box.centre().x - x) < 0.6f && std::abs(fill.box.centre().y - y) < 0.6f &&
+             std::abs(fill.box.width() - 8.0f) < 0.1f;
+    });
+    EXPECT_TRUE(handle) << step;
+  }
+}
+
 // -- Rest ---------------------------------------------------------------------------------------
 
 TEST_F(GatesDrawing, TheHintMovesForAMinute) {
@@ -556,7 +626,7 @@ TEST(GateLanes, NothingIsPreparedWhileNothingChanges) {
   const BlockCard& block = s.model->blocks[1];
   GateLanes lanes;
   const auto all = [&](const LanePlace& place, const Palette& palette) {
-    lanes.use(s);
+    lanes.use(s.trace, s.unclamped);
     for (const GateRow& row : gate_rows(block)) {
       for (const Lane& lane : row.lanes) {
         if (lane.kind == LaneKind::strip) {

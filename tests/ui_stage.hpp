@@ -135,6 +135,15 @@ class Stage {
     io.KeyShift = down;
 #endif
   }
+  void alt(bool down) {
+    ImGui::SetCurrentContext(context_);
+    ImGuiIO& io = ImGui::GetIO();
+#if IMGUI_VERSION_NUM >= 18900
+    io.AddKeyEvent(ImGuiMod_Alt, down);
+#else
+    io.KeyAlt = down;
+#endif
+  }
 
   /// The first place, searched row by row, where hovering makes `wanted` true.
   template <typename Wanted>

@@ -43,7 +43,9 @@ inline std::unique_ptr<Run> used_run(const std::string& task) {
   run->trainer->learning_rate_scale = 0.75;
   run->sequence->set_tokens({0, 1, 2, 3, 1});
   run->prompt_length = 3;
-  Clamp off{"block1/slstm/forget_gate_pre", 1, 2, 3, 4, 0.1f, false};
+  Clamp off{"block1/slstm/forget_gate_pre", 1, 2, 3, 5, 0.1f, false};
+  off.change = Change::add;
+  off.curve = {0.25f, -0.5f};
   run->sequence->set_clamps({{"block0/mlstm/v", 0, 5, 1, 3, -1.5f, true}, off});
   run->sampler = {.greedy = false, .temperature = 0.3, .top_k = 4, .top_p = 0.9, .seed = ~0ull};
   return run;

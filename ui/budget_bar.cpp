@@ -173,7 +173,7 @@ bool answer_is_held(const BudgetFrame& frame) {
   const std::string path = frame.block.path(frame.cell().answer);
   const auto& clamps = frame.scene.snapshot.sequence.clamps;
   return frame.cell().matrix() && std::any_of(clamps.begin(), clamps.end(), [&](const Clamp& c) {
-           return c.enabled && c.path == path && c.head == frame.place.head &&
+           return c.enabled && c.path == path && c.is_on_head(frame.place.head) &&
                   c.begin <= budget.step && budget.step < c.end;
          });
 }

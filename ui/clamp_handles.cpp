@@ -6,10 +6,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <iterator>
 
+#include "core/edits.hpp"
 #include "ui/gate_frame.hpp"
 #include "ui/ground.hpp"
 #include "ui/number.hpp"
+#include "ui/values.hpp"
 
 namespace xlab::ui {
 namespace {
@@ -49,24 +53,46 @@ int covering(const SequenceStatus& sequence, const ValueRef& at) {
   // The last one counts where several overlap.
   for (int i = static_cast<int>(sequence.clamps.size()) - 1; i >= 0; --i) {
     const Clamp& c = sequence.clamps[static_cast<std::size_t>(i)];
-    if (c.enabled && c.path == at.path && c.head == at.head && c.unit == at.unit &&
-        at.step >= c.begin && at.step < c.end) {
-      return i;
-    }
+    if (c.path == at.path && c.is_on(at.head, at.unit) && c.acts_at(at.step)) return i;
   }
   return -1;
 }
 
-std::string held_text(double value, int begin, int end) {
+std::string steps_text(int begin, int end) {
   const int steps = end - begin;
-  return steps > 1 ? fmt::format("{} at steps {}…{} ({} steps)", short_number(value), begin,
-                                 end - 1, steps)
-                   : fmt::format("{} at step {}", short_number(value), begin);
+  return steps > 1 ? fmt::format("at steps {}…{} ({} steps)", begin, end - 1, steps)
+                   : fmt::format("at step {}", begin);
 }
 
-/// Where a clamp's value stands, kept inside the lane.
-float height_of(const Clamp& clamp, const ClampLane& lane) {
-  return std::clamp(lane.axis.y(clamp.value, lane.box), lane.box.min.y, lane.box.max.y);
+/// "held at 3.2", "plus 0.5"
+std::string change_text(const Clamp& c) {
+  if (!c.curve.empty()) return "held along a curve";
+  const char* how = c.change == Change::add     ? "plus"
+                    : c.change == Change::scale ? "times"
+                                                : "held at";
+  return fmt::format("{} {}", how, short_number(c.value));
+}
+
+bool is_in(const Clamp& c, const ClampLane& lane) {
+  return c.path == lane.path && c.is_on(lane.head, lane.unit);
+}
+
+/// Where the number stands at a step of the clamp, kept inside the lane: what is set to a value
+/// where that is, also at steps to come, what is added to or multiplied where it comes to.
+float height_of(const GateFrame& frame, const Clamp& clamp, const ClampLane& lane, int head,
+                int step) {
+  double number = static_cast<double>(clamp.value_at(step));
+  if (clamp.change != Change::set) {
+    const float* seen = number_at(&frame.trace, {lane.path, step, head, lane.unit});
+    number = seen ? static_cast<double>(*seen) : 0.0;
+  }
+  const float y = lane.axis.y(number, lane.box);
+  return std::isfinite(y) ? std::clamp(y, lane.box.min.y, lane.box.max.y) : lane.box.max.y;
+}
+
+double value_of(const ClampHandles::Drag& drag, float y) {
+  const double value = drag.axis.value(y, drag.box);
+  return std::round(std::clamp(value, -kLargestClamp, kLargestClamp) * 100.0) / 100.0;
 }
 
 }  // namespace
@@ -102,12 +128,12 @@ std::vector<ClampHandles::Tag> ClampHandles::tags(const GateFrame& frame, const 
   const float side = painter.px(14), gap = painter.px(7);
   for (int i = 0; i < static_cast<int>(clamps.size()); ++i) {
     const Clamp& c = clamps[static_cast<std::size_t>(i)];
-    if (c.path != lane.path || c.unit != lane.unit || c.head != lane.head) continue;
+    if (!is_in(c, lane)) continue;
     const int first = std::max(c.begin, frame.window.first());
     const int last = std::min(c.end - 1, frame.last_step());
     if (last < first) continue;
     const float x = (frame.window.x(first) + frame.window.x(last)) / 2;
-    const float y = height_of(c, lane);
+    const float y = height_of(frame, c, lane, lane.head, (first + last) / 2);
     const bool above = y - gap - side > box.min.y;
     const float top = above ? y - gap - side : std::min(y + gap, box.max.y - side);
     const float left = std::clamp(x - side, box.min.x, std::max(box.min.x, box.max.x - 2 * side));
@@ -130,21 +156,27 @@ void ClampHandles::draw_held(const GateFrame& frame, Painter& painter, const Cla
   const Palette& palette = painter.palette();
   const TimeWindow& window = frame.window;
   for (const Clamp& c : frame.scene.snapshot.sequence.clamps) {
-    if (c.path != lane.path || c.unit != lane.unit) continue;
+    if (c.path != lane.path || (c.unit != lane.unit && c.unit != Clamp::kAll)) continue;
     const int first = std::max(c.begin, window.first());
     const int last = std::min(c.end - 1, frame.last_step());
     if (last < first) continue;
-    const bool strong = c.head == lane.head;
+    const bool strong = c.is_on_head(lane.head);
     const float r = painter.px(strong ? 4.0f : 2.5f);
-    const float y = height_of(c, lane);
     const ImU32 colour = strong ? palette.text : palette.muted_text;
-    if (last > first) {
-      painter.line({window.x(first), y}, {window.x(last), y}, {colour, painter.line_width()});
-    }
-    const int stride = window.column_width() > 3 * r ? 1 : std::max(last - first, 1);
+    const auto place = [&](int step) {
+      const int head = strong ? lane.head : c.head;
+      return ImVec2{window.x(step), height_of(frame, c, lane, head, step)};
+    };
+    const bool level = c.curve.empty() && c.change == Change::set;
+    if (last > first && level)
+      painter.line(place(first), place(last), {colour, painter.line_width()});
+    const bool dense = window.column_width() <= 3 * r;
+    const int stride = !dense  ? 1
+                       : level ? std::max(last - first, 1)
+                               : std::max((last - first) / 8, 1);
     for (int step = first; step <= last; step += stride) {
-      const float x = window.x(step);
-      const Box handle{{x - r, y - r}, {x + r, y + r}};
+      const ImVec2 at = place(step);
+      const Box handle{{at.x - r, at.y - r}, {at.x + r, at.y + r}};
       painter.fill(handle, c.enabled ? colour : palette.panel);
       painter.outline(handle, c.enabled ? palette.panel : colour, painter.px(1));
     }
@@ -152,20 +184,23 @@ void ClampHandles::draw_held(const GateFrame& frame, Painter& painter, const Cla
 }
 
 /// Where a clamp's range can be taken hold of: just outside its first and its last step.
-ClampHandles::Ends ClampHandles::ends_of(const TimeWindow& window, const Painter& painter,
+ClampHandles::Ends ClampHandles::ends_of(const GateFrame& frame, const Painter& painter,
                                          const Clamp& c, const ClampLane& lane) {
   Ends ends;
-  const float y = height_of(c, lane);
+  const TimeWindow& window = frame.window;
   const float wide = painter.px(7), tall = painter.px(9);
-  const float top = std::max(y - tall, lane.box.min.y);
-  const float bottom = std::min(y + tall, lane.box.max.y);
+  const auto beside = [&](int step, float from, float to) {
+    const float y = height_of(frame, c, lane, lane.head, step);
+    return Box{{from, std::max(y - tall, lane.box.min.y)},
+               {to, std::min(y + tall, lane.box.max.y)}};
+  };
   if (window.shows(c.begin)) {
     const float x = window.column(c.begin).min.x;
-    ends.begin = Box{{x - wide, top}, {x, bottom}};
+    ends.begin = beside(c.begin, x - wide, x);
   }
   if (window.shows(c.end - 1)) {
     const float x = window.column(c.end - 1).max.x;
-    ends.end = Box{{x, top}, {x + wide, bottom}};
+    ends.end = beside(c.end - 1, x, x + wide);
   }
   return ends;
 }
@@ -177,9 +212,9 @@ bool ClampHandles::offer_ends(GateFrame& frame, const Painter& painter, const Cl
   bool on_one = false;
   for (int i = 0; i < static_cast<int>(clamps.size()); ++i) {
     const Clamp& c = clamps[static_cast<std::size_t>(i)];
-    if (c.path != lane.path || c.unit != lane.unit || c.head != lane.head) continue;
+    if (!is_in(c, lane)) continue;
     if (drag_ && drag_->moved) continue;
-    const Ends ends = ends_of(frame.window, painter, c, lane);
+    const Ends ends = ends_of(frame, painter, c, lane);
     for (const bool end : {false, true}) {
       const std::optional<Box>& handle = end ? ends.end : ends.begin;
       const bool held = end_drag_ && end_drag_->index == i && end_drag_->end == end;
@@ -193,7 +228,7 @@ bool ClampHandles::offer_ends(GateFrame& frame, const Painter& painter, const Cl
       if (held) pull_end(frame, ImGui::GetIO().MousePos.x);
       const Clamp& now = held ? end_drag_->clamp : c;
       frame.under.range = {now.begin, now.end};
-      frame.under.card.set({{"held at " + held_text(now.value, now.begin, now.end), true},
+      frame.under.card.set({{change_text(now) + " " + steps_text(now.begin, now.end), true},
                             {end ? "drag: move the last step" : "drag: move the first step"}});
     }
   }
@@ -202,13 +237,10 @@ bool ClampHandles::offer_ends(GateFrame& frame, const Painter& painter, const Cl
 
 /// Sends the range for the mouse's place, once per frame at most and only when it changed.
 void ClampHandles::pull_end(GateFrame& frame, float x) {
-  Clamp next = end_drag_->clamp;
+  const Clamp& now = end_drag_->clamp;
   const int step = frame.window.step_at(x);
-  if (end_drag_->end) {
-    next.end = std::max(step + 1, next.begin + 1);
-  } else {
-    next.begin = std::min(step, next.end - 1);
-  }
+  const Clamp next = end_drag_->end ? over_steps(now, now.begin, step + 1)
+                                    : over_steps(now, std::min(step, now.end - 1), now.end);
   if (next == end_drag_->clamp) return;
   end_drag_->clamp = next;
   frame.scene.send(command::ReplaceClamp{end_drag_->index, next});
@@ -221,8 +253,8 @@ void ClampHandles::draw_ends(const GateFrame& frame, Painter& painter,
   const auto& clamps = frame.scene.snapshot.sequence.clamps;
   for (int i = 0; i < static_cast<int>(clamps.size()); ++i) {
     const Clamp& c = clamps[static_cast<std::size_t>(i)];
-    if (c.path != lane.path || c.unit != lane.unit || c.head != lane.head) continue;
-    const Ends ends = ends_of(frame.window, painter, c, lane);
+    if (!is_in(c, lane)) continue;
+    const Ends ends = ends_of(frame, painter, c, lane);
     for (const bool end : {false, true}) {
       const std::optional<Box>& handle = end ? ends.end : ends.begin;
       if (!handle) continue;
@@ -244,6 +276,7 @@ void ClampHandles::take(const GateFrame& frame, const ClampLane& lane, const Val
   drag_ =
       Drag{at.path, at.head, at.unit, at.step, at.step + 1, at.step, lane.axis, lane.box, mouse};
   if (!clampable) return;
+  drag_->drawing = ImGui::GetIO().KeyAlt;
   const SequenceStatus& sequence = frame.scene.snapshot.sequence;
   const int old = covering(sequence, at);
   if (ImGui::GetIO().KeyShift) {
@@ -256,18 +289,66 @@ void ClampHandles::take(const GateFrame& frame, const ClampLane& lane, const Val
   }
 }
 
-void ClampHandles::pull(GateFrame& frame, const Painter& painter, float y) {
+void ClampHandles::pull(GateFrame& frame, const Painter& painter, ImVec2 mouse) {
   if (!drag_) return;
-  if (std::abs(y - drag_->start.y) > painter.px(kDragStart)) drag_->moved = true;
+  const ImVec2 way{mouse.x - drag_->start.x, mouse.y - drag_->start.y};
+  if (std::abs(way.y) > painter.px(kDragStart)) drag_->moved = true;
+  if (drag_->drawing && std::abs(way.x) > painter.px(kDragStart)) drag_->moved = true;
   if (!drag_->moved) return;
+  if (drag_->drawing) {
+    draw_along(frame, mouse);
+    frame.under.range = {drag_->drawn->begin, drag_->drawn->end};
+    return;
+  }
   frame.under.range = {drag_->begin, drag_->end};
-  double value = drag_->axis.value(y, drag_->box);
-  value = std::round(std::clamp(value, -kLargestClamp, kLargestClamp) * 100.0) / 100.0;
-  const auto next = static_cast<float>(value);
+  const auto next = static_cast<float>(value_of(*drag_, mouse.y));
   if (next == drag_->sent) return;
   drag_->sent = next;
-  frame.scene.send(command::SetClamp{
-      {drag_->path, drag_->head, drag_->unit, drag_->begin, drag_->end, next, true}});
+  frame.scene.send(command::SetClamp{{.path = drag_->path,
+                                      .head = drag_->head,
+                                      .unit = drag_->unit,
+                                      .begin = drag_->begin,
+                                      .end = drag_->end,
+                                      .value = next}});
+}
+
+/// The steps between the last place of the mouse and this one get values on a straight line.
+void ClampHandles::draw_along(GateFrame& frame, ImVec2 mouse) {
+  const int step = std::clamp(frame.window.step_at(mouse.x), 0, std::max(frame.last_step(), 0));
+  const auto value = static_cast<float>(value_of(*drag_, mouse.y));
+  if (!drag_->drawn) {
+    drag_->drawn = Clamp{.path = drag_->path,
+                         .head = drag_->head,
+                         .unit = drag_->unit,
+                         .begin = drag_->step,
+                         .end = drag_->step + 1,
+                         .value = value,
+                         .curve = {value}};
+    drag_->sent = value;
+  }
+  Clamp& drawn = *drag_->drawn;
+  const int from = drag_->step;
+  const float start = drag_->sent;
+  drawn = over_steps(drawn, std::min(drawn.begin, step), std::max(drawn.end, step + 1));
+  const int steps = std::abs(step - from);
+  for (int i = 0; i <= steps; ++i) {
+    const float share = steps > 0 ? static_cast<float>(i) / static_cast<float>(steps) : 1.0f;
+    const int at = step > from ? from + i : from - i;
+    drawn.curve[static_cast<std::size_t>(at - drawn.begin)] = start + share * (value - start);
+  }
+  drag_->step = step;
+  drag_->sent = value;
+  // The first command makes the clamp; once it is there, others change it.
+  if (!drag_->asked) {
+    frame.scene.send(command::SetClamp{drawn});
+  } else if (!(*drag_->asked == drawn)) {
+    const auto& clamps = frame.scene.snapshot.sequence.clamps;
+    const auto there = std::ranges::find(clamps, *drag_->asked);
+    if (there == clamps.end()) return;
+    frame.scene.send(
+        command::ReplaceClamp{static_cast<int>(std::distance(clamps.begin(), there)), drawn});
+  }
+  drag_->asked = drawn;
 }
 
 bool ClampHandles::let_go() {
@@ -283,13 +364,20 @@ void ClampHandles::settle() {
 }
 
 void ClampHandles::describe(HoverCard& card, bool clampable) const {
-  if (drag_ && drag_->moved) {
-    card.add("held at " + held_text(drag_->sent, drag_->begin, drag_->end), true);
+  if (drag_ && drag_->moved && drag_->drawn) {
+    card.add(
+        fmt::format("{} {}, now {}", change_text(*drag_->drawn),
+                    steps_text(drag_->drawn->begin, drag_->drawn->end), short_number(drag_->sent)),
+        true);
+  } else if (drag_ && drag_->moved) {
+    card.add(fmt::format("held at {} {}", short_number(drag_->sent),
+                         steps_text(drag_->begin, drag_->end)),
+             true);
     if (std::abs(drag_->sent) >= static_cast<float>(kLargestClamp)) {
       card.add(fmt::format("±{:.0f} is as far as dragging goes", kLargestClamp));
     }
   } else if (clampable) {
-    card.add("drag up or down: hold it there (Shift: at all steps)");
+    card.add("drag up or down: hold it there (Shift: at all steps; Alt: draw a curve)");
   }
 }
 

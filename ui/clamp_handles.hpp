@@ -38,6 +38,9 @@ class ClampHandles {
     ImVec2 start{0, 0};
     bool moved = false;
     float sent = std::numeric_limits<float>::quiet_NaN();
+    bool drawing = false;        ///< another value at each step, along the mouse
+    std::optional<Clamp> drawn;  ///< the curve so far
+    std::optional<Clamp> asked;  ///< as it was sent last
   };
   /// A lock and a cross next to a clamp.
   struct Tag {
@@ -68,11 +71,12 @@ class ClampHandles {
             const Offer& offer) const;
 
   /// Begins a drag of the curve of `at`, which lies in `lane`. Where it is `clampable` the drag
-  /// holds what a clamp there holds already, else this step, with Shift all steps.
+  /// holds what a clamp there holds already, else this step, with Shift all steps; with Alt it
+  /// draws a curve along the mouse.
   void take(const GateFrame& frame, const ClampLane& lane, const ValueRef& at, bool clampable,
             ImVec2 mouse);
-  /// Sends the clamp for the mouse's height, once per frame at most and only when it changed.
-  void pull(GateFrame& frame, const Painter& painter, float y);
+  /// Sends the clamp for where the mouse is, once per frame at most and only when it changed.
+  void pull(GateFrame& frame, const Painter& painter, ImVec2 mouse);
   /// Ends the drag of a curve. Returns whether it was a click: nothing was moved.
   bool let_go();
   /// Call at the end of every frame: nothing is dragged while no button is down.
@@ -95,7 +99,8 @@ class ClampHandles {
                         const ClampLane& lane) const;
   bool offer_ends(GateFrame& frame, const Painter& painter, const ClampLane& lane);
   void pull_end(GateFrame& frame, float x);
-  static Ends ends_of(const TimeWindow& window, const Painter& painter, const Clamp& clamp,
+  void draw_along(GateFrame& frame, ImVec2 mouse);
+  static Ends ends_of(const GateFrame& frame, const Painter& painter, const Clamp& clamp,
                       const ClampLane& lane);
   static void draw_held(const GateFrame& frame, Painter& painter, const ClampLane& lane);
   void draw_ends(const GateFrame& frame, Painter& painter, const ClampLane& lane) const;

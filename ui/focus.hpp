@@ -1,8 +1,13 @@
 // What is selected, hovered and pinned: one for the whole window, shared by all views.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
+
+namespace xlab {
+struct Snapshot;
+}
 
 namespace xlab::ui {
 
@@ -22,6 +27,8 @@ struct Focus {
   int head = 0;
   std::optional<ValueRef> hovered;  ///< set by the view under the mouse, cleared when it leaves
   std::optional<ValueRef> pinned;   ///< set by a click; keeps updating
+  /// The state that all views compare the present one with: see ui/ghost.hpp. Null: none is pinned.
+  std::shared_ptr<const Snapshot> reference;
   std::string hint_target;  ///< path the first-run sentence points at, empty when it is done
   std::string hint;         ///< the sentence itself
 

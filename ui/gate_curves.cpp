@@ -122,7 +122,7 @@ void interact(GateFrame& frame, Painter& painter, const Lane& lane,
     frame.clamps.take(frame, held, ref, lane.clampable, mouse.mouse);
     frame.scene.focus.head = ref.head;
   }
-  if (mouse.held && lane.clampable) frame.clamps.pull(frame, painter, mouse.mouse.y);
+  if (mouse.held && lane.clampable) frame.clamps.pull(frame, painter, mouse.mouse);
   if (mouse.released && frame.clamps.let_go()) frame.scene.focus.pinned = ref;
 
   frame.under.value = ref;

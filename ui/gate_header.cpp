@@ -10,6 +10,7 @@
 
 #include "ui/block_chooser.hpp"
 #include "ui/gate_rows.hpp"
+#include "ui/ghost.hpp"
 #include "ui/ground.hpp"
 
 namespace xlab::ui {
@@ -42,9 +43,10 @@ void note(const Scene& scene, Painter& painter, const Box& row, const BlockCard&
           HoverCard& card) {
   std::vector<std::string> notes;
   const std::string others = shows_other_heads(block) ? "faint: other heads" : "";
-  if (scene.snapshot.unclamped) {
-    notes.push_back((others.empty() ? "" : others + " · ") + "grey: without clamps");
-    notes.push_back("grey: without clamps");
+  if (ghost_trace(scene)) {
+    const std::string grey = "grey: " + ghost_words(scene);
+    notes.push_back((others.empty() ? "" : others + " · ") + grey);
+    notes.push_back(grey);
   } else if (!others.empty()) {
     notes.push_back(others);
   }
@@ -52,8 +54,8 @@ void note(const Scene& scene, Painter& painter, const Box& row, const BlockCard&
     if (painter.measure(text).x > row.width()) continue;
     painter.text_in(row, painter.palette().muted_text, text, Align::right);
     card.explain(row, {{"Strong: the chosen head. Thin and faint: the other heads, click near one "
-                        "to choose it. Grey, where something is held by hand: what the chosen head "
-                        "does without clamps."}});
+                        "to choose it. Grey: what the chosen head did in the state that was "
+                        "pinned or, where something is held by hand, does without clamps."}});
     return;
   }
 }

@@ -1,6 +1,7 @@
 // What every lane of the gates has, curves or strip: its names, the cursor, the marks of what is
 // pointed at elsewhere, and the words for the value under the mouse.
 #include "ui/gate_lane.hpp"
+#include "ui/ghost.hpp"
 
 #include <fmt/format.h>
 
@@ -98,9 +99,8 @@ void describe_value(GateFrame& frame, const ValueRef& ref, bool clampable) {
         ", token " + token_label(snapshot.model.get(), tokens[static_cast<std::size_t>(ref.step)]);
   }
   said.add(where);
-  if (const float* free = number_at(snapshot.unclamped.get(), ref)) {
-    said.add("without clamps " + short_number(*free));
-  }
+  if (const float* other = number_at(ghost_trace(frame.scene).get(), ref))
+    said.add(ghost_words(frame.scene) + ": " + short_number(*other));
   frame.clamps.describe(said, clampable);
 }
 

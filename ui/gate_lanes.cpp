@@ -47,19 +47,20 @@ Axis axis_of(LaneRange range, const CurveLane& lane) {
 
 }  // namespace
 
-void GateLanes::use(const Snapshot& snapshot) {
-  if (trace_ == snapshot.trace && unclamped_ == snapshot.unclamped) return;
-  trace_ = snapshot.trace;
-  unclamped_ = snapshot.unclamped;
+void GateLanes::use(const std::shared_ptr<const Trace>& trace,
+                    const std::shared_ptr<const Trace>& ghost) {
+  if (trace_ == trace && ghost_ == ghost) return;
+  trace_ = trace;
+  ghost_ = ghost;
   index_.use(trace_);
-  unclamped_index_.use(unclamped_);
+  ghost_index_.use(ghost_);
   // What the traces before held is let go; a lane is prepared anew when it is asked for.
   std::erase_if(curves_, [&](const auto& kept) { return kept.second.key.trace != trace_; });
   std::erase_if(strips_, [&](const auto& kept) { return kept.second.key.trace != trace_; });
 }
 
 GateLanes::Key GateLanes::key(const BlockCard& block, const LanePlace& place) const {
-  return {.trace = trace_, .unclamped = unclamped_, .place = place, .heads = block.heads};
+  return {.trace = trace_, .ghost = ghost_, .place = place, .heads = block.heads};
 }
 
 const CurveLane& GateLanes::curves(const BlockCard& block, const Lane& lane,
@@ -78,9 +79,9 @@ const CurveLane& GateLanes::curves(const BlockCard& block, const Lane& lane,
           {path, head, &curve == &lane.curves.front() && head == place.head,
            series(index_.of(path), head, place.unit, place.first, place.count)});
     }
-    if (unclamped_ && !curve.secondary) {
+    if (ghost_ && !curve.secondary) {
       kept.lane.ghosts.push_back(
-          series(unclamped_index_.of(path), place.head, place.unit, place.first, place.count));
+          series(ghost_index_.of(path), place.head, place.unit, place.first, place.count));
     }
   }
   kept.lane.axis = axis_of(lane.range, kept.lane);
@@ -90,7 +91,7 @@ const CurveLane& GateLanes::curves(const BlockCard& block, const Lane& lane,
 const StripLane& GateLanes::strip(const BlockCard& block, const Lane& lane, const LanePlace& place,
                                   const Palette& palette, ImVec2 size) {
   Key wanted = key(block, place);
-  wanted.unclamped = nullptr;  // a strip shows what is, not what would be
+  wanted.ghost = nullptr;  // a strip shows what is, not what would be
   wanted.place.unit = 0;
   wanted.palette = palette.name;
   wanted.width = static_cast<int>(size.x);

@@ -26,7 +26,7 @@ struct DrawnCurve {
 /// A lane of curves. Heads that are not in focus are there too where a lane has one number a head.
 struct CurveLane {
   std::vector<DrawnCurve> curves;
-  std::vector<Series> ghosts;  ///< of the head in focus without clamps, none without clamps
+  std::vector<Series> ghosts;  ///< of the head in focus in the other trace, none without one
   Axis axis;
 };
 
@@ -48,8 +48,9 @@ struct LanePlace {
 
 class GateLanes {
  public:
-  /// Follows a snapshot. Lanes of a trace that is still the same stay as they are.
-  void use(const Snapshot& snapshot);
+  /// Follows a trace, and another one that is drawn faint behind it (may be null). Lanes of a trace
+  /// that is still the same stay as they are.
+  void use(const std::shared_ptr<const Trace>& trace, const std::shared_ptr<const Trace>& ghost);
 
   /// Both stay until the next call for the same lane with something else.
   const CurveLane& curves(const BlockCard& block, const Lane& lane, const LanePlace& place);
@@ -62,7 +63,7 @@ class GateLanes {
  private:
   /// What a prepared lane depends on, beside its path.
   struct Key {
-    std::shared_ptr<const Trace> trace, unclamped;
+    std::shared_ptr<const Trace> trace, ghost;
     LanePlace place;
     int heads = 0;
     PaletteName palette = PaletteName::light;
@@ -78,8 +79,8 @@ class GateLanes {
 
   Key key(const BlockCard& block, const LanePlace& place) const;
 
-  std::shared_ptr<const Trace> trace_, unclamped_;
-  TraceIndex index_, unclamped_index_;
+  std::shared_ptr<const Trace> trace_, ghost_;
+  TraceIndex index_, ghost_index_;
   std::map<std::string, Kept<CurveLane>> curves_;
   std::map<std::string, Kept<StripLane>> strips_;
   int prepared_ = 0;

@@ -56,9 +56,10 @@ void frame_held(const GateFrame& frame, Painter& painter, const Lane& lane, cons
   for (const Clamp& c : frame.scene.snapshot.sequence.clamps) {
     const int last = std::min(c.end - 1, frame.last_step());
     const int first = std::max(c.begin, window.first());
-    if (!c.enabled || c.path != path || c.head != frame.head() || last < first) continue;
-    if (c.unit < 0 || c.unit >= rows.units) continue;
-    const Box row = rows.of(c.unit);
+    if (!c.enabled || c.path != path || !c.is_on_head(frame.head()) || last < first) continue;
+    if (c.unit >= rows.units) continue;
+    const bool all = c.unit == Clamp::kAll;
+    const Box row{rows.of(all ? 0 : c.unit).min, rows.of(all ? rows.units - 1 : c.unit).max};
     painter.outline(
         {{window.column(first).min.x, row.min.y - 1}, {window.column(last).max.x, row.max.y + 1}},
         painter.palette().text, painter.px(1.5f));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/analysis/cell_writers.hpp"
+#include "ui/ghost.hpp"
 #include "ui/ground.hpp"
 #include "ui/heat.hpp"
 #include "ui/number.hpp"
@@ -245,9 +246,12 @@ void describe(MemoryFrame& frame, int head, int key, int value) {
       shown.cells_of(head)[static_cast<std::size_t>(key) * static_cast<std::size_t>(shown.values) +
                            static_cast<std::size_t>(value)];
   const bool of_value = frame.mode == MemoryMode::value;
-  frame.card.add(fmt::format("{}[{}, {}] = {}", shown_value(frame.block, frame.mode), key, value,
-                             short_number(number)),
-                 true);
+  const bool difference = frame.mode == MemoryMode::difference;
+  frame.card.add(
+      fmt::format("{}{}[{}, {}] = {}", difference ? "change of " : "",
+                  shown_value(frame.block, frame.mode), key, value, short_number(number)),
+      true);
+  if (difference) frame.card.add("less what was " + ghost_words(frame.scene));
   frame.card.add(fmt::format("head {}, key {}, value {}, t = {}", head, key, value, shown.step));
   if (const std::string write = last_write(frame, head, key, value); !write.empty())
     frame.card.add(write);
@@ -275,9 +279,11 @@ void interact(MemoryFrame& frame, int head, const Places& at) {
     const std::string& keys = frame.block.values->memory.keys;
     const ValueCard* vector = frame.block.values->find(keys);
     frame.hovered = ValueRef{frame.block.path(keys), shown.step, head, key};
-    frame.card.add(fmt::format("{}[{}] = {}", symbol_of(frame.block, keys), key,
-                               short_number(shown.n_of(head)[static_cast<std::size_t>(key)])),
-                   true);
+    frame.card.add(
+        fmt::format("{}{}[{}] = {}", frame.mode == MemoryMode::difference ? "change of " : "",
+                    symbol_of(frame.block, keys), key,
+                    short_number(shown.n_of(head)[static_cast<std::size_t>(key)])),
+        true);
     frame.card.add(
         fmt::format("{}, head {}, t = {}", vector ? vector->title : keys, head, shown.step));
   }

@@ -1,8 +1,12 @@
 // The numbers of a matrix memory at one step, as they are shown.
 #include "ui/memory_shown.hpp"
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
+
+#include "core/analysis/recorded_head.hpp"
 
 namespace xlab::ui {
 namespace {
@@ -10,6 +14,51 @@ namespace {
 std::span<const float> part(const std::vector<float>& all, int index, int size) {
   const auto n = static_cast<std::size_t>(size);
   return {all.data() + static_cast<std::size_t>(index) * n, n};
+}
+
+/// C of a head at the cursor of a snapshot, replayed from what was recorded; empty where something
+/// is missing.
+std::vector<float> replayed(const Snapshot& snapshot, const BlockCard& block, int head) {
+  std::vector<float> memory(static_cast<std::size_t>(block.key_dim) *
+                            static_cast<std::size_t>(block.value_dim));
+  for (int step = 0; step <= snapshot.sequence.cursor; ++step)
+    if (!write_recorded(*snapshot.trace, block, step, head, memory)) return {};
+  return memory;
+}
+
+/// Takes what was stored in the pinned state off what is stored now, head by head.
+void take_off(const Snapshot& snapshot, const Snapshot& reference, const BlockCard& block,
+              MemoryShown& shown) {
+  const MemoryCard& card = block.values->memory;
+  const int then = reference.sequence.cursor;
+  std::vector<float> cells = std::move(shown.cells), n = std::move(shown.n);
+  shown.cells.clear();
+  shown.n.clear();
+  if (!reference.trace || then < 0 || cells.empty()) return;
+  const auto number = [&](const Snapshot& of, const std::string& name, int step, int head,
+                          int dim) {
+    return recorded_head(*of.trace, block, name.c_str(), step, head, dim);
+  };
+  const auto size = static_cast<std::size_t>(shown.keys) * static_cast<std::size_t>(shown.values);
+  for (int head = 0; head < shown.heads; ++head) {
+    float factor = 1.0f;
+    if (!card.scale.empty()) {
+      const float *m = number(snapshot, card.scale, shown.step, head, 1),
+                  *m_then = number(reference, card.scale, then, head, 1);
+      if (!m || !m_then) return;
+      factor = std::exp(*m_then - *m);
+    }
+    const std::vector<float> C = replayed(reference, block, head);
+    if (C.size() != size) return;
+    for (std::size_t i = 0; i < size; ++i)
+      cells[static_cast<std::size_t>(head) * size + i] -= factor * C[i];
+    const float* n_then = number(reference, card.keys, then, head, shown.keys);
+    for (int key = 0; n_then && !n.empty() && key < shown.keys; ++key)
+      n[static_cast<std::size_t>(head * shown.keys + key)] -= factor * n_then[key];
+    if (!n_then) n.clear();
+  }
+  shown.cells = std::move(cells);
+  shown.n = std::move(n);
 }
 
 }  // namespace
@@ -50,7 +99,7 @@ int unit_of(const ValueCard& factor, int key, int value) {
 }
 
 MemoryShown memory_shown(const Snapshot& snapshot, const BlockCard& block, const MemoryImage& image,
-                         MemoryMode mode) {
+                         MemoryMode mode, const Snapshot* reference) {
   MemoryShown shown{image.step, image.heads, image.key_dim, image.value_dim, {}, {}};
   const auto size = static_cast<std::size_t>(shown.heads) * static_cast<std::size_t>(shown.keys) *
                     static_cast<std::size_t>(shown.values);
@@ -62,6 +111,8 @@ MemoryShown memory_shown(const Snapshot& snapshot, const BlockCard& block, const
   if (const Recorded* n = find(block.values->memory.keys, shown.keys)) shown.n = n->values;
   if (mode != MemoryMode::write) {
     if (image.C.size() == size) shown.cells = image.C;
+    if (mode == MemoryMode::difference && reference && trace)
+      take_off(snapshot, *reference, block, shown);
     return shown;
   }
   const std::vector<const ValueCard*> factors = write_factors(block);

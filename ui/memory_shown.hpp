@@ -11,14 +11,15 @@
 namespace xlab::ui {
 
 enum class MemoryMode {
-  value,  ///< C, what the memory holds
-  write,  ///< what the step added to it
-  step,   ///< how it came from the one before, see memory_step.hpp
+  value,       ///< C, what the memory holds
+  write,       ///< what the step added to it
+  step,        ///< how it came from the one before, see memory_step.hpp
+  difference,  ///< C less what it was in the state that was pinned, in the scale of now
 };
 
 struct MemoryShown {
   int step = 0, heads = 0, keys = 0, values = 0;
-  std::vector<float> cells;  ///< (heads, keys, values): the last write, else C
+  std::vector<float> cells;  ///< (heads, keys, values): the last write, a difference, else C
   std::vector<float> n;      ///< (heads, keys); empty when it was not recorded
 
   /// (keys, values) of a head.
@@ -36,8 +37,10 @@ std::vector<const ValueCard*> write_factors(const BlockCard& block);
 /// Which of its numbers a factor has at a cell.
 int unit_of(const ValueCard& factor, int key, int value);
 
-/// The numbers to show; `cells` stays empty when something they need was not recorded.
+/// The numbers to show; `cells` stays empty when something they need was not recorded. A difference
+/// is that to the memory of `reference` at its cursor: what is stored there divided by exp(m) is
+/// brought to the m of now first.
 MemoryShown memory_shown(const Snapshot& snapshot, const BlockCard& block, const MemoryImage& image,
-                         MemoryMode mode);
+                         MemoryMode mode, const Snapshot* reference = nullptr);
 
 }  // namespace xlab::ui

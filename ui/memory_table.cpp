@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ui/block_chooser.hpp"
+#include "ui/ghost.hpp"
 #include "ui/memory_shown.hpp"
 #include "ui/number.hpp"
 #include "ui/unit_cells.hpp"
@@ -57,6 +58,7 @@ Table memory_table(const Scene& scene) {
     table.columns.push_back(memory.state);
     if (!memory.write.empty()) table.columns.push_back("last write");
     if (!memory.keys.empty()) table.columns.push_back(memory.keys + " of the key");
+    if (reference_of(scene)) table.columns.push_back("change since " + ghost_words(scene));
   }
   table.places = 4;
   table.step_column = 0;
@@ -65,6 +67,10 @@ Table memory_table(const Scene& scene) {
   const MemoryCard& memory = block->values->memory;
   const MemoryShown shown = memory_shown(scene.snapshot, *block, *image, MemoryMode::value);
   const MemoryShown write = memory_shown(scene.snapshot, *block, *image, MemoryMode::write);
+  const Snapshot* reference = reference_of(scene);
+  const MemoryShown change =
+      reference ? memory_shown(scene.snapshot, *block, *image, MemoryMode::difference, reference)
+                : MemoryShown{};
   if (shown.cells.empty()) return table;
   // Beyond this many rows only the head in focus is listed, and to look at its first keys.
   constexpr std::size_t kMostRows = 100000;
@@ -102,6 +108,7 @@ Table memory_table(const Scene& scene) {
         if (!memory.write.empty())
           row.push_back(write.cells.empty() ? "" : full_number(write.cells[i]));
         if (!memory.keys.empty()) row.push_back(shown.n.empty() ? "" : full_number(shown.n[n]));
+        if (reference) row.push_back(change.cells.empty() ? "" : full_number(change.cells[i]));
         table.rows.push_back(std::move(row));
       }
     }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "ui/ghost.hpp"
 #include "ui/hint.hpp"
 #include "ui/loss_labels.hpp"
 #include "ui/next_token.hpp"
@@ -38,11 +39,10 @@ void write_label(Painter& painter, const Box& box, const std::string& label, boo
 
 }  // namespace
 
-void draw_token_bar(const Scene& scene, Painter& painter, int token, Box row, const Box& plot,
-                    const BarColumns& columns, bool best, bool drawn_differs,
+void draw_token_bar(const Scene& scene, const NextToken& next, Painter& painter, int token, Box row,
+                    const Box& plot, const BarColumns& columns, bool best, bool drawn_differs,
                     const std::vector<Follower>& followers) {
   const Palette& palette = painter.palette();
-  const NextToken& next = *scene.snapshot.next;
   const bool expected = token == expected_next(scene.snapshot.sequence);
   Box label = row.cut_left(columns.label);
   const Box mark = label.cut_left(painter.px(16));
@@ -123,9 +123,11 @@ void draw_bar_keys(const Scene& scene, Painter& painter, Box row, bool drawn, bo
                     [](const Box&) {}});
   }
   if (ghosts) {
+    const bool pinned = reference_of(scene) != nullptr;
     keys.push_back(
-        {"without clamps", "no clamps",
-         "The outline: the probability at the same place when nothing is held.",
+        {ghost_words(scene), pinned ? "pinned" : "no clamps",
+         pinned ? "The outline: the probability in the state that was pinned."
+                : "The outline: the probability at the same place when nothing is held.",
          [&](const Box& box) { painter.outline(box, palette.text, painter.line_width() * 0.8f); }});
   }
   if (drawn) {

@@ -15,10 +15,10 @@ struct BarColumns {
 };
 
 /// The row of a token: its label, a bar from 0 to 1 across `plot`, what is drawn from as a thin bar
-/// where that differs, the probability without clamps as an outline, that of other runs as marks,
-/// and the numbers.
-void draw_token_bar(const Scene& scene, Painter& painter, int token, Box row, const Box& plot,
-                    const BarColumns& columns, bool best, bool drawn_differs,
+/// where that differs, the probability of the ghost as an outline, that of other runs as marks, and
+/// the numbers.
+void draw_token_bar(const Scene& scene, const NextToken& next, Painter& painter, int token, Box row,
+                    const Box& plot, const BarColumns& columns, bool best, bool drawn_differs,
                     const std::vector<Follower>& followers);
 
 /// What the marks of the bars mean, as far as there is room.

@@ -200,7 +200,7 @@ class FacesView : public View {
     const std::vector<Clamp>& clamps = scene.snapshot.sequence.clamps;
     return std::any_of(clamps.begin(), clamps.end(), [&](const Clamp& clamp) {
       return clamp.enabled && clamp.path == block.path("h") &&
-             clamp.head == focused_head(block, scene.focus) && clamp.end > attention_.first() &&
+             clamp.is_on_head(focused_head(block, scene.focus)) && clamp.end > attention_.first() &&
              clamp.begin < attention_.first() + attention_.count();
     });
   }

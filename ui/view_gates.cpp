@@ -19,6 +19,7 @@
 #include "ui/gate_rows.hpp"
 #include "ui/gate_strip.hpp"
 #include "ui/gate_table.hpp"
+#include "ui/ghost.hpp"
 #include "ui/ground.hpp"
 #include "ui/heat.hpp"
 #include "ui/number.hpp"
@@ -82,7 +83,7 @@ class GatesView : public View {
       say(painter, rest, "This block has no gates that could be shown.");
       return;
     }
-    lanes_.use(scene.snapshot);
+    lanes_.use(scene.snapshot.trace, ghost_trace(scene));
     GateFrame frame{scene, block, *trace, window_, layout_, lanes_, clamps_, hint_, unit_, under_};
     const Box axis_row =
         rest.cut_bottom(std::min(2 * painter.line_height() + painter.px(2), rest.height() / 3));

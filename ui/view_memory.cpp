@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ui/block_chooser.hpp"
+#include "ui/ghost.hpp"
 #include "ui/ground.hpp"
 #include "ui/heat.hpp"
 #include "ui/hint.hpp"
@@ -34,7 +35,7 @@ class MemoryView : public View {
 
   std::string kept() const override { return kModes[static_cast<int>(mode_)] + ranges_.kept(); }
   void restore(const std::string& kept) override {
-    for (int mode = 0; mode < 3; ++mode) {
+    for (int mode = 0; mode < kModeCount; ++mode) {
       if (!kept.starts_with(kModes[mode])) continue;
       if (ranges_.restore(kept.substr(kModes[mode].size()))) mode_ = static_cast<MemoryMode>(mode);
     }
@@ -81,7 +82,13 @@ class MemoryView : public View {
       step(scene, painter, block, *image, rest);
       return;
     }
-    prepare(scene.snapshot, block);
+    if (mode_ == MemoryMode::difference && !reference_of(scene)) {
+      say(painter, rest,
+          "No state is pinned. P pins the present one; then this shows what has changed in the "
+          "memory since.");
+      return;
+    }
+    prepare(scene, block);
     if (shown_.cells.empty()) {
       say(painter, rest, "The keys, values and gates of this step were not recorded.");
       return;
@@ -107,15 +114,19 @@ class MemoryView : public View {
   }
 
   /// Gathers the numbers, once for each snapshot that brings others.
-  void prepare(const Snapshot& snapshot, const BlockCard& block) {
+  void prepare(const Scene& scene, const BlockCard& block) {
+    const Snapshot& snapshot = scene.snapshot;
+    const Snapshot* reference = reference_of(scene);
     const bool same = snapshot.memory == image_ && snapshot.trace == trace_ &&
-                      mode_ == shown_mode_ && block.prefix == shown_prefix_;
+                      mode_ == shown_mode_ && block.prefix == shown_prefix_ &&
+                      scene.focus.reference == shown_reference_;
     if (same) return;
+    shown_reference_ = scene.focus.reference;
     image_ = snapshot.memory;
     trace_ = snapshot.trace;
     shown_mode_ = mode_;
     shown_prefix_ = block.prefix;
-    shown_ = memory_shown(snapshot, block, *image_, mode_);
+    shown_ = memory_shown(snapshot, block, *image_, mode_, reference);
   }
 
   /// Chips for the block, the mode and the range. Where there is no room for all of them the range
@@ -131,6 +142,7 @@ class MemoryView : public View {
     if (!focused.values->memory.write.empty()) {
       modes_.push_back("last write");
       modes_.push_back("step");
+      modes_.push_back("difference");
     }
     const float apart = painter.px(10);
     const ChooserWidths block_widths = chooser_widths(painter, blocks);
@@ -154,7 +166,8 @@ class MemoryView : public View {
     }
     if (matrix) {
       choose_mode(scene, painter, focused, second, mode_widths, apart + range_widths.one, apart);
-      if (mode_ != MemoryMode::step) choose_range(scene, painter, second, range_widths);
+      if (mode_ == MemoryMode::value || mode_ == MemoryMode::write)
+        choose_range(scene, painter, second, range_widths);
     }
     rest.cut_top(painter.px(5));
   }
@@ -206,7 +219,8 @@ class MemoryView : public View {
              (modes_.size() < 2
                   ? std::string()
                   : " last write: what this step added to it, " + factors_in_words(block) +
-                        ". step: how the memory of the head in focus comes from the one before."));
+                        ". step: how the memory of the head in focus comes from the one before. "
+                        "difference: what has changed since the state that was pinned (P)."));
     row.cut_left(apart);
   }
 
@@ -241,13 +255,16 @@ class MemoryView : public View {
   void matrices(Scene& scene, Painter& painter, const BlockCard& block, const MemoryShown& shown,
                 Box rest) {
     ranges_.follow(scene.snapshot, block_in_focus(scene));
-    const double range = ranges_.of_cells(shown, mode_), n_range = ranges_.of_n(shown);
+    // A difference fades and grows by itself; it has no range of before.
+    const bool difference = mode_ == MemoryMode::difference;
+    const double range = difference ? largest(shown.cells) : ranges_.of_cells(shown, mode_);
+    const double n_range = difference ? largest(shown.n) : ranges_.of_n(shown);
     ranges_.taken_up();
     const ColourScale colours(painter.palette(), MapName::signed_values, 0.0, range);
     const ColourScale n_colours(painter.palette(), MapName::signed_values, 0.0, n_range);
     legends(scene, painter, block, shown, colours, n_colours, rest);
     const MemoryGrid grid = fit_memory_grid(painter, shown, rest, 0.0f);
-    MemoryFrame frame{scene,   block,     shown,    mode_, ranges_.locked(),
+    MemoryFrame frame{scene,   block,     shown,    mode_, ranges_.locked() && !difference,
                       colours, n_colours, hovered_, card_};
     for (int i = 0; i < grid.heads; ++i) {
       const int head = grid.heads == shown.heads ? i : focused_head(block, scene.focus);
@@ -269,7 +286,8 @@ class MemoryView : public View {
     const float line = painter.line_height();
     Legend legend = legend_of(scene, block, shown, colours);
     const std::string& keys = block.values->memory.keys;
-    Legend n_legend{in_its_scale(block, keys), "", "", outside(shown.n, n_colours)};
+    const std::string since = mode_ == MemoryMode::difference ? "change of " : "";
+    Legend n_legend{since + in_its_scale(block, keys), "", "", outside(shown.n, n_colours)};
     n_legend.brief = symbol_of(block, keys);
     for (Legend* one : {&legend, &n_legend}) {
       one->number_width = std::max(painter.measure(short_number(-colours.high())).x,
@@ -297,7 +315,7 @@ class MemoryView : public View {
   /// A click sets the range anew, for where the chip that says so has no room.
   void put_legend(const Scene& scene, Painter& painter, const Box& row, const ColourScale& scale,
                   const Legend& legend) {
-    const bool locked = ranges_.locked();
+    const bool locked = ranges_.locked() && mode_ != MemoryMode::difference;
     if (control(painter, legend.unit.c_str(), row, {.enabled = locked}).pressed && locked)
       ranges_.lock_again();
     draw_legend(painter, row, scale, legend);
@@ -323,21 +341,28 @@ class MemoryView : public View {
 
   Legend legend_of(const Scene& scene, const BlockCard& block, const MemoryShown& shown,
                    const ColourScale& colours) {
-    const bool locked = ranges_.locked();
+    const bool difference = mode_ == MemoryMode::difference;
+    const std::string since = difference ? "change of " : "";
+    const bool locked = ranges_.locked() && !difference;
     const MemoryRange& kept = ranges_.of(mode_);
     const RangeWords set = ranges_.words(kept);
     const bool any_number = std::any_of(shown.cells.begin(), shown.cells.end(),
                                         [](float cell) { return std::isfinite(cell); });
     const std::string no_range = any_number ? "all 0" : "no number yet";
     const MemoryCard& memory = block.values->memory;
-    Legend legend{mode_ == MemoryMode::value ? in_its_scale(block, memory.state)
-                                             : symbol_of(block, memory.write),
+    Legend legend{mode_ == MemoryMode::write ? symbol_of(block, memory.write)
+                                             : since + in_its_scale(block, memory.state),
                   !locked          ? "all heads, this step"
                   : kept.step >= 0 ? "all heads, " + set.all
                                    : "all heads, " + no_range,
                   "", outside(shown.cells, colours)};
     legend.brief = !locked ? "this step" : kept.step >= 0 ? set.brief : no_range;
-    if (locked && kept.step < 0) {
+    if (difference) {
+      legend.more = fmt::format(
+          "What is stored now less what was stored in the state that was pinned ({}), brought to "
+          "the scale of now: times exp(m of then − m of now).",
+          ghost_words(scene));
+    } else if (locked && kept.step < 0) {
       legend.more = "The range is set by the first finite number other than 0.";
     } else if (locked) {
       legend.more = fmt::format(
@@ -375,7 +400,9 @@ class MemoryView : public View {
     return broken_;
   }
 
-  inline static const std::string kModes[] = {"value ", "write ", "step "};  ///< as kept
+  static constexpr int kModeCount = 4;
+  inline static const std::string kModes[kModeCount] = {"value ", "write ", "step ",
+                                                        "difference "};  ///< as kept
   inline static const std::string kRanges[] = {"this step", "locked"};
 
   std::vector<std::string> modes_;  ///< one, or all
@@ -386,6 +413,7 @@ class MemoryView : public View {
   std::shared_ptr<const Trace> trace_;
   MemoryMode shown_mode_ = MemoryMode::value;
   std::string shown_prefix_;
+  std::shared_ptr<const Snapshot> shown_reference_;
   MemoryStep step_;  ///< of these:
   std::shared_ptr<const MemoryImage> step_image_;
   std::shared_ptr<const Trace> step_trace_;

@@ -13,6 +13,7 @@
 
 #include "ui/fan_chart.hpp"
 #include "ui/follower_marks.hpp"
+#include "ui/ghost.hpp"
 #include "ui/ground.hpp"
 #include "ui/hint.hpp"
 #include "ui/next_token.hpp"
@@ -87,6 +88,7 @@ class NextView : public View {
           "choice of the next token stands here.");
       return;
     }
+    follow(scene);
     const bool beside = rest.width() > painter.px(520) && rest.height() > painter.px(120);
     header(scene, painter, rest, beside);
     if (beside) {
@@ -100,10 +102,18 @@ class NextView : public View {
     bars(scene, painter, rest);
   }
 
-  /// What the bars are about, and what clamps changed about them.
+  /// What is expected beside the ghost, made once for each snapshot that brings another.
+  void follow(const Scene& scene) {
+    if (next_ && made_of_ == scene.snapshot.next && made_beside_ == scene.focus.reference) return;
+    made_of_ = scene.snapshot.next;
+    made_beside_ = scene.focus.reference;
+    next_ = next_beside_ghost(scene);
+  }
+
+  /// What the bars are about, and how that differs from the ghost.
   void header(Scene& scene, Painter& painter, Box& rest, bool beside) {
     const Palette& palette = painter.palette();
-    const NextToken& next = *scene.snapshot.next;
+    const NextToken& next = *next_;
     const SequenceStatus& sequence = scene.snapshot.sequence;
     const ModelCard* model = scene.snapshot.model.get();
     const float height = painter.line_height() + painter.px(4);
@@ -177,8 +187,10 @@ class NextView : public View {
       const Box box = row.cut_left(kl_width);
       painter.text_in(box, palette.text, kl);
       hint(scene, box,
-           "How far what is held by hand moves the whole expectation: the Kullback-Leibler "
-           "divergence from the untouched probabilities to these. 0 is no change.");
+           fmt::format("How far the whole expectation is from that of the outlines ({}): the "
+                       "Kullback-Leibler divergence from those probabilities to these. 0 is no "
+                       "change.",
+                       ghost_words(scene)));
     }
     if (one_row) second = row;
     if (!changes.empty() && second.width() > mark_width) {
@@ -192,14 +204,14 @@ class NextView : public View {
       second.cut_left(painter.px(4));
       painter.first_in(second, palette.warning, changes, Align::left, Weight::bold);
       hint(scene, whole,
-           fmt::format("Without clamps the most probable token is {}, with them it is {}.",
-                       token_label(model, before), token_label(model, now)));
+           fmt::format("The most probable token is {} ({}), and {} now.",
+                       token_label(model, before), ghost_words(scene), token_label(model, now)));
     }
     rest.cut_top(painter.px(2));
   }
 
   void bars(Scene& scene, Painter& painter, Box rest) {
-    const NextToken& next = *scene.snapshot.next;
+    const NextToken& next = *next_;
     const float line = painter.line_height();
     const bool with_legend = rest.height() > 5 * line;
     const Box legend = with_legend ? rest.cut_bottom(line) : Box{};
@@ -241,7 +253,7 @@ class NextView : public View {
   };
 
   Listed list(const Scene& scene, const Box& area, int fitting) {
-    const NextToken& next = *scene.snapshot.next;
+    const NextToken& next = *next_;
     const int vocabulary = static_cast<int>(next.probabilities.size());
     if (area.contains(ImGui::GetIO().MousePos) && ImGui::IsWindowHovered()) {
       const float wheel = ImGui::GetIO().MouseWheel;
@@ -261,9 +273,9 @@ class NextView : public View {
     return listed;
   }
 
-  static BarColumns columns_of(const Scene& scene, const Painter& painter,
-                               const std::vector<int>& tokens, float width) {
-    const NextToken& next = *scene.snapshot.next;
+  BarColumns columns_of(const Scene& scene, const Painter& painter, const std::vector<int>& tokens,
+                        float width) {
+    const NextToken& next = *next_;
     const ModelCard* model = scene.snapshot.model.get();
     float labels = painter.px(24);
     for (const int token : tokens) {
@@ -330,7 +342,7 @@ class NextView : public View {
       if (listed.appended && i + 1 == listed.tokens.size()) {
         painter.line(row.min, {row.max.x, row.min.y}, {palette.muted_text, 1.0f, Dash::dotted});
       }
-      draw_token_bar(scene, painter, token, row, plot, columns, first_ == 0 && i == 0,
+      draw_token_bar(scene, *next_, painter, token, row, plot, columns, first_ == 0 && i == 0,
                      drawn_differs, followers);
       any_hovered |= mouse.hovered || mouse.chosen;
       if (mouse.hovered) {
@@ -384,8 +396,8 @@ class NextView : public View {
     return count == 1 ? "1 later token" : fmt::format("{} later tokens", count);
   }
 
-  static void card(const Scene& scene, int token, bool asking) {
-    const NextToken& next = *scene.snapshot.next;
+  void card(const Scene& scene, int token, bool asking) const {
+    const NextToken& next = *next_;
     const SequenceStatus& sequence = scene.snapshot.sequence;
     const ModelCard* model = scene.snapshot.model.get();
     const double logit = value_of(next.logits, token);
@@ -401,7 +413,7 @@ class NextView : public View {
                        drawn_how(sequence.sampler))});
     }
     if (!next.unclamped.empty()) {
-      lines.push_back({"without clamps " + short_number(value_of(next.unclamped, token))});
+      lines.push_back({ghost_words(scene) + ": " + short_number(value_of(next.unclamped, token))});
     }
     for (const Follower& follower : followers_of(scene.snapshot)) {
       if (!follower.probabilities) continue;
@@ -437,6 +449,9 @@ class NextView : public View {
     std::vector<int> tokens;
   };
   Armed armed_;
+  std::shared_ptr<const NextToken> next_;  ///< of these:
+  std::shared_ptr<const NextToken> made_of_;
+  std::shared_ptr<const Snapshot> made_beside_;
   int first_ = 0;  ///< rank of the first bar
   bool settings_open_ = false;
   Hover hover_;
@@ -452,13 +467,14 @@ Table NextView::table(const Scene& scene) const {
                    "probability",
                    "logit",
                    "drawn from",
-                   "probability without clamps",
+                   "probability " + ghost_words(scene),
                    "expected"};
   const std::vector<Follower> followers = followers_of(scene.snapshot);
   for (const Follower& follower : followers)
     table.columns.push_back("probability, " + follower.name);
   if (!scene.snapshot.next) return table;
-  const NextToken& next = *scene.snapshot.next;
+  const std::shared_ptr<const NextToken> beside = next_beside_ghost(scene);
+  const NextToken& next = *beside;
   const int expected = expected_next(scene.snapshot.sequence);
   const std::vector<int> order =
       most_probable(next.probabilities, static_cast<int>(next.probabilities.size()));

@@ -137,6 +137,9 @@ class TimeView : public View {
       window_.scroll(ImGui::GetIO().MouseWheel > 0.0f ? -3 : 3);
     }
     if (mouse.held) drag_.to(scene, drag_target(mouse.mouse.x, rows_.sequence, length - 1));
+    // What the window then offers is about the token that was pressed.
+    if (mouse.hovered && ImGui::IsMouseClicked(ImGuiMouseButton_Right))
+      scene.send(command::SetCursor{drag_target(mouse.mouse.x, rows_.sequence, length - 1)});
     if (!mouse.held && !overview_held_) drag_.let_go();
     captions(scene, painter);
     const Outside beyond = boxes(scene, painter, colours);

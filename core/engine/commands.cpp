@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <iterator>
 #include <utility>
 
 #include "core/engine/worker.hpp"
 #include "core/files/folder_run.hpp"
 #include "core/generation/sampler.hpp"
+#include "core/run_json.hpp"
 #include "core/tokenizer/tokenizer.hpp"
 #include "core/utf8.hpp"
 
@@ -34,7 +37,42 @@ bool needs_run(const Command& command) {
 
 bool in_one_place(const Clamp& a, const Clamp& b) {
   return a.path == b.path && a.head == b.head && a.unit == b.unit && a.begin == b.begin &&
-         a.end == b.end;
+         a.end == b.end && a.change == b.change;
+}
+
+/// In the place of the last one on the same place, which is the one that counts, else at the end.
+/// Returns its index.
+std::ptrdiff_t put(const Clamp& clamp, std::vector<Clamp>& clamps) {
+  check_clamp(clamp);
+  const auto same = std::find_if(clamps.rbegin(), clamps.rend(),
+                                 [&](const Clamp& c) { return in_one_place(c, clamp); });
+  if (same == clamps.rend()) {
+    clamps.push_back(clamp);
+    return std::ssize(clamps) - 1;
+  }
+  *same = clamp;
+  return std::distance(same, clamps.rend()) - 1;
+}
+
+/// "forget gate, head 1, step 3"
+std::string about(const ModelCard& model, const Clamp& clamp) {
+  const ValueCard* card = model.value_at(clamp.path);
+  std::string words = card ? card->title.substr(0, card->title.find(',')) : clamp.path;
+  words += clamp.head == Clamp::kAll ? ", all heads" : fmt::format(", head {}", clamp.head);
+  return words + (clamp.end - clamp.begin == 1
+                      ? fmt::format(", step {}", clamp.begin)
+                      : fmt::format(", steps {} to {}", clamp.begin, clamp.end - 1));
+}
+
+std::string label_of(const ModelCard& model, int token) {
+  const auto at = static_cast<std::size_t>(token);
+  return token >= 0 && at < model.vocabulary.size() ? printable(model.vocabulary[at], 40)
+                                                    : std::string();
+}
+
+/// A drag of the clamp with this index is one edit, from the command that made it on.
+std::string drag_of(std::ptrdiff_t index) {
+  return fmt::format("clamp {}", index);
 }
 
 }  // namespace
@@ -125,6 +163,8 @@ void Engine::Worker::apply(Command command) {
             [&](const SetClamp& c) { set_clamp(c.clamp); },
             [&](const ReplaceClamp& c) { replace_clamp(c.index, c.clamp); },
             [&](const RemoveClamp& c) { remove_clamp(c.index); },
+            [&](const AddClamps& c) { add_clamps(c); },
+            [&](const MoveClamp& c) { move_clamp(c.index, c.to); },
             [&](const EnableClamp& c) { enable_clamp(c.index, c.enabled); },
             [&](const ClearClamps&) { edit_clamps({}, "clearing clamps"); },
             [&](const Undo&) { go_back(false); },
@@ -260,12 +300,13 @@ void Engine::Worker::set_learning_rate_scale(double scale) {
 void Engine::Worker::set_prompt(const std::string& text) {
   std::vector<int> tokens = prompt_tokens(live->run(), text);
   check(!tokens.empty(), "The prompt is empty: type at least one token.");
-  remember("new prompt", live->show_tokens(std::move(tokens)));
+  remember("new prompt", live->show_tokens(std::move(tokens)), printable(text, 40));
 }
 
 void Engine::Worker::take_token(int token) {
   const bool at_end = live->cursor == live->last_position();
-  remember(at_end ? "taking a token" : "taking another token", live->take_token(token));
+  remember(at_end ? "taking a token" : "taking another token", live->take_token(token),
+           label_of(live->model(), token));
 }
 
 void Engine::Worker::set_sampler(const SamplerSettings& settings) {
@@ -279,14 +320,17 @@ void Engine::Worker::set_sampler(const SamplerSettings& settings) {
 
 void Engine::Worker::remove_clamp(int index) {
   std::vector<Clamp> clamps = clamps_with(index);
+  const std::string of = about(live->model(), clamps[static_cast<std::size_t>(index)]);
   clamps.erase(clamps.begin() + index);
-  edit_clamps(std::move(clamps), "removing a clamp");
+  edit_clamps(std::move(clamps), "removing a clamp", {}, of);
 }
 
 void Engine::Worker::enable_clamp(int index, bool enabled) {
   std::vector<Clamp> clamps = clamps_with(index);
-  clamps[static_cast<std::size_t>(index)].enabled = enabled;
-  edit_clamps(std::move(clamps), "switching a clamp");
+  Clamp& clamp = clamps[static_cast<std::size_t>(index)];
+  clamp.enabled = enabled;
+  const std::string of = about(live->model(), clamp) + (enabled ? ", on" : ", off");
+  edit_clamps(std::move(clamps), "switching a clamp", {}, of);
 }
 
 std::vector<Clamp> Engine::Worker::clamps_with(int index) const {
@@ -297,37 +341,41 @@ std::vector<Clamp> Engine::Worker::clamps_with(int index) const {
 }
 
 void Engine::Worker::edit_clamps(std::vector<Clamp> clamps, const char* name,
-                                 const std::string& place) {
+                                 const std::string& place, const std::string& about) {
   std::vector<Clamp> before = live->sequence().clamps();
   if (before == clamps) return;
   live->set_clamps(std::move(clamps));
-  remember(name, std::move(before), place);
+  remember(name, std::move(before), place, about);
+}
+
+void Engine::Worker::move_clamp(int index, int to) {
+  std::vector<Clamp> clamps = clamps_with(index);
+  clamps_with(to);
+  const Clamp moved = clamps[static_cast<std::size_t>(index)];
+  clamps.erase(clamps.begin() + index);
+  clamps.insert(clamps.begin() + to, moved);
+  edit_clamps(std::move(clamps), "moving an edit");
 }
 
 void Engine::Worker::replace_clamp(int index, const Clamp& clamp) {
-  check(std::isfinite(clamp.value), "A clamp needs a finite number.");
-  check(clamp.begin < clamp.end, "A clamp from step {} to step {} holds nothing.", clamp.begin,
-        clamp.end - 1);
+  check_clamp(clamp);
   std::vector<Clamp> clamps = clamps_with(index);
   // Another one on the same place stays: who drags an end over it takes nothing away with that.
   clamps[static_cast<std::size_t>(index)] = clamp;
-  edit_clamps(std::move(clamps), "changing a clamp", fmt::format("clamp {}", index));
+  edit_clamps(std::move(clamps), "changing a clamp", drag_of(index), about(live->model(), clamp));
 }
 
 void Engine::Worker::set_clamp(const Clamp& clamp) {
-  check(std::isfinite(clamp.value), "A clamp needs a finite number.");
   std::vector<Clamp> clamps = live->sequence().clamps();
-  // The last one is the one that counts.
-  const auto same = std::find_if(clamps.rbegin(), clamps.rend(),
-                                 [&](const Clamp& c) { return in_one_place(c, clamp); });
-  if (same != clamps.rend()) {
-    *same = clamp;
-  } else {
-    clamps.push_back(clamp);
-  }
-  edit_clamps(
-      std::move(clamps), "clamp",
-      fmt::format("{} {} {} {} {}", clamp.path, clamp.head, clamp.unit, clamp.begin, clamp.end));
+  const std::ptrdiff_t index = put(clamp, clamps);
+  edit_clamps(std::move(clamps), "clamp", drag_of(index), about(live->model(), clamp));
+}
+
+void Engine::Worker::add_clamps(const command::AddClamps& c) {
+  std::vector<Clamp> clamps = live->sequence().clamps();
+  for (const Clamp& clamp : c.clamps) put(clamp, clamps);
+  const std::string of = c.clamps.empty() ? std::string() : about(live->model(), c.clamps.front());
+  edit_clamps(std::move(clamps), c.name.c_str(), {}, of);
 }
 
 void Engine::Worker::set_variant(const command::SetVariant& c) {

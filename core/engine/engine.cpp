@@ -348,6 +348,8 @@ void Engine::Worker::fill_snapshot() {
   const auto weights_of = [this](int run) { return run_with(run).weights_id; };
   draft.undo_label = history.undo_label(weights_of);
   draft.redo_label = history.redo_label(weights_of);
+  if (EditHistory list = history.list(); !draft.history || !(*draft.history == list))
+    draft.history = std::make_shared<const EditHistory>(std::move(list));
   draft.sequence.tokens_per_second = play_speed;
   draft.cannot_save_bench = why_bench_not_saved();
   live->describe(draft);

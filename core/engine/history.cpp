@@ -202,6 +202,16 @@ std::string History::redo_label(const WeightsOf& weights_of) const {
   return label("Redo", future_, weights_of);
 }
 
+EditHistory History::list() const {
+  const auto entry = [](const Edit& edit) {
+    return EditHistory::Entry{edit.name, edit.about, edit.run};
+  };
+  EditHistory list;
+  std::ranges::transform(past_, std::back_inserter(list.past), entry);
+  std::transform(future_.rbegin(), future_.rend(), std::back_inserter(list.future), entry);
+  return list;
+}
+
 bool History::undo_shows_run(int shown) const {
   return !past_.empty() && shows_run(past_.back(), shown);
 }

@@ -74,8 +74,9 @@ struct Edit {
   std::variant<TokensBefore, std::vector<Clamp>, SamplerSettings, double, VariantBefore,
                std::unique_ptr<LiveRun>, BenchBefore, FollowBefore, std::string>
       before;
-  int run = 0;           ///< whose edit it is: LiveRun::id; 0: of the bench
-  std::uint64_t at = 0;  ///< counts up with every edit that is made
+  int run = 0;             ///< whose edit it is: LiveRun::id; 0: of the bench
+  std::uint64_t at = 0;    ///< counts up with every edit that is made
+  std::string about = {};  ///< to what, in a few words; may be empty
 };
 
 class History {
@@ -99,6 +100,8 @@ class History {
   using WeightsOf = std::function<std::uint64_t(int run)>;
   std::string undo_label(const WeightsOf& weights_of) const;
   std::string redo_label(const WeightsOf& weights_of) const;
+  /// All of them as they are told.
+  EditHistory list() const;
   /// Whether the next of them brings another run on the screen, than run `shown`.
   bool undo_shows_run(int shown) const;
   bool redo_shows_run(int shown) const;

@@ -99,6 +99,7 @@ TokensBefore tokens_before_in(const json& in, const Run& of) {
 /// The edit as it is saved; nothing for one that needs weights, runs or other runs.
 std::optional<json> edit_json(const Edit& edit) {
   json out = {{"name", edit.name}, {"at", edit.at}};
+  if (!edit.about.empty()) out["about"] = edit.about;
   if (const auto* tokens = std::get_if<TokensBefore>(&edit.before)) {
     out["tokens"] = edit_json(*tokens);
   } else if (const auto* clamps = std::get_if<std::vector<Clamp>>(&edit.before)) {
@@ -124,6 +125,9 @@ Edit edit_in(const json& in, const Run& of, int run, bool trained) {
             printable(edit.name) == edit.name,
         "An edit has no usable name.");
   edit.at = number_in<std::uint64_t>(in, "at", 0, 1e15);
+  edit.about = in.value("about", std::string());
+  check(edit.about.size() <= kMostLabelBytes && printable(edit.about) == edit.about,
+        "What an edit was made to is no usable text.");
   if (in.contains("tokens")) {
     edit.before = tokens_before_in(in.at("tokens"), of);
   } else if (in.contains("clamps")) {

@@ -217,9 +217,12 @@ struct Engine::Worker {
   void set_sampler(const SamplerSettings& settings);
   void remove_clamp(int index);
   void enable_clamp(int index, bool enabled);
+  void move_clamp(int index, int to);
   void replace_clamp(int index, const Clamp& clamp);
+  void add_clamps(const command::AddClamps& c);
   /// `place`: where a drag goes on, see History::add.
-  void edit_clamps(std::vector<Clamp> clamps, const char* name, const std::string& place = {});
+  void edit_clamps(std::vector<Clamp> clamps, const char* name, const std::string& place = {},
+                   const std::string& about = {});
   void set_variant(const command::SetVariant& c);
   void start_check();
   /// After other equations: what was said of the model is said of those, or not at all.
@@ -276,12 +279,14 @@ struct Engine::Worker {
 
   // Going back: undo.cpp.
   template <typename Before>
-  void remember(const char* name, Before before, const std::string& place = {}) {
-    history.add({name, std::move(before), live->id}, Clock::now(), place);
+  void remember(const char* name, Before before, const std::string& place = {},
+                const std::string& about = {}) {
+    history.add({.name = name, .before = std::move(before), .run = live->id, .about = about},
+                Clock::now(), place);
   }
   template <typename Before>
-  void remember(const char* name, std::optional<Before> before) {
-    if (before) remember(name, std::move(*before));
+  void remember(const char* name, std::optional<Before> before, const std::string& about = {}) {
+    if (before) remember(name, std::move(*before), {}, about);
   }
   bool add_to_history(Edit edit);
   void go_back(bool redo);

@@ -15,6 +15,7 @@
 #include "core/files/json_text.hpp"
 #include "core/files/safetensors.hpp"
 #include "core/model.hpp"
+#include "core/run_json.hpp"
 #include "core/state.hpp"
 #include "core/utf8.hpp"
 #include "kernels/check.hpp"
@@ -158,12 +159,9 @@ json clamps_of(const std::vector<Clamp>& clamps) {
   json all = json::array();
   for (const Clamp& clamp : clamps) {
     if (!clamp.enabled) continue;
-    all.push_back({{"path", clamp.path},
-                   {"head", clamp.head},
-                   {"unit", clamp.unit},
-                   {"begin", clamp.begin},
-                   {"end", clamp.end},
-                   {"value", clamp.value}});
+    json one = json_of(clamp);
+    one.erase("enabled");  // all here are
+    all.push_back(std::move(one));
   }
   return all;
 }

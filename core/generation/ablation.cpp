@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/edits.hpp"
 #include "core/generation/recorded_step.hpp"
 #include "core/known_token.hpp"
 
@@ -49,39 +50,20 @@ double probe_loss(const Model& model, const Probe& probe, const std::vector<Clam
   return asked > 0 ? sum / asked : std::numeric_limits<double>::quiet_NaN();
 }
 
-std::vector<Clamp> switched_off(const BlockCard& block, int head, int length) {
-  const ValueCard* gate = block.values->find("output_gate_pre");
-  std::vector<Clamp> clamps;
-  if (!gate || !gate->clampable) return clamps;
-  for (int h = 0; h < block.heads; ++h) {
-    if (head >= 0 && h != head) continue;
-    for (int unit = 0; unit < static_cast<int>(block.numbers(gate->extent)); ++unit)
-      clamps.push_back({.path = block.path(gate->name),
-                        .head = h,
-                        .unit = unit,
-                        .begin = 0,
-                        .end = length,
-                        .value = gate->closed_at});
-  }
-  return clamps;
-}
-
 std::vector<Ablation> ablations(const Model& model, const Probe& probe,
                                 const std::function<void(const Ablation&, int)>& told,
                                 const std::atomic<bool>* cancel) {
   const std::vector<BlockCard> blocks = model.cards();
   const int length = static_cast<int>(probe.tokens.size());
-  std::vector<std::pair<Ablation, std::vector<Clamp>>> wanted;
+  std::vector<std::pair<Ablation, Clamp>> wanted;
   for (int b = 0; b < static_cast<int>(blocks.size()); ++b) {
     const BlockCard& block = blocks[static_cast<std::size_t>(b)];
-    for (int head = block.heads > 1 ? -1 : 0; head < block.heads; ++head) {
-      std::vector<Clamp> clamps = switched_off(block, head, length);
-      if (!clamps.empty()) wanted.push_back({{b, head}, std::move(clamps)});
-    }
+    for (int head = block.heads > 1 ? Clamp::kAll : 0; head < block.heads; ++head)
+      if (const auto off = switched_off(block, head, length)) wanted.push_back({{b, head}, *off});
   }
   std::vector<Ablation> all;
-  for (auto& [ablation, clamps] : wanted) {
-    ablation.loss = probe_loss(model, probe, clamps, cancel);
+  for (auto& [ablation, off] : wanted) {
+    ablation.loss = probe_loss(model, probe, {off}, cancel);
     all.push_back(ablation);
     if (told) told(ablation, static_cast<int>(wanted.size()));
   }

@@ -24,12 +24,8 @@ Probe probe_of_text(std::vector<int> tokens);
 double probe_loss(const Model& model, const Probe& probe, const std::vector<Clamp>& clamps = {},
                   const std::atomic<bool>* cancel = nullptr);
 
-/// Clamps that close the output gates of a head, or of all heads (-1), over a whole sequence; none
-/// where the cell has no output gate that can be held.
-std::vector<Clamp> switched_off(const BlockCard& block, int head, int length);
-
 struct Ablation {
-  int block = 0, head = 0;  ///< head -1: all of the block
+  int block = 0, head = 0;  ///< head `Clamp::kAll`: all of the block
   double loss = 0.0;        ///< without it
 };
 /// The loss without each head, and where a block has several also without all of them, in order.

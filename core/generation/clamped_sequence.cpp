@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "core/analysis/divergence.hpp"
 #include "core/generation/sampler.hpp"
 #include "kernels/device/readback.hpp"
 
@@ -13,14 +14,6 @@ namespace {
 
 bool any_enabled(const std::vector<Clamp>& clamps) {
   return std::any_of(clamps.begin(), clamps.end(), [](const Clamp& c) { return c.enabled; });
-}
-
-double kl_nats(const std::vector<float>& p, const std::vector<float>& q) {
-  double sum = 0.0;
-  for (std::size_t i = 0; i < p.size(); ++i)
-    if (p[i] > 0.0f)
-      sum += p[i] * (std::log(static_cast<double>(p[i])) - std::log(static_cast<double>(q[i])));
-  return std::max(sum, 0.0);
 }
 
 }  // namespace

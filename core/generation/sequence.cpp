@@ -26,14 +26,23 @@ constexpr double kMostWrittenAtOnce = 256e6;
 
 /// First time step at which two lists of clamps differ in effect.
 int first_difference(const std::vector<Clamp>& a, const std::vector<Clamp>& b, int length) {
-  int first = length;
-  const auto missing = [&](const std::vector<Clamp>& from, const std::vector<Clamp>& in) {
-    for (const Clamp& clamp : from)
-      if (clamp.enabled && std::find(in.begin(), in.end(), clamp) == in.end())
-        first = std::min(first, std::max(clamp.begin, 0));
+  const auto acting = [](const std::vector<Clamp>& all) {
+    std::vector<Clamp> some;
+    std::ranges::copy_if(all, std::back_inserter(some), &Clamp::enabled);
+    return some;
   };
-  missing(a, b);
-  missing(b, a);
+  std::vector<Clamp> before = acting(a), after = acting(b);
+  // Their order counts: what both begin with and end with changes nothing.
+  const auto begin = std::ranges::mismatch(before, after);
+  before.erase(before.begin(), begin.in1);
+  after.erase(after.begin(), begin.in2);
+  while (!before.empty() && !after.empty() && before.back() == after.back()) {
+    before.pop_back();
+    after.pop_back();
+  }
+  int first = length;
+  for (const std::vector<Clamp>* rest : {&before, &after})
+    for (const Clamp& clamp : *rest) first = std::min(first, std::max(clamp.begin, 0));
   return first;
 }
 
