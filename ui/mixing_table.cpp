@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "ui/block_chooser.hpp"
 #include "ui/number.hpp"
 
 namespace xlab::ui {
@@ -121,7 +122,7 @@ Table mixing_table(const Scene& scene, const MixingPlace& place) {
   const Trace* trace = scene.snapshot.trace.get();
   const MixingImage* image = scene.snapshot.mixing.get();
   if (!block || !trace || trace->length() == 0 || scene.snapshot.sequence.cursor < 0 ||
-      !has_mixing(image, *block) || image->block != scene.focus.block)
+      !has_mixing(image, *block) || image->block != block_in_focus(scene))
     return table;
   const TablePlace at{scene,  *block,
                       *trace, *image,

@@ -119,8 +119,8 @@ class MixingView : public View {
         return !b.values->mixing.gates.empty();
       });
       return fmt::format(
-          "Block {} ({}) has no recurrent matrix: its gates see the token alone, not what the "
-          "block put out before. {}",
+          "Block {} ({}) has no recurrent matrix: what it put out before does not enter its "
+          "gates. {}",
           number, block.title,
           other == blocks.end()
               ? std::string("No block of this model has one.")
