@@ -206,7 +206,7 @@ TEST_F(MixingDrawing, WhatDoesNotAddUpIsSaid) {
 TEST_F(MixingDrawing, AHeldPreActivationHasPaleParts) {
   draw(middle({}, {{"block1/slstm/forget_gate_pre", 2, 3, 8, 11, -2.5f}}));
   EXPECT_TRUE(says("f held by hand"));
-  EXPECT_EQ(row("forget gate").back().shown, "-2.5");
+  EXPECT_EQ(row("forget gate").back().shown, short_number(-2.5));
   const auto held = bar("forget gate"), free = bar("input gate");
   ASSERT_EQ(held.size(), 3u);
   EXPECT_EQ(held[1].colour, with_alpha(stage->scene().palette.accent, 0.35f));
@@ -300,7 +300,7 @@ TEST_F(MixingDrawing, WhatFadedIsSaidWithItsStep) {
   draw(with_R(s, [](MixingImage& image) {
     for (float& weight : image.R) weight *= 1e-7f;
   }));
-  EXPECT_TRUE(says("below 1e-06 of the start after 1 token, and it stays so")) << all();
+  EXPECT_TRUE(says("below a millionth of the start after 1 token, and it stays so")) << all();
 }
 
 TEST_F(MixingDrawing, AtTheLastTokenNothingComesAfter) {

@@ -17,7 +17,7 @@
 namespace xlab::ui {
 namespace {
 
-/// What is smaller than this share of the start counts as gone.
+/// What is smaller than this share of the start, a millionth, counts as gone.
 constexpr double kGone = 1e-6;
 /// The axis of sizes goes no further down.
 constexpr double kLeastSize = 1e-9;
@@ -77,9 +77,10 @@ std::vector<std::string> InfluenceStrip::summary(const MixingFrame& frame) const
                                       : fmt::format("; computed up to t = {} so far", last)
                                 : "";
   if (const auto faded = faded_at(influence_, kGone)) {
-    return {fmt::format("below {} of the start after {} token{}, and it stays so{}",
-                        short_number(kGone), *faded - step, *faded - step == 1 ? "" : "s", until),
-            fmt::format("below {} after {}", short_number(kGone), *faded - step)};
+    const std::string after =
+        fmt::format("{} token{}", *faded - step, *faded - step == 1 ? "" : "s");
+    return {fmt::format("below a millionth of the start after {}, and it stays so{}", after, until),
+            "below a millionth after " + after, "gone after " + after};
   }
   return {fmt::format("{} of the start is left at t = {}, {} token{} on{}", short_number(size),
                       last, last - step, last - step == 1 ? "" : "s", until),
@@ -185,9 +186,11 @@ void InfluenceStrip::draw_map(MixingFrame& frame, Painter& painter, const TimeWi
 }
 
 void InfluenceStrip::draw_size(MixingFrame& frame, Painter& painter, const TimeWindow& window,
-                               float gutter, const Box& box) {
+                               float gutter, Box box) {
   const Palette& palette = painter.palette();
   const Axis sizes = axis();
+  const std::string names[] = {"size of the change, |d h|, log scale", "|d h|, log scale", "log"};
+  painter.first_in(box.cut_top(painter.line_height()), palette.muted_text, names);
   draw_axis(painter, box, sizes, gutter);
   std::vector<float> xs, ys;
   const int first = std::max(window.first(), influence_.step());
@@ -200,9 +203,6 @@ void InfluenceStrip::draw_size(MixingFrame& frame, Painter& painter, const TimeW
     if (y < static_cast<float>(sizes.low) && y >= 0.0f) y = static_cast<float>(sizes.low) * 0.5f;
   draw_curve(painter, box, sizes, xs, ys, {palette.text, painter.line_width() * 1.3f});
   painter.outline(box, palette.grid);
-  const std::string names[] = {"size of the change, |d h|, log scale", "|d h|, log scale", "log"};
-  Box name = box.inset(painter.px(6), painter.px(2));
-  painter.first_in(name.cut_top(painter.line_height()), palette.muted_text, names, Align::right);
   interact(frame, painter, window, box, false);
 }
 

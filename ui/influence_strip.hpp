@@ -31,7 +31,7 @@ class InfluenceStrip {
   void draw_map(MixingFrame& frame, Painter& painter, const TimeWindow& window, const Box& gutter,
                 const Box& box);
   void draw_size(MixingFrame& frame, Painter& painter, const TimeWindow& window, float gutter,
-                 const Box& box);
+                 Box box);
   void interact(MixingFrame& frame, Painter& painter, const TimeWindow& window, const Box& box,
                 bool on_units);
   Axis axis() const;

@@ -105,7 +105,7 @@ float x_of(const Axis& axis, const Box& track, double value) {
   return track.min.x + track.width() * static_cast<float>(std::clamp(share, 0.0, 1.0));
 }
 
-/// Zero, and round numbers below the bars.
+/// Zero and round numbers through the bars; the numbers where there is room below.
 void draw_value_axis(Painter& painter, const Axis& axis, const Box& track, const Box& below) {
   const Palette& palette = painter.palette();
   const std::vector<double> values =
@@ -116,6 +116,7 @@ void draw_value_axis(Painter& painter, const Axis& axis, const Box& track, const
     const float x = x_of(axis, track, value);
     painter.line({x, track.min.y}, {x, track.max.y},
                  {value == 0.0 ? palette.text : palette.grid, 1.0f});
+    if (below.empty()) continue;
     const std::string text = tick_number(value, apart);
     const float half = painter.measure(text).x / 2 + 1;
     if (x - half < free) continue;
@@ -322,22 +323,31 @@ float mixing_bars_height(const Painter& painter, int gates) {
 
 void draw_mixing_bars(MixingFrame& frame, Painter& painter, Box box) {
   const float line = painter.line_height();
+  // As many gates as have room for a line each; the last line says how many have none.
+  const float least = line + painter.px(2);
+  int rows = frame.gates();
+  if (box.height() < static_cast<float>(rows) * least) {
+    rows = std::max(0, static_cast<int>((box.height() - line) / least));
+    const std::string left[] = {
+        fmt::format("no room for {} of {} gates", frame.gates() - rows, frame.gates()), "no room"};
+    painter.first_in(box.cut_bottom(line), painter.palette().muted_text, left);
+  }
   std::vector<std::optional<PreParts>> all;
-  for (int g = 0; g < frame.gates(); ++g)
+  for (int g = 0; g < rows; ++g)
     all.push_back(parts_of(frame.trace, frame.block, frame.image,
                            frame.scene.snapshot.sequence.clamps, frame.mixed(g)));
-  const float bars = static_cast<float>(frame.gates()) * bar_row(painter);
+  const auto count = static_cast<float>(rows);
+  const float bars = std::clamp(box.height() - 3 * line, count * least, count * bar_row(painter));
   const Box heads = box.height() >= bars + line ? box.cut_top(line) : Box{};
-  const Box rows = box.cut_top(std::min(bars, box.height()));
+  const Box place = box.cut_top(std::min(bars, box.height()));
   const Box below = box.height() >= line ? box.cut_top(line) : Box{};
   const Axis axis = shared_axis(all);
-  const BarColumns columns = bar_columns(frame, painter, rows);
-  if (!below.empty()) draw_value_axis(painter, axis, columns.track, below);
+  const BarColumns columns = bar_columns(frame, painter, place);
+  draw_value_axis(painter, axis, columns.track, below);
   if (!heads.empty()) draw_heads(frame, painter, columns, heads);
-  Box left = rows;
-  const float each = rows.height() / static_cast<float>(std::max(frame.gates(), 1));
-  for (int g = 0; g < frame.gates(); ++g) {
-    const Box row = left.cut_top(each);
+  Box left = place;
+  for (int g = 0; g < rows; ++g) {
+    const Box row = left.cut_top(bars / count);
     BarColumns here = columns;
     for (Box* column :
          {&here.name, &here.track, &here.sum, &here.part[0], &here.part[1], &here.part[2]}) {
@@ -349,7 +359,7 @@ void draw_mixing_bars(MixingFrame& frame, Painter& painter, Box box) {
     draw_row(frame, painter, g, all[static_cast<std::size_t>(g)], here, axis);
     ImGui::PopID();
   }
-  if (box.height() >= line) draw_agreement(frame, painter, box.cut_top(line), all);
+  if (rows > 0 && box.height() >= line) draw_agreement(frame, painter, box.cut_top(line), all);
 }
 
 }  // namespace xlab::ui
