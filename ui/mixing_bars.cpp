@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::size_t kParts = 3;
 constexpr std::size_t kSourcesTold = 5;
+constexpr float kTallest = 1.7f;  ///< a row takes so much of what it needs where there is room
 /// Up to this, parts and pre-activation differ by rounding, relative to what is added up.
 constexpr double kRounding = 1e-5;
 
@@ -52,12 +53,15 @@ BarColumns bar_columns(const MixingFrame& frame, const Painter& painter, Box row
   float widest = 0.0f;
   for (int g = 0; g < frame.gates(); ++g)
     widest = std::max(widest, painter.measure(frame.gate(g).title).x);
-  const float badge = painter.line_height() + painter.px(5), number = painter.px(56);
+  const float badge = painter.line_height() + painter.px(5), number = painter.px(62);
   const bool wide = row.width() > badge + widest + 4 * number + painter.px(150);
   const bool named = row.width() > badge + widest + number + painter.px(110);
   columns.name = row.cut_left(badge + (named ? widest + painter.px(8) : 0.0f));
   columns.sum = row.cut_right(std::min(number, row.width() / 3));
   for (std::size_t i = kParts; wide && i-- > 0;) columns.part[i] = row.cut_right(number);
+  // Numbers beside each other stay apart.
+  for (Box* column : {&columns.part[0], &columns.part[1], &columns.part[2], &columns.sum})
+    if (!column->empty()) column->cut_left(painter.px(8));
   row.cut_right(painter.px(6));
   columns.track = row;
   return columns;
@@ -259,7 +263,7 @@ void draw_heads(MixingFrame& frame, Painter& painter, const BarColumns& columns,
     hint(frame.scene, whole, looks[i].words);
     x = whole.max.x + painter.px(12);
   }
-  const std::string texts[] = {"= sum", "="};
+  const std::string texts[] = {"recorded", "="};
   const Box sum{{columns.sum.min.x, row.min.y}, {columns.sum.max.x, row.max.y}};
   painter.first_in(sum, palette.muted_text, texts, Align::right, Weight::bold);
   hint(frame.scene, sum,
@@ -332,12 +336,14 @@ void draw_mixing_bars(MixingFrame& frame, Painter& painter, Box box) {
         fmt::format("no room for {} of {} gates", frame.gates() - rows, frame.gates()), "no room"};
     painter.first_in(box.cut_bottom(line), painter.palette().muted_text, left);
   }
+  if (rows == 0) return;
   std::vector<std::optional<PreParts>> all;
   for (int g = 0; g < rows; ++g)
     all.push_back(parts_of(frame.trace, frame.block, frame.image,
                            frame.scene.snapshot.sequence.clamps, frame.mixed(g)));
   const auto count = static_cast<float>(rows);
-  const float bars = std::clamp(box.height() - 3 * line, count * least, count * bar_row(painter));
+  const float bars =
+      std::clamp(box.height() - 3 * line, count * least, count * kTallest * bar_row(painter));
   const Box heads = box.height() >= bars + line ? box.cut_top(line) : Box{};
   const Box place = box.cut_top(std::min(bars, box.height()));
   const Box below = box.height() >= line ? box.cut_top(line) : Box{};
@@ -359,7 +365,7 @@ void draw_mixing_bars(MixingFrame& frame, Painter& painter, Box box) {
     draw_row(frame, painter, g, all[static_cast<std::size_t>(g)], here, axis);
     ImGui::PopID();
   }
-  if (rows > 0 && box.height() >= line) draw_agreement(frame, painter, box.cut_top(line), all);
+  if (box.height() >= line) draw_agreement(frame, painter, box.cut_top(line), all);
 }
 
 }  // namespace xlab::ui

@@ -156,7 +156,7 @@ void MixingMaps::draw(MixingFrame& frame, Painter& painter, Box rest) {
   Legend legend;
   legend.unit = frame.place.products
                     ? fmt::format("R · h, what each unit adds at t = {}", frame.step)
-                    : "R, weight of one unit in a pre-activation of another";
+                    : "R, weights from unit to unit";
   legend.scope = frame.place.products ? "all gates, this step" : "all gates of this head";
   legend.brief = frame.place.products ? "R · h" : "R";
   legend.outside = outside_;

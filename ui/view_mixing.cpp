@@ -150,7 +150,7 @@ class MixingView : public View {
 
   void header(Scene& scene, Painter& painter, Box row) {
     const bool mixes = !focused_block(scene.snapshot, scene.focus)->values->mixing.gates.empty();
-    static const std::vector<std::string> kMaps = {"R", "R · h"};
+    static const std::vector<std::string> kMaps = {"weights R", "products R · h"};
     const ChooserWidths maps = chooser_widths(painter, kMaps);
     const bool room = mixes && row.width() > maps.all + painter.px(220);
     Box last = room ? row.cut_right(maps.all) : Box{};
