@@ -20,6 +20,7 @@ RoomLayout explore() {
                  {"prompt", below, "next"},
                  {"stabilizer", behind, "gates"},
                  {"map", behind, "stabilizer"},
+                 {"mixing", behind, "map"},
                  {"faces", behind, "memory"},
                  {"budget", behind, "faces"},
                  {"health", behind, "inspector"},
@@ -38,7 +39,7 @@ RoomLayout explore() {
                {Qt::Vertical, {{"next", below_time_bar, 53}, {"prompt", below_time_bar, 47}}}},
       .forms = {"prompt", "model"},
       .forms_percent = 24,
-      .left = {"gates", "stabilizer", "map", "inspector", "health", "loss"},
+      .left = {"gates", "stabilizer", "map", "mixing", "inspector", "health", "loss"},
       .right = {"memory", "faces", "budget", "next", "prompt", "model", "task", "trainer", "runs",
                 "text"},
       .columns_in_front = {"gates", "memory"},
@@ -173,19 +174,23 @@ RoomLayout columns_of(const std::vector<Column>& columns, int last_percent) {
 const std::vector<QString> kForms = {"prompt", "model", "task", "trainer", "runs", "text"};
 
 RoomLayout stabilizer() {
-  RoomLayout layout = columns_of(
-      {{{{"stabilizer", 100, {"gates", "faces", "memory", "budget", "map", "loss", "health"}}},
-        100},
-       {{{"model", 55, {"prompt", "task", "trainer", "runs", "text"}},
-         {"inspector", 45, {"next"}}}}},
-      25);
+  RoomLayout layout =
+      columns_of({{{{"stabilizer",
+                     100,
+                     {"gates", "mixing", "faces", "memory", "budget", "map", "loss", "health"}}},
+                   100},
+                  {{{"model", 55, {"prompt", "task", "trainer", "runs", "text"}},
+                    {"inspector", 45, {"next"}}}}},
+                 25);
   layout.forms = {"model"};
   return layout;
 }
 
 RoomLayout faces() {
   return columns_of(
-      {{{{"faces", 100, {"gates", "memory", "stabilizer", "budget", "map", "loss", "health"}}},
+      {{{{"faces",
+          100,
+          {"gates", "mixing", "memory", "stabilizer", "budget", "map", "loss", "health"}}},
         100},
        {{{"inspector", 55}, {"next", 45, kForms}}}},
       25);
@@ -193,28 +198,33 @@ RoomLayout faces() {
 
 RoomLayout budget() {
   return columns_of({{{{"budget", 100, {"memory", "faces", "map", "loss", "health"}}}, 60},
-                     {{{"gates", 100, {"stabilizer"}}}, 40},
+                     {{{"gates", 100, {"stabilizer", "mixing"}}}, 40},
                      {{{"inspector", 55}, {"next", 45, kForms}}}},
                     25);
 }
 
 RoomLayout map() {
   return columns_of({{{{"map", 100, {"loss", "health"}}}, 30},
-                     {{{"gates", 100, {"stabilizer"}}}, 37},
+                     {{{"gates", 100, {"stabilizer", "mixing"}}}, 37},
                      {{{"memory", 100, {"faces", "budget"}}}, 33},
                      {{{"inspector", 55}, {"next", 45, kForms}}}},
                     23);
+}
+
+RoomLayout mixing() {
+  return columns_of({{{{"mixing", 100, {"map", "loss", "health"}}}, 62},
+                     {{{"gates", 100, {"stabilizer", "memory", "faces", "budget"}}}, 38},
+                     {{{"inspector", 55}, {"next", 45, kForms}}}},
+                    25);
 }
 
 struct NamedPerspective {
   const char* name;
   RoomLayout (*layout)();
 };
-constexpr NamedPerspective kAllPerspectives[kPerspectives] = {{"memory", explore},
-                                                              {"stabilizer", stabilizer},
-                                                              {"faces", faces},
-                                                              {"budget", budget},
-                                                              {"map", map}};
+constexpr NamedPerspective kAllPerspectives[kPerspectives] = {
+    {"memory", explore}, {"stabilizer", stabilizer}, {"faces", faces}, {"budget", budget},
+    {"map", map},        {"mixing", mixing}};
 
 }  // namespace
 

@@ -21,7 +21,10 @@ const std::vector<QStringList>& docks_of_earlier_programs() {
     const QStringList one_run = {"view_time",  "view_gates",     "view_memory",  "view_loss",
                                  "view_next",  "view_inspector", "view_health",  "panel_model",
                                  "panel_task", "panel_trainer",  "panel_prompt", "panel_text"};
-    return std::vector<QStringList>{one_run + QStringList{"panel_runs"}, one_run};
+    const QStringList several_runs = one_run + QStringList{"panel_runs"};
+    const QStringList perspectives =
+        several_runs + QStringList{"view_faces", "view_stabilizer", "view_budget", "view_map"};
+    return std::vector<QStringList>{perspectives, several_runs, one_run};
   }();
   return all;
 }
@@ -113,8 +116,8 @@ bool MainWindow::restore_docks(const QByteArray& state) {
 void MainWindow::make_perspectives_menu(QMenu* view) {
   QMenu* menu = view->addMenu(tr("&Perspectives"));
   perspectives_ = new QActionGroup(this);
-  const QString titles[kPerspectives] = {tr("&Memory"), tr("&Stabilizer"), tr("&Two faces"),
-                                         tr("&Write budget"), tr("M&ap")};
+  const QString titles[kPerspectives] = {tr("&Memory"),       tr("&Stabilizer"), tr("&Two faces"),
+                                         tr("&Write budget"), tr("M&ap"),        tr("M&ixing")};
   for (int one = 0; one < kPerspectives; ++one) {
     auto* action = menu->addAction(titles[one]);
     connect(action, &QAction::triggered, this,

@@ -279,6 +279,10 @@ void Model::write_again(int block, const TokenTrace& seen, const CellState& befo
                                                              after);
 }
 
+Mixing Model::mixing(int block) const {
+  return blocks_[static_cast<std::size_t>(block)].cell->mixing(params_);
+}
+
 void Model::set_variant(const std::string& kind, const CellVariant& variant) {
   ModelSpec changed = spec_;
   bool known = false, other = false;

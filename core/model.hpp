@@ -60,6 +60,9 @@ class Model {
   void write_again(int block, const TokenTrace& seen, const CellState& before,
                    CellState& after) const;
 
+  /// What mixes the units of a block's heads: see Cell::mixing.
+  Mixing mixing(int block) const;
+
   /// Other equations for all blocks of a kind (see BlockCard); the weights stay. Throws a
   /// sentence, and changes nothing, when there is no such block or choice.
   void set_variant(const std::string& kind, const CellVariant& variant);

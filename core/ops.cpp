@@ -244,6 +244,9 @@ namespace {
 
 constexpr std::array<const char*, 4> kSlstmPre = {"input_gate_pre", "forget_gate_pre",
                                                   "cell_input_pre", "output_gate_pre"};
+/// W x alone of the same.
+constexpr std::array<const char*, 4> kSlstmToken = {"input_gate_wx", "forget_gate_wx",
+                                                    "cell_input_wx", "output_gate_wx"};
 
 /// Whether a pre-activation is held at the observed token.
 bool is_clamped(const Tape& tape) {
@@ -331,8 +334,13 @@ Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, c
       kernels::activation_forward(f, pre.slice(gate, gate + 1), y);
       return y;
     };
-    for (int gate = 0; gate < 4; ++gate)
-      tape.record(kSlstmPre[static_cast<std::size_t>(gate)], pre.slice(gate, gate + 1), heads);
+    // W x cannot be had from the pre-activation: that may be capped, clamped or rounded.
+    const Tensor token = in.reshape({4, H * D});
+    for (int gate = 0; gate < 4; ++gate) {
+      const auto name = static_cast<std::size_t>(gate);
+      tape.record(kSlstmToken[name], token.slice(gate, gate + 1), heads);
+      tape.record(kSlstmPre[name], pre.slice(gate, gate + 1), heads);
+    }
     tape.record("input_gate", args.record.input_gate, heads);
     tape.record("forget_gate", args.record.forget_gate, heads);
     if (!lstm) {

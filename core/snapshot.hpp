@@ -299,6 +299,28 @@ struct MemoryImage {
       previous;  ///< C one step earlier, in its own stabilised units; zeros at step 0
 };
 
+/// What mixes the units of the heads of one block, of the weights that its recordings were made
+/// with.
+struct MixingImage {
+  int block = -1;
+  std::int64_t step = 0;  ///< training step of these weights
+  int gates = 0, heads = 0, units = 0;
+  std::vector<float> R;  ///< (gates, heads, units (to), units (from)); gates as in MixingCard
+  std::vector<float> b;  ///< (gates, heads, units)
+  std::string left_out;  ///< why R and b are not here, as a sentence; empty where they are
+
+  float weight(int gate, int head, int to, int from) const {
+    return R[at(gate, head, to) * static_cast<std::size_t>(units) + static_cast<std::size_t>(from)];
+  }
+  float bias(int gate, int head, int unit) const { return b[at(gate, head, unit)]; }
+  std::size_t at(int gate, int head, int unit) const {
+    return (static_cast<std::size_t>(gate) * static_cast<std::size_t>(heads) +
+            static_cast<std::size_t>(head)) *
+               static_cast<std::size_t>(units) +
+           static_cast<std::size_t>(unit);
+  }
+};
+
 /// One comparison of two ways to the same numbers.
 struct Check {
   std::string name;      ///< a few words, e.g. "Step by step = whole sequence"
@@ -455,6 +477,9 @@ struct Snapshot {
   std::shared_ptr<const NextToken> next;
   std::shared_ptr<const Foretold> foretold;   ///< instead of `next`, of a series
   std::shared_ptr<const MemoryImage> memory;  ///< of the focused block; null for blocks without one
+  /// Of the focused block; null for blocks whose units are not mixed. The same object while the
+  /// recordings are of the same weights.
+  std::shared_ptr<const MixingImage> mixing;
   /// The other runs that read the sequence on screen, in their order; empty when none does.
   std::vector<std::shared_ptr<const FollowerView>> followers;
   std::shared_ptr<const HealthReport> health;    ///< null before the first check

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,8 +14,9 @@
 
 namespace xlab {
 
-class Place;  // one step, head and unit of a cell's recordings: core/cells/right_side.hpp
-struct Side;  // a right-hand side with numbers in it: core/cells/right_side.hpp
+struct CellVariant;  // the choices in a cell's equations: core/variant.hpp
+class Place;         // one step, head and unit of a cell's recordings: core/cells/right_side.hpp
+struct Side;         // a right-hand side with numbers in it: core/cells/right_side.hpp
 
 /// How many numbers a value has in each head.
 enum class Extent : std::uint8_t {
@@ -116,11 +119,52 @@ struct MemoryCard {
   std::string words;   ///< of numbers: what they are, in a sentence
 };
 
+/// A pre-activation that also sees what the head put out one token before:
+/// W x_t + R h_{t−1} + b, softly capped where `capped`, replaced where it is clamped. Names of
+/// values.
+struct MixedGate {
+  char letter = ' ';    ///< how it is drawn everywhere
+  std::string title;    ///< e.g. "input gate"
+  std::string pre;      ///< what the three parts come to
+  std::string token;    ///< W x_t alone
+  bool capped = false;  ///< c · tanh(sum / c), with the soft cap of the cell's equations
+};
+
+/// At most so many pre-activations of a unit are mixed.
+inline constexpr std::size_t kMostMixed = 4;
+
+/// What a step of one unit computed, as recorded.
+struct UnitStep {
+  std::array<double, kMostMixed> pre{};  ///< in the order of MixingCard::gates
+  double weight = 0.0;                   ///< what the write was multiplied with
+  double kept = 0.0;                     ///< what the memory before was multiplied with
+  double memory = 0.0, memory_before = 0.0;
+  double divisor = 0.0, divisor_before = 0.0;  ///< 0 where the cell has none
+  double output = 0.0;
+};
+
+/// First derivatives of one step of one unit, of its memory, its divisor and its output; 0 where
+/// nothing depends on it. A stabilizer counts as a constant: no output depends on it.
+struct UnitSlopes {
+  double kept = 0.0;  ///< d memory_t / d memory_{t−1}, and the same of the divisor
+  std::array<double, kMostMixed> memory{}, divisor{}, output{};  ///< by each pre-activation
+  double output_by_memory = 0.0, output_by_divisor = 0.0;
+};
+using SlopesOf = UnitSlopes (*)(const CellVariant& variant, const UnitStep& step);
+
+/// How the units of a head see one another through a recurrent matrix R.
+struct MixingCard {
+  std::vector<MixedGate> gates;  ///< in the order of R; none: there is no R
+  std::string output;            ///< h, what R is multiplied with one token later
+  SlopesOf slopes = nullptr;
+};
+
 /// All that can be seen of a cell with some choice of equations.
 struct CellValues {
   std::vector<ValueCard> cards;
   std::vector<ValueRow> rows;
   MemoryCard memory;
+  MixingCard mixing;
   std::vector<std::string> formula;  ///< values whose equations, in this order, make the cell
   std::vector<Choice> choices;       ///< which its equations have
   std::vector<Choice> idle;          ///< of these, which change nothing as the others stand

@@ -286,6 +286,8 @@ class Actions : public WindowTest {
         {}, {}, [this] { return seen("view_budget") && seen("view_gates"); }, {}};
     table_["View/Perspectives/Map"] = {
         {}, {}, [this] { return seen("view_map") && seen("view_memory"); }, {}};
+    table_["View/Perspectives/Mixing"] = {
+        {}, {}, [this] { return seen("view_mixing") && seen("view_gates"); }, {}};
     table_["View/Perspectives/Two faces"] = {
         {},
         {},

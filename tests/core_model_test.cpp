@@ -295,7 +295,8 @@ std::map<std::string, int> listed_values(const BlockCard& card) {
   } else {
     for (const char* name :
          {"input_gate_pre", "forget_gate_pre", "cell_input_pre", "output_gate_pre", "input_gate",
-          "forget_gate", "forget_gate_sigmoid", "cell_input", "output_gate", "c", "n", "m", "h"})
+          "forget_gate", "forget_gate_sigmoid", "cell_input", "output_gate", "c", "n", "m", "h",
+          "input_gate_wx", "forget_gate_wx", "cell_input_wx", "output_gate_wx"})
       list[name] = card.value_dim;
     if (card.kind == "lstm")
       for (const char* name : {"forget_gate_sigmoid", "n", "m"}) list.erase(name);

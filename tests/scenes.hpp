@@ -69,6 +69,7 @@ class SceneBuilder {
     for (int t = 0; t < shape_.length; ++t) {
       tokens_.push_back(recall[static_cast<std::size_t>(t) % recall.size()]);
     }
+    if (shape_.with_slstm) mix();
   }
 
   std::shared_ptr<const Trace> trace(const std::vector<Clamp>& clamps) {
@@ -164,6 +165,7 @@ class SceneBuilder {
     memory->previous = before_;
     memory->previous.resize(memory_.size(), 0.0f);
     s.memory = memory;
+    s.mixing = mixing_;
     auto losses = std::make_shared<std::vector<LossPoint>>();
     double smoothed = 2.95;
     for (int step = 0; step < 1200; ++step) {
@@ -180,6 +182,38 @@ class SceneBuilder {
   }
 
  private:
+  /// A recurrent matrix and biases of the scalar cell.
+  void mix() {
+    auto image = std::make_shared<MixingImage>();
+    image->block = 1;
+    image->step = 1200;
+    image->gates = 4;
+    image->heads = shape_.slstm_heads;
+    image->units = shape_.units;
+    const auto rows = static_cast<std::size_t>(4 * shape_.slstm_heads * shape_.units);
+    const auto units = static_cast<std::size_t>(shape_.units);
+    Noise noise(77);
+    for (std::size_t i = 0; i < rows * units; ++i)
+      image->R.push_back(static_cast<float>(0.9 * noise.next() / std::sqrt(shape_.units)));
+    for (std::size_t i = 0; i < rows; ++i) image->b.push_back(static_cast<float>(noise.next()));
+    mixing_ = image;
+  }
+
+  /// R h of one pre-activation, `before` being (heads, units) of h one step before.
+  double mixed(int gate, int head, int unit, const std::vector<double>& before) const {
+    double sum = 0.0;
+    for (int from = 0; from < shape_.units; ++from)
+      sum += static_cast<double>(mixing_->weight(gate, head, unit, from)) *
+             before[static_cast<std::size_t>(head * shape_.units + from)];
+    return sum;
+  }
+
+  std::vector<double> outputs() const {
+    std::vector<double> h;
+    for (const SlstmUnit& unit : slstm_) h.push_back(unit.h);
+    return h;
+  }
+
   static double clamped(const std::vector<Clamp>& clamps, const std::string& path, int head,
                         int unit, int step, double value) {
     for (const Clamp& c : clamps) {
@@ -309,11 +343,19 @@ class SceneBuilder {
           "forget_gate", "forget_gate_sigmoid", "cell_input", "output_gate", "c", "n", "m", "h"}) {
       out.push_back(&add(token, p + name, H, D));
     }
+    std::vector<Recorded*> token_parts;
+    for (const char* name : {"input_gate_wx", "forget_gate_wx", "cell_input_wx", "output_gate_wx"})
+      token_parts.push_back(&add(token, p + name, H, D));
+    const std::vector<double> before = outputs();
     for (std::size_t u = 0; u < slstm_.size(); ++u) {
       SlstmUnit& s = slstm_[u];
       const int head = static_cast<int>(u) / D, unit = static_cast<int>(u) % D;
       Noise noise(static_cast<std::uint64_t>(t * 331 + static_cast<int>(u) * 7 + 3));
+      std::size_t gate = 0;
       const auto pre = [&](const char* name, double value) {
+        const double others = mixed(static_cast<int>(gate), head, unit, before) +
+                              static_cast<double>(mixing_->b[gate * slstm_.size() + u]);
+        token_parts[gate++]->values[u] = static_cast<float>(value - others);
         return static_cast<float>(clamped(clamps, p + name, head, unit, t, value));
       };
       const float i = pre("input_gate_pre", std::sin(0.7 * t + unit) + 0.3 * noise.next());
@@ -346,11 +388,19 @@ class SceneBuilder {
           "forget_gate", "cell_input", "output_gate", "c", "h"}) {
       out.push_back(&add(token, p + name, H, D));
     }
+    std::vector<Recorded*> token_parts;
+    for (const char* name : {"input_gate_wx", "forget_gate_wx", "cell_input_wx", "output_gate_wx"})
+      token_parts.push_back(&add(token, p + name, H, D));
+    const std::vector<double> before = outputs();
     for (std::size_t u = 0; u < slstm_.size(); ++u) {
       SlstmUnit& s = slstm_[u];
       const int head = static_cast<int>(u) / D, unit = static_cast<int>(u) % D;
       Noise noise(static_cast<std::uint64_t>(t * 337 + static_cast<int>(u) * 11 + 5));
+      std::size_t gate = 0;
       const auto pre = [&](const char* name, double value) {
+        const double others = mixed(static_cast<int>(gate), head, unit, before) +
+                              static_cast<double>(mixing_->b[gate * slstm_.size() + u]);
+        token_parts[gate++]->values[u] = static_cast<float>(value - others);
         return static_cast<float>(clamped(clamps, p + name, head, unit, t, value));
       };
       const float i = pre("input_gate_pre", std::sin(0.6 * t + unit) + 0.3 * noise.next());
@@ -388,6 +438,7 @@ class SceneBuilder {
   std::vector<int> tokens_;
   std::vector<MlstmHead> mlstm_;
   std::vector<SlstmUnit> slstm_;
+  std::shared_ptr<const MixingImage> mixing_;
   std::vector<float> memory_, before_;  // at the cursor, and one step earlier
   std::vector<double> read_;
   std::vector<float> unclamped_;

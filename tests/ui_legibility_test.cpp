@@ -21,10 +21,10 @@ using namespace ui;
 
 /// Names of the views held to it.
 const char* const kViews[] = {"time",   "gates", "memory",     "loss",   "next", "inspector",
-                              "health", "faces", "stabilizer", "budget", "map"};
+                              "health", "faces", "stabilizer", "budget", "map",  "mixing"};
 /// Those in which nearly every place has something to say under the mouse.
-const char* const kTelling[] = {"time", "gates",      "memory", "loss",
-                                "next", "stabilizer", "budget", "map"};
+const char* const kTelling[] = {"time",       "gates",  "memory", "loss",  "next",
+                                "stabilizer", "budget", "map",    "mixing"};
 
 struct ReadableScene {
   const char* name;
@@ -112,6 +112,7 @@ TEST_P(Telling, UnderTheMouseOneCardAtATime) {
     stage.size = {640, 400};
     for (const auto& view : make_views()) {
       if (view->name() != GetParam()) continue;
+      stage.focus.block = view->name() == "mixing" ? 1 : 0;  // the one that mixes
       for (const float scale : {1.0f, 2.5f}) {
         stage.scale = scale;
         for (float y = 7; y < stage.size.y; y += 18) {

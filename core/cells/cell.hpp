@@ -19,6 +19,12 @@ struct BlockPlace {
   std::string prefix;  ///< of its parameters, ending in a dot
 };
 
+/// What mixes the units of a cell's heads: R (heads, gates * units (to), units (from)) and b
+/// (gates * heads * units), gates as in its MixingCard.
+struct Mixing {
+  Tensor R, b;
+};
+
 /// One residual block's cell. Written forward-only in the vocabulary of core/ops.hpp.
 class Cell {
  public:
@@ -39,6 +45,11 @@ class Cell {
   virtual void set_variant(const CellVariant& variant) = 0;
   /// Where a specification keeps the equations of this cell.
   virtual CellVariant& variant_in(ModelSpec& spec) const = 0;
+  /// Undefined tensors where nothing is mixed.
+  virtual Mixing mixing(const Params& params) const {
+    static_cast<void>(params);
+    return {};
+  }
   /// Kind, heads, sizes and values. `prefix` is the last part of it, the model puts the block
   /// before it, and fills in `parameters`.
   virtual BlockCard card() const = 0;

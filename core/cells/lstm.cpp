@@ -6,6 +6,7 @@
 #include "core/cells/right_side.hpp"
 #include "core/cells/scalar.hpp"
 #include "kernels/check.hpp"
+#include "kernels/gates.hpp"
 
 namespace xlab {
 namespace {
@@ -70,11 +71,24 @@ ValueCard squashed_cell_card() {
   return card;
 }
 
+/// Of c_t = σ(f_t) c_{t−1} + σ(i_t) tanh(z_t) and h_t = σ(o_t) tanh(c_t).
+UnitSlopes lstm_slopes(const CellVariant&, const UnitStep& s) {
+  const double written = std::tanh(s.pre[2]), read = std::tanh(s.memory);
+  UnitSlopes d;
+  d.kept = s.kept;
+  d.memory = {s.weight * sigmoid(-s.pre[0]) * written,
+              s.kept * sigmoid(-s.pre[1]) * s.memory_before, s.weight * (1.0 - written * written),
+              0.0};
+  d.output[3] = s.output * sigmoid(-s.pre[3]);
+  d.output_by_memory = sigmoid(s.pre[3]) * (1.0 - read * read);
+  return d;
+}
+
 CellValues lstm_values(const CellVariant& v) {
-  return {.cards = {lstm_input_pre_card(v), forget_pre_card(v), cell_input_pre_card(),
-                    output_pre_card(), input_share_card(), forget_share_card("forget_gate"),
-                    cell_input_card(), output_gate_card(), lstm_cell_card(), lstm_output_card(),
-                    squashed_cell_card()},
+  return {.cards = after_token_cards(
+              {lstm_input_pre_card(v), forget_pre_card(v), cell_input_pre_card(), output_pre_card(),
+               input_share_card(), forget_share_card("forget_gate"), cell_input_card(),
+               output_gate_card(), lstm_cell_card(), lstm_output_card(), squashed_cell_card()}),
           .rows = {squashed_row('i', "input gate", "input_gate", "i", "σ(i)", kInputWords),
                    squashed_row('f', "forget gate", "forget_gate", "f", "σ(f)", kForgetWords),
                    squashed_row('z', "cell input", "cell_input", "z", "tanh(z)", kCellInputWords),
@@ -90,6 +104,7 @@ CellValues lstm_values(const CellVariant& v) {
                      .scale = {},
                      .words = "An LSTM keeps one number per unit, not a matrix: tanh(c), what has "
                               "been written and kept, squashed."},
+          .mixing = mixing_card(v, lstm_slopes),
           .formula = {"input_gate", "forget_gate", "c", "h"},
           .choices = {Choice::gate_soft_cap, Choice::number_format}};
 }

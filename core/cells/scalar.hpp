@@ -37,6 +37,10 @@ inline constexpr const char* kCellWords = "The memory itself, one number a unit.
 
 ValueCard pre_activation(const char* name, const char* symbol, const char* title,
                          const char* words);
+/// W x of each of the four pre-activations; `cards` behind them.
+std::vector<ValueCard> after_token_cards(std::vector<ValueCard> cards);
+/// How the units of a head are mixed.
+MixingCard mixing_card(const CellVariant& v, SlopesOf slopes);
 /// Input and forget gate may be capped.
 ValueCard capped(ValueCard card, const char* words, const char* range);
 ValueCard forget_pre_card(const CellVariant& v);

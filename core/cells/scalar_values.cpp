@@ -1,10 +1,32 @@
 // What the cells behind the sLSTM's gates have in common of what can be seen of them.
+#include <iterator>
+#include <utility>
+
 #include "core/cells/right_side.hpp"
 #include "core/cells/scalar.hpp"
 
 namespace xlab::scalar {
 
 using Evaluated = std::optional<Side>;
+
+namespace {
+
+/// What the token alone asks for.
+ValueCard token_card(const char* name, const std::string& symbol, const std::string& gate) {
+  return {.name = name,
+          .symbol = "W x (" + symbol + ")",
+          .title = gate + ", from the token",
+          .words =
+              "What the token alone asks for, before what the head put out one token before "
+              "and the bias are added.",
+          .equation = "w · x_t",
+          .range = "any number",
+          .extent = Extent::unit,
+          .role = Role::projection,
+          .span = Span::pre_activation};
+}
+
+}  // namespace
 
 ValueCard pre_activation(const char* name, const char* symbol, const char* title,
                          const char* words) {
@@ -19,6 +41,25 @@ ValueCard pre_activation(const char* name, const char* symbol, const char* title
           .role = Role::pre_activation,
           .span = Span::pre_activation,
           .clampable = true};
+}
+
+std::vector<ValueCard> after_token_cards(std::vector<ValueCard> cards) {
+  std::vector<ValueCard> all = {token_card("input_gate_wx", "i", "input gate"),
+                                token_card("forget_gate_wx", "f", "forget gate"),
+                                token_card("cell_input_wx", "z", "cell input"),
+                                token_card("output_gate_wx", "o", "output gate")};
+  std::move(cards.begin(), cards.end(), std::back_inserter(all));
+  return all;
+}
+
+MixingCard mixing_card(const CellVariant& v, SlopesOf slopes) {
+  const bool capped = v.gate_soft_cap > 0.0;
+  return {.gates = {{'i', "input gate", "input_gate_pre", "input_gate_wx", capped},
+                    {'f', "forget gate", "forget_gate_pre", "forget_gate_wx", capped},
+                    {'z', "cell input", "cell_input_pre", "cell_input_wx"},
+                    {'o', "output gate", "output_gate_pre", "output_gate_wx"}},
+          .output = "h",
+          .slopes = slopes};
 }
 
 ValueCard capped(ValueCard card, const char* words, const char* range) {

@@ -116,6 +116,10 @@ class SlstmCell : public Cell {
   }
   CellVariant& variant_in(ModelSpec& spec) const override { return spec.slstm->variant; }
 
+  Mixing mixing(const Params& params) const override {
+    return {params[recurrent_].value, params[bias_].value};
+  }
+
   BlockCard card() const override {
     return {.kind = of_->name,
             .title = of_->title,

@@ -3,6 +3,7 @@
 
 #include "core/cells/right_side.hpp"
 #include "core/cells/scalar.hpp"
+#include "kernels/gates.hpp"
 
 namespace xlab {
 namespace {
@@ -237,13 +238,30 @@ std::vector<ValueRow> slstm_rows(bool plain, bool exponential) {
   };
 }
 
+/// Of c_t = f' c_{t−1} + i' tanh(z_t), n_t = f' n_{t−1} + i' and h_t = σ(o_t) c_t / n_t with m_t as
+/// it is: d i' = i' d i, d f' = f' d log_forget.
+UnitSlopes slstm_slopes(const CellVariant& v, const UnitStep& s) {
+  const double written = std::tanh(s.pre[2]), open = sigmoid(s.pre[3]);
+  const double forget = s.kept * (v.forget_gate == ForgetGate::sigmoid ? sigmoid(-s.pre[1]) : 1.0);
+  UnitSlopes d;
+  d.kept = s.kept;
+  d.memory = {s.weight * written, forget * s.memory_before, s.weight * (1.0 - written * written),
+              0.0};
+  d.divisor = {s.weight, forget * s.divisor_before, 0.0, 0.0};
+  d.output[3] = s.output * sigmoid(-s.pre[3]);
+  d.output_by_memory = open / s.divisor;
+  d.output_by_divisor = -s.output / s.divisor;
+  return d;
+}
+
 CellValues slstm_values(const CellVariant& v) {
   const bool plain = !v.stabilizer, exponential = v.forget_gate == ForgetGate::exponential;
-  return {.cards = {slstm_input_pre_card(v), forget_pre_card(v), cell_input_pre_card(),
-                    output_pre_card(), input_gate_card(plain), forget_gate_card(plain, exponential),
-                    forget_rate_card(exponential), cell_input_card(), output_gate_card(),
-                    stabilizer_card(plain, exponential), slstm_cell_card(), normalizer_card(),
-                    slstm_output_card(), weighted_mean_card()},
+  return {.cards = after_token_cards(
+              {slstm_input_pre_card(v), forget_pre_card(v), cell_input_pre_card(),
+               output_pre_card(), input_gate_card(plain), forget_gate_card(plain, exponential),
+               forget_rate_card(exponential), cell_input_card(), output_gate_card(),
+               stabilizer_card(plain, exponential), slstm_cell_card(), normalizer_card(),
+               slstm_output_card(), weighted_mean_card()}),
           .rows = slstm_rows(plain, exponential),
           .memory = {.state = "c",
                      .answer = "answer",
@@ -252,6 +270,7 @@ CellValues slstm_values(const CellVariant& v) {
                      .scale = "m",
                      .words = "An sLSTM keeps one number per unit, not a matrix: c / n, the "
                               "weighted mean of what was written."},
+          .mixing = mixing_card(v, slstm_slopes),
           .formula = {"m", "input_gate", "forget_gate", "h"},
           .choices = {Choice::forget_gate, Choice::stabilizer, Choice::gate_soft_cap,
                       Choice::number_format}};

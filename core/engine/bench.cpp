@@ -53,6 +53,7 @@ void Engine::Worker::look_at(LiveRun& on) noexcept {
   ++draft.run_id;
   forget_check();
   draft.memory = nullptr;
+  draft.mixing = nullptr;
   urgent = dirty = true;
 }
 

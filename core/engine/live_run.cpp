@@ -2,8 +2,10 @@
 #include "core/engine/live_run.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
+#include "core/generation/mixing_images.hpp"
 #include "core/known_token.hpp"
 
 namespace xlab {
@@ -55,12 +57,12 @@ void LiveRun::wake() {
   cannot_train_ = std::move(cannot_train);
   cannot_save_ = std::move(cannot_save);
   cannot_sample_ = std::move(cannot_sample);
-  sequence_step_ = run_->trainer->steps_done();
   cursor = std::min(cursor, last_position());
   losses_shown_ = kNotShown;
   state = TrainState::idle;
   new_trace();
   urgent = true;
+  shows_weights_of_now();
 }
 
 void LiveRun::note_place() {
@@ -76,6 +78,7 @@ void LiveRun::rest() {
 void LiveRun::let_go() noexcept {
   refreshed_.reset();
   sequence_.reset();
+  mixing_.clear();
   losses_.reset();
   grown_.begin_anew();
   losses_shown_ = kNotShown;
@@ -90,10 +93,10 @@ void LiveRun::go_on_as(std::unique_ptr<Run> revived) {
   run_ = std::move(revived);
   weights_id = fresh_weights_id();
   sequence_.emplace(*run_->sequence);
-  sequence_step_ = run_->trainer->steps_done();
   cursor = std::min(cursor, last_position());
   losses_shown_ = kNotShown;
   new_trace();
+  shows_weights_of_now();
 }
 
 void LiveRun::move_to(Device wanted) {
@@ -105,8 +108,8 @@ void LiveRun::move_to(Device wanted) {
   if (!sequence_) return;
   // Recordings of another device may differ in their last digits.
   sequence_->invalidate();
-  sequence_step_ = run_->trainer->steps_done();
   new_trace();
+  shows_weights_of_now();
 }
 
 void LiveRun::file_written(const std::string& written, std::optional<FileStamp> stamp_of_it) {
@@ -143,8 +146,8 @@ void LiveRun::weights_changed() {
   losses_shown_ = kNotShown;
   refreshed_.reset();
   sequence_->invalidate();
-  sequence_step_ = run_->trainer->steps_done();
   new_trace();
+  shows_weights_of_now();
 }
 
 LiveRun::Work LiveRun::work_now() const {
@@ -178,11 +181,20 @@ void LiveRun::new_trace() {
   dirty = true;
 }
 
+void LiveRun::shows_weights_of_now() {
+  sequence_step_ = run_->trainer->steps_done();
+  try {
+    mixing_ = mixing_images(*run_->model, sequence_step_);
+  } catch (const std::bad_alloc&) {
+    mixing_.clear();
+  }
+}
+
 void LiveRun::before_edit() {
   refreshed_.reset();
   if (!stale()) return;
   sequence_->invalidate();
-  sequence_step_ = run_->trainer->steps_done();
+  shows_weights_of_now();
 }
 
 void LiveRun::compute_slice(const std::atomic<bool>& stop) {
@@ -224,9 +236,9 @@ void LiveRun::show_refreshed() {
   refreshed_.reset();
   sequence_->stand_alone();
   cursor = std::min(cursor, last_position());
-  sequence_step_ = run_->trainer->steps_done();
   refresh_again_later();
   new_trace();
+  shows_weights_of_now();
 }
 
 void LiveRun::refresh_again_later() {
@@ -424,6 +436,8 @@ void LiveRun::describe(Snapshot& snapshot) {
   if (sequence.full_reason.empty()) sequence.full_reason = text_end_;
   sequence_->describe_cursor(cursor, focus_block, *run_->model, run_->sampler, snapshot, writable_);
   describe_series(snapshot);
+  const bool mixes = focus_block >= 0 && focus_block < static_cast<int>(mixing_.size());
+  snapshot.mixing = mixes ? mixing_[static_cast<std::size_t>(focus_block)] : nullptr;
 }
 
 void LiveRun::copy_losses() {

@@ -195,6 +195,8 @@ class LiveRun {
   void new_trace();
   void copy_losses();
   void describe_series(Snapshot& snapshot) const;
+  /// The sequence is computed with the weights as they are now.
+  void shows_weights_of_now();
   /// Before the sequence changes: nothing half-refreshed stays, and stale recordings are made
   /// again.
   void before_edit();
@@ -211,7 +213,8 @@ class LiveRun {
   Clock::time_point refreshed_at_{}, refresh_started_{};
   bool refreshes_in_place_ = false;  // the sequence itself, where two of it have no room
   std::int64_t sequence_step_ = 0;   // training step whose weights the sequence shows
-  std::uint64_t trace_id_ = 0;       // other recordings, of whichever run, have another one
+  std::vector<std::shared_ptr<const MixingImage>> mixing_;  // of these weights, one a block
+  std::uint64_t trace_id_ = 0;  // other recordings, of whichever run, have another one
   int samples_taken_ = 0;
   WritableTokens writable_;
   bool gave_up_ = false;  // what was outstanding could not be computed
