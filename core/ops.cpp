@@ -5,6 +5,7 @@
 #include <array>
 #include <limits>
 
+#include "core/scan_watch.hpp"
 #include "kernels/concat.hpp"
 #include "kernels/conv1d.hpp"
 #include "kernels/embed.hpp"
@@ -194,7 +195,7 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
                              .normalizer = make({B, T, H}),
                              .last = last,
                              .record = {}};
-  if (tape.observed()) {
+  if (tape.recording()) {
     args.record.input_gate = make({B, T, H});
     args.record.forget_gate = make({B, T, H});
   }
@@ -208,7 +209,7 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
   } else {
     kernels::mlstm_forward(options, args);
   }
-  if (tape.observed()) {
+  if (tape.recording()) {
     const Tensor forget_sigmoid = plain_forget_gate(options.forget_gate, args.f);
     tape.record("input_gate", args.record.input_gate, heads);
     tape.record("forget_gate", args.record.forget_gate, heads);
@@ -220,23 +221,28 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
     args.record = {};
   }
   if (!tape.needs_gradients()) return tape.push(args.h.reshape({B, T, H * V}));
-  return tape.push(args.h.reshape({B, T, H * V}),
-                   [&tape, options, args, q, k, v, i, f, B, T, H, V, chunk](const Tensor& dh) {
-                     const kernels::MlstmBackward back{.forward = args,
-                                                       .dh = dh.reshape({B, T, H, V}),
-                                                       .dlast = {},
-                                                       .dq = tape.grad(q).reshape(args.q.shape()),
-                                                       .dk = tape.grad(k).reshape(args.k.shape()),
-                                                       .dv = tape.grad(v).reshape(args.v.shape()),
-                                                       .di = tape.grad(i),
-                                                       .df = tape.grad(f),
-                                                       .dinitial = {}};
-                     if (chunk > 0) {
-                       kernels::mlstm_chunkwise_backward(options, back, chunk);
-                     } else {
-                       kernels::mlstm_backward(options, back);
-                     }
-                   });
+  ScanWatch* const watch = tape.scan_watch();
+  if (watch) watch->mlstm = ScanWatch::Mlstm{options, args};
+  const Var h = tape.push(args.h.reshape({B, T, H * V}), [&tape, options, args, q, k, v, i, f, B, T,
+                                                          H, V, chunk, watch](const Tensor& dh) {
+    if (watch) watch->dh = dh.clone();
+    const kernels::MlstmBackward back{.forward = args,
+                                      .dh = dh.reshape({B, T, H, V}),
+                                      .dlast = {},
+                                      .dq = tape.grad(q).reshape(args.q.shape()),
+                                      .dk = tape.grad(k).reshape(args.k.shape()),
+                                      .dv = tape.grad(v).reshape(args.v.shape()),
+                                      .di = tape.grad(i),
+                                      .df = tape.grad(f),
+                                      .dinitial = {}};
+    if (chunk > 0) {
+      kernels::mlstm_chunkwise_backward(options, back, chunk);
+    } else {
+      kernels::mlstm_backward(options, back);
+    }
+  });
+  if (watch) watch->h = h;
+  return h;
 }
 
 namespace {
@@ -244,25 +250,29 @@ namespace {
 constexpr std::array<const char*, 4> kSlstmPre = {"input_gate_pre", "forget_gate_pre",
                                                   "cell_input_pre", "output_gate_pre"};
 
-/// The clamp tensor of one observed token: NaN where a pre-activation is free; undefined without
-/// clamps.
+/// The clamp tensor of observed tokens, like wx (B, T, 4 * heads * D): NaN where a pre-activation
+/// is free; undefined without clamps.
 Tensor slstm_clamps(const Tape& tape, int heads, const Tensor& wx) {
   const Observer& observer = *tape.observer();
-  const std::int64_t D = wx.extent(-1) / 4 / heads;
+  const std::int64_t B = wx.extent(0), T = wx.extent(1), D = wx.extent(-1) / 4 / heads;
   Tensor clamps;
   for (const Clamp& clamp : observer.clamps) {
-    if (!clamp.enabled || observer.step < clamp.begin || observer.step >= clamp.end) continue;
+    const std::int64_t begin = std::max<std::int64_t>(std::int64_t{clamp.begin} - observer.step, 0),
+                       end = std::min<std::int64_t>(std::int64_t{clamp.end} - observer.step, T);
+    if (!clamp.enabled || begin >= end) continue;
     if (clamp.head < 0 || clamp.head >= heads || clamp.unit < 0 || clamp.unit >= D) continue;
     for (std::size_t gate = 0; gate < kSlstmPre.size(); ++gate) {
       if (clamp.path != tape.path(kSlstmPre[gate])) continue;
-      visit_float(wx, [&]<typename T>(T) {
+      visit_float(wx, [&]<typename N>(N) {
         if (!clamps.defined()) {
           clamps = Tensor::empty(wx.shape(), wx.dtype());
-          std::fill_n(clamps.data<T>(), clamps.elements(), std::numeric_limits<T>::quiet_NaN());
+          std::fill_n(clamps.data<N>(), clamps.elements(), std::numeric_limits<N>::quiet_NaN());
         }
         const std::int64_t at =
             static_cast<std::int64_t>(gate) * heads * D + clamp.head * D + clamp.unit;
-        clamps.data<T>()[at] = static_cast<T>(clamp.value);
+        for (std::int64_t b = 0; b < B; ++b)
+          for (std::int64_t t = begin; t < end; ++t)
+            clamps.data<N>()[(b * T + t) * 4 * heads * D + at] = static_cast<N>(clamp.value);
       });
     }
   }
@@ -303,6 +313,8 @@ Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, c
   if (tape.observed()) {
     if (const Tensor clamps = slstm_clamps(tape, heads, in); clamps.defined())
       args.clamp = clamps.reshape(gates);
+  }
+  if (tape.recording()) {
     args.record.pre = make(gates);
     args.record.input_gate = make(sequence);
     args.record.forget_gate = make(sequence);
@@ -313,7 +325,7 @@ Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, c
     }
   }
   kernels::slstm_forward(options, args);
-  if (tape.observed()) {
+  if (tape.recording()) {
     const Tensor pre = args.record.pre.reshape({4, H * D});
     const auto squashed = [&](int gate, kernels::Activation f) {
       Tensor y = make({1, H * D});
@@ -337,16 +349,24 @@ Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, c
     args.record = {};
   }
   if (!tape.needs_gradients()) return tape.push(args.y.reshape({B, T, H * D}));
-  return tape.push(args.y.reshape({B, T, H * D}),
-                   [&tape, options, args, wx, r, b, sequence, gates](const Tensor& dy) {
-                     kernels::slstm_backward(options, {.forward = args,
-                                                       .dy = dy.reshape(sequence),
-                                                       .dlast = {},
-                                                       .dwx = tape.grad(wx).reshape(gates),
-                                                       .dr = r.grad,
-                                                       .db = b.grad,
-                                                       .dinitial = {}});
-                   });
+  ScanWatch* const watch = tape.scan_watch();
+  if (watch) watch->slstm = ScanWatch::Slstm{options, args};
+  const Var y = tape.push(args.y.reshape({B, T, H * D}), [&tape, options, args, wx, r, b, sequence,
+                                                          gates, watch](const Tensor& dy) {
+    kernels::slstm_backward(options, {.forward = args,
+                                      .dy = dy.reshape(sequence),
+                                      .dlast = {},
+                                      .dwx = tape.grad(wx).reshape(gates),
+                                      .dr = r.grad,
+                                      .db = b.grad,
+                                      .dinitial = {}});
+    if (!watch) return;
+    watch->dh = dy.clone();
+    // Nothing else reads what goes in.
+    watch->dpre = tape.grad(wx).reshape(gates).clone();
+  });
+  if (watch) watch->h = y;
+  return y;
 }
 
 }  // namespace xlab::ops

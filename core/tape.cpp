@@ -1,9 +1,11 @@
 // The tape: running backwards, watching and clamping.
 #include "core/tape.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 
+#include "core/scan_watch.hpp"
 #include "kernels/elementwise.hpp"
 
 namespace xlab {
@@ -88,25 +90,31 @@ std::vector<float> Tape::read(Var x) {
   return std::move(numbers.back());
 }
 
+ScanWatch* Tape::scan_watch() const {
+  if (!observer_ || !observer_->scan || observer_->scan->prefix != prefix_) return nullptr;
+  return observer_->scan;
+}
+
 Var Tape::tap(const std::string& name, Var x, int heads) {
   if (!observer_) return x;
   const std::string full = path(name);
   Var out = x;
   for (const Clamp& clamp : observer_->clamps) {
-    if (!clamp.enabled || clamp.path != full || observer_->step < clamp.begin ||
-        observer_->step >= clamp.end) {
-      continue;
-    }
+    if (!clamp.enabled || clamp.path != full) continue;
+    const std::int64_t begin =
+                           std::max<std::int64_t>(std::int64_t{clamp.begin} - observer_->step, 0),
+                       end = std::min<std::int64_t>(std::int64_t{clamp.end} - observer_->step,
+                                                    value(out).extent(1));
+    if (begin >= end) continue;
     const std::int64_t dim = value(out).elements() / heads;
     const std::int64_t at = clamp.head * dim + clamp.unit;
     if (clamp.head < 0 || clamp.head >= heads || clamp.unit < 0 || clamp.unit >= dim) continue;
     Tensor replaced = value(out).clone();
-    const std::int64_t time = replaced.extent(1);
-    kernels::overwrite(replaced, 0, time, at, at + 1, clamp.value);
+    kernels::overwrite(replaced, begin, end, at, at + 1, clamp.value);
     const Var before = out;
-    out = push(replaced, [this, before, time, at](const Tensor& g) {
+    out = push(replaced, [this, before, begin, end, at](const Tensor& g) {
       Tensor passed = g.clone();
-      kernels::overwrite(passed, 0, time, at, at + 1, 0.0);
+      kernels::overwrite(passed, begin, end, at, at + 1, 0.0);
       kernels::accumulate(grad(before), passed);
     });
   }
