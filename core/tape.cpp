@@ -106,7 +106,7 @@ Var Tape::tap(const std::string& name, Var x, int heads) {
                        end = std::min<std::int64_t>(std::int64_t{clamp.end} - observer_->step,
                                                     value(out).extent(1));
     if (begin >= end) continue;
-    const std::int64_t dim = value(out).elements() / heads;
+    const std::int64_t dim = value(out).extent(2) / heads;
     const std::int64_t at = clamp.head * dim + clamp.unit;
     if (clamp.head < 0 || clamp.head >= heads || clamp.unit < 0 || clamp.unit >= dim) continue;
     Tensor replaced = value(out).clone();

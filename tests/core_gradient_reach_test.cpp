@@ -24,7 +24,7 @@ namespace {
 using testing::HasSubstr;
 
 constexpr int kTokens = 7;
-constexpr double kStep = 1e-5;
+constexpr double kStep = 1e-6;
 
 /// -log p(target) after the last of these tokens, read one by one from a state before token
 /// `first`.
@@ -140,7 +140,7 @@ TEST(GradientReach, OfTheStatesIsWhatDifferencesSayWhateverTheEquations) {
           EXPECT_LT(got, -13.0) << name << " block " << block << " step " << t;
           continue;
         }
-        EXPECT_NEAR(got, wanted, 2e-4 + 1e-10 * std::exp(-wanted))
+        EXPECT_NEAR(got, wanted, 2e-4 + 1e-9 * std::exp(-wanted))
             << name << " block " << block << " step " << t;
       }
     }
@@ -208,7 +208,7 @@ TEST(GradientReach, OfWhatIsPutOutByWhatIsReadIsWhatDifferencesSay) {
     std::vector<Clamp> clamps;
     if (name == "mlstm" || name == "slstm" || name == "large")
       clamps = some_clamps(Model(spec, DType::f64).cards()[static_cast<std::size_t>(block)].prefix);
-    const Case of = computed(spec, block, spec.num_blocks == 3 ? 0 : 0, clamps);
+    const Case of = computed(spec, block, 0, clamps);
     ScanWatch watch;
     watch.prefix = of.model.cards()[static_cast<std::size_t>(block)].prefix;
     const Observer observer{.clamps = of.report.clamps, .scan = &watch};
@@ -250,7 +250,7 @@ std::vector<Clamp> forget_everywhere(float value) {
 }
 
 TEST(GradientReach, InASingleBlockTheMemoryIsTheOnlyWayAndKeepsTheProductOfTheForgetGates) {
-  for (const auto& [pre, kept] : {std::pair{3.0f, 0.0077515}, std::pair{6.0f, 0.7807788}}) {
+  for (const auto& [pre, kept] : {std::pair{3.0f, 0.0077606}, std::pair{6.0f, 0.7806967}}) {
     const Case of = computed(one_block(), 0, 0, forget_everywhere(pre), 101);
     for (int head = 0; head < 2; ++head) {
       const double end = at(of.report.memory, of.report, head, 100);

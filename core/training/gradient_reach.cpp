@@ -8,8 +8,11 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <set>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/available_memory.hpp"
@@ -43,23 +46,22 @@ void check_memory(const Model& model, std::size_t tokens) {
       tokens, bytes / 1e9, most / 1e9);
 }
 
-/// -log p of the target, which is chosen where there is none, and its gradient by the logits.
-void take_loss(const Tensor& logits, ReachReport& report, const Tensor& gradient) {
-  const std::int64_t V = logits.extent(2), last = (logits.extent(1) - 1) * V;
-  visit_float(logits, [&]<typename N>(N) {
-    const N* const row = logits.data<N>() + last;
-    if (report.target < 0)
-      report.target = static_cast<int>(std::distance(row, std::max_element(row, row + V)));
-    const double largest = static_cast<double>(*std::max_element(row, row + V));
-    double total = 0.0;
-    for (std::int64_t j = 0; j < V; ++j) total += std::exp(static_cast<double>(row[j]) - largest);
-    N* const out = gradient.data<N>() + last;
-    for (std::int64_t j = 0; j < V; ++j) {
-      const double p = std::exp(static_cast<double>(row[j]) - largest) / total;
-      out[j] = static_cast<N>(j == report.target ? p - 1.0 : p);
-    }
-    report.loss = std::log(total) + largest - static_cast<double>(row[report.target]);
-  });
+/// -log p of the target, which is chosen where there is none. Returns its gradient by the logits.
+Tensor take_loss(const Tensor& logits, ReachReport& report) {
+  const Tensor wide = logits.to(DType::f64);
+  const auto V = static_cast<std::size_t>(wide.extent(2));
+  const std::span<const double> row = wide.span<double>().last(V);
+  const auto first = std::max_element(row.begin(), row.end());
+  if (report.target < 0) report.target = static_cast<int>(std::distance(row.begin(), first));
+  double total = 0.0;
+  for (const double logit : row) total += std::exp(logit - *first);
+  const auto target = static_cast<std::size_t>(report.target);
+  report.loss = std::log(total) + *first - row[target];
+  const Tensor gradient = Tensor::zeros(wide.shape(), DType::f64);
+  const std::span<double> last = gradient.span<double>().last(V);
+  for (std::size_t j = 0; j < V; ++j)
+    last[j] = std::exp(row[j] - *first) / total - (j == target ? 1.0 : 0.0);
+  return gradient.to(logits.dtype());
 }
 
 /// Logs of the squares of d h_T / d x_t, summed over what was asked for so far, (T).
@@ -107,13 +109,11 @@ void take_inputs(const Model& model, const Tensor& input, ReachReport& report,
     const Var x = tape.constant(several);
     model.cell_of(tape, report.block, x);
     const Tensor& h = tape.value(watch.h);
-    Tensor wanted = Tensor::zeros(h.shape(), h.dtype());
-    visit_float(wanted, [&]<typename N>(N) {
-      const std::int64_t width = wanted.extent(2);
-      for (int c = 0; c < copies; ++c)
-        wanted.data<N>()[(c * T + T - 1) * width + report.head * dim + first + c] = N(1);
-    });
-    tape.backward(watch.h, wanted);
+    const Tensor wanted = Tensor::zeros(h.shape(), DType::f64);
+    const std::int64_t width = wanted.extent(2), row = width * T;
+    for (int c = 0; c < copies; ++c)
+      wanted.data<double>()[(c + 1) * row - width + report.head * dim + first + c] = 1.0;
+    tape.backward(watch.h, wanted.to(h.dtype()));
     sizes.add(tape.grad(x));
   }
   report.input = sizes.log_sizes();
@@ -176,9 +176,7 @@ void compute_reach(const Model& model, ReachReport& report, const std::atomic<bo
     const std::vector<std::int32_t> ids(report.tokens.begin(), report.tokens.end());
     State after;
     const Var logits = model.forward(tape, Tensor::from<std::int32_t>({1, T}, ids), State{}, after);
-    Tensor gradient = Tensor::zeros(tape.value(logits).shape(), model.params().dtype());
-    take_loss(tape.value(logits), report, gradient);
-    tape.backward(logits, gradient);
+    tape.backward(logits, take_loss(tape.value(logits), report));
     MemoryGradient found = memory_gradient(watch, card.heads);
     report.memory = std::move(found.memory);
     report.alone = std::move(found.alone);
