@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/analysis/cell_writers.hpp"
+#include "tests/reach_drawing.hpp"
 #include "tests/scenes.hpp"
 #include "tests/ui_stage.hpp"
 #include "ui/number.hpp"
@@ -34,7 +35,9 @@ const std::vector<NamedScene>& scenes() {
                                     {"broken", broken_scene()},
                                     {"long", long_scene()},
                                     {"wide", wide_scene()},
-                                    {"lstm", lstm_scene()}};
+                                    {"lstm", lstm_scene()},
+                                    {"gradient", with_reach(recall_scene(), 0, 1)},
+                                    {"odd gradient", with_odd_reach(recall_scene(), 1, 0)}};
     // A model before its tokens came, tokens before their recordings, an odd cursor.
     Snapshot half = recall_scene();
     half.trace = nullptr;
