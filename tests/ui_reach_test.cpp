@@ -8,6 +8,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "tests/reach_drawing.hpp"
@@ -149,6 +150,7 @@ TEST_F(ReachDrawing, SaysThatNothingDependsOnAHead) {
 
 TEST_F(ReachDrawing, AsksAgainWhereverSomethingHasChanged) {
   const auto sent = [&] { return stage->all<command::ComputeReach>(); };
+  view->restore("follow");
   draw(recall_scene(), 0, 1);
   ASSERT_EQ(sent().size(), 1u) << "once, not in every frame";
   EXPECT_EQ(sent()[0].block, 0);
@@ -183,8 +185,19 @@ TEST_F(ReachDrawing, AsksAgainWhereverSomethingHasChanged) {
   EXPECT_TRUE(log().curves.empty());
 }
 
+TEST_F(ReachDrawing, WantsToBeComputedOnceWhereThereIsNothing) {
+  const Focus focus{.block = 1, .head = 2, .hovered = {}, .pinned = {}};
+  const auto wanted = view->wants(recall_scene(), focus);
+  ASSERT_TRUE(wanted);
+  const auto* asked = std::get_if<command::ComputeReach>(&*wanted);
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->block, 1);
+  EXPECT_EQ(asked->head, 2);
+  EXPECT_FALSE(view->wants(with_reach(recall_scene(), 0, 0), focus));
+  EXPECT_FALSE(view->wants(Snapshot{}, focus));
+}
+
 TEST_F(ReachDrawing, AsksOnlyWhenPressedUnlessItFollows) {
-  view->restore("ask");
   EXPECT_EQ(view->kept(), "ask");
   draw(recall_scene(), 0, 1);
   EXPECT_TRUE(stage->all<command::ComputeReach>().empty());
@@ -204,7 +217,6 @@ TEST_F(ReachDrawing, AsksOnlyWhenPressedUnlessItFollows) {
 }
 
 TEST_F(ReachDrawing, SaysWhatItIsOfWhereThatIsNotOnScreen) {
-  view->restore("ask");
   Snapshot s = with_reach(recall_scene(), 0, 1);
   s.train.step += 40;
   draw(s, 0, 1);
@@ -284,6 +296,7 @@ TEST_F(ReachDrawing, TheTableHasWhatIsDrawn) {
 }
 
 TEST_F(ReachDrawing, APictureToKeepHoldsNoButtonsAndAsksForNothing) {
+  view->restore("follow");
   for (const bool known : {false, true}) {
     scene = known ? with_reach(recall_scene(), 0, 1) : recall_scene();
     stage = std::make_unique<Stage>(scene);

@@ -126,6 +126,7 @@ TEST(Views, EveryTableHasRowsAndAllOfTheirColumns) {
   auto report = std::make_shared<HealthReport>();
   report->checks = {{"Step by step = whole sequence", 3e-7, 1e-4, true, "Logits of 48 tokens."}};
   s.health = report;
+  s = with_reach(s, 0, 0);
   Stage stage(s);
   stage.focus.pinned = ValueRef{"block0/mlstm/C", 15, 1, 37};
   for (const char* name : kNames) {

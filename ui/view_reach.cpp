@@ -43,6 +43,13 @@ class ReachView : public View {
     if (kept == "follow" || kept == "ask") follows_ = kept == "follow";
   }
 
+  std::optional<Command> wants(const Snapshot& snapshot, const Focus& focus) const override {
+    const BlockCard* block = focused_block(snapshot, focus);
+    if (!block || snapshot.reach || snapshot.sequence.cursor < 0) return {};
+    const int last = static_cast<int>(snapshot.model->blocks.size()) - 1;
+    return command::ComputeReach{std::clamp(focus.block, 0, last), focused_head(*block, focus)};
+  }
+
   void draw(Scene& scene, ImVec2 size) override {
     const Panel panel(scene, "reach", size);
     Painter painter(scene);
@@ -216,7 +223,8 @@ class ReachView : public View {
   void status_row(const Scene& scene, Painter& painter, Box row, int number, int head) {
     const Palette& palette = painter.palette();
     const ReachReport& report = *scene.snapshot.reach;
-    const bool current = reach_differences(report, scene.snapshot, number, head).empty();
+    // Weights that train are always a little older: that is no reason to warn while it follows.
+    const bool current = reach_differences(report, scene.snapshot, number, head, !follows_).empty();
     const std::string state = scene.snapshot.reach_running && !current
                                   ? "computing…"
                                   : state_words(scene.snapshot, report, number, head);
@@ -315,7 +323,7 @@ class ReachView : public View {
     bool operator==(const Asked&) const = default;
   };
 
-  bool follows_ = true;
+  bool follows_ = false;  ///< without a hand a view asks for nothing
   std::optional<Asked> asked_;
   double asked_at_ = -1e9;
   ReachShown shown_;
