@@ -28,7 +28,6 @@ class EngineReach : public EngineStage {
 };
 
 TEST_F(EngineReach, AnswersWithWhatIsOnScreen) {
-  EXPECT_THAT(after(ComputeReach{})->failure.what, HasSubstr("no run"));
   open_quick("recall");
   after(SetPrompt{"a 3 b 7 a ?"}, SetCursor{3});
   EXPECT_EQ(engine_.snapshot()->reach, nullptr);
@@ -91,6 +90,10 @@ TEST_F(EngineReach, OfAnotherRunNothingIsSaid) {
   EXPECT_EQ(next->reach, nullptr);
   EXPECT_FALSE(next->reach_running);
   after(ComputeReach{0, 0});
+}
+
+TEST_F(EngineReach, WithoutARunThereIsNone) {
+  EXPECT_THAT(after(ComputeReach{})->failure.what, HasSubstr("no run"));
 }
 
 TEST_F(EngineReach, SaysWhyThereIsNone) {
