@@ -65,6 +65,11 @@ void mark_steps(const ReachFrame& frame, Painter& painter, const Box& box) {
   upright(frame.pointed, {with_alpha(palette.muted_text, 0.6f), 1.0f});
 }
 
+/// Numbers left of a lane, where it is high enough for two of them.
+float margin_of(const ReachFrame& frame, const Painter& painter, const Box& box) {
+  return box.height() > 2 * painter.line_height() ? frame.gutter : 0.0f;
+}
+
 /// "T" at the upper end of its line, on the side that has room.
 void name_end(const ReachFrame& frame, Painter& painter, const Box& box) {
   const int T = frame.report().step;
@@ -255,7 +260,7 @@ void draw_reach_title(ReachFrame& frame, Painter& painter, Box box) {
 void draw_reach_memory(ReachFrame& frame, Painter& painter, const Box& box) {
   if (box.empty()) return;
   const ReachStyles look = reach_styles(painter);
-  draw_axis(painter, box, frame.shown.axis(), frame.gutter);
+  draw_axis(painter, box, frame.shown.axis(), margin_of(frame, painter, box));
   painter.outline(box, painter.palette().grid);
   mark_steps(frame, painter, box);
   const auto& memory = frame.shown.memory();
@@ -293,7 +298,7 @@ void draw_input_title(ReachFrame& frame, Painter& painter, const Box& row) {
 void draw_reach_input(ReachFrame& frame, Painter& painter, const Box& box) {
   if (box.empty()) return;
   const ReachStyles look = reach_styles(painter);
-  draw_axis(painter, box, frame.shown.input_axis(), frame.gutter);
+  draw_axis(painter, box, frame.shown.input_axis(), margin_of(frame, painter, box));
   painter.outline(box, painter.palette().grid);
   const int end = std::min(frame.window.first() + frame.window.count(),
                            static_cast<int>(frame.shown.input().size()));

@@ -245,7 +245,8 @@ class ReachView : public View {
     const bool keys = rest.height() > 9 * line;
     const bool two = rest.height() > 7 * line;
     Box lower = two ? rest.cut_bottom(rest.height() * 0.36f) : Box{};
-    draw_reach_title(frame, painter, rest.cut_top(reach_title_height(painter, keys)));
+    if (rest.height() > 3 * line)
+      draw_reach_title(frame, painter, rest.cut_top(reach_title_height(painter, keys)));
     const auto plot = [&](Box box) {
       box.cut_left(gutter_);
       box.max.x =
