@@ -78,9 +78,10 @@ void name_end(const ReachFrame& frame, Painter& painter, const Box& box) {
   const float gap = painter.px(4);
   const bool right = x + 2 * gap + width <= box.max.x;
   const float left = right ? x + gap : x - gap - width;
-  painter.text_in(
-      {{left, box.min.y + 1.0f}, {left + width + 1.0f, box.min.y + painter.line_height()}},
-      painter.palette().text, "T", Align::left, Weight::bold);
+  const Box name{{left, box.min.y + 1.0f},
+                 {left + width + 1.0f, box.min.y + 1.0f + painter.line_height()}};
+  painter.fill(name, painter.palette().panel);
+  painter.text_in(name, painter.palette().text, "T", Align::left, Weight::bold);
 }
 
 /// What the mouse does in a lane: points at a step of the report, and drags the cursor.
@@ -202,12 +203,12 @@ void draw_bar(const ReachFrame& frame, Painter& painter, const Box& box, int t, 
 
 ReachStyles reach_styles(const Painter& painter) {
   const Palette& palette = painter.palette();
-  const ImU32 c = gate_style(palette, 'c').colour, f = gate_style(palette, 'f').colour;
+  const ImU32 c = gate_style(palette, 'c').colour;
   const float width = painter.line_width(),
               faint = palette.name == PaletteName::dark ? 0.7f : 0.45f;
   return {.memory = {c, width * 1.8f, Dash::solid, false},
           .others = {with_alpha(c, faint), width * 0.7f, Dash::solid, false},
-          .alone = {f, width * 1.4f, Dash::dashed, false},
+          .alone = {palette.text, width * 1.2f, Dash::dashed, false},
           .output = {palette.muted_text, width, Dash::dotted, false},
           .bar = mix(palette.panel, c, palette.name == PaletteName::dark ? 0.8f : 0.65f)};
 }

@@ -267,21 +267,21 @@ class ReachView : public View {
     draw_reach_input(frame, painter, plot(lower));
   }
 
-  /// "3.2 tokens", or what stands for none.
-  static std::string tokens_words(double tokens) {
-    if (std::isnan(tokens)) return "no number";
-    if (std::isinf(tokens)) return "never within these tokens";
-    return fmt::format("after {} token{}", short_number(tokens),
-                       short_number(tokens) == "1" ? "" : "s");
+  /// "half is left after 3.2 tokens", or what is so where that is no number of them.
+  static std::string half_words(double tokens) {
+    if (std::isnan(tokens)) return "no number is known";
+    if (std::isinf(tokens)) return "more than half is left at every token";
+    const std::string count = short_number(tokens);
+    return fmt::format("half is left after {} token{}", count, count == "1" ? "" : "s");
   }
 
   /// Sentences below the pictures.
   std::vector<std::string> words_below(const ReachReport& report) const {
     std::vector<std::string> sayings;
     if (shown_.has_end())
-      sayings.push_back(fmt::format(
-          "Going back from T, half of the gradient is left {}; through the memory alone {}.",
-          tokens_words(shown_.half_memory()), tokens_words(shown_.half_alone())));
+      sayings.push_back(
+          fmt::format("Going back from T, {} of the gradient; through the memory alone {}.",
+                      half_words(shown_.half_memory()), half_words(shown_.half_alone())));
     sayings.emplace_back(
         shown_.has_end() && shown_.furthest_apart() < 1e-6
             ? "The solid line lies on the dashed one: the gradient travels through the memory "
@@ -314,7 +314,7 @@ class ReachView : public View {
     columns.cut_left(gutter_);
     columns.cut_right(painter.px(kRight));
     window_.update(length, scene.snapshot.sequence.cursor, columns,
-                   std::max(painter.px(9), axis_.letter_width(scene, painter)), painter.px(64));
+                   std::max(painter.px(9), axis_.letter_width(scene, painter)), painter.px(120));
   }
 
   /// What was asked last, by following, and of which snapshot.
