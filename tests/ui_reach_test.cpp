@@ -67,8 +67,8 @@ TEST_F(ReachDrawing, SaysWhatIsDrawnAndHowItWasTransformed) {
   EXPECT_TRUE(says("= 1.25 nats")) << all();
   EXPECT_TRUE(says("in float64"));
   // A half of head 1 is left after ln 2 / (ln 3 - 0.1) tokens, alone after ln 2 / ln 3.
-  EXPECT_TRUE(says("half is left after " + short_number(std::log(2.0) / (std::log(3.0) - 0.1)) +
-                   " tokens of the gradient"))
+  EXPECT_TRUE(says("of the gradient half is left after " +
+                   short_number(std::log(2.0) / (std::log(3.0) - 0.1)) + " tokens"))
       << all();
   EXPECT_TRUE(
       says("alone half is left after " + short_number(std::log(2.0) / std::log(3.0)) + " tokens"))

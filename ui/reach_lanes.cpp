@@ -170,10 +170,10 @@ struct Key {
 /// Line samples with their words, as many as there is room for.
 void draw_keys(Painter& painter, Box row, const std::vector<Key>& keys) {
   for (const Key& key : keys) {
-    const float width = painter.measure(key.word).x + painter.px(40);
+    const float width = painter.measure(key.word).x + painter.px(46);
     if (width - painter.px(12) > row.width()) return;
     Box box = row.cut_left(std::min(width, row.width()));
-    const Box sample = box.cut_left(painter.px(22));
+    const Box sample = box.cut_left(painter.px(28));
     painter.line({sample.min.x, sample.centre().y}, {sample.max.x, sample.centre().y}, key.stroke);
     box.cut_left(painter.px(5));
     painter.text_in(box, painter.palette().muted_text, key.word);

@@ -278,9 +278,10 @@ class ReachView : public View {
   /// Sentences below the pictures.
   std::vector<std::string> words_below(const ReachReport& report) const {
     std::vector<std::string> sayings;
+    if (report.step == 0) return {"There is no step before T."};
     if (shown_.has_end())
       sayings.push_back(
-          fmt::format("Going back from T, {} of the gradient; through the memory alone {}.",
+          fmt::format("Going back from T, of the gradient {}; through the memory alone {}.",
                       half_words(shown_.half_memory()), half_words(shown_.half_alone())));
     sayings.emplace_back(
         shown_.has_end() && shown_.furthest_apart() < 1e-6
