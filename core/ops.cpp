@@ -350,7 +350,7 @@ Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, c
   }
   if (!tape.needs_gradients()) return tape.push(args.y.reshape({B, T, H * D}));
   ScanWatch* const watch = tape.scan_watch();
-  if (watch) watch->slstm = ScanWatch::Slstm{options, args};
+  if (watch) watch->slstm = ScanWatch::Slstm{options, args, lstm};
   const Var y = tape.push(args.y.reshape({B, T, H * D}), [&tape, options, args, wx, r, b, sequence,
                                                           gates, watch](const Tensor& dy) {
     kernels::slstm_backward(options, {.forward = args,

@@ -21,6 +21,8 @@ struct ScanWatch {
   struct Slstm {
     kernels::SlstmOptions options;
     kernels::SlstmForward forward;  ///< with what it saved for the way back
+    /// What it puts out is sigmoid(o) tanh(c), without n and m; else sigmoid(o) c / n.
+    bool squashed = false;
   };
 
   std::string prefix;          ///< of the block that is watched: BlockCard::prefix

@@ -21,11 +21,11 @@ namespace {
 
 /// The visible part of a line. What is exactly 0 has no place on a scale of powers and ends a
 /// piece.
-struct Piece {
+struct LinePiece {
   std::vector<float> xs, ys;
 };
-std::vector<Piece> pieces(const TimeWindow& window, const ReachLine& line) {
-  std::vector<Piece> found(1);
+std::vector<LinePiece> pieces(const TimeWindow& window, const ReachLine& line) {
+  std::vector<LinePiece> found(1);
   const int end = std::min(window.first() + window.count(), static_cast<int>(line.size()));
   for (int t = window.first(); t < end; ++t) {
     const float y = line[static_cast<std::size_t>(t)];
@@ -41,7 +41,7 @@ std::vector<Piece> pieces(const TimeWindow& window, const ReachLine& line) {
 
 void draw_line(const ReachFrame& frame, Painter& painter, const Box& box, const ReachLine& line,
                const Stroke& stroke) {
-  for (const Piece& piece : pieces(frame.window, line)) {
+  for (const LinePiece& piece : pieces(frame.window, line)) {
     if (piece.xs.empty()) continue;
     draw_curve(painter, box, frame.shown.axis(), piece.xs, piece.ys, stroke);
     // A single step is no line.

@@ -26,7 +26,7 @@ namespace {
 
 /// Of weights that train: so many seconds at least between two of them.
 constexpr double kPatience = 0.5;
-constexpr float kRight = 9.0f;  ///< logical pixels right of the columns
+constexpr float kRightOfColumns = 9.0f;  ///< logical pixels right of the columns
 constexpr const char* kWhat =
     "How much the loss at the time cursor would change with what this block held and read at every "
     "step before, by the backward pass through the whole model.";
@@ -250,7 +250,7 @@ class ReachView : public View {
     const auto plot = [&](Box box) {
       box.cut_left(gutter_);
       box.max.x =
-          std::min(box.max.x - painter.px(kRight),
+          std::min(box.max.x - painter.px(kRightOfColumns),
                    box.min.x + window_.column_width() * static_cast<float>(window_.count()));
       return box;
     };
@@ -313,7 +313,7 @@ class ReachView : public View {
     gutter_ = std::min(std::ceil(numbers / painter.px(6)) * painter.px(6), room.width() * 0.4f);
     Box columns = room;
     columns.cut_left(gutter_);
-    columns.cut_right(painter.px(kRight));
+    columns.cut_right(painter.px(kRightOfColumns));
     window_.update(length, scene.snapshot.sequence.cursor, columns,
                    std::max(painter.px(9), axis_.letter_width(scene, painter)), painter.px(120));
   }

@@ -181,9 +181,7 @@ void compute_reach(const Model& model, ReachReport& report, const std::atomic<bo
     report.memory = std::move(found.memory);
     report.alone = std::move(found.alone);
     report.output = std::move(found.output);
-    report.state = watch.mlstm                                                  ? "C, n"
-                   : watch.slstm->options.memory == kernels::ScalarMemory::lstm ? "c"
-                                                                                : "c, n";
+    report.state = watch.mlstm ? "C, n" : watch.slstm->squashed ? "c" : "c, n";
     input = tape.value(watch.input).clone();
   }
   take_inputs(model, input, report, card.prefix, card.value_dim, cancel);

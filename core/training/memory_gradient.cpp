@@ -14,8 +14,8 @@
 namespace xlab {
 namespace {
 
-constexpr double kNothing = -std::numeric_limits<double>::infinity();
-constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
+constexpr double kZeroLength = -std::numeric_limits<double>::infinity();
+constexpr double kNoLength = std::numeric_limits<double>::quiet_NaN();
 
 std::vector<double> doubles_of(const Tensor& x) {
   const Tensor wide = x.to(Device::cpu()).to(DType::f64);
@@ -32,28 +32,30 @@ class ScaledNumbers {
   /// Adds e^log_factor times more of them.
   void add(double log_factor, std::span<const double> more) {
     const double length = log_length(more);
-    if (length == kNothing) return;
+    if (length == kZeroLength) return;
     const double comes = log_factor + length;
     // What is no number stays none.
     if (std::isnan(comes) || std::isnan(scale_)) {
-      scale_ = kNoNumber;
+      scale_ = kNoLength;
       return;
     }
     const double scale = std::max(scale_, comes);
-    if (scale == kNothing) return;
+    if (scale == kZeroLength) return;
     const double old = std::exp(scale_ - scale), fresh = std::exp(comes - scale);
     for (std::size_t j = 0; j < numbers_.size(); ++j)
       numbers_[j] = old * numbers_[j] + fresh * (more[j] / std::exp(length));
     scale_ = scale;
   }
-  double log_size() const { return scale_ == kNothing ? kNothing : scale_ + log_length(numbers_); }
+  double log_size() const {
+    return scale_ == kZeroLength ? kZeroLength : scale_ + log_length(numbers_);
+  }
 
  private:
   std::vector<double> numbers_;
-  double scale_ = kNothing;
+  double scale_ = kZeroLength;
 };
 
-double log_forget(kernels::ForgetGate gate, double pre) {
+double log_kept(kernels::ForgetGate gate, double pre) {
   return gate == kernels::ForgetGate::sigmoid ? log_sigmoid(pre) : pre;
 }
 
@@ -69,7 +71,7 @@ struct Steps {
   }
 };
 
-double dot(std::span<const double> a, std::span<const double> b) {
+double inner_product_of(std::span<const double> a, std::span<const double> b) {
   double sum = 0.0;
   for (std::size_t j = 0; j < a.size(); ++j) sum += a[j] * b[j];
   return sum;
@@ -85,7 +87,7 @@ Denominator denominator(const kernels::MlstmOptions& options, double s, double m
   const bool one = options.floor == kernels::DenominatorFloor::one || !options.stabilizer;
   const double floor = one ? 0.0 : -m, size = std::log(std::abs(s));
   const bool moves = options.normalize && size >= floor;
-  const double larger = options.normalize && std::isnan(size) ? kNoNumber : moves ? size : floor;
+  const double larger = options.normalize && std::isnan(size) ? kNoLength : moves ? size : floor;
   if (options.eps == 0.0) return {larger, moves};
   // log(e^a + eps), whichever of them is larger.
   const double eps = std::log(options.eps);
@@ -107,7 +109,7 @@ void of_matrices(const ScanWatch& watch, std::size_t heads, MemoryGradient& foun
     double kept = 0.0;
     for (std::size_t t = T; t-- > 0;) {
       if (t + 1 < T) {
-        const double forget = log_forget(options.forget_gate, f.at(t + 1, head)[0]);
+        const double forget = log_kept(options.forget_gate, f.at(t + 1, head)[0]);
         G.multiply(forget);
         kept += forget;
       }
@@ -115,7 +117,7 @@ void of_matrices(const ScanWatch& watch, std::size_t heads, MemoryGradient& foun
       const double m_t = m.at(t, head)[0];
       const Denominator by = denominator(options, s.at(t, head)[0], m_t);
       const double sign = s.at(t, head)[0] > 0.0 ? -1.0 : 1.0;
-      const double ds = by.moves_with_s ? sign * dot(wanted, h.at(t, head)) : 0.0;
+      const double ds = by.moves_with_s ? sign * inner_product_of(wanted, h.at(t, head)) : 0.0;
       for (std::size_t k = 0; k < K; ++k) {
         const double query = options.query_scale * asked[k];
         for (std::size_t v = 0; v < V; ++v) read[k * V + v] = query * wanted[v];
@@ -133,19 +135,18 @@ void of_matrices(const ScanWatch& watch, std::size_t heads, MemoryGradient& foun
 /// c and n of every unit: what goes on from h_t is dh_t + R^T dpre_{t+1}, and h = σ(o) c / n, or
 /// σ(o) tanh(c) of an LSTM.
 void of_units(const ScanWatch& watch, std::size_t heads, MemoryGradient& found) {
-  const auto& [options, forward] = *watch.slstm;
+  const auto& [options, forward, squashed] = *watch.slstm;
   const auto T = static_cast<std::size_t>(forward.y.extent(1)),
              D = static_cast<std::size_t>(forward.y.extent(3));
-  const bool lstm = options.memory == kernels::ScalarMemory::lstm;
   const kernels::SlstmRecord& saved = forward.saved;
   const Steps dy(watch.dh, heads, D), c(saved.c, heads, D);
-  const Steps n(lstm ? saved.c : saved.n, heads, D), m(lstm ? saved.c : saved.m, heads, D);
+  const Steps n(squashed ? saved.c : saved.n, heads, D), m(squashed ? saved.c : saved.m, heads, D);
   // (T, 4 gates, heads, units)
   const Steps pre(saved.pre, 4 * heads, D), dpre(watch.dpre, 4 * heads, D);
   const std::vector<double> r = doubles_of(forward.r);
   std::vector<double> memory(D), alone(D), at_end(D), goes_on(D);
   for (std::size_t head = 0; head < heads; ++head) {
-    std::vector<ScaledNumbers> G(D, ScaledNumbers(lstm ? 1 : 2));
+    std::vector<ScaledNumbers> G(D, ScaledNumbers(squashed ? 1 : 2));
     std::vector<double> kept(D, 0.0);
     for (std::size_t t = T; t-- > 0;) {
       const std::span<const double> wanted = dy.at(t, head);
@@ -158,14 +159,14 @@ void of_units(const ScanWatch& watch, std::size_t heads, MemoryGradient& found) 
       }
       for (std::size_t u = 0; u < D; ++u) {
         if (t + 1 < T) {
-          const double forget = log_forget(options.forget_gate, pre.at(t + 1, heads + head)[u]);
+          const double forget = log_kept(options.forget_gate, pre.at(t + 1, heads + head)[u]);
           G[u].multiply(forget);
           kept[u] += forget;
         }
         const double open = sigmoid(pre.at(t, 3 * heads + head)[u]) * goes_on[u];
         const double c_t = c.at(t, head)[u];
-        if (lstm) {
-          const double squashed = std::tanh(c_t), d[] = {open * (1.0 - squashed * squashed)};
+        if (squashed) {
+          const double y = std::tanh(c_t), d[] = {open * (1.0 - y * y)};
           G[u].add(0.0, d);
         } else {
           const double n_t = n.at(t, head)[u], d[] = {open / n_t, -open * c_t / (n_t * n_t)};
@@ -188,10 +189,10 @@ void of_units(const ScanWatch& watch, std::size_t heads, MemoryGradient& found) 
 double log_length(std::span<const double> numbers) {
   double largest = 0.0;
   for (const double x : numbers) {
-    if (std::isnan(x)) return kNoNumber;
+    if (std::isnan(x)) return kNoLength;
     largest = std::max(largest, std::abs(x));
   }
-  if (largest == 0.0) return kNothing;
+  if (largest == 0.0) return kZeroLength;
   if (std::isinf(largest)) return largest;
   double sum = 0.0;
   for (const double x : numbers) sum += (x / largest) * (x / largest);
@@ -199,9 +200,9 @@ double log_length(std::span<const double> numbers) {
 }
 
 double log_length_of_lengths(std::span<const double> logs) {
-  double largest = kNothing;
+  double largest = kZeroLength;
   for (const double x : logs) {
-    if (std::isnan(x)) return kNoNumber;
+    if (std::isnan(x)) return kNoLength;
     largest = std::max(largest, x);
   }
   if (std::isinf(largest)) return largest;
