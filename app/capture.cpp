@@ -304,6 +304,7 @@ int take_picture(MainWindow& window, const Picture& picture) {
   }
   settle(window);
   ViewDock* view = window.view(picture.view);
+  if (view) wait_until([&] { return view->ask_once(); }, kOpenMs);
   // A picture has the size that was asked for, or there is none.
   if (!view && picture.size.isValid() && window.size() != picture.size) {
     refuse(

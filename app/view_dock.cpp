@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -75,6 +76,7 @@ ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent
         draw(images, size, scale, stage_.look().palette, focus, false, &canvas_->stops());
     stage_.set_focus(focus);
     canvas_->set_animating(moves);
+    ask_once();
   };
   canvas_ = new Canvas(stage.canvas_kind(), draw_live);
   canvas_->setAccessibleName(title);
@@ -197,6 +199,16 @@ void ViewDock::restore(const QString& kept) {
 
 bool ViewDock::shows_table() const {
   return pages_->currentWidget() == table_page_;
+}
+
+bool ViewDock::ask_once() {
+  const Snapshot& snapshot = stage_.snapshot();
+  const std::optional<Command> wanted = view_->wants(snapshot, stage_.focus());
+  if (wanted && asked_run_ != snapshot.run_id) {
+    asked_run_ = snapshot.run_id;
+    stage_.engine().send(*wanted);
+  }
+  return !wanted;
 }
 
 bool ViewDock::seen() const {

@@ -5,6 +5,7 @@
 #include <QStackedWidget>
 #include <QTableView>
 #include <QTimer>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -33,6 +34,9 @@ class ViewDock : public Dock {
   Canvas& canvas() { return *canvas_; }
   void show_table(bool table);
   bool shows_table() const;
+  /// Asks the engine for what the view has to have before it can show anything, once for each run.
+  /// Whether there is nothing like that, or it is there.
+  bool ask_once();
   /// Whether canvas or table are on the screen, not behind a tab.
   bool seen() const;
 
@@ -78,7 +82,8 @@ class ViewDock : public Dock {
   QToolButton* table_button_;
   QTimer table_timer_;
   BesideWriter* writer_;
-  int table_cursor_ = -1;  ///< the time step the table was last scrolled to
+  std::uint64_t asked_run_ = 0;  ///< Snapshot::run_id of the run that was asked about last
+  int table_cursor_ = -1;        ///< the time step the table was last scrolled to
 };
 
 }  // namespace xlab::app

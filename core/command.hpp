@@ -124,7 +124,13 @@ struct SetVariant {  ///< other equations for all blocks of one kind; the weight
   CellVariant variant;
 };
 struct Selfcheck {};  ///< compares what the model computes in different ways
-struct Focus {        ///< which block the matrix memory is shown of
+/// How far back the gradient at the time cursor reaches in a block, and in one of its heads: see
+/// ReachReport. One that is being computed is given up.
+struct ComputeReach {
+  int block = 0;
+  int head = 0;
+};
+struct Focus {  ///< which block the matrix memory is shown of
   int block = 0;
 };
 
@@ -217,10 +223,10 @@ using Command =
                  command::NewSample, command::SetCursor, command::StepForward, command::StepBack,
                  command::Play, command::StopPlaying, command::SetPlaySpeed, command::Rewind,
                  command::TakeToken, command::SetSampler, command::SetVariant, command::Selfcheck,
-                 command::Focus, command::SetClamp, command::AddClamps, command::ReplaceClamp,
-                 command::RemoveClamp, command::MoveClamp, command::EnableClamp,
-                 command::ClearClamps, command::Undo, command::Redo, command::FocusRun,
-                 command::DuplicateRun, command::RenameRun, command::RemoveRun, command::TrainRun,
-                 command::TrainAll, command::FollowSequence, command::ShowCurve>;
+                 command::ComputeReach, command::Focus, command::SetClamp, command::AddClamps,
+                 command::ReplaceClamp, command::RemoveClamp, command::MoveClamp,
+                 command::EnableClamp, command::ClearClamps, command::Undo, command::Redo,
+                 command::FocusRun, command::DuplicateRun, command::RenameRun, command::RemoveRun,
+                 command::TrainRun, command::TrainAll, command::FollowSequence, command::ShowCurve>;
 
 }  // namespace xlab

@@ -5,6 +5,7 @@
 
 #include "core/cells/kind.hpp"
 #include "core/ops.hpp"
+#include "core/scan_watch.hpp"
 
 namespace xlab {
 namespace {
@@ -256,6 +257,7 @@ Var Model::pass(Tape& tape, const Params& params, const Tensor& ids, const State
     const Block& block = blocks_[b];
     if (tape.observed()) tape.set_prefix(path_of(static_cast<int>(b)));
     const Var into = x;
+    if (ScanWatch* watch = tape.scan_watch()) watch->input = into;
     const Var inner = norm(tape, params, norm_, block.norm, x);
     x = ops::add(tape, x, block.cell->forward(tape, params, inner, from[b], after.cells[b]));
     if (block.down.weight >= 0)
@@ -267,6 +269,13 @@ Var Model::pass(Tape& tape, const Params& params, const Tensor& ids, const State
     if (used && !used->cells.empty()) used->cells[b] = {};
   }
   return put_out(tape, params, x);
+}
+
+Var Model::cell_of(Tape& tape, int block, Var x) const {
+  const Block& of = blocks_.at(static_cast<std::size_t>(block));
+  if (tape.observed()) tape.set_prefix(path_of(block));
+  CellState after;
+  return of.cell->forward(tape, params_, norm(tape, params_, norm_, of.norm, x), {}, after);
 }
 
 std::vector<BlockCard> Model::cards_of(const ModelSpec& spec) {

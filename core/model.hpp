@@ -56,6 +56,10 @@ class Model {
     return pass(tape, params_, ids, before, &before, after);
   }
 
+  /// What the cell of one block makes of what the block reads, x (B, T, D), from the start of a
+  /// sequence, its norm included: what is added to x, (B, T, D).
+  Var cell_of(Tape& tape, int block, Var x) const;
+
   /// Completes the state of a block after a token: see Cell::write_again.
   void write_again(int block, const TokenTrace& seen, const CellState& before,
                    CellState& after) const;

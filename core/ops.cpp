@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/scan_watch.hpp"
 #include "kernels/concat.hpp"
 #include "kernels/conv1d.hpp"
 #include "kernels/embed.hpp"
@@ -195,7 +196,7 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
                              .normalizer = make({B, T, H}),
                              .last = last,
                              .record = {}};
-  if (tape.observed()) {
+  if (tape.recording()) {
     args.record.input_gate = make({B, T, H});
     args.record.forget_gate = make({B, T, H});
   }
@@ -209,7 +210,7 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
   } else {
     kernels::mlstm_forward(options, args);
   }
-  if (tape.observed()) {
+  if (tape.recording()) {
     const Tensor forget_sigmoid = plain_forget_gate(options.forget_gate, args.f);
     tape.record("input_gate", args.record.input_gate, heads);
     tape.record("forget_gate", args.record.forget_gate, heads);
@@ -221,23 +222,28 @@ Var mlstm(Tape& tape, const kernels::MlstmOptions& options, int heads, Var q, Va
     args.record = {};
   }
   if (!tape.needs_gradients()) return tape.push(args.h.reshape({B, T, H * V}));
-  return tape.push(args.h.reshape({B, T, H * V}),
-                   [&tape, options, args, q, k, v, i, f, B, T, H, V, chunk](const Tensor& dh) {
-                     const kernels::MlstmBackward back{.forward = args,
-                                                       .dh = dh.reshape({B, T, H, V}),
-                                                       .dlast = {},
-                                                       .dq = tape.grad(q).reshape(args.q.shape()),
-                                                       .dk = tape.grad(k).reshape(args.k.shape()),
-                                                       .dv = tape.grad(v).reshape(args.v.shape()),
-                                                       .di = tape.grad(i),
-                                                       .df = tape.grad(f),
-                                                       .dinitial = {}};
-                     if (chunk > 0) {
-                       kernels::mlstm_chunkwise_backward(options, back, chunk);
-                     } else {
-                       kernels::mlstm_backward(options, back);
-                     }
-                   });
+  ScanWatch* const watch = tape.scan_watch();
+  if (watch) watch->mlstm = ScanWatch::Mlstm{options, args};
+  const Var h = tape.push(args.h.reshape({B, T, H * V}), [&tape, options, args, q, k, v, i, f, B, T,
+                                                          H, V, chunk, watch](const Tensor& dh) {
+    if (watch) watch->dh = dh.clone();
+    const kernels::MlstmBackward back{.forward = args,
+                                      .dh = dh.reshape({B, T, H, V}),
+                                      .dlast = {},
+                                      .dq = tape.grad(q).reshape(args.q.shape()),
+                                      .dk = tape.grad(k).reshape(args.k.shape()),
+                                      .dv = tape.grad(v).reshape(args.v.shape()),
+                                      .di = tape.grad(i),
+                                      .df = tape.grad(f),
+                                      .dinitial = {}};
+    if (chunk > 0) {
+      kernels::mlstm_chunkwise_backward(options, back, chunk);
+    } else {
+      kernels::mlstm_backward(options, back);
+    }
+  });
+  if (watch) watch->h = h;
+  return h;
 }
 
 namespace {
@@ -248,35 +254,43 @@ constexpr std::array<const char*, 4> kSlstmPre = {"input_gate_pre", "forget_gate
 constexpr std::array<const char*, 4> kSlstmToken = {"input_gate_wx", "forget_gate_wx",
                                                     "cell_input_wx", "output_gate_wx"};
 
-/// Whether a pre-activation is held at the observed token.
-bool is_clamped(const Tape& tape) {
-  return std::any_of(kSlstmPre.begin(), kSlstmPre.end(), [&](const char* pre) {
-    return !tape.observer()->acting_on(tape.path(pre)).empty();
+/// The clamps on the pre-activations of so many observed tokens.
+std::array<std::vector<const Clamp*>, 4> slstm_clamps(const Tape& tape, std::int64_t steps) {
+  std::array<std::vector<const Clamp*>, 4> acting;
+  for (std::size_t gate = 0; gate < acting.size(); ++gate)
+    acting[gate] = tape.observer()->acting_on(tape.path(kSlstmPre[gate]), steps);
+  return acting;
+}
+
+/// Whether one of them works on what a pre-activation would be without it.
+bool any_relative(const std::array<std::vector<const Clamp*>, 4>& acting) {
+  return std::ranges::any_of(acting, [](const std::vector<const Clamp*>& on_gate) {
+    return std::ranges::any_of(on_gate,
+                               [](const Clamp* clamp) { return clamp->change != Change::set; });
   });
 }
 
-/// What the pre-activations of one observed token are held at, NaN where one is free; undefined
-/// where all are. `free`: what they are (1, 1, 4, H * D) without clamps.
-Tensor slstm_clamps(const Tape& tape, int heads, const Tensor& free) {
-  const Observer& observer = *tape.observer();
-  const std::int64_t D = free.extent(-1) / heads;
-  Tensor held;
-  for (std::size_t gate = 0; gate < kSlstmPre.size(); ++gate) {
-    for (const Clamp* clamp : observer.acting_on(tape.path(kSlstmPre[gate]))) {
-      visit_float(free, [&]<typename T>(T) {
-        if (!held.defined()) {
-          held = Tensor::empty(free.shape(), free.dtype());
-          std::fill_n(held.data<T>(), held.elements(), std::numeric_limits<T>::quiet_NaN());
-        }
-        for (std::int64_t unit = 0; unit < heads * D; ++unit) {
-          if (!clamp->is_on(static_cast<int>(unit / D), static_cast<int>(unit % D))) continue;
-          const std::int64_t at = static_cast<std::int64_t>(gate) * heads * D + unit;
-          T& number = held.data<T>()[at];
-          number = clamp->applied(std::isnan(number) ? free.data<T>()[at] : number, observer.step);
-        }
-      });
+/// What pre-activations (B, T, 4, H * D) are held at, NaN where one is free; undefined where all
+/// are. `free`: what they are without clamps, or anything where none is relative.
+Tensor held_at(const Observer& observer, const std::array<std::vector<const Clamp*>, 4>& acting,
+               int heads, const Tensor& free) {
+  if (std::ranges::all_of(acting, [](const auto& on_gate) { return on_gate.empty(); })) return {};
+  const Tensor held = Tensor::empty(free.shape(), free.dtype());
+  const std::int64_t T = free.extent(1), width = free.extent(3), D = width / heads;
+  visit_float(free, [&]<typename N>(N) {
+    std::fill_n(held.data<N>(), held.elements(), std::numeric_limits<N>::quiet_NaN());
+    for (std::int64_t at = 0; at < held.elements(); ++at) {
+      const auto gate = static_cast<std::size_t>(at / width % 4);
+      const int step = observer.step + static_cast<int>(at / width / 4 % T);
+      const std::int64_t unit = at % width;
+      N& number = held.data<N>()[at];
+      for (const Clamp* clamp : acting[gate]) {
+        if (!clamp->acts_at(step)) continue;
+        if (!clamp->is_on(static_cast<int>(unit / D), static_cast<int>(unit % D))) continue;
+        number = clamp->applied(std::isnan(number) ? free.data<N>()[at] : number, step);
+      }
     }
-  }
+  });
   return held;
 }
 
@@ -311,8 +325,19 @@ Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, c
       args.saved.m = make(sequence);
     }
   }
-  if (tape.observed()) {
-    args.record.pre = make(gates);
+  std::array<std::vector<const Clamp*>, 4> acting;
+  if (tape.observed()) acting = slstm_clamps(tape, T);
+  const bool relative = any_relative(acting);
+  // Of several tokens each would have to wait for those before it, and the kernels' gradient takes
+  // what is held for a constant.
+  check(!relative || (T == 1 && !tape.needs_gradients()),
+        "An edit adds to a pre-activation of an sLSTM or multiplies it: it has no gradient here. "
+        "Hold the value instead, or switch the edit off.");
+  if (!relative && tape.observed())
+    args.clamp =
+        held_at(*tape.observer(), acting, heads, args.wx.to(Device::cpu())).to(in.device());
+  if (tape.recording() || relative) args.record.pre = make(gates);
+  if (tape.recording()) {
     args.record.input_gate = make(sequence);
     args.record.forget_gate = make(sequence);
     args.record.c = make(sequence);
@@ -322,12 +347,13 @@ Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, c
     }
   }
   kernels::slstm_forward(options, args);
-  if (tape.observed() && is_clamped(tape)) {
+  if (relative) {
     // Once more: what they would be without clamps is known now.
-    args.clamp = slstm_clamps(tape, heads, args.record.pre.to(Device::cpu())).to(in.device());
+    args.clamp =
+        held_at(*tape.observer(), acting, heads, args.record.pre.to(Device::cpu())).to(in.device());
     kernels::slstm_forward(options, args);
   }
-  if (tape.observed()) {
+  if (tape.recording()) {
     const Tensor pre = args.record.pre.reshape({4, H * D});
     const auto squashed = [&](int gate, kernels::Activation f) {
       Tensor y = make({1, H * D});
@@ -356,16 +382,24 @@ Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, c
     args.record = {};
   }
   if (!tape.needs_gradients()) return tape.push(args.y.reshape({B, T, H * D}));
-  return tape.push(args.y.reshape({B, T, H * D}),
-                   [&tape, options, args, wx, r, b, sequence, gates](const Tensor& dy) {
-                     kernels::slstm_backward(options, {.forward = args,
-                                                       .dy = dy.reshape(sequence),
-                                                       .dlast = {},
-                                                       .dwx = tape.grad(wx).reshape(gates),
-                                                       .dr = r.grad,
-                                                       .db = b.grad,
-                                                       .dinitial = {}});
-                   });
+  ScanWatch* const watch = tape.scan_watch();
+  if (watch) watch->slstm = ScanWatch::Slstm{options, args, lstm};
+  const Var y = tape.push(args.y.reshape({B, T, H * D}), [&tape, options, args, wx, r, b, sequence,
+                                                          gates, watch](const Tensor& dy) {
+    kernels::slstm_backward(options, {.forward = args,
+                                      .dy = dy.reshape(sequence),
+                                      .dlast = {},
+                                      .dwx = tape.grad(wx).reshape(gates),
+                                      .dr = r.grad,
+                                      .db = b.grad,
+                                      .dinitial = {}});
+    if (!watch) return;
+    watch->dh = dy.clone();
+    // Nothing else reads what goes in.
+    watch->dpre = tape.grad(wx).reshape(gates).clone();
+  });
+  if (watch) watch->h = y;
+  return y;
 }
 
 }  // namespace xlab::ops

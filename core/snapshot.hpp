@@ -355,6 +355,54 @@ struct HealthReport {
   std::string failure;        ///< why there are no more; empty when nothing went wrong
 };
 
+/// Which token's loss is asked about.
+enum class ReachTarget : std::uint8_t {
+  answer,  ///< the right token, where the task asks for one
+  next,    ///< the token that follows in the sequence
+  choice,  ///< where nothing follows: the one the model itself holds likeliest
+};
+
+/// How far back the gradient of one step reaches in one block: sizes (Euclidean lengths) as natural
+/// logarithms, -inf for exactly 0, NaN for no number. T is the step.
+///
+/// States are measured in the units in which the block stores them after step T: C_t exp(-m_T), not
+/// C_t exp(-m_t), and so n and c. Stored numbers of different steps cannot be compared, their
+/// scales are not the same; in these units what is kept from one step to the next is multiplied by
+/// the forget gate (sigmoid(f) or exp(f)) and by nothing else.
+struct ReachReport {
+  // What was asked.
+  std::uint64_t run_id = 0;     ///< as in Snapshot
+  std::int64_t train_step = 0;  ///< of the weights
+  int block = 0;
+  int head = 0;                       ///< whose output `input` is about
+  int step = 0;                       ///< T
+  std::vector<int> tokens;            ///< 0..T
+  std::vector<Clamp> clamps;          ///< those that are on; what they hold passes no gradient
+  std::vector<CellVariant> variants;  ///< of each block
+  int target = -1;
+  ReachTarget target_is = ReachTarget::choice;
+
+  // What was found.
+  double loss = 0.0;  ///< -log p(target) after T, nats
+  int heads = 0;
+  std::string state;  ///< which states are taken together: "C, n", "c, n" or "c"
+  /// d loss / d state_t, t = 0..T, of each head, (heads, T + 1); the state after what was written
+  /// at t, before it is read.
+  std::vector<double> memory;
+  /// What of it there would be if nothing but the memory itself led from t to T, likewise: d loss /
+  /// d state_T times the forget gates of t+1..T, of a scalar memory unit by unit.
+  std::vector<double> alone;
+  /// d loss / d h_t, likewise: of what is read at t and goes on from there, by later blocks and, in
+  /// a scalar memory, by R.
+  std::vector<double> output;
+  /// d h_T / d x_t of the head, x being what the block reads, before its norm: Frobenius norm, t =
+  /// 0..T. Of the first `outputs` numbers of h_T.
+  std::vector<double> input;
+  int outputs = 0, all_outputs = 0;
+  std::string computed_in;  ///< "float64" or "float32"
+  std::string failure;      ///< why there is nothing, as a sentence; empty where there is
+};
+
 /// A command or a step that failed; the engine goes on.
 struct Failure {
   std::uint64_t id = 0;  ///< counts up, so that a repeated message is seen as new
@@ -483,6 +531,8 @@ struct Snapshot {
   /// The other runs that read the sequence on screen, in their order; empty when none does.
   std::vector<std::shared_ptr<const FollowerView>> followers;
   std::shared_ptr<const HealthReport> health;    ///< null before the first check
+  std::shared_ptr<const ReachReport> reach;      ///< the last one; null before the first
+  bool reach_running = false;                    ///< another one is being computed
   std::shared_ptr<const OpeningStatus> opening;  ///< null: none is being read
   Failure failure;                               ///< the last one; id 0 when there was none
   std::string notice;  ///< last completed action worth telling, e.g. the file just saved

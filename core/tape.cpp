@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cmath>
 
+#include "core/scan_watch.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/route.hpp"
 
@@ -19,10 +20,11 @@ float length_of(const std::vector<float>& numbers) {
 
 }  // namespace
 
-std::vector<const Clamp*> Observer::acting_on(const std::string& path) const {
+std::vector<const Clamp*> Observer::acting_on(const std::string& path, std::int64_t steps) const {
   std::vector<const Clamp*> acting;
   for (const Clamp& clamp : clamps)
-    if (clamp.acts_at(step) && clamp.path == path) acting.push_back(&clamp);
+    if (clamp.enabled && clamp.begin < step + steps && clamp.end > step && clamp.path == path)
+      acting.push_back(&clamp);
   return acting;
 }
 
@@ -97,22 +99,31 @@ std::vector<float> Tape::read(Var x) {
   return std::move(numbers.back());
 }
 
+ScanWatch* Tape::scan_watch() const {
+  if (!observer_ || !observer_->scan || observer_->scan->prefix != prefix_) return nullptr;
+  return observer_->scan;
+}
+
 Var Tape::tap(const std::string& name, Var x, int heads) {
   if (!observer_) return x;
-  const std::vector<const Clamp*> acting = observer_->acting_on(path(name));
+  const std::int64_t steps = value(x).extent(1);
+  const std::vector<const Clamp*> acting = observer_->acting_on(path(name), steps);
   Var out = x;
   if (!acting.empty()) {
     const Tensor original = value(x);
-    const int step = observer_->step;
-    Tensor changed = original.to(Device::cpu()).clone();
+    const Tensor changed = original.to(Device::cpu()).clone();
     // What a gradient is multiplied with on its way back.
-    Tensor passes = needs_gradients() ? Tensor::zeros(changed.shape(), changed.dtype()) : Tensor();
+    const Tensor passes =
+        needs_gradients() ? Tensor::empty(changed.shape(), changed.dtype()) : Tensor();
     visit_float(changed, [&]<typename T>(T) {
       if (passes.defined()) std::fill_n(passes.data<T>(), passes.elements(), T{1});
-      const std::int64_t dim = changed.elements() / heads;
+      const std::int64_t width = changed.extent(2), dim = width / heads;
       for (std::int64_t at = 0; at < changed.elements(); ++at) {
+        const int step = observer_->step + static_cast<int>(at / width % steps);
+        const std::int64_t unit = at % width;
         for (const Clamp* clamp : acting) {
-          if (!clamp->is_on(static_cast<int>(at / dim), static_cast<int>(at % dim))) continue;
+          if (!clamp->acts_at(step)) continue;
+          if (!clamp->is_on(static_cast<int>(unit / dim), static_cast<int>(unit % dim))) continue;
           changed.data<T>()[at] = clamp->applied(changed.data<T>()[at], step);
           if (passes.defined() && clamp->change != Change::add)
             passes.data<T>()[at] *=

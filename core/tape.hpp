@@ -22,15 +22,18 @@ struct Var {
   int id = -1;
 };
 
-/// Who is watching one token pass through the model, and which values are held by hand.
-/// Used for batches of one sequence and one token.
+struct ScanWatch;
+
+/// Who is watching tokens pass through the model, and which values are held by hand. With a trace,
+/// one token of one sequence; without one, any number of both.
 struct Observer {
   TokenTrace* trace = nullptr;    ///< receives every tapped value
-  std::span<const Clamp> clamps;  ///< change tapped values at `step`
-  int step = 0;                   ///< time step of the token
+  std::span<const Clamp> clamps;  ///< change tapped values at their steps
+  int step = 0;                   ///< time step of the token, of several the first one's
+  ScanWatch* scan = nullptr;      ///< receives what one block's scan does; null: nobody asks
 
-  /// The clamps on a value that act at this step, in their order.
-  std::vector<const Clamp*> acting_on(const std::string& path) const;
+  /// The clamps on a value that act at one of so many steps from `step` on, in their order.
+  std::vector<const Clamp*> acting_on(const std::string& path, std::int64_t steps) const;
 };
 
 /// A pass was given up half-way because somebody asked for it.
@@ -85,14 +88,18 @@ class Tape {
 
   /// Names what follows: "block0/mlstm".
   void set_prefix(std::string prefix) { prefix_ = std::move(prefix); }
-  /// Shows a (1, 1, heads * dim) value to the observer under "<prefix>/<name>", and changes what
-  /// is clamped. Without an observer it is free. Numbers that are set pass no gradient, those that
-  /// are multiplied pass it multiplied.
+  /// Shows a (B, T, heads * dim) value to the observer under "<prefix>/<name>", and changes what is
+  /// clamped. Without an observer it is free. Numbers that are set pass no gradient, those that are
+  /// multiplied pass it multiplied.
   Var tap(const std::string& name, Var x, int heads);
 
-  /// True when somebody watches; then operations record what happens inside them.
+  /// True when somebody watches, and may hold values by hand.
   bool observed() const { return observer_ != nullptr; }
+  /// True when operations are to record what happens inside them.
+  bool recording() const { return observer_ != nullptr && observer_->trace != nullptr; }
   const Observer* observer() const { return observer_; }
+  /// Who asks what the scan of the block that is passed through just now does; null: nobody.
+  ScanWatch* scan_watch() const;
   /// "<prefix>/<name>"
   std::string path(const std::string& name) const { return prefix_ + "/" + name; }
   /// Hands an inner value of an operation to the observer; one that lies on a card comes with the

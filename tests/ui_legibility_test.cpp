@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/legibility.hpp"
+#include "tests/reach_drawing.hpp"
 #include "tests/scenes.hpp"
 #include "tests/ui_stage.hpp"
 #include "ui/view.hpp"
@@ -20,11 +21,12 @@ namespace {
 using namespace ui;
 
 /// Names of the views held to it.
-const char* const kViews[] = {"time",   "gates", "memory",     "loss",   "next", "inspector",
-                              "health", "faces", "stabilizer", "budget", "map",  "mixing"};
+const char* const kViews[] = {"time",      "gates",  "memory", "loss",       "next",
+                              "inspector", "health", "faces",  "stabilizer", "budget",
+                              "map",       "mixing", "reach"};
 /// Those in which nearly every place has something to say under the mouse.
-const char* const kTelling[] = {"time",       "gates",  "memory", "loss",  "next",
-                                "stabilizer", "budget", "map",    "mixing"};
+const char* const kTelling[] = {"time",       "gates",  "memory", "loss",   "next",
+                                "stabilizer", "budget", "map",    "mixing", "reach"};
 
 struct ReadableScene {
   const char* name;
@@ -61,6 +63,7 @@ void fill(Snapshot& snapshot, Focus& focus, int block) {
                         {"all", 0.0347, 1.9, 0.906, 1.6e9, 6e8}};
   }
   snapshot.health = report;
+  snapshot = block == 1 ? with_odd_reach(snapshot, 1, 0) : with_reach(snapshot, 0, 0);
 }
 
 class Legible : public ::testing::TestWithParam<const char*> {};
@@ -107,7 +110,8 @@ class Telling : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Telling, UnderTheMouseOneCardAtATime) {
   int cards = 0;
-  for (const Snapshot& snapshot : {asking_scene(), odd_scene(), several_scene(8)}) {
+  for (const Snapshot& scene : {asking_scene(), odd_scene(), several_scene(8)}) {
+    const Snapshot snapshot = with_reach(scene, 0, 0);
     Stage stage(snapshot);
     stage.size = {640, 400};
     for (const auto& view : make_views()) {

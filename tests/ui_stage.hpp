@@ -100,7 +100,8 @@ class Stage {
             [this](Command c) { sent.push_back(std::move(c)); },
             scale,
             &log,
-            &stops};
+            &stops,
+            exporting};
   }
 
   /// A mouse at a place, twice: ImGui settles what is hovered one frame late.
@@ -186,6 +187,7 @@ class Stage {
 
   ImVec2 size{640, 420};
   float scale = 1.0f;
+  bool exporting = false;
   ui::PaletteName palette = ui::PaletteName::light;
   ui::Focus focus;
   NoImages images;

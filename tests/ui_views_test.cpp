@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/analysis/cell_writers.hpp"
+#include "tests/reach_drawing.hpp"
 #include "tests/scenes.hpp"
 #include "tests/ui_stage.hpp"
 #include "ui/number.hpp"
@@ -34,7 +35,9 @@ const std::vector<NamedScene>& scenes() {
                                     {"broken", broken_scene()},
                                     {"long", long_scene()},
                                     {"wide", wide_scene()},
-                                    {"lstm", lstm_scene()}};
+                                    {"lstm", lstm_scene()},
+                                    {"gradient", with_reach(recall_scene(), 0, 1)},
+                                    {"odd gradient", with_odd_reach(recall_scene(), 1, 0)}};
     // A model before its tokens came, tokens before their recordings, an odd cursor.
     Snapshot half = recall_scene();
     half.trace = nullptr;
@@ -63,8 +66,8 @@ const std::vector<NamedScene>& scenes() {
   return list;
 }
 
-const char* kNames[] = {"time",   "gates", "memory",     "loss",   "next", "inspector",
-                        "health", "faces", "stabilizer", "budget", "map",  "mixing"};
+const char* kNames[] = {"time",  "gates",      "memory", "loss", "next",   "inspector", "health",
+                        "faces", "stabilizer", "budget", "map",  "mixing", "reach"};
 
 std::unique_ptr<View> view_named(const std::string& name) {
   for (auto& view : make_views()) {
@@ -123,6 +126,7 @@ TEST(Views, EveryTableHasRowsAndAllOfTheirColumns) {
   auto report = std::make_shared<HealthReport>();
   report->checks = {{"Step by step = whole sequence", 3e-7, 1e-4, true, "Logits of 48 tokens."}};
   s.health = report;
+  s = with_reach(s, 0, 0);
   Stage stage(s);
   stage.focus.pinned = ValueRef{"block0/mlstm/C", 15, 1, 37};
   for (const char* name : kNames) {

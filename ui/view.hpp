@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,9 @@ class View {
   /// Shows what `kept` said when the run that has just been opened was saved. A text that is none
   /// of those, as from a stranger, changes nothing.
   virtual void restore(const std::string& /*kept*/) {}
+  /// What has to be computed before it has anything to show, and has not been: whoever brings it on
+  /// the screen sends that, once for each run. Nothing for views that draw what there is.
+  virtual std::optional<Command> wants(const Snapshot&, const Focus&) const { return {}; }
   /// Whether the drawing moves by itself just now, so that it has to be drawn again and again.
   virtual bool animating(const Scene&) const { return false; }
 };

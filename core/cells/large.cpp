@@ -91,7 +91,7 @@ class LargeCell : public Cell {
         ops::norm(tape, {.groups = heads, .eps = spec_.norm_eps, .scale_offset = 0.0}, h,
                   at(norm_.weight), at(norm_.bias));
     const Var out = ops::gated(tape, Activation::sigmoid, o, normed);
-    if (tape.observed()) {
+    if (tape.recording()) {
       Tensor open = Tensor::empty(tape.value(o).shape(), params.dtype(), params.device());
       kernels::activation_forward(Activation::sigmoid, tape.value(o), open);
       tape.record("output_gate", open, heads);

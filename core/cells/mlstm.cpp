@@ -109,7 +109,7 @@ class MlstmCell : public Cell {
     const Var normed = ops::norm(tape, {.groups = heads_, .eps = 1e-5}, h, at(outnorm_));
     const Var sum = ops::add(tape, normed, ops::scale_columns(tape, xc, at(skip_)));
     const Var out = ops::gated(tape, Activation::silu, z, sum);
-    if (tape.observed()) {
+    if (tape.recording()) {
       Tensor gate = Tensor::empty(tape.value(z).shape(), params.dtype(), params.device());
       kernels::activation_forward(Activation::silu, tape.value(z), gate);
       tape.record("output_gate", gate, heads_);

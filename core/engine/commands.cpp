@@ -159,6 +159,7 @@ void Engine::Worker::apply(Command command) {
             [&](const SetSampler& c) { set_sampler(c.settings); },
             [&](const SetVariant& c) { set_variant(c); },
             [&](const Selfcheck&) { start_check(); },
+            [&](const ComputeReach& c) { start_reach(c); },
             [&](const Focus& c) { live->focus_block = c.block; },
             [&](const SetClamp& c) { set_clamp(c.clamp); },
             [&](const ReplaceClamp& c) { replace_clamp(c.index, c.clamp); },

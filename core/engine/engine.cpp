@@ -47,6 +47,13 @@ Engine::Worker::Worker(std::function<void()> on_publish, std::string first_devic
           check_news = true;
         }
         wake.notify_all();
+      }),
+      reach([this] {
+        {
+          const std::lock_guard lock(mutex);
+          reach_news = true;
+        }
+        wake.notify_all();
       }) {
   const DeviceInfo host = host_device();
   draft.device = {name_of(host.device), host.name, host.memory_bytes};
@@ -123,7 +130,7 @@ bool Engine::Worker::take_commands() {
   {
     std::unique_lock lock(mutex);
     const auto wanted = [&] {
-      return stop || !queue.empty() || check_news || keeping_news || keeping_asked ||
+      return stop || !queue.empty() || check_news || reach_news || keeping_news || keeping_asked ||
              (opening_news && !saving);
     };
     if (!busy()) {
@@ -144,6 +151,11 @@ bool Engine::Worker::take_commands() {
     take_queue();
     if (std::exchange(check_news, false)) {
       draft.health = checks.report();
+      urgent = dirty = true;
+    }
+    if (std::exchange(reach_news, false)) {
+      draft.reach = reach.report();
+      draft.reach_running = reach.running();
       urgent = dirty = true;
     }
   }

@@ -29,6 +29,7 @@
 #include "core/run.hpp"
 #include "core/selfcheck/background_check.hpp"
 #include "core/tasks/training_text.hpp"
+#include "core/training/background_reach.hpp"
 #include "kernels/device/device.hpp"
 
 namespace xlab {
@@ -58,6 +59,7 @@ struct Engine::Worker {
   std::string final_error;
   std::shared_ptr<const Snapshot> newest;
   bool check_news = false;               // the self-check has found something out
+  bool reach_news = false;               // how far back a gradient reaches is known
   bool keeping_news = false;             // a run was kept or could not be
   bool keeping_asked = false;            // somebody wants to know whether it can be
   bool opening_news = false;             // reading a large model has come to its end
@@ -78,6 +80,7 @@ struct Engine::Worker {
   double play_speed = 4.0;
   History history;
   BackgroundCheck checks;
+  BackgroundReach reach;
   KeptBench bench_kept;  ///< how the runs stood when that was kept last
   /// What is on its way into a file.
   struct Saving {
@@ -228,6 +231,9 @@ struct Engine::Worker {
   /// After other equations: what was said of the model is said of those, or not at all.
   void check_again();
   void forget_check();
+  // Gradients: reach.cpp.
+  void start_reach(const command::ComputeReach& c);
+  void forget_reach();
 
   /// How a run that was just made or read is shown.
   struct Opened {
