@@ -52,6 +52,7 @@ void Engine::Worker::look_at(LiveRun& on) noexcept {
   draft.only_selected = false;
   ++draft.run_id;
   forget_check();
+  forget_worth();
   draft.memory = nullptr;
   urgent = dirty = true;
 }

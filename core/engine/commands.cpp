@@ -121,6 +121,7 @@ void Engine::Worker::apply(Command command) {
             [&](const SetSampler& c) { set_sampler(c.settings); },
             [&](const SetVariant& c) { set_variant(c); },
             [&](const Selfcheck&) { start_check(); },
+            [&](const Ablate& c) { ablate(c.on); },
             [&](const Focus& c) { live->focus_block = c.block; },
             [&](const SetClamp& c) { set_clamp(c.clamp); },
             [&](const ReplaceClamp& c) { replace_clamp(c.index, c.clamp); },
@@ -338,6 +339,7 @@ void Engine::Worker::set_variant(const command::SetVariant& c) {
   live->weights_changed();
   live->note_change();
   check_again();
+  forget_worth();
 }
 
 void Engine::Worker::start_check() {
@@ -369,6 +371,26 @@ void Engine::Worker::check_again() {
   } else {
     start_check();
   }
+}
+
+void Engine::Worker::ablate(bool on) {
+  if (!on) {
+    worth.stop();
+    draft.worth = worth.report();
+    return;
+  }
+  const Run& run = live->run();
+  forget_worth();
+  worth.start(*run.model, run.trainer->steps_done(), *run.task, live->sequence().tokens());
+}
+
+void Engine::Worker::forget_worth() {
+  worth.forget();
+  {
+    const std::lock_guard lock(mutex);
+    worth_news = false;
+  }
+  draft.worth = nullptr;
 }
 
 }  // namespace xlab

@@ -47,6 +47,13 @@ Engine::Worker::Worker(std::function<void()> on_publish, std::string first_devic
           check_news = true;
         }
         wake.notify_all();
+      }),
+      worth([this] {
+        {
+          const std::lock_guard lock(mutex);
+          worth_news = true;
+        }
+        wake.notify_all();
       }) {
   const DeviceInfo host = host_device();
   draft.device = {name_of(host.device), host.name, host.memory_bytes};
@@ -108,6 +115,7 @@ void Engine::Worker::work() {
 }
 
 void Engine::Worker::end_work() {
+  worth.stop();
   cancel_opening();
   if (saving) {
     autosave.finish();
@@ -123,7 +131,7 @@ bool Engine::Worker::take_commands() {
   {
     std::unique_lock lock(mutex);
     const auto wanted = [&] {
-      return stop || !queue.empty() || check_news || keeping_news || keeping_asked ||
+      return stop || !queue.empty() || check_news || worth_news || keeping_news || keeping_asked ||
              (opening_news && !saving);
     };
     if (!busy()) {
@@ -144,6 +152,10 @@ bool Engine::Worker::take_commands() {
     take_queue();
     if (std::exchange(check_news, false)) {
       draft.health = checks.report();
+      urgent = dirty = true;
+    }
+    if (std::exchange(worth_news, false)) {
+      draft.worth = worth.report();
       urgent = dirty = true;
     }
   }
