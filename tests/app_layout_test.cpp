@@ -315,7 +315,7 @@ TEST(Remembered, AnArrangementFromBeforeThereWereSeveralRunsIsKept) {
       QTest::qWait(100);
       window->view("memory")->close();
       window->removeDockWidget(runs);
-      for (const char* later : {"faces", "stabilizer", "budget", "map"})
+      for (const char* later : {"faces", "stabilizer", "budget", "map", "findings"})
         window->removeDockWidget(window->view(later));
       QTest::qWait(50);
       older[name] = window->saveState(version);

@@ -21,10 +21,10 @@ using namespace ui;
 
 /// Names of the views held to it.
 const char* const kViews[] = {"time",   "gates", "memory",     "loss",   "next", "inspector",
-                              "health", "faces", "stabilizer", "budget", "map"};
+                              "health", "faces", "stabilizer", "budget", "map",  "findings"};
 /// Those in which nearly every place has something to say under the mouse.
-const char* const kTelling[] = {"time", "gates",      "memory", "loss",
-                                "next", "stabilizer", "budget", "map"};
+const char* const kTelling[] = {"time",       "gates",  "memory", "loss",    "next",
+                                "stabilizer", "budget", "map",    "findings"};
 
 struct ReadableScene {
   const char* name;

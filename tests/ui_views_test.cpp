@@ -64,7 +64,7 @@ const std::vector<NamedScene>& scenes() {
 }
 
 const char* kNames[] = {"time",   "gates", "memory",     "loss",   "next", "inspector",
-                        "health", "faces", "stabilizer", "budget", "map"};
+                        "health", "faces", "stabilizer", "budget", "map",  "findings"};
 
 std::unique_ptr<View> view_named(const std::string& name) {
   for (auto& view : make_views()) {
