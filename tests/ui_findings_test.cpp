@@ -216,12 +216,12 @@ TEST_F(FindingsDrawing, RowsOfTheFocusedBlockAreMarked) {
 TEST_F(FindingsDrawing, BarsAreWhatHeadsCost) {
   for (const ImVec2 size : {ImVec2{1000, 1100}, {420, 2200}}) {
     draw(measured_scene(kLosses), size);
-    EXPECT_THAT(all(), HasSubstr("Loss as it is: 0.5 nats an answer, over 4 that the task asks"));
+    EXPECT_THAT(all(), HasSubstr("Loss as it is: 0.500 nats an answer, over 4 that the task asks"));
     EXPECT_THAT(all(), Not(HasSubstr("Measuring")));
     // In the order of the model; −0.125 to 2 nats share the track.
     const Bar dear = bar("block 1, all heads"), cheap = bar("head 1", 0), gain = bar("head 2", 0);
     EXPECT_EQ(dear.number, "+2");
-    EXPECT_EQ(cheap.number, "+0.25");
+    EXPECT_EQ(cheap.number, "+0.250");
     EXPECT_EQ(gain.number, "−0.125");
     EXPECT_EQ(bar("block 0, all heads").number, "+1");
     const float nat = (dear.end - dear.begin) / 2.0f;
@@ -231,7 +231,7 @@ TEST_F(FindingsDrawing, BarsAreWhatHeadsCost) {
     EXPECT_NEAR(gain.end, cheap.begin, 0.5f) << "from the loss as it is to the left";
     EXPECT_NE(gain.colour, cheap.colour);
     EXPECT_EQ(bar("head 0", 1).number, "0") << "this one costs nothing";
-    EXPECT_EQ(bar("head 1", 1).number, "+0.5");
+    EXPECT_EQ(bar("head 1", 1).number, "+0.500");
     // The line of the loss as it is goes through all rows.
     bool through = false;
     for (const DrawLog::Line& line : log().lines)
