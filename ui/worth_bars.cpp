@@ -106,7 +106,7 @@ void draw_cost_scale(Painter& painter, const BarColumns& columns, const CostRang
   std::vector<Box> taken;
   for (const double cost : {0.0, range.high, range.low}) {
     if (cost == 0.0 && !taken.empty()) continue;
-    const std::string words = (cost > 0.0 ? "+" : "") + short_number(cost);
+    const std::string words = fmt::format("{}{}", cost > 0.0 ? "+" : "", short_number(cost));
     const float x = track.min.x + track.width() * range.place(cost);
     const float wide = painter.measure(words).x + painter.px(2);
     const float left =
