@@ -44,11 +44,11 @@ const std::vector<Topic>& topics() {
       {"floor", "Where the read-out hits its floor",
        fmt::format("How many answers are divided by the floor of the normalizer, not by |⟨q, n⟩|: "
                    "they are shrunk. A head is named from {} % of its answers on.",
-                   short_number(100 * kMostlyFloor))},
+                   100 * kMostlyFloor)},
       {"saturation", "Units that stay shut",
        fmt::format("A unit is shut where its output gate is below {} at every step: nobody reads "
                    "what it remembers.",
-                   short_number(kNearlyShut))},
+                   kNearlyShut)},
       {"fill", "How full the memories are",
        "The participation ratio (Σ σ²)² / Σ σ⁴ of the singular values of C after the last token: "
        "about how many directions are in use, of at most min(K, V)."},

@@ -52,11 +52,14 @@ std::vector<std::string> names_of_bar(const ModelCard& model, const Ablation& on
   return {fmt::format("head {}", one.head), fmt::format("{}.{}", one.block, one.head)};
 }
 
+/// A block in focus is written bold.
 float widest_name(const Painter& painter, const Snapshot& snapshot) {
   float widest = 0.0f;
-  for (const Ablation& one : snapshot.worth->without)
-    widest = std::max(widest, painter.measure(names_of_bar(*snapshot.model, one).front()).x +
-                                  (one.head < 0 ? 0.0f : painter.px(10)));
+  for (const Ablation& one : snapshot.worth->without) {
+    const std::string name = names_of_bar(*snapshot.model, one).front();
+    widest = std::max(widest, one.head < 0 ? painter.measure(name, Weight::bold).x
+                                           : painter.measure(name).x + painter.px(10));
+  }
   return widest;
 }
 
