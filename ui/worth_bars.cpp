@@ -131,9 +131,11 @@ std::string worth_words(const Snapshot& snapshot) {
   if (!snapshot.worth) return {};
   const AblationReport& report = *snapshot.worth;
   if (report.tokens.empty()) return {};
+  const char* const many = report.answers == 1 ? "" : "s";
   const std::string answers =
-      report.every_token ? fmt::format("a token, over {} next tokens", report.answers)
-                         : fmt::format("an answer, over {} that the task asks for", report.answers);
+      report.every_token
+          ? fmt::format("a token, over {} next token{}", report.answers, many)
+          : fmt::format("an answer, over {} answer{} that the task asks for", report.answers, many);
   if (std::isnan(report.loss))
     return report.running && report.without.empty()
                ? "Taking the loss as it is."
