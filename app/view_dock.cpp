@@ -140,6 +140,11 @@ ViewDock::ViewDock(Stage& stage, std::unique_ptr<ui::View> view, QWidget* parent
   connect(as_table, &QAction::toggled, this, &ViewDock::show_table);
   connect(table_button_, &QToolButton::toggled, as_table, &QAction::setChecked);
   menu()->insertAction(first, as_table);
+  if (view_->has_sentences()) {
+    auto* sentences = new QAction(tr("Copy as text"), menu());
+    connect(sentences, &QAction::triggered, this, &ViewDock::copy_sentences);
+    menu()->insertAction(first, sentences);
+  }
   menu()->insertSeparator(first);
   canvas_->setContextMenuPolicy(Qt::NoContextMenu);
 
@@ -403,6 +408,15 @@ void ViewDock::fit_columns() {
                                 table_view_->horizontalHeader()->sectionSizeHint(column));
     if (table_view_->columnWidth(column) < wanted) table_view_->setColumnWidth(column, wanted);
   }
+}
+
+void ViewDock::copy_sentences() {
+  ui::Focus focus = stage_.focus();
+  NoImages images;
+  const std::shared_ptr<const Snapshot> snapshot = stage_.engine().snapshot();
+  const ui::Scene scene{*snapshot, focus, images, ui::palette(stage_.look().palette), {}};
+  const std::string text = view_->sentences(scene);
+  if (!text.empty()) QApplication::clipboard()->setText(QString::fromStdString(text));
 }
 
 /// As a spreadsheet takes it: cells between tabs, with all their digits.

@@ -70,6 +70,7 @@ class ViewDock : public Dock {
   void follow_cursor();
   void fit_columns();
   void copy_cells();
+  void copy_sentences();
 
   Stage& stage_;
   std::unique_ptr<ui::View> view_;

@@ -130,6 +130,12 @@ struct ComputeReach {
   int block = 0;
   int head = 0;
 };
+/// Measures what heads are worth: the loss on the sequence on screen without each of them, beside
+/// everything else, see Snapshot::worth. Begun anew where it is running; not `on`: given up, and
+/// what is known stays.
+struct Ablate {
+  bool on = true;
+};
 struct Focus {  ///< which block the matrix memory is shown of
   int block = 0;
 };
@@ -214,19 +220,18 @@ struct ShowCurve {  ///< whether the loss of a run is drawn beside that of the o
 
 namespace xlab {
 
-using Command =
-    std::variant<command::OpenRun, command::OpenText, command::OpenFolder, command::CancelOpening,
-                 command::ExportFolder, command::NewRun, command::UseDevice, command::ReopenRuns,
-                 command::Save, command::SaveBench, command::SetScreen, command::Train,
-                 command::Pause, command::TrainOneStep, command::SetLearningRateScale,
-                 command::SetStepLimit, command::RestartRun, command::NewSeed, command::SetPrompt,
-                 command::NewSample, command::SetCursor, command::StepForward, command::StepBack,
-                 command::Play, command::StopPlaying, command::SetPlaySpeed, command::Rewind,
-                 command::TakeToken, command::SetSampler, command::SetVariant, command::Selfcheck,
-                 command::ComputeReach, command::Focus, command::SetClamp, command::AddClamps,
-                 command::ReplaceClamp, command::RemoveClamp, command::MoveClamp,
-                 command::EnableClamp, command::ClearClamps, command::Undo, command::Redo,
-                 command::FocusRun, command::DuplicateRun, command::RenameRun, command::RemoveRun,
-                 command::TrainRun, command::TrainAll, command::FollowSequence, command::ShowCurve>;
+using Command = std::variant<
+    command::OpenRun, command::OpenText, command::OpenFolder, command::CancelOpening,
+    command::ExportFolder, command::NewRun, command::UseDevice, command::ReopenRuns, command::Save,
+    command::SaveBench, command::SetScreen, command::Train, command::Pause, command::TrainOneStep,
+    command::SetLearningRateScale, command::SetStepLimit, command::RestartRun, command::NewSeed,
+    command::SetPrompt, command::NewSample, command::SetCursor, command::StepForward,
+    command::StepBack, command::Play, command::StopPlaying, command::SetPlaySpeed, command::Rewind,
+    command::TakeToken, command::SetSampler, command::SetVariant, command::Selfcheck,
+    command::ComputeReach, command::Ablate, command::Focus, command::SetClamp, command::AddClamps,
+    command::ReplaceClamp, command::RemoveClamp, command::MoveClamp, command::EnableClamp,
+    command::ClearClamps, command::Undo, command::Redo, command::FocusRun, command::DuplicateRun,
+    command::RenameRun, command::RemoveRun, command::TrainRun, command::TrainAll,
+    command::FollowSequence, command::ShowCurve>;
 
 }  // namespace xlab

@@ -40,6 +40,13 @@ Model::Model(const ModelSpec& spec, const std::vector<DType>& types)
   params_.allocate_values(types);
 }
 
+Model Model::sharing(const Model& other) {
+  check(!other.params_.trainable(), "Weights that are trained are not shared.");
+  Model second(other.spec_, other.params_.dtype(), WithoutMemory{});
+  second.params_ = other.params_;
+  return second;
+}
+
 std::vector<ParamInfo> Model::parameters_of(const ModelSpec& spec) {
   return Model(spec, DType::f32, WithoutMemory{}).params_.infos();
 }

@@ -22,6 +22,9 @@ class Model {
   /// and a type for every parameter, halves and blocks for matrices only. Nothing is set; its size
   /// is not limited.
   Model(const ModelSpec& spec, const std::vector<DType>& types);
+  /// A second model that reads the parameters of one that is only read, for passes on another
+  /// thread: without memory of its own, with the equations of that one as they are now.
+  static Model sharing(const Model& other);
   /// Names and shapes of the parameters such a model has, without their memory, however large.
   static std::vector<ParamInfo> parameters_of(const ModelSpec& spec);
   /// Its blocks, likewise.

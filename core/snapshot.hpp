@@ -403,6 +403,27 @@ struct ReachReport {
   std::string failure;      ///< why there is nothing, as a sentence; empty where there is
 };
 
+/// The loss with the answers of a head switched off.
+struct Ablation {
+  int block = 0, head = 0;  ///< head Clamp::kAll: all of the block
+  double loss = 0.0;        ///< without it, in nats
+};
+
+/// What heads are worth on a sequence: the loss as it is, and without each of them. Nothing that is
+/// held by hand is in it.
+struct AblationReport {
+  std::int64_t step = 0;    ///< training step of the weights it was measured with
+  std::vector<int> tokens;  ///< the beginning of the sequence that was read, or all of it
+  /// The loss is the mean over so many answers: those that the task asks for, or every next token.
+  int answers = 0;
+  bool every_token = false;
+  bool running = false;           ///< more is to come
+  int total = 0;                  ///< how many there will be in `without`; 0: not known yet
+  double loss = 0.0;              ///< as it is; NaN: not known yet, or no number
+  std::vector<Ablation> without;  ///< in the order of the model, as far as they are known
+  std::string failure;            ///< why there are no more; empty when nothing went wrong
+};
+
 /// A command or a step that failed; the engine goes on.
 struct Failure {
   std::uint64_t id = 0;  ///< counts up, so that a repeated message is seen as new
@@ -533,6 +554,7 @@ struct Snapshot {
   std::shared_ptr<const HealthReport> health;    ///< null before the first check
   std::shared_ptr<const ReachReport> reach;      ///< the last one; null before the first
   bool reach_running = false;                    ///< another one is being computed
+  std::shared_ptr<const AblationReport> worth;   ///< null before heads were measured
   std::shared_ptr<const OpeningStatus> opening;  ///< null: none is being read
   Failure failure;                               ///< the last one; id 0 when there was none
   std::string notice;  ///< last completed action worth telling, e.g. the file just saved

@@ -315,7 +315,8 @@ TEST(Remembered, AnArrangementFromBeforeThereWereSeveralRunsIsKept) {
       QTest::qWait(100);
       window->view("memory")->close();
       window->removeDockWidget(runs);
-      for (const char* later : {"faces", "stabilizer", "budget", "map", "mixing", "reach"})
+      for (const char* later :
+           {"faces", "stabilizer", "budget", "map", "mixing", "reach", "findings"})
         window->removeDockWidget(window->view(later));
       QTest::qWait(50);
       older[name] = window->saveState(version);

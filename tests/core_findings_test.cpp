@@ -195,6 +195,90 @@ TEST(Findings, TheLastAnswerHangsOnTheLargestWeight) {
   }
 }
 
+/// Findings in words, with all of their numbers.
+std::vector<std::string> written(const std::vector<Finding>& all) {
+  std::vector<std::string> lines;
+  for (const Finding& finding : all) {
+    std::string line = finding.about + " " + std::to_string(finding.block) + finding.sentence;
+    for (const auto& [name, value] : finding.numbers) line += name + std::to_string(value);
+    if (finding.evidence) line += finding.evidence->path + std::to_string(finding.evidence->step);
+    lines.push_back(line);
+  }
+  return lines;
+}
+
+TEST(Findings, PieceByPieceAreTheSame) {
+  for (const Snapshot& scene : {recall_scene(), lstm_scene(), broken_scene(), tiny_scene()}) {
+    FindingsInPieces pieces(scene.model, scene.trace, scene.sequence.tokens);
+    int rounds = 0;
+    double share = 0.0;
+    for (; !pieces.complete(); ++rounds) {
+      ASSERT_LT(rounds, 1000);
+      pieces.go_on(1.0);
+      EXPECT_GT(pieces.share(), share - 1e-12);
+      share = pieces.share();
+    }
+    EXPECT_EQ(share, 1.0);
+    EXPECT_EQ(written(pieces.found()), written(found(scene)));
+    // A piece is one token of a block, or one head.
+    EXPECT_GT(rounds, scene.trace->length());
+  }
+  FindingsInPieces none(nullptr, nullptr, {});
+  EXPECT_TRUE(none.complete());
+  EXPECT_TRUE(none.found().empty());
+}
+
+TEST(Findings, WorkIsDoneAsMuchAsIsAskedFor) {
+  const Snapshot scene = recall_scene();
+  const auto rounds = [&](double work) {
+    FindingsInPieces pieces(scene.model, scene.trace, scene.sequence.tokens);
+    int count = 0;
+    for (; !pieces.complete(); ++count) pieces.go_on(work);
+    return count;
+  };
+  EXPECT_EQ(rounds(1e12), 1);
+  const int many = rounds(1e4), few = rounds(1e5);
+  EXPECT_GT(few, 1);
+  EXPECT_GT(many, 4 * few);
+  EXPECT_LT(many, 100 * few);
+}
+
+TEST(Findings, TheLastAnswerIsTheLastThatIsAskedFor) {
+  Snapshot scene = recall_scene();
+  EXPECT_EQ(last_asked(scene.sequence), 15);
+  scene.sequence.expected.assign(18, -1);
+  EXPECT_EQ(last_asked(scene.sequence), -1);
+  scene.sequence.expected[1] = 3;
+  EXPECT_EQ(last_asked(scene.sequence), 0);
+  // Before the first token nothing can be answered.
+  scene.sequence.expected.assign(18, -1);
+  scene.sequence.expected[0] = 3;
+  EXPECT_EQ(last_asked(scene.sequence), -1);
+  scene.sequence.expected.clear();
+  EXPECT_EQ(last_asked(scene.sequence), -1);
+}
+
+TEST(Findings, WhatAHeadIsWorthIsASentence) {
+  const Snapshot scene = recall_scene();
+  const auto told = [&](int block, int head, double without, double loss) {
+    return finding_of(*scene.model, {block, head, without}, loss);
+  };
+  const Finding costs = told(1, 2, 0.75, 0.5);
+  EXPECT_EQ(costs.sentence,
+            "Without head 2 of block 1 (sLSTM) the loss is 0.750 nats instead of 0.500: that "
+            "costs 0.250.");
+  EXPECT_EQ(costs.about, "ablation");
+  EXPECT_EQ(costs.block, 1);
+  EXPECT_EQ(number(costs, "loss"), 0.75);
+  EXPECT_EQ(number(costs, "costs"), 0.25);
+  EXPECT_EQ(*costs.evidence, (Evidence{"block1/slstm/output_gate_pre", 0, 2, 0}));
+  EXPECT_THAT(told(0, -1, 0.25, 0.5).sentence,
+              testing::AllOf(HasSubstr("all heads of block 0 (mLSTM)"), HasSubstr("gains 0.250.")));
+  const double none = std::nan("");
+  EXPECT_THAT(told(0, 0, none, 0.5).sentence, HasSubstr("is no number; as it is, it is 0.500."));
+  EXPECT_THAT(told(0, 0, 0.5, none).sentence, HasSubstr("is 0.500; as it is, it is no number."));
+}
+
 TEST(Findings, OfNothingThereAreNone) {
   Snapshot scene = recall_scene();
   EXPECT_THAT(findings(*scene.model, nullptr, scene.sequence.tokens), IsEmpty());

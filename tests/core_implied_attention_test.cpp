@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "core/analysis/implied_attention.hpp"
 #include "core/generation/sequence.hpp"
 #include "core/model.hpp"
+#include "tests/scenes.hpp"
 #include "tests/small_models.hpp"
 
 namespace xlab::tests {
@@ -172,6 +174,23 @@ TEST(ImpliedAttention, EndsWhereSomethingWasNotRecorded) {
   EXPECT_TRUE(std::isnan(attention.disagreement()));
   attention.follow(seen.trace, seen.block, 99, 0, 24);
   EXPECT_EQ(attention.count(), 0);
+}
+
+TEST(ImpliedAttention, ItsLastRowAloneIsTheSame) {
+  const Snapshot scene = recall_scene();
+  const BlockCard& block = scene.model->blocks[0];
+  for (const int first : {0, 3}) {
+    for (int head = 0; head < block.heads; ++head) {
+      ImpliedAttention attention;
+      attention.follow(scene.trace, block, head, first, 11 - first);
+      const std::vector<double> row = attention_weights(*scene.trace, block, head, first, 10);
+      ASSERT_EQ(row.size(), static_cast<std::size_t>(11 - first));
+      for (int s = first; s <= 10; ++s)
+        EXPECT_DOUBLE_EQ(row[static_cast<std::size_t>(s - first)], attention.weight(10, s));
+    }
+  }
+  EXPECT_TRUE(attention_weights(*scene.trace, block, 0, 0, 99).empty());
+  EXPECT_TRUE(attention_weights(*scene.trace, scene.model->blocks[1], 0, 0, 3).empty());
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ const std::vector<NamedScene>& scenes() {
 }
 
 const char* kNames[] = {"time",  "gates",      "memory", "loss", "next",   "inspector", "health",
-                        "faces", "stabilizer", "budget", "map",  "mixing", "reach"};
+                        "faces", "stabilizer", "budget", "map",  "mixing", "reach",     "findings"};
 
 std::unique_ptr<View> view_named(const std::string& name) {
   for (auto& view : make_views()) {

@@ -58,6 +58,9 @@ class View {
   /// The same numbers as text, full precision. They follow from the scene and from what `kept`
   /// says, so another view of the kind, on another thread, lists the same.
   virtual Table table(const Scene& scene) const = 0;
+  /// Whether it says something in sentences, and these, one a line, to be copied as text.
+  virtual bool has_sentences() const { return false; }
+  virtual std::string sentences(const Scene&) const { return {}; }
   /// Smallest useful size in logical pixels at 100 %.
   virtual ImVec2 minimum_size() const { return {240, 120}; }
   /// What of the view is saved with a run, as a text of its own; empty: nothing.

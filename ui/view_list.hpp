@@ -11,7 +11,7 @@ namespace xlab::ui {
 /// a word here.
 #define XLAB_VIEWS(each)                                                                 \
   each(time) each(gates) each(memory) each(loss) each(next) each(inspector) each(health) \
-      each(faces) each(stabilizer) each(budget) each(map) each(mixing) each(reach)
+      each(faces) each(stabilizer) each(budget) each(map) each(mixing) each(reach) each(findings)
 
 #define XLAB_DECLARE_VIEW(name) std::unique_ptr<View> make_##name##_view();
 XLAB_VIEWS(XLAB_DECLARE_VIEW)

@@ -77,23 +77,7 @@ Probe probe_of(const FindingsArguments& args, const Run& run) {
   tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(args.tokens)));
   check(tokens.size() >= 2, "At least two tokens are needed: the loss is that of the next one.");
   for (const int token : tokens) check_token(run.model->spec(), token);
-  // Where the task asks for answers, only these count: what else comes next is chance.
-  const std::vector<int> answers = run.task->answers(tokens);
-  if (std::ranges::any_of(answers, [](int answer) { return answer >= 0; }))
-    return {std::move(tokens), answers};
-  return probe_of_text(std::move(tokens));
-}
-
-/// The last token after which something is asked for; -1: there is none.
-int last_asked(const Probe& probe) {
-  for (int t = static_cast<int>(probe.targets.size()) - 1; t >= 0; --t)
-    if (probe.targets[static_cast<std::size_t>(t)] >= 0) return t;
-  return -1;
-}
-
-/// Whether it is a matter of every next token.
-bool asks_every_token(const Probe& probe) {
-  return probe.targets == probe_of_text(probe.tokens).targets;
+  return probe_of_tokens(*run.task, std::move(tokens));
 }
 
 /// The beginning of what was read, as people see it.
@@ -119,7 +103,7 @@ std::shared_ptr<const Trace> recordings(const Model& model, const std::vector<in
 
 /// What each head is worth, as findings; the one that costs most first.
 std::vector<Finding> worth_of_heads(const Model& model, const Probe& probe, double loss) {
-  const std::vector<BlockCard> blocks = model.cards();
+  const ModelCard card{.blocks = model.cards()};
   int done = 0;
   std::vector<Ablation> all = ablations(
       model, probe,
@@ -131,20 +115,7 @@ std::vector<Finding> worth_of_heads(const Model& model, const Probe& probe, doub
   std::stable_sort(all.begin(), all.end(),
                    [](const Ablation& a, const Ablation& b) { return a.loss > b.loss; });
   std::vector<Finding> out;
-  for (const Ablation& one : all) {
-    const BlockCard& block = blocks[static_cast<std::size_t>(one.block)];
-    const std::string what =
-        one.head < 0 ? fmt::format("all heads of block {} ({})", one.block, block.title)
-                     : fmt::format("head {} of block {} ({})", one.head, one.block, block.title);
-    Finding finding{.about = "ablation", .block = one.block};
-    finding.numbers = {{"loss", one.loss}, {"costs", one.loss - loss}};
-    finding.evidence = Evidence{block.path("output_gate_pre"), 0, std::max(one.head, 0), 0};
-    finding.sentence =
-        fmt::format("Without {} the loss is {} nats instead of {}: that {} {}.", what,
-                    short_number(one.loss), short_number(loss), one.loss < loss ? "gains" : "costs",
-                    short_number(std::abs(one.loss - loss)));
-    out.push_back(std::move(finding));
-  }
+  for (const Ablation& one : all) out.push_back(finding_of(card, one, loss));
   return out;
 }
 

@@ -1,6 +1,7 @@
 // What a model does with a sequence, in sentences that its recordings prove. Standard types only.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,6 +41,36 @@ inline constexpr double kNearlyShut = 0.01;
 /// values are not recorded, or hold numbers that are none, are left out of what these would say.
 std::vector<Finding> findings(const ModelCard& model, const std::shared_ptr<const Trace>& trace,
                               const std::vector<int>& tokens, int asked = -1);
+
+/// The same piece by piece, for whoever has little time at once.
+class FindingsInPieces {
+ public:
+  FindingsInPieces(std::shared_ptr<const ModelCard> model, std::shared_ptr<const Trace> trace,
+                   std::vector<int> tokens, int asked = -1);
+  ~FindingsInPieces();
+  FindingsInPieces(FindingsInPieces&&) noexcept;
+  FindingsInPieces& operator=(FindingsInPieces&&) noexcept;
+
+  /// Goes on for about so much work, counted in multiplications, and for one piece at least: a
+  /// token of a block, or a head. Returns whether everything is found.
+  bool go_on(double work);
+  bool complete() const;
+  /// How much of the work is done, 0..1.
+  double share() const;
+  /// What is found so far, in the order of `findings`.
+  const std::vector<Finding>& found() const;
+
+ private:
+  struct Work;
+  std::unique_ptr<Work> work_;
+};
+
+/// The same choice of the last answer as for a probe: that after the last token after which the
+/// task asks for one; -1 where it asks for none.
+int last_asked(const SequenceStatus& sequence);
+
+/// What a head or a block is worth, where the loss is `loss` as it is.
+Finding finding_of(const ModelCard& model, const Ablation& ablation, double loss);
 
 /// How many directions of its (keys, values) a matrix uses: the participation ratio of its squared
 /// singular values, (Σ σ²)² / Σ σ⁴, between 1 and the smaller of both; 0 for zeros.

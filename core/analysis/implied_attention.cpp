@@ -24,21 +24,24 @@ double larger(double a, double b) {
 
 }  // namespace
 
-struct ImpliedAttention::Step {
+/// What was recorded of a head at a step.
+struct AttentionStep {
   const float *q, *k, *v, *h;
   double input, forget, overlap_of_n, normalizer;
 };
 
-bool ImpliedAttention::step_at(int t, Step& out) const {
+namespace {
+
+bool read_step(const Trace& trace, const BlockCard& block, int head, int t, AttentionStep& out) {
   const auto number = [&](const char* name) {
-    return recorded_head(*trace_, block_, name, t, head_, 1);
+    return recorded_head(trace, block, name, t, head, 1);
   };
   const float *input = number("input_gate"), *forget = number("forget_gate"), *s = number("s"),
               *normalizer = number("normalizer");
-  out.q = recorded_head(*trace_, block_, "q", t, head_, block_.key_dim);
-  out.k = recorded_head(*trace_, block_, "k", t, head_, block_.key_dim);
-  out.v = recorded_head(*trace_, block_, "v", t, head_, block_.value_dim);
-  out.h = recorded_head(*trace_, block_, "h", t, head_, block_.value_dim);
+  out.q = recorded_head(trace, block, "q", t, head, block.key_dim);
+  out.k = recorded_head(trace, block, "k", t, head, block.key_dim);
+  out.v = recorded_head(trace, block, "v", t, head, block.value_dim);
+  out.h = recorded_head(trace, block, "h", t, head, block.value_dim);
   if (!input || !forget || !s || !normalizer || !out.q || !out.k || !out.v || !out.h) return false;
   out.input = *input;
   out.forget = *forget;
@@ -46,6 +49,14 @@ bool ImpliedAttention::step_at(int t, Step& out) const {
   out.normalizer = *normalizer;
   return true;
 }
+
+/// D_ts of every column, one step on.
+void go_on_decaying(const AttentionStep& now, std::vector<double>& decays) {
+  for (double& decay : decays) decay *= now.forget;
+  decays.push_back(now.input);
+}
+
+}  // namespace
 
 void ImpliedAttention::follow(const std::shared_ptr<const Trace>& trace, const BlockCard& block,
                               int head, int first, int count) {
@@ -66,15 +77,15 @@ void ImpliedAttention::follow(const std::shared_ptr<const Trace>& trace, const B
   head_ = head;
   first_ = first;
   if (!trace_ || !block.has_matrix || first < 0) return;
-  Step now{};
-  for (int t = first + static_cast<int>(kept); t < first + count && step_at(t, now); ++t)
+  AttentionStep now{};
+  const int begin = first + static_cast<int>(kept);
+  for (int t = begin; t < first + count && read_step(*trace_, block_, head_, t, now); ++t)
     add_row(now);
 }
 
-void ImpliedAttention::add_row(const Step& now) {
+void ImpliedAttention::add_row(const AttentionStep& now) {
   std::vector<double> decays = decays_.empty() ? std::vector<double>() : decays_.back();
-  for (double& decay : decays) decay *= now.forget;
-  decays.push_back(now.input);
+  go_on_decaying(now, decays);
   written_.push_back({now.k, now.v});
   AttentionRow row;
   row.denominator = now.normalizer + block_.variant.added();
@@ -118,6 +129,23 @@ double ImpliedAttention::disagreement() const {
     largest = std::max(largest, row.largest);
   }
   return largest > 0.0 ? apart / largest : apart;
+}
+
+std::vector<double> attention_weights(const Trace& trace, const BlockCard& block, int head,
+                                      int first, int t) {
+  if (!block.has_matrix || first < 0) return {};
+  std::vector<double> weights;
+  std::vector<const float*> keys;
+  AttentionStep now{};
+  for (int s = first; s <= t; ++s) {
+    if (!read_step(trace, block, head, s, now)) return {};
+    go_on_decaying(now, weights);
+    keys.push_back(now.k);
+  }
+  const double denominator = now.normalizer + block.variant.added();
+  for (std::size_t s = 0; s < weights.size(); ++s)
+    weights[s] = product_sum(now.q, keys[s], block.key_dim) * weights[s] / denominator;
+  return weights;
 }
 
 }  // namespace xlab

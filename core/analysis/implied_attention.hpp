@@ -21,6 +21,8 @@ struct AttentionRow {
   double largest = 0.0;  ///< largest |h_t|
 };
 
+struct AttentionStep;
+
 /// One head of an mLSTM, written as attention over the tokens before (the parallel form of Beck et
 /// al. 2024, with the gates as they were recorded):
 ///
@@ -50,13 +52,11 @@ class ImpliedAttention {
   double disagreement() const;
 
  private:
-  struct Step;
   /// What a step wrote, in the recordings that are followed.
   struct Written {
     const float *key, *value;
   };
-  bool step_at(int t, Step& out) const;
-  void add_row(const Step& now);
+  void add_row(const AttentionStep& now);
   double at(const std::vector<std::vector<double>>& lower, int t, int s) const;
 
   std::shared_ptr<const Trace> trace_;
@@ -66,5 +66,10 @@ class ImpliedAttention {
   std::vector<AttentionRow> rows_;
   std::vector<Written> written_;  // of each row's step
 };
+
+/// The last row of it alone: the weights A_ts with which the writes of the steps first..t stand in
+/// the answer of step t. Empty where one of these steps was not recorded.
+std::vector<double> attention_weights(const Trace& trace, const BlockCard& block, int head,
+                                      int first, int t);
 
 }  // namespace xlab

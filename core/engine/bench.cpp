@@ -53,6 +53,7 @@ void Engine::Worker::look_at(LiveRun& on) noexcept {
   ++draft.run_id;
   forget_check();
   forget_reach();
+  forget_worth();
   draft.memory = nullptr;
   draft.mixing = nullptr;
   urgent = dirty = true;

@@ -160,6 +160,7 @@ void Engine::Worker::apply(Command command) {
             [&](const SetVariant& c) { set_variant(c); },
             [&](const Selfcheck&) { start_check(); },
             [&](const ComputeReach& c) { start_reach(c); },
+            [&](const Ablate& c) { ablate(c.on); },
             [&](const Focus& c) { live->focus_block = c.block; },
             [&](const SetClamp& c) { set_clamp(c.clamp); },
             [&](const ReplaceClamp& c) { replace_clamp(c.index, c.clamp); },
@@ -387,6 +388,7 @@ void Engine::Worker::set_variant(const command::SetVariant& c) {
   live->weights_changed();
   live->note_change();
   check_again();
+  forget_worth();
 }
 
 void Engine::Worker::start_check() {
@@ -418,6 +420,26 @@ void Engine::Worker::check_again() {
   } else {
     start_check();
   }
+}
+
+void Engine::Worker::ablate(bool on) {
+  if (!on) {
+    worth.stop();
+    draft.worth = worth.report();
+    return;
+  }
+  const Run& run = live->run();
+  forget_worth();
+  worth.start(*run.model, run.trainer->steps_done(), *run.task, live->sequence().tokens());
+}
+
+void Engine::Worker::forget_worth() {
+  worth.forget();
+  {
+    const std::lock_guard lock(mutex);
+    worth_news = false;
+  }
+  draft.worth = nullptr;
 }
 
 }  // namespace xlab

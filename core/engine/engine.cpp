@@ -54,6 +54,13 @@ Engine::Worker::Worker(std::function<void()> on_publish, std::string first_devic
           reach_news = true;
         }
         wake.notify_all();
+      }),
+      worth([this] {
+        {
+          const std::lock_guard lock(mutex);
+          worth_news = true;
+        }
+        wake.notify_all();
       }) {
   const DeviceInfo host = host_device();
   draft.device = {name_of(host.device), host.name, host.memory_bytes};
@@ -115,6 +122,7 @@ void Engine::Worker::work() {
 }
 
 void Engine::Worker::end_work() {
+  worth.stop();
   cancel_opening();
   if (saving) {
     autosave.finish();
@@ -130,8 +138,8 @@ bool Engine::Worker::take_commands() {
   {
     std::unique_lock lock(mutex);
     const auto wanted = [&] {
-      return stop || !queue.empty() || check_news || reach_news || keeping_news || keeping_asked ||
-             (opening_news && !saving);
+      return stop || !queue.empty() || check_news || reach_news || worth_news || keeping_news ||
+             keeping_asked || (opening_news && !saving);
     };
     if (!busy()) {
       std::optional<Clock::time_point> until = keeping_due();
@@ -156,6 +164,10 @@ bool Engine::Worker::take_commands() {
     if (std::exchange(reach_news, false)) {
       draft.reach = reach.report();
       draft.reach_running = reach.running();
+      urgent = dirty = true;
+    }
+    if (std::exchange(worth_news, false)) {
+      draft.worth = worth.report();
       urgent = dirty = true;
     }
   }

@@ -183,6 +183,7 @@ void Engine::Worker::exchange(VariantBefore& before) {
   before = std::move(now);
   live->weights_changed();
   check_again();
+  forget_worth();
 }
 
 }  // namespace xlab

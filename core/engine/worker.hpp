@@ -24,6 +24,7 @@
 #include "core/engine/history.hpp"
 #include "core/engine/live_run.hpp"
 #include "core/files/reading.hpp"
+#include "core/generation/background_ablation.hpp"
 #include "core/keeping/autosave.hpp"
 #include "core/keeping/open_notes.hpp"
 #include "core/run.hpp"
@@ -60,6 +61,7 @@ struct Engine::Worker {
   std::shared_ptr<const Snapshot> newest;
   bool check_news = false;               // the self-check has found something out
   bool reach_news = false;               // how far back a gradient reaches is known
+  bool worth_news = false;               // the same of what heads are worth
   bool keeping_news = false;             // a run was kept or could not be
   bool keeping_asked = false;            // somebody wants to know whether it can be
   bool opening_news = false;             // reading a large model has come to its end
@@ -81,6 +83,7 @@ struct Engine::Worker {
   History history;
   BackgroundCheck checks;
   BackgroundReach reach;
+  BackgroundAblation worth;
   KeptBench bench_kept;  ///< how the runs stood when that was kept last
   /// What is on its way into a file.
   struct Saving {
@@ -234,6 +237,9 @@ struct Engine::Worker {
   // Gradients: reach.cpp.
   void start_reach(const command::ComputeReach& c);
   void forget_reach();
+  void ablate(bool on);
+  /// What was measured of heads is said of them no more.
+  void forget_worth();
 
   /// How a run that was just made or read is shown.
   struct Opened {

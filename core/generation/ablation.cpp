@@ -1,6 +1,7 @@
 // One pass for each head, token by token as the window computes it.
 #include "core/generation/ablation.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -9,6 +10,7 @@
 #include "core/edits.hpp"
 #include "core/generation/recorded_step.hpp"
 #include "core/known_token.hpp"
+#include "core/tasks/task.hpp"
 
 namespace xlab {
 namespace {
@@ -29,6 +31,28 @@ Probe probe_of_text(std::vector<int> tokens) {
   for (std::size_t t = 1; t < probe.tokens.size(); ++t) probe.targets.push_back(probe.tokens[t]);
   if (!probe.tokens.empty()) probe.targets.push_back(-1);
   return probe;
+}
+
+Probe probe_of_tokens(const Task& task, std::vector<int> tokens) {
+  std::vector<int> answers = task.answers(tokens);
+  if (std::any_of(answers.begin(), answers.end(), [](int answer) { return answer >= 0; }))
+    return {std::move(tokens), std::move(answers)};
+  return probe_of_text(std::move(tokens));
+}
+
+int last_asked(const Probe& probe) {
+  for (int t = static_cast<int>(probe.targets.size()) - 1; t >= 0; --t)
+    if (probe.targets[static_cast<std::size_t>(t)] >= 0) return t;
+  return -1;
+}
+
+bool asks_every_token(const Probe& probe) {
+  return probe.targets == probe_of_text(probe.tokens).targets;
+}
+
+int answers_in(const Probe& probe) {
+  return static_cast<int>(std::count_if(probe.targets.begin(), probe.targets.end(),
+                                        [](int answer) { return answer >= 0; }));
 }
 
 double probe_loss(const Model& model, const Probe& probe, const std::vector<Clamp>& clamps,

@@ -10,6 +10,8 @@
 
 namespace xlab {
 
+class Task;
+
 /// A sequence, and what should follow each of its tokens.
 struct Probe {
   std::vector<int> tokens;
@@ -17,6 +19,15 @@ struct Probe {
 };
 /// Of a text: after each token the next one is asked for.
 Probe probe_of_text(std::vector<int> tokens);
+/// Where the task asks for answers on these tokens, only these count: what else comes next is
+/// chance. Else every next token does.
+Probe probe_of_tokens(const Task& task, std::vector<int> tokens);
+/// The last token after which something is asked for; -1: there is none.
+int last_asked(const Probe& probe);
+/// Whether it is a matter of every next token.
+bool asks_every_token(const Probe& probe);
+/// How many answers count.
+int answers_in(const Probe& probe);
 
 /// Mean of −log p(target | tokens so far) over what is asked for, in nats, with these clamps; NaN
 /// where nothing is. Throws `Cancelled` once `cancel` (may be null) has become true, and a sentence
@@ -24,10 +35,6 @@ Probe probe_of_text(std::vector<int> tokens);
 double probe_loss(const Model& model, const Probe& probe, const std::vector<Clamp>& clamps = {},
                   const std::atomic<bool>* cancel = nullptr);
 
-struct Ablation {
-  int block = 0, head = 0;  ///< head `Clamp::kAll`: all of the block
-  double loss = 0.0;        ///< without it
-};
 /// The loss without each head, and where a block has several also without all of them, in order.
 /// `told` is called after each, with how many there are in all.
 std::vector<Ablation> ablations(const Model& model, const Probe& probe,
