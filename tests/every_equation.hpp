@@ -37,9 +37,11 @@ inline std::vector<CellVariant> all_variants() {
 inline std::vector<std::pair<std::string, ValueCard>> every_card() {
   std::vector<std::pair<std::string, ValueCard>> cards;
   for (const char* prefix : {"b/mlstm", "b/mlstm_large", "b/slstm", "b/lstm"})
-    for (const CellVariant& variant : all_variants())
-      for (const ValueCard& card : values_of(prefix, variant)->cards)
+    for (const CellVariant& variant : all_variants()) {
+      const auto values = values_of(prefix, variant);
+      for (const ValueCard& card : values->cards)
         cards.emplace_back(std::string(prefix) + "/" + card.name, card);
+    }
   return cards;
 }
 
@@ -74,15 +76,19 @@ inline std::vector<Played> every_cell_played() {
   return all;
 }
 
-/// Every place of a value: the first and the last step, each head and unit.
+/// The first and the last step of every value, each head, and some units, the first and last among
+/// them.
 template <typename Body>
 void at_every_place(const Played& sequence, Body&& body) {
   for (const BlockCard& block : sequence.blocks)
     for (const ValueCard& card : block.values->cards)
       for (const int step : {0, sequence.trace->length() - 1})
-        for (int head = 0; head < block.heads; ++head)
-          for (int unit = 0; unit < block.numbers(card.extent); ++unit)
-            body(block, card, step, head, unit);
+        for (int head = 0; head < block.heads; ++head) {
+          const int last = static_cast<int>(block.numbers(card.extent)) - 1;
+          for (int i = 0; i <= 5; ++i)
+            if (i == 0 || last * i / 5 > last * (i - 1) / 5)
+              body(block, card, step, head, last * i / 5);
+        }
 }
 
 }  // namespace xlab::tests

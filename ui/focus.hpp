@@ -22,6 +22,8 @@ struct Focus {
   int head = 0;
   std::optional<ValueRef> hovered;  ///< set by the view under the mouse, cleared when it leaves
   std::optional<ValueRef> pinned;   ///< set by a click; keeps updating
+  std::optional<ValueRef>
+      inspected;            ///< what the inspector shows; kept when the mouse is elsewhere
   std::string hint_target;  ///< path the first-run sentence points at, empty when it is done
   std::string hint;         ///< the sentence itself
 
