@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/equations/glossary.hpp"
 #include "ui/equation.hpp"
 
 namespace xlab::ui {
@@ -19,19 +18,6 @@ const EquationInput* input_named(const InspectorFrame& frame, const SymbolSpan& 
     if (symbol.index == (input.before ? "t−1" : "t") || symbol.index == step) return &input;
   }
   return nullptr;
-}
-
-/// What is said of a symbol under the mouse: its term and a sentence; empty where nothing is known.
-std::vector<CardLine> symbol_lines(const InspectorFrame& frame, const SymbolSpan& symbol) {
-  static const BlockCard none;
-  const BlockCard& block = frame.inspected.block ? *frame.inspected.block : none;
-  const SymbolMeaning meaning = meaning_of(block, symbol.symbol, symbol.index);
-  if (meaning.sentence.empty()) return {};
-  const bool before = symbol.index.ends_with("−1");
-  return {{symbol.symbol + (before ? "₋₁" : "") + ": " + meaning.term +
-               (before ? ", one step before" : ""),
-           true},
-          {meaning.sentence}};
 }
 
 }  // namespace
@@ -54,6 +40,21 @@ void InspectorFrame::row(std::string_view label, std::string_view text, ImU32 co
                   painter.px(2);
 }
 
+/// Says what the symbol means, and lights the place of its number up in the other views.
+void InspectorFrame::point_at(const PointedSymbol& pointed) {
+  static const BlockCard none;
+  const std::vector<CardLine> lines =
+      symbol_card(inspected.block ? *inspected.block : none, pointed.span);
+  if (lines.empty()) return;
+  painter.fill(pointed.letters.inset(-painter.px(1), 0), painter.palette().control_hovered,
+               painter.px(2));
+  hover_card(scene, lines);
+  const EquationInput* input = input_named(*this, pointed.span);
+  if (!input || input->place.step < 0) return;
+  hovered = ValueRef{input->place.path, input->place.step, input->place.head, input->place.unit};
+  if (ImGui::IsMouseClicked(ImGuiMouseButton_Left)) scene.focus.pinned = hovered;
+}
+
 void InspectorFrame::plate(std::string_view plain, bool strong) {
   const std::string text = typeset_equation(plain);
   const Palette& palette = painter.palette();
@@ -65,23 +66,8 @@ void InspectorFrame::plate(std::string_view plain, bool strong) {
   const ImVec2 begin{box.min.x + pad, box.min.y + pad / 2};
   // A symbol never stands in two lines: lines are broken at spaces.
   Box line{begin, {begin.x + width, begin.y + painter.line_height()}};
-  const ImVec2 mouse = ImGui::GetIO().MousePos;
   for (const std::string& words : painter.broken(text, width)) {
-    for (const SymbolSpan& symbol : symbols_in(words)) {
-      const float left = begin.x + painter.measure(words.substr(0, symbol.begin)).x;
-      const float right = begin.x + painter.measure(words.substr(0, symbol.end)).x;
-      const Box letters{{left, line.min.y}, {right, line.max.y}};
-      if (!letters.contains(mouse) || !ImGui::IsWindowHovered()) continue;
-      const std::vector<CardLine> lines = symbol_lines(*this, symbol);
-      if (lines.empty()) continue;
-      painter.fill(letters.inset(-painter.px(1), 0), palette.control_hovered, painter.px(2));
-      hover_card(scene, lines);
-      const EquationInput* input = input_named(*this, symbol);
-      if (!input || input->place.step < 0) continue;
-      hovered =
-          ValueRef{input->place.path, input->place.step, input->place.head, input->place.unit};
-      if (ImGui::IsMouseClicked(ImGuiMouseButton_Left)) scene.focus.pinned = hovered;
-    }
+    if (const auto pointed = symbol_under_mouse(painter, line, words)) point_at(*pointed);
     line.min.y += painter.line_height();
     line.max.y += painter.line_height();
   }

@@ -9,6 +9,7 @@
 
 #include "ui/inspected.hpp"
 #include "ui/paint.hpp"
+#include "ui/symbol_card.hpp"
 
 namespace xlab::ui {
 
@@ -38,6 +39,7 @@ struct InspectorFrame {
   /// An equation on a plate of its own. Its symbols say what they mean when they are pointed at,
   /// and show where their number is.
   void plate(std::string_view plain, bool strong);
+  void point_at(const PointedSymbol& pointed);
 };
 
 }  // namespace xlab::ui

@@ -33,6 +33,9 @@ const std::vector<GlossaryEntry>& symbols() {
       {"√", "square root",
        "1/√K keeps products of keys and queries near 1, however wide they are."},
       {"Σ", "sum", "The sum over all tokens of the vocabulary."},
+      {"z", "logit",
+       "The model's score for this token; exp(z) is in proportion to its probability."},
+      {"z'", "logits", "The scores of all tokens of the vocabulary, one after the other."},
       {"p", "probability", "How likely the model finds a token, between 0 and 1."},
   };
   return all;
