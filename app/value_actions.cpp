@@ -19,6 +19,7 @@ void ValueActions::add_to(QMenu* menu) {
   const auto add = [&](const QString& text, ui::Copied copied, const QString& tip) {
     QAction* action = menu->addAction(text);
     connect(action, &QAction::triggered, this, [this, copied] { act(copied); });
+    action->setToolTip(tip);
     entries_.append({action, copied, tip});
   };
   add(tr("Copy &value"), ui::Copied::value, tr("The number in the inspector with all its digits"));
@@ -28,7 +29,6 @@ void ValueActions::add_to(QMenu* menu) {
   add(tr("Show in &code…"), ui::Copied::code,
       tr("A few lines of PyTorch that compute the number from its recorded inputs"));
   connect(menu, &QMenu::aboutToShow, this, &ValueActions::follow);
-  follow();
 }
 
 /// The mouse is in a menu by now, so nothing is hovered.

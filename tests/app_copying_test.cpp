@@ -19,7 +19,7 @@
 #include <string>
 #include <utility>
 
-#include "app_commands.hpp"
+#include "app_answers.hpp"
 #include "app_window.hpp"
 #include "ui/inspected.hpp"
 
