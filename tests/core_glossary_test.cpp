@@ -86,7 +86,7 @@ TEST(VariantWords, NameWhatIsOtherwiseFirst) {
   block.title = "mLSTM";
   EXPECT_EQ(variant_words(block),
             "mLSTM as in the official program: input gate exp(i), forget gate σ(f), stabilizer on, "
-            "divided by N, floor exp(−m), keys scaled by 1/√K, ε = 1.00e−6");
+            "divided by N, floor exp(−m), keys scaled by 1/√K, ε = 1e−6");
   CellVariant variant;
   variant.forget_gate = ForgetGate::exponential;
   variant.gate_soft_cap = 15.0;
@@ -95,7 +95,7 @@ TEST(VariantWords, NameWhatIsOtherwiseFirst) {
   EXPECT_EQ(variant_words(block),
             "mLSTM, other than in the official program: forget gate exp(f), gates capped at 15, "
             "rounded to bf16; as there: input gate exp(i), stabilizer on, divided by N, floor "
-            "exp(−m), keys scaled by 1/√K, ε = 1.00e−6");
+            "exp(−m), keys scaled by 1/√K, ε = 1e−6");
   // What changes nothing is not named: nothing is divided, so nothing is added.
   variant = {};
   variant.normalizer = false;
@@ -112,7 +112,7 @@ TEST(VariantWords, NameWhatIsOtherwiseFirst) {
   large.title = "mLSTM";
   large.usual = large.variant = LargeSpec::reference_variant();
   EXPECT_THAT(variant_words(large),
-              HasSubstr("queries scaled by 1/√K, ε = 1.00e−6, gates capped at 15"));
+              HasSubstr("queries scaled by 1/√K, ε = 1e−6, gates capped at 15"));
   large.variant.gate_soft_cap = 0.0;
   EXPECT_THAT(variant_words(large), HasSubstr("other than in the official program: no cap;"));
   BlockCard lstm = block_of("b/lstm/x");

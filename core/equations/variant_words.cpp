@@ -1,6 +1,8 @@
 // The choices of a cell in a sentence.
 #include "core/equations/variant_words.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 
 #include "core/short_number.hpp"
@@ -26,7 +28,7 @@ std::string choice_words(Choice choice, const CellVariant& v) {
     case Choice::scale:
       return v.scale == Scaled::queries ? "queries scaled by 1/√K" : "keys scaled by 1/√K";
     case Choice::eps:
-      return "ε = " + short_number(v.eps);
+      return "ε = " + typeset_number(fmt::format("{:g}", v.eps));
     case Choice::gate_soft_cap:
       return v.gate_soft_cap > 0.0 ? "gates capped at " + short_number(v.gate_soft_cap) : "no cap";
     case Choice::number_format:
