@@ -9,6 +9,8 @@
 #include <QLabel>
 #include <QPlainTextEdit>
 #include <QPushButton>
+#include <QStyle>
+#include <QTextDocument>
 #include <algorithm>
 
 #include "app/theme.hpp"
@@ -58,14 +60,21 @@ TextDialog::TextDialog(const Words& words, const CanvasLook& look, QWidget* pare
   copy->setFocus();
 
   // As wide as its longest line and as high as its lines are, where the screen has room for that.
+  // The size of its letters is known when the look of the window has come to it.
+  text->ensurePolished();
   int widest = 0;
   const QStringList lines = words.text.split('\n');
   for (const QString& line : lines)
     widest = std::max(widest, text->fontMetrics().horizontalAdvance(line));
-  const int height = static_cast<int>(lines.size() + 2) * text->fontMetrics().lineSpacing();
-  const int around = scaled(look, 60), most_wide = scaled(look, 860), most_high = scaled(look, 520);
-  resize(std::clamp(widest + around, scaled(look, 420), most_wide),
-         std::clamp(height + scaled(look, 150), scaled(look, 220), most_high));
+  const int bar = style()->pixelMetric(QStyle::PM_ScrollBarExtent);
+  const int inside = static_cast<int>(2 * text->document()->documentMargin()) +
+                     2 * text->frameWidth() + bar + 3 * text->fontMetrics().averageCharWidth();
+  const QMargins margins = column->contentsMargins();
+  const int height = static_cast<int>(lines.size() + 1) * text->fontMetrics().lineSpacing() + bar;
+  text->setMinimumHeight(std::min(height, scaled(look, 160)));
+  resize(std::clamp(widest + inside + margins.left() + margins.right(), scaled(look, 420),
+                    scaled(look, 900)),
+         std::clamp(height + scaled(look, 130), scaled(look, 220), scaled(look, 560)));
 }
 
 }  // namespace xlab::app

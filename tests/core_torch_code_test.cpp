@@ -159,9 +159,9 @@ TEST(TorchCode, IsAFewLinesThatSayWhatTheyAre) {
   const Played sequence = played("mixed", small_mixed());
   const BlockCard& block = sequence.blocks[0];
   const TorchCode code = torch_code(*sequence.trace, block, {block.path("forget_gate"), 3, 1, 0});
-  EXPECT_THAT(code.text, StartsWith("# forget gate, stabilised of the mLSTM, t = 3, head 1: "
-                                    "block0/mlstm/forget_gate\n"
-                                    "# f'_t = exp(log σ(f_t) + m_{t−1} − m_t)\nimport torch\n"));
+  EXPECT_THAT(code.text,
+              StartsWith("# forget gate, stabilised: block0/mlstm/forget_gate, t = 3, head 1\n"
+                         "# f'_t = exp(log σ(f_t) + m_{t−1} − m_t)\nimport torch\n"));
   EXPECT_THAT(code.text,
               HasSubstr("\nf_prime = torch.exp(torch.nn.functional.logsigmoid(f) + m_before - m)\n"
                         "print(f\"computed {f_prime.item():.9g}, recorded "));

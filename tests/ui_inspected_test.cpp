@@ -69,11 +69,11 @@ class InspectedDrawing : public ::testing::Test {
   std::unique_ptr<Stage> stage;
 };
 
-const ValueRef kForget{"block0/mlstm/forget_gate", 7, 2, 0};
+const ValueRef kForgetPlace{"block0/mlstm/forget_gate", 7, 2, 0};
 
 TEST_F(InspectedDrawing, ALevelShowsItsPartAndAllShowsEverything) {
   const Snapshot s = recall_scene();
-  const ValueCard card = *explain(kForget.path);
+  const ValueCard card = *explain(kForgetPlace.path);
   const std::string words = card.words.substr(0, 40), equation = typeset_equation(card.equation),
                     numbers = "f'₇ = exp(";
   struct Wanted {
@@ -86,14 +86,14 @@ TEST_F(InspectedDrawing, ALevelShowsItsPartAndAllShowsEverything) {
     SCOPED_TRACE(wanted.level);
     view->restore(wanted.level);
     EXPECT_EQ(view->kept(), wanted.level);
-    draw(s, kForget, {900, 1200});
+    draw(s, kForgetPlace, {900, 1200});
     EXPECT_EQ(all().find(words) != std::string::npos, wanted.words) << all();
     EXPECT_EQ(all().find(equation) != std::string::npos, wanted.equation) << all();
     EXPECT_EQ(all().find(numbers) != std::string::npos, wanted.numbers) << all();
     EXPECT_EQ(all().find("computed from (") != std::string::npos, wanted.numbers);
     EXPECT_EQ(all().find("official program") != std::string::npos, wanted.equation);
     // The number itself, its place and the buttons are on every level.
-    const float value = s.trace->find(7, kForget.path)->at(2, 0);
+    const float value = s.trace->find(7, kForgetPlace.path)->at(2, 0);
     EXPECT_THAT(all(), HasSubstr("recorded " + short_number(value)));
     EXPECT_THAT(all(), HasSubstr("t = 7, head 2"));
     EXPECT_THAT(all(), HasSubstr("Copy LaTeX"));
@@ -106,10 +106,10 @@ TEST_F(InspectedDrawing, ALevelShowsItsPartAndAllShowsEverything) {
     EXPECT_THAT(all(), HasSubstr("recorded"));
   }
   view->restore("words");
-  draw(s, kForget);
+  draw(s, kForgetPlace);
   EXPECT_THAT(all(), HasSubstr("Computed from: forget gate, pre-activation; stabilizer, one step"));
   view->restore("equation");
-  draw(s, kForget);
+  draw(s, kForgetPlace);
   EXPECT_THAT(all(), HasSubstr("m₋₁ stabilizer, one step before"));
   for (const char* odd : {"", "Words", "3", "all of them"}) view->restore(odd);
   EXPECT_EQ(view->kept(), "equation");
@@ -117,7 +117,7 @@ TEST_F(InspectedDrawing, ALevelShowsItsPartAndAllShowsEverything) {
 
 TEST_F(InspectedDrawing, ItsTabsChooseALevel) {
   const Snapshot s = recall_scene();
-  draw(s, kForget);
+  draw(s, kForgetPlace);
   EXPECT_EQ(view->kept(), "all");
   click("Words");
   EXPECT_EQ(view->kept(), "words");
@@ -186,7 +186,7 @@ TEST(Offers, SayWhyThereIsNone) {
 
 TEST_F(InspectedDrawing, ItsButtonsAskForWhatTheySay) {
   const Snapshot s = recall_scene();
-  draw(s, kForget);
+  draw(s, kForgetPlace);
   const std::map<std::string, Copied> buttons{{"Copy value", Copied::value},
                                               {"Copy equation", Copied::equation},
                                               {"Copy LaTeX", Copied::latex},
@@ -195,7 +195,7 @@ TEST_F(InspectedDrawing, ItsButtonsAskForWhatTheySay) {
     stage->asked.clear();
     click(word);
     ASSERT_EQ(stage->asked.size(), 1u) << word;
-    const Request wanted = offer(s, kForget, copied).request;
+    const Request wanted = offer(s, kForgetPlace, copied).request;
     EXPECT_EQ(stage->asked[0].text, wanted.text);
     EXPECT_EQ(stage->asked[0].what, wanted.what);
     EXPECT_EQ(stage->asked[0].kind, wanted.kind);
@@ -215,7 +215,7 @@ TEST_F(InspectedDrawing, ItsButtonsAskForWhatTheySay) {
 
 TEST_F(InspectedDrawing, APictureHasNoTabsAndNoButtons) {
   const Snapshot s = recall_scene();
-  draw(s, kForget);
+  draw(s, kForgetPlace);
   stage->exporting = true;
   stage->frame(*view);
   for (const char* word : {"All", "Words", "Copy value", "Show in code", "unpin"})
@@ -226,8 +226,8 @@ TEST_F(InspectedDrawing, APictureHasNoTabsAndNoButtons) {
 TEST_F(InspectedDrawing, SymbolsOfTheEquationSayWhatTheyMeanAndWhereTheirNumberIs) {
   const Snapshot s = recall_scene();
   view->restore("equation");
-  draw(s, kForget, {900, 900});
-  const std::string equation = typeset_equation(explain(kForget.path)->equation);
+  draw(s, kForgetPlace, {900, 900});
+  const std::string equation = typeset_equation(explain(kForgetPlace.path)->equation);
   const std::optional<Box> line = written(equation);
   ASSERT_TRUE(line.has_value()) << all();
   std::set<std::string> cards;
@@ -241,7 +241,7 @@ TEST_F(InspectedDrawing, SymbolsOfTheEquationSayWhatTheyMeanAndWhereTheirNumberI
     if (stage->focus.hovered)
       places.insert(stage->focus.hovered->path + " " + std::to_string(stage->focus.hovered->step) +
                     " " + std::to_string(stage->focus.hovered->head));
-    EXPECT_EQ(stage->focus.inspected, kForget) << "the card stays";
+    EXPECT_EQ(stage->focus.inspected, kForgetPlace) << "the card stays";
   }
   EXPECT_THAT(cards, UnorderedElementsAre("f'", "exp", "log", "σ", "f", "m", "m₋₁"));
   EXPECT_THAT(places, UnorderedElementsAre("block0/mlstm/forget_gate_pre 7 2", "block0/mlstm/m 6 2",

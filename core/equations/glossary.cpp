@@ -8,8 +8,8 @@ namespace xlab {
 namespace {
 
 /// What stands in equations without being a value of a cell.
-const std::vector<GlossaryEntry>& symbols() {
-  static const std::vector<GlossaryEntry> all{
+std::vector<GlossaryEntry> list_of_symbols() {
+  return {
       {"t", "time step", "The place of a token in its sequence; the first one is 0."},
       {"x", "input of the cell", "What comes from the blocks below at this token, a vector."},
       {"w", "weights of a gate", "The trained vector whose product with x gives a pre-activation."},
@@ -38,12 +38,11 @@ const std::vector<GlossaryEntry>& symbols() {
       {"z'", "logits", "The scores of all tokens of the vocabulary, one after the other."},
       {"p", "probability", "How likely the model finds a token, between 0 and 1."},
   };
-  return all;
 }
 
 /// What is met in views, panels and findings, in the order of the alphabet.
-const std::vector<GlossaryEntry>& terms() {
-  static const std::vector<GlossaryEntry> all{
+std::vector<GlossaryEntry> list_of_terms() {
+  return {
       {{}, "accuracy", "The share of asked answers that the model's first choice gets right."},
       {{},
        "attention",
@@ -156,6 +155,14 @@ const std::vector<GlossaryEntry>& terms() {
        "write share",
        "How much of what a memory holds came from one token, after all forgetting since."},
   };
+}
+
+const std::vector<GlossaryEntry>& symbols() {
+  static const std::vector<GlossaryEntry> all = list_of_symbols();
+  return all;
+}
+const std::vector<GlossaryEntry>& terms() {
+  static const std::vector<GlossaryEntry> all = list_of_terms();
   return all;
 }
 

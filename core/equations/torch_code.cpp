@@ -298,9 +298,9 @@ TorchCode torch_code(const Trace& trace, const BlockCard& block, const ValuePlac
   const std::string right = expression(formula_of(card->equation), writer, place.step);
   if (writer.unknown()) return {{}, "This equation has no program."};
   const std::string name = variable_of(card->symbol, card->name, false);
-  std::string text = begin_program(fmt::format("{} of the {}, {}: {}", card->title, block.title,
-                                               place_text(block, *card, place), place.path),
-                                   card->equation);
+  std::string text = begin_program(
+      fmt::format("{}: {}, {}", card->title, place.path, place_text(block, *card, place)),
+      card->equation);
   text += assignments(block, writer, longest);
   text += "\n" + name + " = " + right + "\n";
   if (block.variant.number_format != NumberFormat::native)
