@@ -280,27 +280,47 @@ TEST(Symbols, AreFoundWhereTheyStand) {
                                       "⟨=⟩"}));
 }
 
-TEST(GateTitles, ExplainTheirSymbols) {
-  const Snapshot s = recall_scene();
-  const std::unique_ptr<View> gates = make_gates_view();
-  Stage stage(s);
-  stage.size = {1200, 900};
-  stage.frame(*gates);
-  const DrawLog::Text* title = nullptr;
+/// The symbols that are explained along the line of the first text that begins so.
+std::set<std::string> explained_along(View& view, Stage& stage, const std::string& begin) {
+  std::optional<Box> line;
   for (const DrawLog::Text& text : stage.log.texts)
-    if (text.shown.starts_with("forget gate: pre-activation f, σ(f) and f' = exp")) title = &text;
-  ASSERT_NE(title, nullptr);
-  const Box box = title->box;
+    if (!line && text.shown.starts_with(begin)) line = text.box;
+  EXPECT_TRUE(line.has_value()) << begin;
   std::set<std::string> cards;
-  for (float x = box.min.x + 1; x < box.max.x; x += 2) {
-    stage.move(*gates, x, box.centre().y);
+  if (!line) return cards;
+  for (float x = line->min.x + 1; x < line->max.x; x += 2) {
+    stage.move(view, x, line->centre().y);
     std::string card;
     for (const DrawLog::Text& text : stage.log.texts)
       if (text.on_top) card += text.shown + " ";
     cards.insert(card.substr(0, card.find(':')));
   }
-  for (const char* symbol : {"f", "σ", "f'", "exp", "log", "m", "m₋₁", "forget gate"})
-    EXPECT_THAT(cards, Contains(symbol));
+  return cards;
+}
+
+TEST(Titles, ExplainTheirSymbols) {
+  const Snapshot s = recall_scene();
+  std::unique_ptr<View> gates = make_gates_view(), lab = make_stabilizer_view(),
+                        memory = make_memory_view();
+  const std::string kept = memory->kept();
+  memory->restore("step " + kept.substr(kept.find(' ') + 1));
+  struct Wanted {
+    View* view;
+    const char* title;
+    std::vector<std::string> symbols;
+  };
+  for (const Wanted& wanted :
+       {Wanted{gates.get(),
+               "forget gate: pre-activation f, σ(f) and f' = exp",
+               {"f", "σ", "f'", "exp", "log", "m", "m₋₁", "forget gate"}},
+        Wanted{lab.get(), "stabilizer m = max(", {"m", "max", "log", "σ", "f", "m₋₁", "i"}},
+        Wanted{memory.get(), "kept: f' C₋₁", {"f'", "C₋₁"}}}) {
+    Stage stage(s);
+    stage.size = {1200, 900};
+    stage.frame(*wanted.view);
+    const std::set<std::string> cards = explained_along(*wanted.view, stage, wanted.title);
+    for (const std::string& symbol : wanted.symbols) EXPECT_THAT(cards, Contains(symbol));
+  }
 }
 
 }  // namespace

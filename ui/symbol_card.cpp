@@ -8,12 +8,12 @@
 namespace xlab::ui {
 
 std::optional<PointedSymbol> symbol_under_mouse(const Painter& painter, const Box& line,
-                                                std::string_view text) {
+                                                std::string_view text, Weight weight) {
   const ImVec2 mouse = ImGui::GetIO().MousePos;
   if (mouse.y < line.min.y || mouse.y >= line.max.y || !ImGui::IsWindowHovered()) return {};
   for (SymbolSpan& span : symbols_in(text)) {
-    const float left = line.min.x + painter.measure(text.substr(0, span.begin)).x;
-    const float right = line.min.x + painter.measure(text.substr(0, span.end)).x;
+    const float left = line.min.x + painter.measure(text.substr(0, span.begin), weight).x;
+    const float right = line.min.x + painter.measure(text.substr(0, span.end), weight).x;
     const Box letters{{left, line.min.y}, {right, line.max.y}};
     if (letters.contains(mouse)) return PointedSymbol{std::move(span), letters};
   }
@@ -29,6 +29,14 @@ std::vector<CardLine> symbol_card(const BlockCard& block, const SymbolSpan& symb
                (before ? ", one step before" : ""),
            true},
           {meaning.sentence}};
+}
+
+void explain_symbol(HoverCard& card, const Painter& painter, const BlockCard& block,
+                    const Box& line, std::string_view title, Weight weight) {
+  if (!card.empty()) return;
+  if (const auto pointed = symbol_under_mouse(painter, line, title, weight))
+    for (const CardLine& words : symbol_card(block, pointed->span, true))
+      card.add(words.text, words.strong);
 }
 
 }  // namespace xlab::ui

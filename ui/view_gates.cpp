@@ -146,10 +146,7 @@ class GatesView : public View {
     const std::string shown = painter.fit_first(row.titles, title.width());
     if (title.contains(mouse.mouse) && mouse.hovered) {
       // A symbol says what it means, everything else what the row is about.
-      if (const auto symbol = symbol_under_mouse(painter, title, shown);
-          symbol && under_.card.empty())
-        for (const CardLine& line : symbol_card(frame.block, symbol->span, true))
-          under_.card.add(line.text, line.strong);
+      explain_symbol(under_.card, painter, frame.block, title, shown);
       under_.card.explain(
           names,
           {{row.titles.front(), true}, {row.words}, {folded ? "Click: unfold." : "Click: fold."}});
