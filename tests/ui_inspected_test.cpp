@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -211,6 +212,24 @@ TEST_F(InspectedDrawing, ItsButtonsAskForWhatTheySay) {
   for (const auto& [word, copied] : buttons) click(word);
   ASSERT_EQ(stage->asked.size(), 4u);
   EXPECT_THAT(stage->asked[3].text, HasSubstr("torch.softmax(z, dim=0)[3]"));
+}
+
+TEST_F(InspectedDrawing, AHeldValueIsNotSaidToBeWrong) {
+  Snapshot s = recall_scene();
+  auto trace = std::make_shared<Trace>(*s.trace);
+  auto step = std::make_shared<TokenTrace>(*trace->steps[7]);
+  Recorded& h = step->values["block0/mlstm/h"];
+  h.values[static_cast<std::size_t>(h.dim) + 3] = 9.0f;
+  trace->steps[7] = step;
+  s.trace = trace;
+  draw(s, {"block0/mlstm/h", 7, 1, 3});
+  EXPECT_THAT(all(), HasSubstr("✗ differs from the recorded one"));
+  s.sequence.clamps.push_back(
+      {.path = "block0/mlstm/h", .head = 1, .unit = 3, .begin = 6, .end = 8, .value = 9.0f});
+  draw(s, {"block0/mlstm/h", 7, 1, 3});
+  EXPECT_THAT(all(), HasSubstr("where it is not held"));
+  EXPECT_THAT(all(), HasSubstr("held at 9"));
+  EXPECT_THAT(all(), Not(HasSubstr("✗")));
 }
 
 TEST_F(InspectedDrawing, APictureHasNoTabsAndNoButtons) {
