@@ -13,6 +13,7 @@
 #include "app/history_window.hpp"
 #include "app/main_window.hpp"
 #include "app/scoped_edits.hpp"
+#include "app/value_actions.hpp"
 
 namespace xlab::app {
 
@@ -59,6 +60,8 @@ void MainWindow::make_edit_menu() {
   pin_ = add(edit, tr("&Pin this state"), QKeySequence("P"), [this] { pin_state(); });
   clear_clamps_ = add(edit, tr("&Clear clamps"), QKeySequence("Ctrl+Backspace"),
                       [this] { stage_.send(command::ClearClamps{}); });
+  edit->addSeparator();
+  values_->add_to(edit);
 }
 
 void MainWindow::add_edits(std::vector<Clamp> clamps, const char* name) {

@@ -17,12 +17,14 @@
 #include "app/file_dialogs.hpp"
 #include "app/files.hpp"
 #include "app/first_run.hpp"
+#include "app/glossary_dialog.hpp"
 #include "app/main_window.hpp"
 #include "app/panel_runs.hpp"
 #include "app/recovery.hpp"
 #include "app/run_look.hpp"
 #include "app/save_dialog.hpp"
 #include "app/unsaved_work.hpp"
+#include "app/value_actions.hpp"
 #include "core/files/openable.hpp"
 #include "core/tasks/task.hpp"
 #include "kernels/config.hpp"
@@ -296,6 +298,7 @@ void MainWindow::make_window_menu() {
 void MainWindow::make_help_menu() {
   QMenu* help = menuBar()->addMenu(tr("&Help"));
   add(help, tr("&Keys"), QKeySequence("?"), [this] { show_keys(); });
+  add(help, tr("&Glossary"), {}, [this] { show_glossary(); });
   add(help, tr("&About xLSTM Lab"), {}, [this] { show_about(); });
 }
 
@@ -422,6 +425,14 @@ void MainWindow::show_keys() {
   list->header()->setSectionResizeMode(0, QHeaderView::ResizeToContents);
   column->addWidget(list);
   dialog->resize(scaled(stage_.look(), 420), scaled(stage_.look(), 560));
+  dialog->show();
+}
+
+/// With the values of the model that is open.
+void MainWindow::show_glossary() {
+  const auto& model = stage_.snapshot().model;
+  auto* dialog = new GlossaryDialog(glossary(model ? model->blocks : std::vector<BlockCard>{}),
+                                    stage_.look(), this);
   dialog->show();
 }
 

@@ -53,6 +53,7 @@
 #include "app/run_look.hpp"
 #include "app/scroll_area.hpp"
 #include "app/unsaved_work.hpp"
+#include "app/value_actions.hpp"
 
 namespace xlab::app {
 namespace {
@@ -81,7 +82,8 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
              Keeping{options.remember ? state_folder().toStdString() : std::string(),
                      std::chrono::milliseconds(options.keep_every_ms)}),
       first_run_(new FirstRun(stage_, this)),
-      work_(new UnsavedWork(stage_, options.remember, this)) {
+      work_(new UnsavedWork(stage_, options.remember, this)),
+      values_(new ValueActions(stage_, this)) {
   setWindowTitle("xLSTM Lab[*]");
   setAcceptDrops(true);
   setContentsMargins(5, 0, 5, 0);
@@ -141,6 +143,8 @@ MainWindow::MainWindow(const WindowOptions& options, QWidget* parent)
   });
   connect(&stage_.engine(), &EngineLink::noticed, this,
           [this](const QString& sentence) { statusBar()->showMessage(sentence, 8000); });
+  connect(values_, &ValueActions::noticed, this,
+          [this](const QString& sentence) { statusBar()->showMessage(sentence, 8000); });
   connect(&stage_, &Stage::look_changed, this, &MainWindow::follow_look);
   connect(&measure_timer_, &QTimer::timeout, this, &MainWindow::measure);
   measure_timer_.start(kMeasureMs);
@@ -177,6 +181,7 @@ void MainWindow::make_docks() {
   for (auto& view : ui::make_views()) {
     auto* dock = new ViewDock(stage_, std::move(view), this);
     connect(dock, &ViewDock::maximise_wanted, this, [this, dock] { maximise(dock); });
+    connect(dock, &ViewDock::asked, values_, &ValueActions::fulfil);
     tell_of_files(*dock);
     if (dock->view_name() == "time") {
       dock->canvas().setContextMenuPolicy(Qt::CustomContextMenu);

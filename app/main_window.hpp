@@ -28,6 +28,7 @@ class FirstRun;
 class Recovery;
 class RunsPanel;
 class UnsavedWork;
+class ValueActions;
 
 /// How much room a window has for them at its size of text: side by side, two columns of tabs under
 /// the time bar, or tabs alone.
@@ -237,6 +238,7 @@ class MainWindow : public QMainWindow {
   enum class Exported { pixels, lines, numbers };
   void export_active(Exported how);
   void show_keys();
+  void show_glossary();
   void show_about();
   /// Calls `go_on` when nothing is lost by it or a person has said what to do. Before anybody is
   /// asked `look` is called, on another thread: what it throws is told, and that is all; it returns
@@ -263,6 +265,7 @@ class MainWindow : public QMainWindow {
   Stage stage_;
   FirstRun* first_run_;
   UnsavedWork* work_;
+  ValueActions* values_;
   QToolBar* tool_bar_ = nullptr;
   QToolButton* room_menu_ = nullptr;  ///< stands for the three rooms in a narrow window
   Banner* banner_ = nullptr;

@@ -243,6 +243,12 @@ bool ViewDock::draw(ui::Images& images, ImVec2 size, float scale, ui::PaletteNam
                   [this](Command command) { stage_.send(std::move(command)); },
                   scale};
   scene.exporting = exporting;
+  // After the drawing: a dialog is not opened in the middle of it.
+  if (!exporting) {
+    scene.ask = [this](const ui::Request& request) {
+      QTimer::singleShot(0, this, [this, request] { emit asked(request); });
+    };
+  }
   scene.stops = stops;
   scene.log = log;
   if (stops) stops->begin_frame();

@@ -12,6 +12,7 @@
 #include "app/canvas.hpp"
 #include "app/dock.hpp"
 #include "app/table_model.hpp"
+#include "ui/request.hpp"
 #include "ui/view.hpp"
 
 namespace xlab::app {
@@ -54,6 +55,8 @@ class ViewDock : public Dock {
  signals:
   void begun(const QString& sentence);
   void maximise_wanted();
+  /// The view wants something copied or shown.
+  void asked(const xlab::ui::Request& request);
   void failed(const QString& sentence);
   void noticed(const QString& sentence);
 

@@ -6,19 +6,23 @@
 #include <cstddef>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "core/cells/right_side.hpp"
+#include "core/equations/formula.hpp"
 #include "core/short_number.hpp"
 
 namespace xlab {
 namespace {
 
-/// "f'" at step 7 as "f'_7"; a compound symbol as "σ(f_7)".
+/// "f'" at step 7 as "f'_7", "σ(f)" as "σ(f_7)", "c / n" as "c_7 / n_7".
+Formula with_step(Formula symbol, int step) {
+  if (symbol.sign == Sign::symbol) symbol.index = std::to_string(step);
+  for (Formula& part : symbol.parts) part = with_step(std::move(part), step);
+  return symbol;
+}
 std::string symbol_at(const std::string& symbol, int step) {
-  const std::size_t close = symbol.find(')');
-  return close == std::string::npos
-             ? fmt::format("{}_{}", symbol, step)
-             : fmt::format("{}_{}{}", symbol.substr(0, close), step, symbol.substr(close));
+  return plain_text(with_step(formula_of(symbol), step));
 }
 
 /// The left-hand side: of a matrix with the indices of its cell, by its name where its symbol is a

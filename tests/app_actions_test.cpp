@@ -1,6 +1,8 @@
 // Every action of every menu, and every button of the tool bar, with what it does: a table that has
 // to be complete.
 #include <QAction>
+#include <QApplication>
+#include <QClipboard>
 #include <QDialog>
 #include <QDockWidget>
 #include <QFile>
@@ -154,6 +156,20 @@ class Actions : public WindowTest {
     const auto hold = [this, clamp] { send(command::SetClamp{clamp}); };
     table_["Edit/Clear clamps"] = {
         {"ClearClamps"}, hold, [this] { return now().sequence.clamps.empty(); }, {}};
+    const auto pin = [this] {
+      ui::Focus focus = window_->stage().focus();
+      focus.pinned = ui::ValueRef{now().model->blocks[0].path("m"), 4, 0, 0};
+      window_->stage().set_focus(focus);
+      QApplication::clipboard()->setText("nothing");
+    };
+    const auto copied = [](const QString& part) {
+      return [part] { return QApplication::clipboard()->text().contains(part); };
+    };
+    table_["Edit/Copy value"] = {
+        {}, pin, [=] { return !copied("nothing")() && !copied("m_t")(); }, {}};
+    table_["Edit/Copy equation"] = {{}, pin, copied("m_t = max(log σ(f_t)"), {}};
+    table_["Edit/Copy as LaTeX"] = {{}, pin, copied("m_{t} &= \\max(\\log \\sigma"), {}};
+    table_["Edit/Show in code…"] = {{}, pin, [this] { return closes_dialog("Show in code"); }, {}};
 
     const auto words_of_edits = [this](const char* gate, int block, int head, int unit, int begin,
                                        int end, const char* name) {
@@ -332,6 +348,7 @@ class Actions : public WindowTest {
     table_["Window/Reset layout"] = {
         {}, [this] { view("next").hide(); }, [this] { return seen("view_next"); }, {}};
     table_["Help/Keys"] = {{}, {}, [this] { return closes_dialog("Keys"); }, {}};
+    table_["Help/Glossary"] = {{}, {}, [this] { return closes_dialog("Glossary"); }, {}};
     table_["Help/About xLSTM Lab"] = {
         {}, {}, [this] { return closes_dialog("About xLSTM Lab"); }, {}};
   }

@@ -236,6 +236,15 @@ TEST(LiveEquation, SaysWhenAnInputIsMissing) {
   EXPECT_NE(live.text.find("f'_3 = "), std::string::npos);
 }
 
+TEST(LiveEquation, EverySymbolOfTheLeftSideHasItsStep) {
+  const Snapshot s = recall_scene();
+  const auto text = [&](const char* path) { return live_equation(*s.trace, path, 5, 1, 3).text; };
+  EXPECT_EQ(text("block1/slstm/answer").substr(0, 12), "c_5 / n_5 = ");
+  EXPECT_EQ(text("block1/slstm/cell_input").substr(0, 12), "tanh(z_5) = ");
+  EXPECT_EQ(text("block0/mlstm/input_gate").substr(0, 7), "i'_5 = ");
+  EXPECT_EQ(text("block0/mlstm/write").substr(0, 16), "write_5[0, 3] = ");
+}
+
 TEST(LiveEquation, TakesAnyPlaceWithoutHarm) {
   const Snapshot scenes[] = {recall_scene(), broken_scene(), tiny_scene(), Snapshot{}};
   for (const Snapshot& s : scenes) {

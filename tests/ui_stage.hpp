@@ -93,15 +93,17 @@ class Stage {
   }
 
   ui::Scene scene() {
-    return {snapshot_,
-            focus,
-            images,
-            ui::palette(palette),
-            [this](Command c) { sent.push_back(std::move(c)); },
-            scale,
-            &log,
-            &stops,
-            exporting};
+    ui::Scene scene{snapshot_,
+                    focus,
+                    images,
+                    ui::palette(palette),
+                    [this](Command c) { sent.push_back(std::move(c)); },
+                    scale,
+                    &log,
+                    &stops};
+    scene.exporting = exporting;
+    scene.ask = [this](const ui::Request& request) { asked.push_back(request); };
+    return scene;
   }
 
   /// A mouse at a place, twice: ImGui settles what is hovered one frame late.
@@ -194,6 +196,8 @@ class Stage {
   ui::DrawLog log;  ///< what the last frame drew
   ui::Stops stops;
   std::vector<Command> sent;
+  std::vector<ui::Request> asked;
+  bool exporting = false;
 
  private:
   const Snapshot& snapshot_;

@@ -23,11 +23,13 @@ namespace {
 
 using namespace ui;
 
-/// What pressing something did: commands, focus, what the view keeps, and the words it draws.
+/// What pressing something did: commands, focus, what is asked of the window, what the view keeps,
+/// and the words it draws.
 struct Effect {
   std::vector<std::size_t> kinds;
   std::vector<double> numbers;
   Focus focus;
+  std::vector<std::string> asked;
   std::string kept;
   std::vector<std::string> words;
   bool operator==(const Effect&) const = default;
@@ -46,6 +48,7 @@ Effect effect_of(Stage& stage, const View& view) {
   }
   effect.focus = stage.focus;
   effect.focus.hovered.reset();
+  for (const Request& request : stage.asked) effect.asked.push_back(request.text);
   effect.kept = view.kept();
   for (const DrawLog::Text& text : stage.log.texts) {
     if (!text.on_top) effect.words.push_back(text.shown);
@@ -132,7 +135,7 @@ TEST_P(EveryView, APressOfAKeyDoesWhatAClickDoes) {
   // So many stops, and controls at them: one that has none is missed here.
   const std::vector<std::pair<std::string, std::pair<int, int>>> expected = {
       {"time", {5, 5}},  {"gates", {6, 15}},      {"memory", {7, 13}}, {"loss", {1, 2}},
-      {"next", {2, 11}}, {"inspector", {2, 4}},   {"health", {1, 1}},  {"budget", {6, 13}},
+      {"next", {2, 11}}, {"inspector", {7, 12}},  {"health", {1, 1}},  {"budget", {6, 13}},
       {"map", {1, 2}},   {"stabilizer", {7, 20}}, {"mixing", {5, 10}}, {"reach", {4, 7}},
   };
   for (const auto& [view, count] : expected) {

@@ -29,6 +29,8 @@ struct Focus {
   std::optional<ValueRef> pinned;   ///< set by a click; keeps updating
   /// The state that all views compare the present one with: see ui/ghost.hpp. Null: none is pinned.
   std::shared_ptr<const Snapshot> reference;
+  std::optional<ValueRef>
+      inspected;            ///< what the inspector shows; kept when the mouse is elsewhere
   std::string hint_target;  ///< path the first-run sentence points at, empty when it is done
   std::string hint;         ///< the sentence itself
 

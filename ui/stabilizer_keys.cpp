@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "ui/number.hpp"
+#include "ui/symbol_card.hpp"
 
 namespace xlab::ui {
 namespace {
@@ -44,6 +45,7 @@ void title_and_keys(const StabilizerFrame& frame, Painter& painter, Box row,
   }
   const Box name = row.cut_left(painter.measure(title, Weight::bold).x + painter.px(14));
   painter.text_in(name, painter.palette().text, title, Align::left, Weight::bold);
+  explain_symbol(frame.card, painter, frame.block, name, title, Weight::bold);
   frame.card.explain(name, {{titles.front(), true}, {meaning}});
   for (const LabKey& key : keys) {
     const float width = width_of(key);

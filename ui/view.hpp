@@ -14,6 +14,7 @@
 #include "ui/colour.hpp"
 #include "ui/focus.hpp"
 #include "ui/image.hpp"
+#include "ui/request.hpp"
 #include "ui/table.hpp"
 
 namespace xlab::ui {
@@ -22,7 +23,7 @@ struct DrawLog;
 class Stops;
 
 /// Everything a view may look at, and the two things it may change: the focus, and the engine by
-/// commands.
+/// commands. What it wants copied or shown it asks of the window.
 struct Scene {
   const Snapshot& snapshot;
   Focus& focus;
@@ -38,6 +39,8 @@ struct Scene {
   /// A table to look at lists about so many rows at most, those at the time cursor, and says so; 0:
   /// all there are.
   std::size_t most_rows = 0;
+  /// Takes what only the window can do; empty: nobody does.
+  std::function<void(const Request&)> ask = {};
 };
 
 /// One panel. Keeps its own folding and zoom, and what it says in `kept`.

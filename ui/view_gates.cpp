@@ -23,6 +23,7 @@
 #include "ui/ground.hpp"
 #include "ui/heat.hpp"
 #include "ui/number.hpp"
+#include "ui/symbol_card.hpp"
 #include "ui/time_axis.hpp"
 #include "ui/time_window.hpp"
 #include "ui/values.hpp"
@@ -143,12 +144,15 @@ class GatesView : public View {
     if (!folded && row.lanes.front().kind == LaneKind::strip) {
       draw_strip_legend(frame, painter, row, width, title);
     }
+    const std::string shown = painter.fit_first(row.titles, title.width());
     if (title.contains(mouse.mouse) && mouse.hovered) {
+      // A symbol says what it means, everything else what the row is about.
+      explain_symbol(under_.card, painter, frame.block, title, shown);
       under_.card.explain(
           names,
           {{row.titles.front(), true}, {row.words}, {folded ? "Click: unfold." : "Click: fold."}});
     }
-    painter.text_in(title, palette.text, painter.fit_first(row.titles, title.width()));
+    painter.text_in(title, palette.text, shown);
   }
 
   /// How to read the strip of a row, at the right of its title. Where there is no room for both,

@@ -144,7 +144,7 @@ ValueCard stabilizer_card(const Words& w) {
     m.words =
         "The scale of the memory, as a logarithm: everything is stored divided by exp(m). At the "
         "first write it is i itself.";
-    m.equation = "m_t = max(f_t + m_{t−1}, i_t), m_1 = i_1";
+    m.equation = "m_t = max(f_t + m_{t−1}, i_t), m_0 = i_0";
     m.side = first_stabilizer;
   } else {
     m.words =
@@ -174,7 +174,7 @@ ValueCard forget_gate_card(const Words& w) {
   }
   f.title = "forget gate, stabilised";
   f.words = "What the old memory is multiplied with: what is kept, moved to the new scale.";
-  f.equation = w.exponential ? "f'_t = exp(f_t + m_{t−1} − m_t), f'_1 = 0"
+  f.equation = w.exponential ? "f'_t = exp(f_t + m_{t−1} − m_t), f'_0 = 0"
                              : "f'_t = exp(log σ(f_t) + m_{t−1} − m_t)";
   f.range = "0..1";
   f.inputs = {"forget_gate_pre", "m@-1", "m"};
