@@ -9,7 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/clamp.hpp"
 #include "core/loss_curve.hpp"
+#include "core/reports.hpp"
 #include "core/trace.hpp"
 #include "core/value.hpp"
 #include "core/variant.hpp"
@@ -187,58 +189,6 @@ struct SamplerSettings {
   bool operator==(const SamplerSettings&) const = default;
 };
 
-/// What an edit does with a number: sets it, adds to it, or multiplies it.
-enum class Change : std::uint8_t { set, add, scale };
-
-constexpr const char* name_of(Change change) {
-  switch (change) {
-    case Change::add:
-      return "add";
-    case Change::scale:
-      return "scale";
-    case Change::set:
-      break;
-  }
-  return "set";
-}
-
-/// A value changed by hand over a range of time steps. Several on one number act one after the
-/// other, in the order of their list.
-struct Clamp {
-  static constexpr int kAll = -1;
-  std::string path;    ///< of a value that can be held, e.g. "block0/mlstm/forget_gate_pre"
-  int head = 0;        ///< kAll: every head
-  int unit = 0;        ///< within the head, 0 for values with one number a head; kAll: every unit
-  int begin = 0;       ///< first time step
-  int end = 0;         ///< one past the last time step
-  float value = 0.0f;  ///< what the number is set to, what is added, or what it is multiplied with
-  bool enabled = true;
-  Change change = Change::set;
-  /// Another value at each of the steps, in their order, in the place of `value`; empty: the same
-  /// at all. As many as there are steps.
-  std::vector<float> curve = {};
-
-  bool operator==(const Clamp&) const = default;
-
-  /// Whether it acts at this step.
-  bool acts_at(int step) const { return enabled && step >= begin && step < end; }
-  bool is_on_head(int which) const { return head == kAll || head == which; }
-  bool is_on(int which_head, int which_unit) const {
-    return is_on_head(which_head) && (unit == kAll || unit == which_unit);
-  }
-  /// The value at a step of its range.
-  float value_at(int step) const {
-    const auto at = static_cast<std::size_t>(step - begin);
-    return step >= begin && at < curve.size() ? curve[at] : value;
-  }
-  /// A number as it is after the edit, at a step of its range.
-  template <typename T>
-  T applied(T number, int step) const {
-    const T by = static_cast<T>(value_at(step));
-    return change == Change::add ? number + by : change == Change::scale ? number * by : by;
-  }
-};
-
 /// The model's view of what comes next, at the time cursor.
 struct NextToken {
   std::vector<float> logits;         ///< per token
@@ -319,109 +269,6 @@ struct MixingImage {
                static_cast<std::size_t>(units) +
            static_cast<std::size_t>(unit);
   }
-};
-
-/// One comparison of two ways to the same numbers.
-struct Check {
-  std::string name;      ///< a few words, e.g. "Step by step = whole sequence"
-  double largest = 0.0;  ///< largest difference, relative to the largest number; NaN: not a number
-  double limit = 0.0;    ///< largest difference allowed; 0: every bit must be the same
-  bool passed = false;
-  std::string sentence;  ///< what was compared, and where it differs most
-};
-
-/// One comparison of next-token distributions, p of the weights as they are and q with some of them
-/// rounded, over the tokens of a text.
-struct RoundingCost {
-  std::string rounded;      ///< "block 3", "embedding and head" or "all"
-  double divergence = 0.0;  ///< mean over the tokens of KL(p || q) = sum p log(p / q), in nats
-  double largest = 0.0;     ///< that of the token where it is largest
-  double same_first = 0.0;  ///< the share of tokens after which the likeliest next one is the same
-  double bytes_before = 0.0;   ///< what these weights take as they are
-  double bytes_rounded = 0.0;  ///< and rounded
-};
-
-/// What a model's comparisons with itself came to.
-struct HealthReport {
-  std::int64_t step = 0;  ///< training step of the weights that were checked
-  bool running = false;   ///< more checks are to come
-  std::vector<Check> checks;
-  /// What it costs that the weights are held in fewer bits than they are stored in; empty where
-  /// they are not.
-  std::vector<RoundingCost> rounding;
-  std::string rounded_to;     ///< "8 bits" or "4 bits"; empty where they are not
-  int rounding_tokens = 0;    ///< after how many tokens expectations were compared
-  bool tokens_drawn = false;  ///< nobody had chosen any: these were drawn at random
-  std::string failure;        ///< why there are no more; empty when nothing went wrong
-};
-
-/// Which token's loss is asked about.
-enum class ReachTarget : std::uint8_t {
-  answer,  ///< the right token, where the task asks for one
-  next,    ///< the token that follows in the sequence
-  choice,  ///< where nothing follows: the one the model itself holds likeliest
-};
-
-/// How far back the gradient of one step reaches in one block: sizes (Euclidean lengths) as natural
-/// logarithms, -inf for exactly 0, NaN for no number. T is the step.
-///
-/// States are measured in the units in which the block stores them after step T: C_t exp(-m_T), not
-/// C_t exp(-m_t), and so n and c. Stored numbers of different steps cannot be compared, their
-/// scales are not the same; in these units what is kept from one step to the next is multiplied by
-/// the forget gate (sigmoid(f) or exp(f)) and by nothing else.
-struct ReachReport {
-  // What was asked.
-  std::uint64_t run_id = 0;     ///< as in Snapshot
-  std::int64_t train_step = 0;  ///< of the weights
-  int block = 0;
-  int head = 0;                       ///< whose output `input` is about
-  int step = 0;                       ///< T
-  std::vector<int> tokens;            ///< 0..T
-  std::vector<Clamp> clamps;          ///< those that are on; what they hold passes no gradient
-  std::vector<CellVariant> variants;  ///< of each block
-  int target = -1;
-  ReachTarget target_is = ReachTarget::choice;
-
-  // What was found.
-  double loss = 0.0;  ///< -log p(target) after T, nats
-  int heads = 0;
-  std::string state;  ///< which states are taken together: "C, n", "c, n" or "c"
-  /// d loss / d state_t, t = 0..T, of each head, (heads, T + 1); the state after what was written
-  /// at t, before it is read.
-  std::vector<double> memory;
-  /// What of it there would be if nothing but the memory itself led from t to T, likewise: d loss /
-  /// d state_T times the forget gates of t+1..T, of a scalar memory unit by unit.
-  std::vector<double> alone;
-  /// d loss / d h_t, likewise: of what is read at t and goes on from there, by later blocks and, in
-  /// a scalar memory, by R.
-  std::vector<double> output;
-  /// d h_T / d x_t of the head, x being what the block reads, before its norm: Frobenius norm, t =
-  /// 0..T. Of the first `outputs` numbers of h_T.
-  std::vector<double> input;
-  int outputs = 0, all_outputs = 0;
-  std::string computed_in;  ///< "float64" or "float32"
-  std::string failure;      ///< why there is nothing, as a sentence; empty where there is
-};
-
-/// The loss with the answers of a head switched off.
-struct Ablation {
-  int block = 0, head = 0;  ///< head Clamp::kAll: all of the block
-  double loss = 0.0;        ///< without it, in nats
-};
-
-/// What heads are worth on a sequence: the loss as it is, and without each of them. Nothing that is
-/// held by hand is in it.
-struct AblationReport {
-  std::int64_t step = 0;    ///< training step of the weights it was measured with
-  std::vector<int> tokens;  ///< the beginning of the sequence that was read, or all of it
-  /// The loss is the mean over so many answers: those that the task asks for, or every next token.
-  int answers = 0;
-  bool every_token = false;
-  bool running = false;           ///< more is to come
-  int total = 0;                  ///< how many there will be in `without`; 0: not known yet
-  double loss = 0.0;              ///< as it is; NaN: not known yet, or no number
-  std::vector<Ablation> without;  ///< in the order of the model, as far as they are known
-  std::string failure;            ///< why there are no more; empty when nothing went wrong
 };
 
 /// A command or a step that failed; the engine goes on.

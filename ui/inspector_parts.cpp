@@ -111,7 +111,12 @@ void draw_inspected_numbers(InspectorFrame& frame) {
   }
   if (const float* free = number_at(frame.scene.snapshot.unclamped.get(), frame.ref))
     frame.row("without clamps", short_number(*free), palette.text);
-  if (held) frame.row("held at", short_number(held->value), palette.text);
+  if (held) {
+    const char* how = held->change == Change::add     ? "added by hand"
+                      : held->change == Change::scale ? "multiplied by"
+                                                      : "held at";
+    frame.row(how, short_number(held->value_at(frame.ref.step)), palette.text);
+  }
   frame.row("range, unit", card.range, palette.text);
   frame.column.cut_top(frame.painter.px(4));
 }

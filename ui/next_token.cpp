@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <limits>
+#include <numeric>
 
 #include "core/short_number.hpp"
 #include "ui/follower_marks.hpp"
@@ -24,6 +26,21 @@ double log_sum(const std::vector<float>& logits) {
   for (const float logit : logits) most = std::max(most, static_cast<double>(logit));
   for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - most);
   return most + std::log(sum);
+}
+
+std::vector<int> most_probable(const std::vector<float>& probabilities, int count) {
+  std::vector<int> order(probabilities.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto weight = [&](int token) {
+    const float p = probabilities[static_cast<std::size_t>(token)];
+    return std::isfinite(p) ? p : 2.0f;
+  };
+  const auto end = order.begin() + std::clamp<std::ptrdiff_t>(count, 0, std::ssize(order));
+  std::partial_sort(order.begin(), end, order.end(), [&](int a, int b) {
+    return weight(a) != weight(b) ? weight(a) > weight(b) : a < b;
+  });
+  order.erase(end, order.end());
+  return order;
 }
 
 int expected_next(const SequenceStatus& sequence) {

@@ -35,4 +35,7 @@ struct NextCard {
 /// Nothing where there is no such probability.
 std::optional<NextCard> next_card(const Snapshot& snapshot, const ValueRef& ref);
 
+/// The most probable tokens, best first. What is no number comes first: it has to be seen.
+std::vector<int> most_probable(const std::vector<float>& probabilities, int count);
+
 }  // namespace xlab::ui

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstddef>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -28,22 +27,6 @@ namespace xlab::ui {
 namespace {
 
 constexpr int kRows = 10;
-
-/// The most probable tokens, best first. What is no number comes first: it has to be seen.
-std::vector<int> most_probable(const std::vector<float>& probabilities, int count) {
-  std::vector<int> order(probabilities.size());
-  std::iota(order.begin(), order.end(), 0);
-  const auto weight = [&](int token) {
-    const float p = probabilities[static_cast<std::size_t>(token)];
-    return std::isfinite(p) ? p : 2.0f;
-  };
-  const auto end = order.begin() + std::clamp<std::ptrdiff_t>(count, 0, std::ssize(order));
-  std::partial_sort(order.begin(), end, order.end(), [&](int a, int b) {
-    return weight(a) != weight(b) ? weight(a) > weight(b) : a < b;
-  });
-  order.erase(end, order.end());
-  return order;
-}
 
 class NextView : public View {
  public:
