@@ -254,27 +254,31 @@ constexpr std::array<const char*, 4> kSlstmPre = {"input_gate_pre", "forget_gate
 constexpr std::array<const char*, 4> kSlstmToken = {"input_gate_wx", "forget_gate_wx",
                                                     "cell_input_wx", "output_gate_wx"};
 
+using GateClamps = std::array<std::vector<const Clamp*>, 4>;
+
 /// The clamps on the pre-activations of so many observed tokens.
-std::array<std::vector<const Clamp*>, 4> slstm_clamps(const Tape& tape, std::int64_t steps) {
-  std::array<std::vector<const Clamp*>, 4> acting;
+GateClamps slstm_clamps(const Tape& tape, std::int64_t steps) {
+  GateClamps acting;
   for (std::size_t gate = 0; gate < acting.size(); ++gate)
     acting[gate] = tape.observer()->acting_on(tape.path(kSlstmPre[gate]), steps);
   return acting;
 }
 
+bool holds_any(const GateClamps& acting) {
+  return std::ranges::any_of(acting, [](const auto& on_gate) { return !on_gate.empty(); });
+}
+
 /// Whether one of them works on what a pre-activation would be without it.
-bool any_relative(const std::array<std::vector<const Clamp*>, 4>& acting) {
-  return std::ranges::any_of(acting, [](const std::vector<const Clamp*>& on_gate) {
+bool any_relative(const GateClamps& acting) {
+  return std::ranges::any_of(acting, [](const auto& on_gate) {
     return std::ranges::any_of(on_gate,
                                [](const Clamp* clamp) { return clamp->change != Change::set; });
   });
 }
 
-/// What pre-activations (B, T, 4, H * D) are held at, NaN where one is free; undefined where all
-/// are. `free`: what they are without clamps, or anything where none is relative.
-Tensor held_at(const Observer& observer, const std::array<std::vector<const Clamp*>, 4>& acting,
-               int heads, const Tensor& free) {
-  if (std::ranges::all_of(acting, [](const auto& on_gate) { return on_gate.empty(); })) return {};
+/// What pre-activations (B, T, 4, H * D) are held at, NaN where one is free. `free`: what they are
+/// without clamps, or anything where none is relative.
+Tensor held_at(const Observer& observer, const GateClamps& acting, int heads, const Tensor& free) {
   const Tensor held = Tensor::empty(free.shape(), free.dtype());
   const std::int64_t T = free.extent(1), width = free.extent(3), D = width / heads;
   visit_float(free, [&]<typename N>(N) {
@@ -325,7 +329,7 @@ Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, c
       args.saved.m = make(sequence);
     }
   }
-  std::array<std::vector<const Clamp*>, 4> acting;
+  GateClamps acting;
   if (tape.observed()) acting = slstm_clamps(tape, T);
   const bool relative = any_relative(acting);
   // Of several tokens each would have to wait for those before it, and the kernels' gradient takes
@@ -333,7 +337,7 @@ Var slstm(Tape& tape, const kernels::SlstmOptions& options, int heads, Var wx, c
   check(!relative || (T == 1 && !tape.needs_gradients()),
         "An edit adds to a pre-activation of an sLSTM or multiplies it: it has no gradient here. "
         "Hold the value instead, or switch the edit off.");
-  if (!relative && tape.observed())
+  if (!relative && holds_any(acting))
     args.clamp =
         held_at(*tape.observer(), acting, heads, args.wx.to(Device::cpu())).to(in.device());
   if (tape.recording() || relative) args.record.pre = make(gates);
