@@ -66,6 +66,10 @@ class Copying : public WindowTest {
 };
 
 TEST_F(Copying, TheMenuCopiesWhatIsPinned) {
+  // Also where the inspector is closed, and showed something else before.
+  look_at("m", 5, false);
+  view("inspector").close();
+  settle();
   look_at("forget_gate", 7, true);
   const std::pair<const char*, ui::Copied> actions[] = {
       {"Edit/Copy value", ui::Copied::value},

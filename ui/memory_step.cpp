@@ -142,13 +142,13 @@ void draw_memory_step(Scene& scene, Painter& painter, const BlockCard& block,
     const float gap = painter.px(10), title = line + painter.px(3);
     const ImVec2 at{box.min.x + column * (grid.width + gap),
                     box.min.y + row * (grid.height + gap + title)};
-    const Box name{at, {at.x + grid.width, at.y + line}};
-    painter.first_in(name, palette.text, maps[i].titles);
+    const Box heading{at, {at.x + grid.width, at.y + line}};
+    painter.first_in(heading, palette.text, maps[i].titles);
     const auto shown_title = std::find_if(
         maps[i].titles.begin(), maps[i].titles.end(),
-        [&](const std::string& text) { return painter.measure(text).x <= name.width(); });
+        [&](const std::string& text) { return painter.measure(text).x <= heading.width(); });
     if (shown_title != maps[i].titles.end())
-      explain_symbol(card, painter, block, name, *shown_title);
+      explain_symbol(card, painter, block, heading, *shown_title);
     const Box map{{at.x, at.y + title}, {at.x + grid.width, at.y + title + grid.height}};
     draw_heat(painter, scene.images, fmt::format("memory/step{}", i), map, maps[i].cells,
               shown.keys, shown.values, colours);
