@@ -239,6 +239,24 @@ void tell_writers(MemoryFrame& frame, int head, int key, int value) {
   if (others > 0) frame.card.add(fmt::format("{} others: {}", others, short_number(writers.rest)));
 }
 
+/// "f' C₋₁ = 0.9 · 0.5": what the number of a cell comes from; empty where something is missing.
+std::string left_from(const MemoryFrame& frame, int head, int key, int value) {
+  const MemoryImage* image = frame.scene.snapshot.memory.get();
+  const ValueCard* state = frame.block.values->find(frame.block.values->memory.state);
+  if (!image || image->previous.size() != frame.shown.cells.size() || !state ||
+      state->inputs.empty())
+    return {};
+  const Recorded* forget = recorded(frame, state->inputs.front());
+  if (!forget || head >= forget->heads) return {};
+  const auto cell = (static_cast<std::size_t>(head) * static_cast<std::size_t>(frame.shown.keys) +
+                     static_cast<std::size_t>(key)) *
+                        static_cast<std::size_t>(frame.shown.values) +
+                    static_cast<std::size_t>(value);
+  return fmt::format("{} {}₋₁ = {} · {}", symbol_of(frame.block, state->inputs.front()),
+                     state->symbol, short_number(forget->at(head, 0)),
+                     short_number(image->previous[cell]));
+}
+
 /// What the card beside the mouse says of one cell.
 void describe(MemoryFrame& frame, int head, int key, int value) {
   const MemoryShown& shown = frame.shown;
@@ -246,11 +264,16 @@ void describe(MemoryFrame& frame, int head, int key, int value) {
       shown.cells_of(head)[static_cast<std::size_t>(key) * static_cast<std::size_t>(shown.values) +
                            static_cast<std::size_t>(value)];
   const bool of_value = frame.mode == MemoryMode::value;
+  const bool of_left = frame.mode == MemoryMode::decayed;
   const bool difference = frame.mode == MemoryMode::difference;
   frame.card.add(
-      fmt::format("{}{}[{}, {}] = {}", difference ? "change of " : "",
-                  shown_value(frame.block, frame.mode), key, value, short_number(number)),
+      fmt::format("{}{}[{}, {}]{} = {}", difference ? "change of " : "",
+                  shown_value(frame.block, frame.mode), key, value, of_left ? ", kept" : "",
+                  short_number(number)),
       true);
+  if (of_left)
+    if (const std::string from = left_from(frame, head, key, value); !from.empty())
+      frame.card.add(from);
   if (difference) frame.card.add("less what was " + ghost_words(frame.scene));
   frame.card.add(fmt::format("head {}, key {}, value {}, t = {}", head, key, value, shown.step));
   if (const std::string write = last_write(frame, head, key, value); !write.empty())

@@ -56,7 +56,10 @@ Table memory_table(const Scene& scene) {
   if (block) {
     const MemoryCard& memory = block->values->memory;
     table.columns.push_back(memory.state);
-    if (!memory.write.empty()) table.columns.push_back("last write");
+    if (!memory.write.empty()) {
+      table.columns.push_back("last write");
+      table.columns.push_back("decayed");
+    }
     if (!memory.keys.empty()) table.columns.push_back(memory.keys + " of the key");
     if (reference_of(scene)) table.columns.push_back("change since " + ghost_words(scene));
   }
@@ -67,6 +70,7 @@ Table memory_table(const Scene& scene) {
   const MemoryCard& memory = block->values->memory;
   const MemoryShown shown = memory_shown(scene.snapshot, *block, *image, MemoryMode::value);
   const MemoryShown write = memory_shown(scene.snapshot, *block, *image, MemoryMode::write);
+  const MemoryShown left = memory_shown(scene.snapshot, *block, *image, MemoryMode::decayed);
   const Snapshot* reference = reference_of(scene);
   const MemoryShown change =
       reference ? memory_shown(scene.snapshot, *block, *image, MemoryMode::difference, reference)
@@ -105,8 +109,10 @@ Table memory_table(const Scene& scene) {
         std::vector<std::string> row = {std::to_string(shown.step), std::to_string(head),
                                         std::to_string(key), std::to_string(value),
                                         full_number(shown.cells[i])};
-        if (!memory.write.empty())
+        if (!memory.write.empty()) {
           row.push_back(write.cells.empty() ? "" : full_number(write.cells[i]));
+          row.push_back(left.cells.empty() ? "" : full_number(left.cells[i]));
+        }
         if (!memory.keys.empty()) row.push_back(shown.n.empty() ? "" : full_number(shown.n[n]));
         if (reference) row.push_back(change.cells.empty() ? "" : full_number(change.cells[i]));
         table.rows.push_back(std::move(row));

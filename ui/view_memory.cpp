@@ -141,6 +141,7 @@ class MemoryView : public View {
     modes_ = {"value " + focused.values->memory.state};
     if (!focused.values->memory.write.empty()) {
       modes_.push_back("last write");
+      modes_.push_back("decayed");
       modes_.push_back("step");
       modes_.push_back("difference");
     }
@@ -166,7 +167,7 @@ class MemoryView : public View {
     }
     if (matrix) {
       choose_mode(scene, painter, focused, second, mode_widths, apart + range_widths.one, apart);
-      if (mode_ == MemoryMode::value || mode_ == MemoryMode::write)
+      if (mode_ != MemoryMode::step && mode_ != MemoryMode::difference)
         choose_range(scene, painter, second, range_widths);
     }
     rest.cut_top(painter.px(5));
@@ -219,7 +220,7 @@ class MemoryView : public View {
              (modes_.size() < 2
                   ? std::string()
                   : " last write: what this step added to it, " + factors_in_words(block) +
-                        ". step: how the memory of the head in focus comes from the one before. "
+                        ". decayed: what the forget gate left of the memory before. step: how the memory of the head in focus comes from the one before. "
                         "difference: what has changed since the state that was pinned (P)."));
     row.cut_left(apart);
   }
@@ -329,6 +330,16 @@ class MemoryView : public View {
     return scale.empty() ? symbol : fmt::format("{} / exp({})", symbol, symbol_of(block, scale));
   }
 
+  /// "f' C₋₁, in the scale of now": what the forget gate left of the memory before.
+  static std::string left_of(const BlockCard& block) {
+    const MemoryCard& memory = block.values->memory;
+    const ValueCard* state = block.values->find(memory.state);
+    const std::string forget =
+        state && !state->inputs.empty() ? symbol_of(block, state->inputs.front()) + " " : "";
+    return forget + symbol_of(block, memory.state) + "₋₁" +
+           (memory.scale.empty() ? "" : ", in the scale of now");
+  }
+
   /// The values that a memory is made from and that stand beside it.
   static std::vector<std::string> makes_memory(const BlockCard& block) {
     const MemoryCard& memory = block.values->memory;
@@ -350,8 +361,9 @@ class MemoryView : public View {
                                         [](float cell) { return std::isfinite(cell); });
     const std::string no_range = any_number ? "all 0" : "no number yet";
     const MemoryCard& memory = block.values->memory;
-    Legend legend{mode_ == MemoryMode::write ? symbol_of(block, memory.write)
-                                             : since + in_its_scale(block, memory.state),
+    Legend legend{mode_ == MemoryMode::write     ? symbol_of(block, memory.write)
+                  : mode_ == MemoryMode::decayed ? left_of(block)
+                                                 : since + in_its_scale(block, memory.state),
                   !locked          ? "all heads, this step"
                   : kept.step >= 0 ? "all heads, " + set.all
                                    : "all heads, " + no_range,
@@ -400,8 +412,8 @@ class MemoryView : public View {
     return broken_;
   }
 
-  static constexpr int kModeCount = 4;
-  inline static const std::string kModes[kModeCount] = {"value ", "write ", "step ",
+  static constexpr int kModeCount = 5;
+  inline static const std::string kModes[kModeCount] = {"value ", "write ", "decayed ", "step ",
                                                         "difference "};  ///< as kept
   inline static const std::string kRanges[] = {"this step", "locked"};
 
