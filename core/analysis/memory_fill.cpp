@@ -199,6 +199,16 @@ std::vector<double> key_as_query(const Trace& trace, const BlockCard& block, int
   return query;
 }
 
+std::vector<double> cosines_to_values(const Trace& trace, const BlockCard& block, int head,
+                                      int step, std::span<const double> answer) {
+  std::vector<double> cosines;
+  for (int s = 0; s <= step; ++s) {
+    const float* v = recorded_head(trace, block, "v", s, head, block.value_dim);
+    cosines.push_back(v ? cosine_of(answer, doubles(v, block.value_dim)) : kNone);
+  }
+  return cosines;
+}
+
 double cosine_of(std::span<const double> a, std::span<const double> b) {
   double largest_a = 0.0, largest_b = 0.0;
   for (const double x : a) largest_a = std::isfinite(x) ? std::max(largest_a, std::abs(x)) : kNone;

@@ -2,7 +2,6 @@
 // key is asked again. Standard types only, double precision.
 #pragma once
 
-#include <cstddef>
 #include <memory>
 #include <span>
 #include <vector>
@@ -109,6 +108,11 @@ MemoryAnswer read_memory(const Trace& trace, const BlockCard& block, int head, i
 /// taken times √K; where queries are scaled it is divided by √K, as they are. Empty where k was not
 /// recorded.
 std::vector<double> key_as_query(const Trace& trace, const BlockCard& block, int head, int step);
+
+/// The cosine of an answer to the value of every token up to `step`; NaN where one has no direction
+/// or was not recorded.
+std::vector<double> cosines_to_values(const Trace& trace, const BlockCard& block, int head,
+                                      int step, std::span<const double> answer);
 
 /// Of two vectors of the same length; NaN where one is 0 or holds a number that is none.
 double cosine_of(std::span<const double> a, std::span<const double> b);
