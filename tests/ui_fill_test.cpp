@@ -160,14 +160,17 @@ TEST_F(FillDrawing, ABarForEveryStoredKey) {
   EXPECT_TRUE(says("mean " + short_number(sum / 16) + " of 16"));
   EXPECT_TRUE(says("1/√(1 + T/K) = " + short_number(1.0 / std::sqrt(1.0 + 16.0 / 12.0))));
   // Both are lines across.
-  int across = 0;
-  for (const DrawLog::Line& line : stage->log.lines) {
-    if (line.points.size() != 2 || line.points[0].y != line.points[1].y) continue;
-    if (std::abs(line.points[0].y - (zero - half * static_cast<float>(sum / 16))) < 0.6f &&
-        line.points[1].x - line.points[0].x > lane.width() * 0.9f)
-      ++across;
-  }
-  EXPECT_GE(across, 1);
+  const auto across = [&](double level, Dash dash) {
+    const float y = zero - half * static_cast<float>(level);
+    return std::any_of(
+        stage->log.lines.begin(), stage->log.lines.end(), [&](const DrawLog::Line& line) {
+          return line.points.size() == 2 && line.stroke.dash == dash &&
+                 std::abs(line.points[0].y - y) < 0.6f && std::abs(line.points[1].y - y) < 0.6f &&
+                 line.points[1].x - line.points[0].x > lane.width() * 0.9f;
+        });
+  };
+  EXPECT_TRUE(across(sum / 16, Dash::solid));
+  EXPECT_TRUE(across(1.0 / std::sqrt(1.0 + 16.0 / 12.0), Dash::dashed));
 }
 
 TEST_F(FillDrawing, TheCardOfAKeySaysWhatComesBack) {
