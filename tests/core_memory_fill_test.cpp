@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/analysis/findings.hpp"
@@ -72,6 +73,7 @@ struct Writes {
     }
     return test;
   }
+  std::vector<KeyAnswer> answered() const { return asked().answers(); }
   MemoryFill filled() const {
     MemoryFill fill;
     fill.follow(trace, block, 0);
@@ -110,8 +112,9 @@ TEST(SingularValues, OfZerosAndOfWhatIsNoNumber) {
   EXPECT_EQ(singular_values(std::vector<float>(6, 0.0f), 2, 3), (std::vector<double>{0.0, 0.0}));
   EXPECT_EQ(participation_ratio(std::vector<double>{0.0, 0.0}), 0.0);
   EXPECT_TRUE(std::isnan(participation_ratio({})));
-  for (const float odd :
-       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+  const float odds[] = {std::numeric_limits<float>::quiet_NaN(),
+                        std::numeric_limits<float>::infinity()};
+  for (const float odd : odds) {
     std::vector<float> matrix(6, 1.0f);
     matrix[4] = odd;
     EXPECT_TRUE(singular_values(matrix, 2, 3).empty());
@@ -126,7 +129,8 @@ TEST(SingularValues, OfZerosAndOfWhatIsNoNumber) {
 
 TEST(SingularValues, SumUpToTheSquaresAndAgreeWithTheRankOfFindings) {
   Noise noise(3);
-  for (const auto& [rows, columns] : {std::pair{17, 12}, {12, 17}, {32, 32}, {1, 5}}) {
+  const std::pair<int, int> shapes[] = {{17, 12}, {12, 17}, {32, 32}, {1, 5}};
+  for (const auto& [rows, columns] : shapes) {
     std::vector<float> matrix;
     double squares = 0.0;
     for (int i = 0; i < rows * columns; ++i) {
@@ -260,7 +264,7 @@ TEST(MemoryFill, OfALongSequenceTakesAFewStepsAndSaysWhich) {
   MemoryFill fill;
   fill.follow(w.trace, w.block, 0);
   EXPECT_GT(fill.stride(), 1);
-  for (int i = 0; i < 200; ++i) fill.advance(1e5);
+  for (int i = 0; i < 4000 && fill.next() <= 2 * fill.stride(); ++i) fill.advance(1e5);
   ASSERT_GT(fill.next(), 2 * fill.stride());
   EXPECT_EQ(fill.taken(fill.stride() + 1), fill.stride());
   EXPECT_EQ(fill.at(fill.stride() + 1), fill.at(fill.stride()));
@@ -300,7 +304,7 @@ TEST(Requery, BelowTheFloorTheDirectionStaysAndTheLengthShrinks) {
   // Unit keys, input gate e^0, K = 4: 1/√4 is below the floor 1 and half the length comes back.
   Writes w;
   for (int i = 0; i < 3; ++i) w.write(w.axis(i), w.axis(i, 3.0f));
-  for (const KeyAnswer& answer : w.asked().answers()) {
+  for (const KeyAnswer& answer : w.answered()) {
     EXPECT_NEAR(answer.cosine, 1.0, 1e-9);
     EXPECT_NEAR(answer.length, 0.5, 1e-5);
     EXPECT_TRUE(answer.floor);
@@ -308,13 +312,13 @@ TEST(Requery, BelowTheFloorTheDirectionStaysAndTheLengthShrinks) {
   // Written with e^3 the floor, exp(-m) = e^-3 of what is stored, is below.
   Writes strong;
   for (int i = 0; i < 3; ++i) strong.write(strong.axis(i), strong.axis(i, 3.0f), 1.0f, 1.0f, 3.0f);
-  for (const KeyAnswer& answer : strong.asked().answers()) {
+  for (const KeyAnswer& answer : strong.answered()) {
     EXPECT_NEAR(answer.length, 1.0, 1e-5);
     EXPECT_FALSE(answer.floor);
   }
   // A floor of 1 stays where it is.
   strong.block.variant.denominator_floor = DenominatorFloor::one;
-  for (const KeyAnswer& answer : strong.asked().answers()) EXPECT_NEAR(answer.length, 0.5, 1e-5);
+  for (const KeyAnswer& answer : strong.answered()) EXPECT_NEAR(answer.length, 0.5, 1e-5);
 }
 
 TEST(Requery, WhereQueriesAreScaledTheKeyIsDivided) {
@@ -323,15 +327,16 @@ TEST(Requery, WhereQueriesAreScaledTheKeyIsDivided) {
   for (int i = 0; i < 3; ++i) w.write(w.axis(i, 2.0f), w.axis(i, 3.0f));
   const std::vector<double> query = key_as_query(*w.trace, w.block, 0, 1);
   EXPECT_NEAR(query[1], 0.5, 1e-7) << "1 / √4";
-  for (const KeyAnswer& answer : w.asked().answers()) EXPECT_NEAR(answer.length, 0.5, 1e-5);
+  for (const KeyAnswer& answer : w.answered()) EXPECT_NEAR(answer.length, 0.5, 1e-5);
   w.block.variant.scale = Scaled::keys;
   EXPECT_NEAR(key_as_query(*w.trace, w.block, 0, 1)[1], 2.0, 1e-6) << "1 times √4";
 }
 
 TEST(Requery, RandomKeysGiveWhatIsExpectedOfThem) {
-  for (const auto& [stored, expected] : {std::pair{8, 0.83}, {16, 0.71}, {32, 0.58}, {64, 0.44}}) {
+  const std::pair<int, double> lesson[] = {{8, 0.83}, {16, 0.71}, {32, 0.58}, {64, 0.44}};
+  for (const auto& [stored, expected] : lesson) {
     double sum = 0.0;
-    constexpr int kTimes = 12;
+    constexpr int kTimes = 40;
     for (int time = 0; time < kTimes; ++time) {
       Writes w;
       w.block.key_dim = 16;
@@ -340,7 +345,7 @@ TEST(Requery, RandomKeysGiveWhatIsExpectedOfThem) {
       for (int t = 0; t < stored; ++t) w.write(w.noise(noise, 16, 0.25), w.noise(noise, 16, 1.0));
       sum += w.asked().mean();
     }
-    EXPECT_NEAR(sum / kTimes, expected, 0.03) << stored;
+    EXPECT_NEAR(sum / kTimes, expected, 0.04) << stored;
     EXPECT_NEAR(random_key_cosine(stored, 16), expected, 0.02) << stored;
   }
 }
