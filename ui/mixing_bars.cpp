@@ -263,7 +263,7 @@ void draw_heads(MixingFrame& frame, Painter& painter, const BarColumns& columns,
     hint(frame.scene, whole, looks[i].words);
     x = whole.max.x + painter.px(12);
   }
-  const std::string texts[] = {"recorded", "="};
+  const std::string texts[] = {"value", "="};
   const Box sum{{columns.sum.min.x, row.min.y}, {columns.sum.max.x, row.max.y}};
   painter.first_in(sum, palette.muted_text, texts, Align::right, Weight::bold);
   hint(frame.scene, sum,

@@ -24,7 +24,19 @@ struct MapGrid {
   float left = 0.0f;   ///< of a map, for the name of its rows
   float above = 0.0f;  ///< for its title
   float below = 0.0f;  ///< for the name of its columns
+
+  /// Of all maps.
+  float height(const Painter& painter) const {
+    const auto down = static_cast<float>(rows);
+    return down * (above + side + below) + (down - 1.0f) * painter.px(4);
+  }
 };
+
+/// Of the legend below the maps, with what keeps it apart; 0 where there is no room for one.
+float legend_height(const Painter& painter, const Box& box) {
+  const float line = painter.line_height();
+  return box.height() > 5 * line ? line + painter.px(4) : 0.0f;
+}
 
 MapGrid map_grid(const Painter& painter, const Box& room, int maps) {
   MapGrid best;
@@ -36,7 +48,7 @@ MapGrid map_grid(const Painter& painter, const Box& room, int maps) {
       grid.rows = (maps + columns - 1) / columns;
       grid.axes = axes;
       grid.left = axes ? line : 0.0f;
-      grid.above = line + painter.px(1);
+      grid.above = line + painter.px(4);
       grid.below = axes ? line : 0.0f;
       const auto across = static_cast<float>(grid.columns), down = static_cast<float>(grid.rows);
       const float width = (room.width() - gap * (across - 1)) / across - grid.left;
@@ -123,12 +135,21 @@ void MixingMaps::prepare(const MixingFrame& frame) {
   }
 }
 
+MixingMaps::Size MixingMaps::size_in(const Painter& painter, Box box, int gates) {
+  const float legend = legend_height(painter, box);
+  box.cut_bottom(legend);
+  const MapGrid grid = map_grid(painter, box, gates);
+  return {grid.side, grid.height(painter) + legend};
+}
+
 void MixingMaps::draw(MixingFrame& frame, Painter& painter, Box rest) {
-  const float line = painter.line_height();
-  const Box legend_row = rest.height() > 5 * line ? rest.cut_bottom(line) : Box{};
-  rest.cut_bottom(painter.px(4));
+  const float line = painter.line_height(), legend_room = legend_height(painter, rest);
+  rest.cut_bottom(legend_room);
   const MapGrid grid = map_grid(painter, rest, frame.gates());
   if (grid.side < painter.px(16)) return;
+  Box legend_row = rest;
+  legend_row.min.y = rest.min.y + grid.height(painter) + painter.px(4);
+  legend_row.max.y = legend_row.min.y + (legend_room > 0.0f ? line : 0.0f);
   // A range of nothing but zeros is none.
   const double range = largest_ > 0.0 ? largest_ : 1.0;
   const ColourScale scale(painter.palette(), MapName::signed_values, -range, range);
