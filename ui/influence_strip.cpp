@@ -119,7 +119,7 @@ void InfluenceStrip::draw(MixingFrame& frame, Painter& painter, const TimeWindow
                           float gutter, Box box) {
   const float line = painter.line_height();
   const bool both = box.height() > 6 * line;
-  Box size = both ? box.cut_bottom(box.height() * 0.46f) : Box{};
+  Box size = both ? box.cut_bottom(box.height() * 0.5f) : Box{};
   size.cut_top(painter.px(5));
   const Box legend_row = box.height() > 3 * line ? box.cut_bottom(line) : Box{};
   box.cut_bottom(painter.px(2));

@@ -53,7 +53,7 @@ BarColumns bar_columns(const MixingFrame& frame, const Painter& painter, Box row
   float widest = 0.0f;
   for (int g = 0; g < frame.gates(); ++g)
     widest = std::max(widest, painter.measure(frame.gate(g).title).x);
-  const float badge = painter.line_height() + painter.px(5), number = painter.px(62);
+  const float badge = painter.line_height() + painter.px(5), number = painter.px(68);
   const bool wide = row.width() > badge + widest + 4 * number + painter.px(150);
   const bool named = row.width() > badge + widest + number + painter.px(110);
   columns.name = row.cut_left(badge + (named ? widest + painter.px(8) : 0.0f));

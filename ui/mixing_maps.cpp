@@ -85,6 +85,28 @@ void draw_unit_axes(Painter& painter, const Box& map, int units) {
   painter.first_in(below.inset(ends, 0), colour, words, Align::centre);
 }
 
+/// Room left of the name of a map, for the letter of its gate.
+float badge_room(const Painter& painter, float side) {
+  return side > painter.px(60) ? painter.line_height() + painter.px(5) : 0.0f;
+}
+
+/// One name for each map, all of them as long as all have room for.
+std::vector<std::string> map_names(const MixingFrame& frame, const Painter& painter, float side) {
+  const std::string what = frame.place.products ? "R · h of the " : "R of the ";
+  std::vector<std::string> names;
+  for (int words = 2; words >= 0; --words) {
+    names.clear();
+    float widest = 0.0f;
+    for (int g = 0; g < frame.gates(); ++g) {
+      const std::string& gate = frame.gate(g).title;
+      names.push_back(words == 2 ? what + gate : words == 1 ? gate : frame.symbol(g));
+      widest = std::max(widest, painter.measure(names.back()).x);
+    }
+    if (widest + badge_room(painter, side) <= side) break;
+  }
+  return names;
+}
+
 /// Makes of the weights (to, from) what they add at the cursor; NaN where the outputs of the step
 /// before are not recorded.
 void multiply_with_outputs(const MixingFrame& frame, int gate, std::vector<float>& weights) {
@@ -155,6 +177,7 @@ void MixingMaps::draw(MixingFrame& frame, Painter& painter, Box rest) {
   const ColourScale scale(painter.palette(), MapName::signed_values, -range, range);
   const bool axes = grid.axes;
   const float cell = grid.left + grid.side;
+  const std::vector<std::string> names = map_names(frame, painter, grid.side);
   for (int g = 0; g < frame.gates(); ++g) {
     const auto column = static_cast<float>(g % grid.columns),
                row = static_cast<float>(g / grid.columns);
@@ -164,12 +187,11 @@ void MixingMaps::draw(MixingFrame& frame, Painter& painter, Box rest) {
     const Box map{{x, y + grid.above}, {x + grid.side, y + grid.above + grid.side}};
     ImGui::PushID(g);
     const GateStyle style = gate_style(painter.palette(), frame.gate(g).letter);
-    if (title.width() > painter.px(60))
-      title.cut_left(painter.badge({title.min.x, title.min.y}, style) + painter.px(5));
-    const std::string& name = frame.gate(g).title;
-    const std::string what = frame.place.products ? "R · h of the " : "R of the ";
-    const std::string titles[] = {what + name, name, frame.symbol(g)};
-    painter.first_in(title, painter.palette().text, titles);
+    if (const float room = badge_room(painter, grid.side); room > 0.0f) {
+      painter.badge(title.min, style);
+      title.cut_left(room);
+    }
+    painter.text_in(title, painter.palette().text, names[static_cast<std::size_t>(g)]);
     draw_map(frame, painter, g, map, scale);
     if (axes) draw_unit_axes(painter, map, frame.image.units);
     ImGui::PopID();
