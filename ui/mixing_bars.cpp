@@ -53,7 +53,7 @@ BarColumns bar_columns(const MixingFrame& frame, const Painter& painter, Box row
   float widest = 0.0f;
   for (int g = 0; g < frame.gates(); ++g)
     widest = std::max(widest, painter.measure(frame.gate(g).title).x);
-  const float badge = painter.line_height() + painter.px(5), number = painter.px(62);
+  const float badge = painter.line_height() + painter.px(5), number = painter.px(68);
   const bool wide = row.width() > badge + widest + 4 * number + painter.px(150);
   const bool named = row.width() > badge + widest + number + painter.px(110);
   columns.name = row.cut_left(badge + (named ? widest + painter.px(8) : 0.0f));
@@ -263,7 +263,7 @@ void draw_heads(MixingFrame& frame, Painter& painter, const BarColumns& columns,
     hint(frame.scene, whole, looks[i].words);
     x = whole.max.x + painter.px(12);
   }
-  const std::string texts[] = {"recorded", "="};
+  const std::string texts[] = {"value", "="};
   const Box sum{{columns.sum.min.x, row.min.y}, {columns.sum.max.x, row.max.y}};
   painter.first_in(sum, palette.muted_text, texts, Align::right, Weight::bold);
   hint(frame.scene, sum,
