@@ -6,8 +6,8 @@
 namespace xlab::ui {
 namespace {
 
-/// Multiplications in a frame: about three thousandths of a second.
-constexpr double kWorkInAFrame = 3e6;
+/// Multiplications in a frame: about two thousandths of a second.
+constexpr double kWorkInAFrame = 6e6;
 
 }  // namespace
 
