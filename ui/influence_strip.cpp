@@ -118,7 +118,7 @@ void InfluenceStrip::prepare(const TimeWindow& window, const Box& box, const Col
 void InfluenceStrip::draw(MixingFrame& frame, Painter& painter, const TimeWindow& window,
                           float gutter, Box box) {
   const float line = painter.line_height();
-  const bool both = box.height() > 6 * line;
+  const bool both = box.height() > 5.5f * line;
   Box size = both ? box.cut_bottom(box.height() * 0.5f) : Box{};
   size.cut_top(painter.px(5));
   const Box legend_row = box.height() > 3 * line ? box.cut_bottom(line) : Box{};

@@ -90,7 +90,8 @@ float badge_room(const Painter& painter, float side) {
   return side > painter.px(60) ? painter.line_height() + painter.px(5) : 0.0f;
 }
 
-/// One name for each map, all of them as long as all have room for.
+/// One name for each map, all of them as long as all have room for; none where the letter of the
+/// gate says it.
 std::vector<std::string> map_names(const MixingFrame& frame, const Painter& painter, float side) {
   const std::string what = frame.place.products ? "R · h of the " : "R of the ";
   std::vector<std::string> names;
@@ -99,7 +100,8 @@ std::vector<std::string> map_names(const MixingFrame& frame, const Painter& pain
     float widest = 0.0f;
     for (int g = 0; g < frame.gates(); ++g) {
       const std::string& gate = frame.gate(g).title;
-      names.push_back(words == 2 ? what + gate : words == 1 ? gate : frame.symbol(g));
+      const std::string letter = badge_room(painter, side) > 0.0f ? "" : frame.symbol(g);
+      names.push_back(words == 2 ? what + gate : words == 1 ? gate : letter);
       widest = std::max(widest, painter.measure(names.back()).x);
     }
     if (widest + badge_room(painter, side) <= side) break;

@@ -184,7 +184,7 @@ class MixingView : public View {
   void arrange(MixingFrame& frame, Painter& painter, Box rest) {
     const float line = painter.line_height(), gap = painter.px(8), apart = painter.px(18);
     const float bars = line + painter.px(4) + mixing_bars_height(painter, frame.gates());
-    const float least_influence = 9 * line, good_influence = 13 * line, least_maps = 6 * line;
+    const float least_influence = 9 * line, good_influence = 13 * line, least_maps = 7.5f * line;
     const bool wide = rest.width() > painter.px(680);
     const float least = wide ? bars : bars + gap + least_maps;
     const bool influence = rest.height() > least + gap + least_influence;
