@@ -111,6 +111,7 @@ void MainWindow::pin_state() {
 void MainWindow::make_pin_chip() {
   pin_chip_ = new QToolButton;
   pin_chip_->setObjectName("chip");
+  pin_chip_->setAccessibleName(tr("Let go of the pinned state"));
   pin_chip_->setFocusPolicy(Qt::TabFocus);
   pin_chip_->setToolTip(
       tr("A state is pinned: grey curves, outlines and the differences of the memory compare the "
