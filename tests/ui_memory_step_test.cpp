@@ -144,9 +144,10 @@ TEST_F(MemoryStepDrawing, OfTheFirstTokenNothingIsDecayed) {
   view = make_memory_view();
   view->restore("decayed " + kept.substr(kept.find(' ') + 1));
   draw({900, 520});
-  for (const DrawLog::Heat& heat : stage->log.heats)
-    if (heat.key == "memory/1")
-      for (const float cell : heat.values) ASSERT_EQ(cell, 0.0f);
+  for (const DrawLog::Heat& heat : stage->log.heats) {
+    if (heat.key != "memory/1") continue;
+    for (const float cell : heat.values) ASSERT_EQ(cell, 0.0f);
+  }
 }
 
 TEST_F(MemoryStepDrawing, ACellSaysHowItCame) {
