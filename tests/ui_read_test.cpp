@@ -106,7 +106,7 @@ TEST_F(ReadByHand, TheTokensOwnQueryReadsWhatTheModelRead) {
   const std::vector<double> h = recorded("h", 15), found = column("h");
   ASSERT_EQ(found.size(), h.size());
   for (std::size_t i = 0; i < h.size(); ++i) EXPECT_NEAR(found[i], h[i], 1e-4) << i;
-  EXPECT_TRUE(says("q, the query of t = 15")) << all();
+  EXPECT_TRUE(says("q, the query of ‘")) << all();
   EXPECT_TRUE(says("agrees with the recorded h to")) << all();
   EXPECT_TRUE(says("h = Cᵀ q / (max(|⟨q, n⟩|, exp(−m)) + ε)")) << all();
   // The bars have these heights.
@@ -126,14 +126,14 @@ TEST_F(ReadByHand, AKeyIsBroughtToTheScaleOfAQuery) {
   const std::vector<double> h = read(query), found = column("h");
   ASSERT_EQ(found.size(), h.size());
   for (std::size_t i = 0; i < h.size(); ++i) EXPECT_NEAR(found[i], h[i], 1e-6) << i;
-  EXPECT_TRUE(says("q, made of the key of t = 5")) << all();
+  EXPECT_TRUE(says("(t = 5)")) << all();
   EXPECT_FALSE(says("agrees with"));
   // The closest are those with the largest cosines.
   const std::vector<double> cosines = column("cosine");
   ASSERT_EQ(cosines.size(), 16u);
   const auto best = std::max_element(cosines.begin(), cosines.end());
-  EXPECT_TRUE(says("closest: t = " + std::to_string(best - cosines.begin()) + " ")) << all();
-  EXPECT_TRUE(says("(" + short_number(*best) + ")")) << all();
+  EXPECT_TRUE(says("(t = " + std::to_string(best - cosines.begin()) + ") " + short_number(*best)))
+      << all();
 }
 
 TEST_F(ReadByHand, AClickOnATokenAsksWithItsKey) {
@@ -142,7 +142,7 @@ TEST_F(ReadByHand, AClickOnATokenAsksWithItsKey) {
   ASSERT_FALSE(lane.empty()) << all();
   stage->click(*view, lane.min.x + 3.5f * lane.width() / 17, lane.centre().y);
   EXPECT_EQ(view->kept(), "key 3");
-  EXPECT_TRUE(says("q, made of the key of t = 3")) << all();
+  EXPECT_TRUE(says("(t = 3)")) << all();
   stage->click(*view, lane.min.x + 16.5f * lane.width() / 17, lane.centre().y);
   EXPECT_EQ(view->kept(), "key 3") << "what comes after the cursor is not stored";
   EXPECT_TRUE(stage->sent.empty()) << "it changes nothing in the model";

@@ -142,10 +142,8 @@ void draw_fill_gauge(FillFrame& frame, Painter& painter, Box row) {
   const double share =
       shown.has_now() && shown.most() > 0 ? shown.rank_now() / shown.most() : std::nan("");
   const std::string percent = std::isfinite(share) ? fmt::format("{:.0f} %", 100.0 * share) : "";
-  if (const float width = painter.measure(percent).x + painter.px(6);
-      !percent.empty() && row.width() > width + painter.px(60))
-    painter.text_in(row.cut_right(width), palette.muted_text, percent, Align::right);
-  row.max.x = std::min(row.max.x, row.min.x + painter.px(360));
+  const float written = painter.measure(percent).x + painter.px(10);
+  row.max.x = std::min(row.max.x - written, row.min.x + painter.px(360));
   if (row.width() > painter.px(40)) {
     const float half = painter.px(4);
     const Box groove{{row.min.x, row.centre().y - half}, {row.max.x, row.centre().y + half}};
@@ -158,6 +156,8 @@ void draw_fill_gauge(FillFrame& frame, Painter& painter, Box row) {
       bar.max.x = bar.min.x + groove.width() * static_cast<float>(std::min(share, 1.0));
       painter.fill(bar, colour_of_fill(painter), half);
     }
+    painter.text_in({{row.max.x + painter.px(8), row.min.y}, {row.max.x + written, row.max.y}},
+                    palette.muted_text, percent);
   }
   frame.card.explain(
       whole, {{"How full the memory of this head is", true},
@@ -295,8 +295,8 @@ void draw_requery_keys(FillFrame& frame, Painter& painter, Box row) {
   const RequeryTest& test = frame.shown.test();
   const int stored = test.step() + 1, keys = frame.block.key_dim;
   const bool whole = test.complete();
-  const std::string mean =
-      fmt::format("mean {} of {}{}", said(test.mean()), test.counted(), whole ? "" : " so far");
+  const std::string mean = fmt::format("mean {} of {} token{}{}", said(test.mean()), test.counted(),
+                                       test.counted() == 1 ? "" : "s", whole ? "" : " so far");
   const std::string random =
       fmt::format("random keys: about 1/√(1 + T/K) = {}", said(random_key_cosine(stored, keys)));
   const auto key = [&](const std::string& words, const Stroke& stroke) {

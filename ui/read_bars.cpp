@@ -57,6 +57,9 @@ void draw_bars(Painter& painter, const BarLane& lane, std::span<const double> nu
   painter.text_in(under, palette.muted_text, "0");
   if (numbers.size() > 1 && painter.measure(last).x + painter.px(24) < under.width())
     painter.text_in(under, palette.muted_text, last, Align::right);
+  const std::string words[] = {lane.words};
+  painter.first_in(under.inset(painter.measure(last).x + painter.px(8), 0), palette.muted_text,
+                   words, Align::centre);
 }
 
 int bar_at(const BarLane& lane, float x, std::size_t count) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 
 #include "ui/paint.hpp"
 #include "ui/plot.hpp"
@@ -20,8 +21,9 @@ struct BarLane {
   float gutter = 0.0f;
   Axis axis;
   ImU32 colour = 0;
-  int marked = -1;   ///< pinned: a mark under its bar
-  int pointed = -1;  ///< under the mouse
+  std::string words;  ///< what a bar is one of, written below
+  int marked = -1;    ///< pinned: a mark under its bar
+  int pointed = -1;   ///< under the mouse
 };
 void draw_bars(Painter& painter, const BarLane& lane, std::span<const double> numbers,
                std::span<const double> beside = {});

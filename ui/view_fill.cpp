@@ -84,7 +84,7 @@ class FillView : public View {
 
   void pictures(Scene& scene, Painter& painter, Box rest, const BlockCard& block) {
     const float line = painter.line_height(), title = line + painter.px(3);
-    const Box gauge = rest.cut_top(line + painter.px(4));
+    const Box gauge = rest.cut_top(line + painter.px(8));
     const Box axis_row = rest.cut_bottom(std::min(2 * line + painter.px(2), rest.height() / 3));
     rest.cut_bottom(painter.px(3));
     arrange(scene, painter, rest);
@@ -130,7 +130,7 @@ class FillView : public View {
 
   /// Which steps are visible, and the room for numbers left of them.
   void arrange(const Scene& scene, const Painter& painter, const Box& room) {
-    gutter_ = std::min(painter.px(40), room.width() * 0.4f);
+    gutter_ = std::min(painter.px(48), room.width() * 0.4f);
     Box columns = room;
     columns.cut_left(gutter_);
     columns.cut_right(painter.px(kRightOfLanes));

@@ -140,10 +140,10 @@ class ReadView : public View {
 
   std::string named(const Scene& scene, int t) const {
     const std::vector<int>& tokens = scene.snapshot.sequence.tokens;
-    std::string words = fmt::format("t = {}", t);
-    if (t >= 0 && t < static_cast<int>(tokens.size()))
-      words += " " + token_label(scene.snapshot.model.get(), tokens[static_cast<std::size_t>(t)]);
-    return words;
+    if (t < 0 || t >= static_cast<int>(tokens.size())) return fmt::format("t = {}", t);
+    return fmt::format("‘{}’ (t = {})",
+                       token_label(scene.snapshot.model.get(), tokens[static_cast<std::size_t>(t)]),
+                       t);
   }
 
   std::string query_words(const Scene& scene) const {
@@ -201,6 +201,7 @@ class ReadView : public View {
     // The scale stays while a bar is dragged.
     if (!dragging_) axis_of_query_ = axis_of_bars(shown_.query);
     lane.axis = axis_of_query_;
+    lane.words = "key channel";
     lane.colour = gate_style(painter.palette(), 'n').colour;
     if (const auto channel = pinned_key_channel(block, scene.focus)) lane.marked = *channel;
     const Touch mouse = scene.exporting ? Touch{} : touch("query", lane.box);
@@ -243,6 +244,7 @@ class ReadView : public View {
     BarLane lane = lane_of(painter, box);
     if (lane.box.empty()) return;
     lane.axis = axis_of_bars(shown_.answer.h, shown_.recorded);
+    lane.words = "value channel";
     lane.colour = gate_style(palette, 'C').colour;
     const Touch mouse = touch("answer", lane.box);
     const int unit = bar_at(lane, mouse.mouse.x, shown_.answer.h.size());
@@ -299,7 +301,7 @@ class ReadView : public View {
     std::string words = "closest: ";
     for (std::size_t i = 0; i < shown_.closest.size(); ++i) {
       const int t = shown_.closest[i];
-      words += fmt::format("{}{} ({})", i == 0 ? "" : ", ", named(scene, t),
+      words += fmt::format("{}{} {}", i == 0 ? "" : ", ", named(scene, t),
                            short_number(shown_.cosines[static_cast<std::size_t>(t)]));
     }
     return words;
