@@ -4,11 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <locale>
 #include <span>
 #include <sstream>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include "core/analysis/recorded_head.hpp"
@@ -69,11 +72,15 @@ bool HandQuery::restore(const std::string& kept) {
     if (!(in >> read.token) || read.token < 0) return false;
   } else if (word == "hand") {
     read.source = QuerySource::hand;
-    for (float x = 0.0f; in >> x;) {
-      if (!std::isfinite(x) || read.drawn.size() == kMostKept) return false;
+    for (std::string text; in >> text;) {
+      float x = 0.0f;
+      const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), x);
+      if (fault != std::errc() || end != text.data() + text.size() || !std::isfinite(x) ||
+          read.drawn.size() == kMostKept)
+        return false;
       read.drawn.push_back(x);
     }
-    if (!in.eof()) return false;
+    if (read.drawn.empty()) return false;
   } else if (word != "token") {
     return false;
   }
