@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -255,7 +256,17 @@ void draw_singular(FillFrame& frame, Painter& painter, const Box& box) {
     Box rest = box;
     rest.cut_left(frame.window.column_width() * static_cast<float>(std::max(count, 0)) +
                   painter.px(4));
-    painter.first_in(rest, palette.muted_text, words);
+    const auto fits = std::ranges::find_if(words, [&](const std::string& text) {
+      return painter.measure(text).x + painter.px(4) <= rest.width();
+    });
+    if (fits != std::end(words) && rest.height() >= line) {
+      // Above the lines of steps.
+      const ImVec2 size{painter.measure(*fits).x + painter.px(4), line};
+      const Box plate{{rest.min.x, rest.centre().y - size.y / 2},
+                      {rest.min.x + size.x, rest.centre().y + size.y / 2}};
+      painter.fill(plate, palette.panel);
+      painter.text_in(plate, palette.muted_text, *fits, Align::centre);
+    }
   }
   if (const int t = fill_step_under_mouse(frame, "singular", box); t >= 0) describe_fill(frame, t);
 }

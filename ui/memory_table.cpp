@@ -56,11 +56,9 @@ Table memory_table(const Scene& scene) {
   if (block) {
     const MemoryCard& memory = block->values->memory;
     table.columns.push_back(memory.state);
-    if (!memory.write.empty()) {
-      table.columns.push_back("last write");
-      table.columns.push_back("decayed");
-    }
+    if (!memory.write.empty()) table.columns.push_back("last write");
     if (!memory.keys.empty()) table.columns.push_back(memory.keys + " of the key");
+    if (!memory.write.empty()) table.columns.push_back("decayed");
     if (reference_of(scene)) table.columns.push_back("change since " + ghost_words(scene));
   }
   table.places = 4;
@@ -109,11 +107,11 @@ Table memory_table(const Scene& scene) {
         std::vector<std::string> row = {std::to_string(shown.step), std::to_string(head),
                                         std::to_string(key), std::to_string(value),
                                         full_number(shown.cells[i])};
-        if (!memory.write.empty()) {
+        if (!memory.write.empty())
           row.push_back(write.cells.empty() ? "" : full_number(write.cells[i]));
-          row.push_back(left.cells.empty() ? "" : full_number(left.cells[i]));
-        }
         if (!memory.keys.empty()) row.push_back(shown.n.empty() ? "" : full_number(shown.n[n]));
+        if (!memory.write.empty())
+          row.push_back(left.cells.empty() ? "" : full_number(left.cells[i]));
         if (reference) row.push_back(change.cells.empty() ? "" : full_number(change.cells[i]));
         table.rows.push_back(std::move(row));
       }

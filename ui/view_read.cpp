@@ -164,12 +164,15 @@ class ReadView : public View {
     gutter_ = std::min(painter.px(48), rest.width() * 0.4f);
     const Box axis_row = rest.cut_bottom(std::min(2 * line + painter.px(2), rest.height() / 3));
     rest.cut_bottom(painter.px(3));
-    const bool three = rest.height() > 13 * line;
+    // The answer matters most, then the query.
+    const bool three = rest.height() > 14 * line, two = rest.height() > 8 * line;
     Box closest = three ? rest.cut_bottom(rest.height() * 0.34f) : Box{};
-    Box answer = rest.cut_bottom(rest.height() * 0.52f);
-    heading(painter, rest.cut_top(title), query_words(scene));
-    draw_query(scene, painter, rest, block);
-    answer.cut_top(painter.px(4));
+    Box answer = two ? rest.cut_bottom(rest.height() * 0.52f) : rest;
+    if (two) {
+      heading(painter, rest.cut_top(title), {query_words(scene), "q"});
+      draw_query(scene, painter, rest, block);
+      answer.cut_top(painter.px(4));
+    }
     draw_answer(scene, painter, answer, block);
     arrange(scene, painter, three ? closest : answer);
     if (three) {
@@ -179,8 +182,8 @@ class ReadView : public View {
     axis_.draw(scene, painter, axis_row, gutter_, window_, std::nullopt, card_);
   }
 
-  static void heading(Painter& painter, const Box& row, const std::string& words) {
-    painter.text_in(row, painter.palette().text, words, Align::left, Weight::bold);
+  static void heading(Painter& painter, const Box& row, const std::vector<std::string>& words) {
+    painter.first_in(row, painter.palette().text, words, Align::left, Weight::bold);
   }
 
   /// The part of a lane where bars stand, with a row of numbers below where there is room.
@@ -239,7 +242,9 @@ class ReadView : public View {
   void draw_answer(Scene& scene, Painter& painter, Box box, const BlockCard& block) {
     const Palette& palette = painter.palette();
     const float line = painter.line_height(), title = line + painter.px(3);
-    heading(painter, box.cut_top(title), fmt::format("h, what comes back of head {}", shown_.head));
+    if (box.height() > 3 * line)
+      heading(painter, box.cut_top(title),
+              {fmt::format("h, what comes back of head {}", shown_.head), "h"});
     if (box.height() > 4 * line) status(painter, box.cut_top(title), block);
     BarLane lane = lane_of(painter, box);
     if (lane.box.empty()) return;
@@ -311,10 +316,9 @@ class ReadView : public View {
     const Palette& palette = painter.palette();
     const float line = painter.line_height();
     const Box row = box.cut_top(line + painter.px(3));
-    const std::string titles[] = {"Cosine of h to every stored v; " + closest_words(scene),
-                                  "Cosine to v; " + closest_words(scene), closest_words(scene)};
-    painter.text_in(row, palette.text, painter.fit_first(titles, row.width(), Weight::bold),
-                    Align::left, Weight::bold);
+    heading(painter, row,
+            {"Cosine of h to every stored v; " + closest_words(scene),
+             "Cosine to v; " + closest_words(scene), closest_words(scene), "Cosine of h to v"});
     box.cut_left(gutter_);
     box.max.x = std::min(box.max.x - painter.px(kRightOfBars),
                          box.min.x + window_.column_width() * static_cast<float>(window_.count()));
