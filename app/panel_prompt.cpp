@@ -272,6 +272,9 @@ void PromptPanel::show_clamps(const std::vector<Clamp>& clamps) {
     connect(row, &EditRow::moved_up, this, [this, index] {
       for (EditRow* other : rows_) other->take_value();
       stage_.send(command::MoveClamp{index, index - 1});
+      // The keys stay with the edit that was moved.
+      rows_[static_cast<std::size_t>(index - 1)]->take_focus_of(
+          *rows_[static_cast<std::size_t>(index)]);
     });
     connect(row, &EditRow::removed, this, [this, index] {
       // What is being typed elsewhere belongs to the edits as they are numbered now.

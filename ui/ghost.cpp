@@ -19,7 +19,7 @@ bool same_shape(const ModelCard& a, const ModelCard& b) {
   for (std::size_t i = 0; i < a.blocks.size(); ++i) {
     const BlockCard &one = a.blocks[i], &other = b.blocks[i];
     if (one.prefix != other.prefix || one.heads != other.heads || one.key_dim != other.key_dim ||
-        one.value_dim != other.value_dim)
+        one.value_dim != other.value_dim || one.variant.scale != other.variant.scale)
       return false;
   }
   return true;
@@ -49,6 +49,7 @@ std::shared_ptr<const NextToken> next_beside_ghost(const Scene& scene) {
   if (!now || !reference) return now;
   auto beside = std::make_shared<NextToken>(*now);
   beside->unclamped = reference->next ? reference->next->probabilities : std::vector<float>();
+  if (beside->unclamped.size() != beside->probabilities.size()) beside->unclamped.clear();
   beside->kl_nats =
       beside->unclamped.empty() ? 0.0 : kl_nats(beside->unclamped, beside->probabilities);
   return beside;

@@ -58,7 +58,8 @@ std::size_t bytes_in(Iterator begin, Iterator end) {
     } else if (const auto* follow = std::get_if<FollowBefore>(&edit.before)) {
       bytes += follow->tokens.tokens.size() * sizeof(int);
     } else if (const auto* clamps = std::get_if<std::vector<Clamp>>(&edit.before)) {
-      bytes += clamps->size() * sizeof(Clamp);
+      for (const Clamp& clamp : *clamps)
+        bytes += sizeof(Clamp) + clamp.path.size() + clamp.curve.size() * sizeof(float);
     } else if (const auto* variant = std::get_if<VariantBefore>(&edit.before)) {
       if (variant->numbers && shared.insert(variant->numbers.get()).second)
         bytes += bytes_in(*variant->numbers);
@@ -162,7 +163,10 @@ bool History::add(Edit edit, Time now, const std::string& place) {
                      past_.back().run == edit.run && now - changed_ < kDragPause;
   place_ = place;
   changed_ = now;
-  if (joins) return true;
+  if (joins) {
+    past_.back().about = std::move(edit.about);
+    return true;
+  }
   edit.at = ++last_;
   past_.push_back(std::move(edit));
   forget_oldest();
