@@ -124,27 +124,29 @@ class MixingDrawing : public ::testing::Test {
 const char* const kTitles[] = {"input gate", "forget gate", "cell input", "output gate"};
 
 TEST_F(MixingDrawing, AMapForEachGateShowsROfTheHead) {
-  draw(middle());
-  double largest = 0.0;
-  for (int gate = 0; gate < 4; ++gate) {
-    const DrawLog::Heat* map = heat("mixing/" + std::to_string(gate));
-    ASSERT_TRUE(map);
-    ASSERT_EQ(map->rows, 10);
-    ASSERT_EQ(map->columns, 10);
-    for (int to = 0; to < 10; ++to)
-      for (int from = 0; from < 10; ++from) {
-        const float weight = scene.mixing->weight(gate, 2, to, from);
-        EXPECT_EQ(map->values[static_cast<std::size_t>(to * 10 + from)], weight);
-        largest = std::max(largest, static_cast<double>(std::abs(weight)));
-      }
-    EXPECT_TRUE(says("R of the " + std::string(kTitles[gate])));
+  for (const int head : {0, 1, 2, 3}) {
+    draw(middle(), head);
+    double largest = 0.0;
+    for (int gate = 0; gate < 4; ++gate) {
+      const DrawLog::Heat* map = heat("mixing/" + std::to_string(gate));
+      ASSERT_TRUE(map);
+      ASSERT_EQ(map->rows, 10);
+      ASSERT_EQ(map->columns, 10);
+      for (int to = 0; to < 10; ++to)
+        for (int from = 0; from < 10; ++from) {
+          const float weight = scene.mixing->weight(gate, head, to, from);
+          EXPECT_EQ(map->values[static_cast<std::size_t>(to * 10 + from)], weight);
+          largest = std::max(largest, static_cast<double>(std::abs(weight)));
+        }
+      EXPECT_TRUE(says("R of the " + std::string(kTitles[gate])));
+    }
+    for (int gate = 0; gate < 4; ++gate) {
+      EXPECT_EQ(heat("mixing/" + std::to_string(gate))->high, largest) << "one range for all";
+      EXPECT_EQ(heat("mixing/" + std::to_string(gate))->low, -largest);
+    }
+    EXPECT_TRUE(says(short_number(largest)));
+    EXPECT_TRUE(says("all gates of this head"));
   }
-  for (int gate = 0; gate < 4; ++gate) {
-    EXPECT_EQ(heat("mixing/" + std::to_string(gate))->high, largest) << "one range for all";
-    EXPECT_EQ(heat("mixing/" + std::to_string(gate))->low, -largest);
-  }
-  EXPECT_TRUE(says(short_number(largest)));
-  EXPECT_TRUE(says("all gates of this head"));
 }
 
 TEST_F(MixingDrawing, ProductsAreWeightsTimesTheOutputsBefore) {
