@@ -344,6 +344,7 @@ void EditRow::follow_snapshot() {
     unit_->setMaximum(std::max(recorded->dim - 1, clamp_.unit));
     unit_pair_->setVisible(recorded->dim > 1);
   }
+  if (const QString what = what_of(now, clamp_); what_->text() != what) what_->setText(what);
   const auto steps = static_cast<int>(now.sequence.tokens.size());
   const bool later = clamp_.begin >= steps;
   if (later) {

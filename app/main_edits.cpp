@@ -46,6 +46,7 @@ void MainWindow::make_edit_menu() {
   const QString unwritten =
       tr("Its input gate is closed at this one step: what it would have written is missing from "
          "then on");
+  token_edits_->addSection(tr("The token at the cursor is never written"));
   scoped(token_edits_, tr("In this &head"), {}, unwritten, never_written_in, "never written",
          Scope::head);
   scoped(token_edits_, tr("In all heads of this &block"), {}, unwritten, never_written_in,

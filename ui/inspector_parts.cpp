@@ -108,7 +108,7 @@ void draw_inspected_numbers(InspectorFrame& frame) {
   if (!card.logarithm_of.empty())
     frame.row("as a " + card.logarithm_of, log_number(value), palette.text);
   if (inspected.live.complete && std::isfinite(inspected.live.evaluated)) {
-    const auto [words, fine] = verdict_of(frame, held != nullptr);
+    const auto [words, fine] = verdict_of(frame, !held.empty());
     frame.row("evaluated", short_number(inspected.live.evaluated) + " " + words,
               fine ? palette.text : palette.warning);
   }

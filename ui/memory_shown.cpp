@@ -1,6 +1,7 @@
 // The numbers of a matrix memory at one step, as they are shown.
 #include "ui/memory_shown.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -30,27 +31,28 @@ void take_off(const Snapshot& snapshot, const PinnedMemory& pinned, const BlockC
                           int dim) {
     return recorded_head(*of.trace, block, name.c_str(), step, head, dim);
   };
-  // What was 0 is 0 in every scale.
-  const auto less = [](float now, float before, double factor) {
-    return before == 0.0f ? now : static_cast<float>(now - factor * static_cast<double>(before));
+  const auto less = [](float now, double by, float before, double factor) {
+    return static_cast<float>(by * static_cast<double>(now) - factor * static_cast<double>(before));
   };
   const auto size = static_cast<std::size_t>(shown.keys) * static_cast<std::size_t>(shown.values);
   for (int head = 0; head < shown.heads; ++head) {
-    double factor = 1.0;
+    double by = 1.0, factor = 1.0;
     if (!card.scale.empty()) {
       const float *m = number(snapshot, card.scale, shown.step, head, 1),
                   *m_then = number(reference, card.scale, then, head, 1);
       if (!m || !m_then) return;
-      factor = std::exp(static_cast<double>(*m_then) - static_cast<double>(*m));
+      const double larger = std::max(static_cast<double>(*m), static_cast<double>(*m_then));
+      by = std::exp(static_cast<double>(*m) - larger);
+      factor = std::exp(static_cast<double>(*m_then) - larger);
     }
     const std::size_t first = static_cast<std::size_t>(head) * size;
     for (std::size_t i = first; i < first + size; ++i)
-      cells[i] = less(cells[i], pinned.C()[i], factor);
+      cells[i] = less(cells[i], by, pinned.C()[i], factor);
     const float* n_then = number(reference, card.keys, then, head, shown.keys);
     if (!n_then) n.clear();
     for (int key = 0; !n.empty() && key < shown.keys; ++key) {
       float& one = n[static_cast<std::size_t>(head * shown.keys + key)];
-      one = less(one, n_then[key], factor);
+      one = less(one, by, n_then[key], factor);
     }
   }
   shown.cells = std::move(cells);

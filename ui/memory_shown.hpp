@@ -15,7 +15,7 @@ enum class MemoryMode {
   value,       ///< C, what the memory holds
   write,       ///< what the step added to it
   step,        ///< how it came from the one before, see memory_step.hpp
-  difference,  ///< C less what it was in the state that was pinned, in the scale of now
+  difference,  ///< C less what it was in the state that was pinned, in the larger scale of both
 };
 
 struct MemoryShown {
@@ -55,8 +55,8 @@ class PinnedMemory {
 };
 
 /// The numbers to show; `cells` stays empty when something they need was not recorded. A difference
-/// is that to the memory that is pinned: what is stored there divided by exp(m) is brought to the m
-/// of now first.
+/// is that to the memory that is pinned: both are stored divided by exp(m), each by its own, and
+/// are brought to the larger one first.
 MemoryShown memory_shown(const Snapshot& snapshot, const BlockCard& block, const MemoryImage& image,
                          MemoryMode mode, const PinnedMemory& pinned = {});
 

@@ -127,9 +127,13 @@ class FindingsView : public View {
                                           : "Measure heads",
                                  running ? "Stop" : "Heads"};
     const int count = shown_.tokens();
+    const auto& clamps = scene.snapshot.sequence.clamps;
+    const auto edits = std::ranges::count_if(clamps, &Clamp::enabled);
+    const std::string by_hand =
+        edits == 0 ? "" : fmt::format(", with {} edit{} by hand", edits, edits == 1 ? "" : "s");
     const std::string full[] = {
         count == 0 ? "Findings"
-                   : fmt::format("Measured on {} token{}", count, count == 1 ? "" : "s"),
+                   : fmt::format("Measured on {} token{}{}", count, count == 1 ? "" : "s", by_hand),
         count == 0 ? "Findings" : fmt::format("On {} token{}", count, count == 1 ? "" : "s")};
     const float pad = painter.px(18), height = painter.line_height() + painter.px(6);
     Box row = rest.cut_top(height);

@@ -363,8 +363,8 @@ class MemoryView : public View {
     legend.brief = !locked ? "this step" : kept.step >= 0 ? set.brief : no_range;
     if (difference) {
       legend.more = fmt::format(
-          "What is stored now less what was stored in the state that was pinned ({}), brought to "
-          "the scale of now: times exp(m of then − m of now).",
+          "What is stored now less what was stored in the state that was pinned ({}), both brought "
+          "to the larger of their scales: divided by exp of the larger m.",
           ghost_words(scene));
     } else if (locked && kept.step < 0) {
       legend.more = "The range is set by the first finite number other than 0.";
