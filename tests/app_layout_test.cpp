@@ -316,7 +316,7 @@ TEST(Remembered, AnArrangementFromBeforeThereWereSeveralRunsIsKept) {
       window->view("memory")->close();
       window->removeDockWidget(runs);
       for (const char* later :
-           {"faces", "stabilizer", "budget", "map", "mixing", "reach", "findings"})
+           {"faces", "stabilizer", "budget", "map", "mixing", "reach", "findings", "fill", "read"})
         window->removeDockWidget(window->view(later));
       QTest::qWait(50);
       older[name] = window->saveState(version);

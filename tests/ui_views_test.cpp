@@ -66,8 +66,9 @@ const std::vector<NamedScene>& scenes() {
   return list;
 }
 
-const char* kNames[] = {"time",  "gates",      "memory", "loss", "next",   "inspector", "health",
-                        "faces", "stabilizer", "budget", "map",  "mixing", "reach",     "findings"};
+const char* kNames[] = {"time",   "gates",    "memory",     "loss",   "next", "inspector",
+                        "health", "faces",    "stabilizer", "budget", "map",  "mixing",
+                        "reach",  "findings", "fill",       "read"};
 
 std::unique_ptr<View> view_named(const std::string& name) {
   for (auto& view : make_views()) {

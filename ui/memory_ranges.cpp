@@ -150,7 +150,7 @@ void MemoryRanges::take_restored(const Source& now) {
 
 double MemoryRanges::of_cells(const MemoryShown& shown, MemoryMode mode) {
   return range_of(shown.cells, shown.step,
-                  mode == MemoryMode::value ? ranges_.values : ranges_.writes);
+                  mode == MemoryMode::write ? ranges_.writes : ranges_.values);
 }
 
 double MemoryRanges::of_n(const MemoryShown& shown) {

@@ -59,6 +59,25 @@ void take_off(const Snapshot& snapshot, const PinnedMemory& pinned, const BlockC
   shown.n = std::move(n);
 }
 
+/// f' C of the step before, head by head; empty where something is missing.
+std::vector<float> decayed(const BlockCard& block, const MemoryImage& image, const Trace* trace) {
+  const ValueCard* state = block.values->find(block.values->memory.state);
+  if (!state || state->inputs.empty() || !trace || image.previous.size() != image.C.size())
+    return {};
+  const Recorded* forget = trace->find(image.step, block.path(state->inputs.front()));
+  if (!forget || forget->dim != 1 || forget->heads != image.heads) return {};
+  const auto size =
+      static_cast<std::size_t>(image.key_dim) * static_cast<std::size_t>(image.value_dim);
+  std::vector<float> left;
+  left.reserve(image.previous.size());
+  // Nothing is left of nothing, whatever stands in the gate.
+  for (std::size_t i = 0; i < image.previous.size(); ++i)
+    left.push_back(image.step == 0 ? 0.0f
+                                   : forget->values[i / std::max<std::size_t>(size, 1)] *
+                                         image.previous[i]);
+  return left;
+}
+
 }  // namespace
 
 std::span<const float> MemoryShown::cells_of(int head) const {
@@ -134,7 +153,8 @@ MemoryShown memory_shown(const Snapshot& snapshot, const BlockCard& block, const
   };
   if (const Recorded* n = find(block.values->memory.keys, shown.keys)) shown.n = n->values;
   if (mode != MemoryMode::write) {
-    if (image.C.size() == size) shown.cells = image.C;
+    if (image.C.size() == size)
+      shown.cells = mode == MemoryMode::decayed ? decayed(block, image, trace) : image.C;
     if (mode == MemoryMode::difference && pinned.state() && trace)
       take_off(snapshot, pinned, block, shown);
     return shown;

@@ -14,13 +14,15 @@ namespace xlab::ui {
 enum class MemoryMode {
   value,       ///< C, what the memory holds
   write,       ///< what the step added to it
+  decayed,     ///< f' C of the step before: what the forget gate left of it, in the scale of now
   step,        ///< how it came from the one before, see memory_step.hpp
   difference,  ///< C less what it was in the state that was pinned, in the larger scale of both
 };
 
 struct MemoryShown {
   int step = 0, heads = 0, keys = 0, values = 0;
-  std::vector<float> cells;  ///< (heads, keys, values): the last write, a difference, else C
+  /// (heads, keys, values): the last write, what is left, a difference, else C.
+  std::vector<float> cells;
   std::vector<float> n;      ///< (heads, keys); empty when it was not recorded
 
   /// (keys, values) of a head.
@@ -29,7 +31,7 @@ struct MemoryShown {
   std::span<const float> n_of(int head) const;
 };
 
-/// The name of what a mode shows, e.g. "C".
+/// The name of what a mode shows, e.g. "C"; what is left is a part of C.
 const std::string& shown_value(const BlockCard& block, MemoryMode mode);
 /// The symbol of one of the block's values; its name where it is none.
 std::string symbol_of(const BlockCard& block, const std::string& name);
