@@ -9,9 +9,10 @@ namespace xlab::ui {
 
 /// The list of views, in the order of the Window menu: a new one is a file with `make_foo_view` and
 /// a word here.
-#define XLAB_VIEWS(each)                                                                 \
-  each(time) each(gates) each(memory) each(loss) each(next) each(inspector) each(health) \
-      each(faces) each(stabilizer) each(budget) each(map) each(mixing) each(reach) each(findings)
+#define XLAB_VIEWS(each)                                                                          \
+  each(time) each(gates) each(memory) each(loss) each(next) each(inspector) each(health)          \
+      each(faces) each(stabilizer) each(budget) each(map) each(mixing) each(reach) each(findings) \
+          each(explorer)
 
 #define XLAB_DECLARE_VIEW(name) std::unique_ptr<View> make_##name##_view();
 XLAB_VIEWS(XLAB_DECLARE_VIEW)

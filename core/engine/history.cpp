@@ -45,6 +45,12 @@ bool shows_run(const Edit& edit, int shown) {
   return begins_run(edit) || edit.run != shown;
 }
 
+std::size_t bytes_in(const std::vector<Clamp>& clamps) {
+  std::size_t bytes = clamps.size() * sizeof(Clamp);
+  for (const Clamp& clamp : clamps) bytes += clamp.curve.size() * sizeof(float);
+  return bytes;
+}
+
 /// Memory that edits hold; numbers that several share are counted once.
 template <typename Iterator>
 std::size_t bytes_in(Iterator begin, Iterator end) {
@@ -57,7 +63,10 @@ std::size_t bytes_in(Iterator begin, Iterator end) {
     } else if (const auto* follow = std::get_if<FollowBefore>(&edit.before)) {
       bytes += follow->tokens.tokens.size() * sizeof(int);
     } else if (const auto* clamps = std::get_if<std::vector<Clamp>>(&edit.before)) {
-      bytes += clamps->size() * sizeof(Clamp);
+      bytes += bytes_in(*clamps);
+    } else if (const auto* held = std::get_if<HeldBefore>(&edit.before)) {
+      bytes += bytes_in(held->clamps);
+      if (held->tokens) bytes += held->tokens->tokens.size() * sizeof(int);
     } else if (const auto* variant = std::get_if<VariantBefore>(&edit.before)) {
       if (variant->numbers && shared.insert(variant->numbers.get()).second)
         bytes += bytes_in(*variant->numbers);

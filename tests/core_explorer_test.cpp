@@ -1,0 +1,256 @@
+// The gate explorer: what its stories say is what its cells compute; it is one run like any other.
+#include "core/explorer.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/analysis/plain_course.hpp"
+#include "core/engine/engine.hpp"
+#include "core/run.hpp"
+#include "tests/complaint.hpp"
+#include "tests/temporary_folder.hpp"
+
+namespace xlab::tests {
+namespace {
+
+using explorer::Story;
+using testing::AllOf;
+using testing::Each;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr std::size_t kUnit = 0, kHead = 1, kClassic = 2;  // the blocks, in their order
+
+const Story& story_named(const std::string& name) {
+  const auto found =
+      std::ranges::find_if(explorer::stories(), [&](const Story& s) { return s.name == name; });
+  EXPECT_NE(found, explorer::stories().end()) << name;
+  return *found;
+}
+
+/// A story as the cells compute it.
+struct Told {
+  explicit Told(const std::string& name, int width = explorer::kWidth)
+      : story(story_named(name)),
+        run(make_run(make_task(explorer::kTask),
+                     run_spec_from_json(explorer::spec_of_width(width)))) {
+    for (const auto& [kind, variant] : explorer::variants_of(story, run->model->cards()))
+      run->model->set_variant(kind, variant);
+    run->sequence->set_clamps(explorer::clamps_of(story, run->model->cards()));
+    run->sequence->compute_all();
+    trace = run->sequence->trace();
+    cards = run->model->cards();
+    for (const BlockCard& card : cards) courses.push_back(plain_course(*trace, card, 0));
+  }
+  /// What a cell answers; of the head the first number.
+  double answer(std::size_t block, int step) const {
+    return courses[block].output[static_cast<std::size_t>(step)][0];
+  }
+  double memory(std::size_t block, int step) const {
+    return courses[block].memory[static_cast<std::size_t>(step)][0];
+  }
+  double pre(std::size_t block, const char* name, int step) const {
+    return static_cast<double>(trace->find(step, cards[block].path(name))->at(0, 0));
+  }
+  const Story& story;
+  std::unique_ptr<Run> run;
+  std::shared_ptr<const Trace> trace;
+  std::vector<BlockCard> cards;
+  std::vector<PlainCourse> courses;
+};
+
+constexpr int kLast = explorer::kSteps - 1;
+constexpr double kClose = 2e-5;  // float32, and the eps of the head
+
+double sigmoid_of(double x) {
+  return 1.0 / (1.0 + std::exp(-x));
+}
+
+TEST(Explorer, HasOneUnitOneHeadAndAClassicUnit) {
+  for (const int width : {explorer::kNarrowest, explorer::kWidth, explorer::kWidest}) {
+    const Told told("remember", width);
+    ASSERT_EQ(told.cards.size(), 3u);
+    EXPECT_EQ(told.cards[kUnit].title, "sLSTM");
+    EXPECT_EQ(told.cards[kHead].title, "mLSTM");
+    EXPECT_EQ(told.cards[kClassic].title, "LSTM");
+    EXPECT_EQ(told.cards[kUnit].value_dim, 1);
+    EXPECT_EQ(told.cards[kClassic].value_dim, 1);
+    EXPECT_EQ(told.cards[kHead].heads, 1);
+    EXPECT_EQ(told.cards[kHead].key_dim, width);
+    EXPECT_EQ(told.cards[kHead].value_dim, width);
+    EXPECT_EQ(explorer::width_of(told.cards), width);
+  }
+  EXPECT_THAT(complaint([] { explorer::spec_of_width(1); }), HasSubstr("2 to 16 wide, not 1"));
+  EXPECT_THAT(complaint([] { explorer::spec_of_width(17); }), HasSubstr("not 17"));
+}
+
+TEST(Explorer, EveryGateIsThatOfTheStoryInEveryCell) {
+  for (const Story& story : explorer::stories()) {
+    const Told told(story.name, 3);
+    ASSERT_THAT(told.courses, Each(testing::Property(&PlainCourse::steps, explorer::kSteps)));
+    for (std::size_t block = 0; block < told.cards.size(); ++block) {
+      for (const ValueCard& card : told.cards[block].values->cards) {
+        const std::vector<float>* curve = explorer::curve_of(story, card.name);
+        if (!curve) continue;
+        for (int step = 0; step < explorer::kSteps; ++step)
+          EXPECT_EQ(told.trace->find(step, told.cards[block].path(card.name))->at(0, 0),
+                    (*curve)[static_cast<std::size_t>(step)])
+              << story.name << " " << card.name << " " << step;
+      }
+    }
+  }
+}
+
+TEST(Explorer, NoWeightDecidesAnything) {
+  Told told("change your mind");
+  told.run->model->params().initialise(77);
+  told.run->sequence->invalidate();
+  told.run->sequence->compute_all();
+  const auto again = told.run->sequence->trace();
+  for (std::size_t block = 0; block < told.cards.size(); ++block) {
+    const PlainCourse course = plain_course(*again, told.cards[block], 0);
+    EXPECT_EQ(course.memory, told.courses[block].memory);
+    EXPECT_EQ(course.output, told.courses[block].output);
+  }
+}
+
+TEST(ExplorerStories, Remember) {
+  const Told told("remember");
+  EXPECT_NEAR(told.answer(kUnit, kLast), 0.8, kClose);
+  EXPECT_NEAR(told.answer(kHead, kLast), 0.8, kClose);
+  const double written = sigmoid_of(3.0) * 0.8;
+  EXPECT_NEAR(told.memory(kClassic, 5), written, kClose);
+  EXPECT_NEAR(told.memory(kClassic, kLast), written * std::pow(sigmoid_of(8.0), 18), kClose);
+  EXPECT_GT(told.memory(kClassic, kLast), 0.99 * written);
+  for (const std::size_t block : {kUnit, kHead, kClassic})
+    for (int step = 0; step < 5; ++step) EXPECT_NEAR(told.answer(block, step), 0.0, 1e-6);
+}
+
+TEST(ExplorerStories, Overwrite) {
+  const Told told("overwrite");
+  for (const std::size_t block : {kUnit, kHead}) {
+    EXPECT_NEAR(told.answer(block, 11), 0.8, kClose);
+    for (int step = 12; step <= kLast; ++step) EXPECT_NEAR(told.answer(block, step), -0.5, kClose);
+  }
+  EXPECT_NEAR(told.memory(kClassic, 11), sigmoid_of(3.0) * 0.8, kClose);
+  EXPECT_NEAR(told.memory(kClassic, kLast), sigmoid_of(3.0) * -0.5, kClose);
+}
+
+TEST(ExplorerStories, SlowLeak) {
+  const Told told("slow leak");
+  for (const std::size_t block : {kUnit, kHead, kClassic})
+    EXPECT_NEAR(half_life_between(told.memory(block, 5), told.memory(block, 19), 14), 14.27, 0.01);
+  EXPECT_NEAR(told.memory(kUnit, 5), 0.8 * std::exp(3.0), 1e-4);
+  for (const std::size_t block : {kUnit, kHead})
+    for (int step = 5; step <= kLast; ++step) EXPECT_NEAR(told.answer(block, step), 0.8, kClose);
+  EXPECT_LT(told.answer(kClassic, kLast), 0.6 * told.answer(kClassic, 5));
+}
+
+TEST(ExplorerStories, Diluted) {
+  const Told told("diluted");
+  for (const std::size_t block : {kUnit, kHead}) {
+    EXPECT_NEAR(told.answer(block, 5) / 0.8, 0.188, 5e-4);
+    EXPECT_NEAR(told.answer(block, 19) / 0.8, 0.039, 5e-4);
+  }
+}
+
+TEST(ExplorerStories, ChangeYourMind) {
+  const Told told("change your mind");
+  const double share = 1.0 / (1.0 + std::exp(-4.6));
+  EXPECT_NEAR(share, 0.99, 1e-3);
+  for (const std::size_t block : {kUnit, kHead}) {
+    EXPECT_NEAR(told.answer(block, 11), 0.8, kClose);
+    EXPECT_NEAR(told.answer(block, kLast), 0.8 * (1.0 - share) - 0.8 * share, kClose);
+  }
+  EXPECT_NEAR(told.memory(kClassic, kLast), 0.8 * sigmoid_of(3.0) - 0.8 * sigmoid_of(7.6), kClose);
+  EXPECT_LT(std::abs(told.memory(kClassic, kLast)), 0.04);
+}
+
+TEST(ExplorerStories, Saturation) {
+  const Told told("saturation");
+  for (int write = 1; write < 6; ++write) {
+    const int step = 2 + 4 * write;
+    const double change = told.memory(kClassic, step) - told.memory(kClassic, step - 1);
+    EXPECT_NEAR(std::abs(change), 0.8 * sigmoid_of(2.0 * write), kClose);
+    // The share of the newest: what it moved the average by, of how far that could go.
+    const double target = write % 2 == 0 ? 0.8 : -0.8;
+    const double before = told.answer(kUnit, step - 1), after = told.answer(kUnit, step);
+    const double share = (after - before) / (target - before);
+    double weights = 0.0;
+    for (int other = 0; other <= write; ++other) weights += std::exp(2.0 * (other - write));
+    EXPECT_NEAR(share, 1.0 / weights, 1e-4);
+    if (write >= 3) EXPECT_NEAR(share, 0.86, 6e-3);
+    EXPECT_NEAR(told.answer(kHead, step), after, kClose);
+  }
+  const double last = told.memory(kClassic, 22) - told.memory(kClassic, 21);
+  EXPECT_NEAR(last, -0.8, 1e-4);
+}
+
+TEST(ExplorerStories, TwoItems) {
+  for (const int width : {2, 4, 16}) {
+    const Told told("two items", width);
+    for (int step = 15; step < 19; ++step) EXPECT_NEAR(told.answer(kHead, step), 0.8, kClose);
+    for (int step = 19; step <= kLast; ++step) EXPECT_NEAR(told.answer(kHead, step), -0.5, kClose);
+    EXPECT_NEAR(told.answer(kUnit, kLast), 0.15, kClose);  // equal weights: the mean
+    // The rows of two keys are filled, and nothing else.
+    const std::vector<double>& C = told.courses[kHead].memory.back();
+    for (int key = 0; key < width; ++key)
+      for (int value = 0; value < width; ++value)
+        EXPECT_EQ(std::abs(C[static_cast<std::size_t>(key * width + value)]) > 1e-3, key < 2);
+  }
+}
+
+int first_that_is_none(const Told& told, std::size_t block) {
+  for (int step = 0; step < explorer::kSteps; ++step)
+    if (!std::isfinite(told.answer(block, step))) return step;
+  return -1;
+}
+
+TEST(ExplorerStories, Overflow) {
+  struct Case {
+    const char* story;
+    double last_finite, first_none;
+    double close;
+  };
+  for (const Case& c :
+       {Case{"overflow", 88.7, 88.8, 1e-4}, {"overflow in fp16", 11.0, 11.1, 2e-3}}) {
+    const Told told(c.story);
+    for (const std::size_t block : {kUnit, kHead}) {
+      EXPECT_EQ(first_that_is_none(told, block), 12) << c.story << block;
+      EXPECT_NEAR(told.pre(block, "input_gate_pre", 11), c.last_finite, 1e-4);
+      EXPECT_NEAR(told.pre(block, "input_gate_pre", 12), c.first_none, 1e-4);
+      for (int step = 0; step < 12; ++step)
+        EXPECT_NEAR(told.answer(block, step), 0.8, c.close) << c.story << block << step;
+      for (int step = 12; step <= kLast; ++step)
+        EXPECT_TRUE(std::isnan(told.answer(block, step))) << c.story << block << step;
+      EXPECT_FALSE(told.cards[block].variant.stabilizer);
+    }
+    EXPECT_EQ(first_that_is_none(told, kClassic), -1);
+    EXPECT_NEAR(told.memory(kClassic, kLast), 0.8, c.close);
+  }
+}
+
+TEST(ExplorerStories, SayWhatIsComputed) {
+  EXPECT_THAT(explorer::stories(), SizeIs(testing::Ge(8u)));
+  for (const Story& story : explorer::stories()) {
+    for (const auto* curve : {&story.i, &story.f, &story.z, &story.o})
+      EXPECT_THAT(*curve, SizeIs(explorer::kSteps)) << story.name;
+    EXPECT_THAT(story.item, SizeIs(explorer::kSteps));
+    EXPECT_THAT(story.asked, SizeIs(explorer::kSteps));
+    EXPECT_THAT(story.look, testing::EndsWith("."));
+  }
+  EXPECT_THAT(story_named("slow leak").look, HasSubstr("14.3"));
+  EXPECT_NEAR(std::log(0.5) / std::log(sigmoid_of(3.0)), 14.3, 0.05);
+}
+
+}  // namespace
+}  // namespace xlab::tests
