@@ -12,7 +12,7 @@
 namespace xlab::app {
 namespace {
 
-QString words_of(const EditHistory::Entry& entry, bool several) {
+QString words_of_entry(const EditHistory::Entry& entry, bool several) {
   QString words = QString::fromStdString(entry.name);
   if (!entry.about.empty()) words += ": " + QString::fromStdString(entry.about);
   if (several && entry.run > 0) words += HistoryWindow::tr(" (run %1)").arg(entry.run);
@@ -59,7 +59,7 @@ void HistoryWindow::follow_snapshot() {
   list_->addItem(tr("Start"));
   const bool several = now.runs.size() > 1;
   const auto add = [&](const EditHistory::Entry& entry, bool done) {
-    auto* item = new QListWidgetItem(words_of(entry, several), list_);
+    auto* item = new QListWidgetItem(words_of_entry(entry, several), list_);
     if (done) return;
     item->setForeground(palette().color(QPalette::Disabled, QPalette::Text));
     item->setToolTip(tr("Taken back; press to make it again"));

@@ -355,6 +355,7 @@ ui::Table ViewDock::table(std::size_t most_rows) const {
 }
 
 void ViewDock::fill_table() {
+  ask_once();
   QElapsedTimer clock;
   clock.start();
   const int columns = model_->columnCount();

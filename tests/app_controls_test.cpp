@@ -345,9 +345,18 @@ TEST_F(Controls, EveryDockHasTheSameButtonsAndEachDoesItsWork) {
 
     QMap<QString, QAction*> menu;
     walk_menu(dock->menu(), "", menu);
+    const bool tells = dock->view_name() == "findings";
     EXPECT_EQ(menu.keys().join(", "),
-              "/Close, /Detach or dock, /Export CSV…, /Export SVG…, /Export picture/1x, /Export "
-              "picture/2x, /Export picture/3x, /Export picture/4x, /Show as table");
+              QString("/Close, ") + (tells ? "/Copy as text, " : "") +
+                  "/Detach or dock, /Export CSV…, /Export SVG…, /Export picture/1x, /Export "
+                  "picture/2x, /Export picture/3x, /Export picture/4x, /Show as table");
+    if (tells) {
+      QApplication::clipboard()->clear();
+      menu["/Copy as text"]->trigger();
+      const QString text = QApplication::clipboard()->text();
+      EXPECT_TRUE(text.startsWith("Block 0 (")) << qPrintable(text);
+      EXPECT_GT(text.count(".\n"), 3);
+    }
     const QSize size = dock->canvas().size();
     for (const int density : {1, 2, 3, 4}) {
       Answers answers;

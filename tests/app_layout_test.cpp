@@ -346,6 +346,46 @@ TEST(Remembered, AnArrangementFromBeforeThereWereSeveralRunsIsKept) {
   QSettings("xlstm-lab", "xlstm-lab").clear();
 }
 
+TEST(Remembered, AnArrangementFromBeforeThereWasMemoryMixingIsKept) {
+  QSettings("xlstm-lab", "xlstm-lab").clear();
+  const auto open = [] {
+    auto window = std::make_unique<app::MainWindow>(
+        app::WindowOptions{.canvas = app::CanvasKind::software, .remember = true});
+    window->resize(1280, 800);
+    window->show();
+    EXPECT_TRUE(QTest::qWaitForWindowExposed(window.get()));
+    QTest::qWait(100);
+    return window;
+  };
+  QByteArray older;
+  {
+    auto window = open();
+    QStringList names = {"view_time",       "view_gates",     "view_memory",  "view_loss",
+                         "view_next",       "view_inspector", "view_health",  "view_faces",
+                         "view_stabilizer", "view_budget",    "view_map",     "panel_model",
+                         "panel_task",      "panel_trainer",  "panel_prompt", "panel_text",
+                         "panel_runs"};
+    names.sort();
+    window->view("memory")->close();
+    window->removeDockWidget(window->view("mixing"));
+    QTest::qWait(50);
+    older = window->saveState(qChecksum(names.join(' ').toUtf8()));
+    window->close_unasked();
+  }
+  {
+    QSettings kept("xlstm-lab", "xlstm-lab");
+    kept.setValue("layout/explore", older);
+    kept.setValue("layout_by_hand/explore", true);
+  }
+  auto window = open();
+  QTest::qWait(150);
+  EXPECT_TRUE(window->view("memory")->isHidden()) << "as somebody left it";
+  EXPECT_FALSE(window->view("gates")->isHidden());
+  EXPECT_TRUE(window->view("mixing")->isHidden()) << "it is there to be shown";
+  EXPECT_NE(window->dockWidgetArea(window->view("mixing")), Qt::NoDockWidgetArea);
+  QSettings("xlstm-lab", "xlstm-lab").clear();
+}
+
 TEST_F(Layouts, EveryPerspectiveShowsItsViews) {
   const std::map<app::Perspective, QStringList> wanted = {
       {app::Perspective::memory, {"gates", "memory", "next", "inspector"}},

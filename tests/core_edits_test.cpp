@@ -14,11 +14,11 @@
 namespace xlab::tests {
 namespace {
 
-constexpr int kTokens = 9;
+constexpr int kEditedTokens = 9;
 
 std::shared_ptr<const Trace> with(const Model& model, std::vector<Clamp> clamps) {
   Sequence sequence(model);
-  sequence.set_tokens(some_tokens(kTokens, 7));
+  sequence.set_tokens(some_tokens(kEditedTokens, 7));
   sequence.set_clamps(std::move(clamps));
   sequence.compute_all();
   return sequence.trace();
@@ -98,7 +98,7 @@ TEST(Edits, ActInTheOrderOfTheirList) {
     Clamp twice = set;
     twice.change = Change::scale;
     Sequence sequence(model);
-    sequence.set_tokens(some_tokens(kTokens, 7));
+    sequence.set_tokens(some_tokens(kEditedTokens, 7));
     sequence.set_clamps({set, twice});
     sequence.compute_all();
     EXPECT_EQ(sequence.trace()->find(5, path)->at(0, 0), 4.0f);
@@ -115,7 +115,7 @@ TEST(Edits, WhatStaysInItsPlaceIsNotComputedAgain) {
   const Clamp early{.path = path, .head = 0, .begin = 1, .end = 2, .value = 2.0f};
   const Clamp late{.path = path, .head = 0, .begin = 7, .end = 8, .value = 2.0f};
   Sequence sequence(model);
-  sequence.set_tokens(some_tokens(kTokens, 7));
+  sequence.set_tokens(some_tokens(kEditedTokens, 7));
   sequence.set_clamps({early, late});
   sequence.compute_all();
   sequence.set_clamps({early});
@@ -190,13 +190,13 @@ TEST(Edits, AHeadSwitchedOffAnswersNothing) {
   for (const ModelSpec& spec : all_families()) {
     const Model model = filled_model(spec, DType::f32);
     const BlockCard block = model.cards()[0];
-    const auto seen = with(model, {*switched_off(block, 1, kTokens)});
+    const auto seen = with(model, {*switched_off(block, 1, kEditedTokens)});
     const Recorded* gate = seen->find(8, block.path("output_gate"));
     for (int unit = 0; unit < gate->dim; ++unit) {
       EXPECT_LT(std::abs(gate->at(1, unit)), 1e-20f);
       EXPECT_GT(std::abs(gate->at(0, unit)), 1e-6f);
     }
-    const auto all = with(model, {*switched_off(block, Clamp::kAll, kTokens)});
+    const auto all = with(model, {*switched_off(block, Clamp::kAll, kEditedTokens)});
     for (const float open : all->find(0, block.path("output_gate"))->values)
       EXPECT_LT(std::abs(open), 1e-20f);
   }

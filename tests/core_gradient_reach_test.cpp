@@ -13,8 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "core/ops.hpp"
 #include "core/scan_watch.hpp"
 #include "core/training/memory_gradient.hpp"
+#include "kernels/random.hpp"
 #include "tests/complaint.hpp"
 #include "tests/small_models.hpp"
 
@@ -321,6 +323,69 @@ TEST(GradientReach, NothingOverflowsWhereTheScaleOfTheMemoryJumps) {
                 1e-9);
 }
 
+/// Random numbers of a shape.
+Tensor random(const Shape& shape, std::uint64_t stream, double size = 1.0) {
+  const Tensor x = Tensor::empty(shape, DType::f64);
+  kernels::fill_uniform(x, -size, size, 7, stream);
+  return x;
+}
+
+TEST(GradientReach, OfTheNormalizerCountsWhereverTheOutputIsNotNormedAfterwards) {
+  constexpr std::int64_t T = 5, H = 2, K = 3, V = 4;
+  using kernels::DenominatorFloor;
+  for (const bool normalize : {true, false}) {
+    for (const DenominatorFloor floor : {DenominatorFloor::stabilizer, DenominatorFloor::one}) {
+      kernels::MlstmOptions options{.floor = floor, .normalize = normalize};
+      options.eps = 0.01;
+      kernels::MlstmState initial{random({1, H, K, V}, 1), random({1, H, K}, 2, 3.0),
+                                  random({1, H}, 3)};
+      const Tensor wanted = random({1, T, H * V}, 4);
+      const auto pass = [&](ScanWatch* watch) {
+        const Observer observer{.scan = watch};
+        Tape tape(Tape::Mode::gradient, &observer);
+        const auto in = [&](std::int64_t width, std::uint64_t stream) {
+          return tape.constant(random({1, T, width}, stream));
+        };
+        kernels::MlstmState last;
+        const Var h = ops::mlstm(tape, options, H, in(H * K, 5), in(H * K, 6), in(H * V, 7),
+                                 in(H, 8), in(H, 9), initial, last);
+        if (watch) tape.backward(h, wanted);
+        double sum = 0.0;
+        for (std::int64_t j = 0; j < wanted.elements(); ++j)
+          sum += tape.value(h).data<double>()[j] * wanted.data<double>()[j];
+        return sum;
+      };
+      ScanWatch watch;
+      pass(&watch);
+      const MemoryGradient found = memory_gradient(watch, H);
+      const kernels::MlstmForward& seen = watch.mlstm->forward;
+      for (std::int64_t head = 0; head < H; ++head) {
+        // What was there before reaches step 0 through its forget gate, in units of its own m.
+        double squares = 0.0;
+        for (const Tensor& part : {initial.C, initial.n}) {
+          const std::int64_t size = part.elements() / H;
+          for (std::int64_t j = head * size; j < (head + 1) * size; ++j) {
+            double& number = part.data<double>()[j];
+            const double before = number;
+            number = before + kStep;
+            const double up = pass(nullptr);
+            number = before - kStep;
+            const double slope = (up - pass(nullptr)) / (2.0 * kStep);
+            number = before;
+            squares += slope * slope;
+          }
+        }
+        const double pre = seen.f.data<double>()[head];
+        const double units =
+            initial.m.data<double>()[head] - seen.m.data<double>()[(T - 1) * H + head];
+        EXPECT_NEAR(found.memory[static_cast<std::size_t>(head * T)],
+                    0.5 * std::log(squares) - units + std::log1p(std::exp(-pre)), 1e-6)
+            << normalize << ", head " << head;
+      }
+    }
+  }
+}
+
 TEST(GradientReach, WhatIsNoNumberIsSaidToBeNone) {
   Model model = filled_model(small_mlstm(), DType::f64, 3);
   model.params().values().data<double>()[0] = std::numeric_limits<double>::quiet_NaN();
@@ -328,7 +393,7 @@ TEST(GradientReach, WhatIsNoNumberIsSaidToBeNone) {
   report.tokens = {0, 1, 0, 3};
   report.target = 1;
   compute_reach(model, report);
-  EXPECT_TRUE(std::isnan(report.memory[0]));
+  for (const double size : report.memory) EXPECT_TRUE(std::isnan(size));
   EXPECT_TRUE(std::isnan(report.input[0]));
 }
 

@@ -23,19 +23,19 @@
 namespace xlab::tests {
 namespace {
 
-constexpr int kTokens = 11;
+constexpr int kMixedTokens = 11;
 
 /// A model whose numbers are all away from special values, stepped through by hand, so that any
 /// state can be changed on the way.
 struct Stepped {
   Stepped(const ModelSpec& spec, DType dtype, std::vector<Clamp> held = {})
       : model(filled_model(spec, dtype, 4)),
-        tokens(some_tokens(kTokens, spec.vocab_size, 9)),
+        tokens(some_tokens(kMixedTokens, spec.vocab_size, 9)),
         clamps(std::move(held)),
         images(mixing_images(model, 7)) {
     auto all = std::make_shared<Trace>();
     State now;
-    for (int t = 0; t < kTokens; ++t) {
+    for (int t = 0; t < kMixedTokens; ++t) {
       auto seen = std::make_shared<TokenTrace>();
       now = step(t, now, *seen);
       states.push_back(now);
@@ -96,7 +96,7 @@ void check_parts(const Stepped& run, int b) {
   const BlockCard block = run.block(b);
   const auto gates = static_cast<int>(block.values->mixing.gates.size());
   int held = 0;
-  for (int t = 0; t < kTokens; ++t)
+  for (int t = 0; t < kMixedTokens; ++t)
     for (int gate = 0; gate < gates; ++gate)
       for (int head = 0; head < block.heads; ++head)
         for (int unit = 0; unit < block.value_dim; ++unit) {
@@ -156,7 +156,7 @@ std::vector<std::vector<double>> outputs_with(const Stepped& run, int b, int beg
     now.cells.push_back(changed);
   }
   std::vector<std::vector<double>> outputs;
-  for (int t = begin; t < kTokens; ++t) {
+  for (int t = begin; t < kMixedTokens; ++t) {
     TokenTrace seen;
     now = run.step(t, now, seen);
     const Tensor y = now.cells[static_cast<std::size_t>(b)].get("y");
@@ -171,14 +171,14 @@ void check_influence(const Stepped& run, int b, int step, int head, int unit) {
   influence.follow(run.trace, block, run.images[static_cast<std::size_t>(b)], run.clamps, step,
                    head, unit);
   EXPECT_FALSE(influence.advance(1e18));
-  ASSERT_EQ(influence.end(), kTokens);
+  ASSERT_EQ(influence.end(), kMixedTokens);
   EXPECT_FALSE(influence.ended_early());
   EXPECT_EQ(influence.size(step), 1.0);
   constexpr double kSmall = 1e-5;
   const int D = block.value_dim, first = head * D;
   const auto more = outputs_with(run, b, step + 1, first + unit, kSmall);
   const auto less = outputs_with(run, b, step + 1, first + unit, -kSmall);
-  for (int t = step + 1; t < kTokens; ++t) {
+  for (int t = step + 1; t < kMixedTokens; ++t) {
     const auto row = static_cast<std::size_t>(t - step - 1);
     double squares = 0.0;
     for (int u = 0; u < block.heads * D; ++u) {
@@ -249,7 +249,7 @@ TEST(Mixing, SourcesAreProductsOfWeightsAndOutputs) {
   ASSERT_TRUE(parts);
   EXPECT_DOUBLE_EQ(parts->mixed, sum);
   EXPECT_EQ(parts->bias, static_cast<double>(stored.b.data<float>()[(2 * 2 + 1) * D + 3]));
-  EXPECT_FALSE(parts_of(*run.trace, block, image, {}, {2, kTokens, 1, 3}));
+  EXPECT_FALSE(parts_of(*run.trace, block, image, {}, {2, kMixedTokens, 1, 3}));
 }
 
 TEST(Mixing, LargestSourcesComeFirstAndWhatIsNoNumberBeforeThem) {

@@ -89,6 +89,7 @@ TEST(ReachCurves, SayWhatTheyAreOfWhereThatIsNotOnScreen) {
   };
   EXPECT_THAT(changed([](Snapshot& s) { s.run_id = 4; }), ElementsAre("another run"));
   EXPECT_THAT(changed([](Snapshot& s) { s.sequence.cursor = 1; }), ElementsAre("step t = 3"));
+  EXPECT_THAT(changed([](Snapshot& s) { s.sequence.cursor = 4; }), ElementsAre("step t = 3"));
   EXPECT_THAT(changed([](Snapshot& s) { s.sequence.tokens[2] = 1; }), ElementsAre("other tokens"));
   EXPECT_THAT(changed([](Snapshot& s) { s.sequence.tokens[4] = 1; }),
               ElementsAre("another target"));

@@ -197,7 +197,6 @@ class Stage {
   ui::Stops stops;
   std::vector<Command> sent;
   std::vector<ui::Request> asked;
-  bool exporting = false;
 
  private:
   const Snapshot& snapshot_;

@@ -90,7 +90,7 @@ float height_of(const GateFrame& frame, const Clamp& clamp, const ClampLane& lan
   return std::isfinite(y) ? std::clamp(y, lane.box.min.y, lane.box.max.y) : lane.box.max.y;
 }
 
-double value_of(const ClampHandles::Drag& drag, float y) {
+double value_at_mouse(const ClampHandles::Drag& drag, float y) {
   const double value = drag.axis.value(y, drag.box);
   return std::round(std::clamp(value, -kLargestClamp, kLargestClamp) * 100.0) / 100.0;
 }
@@ -301,7 +301,7 @@ void ClampHandles::pull(GateFrame& frame, const Painter& painter, ImVec2 mouse) 
     return;
   }
   frame.under.range = {drag_->begin, drag_->end};
-  const auto next = static_cast<float>(value_of(*drag_, mouse.y));
+  const auto next = static_cast<float>(value_at_mouse(*drag_, mouse.y));
   if (next == drag_->sent) return;
   drag_->sent = next;
   frame.scene.send(command::SetClamp{{.path = drag_->path,
@@ -315,7 +315,7 @@ void ClampHandles::pull(GateFrame& frame, const Painter& painter, ImVec2 mouse) 
 /// The steps between the last place of the mouse and this one get values on a straight line.
 void ClampHandles::draw_along(GateFrame& frame, ImVec2 mouse) {
   const int step = std::clamp(frame.window.step_at(mouse.x), 0, std::max(frame.last_step(), 0));
-  const auto value = static_cast<float>(value_of(*drag_, mouse.y));
+  const auto value = static_cast<float>(value_at_mouse(*drag_, mouse.y));
   if (!drag_->drawn) {
     drag_->drawn = Clamp{.path = drag_->path,
                          .head = drag_->head,

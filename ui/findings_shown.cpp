@@ -2,39 +2,35 @@
 #include "ui/findings_shown.hpp"
 
 #include <limits>
-#include <utility>
 
 namespace xlab::ui {
 namespace {
 
-/// Multiplications in a frame: about three thousandths of a second.
-constexpr double kWorkInAFrame = 3e6;
+/// Multiplications in a frame: about two thousandths of a second.
+constexpr double kWorkInAFrame = 6e6;
 
 }  // namespace
 
 void FindingsShown::use(const Snapshot& snapshot, bool whole) {
   Of now{snapshot.run_id, snapshot.model, {}, last_asked(snapshot.sequence)};
-  if (snapshot.trace) now.steps = snapshot.trace->steps;
-  const bool other_model = !of_ || of_->run != now.run || of_->model != now.model;
-  if (other_model) {
-    pieces_.reset();
-    found_.clear();
-    tokens_ = 0;
-    told_ = false;
-  }
-  if (now.steps.size() > snapshot.sequence.tokens.size()) now.steps.clear();
-  if (other_model || ((!pieces_ || whole) && !(now == *of_))) {
-    begun_tokens_ = static_cast<int>(now.steps.size());
-    pieces_.emplace(now.model, snapshot.trace, snapshot.sequence.tokens, now.asked);
-    if (!told_) tokens_ = begun_tokens_;
-    of_ = std::move(now);
-  }
+  if (snapshot.trace && snapshot.trace->steps.size() <= snapshot.sequence.tokens.size())
+    now.steps = snapshot.trace->steps;
+  if (!of_ || of_->run != now.run || of_->model != now.model) *this = {};
+  if (!pieces_ || whole) begin_if_other(snapshot, now);
   if (!pieces_) return;
   if (!pieces_->go_on(whole ? std::numeric_limits<double>::infinity() : kWorkInAFrame)) return;
   found_ = pieces_->found();
-  tokens_ = begun_tokens_;
+  tokens_ = static_cast<int>(of_->steps.size());
   told_ = true;
   pieces_.reset();
+  begin_if_other(snapshot, now);
+}
+
+void FindingsShown::begin_if_other(const Snapshot& snapshot, const Of& now) {
+  if (of_ == now) return;
+  pieces_.emplace(now.model, snapshot.trace, snapshot.sequence.tokens, now.asked);
+  if (!told_) tokens_ = static_cast<int>(now.steps.size());
+  of_ = now;
 }
 
 const std::vector<Finding>& FindingsShown::found() const {

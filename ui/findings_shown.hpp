@@ -35,10 +35,12 @@ class FindingsShown {
     bool operator==(const Of&) const = default;
   };
 
+  void begin_if_other(const Snapshot& snapshot, const Of& now);
+
   std::optional<Of> of_;  // of what is measured, or was
   std::optional<FindingsInPieces> pieces_;
   std::vector<Finding> found_;
-  int tokens_ = 0, begun_tokens_ = 0;
+  int tokens_ = 0;
   bool told_ = false;  // once to the end
 };
 

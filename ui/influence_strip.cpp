@@ -50,10 +50,11 @@ bool InfluenceStrip::follow(const MixingFrame& frame, double most_products) {
 }
 
 Axis InfluenceStrip::axis() const {
-  // Whole powers of ten around it, two at least.
-  const double low = std::floor(std::log10(least_) + 1e-9);
+  // Whole powers of ten around it, two at least; so many that 1 is among those that are written.
+  const double low = std::min(std::floor(std::log10(least_) + 1e-9), -2.0);
+  const double each = low < -6.0 ? 4.0 : 2.0;
   const double high = std::max(std::ceil(std::log10(most_) - 1e-9), 0.0);
-  return {std::pow(10.0, std::min(low, high - 2.0)), std::pow(10.0, high) * 1.3, true};
+  return {std::pow(10.0, std::floor(low / each) * each), std::pow(10.0, high) * 1.3, true};
 }
 
 float InfluenceStrip::gutter(const Painter& painter) const {
@@ -117,12 +118,11 @@ void InfluenceStrip::prepare(const TimeWindow& window, const Box& box, const Col
 void InfluenceStrip::draw(MixingFrame& frame, Painter& painter, const TimeWindow& window,
                           float gutter, Box box) {
   const float line = painter.line_height();
-  const bool legend_too = box.height() > 5 * line;
-  const Box legend_row = legend_too ? box.cut_bottom(line) : Box{};
-  if (legend_too) box.cut_bottom(painter.px(2));
-  const bool both = box.height() > painter.px(84);
-  Box size = both ? box.cut_bottom(box.height() * 0.45f) : Box{};
+  const bool both = box.height() > 5.5f * line;
+  Box size = both ? box.cut_bottom(box.height() * 0.5f) : Box{};
   size.cut_top(painter.px(5));
+  const Box legend_row = box.height() > 3 * line ? box.cut_bottom(line) : Box{};
+  box.cut_bottom(painter.px(2));
   const Box numbers = box.cut_left(gutter);
   size.cut_left(gutter);
   const float right = box.min.x + window.column_width() * static_cast<float>(window.count());

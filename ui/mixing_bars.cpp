@@ -19,7 +19,7 @@
 namespace xlab::ui {
 namespace {
 
-constexpr std::size_t kParts = 3;
+constexpr std::size_t kMixedParts = 3;
 constexpr std::size_t kSourcesTold = 5;
 constexpr float kTallest = 1.7f;  ///< a row takes so much of what it needs where there is room
 /// Up to this, parts and pre-activation differ by rounding, relative to what is added up.
@@ -36,29 +36,29 @@ struct PartLook {
   ImU32 colour;
 };
 
-std::array<PartLook, kParts> part_looks(const Palette& palette) {
+std::array<PartLook, kMixedParts> part_looks(const Palette& palette) {
   return {{{"W x", "W x: what the token alone asks for.", mix(palette.panel, palette.text, 0.62f)},
            {"R h", "R h: what the head put out one token before, through R.", palette.accent},
            {"b", "b: the bias, the same at every step.", mix(palette.panel, palette.text, 0.3f)}}};
 }
 
-struct BarColumns {
+struct PartColumns {
   Box name, track;
-  std::array<Box, kParts> part;  ///< empty where there is no room for numbers
+  std::array<Box, kMixedParts> part;  ///< empty where there is no room for numbers
   Box sum;
 };
 
-BarColumns bar_columns(const MixingFrame& frame, const Painter& painter, Box row) {
-  BarColumns columns;
+PartColumns bar_columns(const MixingFrame& frame, const Painter& painter, Box row) {
+  PartColumns columns;
   float widest = 0.0f;
   for (int g = 0; g < frame.gates(); ++g)
     widest = std::max(widest, painter.measure(frame.gate(g).title).x);
-  const float badge = painter.line_height() + painter.px(5), number = painter.px(62);
+  const float badge = painter.line_height() + painter.px(5), number = painter.px(68);
   const bool wide = row.width() > badge + widest + 4 * number + painter.px(150);
   const bool named = row.width() > badge + widest + number + painter.px(110);
   columns.name = row.cut_left(badge + (named ? widest + painter.px(8) : 0.0f));
   columns.sum = row.cut_right(std::min(number, row.width() / 3));
-  for (std::size_t i = kParts; wide && i-- > 0;) columns.part[i] = row.cut_right(number);
+  for (std::size_t i = kMixedParts; wide && i-- > 0;) columns.part[i] = row.cut_right(number);
   // Numbers beside each other stay apart.
   for (Box* column : {&columns.part[0], &columns.part[1], &columns.part[2], &columns.sum})
     if (!column->empty()) column->cut_left(painter.px(8));
@@ -67,17 +67,17 @@ BarColumns bar_columns(const MixingFrame& frame, const Painter& painter, Box row
   return columns;
 }
 
-std::array<double, kParts> numbers_of(const PreParts& parts) {
+std::array<double, kMixedParts> numbers_of(const PreParts& parts) {
   return {parts.token, parts.mixed, parts.bias};
 }
 
 /// Where each part begins and ends: positive ones to the right of zero, negative ones to the left,
 /// in their order.
-std::array<std::pair<double, double>, kParts> stacked(const PreParts& parts) {
-  std::array<std::pair<double, double>, kParts> ends;
+std::array<std::pair<double, double>, kMixedParts> stacked(const PreParts& parts) {
+  std::array<std::pair<double, double>, kMixedParts> ends;
   double right = 0.0, left = 0.0;
   const auto numbers = numbers_of(parts);
-  for (std::size_t i = 0; i < kParts; ++i) {
+  for (std::size_t i = 0; i < kMixedParts; ++i) {
     double& edge = numbers[i] >= 0.0 ? right : left;
     ends[i] = {edge, edge + numbers[i]};
     edge += numbers[i];
@@ -178,7 +178,7 @@ void draw_stack(const PreParts& parts, Painter& painter, const Box& bar, const A
   const Palette& palette = painter.palette();
   const auto looks = part_looks(palette);
   const auto ends = stacked(parts);
-  for (std::size_t i = 0; i < kParts; ++i) {
+  for (std::size_t i = 0; i < kMixedParts; ++i) {
     const float a = x_of(axis, bar, ends[i].first), b = x_of(axis, bar, ends[i].second);
     const Box part{{std::min(a, b), bar.min.y}, {std::max(a, b), bar.max.y}};
     if (part.width() <= 0.0f) continue;
@@ -196,10 +196,10 @@ void draw_stack(const PreParts& parts, Painter& painter, const Box& bar, const A
 }
 
 /// What of the row is under the mouse: one of the parts, or the whole.
-std::optional<std::size_t> part_under(const PreParts& parts, const BarColumns& columns,
+std::optional<std::size_t> part_under(const PreParts& parts, const PartColumns& columns,
                                       const Axis& axis, ImVec2 mouse) {
   const auto ends = stacked(parts);
-  for (std::size_t i = 0; i < kParts; ++i) {
+  for (std::size_t i = 0; i < kMixedParts; ++i) {
     if (mouse.x >= columns.part[i].min.x && mouse.x < columns.part[i].max.x) return i;
     const float a = x_of(axis, columns.track, ends[i].first),
                 b = x_of(axis, columns.track, ends[i].second);
@@ -209,7 +209,7 @@ std::optional<std::size_t> part_under(const PreParts& parts, const BarColumns& c
 }
 
 void draw_row(MixingFrame& frame, Painter& painter, int gate, const std::optional<PreParts>& parts,
-              const BarColumns& columns, const Axis& axis) {
+              const PartColumns& columns, const Axis& axis) {
   const Palette& palette = painter.palette();
   Box name = columns.name;
   painter.badge({name.min.x, name.centre().y - painter.line_height() / 2},
@@ -229,7 +229,7 @@ void draw_row(MixingFrame& frame, Painter& painter, int gate, const std::optiona
     painter.hatch(bar, IM_COL32_BLACK);
   }
   const auto numbers = numbers_of(*parts);
-  for (std::size_t i = 0; i < kParts; ++i)
+  for (std::size_t i = 0; i < kMixedParts; ++i)
     if (!columns.part[i].empty())
       painter.number_in(columns.part[i], palette.text, numbers[i], Align::right);
   painter.number_in(columns.sum, palette.text, parts->recorded, Align::right, Weight::bold);
@@ -245,13 +245,13 @@ void draw_row(MixingFrame& frame, Painter& painter, int gate, const std::optiona
 }
 
 /// What the columns are, with the colours of the parts: the legend of the bars.
-void draw_heads(MixingFrame& frame, Painter& painter, const BarColumns& columns, const Box& row) {
+void draw_heads(MixingFrame& frame, Painter& painter, const PartColumns& columns, const Box& row) {
   const Palette& palette = painter.palette();
   const auto looks = part_looks(palette);
   const float side = painter.px(9);
   const bool numbers = !columns.part.front().empty();
   float x = columns.track.min.x;
-  for (std::size_t i = 0; i < kParts; ++i) {
+  for (std::size_t i = 0; i < kMixedParts; ++i) {
     const float width = side + painter.px(4) + painter.measure(looks[i].symbol).x;
     if (numbers) x = columns.part[i].max.x - width;
     const Box whole{{x, row.min.y}, {x + width, row.max.y}};
@@ -263,7 +263,7 @@ void draw_heads(MixingFrame& frame, Painter& painter, const BarColumns& columns,
     hint(frame.scene, whole, looks[i].words);
     x = whole.max.x + painter.px(12);
   }
-  const std::string texts[] = {"recorded", "="};
+  const std::string texts[] = {"value", "="};
   const Box sum{{columns.sum.min.x, row.min.y}, {columns.sum.max.x, row.max.y}};
   painter.first_in(sum, palette.muted_text, texts, Align::right, Weight::bold);
   hint(frame.scene, sum,
@@ -348,13 +348,13 @@ void draw_mixing_bars(MixingFrame& frame, Painter& painter, Box box) {
   const Box place = box.cut_top(std::min(bars, box.height()));
   const Box below = box.height() >= line ? box.cut_top(line) : Box{};
   const Axis axis = shared_axis(all);
-  const BarColumns columns = bar_columns(frame, painter, place);
+  const PartColumns columns = bar_columns(frame, painter, place);
   draw_value_axis(painter, axis, columns.track, below);
   if (!heads.empty()) draw_heads(frame, painter, columns, heads);
   Box left = place;
   for (int g = 0; g < rows; ++g) {
     const Box row = left.cut_top(bars / count);
-    BarColumns here = columns;
+    PartColumns here = columns;
     for (Box* column :
          {&here.name, &here.track, &here.sum, &here.part[0], &here.part[1], &here.part[2]}) {
       if (column->empty()) continue;

@@ -24,7 +24,19 @@ struct MapGrid {
   float left = 0.0f;   ///< of a map, for the name of its rows
   float above = 0.0f;  ///< for its title
   float below = 0.0f;  ///< for the name of its columns
+
+  /// Of all maps.
+  float height(const Painter& painter) const {
+    const auto down = static_cast<float>(rows);
+    return down * (above + side + below) + (down - 1.0f) * painter.px(4);
+  }
 };
+
+/// Of the legend below the maps, with what keeps it apart; 0 where there is no room for one.
+float legend_height(const Painter& painter, const Box& box) {
+  const float line = painter.line_height();
+  return box.height() > 5 * line ? line + painter.px(4) : 0.0f;
+}
 
 MapGrid map_grid(const Painter& painter, const Box& room, int maps) {
   MapGrid best;
@@ -36,7 +48,7 @@ MapGrid map_grid(const Painter& painter, const Box& room, int maps) {
       grid.rows = (maps + columns - 1) / columns;
       grid.axes = axes;
       grid.left = axes ? line : 0.0f;
-      grid.above = line + painter.px(1);
+      grid.above = line + painter.px(4);
       grid.below = axes ? line : 0.0f;
       const auto across = static_cast<float>(grid.columns), down = static_cast<float>(grid.rows);
       const float width = (room.width() - gap * (across - 1)) / across - grid.left;
@@ -71,6 +83,30 @@ void draw_unit_axes(Painter& painter, const Box& map, int units) {
   }
   const std::string words[] = {"from unit (column)", "from unit"};
   painter.first_in(below.inset(ends, 0), colour, words, Align::centre);
+}
+
+/// Room left of the name of a map, for the letter of its gate.
+float badge_room(const Painter& painter, float side) {
+  return side > painter.px(60) ? painter.line_height() + painter.px(5) : 0.0f;
+}
+
+/// One name for each map, all of them as long as all have room for; none where the letter of the
+/// gate says it.
+std::vector<std::string> map_names(const MixingFrame& frame, const Painter& painter, float side) {
+  const std::string what = frame.place.products ? "R · h of the " : "R of the ";
+  std::vector<std::string> names;
+  for (int words = 2; words >= 0; --words) {
+    names.clear();
+    float widest = 0.0f;
+    for (int g = 0; g < frame.gates(); ++g) {
+      const std::string& gate = frame.gate(g).title;
+      const std::string letter = badge_room(painter, side) > 0.0f ? "" : frame.symbol(g);
+      names.push_back(words == 2 ? what + gate : words == 1 ? gate : letter);
+      widest = std::max(widest, painter.measure(names.back()).x);
+    }
+    if (widest + badge_room(painter, side) <= side) break;
+  }
+  return names;
 }
 
 /// Makes of the weights (to, from) what they add at the cursor; NaN where the outputs of the step
@@ -123,17 +159,27 @@ void MixingMaps::prepare(const MixingFrame& frame) {
   }
 }
 
+MixingMaps::Size MixingMaps::size_in(const Painter& painter, Box box, int gates) {
+  const float legend = legend_height(painter, box);
+  box.cut_bottom(legend);
+  const MapGrid grid = map_grid(painter, box, gates);
+  return {grid.side, grid.height(painter) + legend};
+}
+
 void MixingMaps::draw(MixingFrame& frame, Painter& painter, Box rest) {
-  const float line = painter.line_height();
-  const Box legend_row = rest.height() > 5 * line ? rest.cut_bottom(line) : Box{};
-  rest.cut_bottom(painter.px(4));
+  const float line = painter.line_height(), legend_room = legend_height(painter, rest);
+  rest.cut_bottom(legend_room);
   const MapGrid grid = map_grid(painter, rest, frame.gates());
   if (grid.side < painter.px(16)) return;
+  Box legend_row = rest;
+  legend_row.min.y = rest.min.y + grid.height(painter) + painter.px(4);
+  legend_row.max.y = legend_row.min.y + (legend_room > 0.0f ? line : 0.0f);
   // A range of nothing but zeros is none.
   const double range = largest_ > 0.0 ? largest_ : 1.0;
   const ColourScale scale(painter.palette(), MapName::signed_values, -range, range);
   const bool axes = grid.axes;
   const float cell = grid.left + grid.side;
+  const std::vector<std::string> names = map_names(frame, painter, grid.side);
   for (int g = 0; g < frame.gates(); ++g) {
     const auto column = static_cast<float>(g % grid.columns),
                row = static_cast<float>(g / grid.columns);
@@ -143,12 +189,11 @@ void MixingMaps::draw(MixingFrame& frame, Painter& painter, Box rest) {
     const Box map{{x, y + grid.above}, {x + grid.side, y + grid.above + grid.side}};
     ImGui::PushID(g);
     const GateStyle style = gate_style(painter.palette(), frame.gate(g).letter);
-    if (title.width() > painter.px(60))
-      title.cut_left(painter.badge({title.min.x, title.min.y}, style) + painter.px(5));
-    const std::string& name = frame.gate(g).title;
-    const std::string what = frame.place.products ? "R · h of the " : "R of the ";
-    const std::string titles[] = {what + name, name, frame.symbol(g)};
-    painter.first_in(title, painter.palette().text, titles);
+    if (const float room = badge_room(painter, grid.side); room > 0.0f) {
+      painter.badge(title.min, style);
+      title.cut_left(room);
+    }
+    painter.text_in(title, painter.palette().text, names[static_cast<std::size_t>(g)]);
     draw_map(frame, painter, g, map, scale);
     if (axes) draw_unit_axes(painter, map, frame.image.units);
     ImGui::PopID();

@@ -16,6 +16,12 @@ class MixingMaps {
   /// Draws the maps of the focused head and the legend of all of them. A click chooses the unit
   /// that is written to and the one that is read from.
   void draw(MixingFrame& frame, Painter& painter, Box rest);
+  /// What the maps make of a box: the side of one of them, and the height that all of them and the
+  /// legend take.
+  struct Size {
+    float side = 0.0f, height = 0.0f;
+  };
+  static Size size_in(const Painter& painter, Box box, int gates);
   /// Whether R of the head is nothing but zeros; known after `prepare`.
   bool all_zeros() const { return zeros_; }
   void prepare(const MixingFrame& frame);

@@ -153,10 +153,11 @@ class MixingView : public View {
     static const std::vector<std::string> kMaps = {"weights R", "products R · h"};
     const ChooserWidths maps = chooser_widths(painter, kMaps);
     const bool room = mixes && row.width() > maps.all + painter.px(220);
-    Box last = room ? row.cut_right(maps.all) : Box{};
+    if (room) row.cut_right(maps.all);
     choose_block_and_head(scene, painter, row,
                           "Which head: its units see one another, and no other head.", card_);
     if (!room) return;
+    Box last{row.min, {row.min.x + maps.all, row.max.y}};
     card_.explain(last, {{"What the maps show: the weights R, or what each of them adds at the "
                           "time cursor, R times the output one token before."}});
     place_.products = choose_at(painter, "maps", last, kMaps, place_.products ? 1 : 0) == 1;
@@ -178,33 +179,43 @@ class MixingView : public View {
     return unit;
   }
 
+  /// Maps above the bars or beside them, whichever makes them larger, and below both where an
+  /// output goes. Where there is little room that is left out first, then the maps.
   void arrange(MixingFrame& frame, Painter& painter, Box rest) {
-    const float line = painter.line_height(), title = line + painter.px(4);
-    const float bars = title + mixing_bars_height(painter, frame.gates());
-    const bool beside = rest.width() > painter.px(680);
-    // What is left out first where there is little room: the influence, then the maps.
-    const float least_influence = 11 * line, least_maps = 6 * line, gap = painter.px(8);
-    const float top_least = beside ? bars : bars + gap + least_maps;
-    const bool influence = rest.height() > top_least + gap + least_influence;
-    if (influence) {
-      const float height = std::clamp(rest.height() * 0.38f, least_influence,
-                                      std::max(least_influence, rest.height() - top_least - gap));
-      draw_influence(frame, painter, rest.cut_bottom(std::min(height, 22 * line)));
-      rest.cut_bottom(gap);
-    }
+    const float line = painter.line_height(), gap = painter.px(8), apart = painter.px(18);
+    const float bars = line + painter.px(4) + mixing_bars_height(painter, frame.gates());
+    const float least_influence = 9 * line, good_influence = 13 * line, least_maps = 7.5f * line;
+    const bool wide = rest.width() > painter.px(680);
+    const float least = wide ? bars : bars + gap + least_maps;
+    const bool influence = rest.height() > least + gap + least_influence;
+    // The influence gets a third, and what the others leave.
+    const float top =
+        influence
+            ? std::max(least, std::min(rest.height() * 0.66f, rest.height() - gap - good_influence))
+            : rest.height();
+    const Box all{rest.min, {rest.max.x, rest.min.y + top}};
+    Box above = all, left = all;
+    above.cut_bottom(bars + gap);
+    left.max.x = left.centre().x - apart / 2;
+    const auto over = MixingMaps::size_in(painter, above, frame.gates());
+    const auto next_to = MixingMaps::size_in(painter, left, frame.gates());
+    const bool stands_above = above.height() >= least_maps;
+    const bool beside = wide && (!stands_above || next_to.side > over.side);
+    const bool blank = maps_.all_zeros();
+    Box used = rest.cut_top(beside         ? std::max(blank ? bars : next_to.height, bars)
+                            : stands_above ? bars + gap + (blank ? least_maps : over.height)
+                                           : top);
     if (beside) {
-      Box left = rest.cut_left(rest.width() * 0.5f);
-      rest.cut_left(painter.px(18));
-      draw_maps(frame, painter, left);
-      draw_bars(frame, painter, rest);
-      return;
+      draw_maps(frame, painter, used.cut_left(left.width()));
+      used.cut_left(apart);
+    } else if (stands_above) {
+      draw_maps(frame, painter, used.cut_top(used.height() - bars - gap));
+      used.cut_top(gap);
     }
-    const bool maps = rest.height() > bars + gap + least_maps;
-    if (maps) {
-      draw_maps(frame, painter, rest.cut_top(rest.height() - bars - gap));
-      rest.cut_top(gap);
-    }
-    draw_bars(frame, painter, rest);
+    draw_bars(frame, painter, used);
+    if (!influence) return;
+    rest.cut_top(gap);
+    draw_influence(frame, painter, rest.cut_top(std::min(rest.height(), 26 * line)));
   }
 
   void draw_maps(MixingFrame& frame, Painter& painter, Box rest) {

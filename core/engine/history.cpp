@@ -2,6 +2,7 @@
 #include "core/engine/history.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -28,15 +27,15 @@ MixingImage without_numbers(const BlockCard& card, int block, std::int64_t step)
 
 /// From (heads, gates, ...) to (gates, heads, ...).
 std::vector<float> gates_first(const std::vector<float>& r, int heads, int gates) {
-  const std::size_t each = r.size() / static_cast<std::size_t>(heads * gates);
-  std::vector<float> turned(r.size());
-  for (std::size_t gate = 0; gate < static_cast<std::size_t>(gates); ++gate) {
-    for (std::size_t head = 0; head < static_cast<std::size_t>(heads); ++head) {
-      const auto from = r.begin() + static_cast<std::ptrdiff_t>(
-                                        (head * static_cast<std::size_t>(gates) + gate) * each);
-      std::copy_n(from, each,
-                  turned.begin() + static_cast<std::ptrdiff_t>(
-                                       (gate * static_cast<std::size_t>(heads) + head) * each));
+  const auto H = static_cast<std::size_t>(heads), G = static_cast<std::size_t>(gates);
+  const std::size_t each = r.size() / (H * G);
+  std::vector<float> turned;
+  turned.reserve(r.size());
+  for (std::size_t gate = 0; gate < G; ++gate) {
+    for (std::size_t head = 0; head < H; ++head) {
+      const std::size_t stored = head * G + gate;
+      const auto first = r.begin() + static_cast<std::ptrdiff_t>(stored * each);
+      turned.insert(turned.end(), first, first + static_cast<std::ptrdiff_t>(each));
     }
   }
   return turned;
