@@ -36,7 +36,7 @@ struct CostRange {
   }
 };
 
-struct BarColumns {
+struct WorthColumns {
   Box name, track, number;
 };
 
@@ -63,8 +63,8 @@ float widest_name(const Painter& painter, const Snapshot& snapshot) {
   return widest;
 }
 
-BarColumns columns_of_bar(const Painter& painter, Box row, float names) {
-  BarColumns columns;
+WorthColumns columns_of_bar(const Painter& painter, Box row, float names) {
+  WorthColumns columns;
   columns.number = row.cut_right(std::min(painter.measure("−0.000000").x, row.width() * 0.45f));
   row.cut_right(painter.px(6));
   columns.name = row.cut_left(std::min(names + painter.px(8), row.width() * 0.55f));
@@ -72,7 +72,7 @@ BarColumns columns_of_bar(const Painter& painter, Box row, float names) {
   return columns;
 }
 
-void draw_bar(Painter& painter, const BarColumns& columns, const CostRange& range, double cost) {
+void draw_bar(Painter& painter, const WorthColumns& columns, const CostRange& range, double cost) {
   const Palette& palette = painter.palette();
   const Box& track = columns.track;
   const bool drawn = track.width() >= painter.px(24);
@@ -100,7 +100,7 @@ void draw_bar(Painter& painter, const BarColumns& columns, const CostRange& rang
 
 /// Lowest, zero and highest below the tracks; what has no room beside what matters more is left
 /// out.
-void draw_cost_scale(Painter& painter, const BarColumns& columns, const CostRange& range) {
+void draw_cost_scale(Painter& painter, const WorthColumns& columns, const CostRange& range) {
   const Palette& palette = painter.palette();
   const std::string captions[] = {"costs, in nats", "costs, nats", "nats"};
   painter.first_in(columns.name, palette.muted_text, captions);
@@ -188,7 +188,7 @@ void draw_worth_bars(Scene& scene, Painter& painter, Box& rest,
     if (mouse.hovered || mouse.pressed) touched({i, mouse.hovered, mouse.pressed});
     if (!ImGui::IsRectVisible(row.min, row.max)) continue;
     if (mouse.hovered) painter.fill(row, with_alpha(palette.control_hovered, 0.5f), painter.px(3));
-    BarColumns columns = columns_of_bar(painter, row, names);
+    WorthColumns columns = columns_of_bar(painter, row, names);
     if (one.head >= 0) columns.name.cut_left(std::min(painter.px(10), columns.name.width() / 4));
     const bool focused = one.block == block_in_focus(scene);
     painter.first_in(columns.name, focused ? palette.text : palette.muted_text,
@@ -197,7 +197,7 @@ void draw_worth_bars(Scene& scene, Painter& painter, Box& rest,
     draw_bar(painter, columns, range, one.loss - report->loss);
   }
   // The loss as it is, through all of them.
-  const BarColumns columns = columns_of_bar(painter, all, names);
+  const WorthColumns columns = columns_of_bar(painter, all, names);
   if (columns.track.width() >= painter.px(24)) {
     const float zero = columns.track.min.x + columns.track.width() * range.place(0.0);
     painter.line({zero, all.min.y}, {zero, rest.min.y}, {palette.text, painter.px(1.5f)});
