@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/analysis/plain_course.hpp"
@@ -26,6 +26,7 @@ using testing::AllOf;
 using testing::Each;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 constexpr std::size_t kUnit = 0, kHead = 1, kClassic = 2;  // the blocks, in their order
@@ -189,7 +190,9 @@ TEST(ExplorerStories, Saturation) {
     double weights = 0.0;
     for (int other = 0; other <= write; ++other) weights += std::exp(2.0 * (other - write));
     EXPECT_NEAR(share, 1.0 / weights, 1e-4);
-    if (write >= 3) EXPECT_NEAR(share, 0.86, 6e-3);
+    if (write >= 3) {
+      EXPECT_NEAR(share, 0.86, 6e-3);
+    }
     EXPECT_NEAR(told.answer(kHead, step), after, kClose);
   }
   const double last = told.memory(kClassic, 22) - told.memory(kClassic, 21);
@@ -251,6 +254,219 @@ TEST(ExplorerStories, SayWhatIsComputed) {
   }
   EXPECT_THAT(story_named("slow leak").look, HasSubstr("14.3"));
   EXPECT_NEAR(std::log(0.5) / std::log(sigmoid_of(3.0)), 14.3, 0.05);
+}
+
+/// The explorer in the engine, as the window has it.
+class ExplorerRuns : public testing::Test {
+ protected:
+  using SnapshotPtr = std::shared_ptr<const Snapshot>;
+  ExplorerRuns() : engine_([] {}, "cpu", {.root = folder_ / "kept"}) {}
+
+  template <typename... Commands>
+  SnapshotPtr after(Commands... commands) {
+    (engine_.send(std::move(commands)), ...);
+    engine_.flush();
+    return engine_.snapshot();
+  }
+  SnapshotPtr open() { return after(command::NewRun{.task = explorer::kTask, .spec_json = {}}); }
+  SnapshotPtr tell(const std::string& name, const Snapshot& now) {
+    return after(explorer::tell(story_named(name), now.model->blocks));
+  }
+  static std::string told(const Snapshot& now) {
+    const Story* story = explorer::told_by(now.sequence.clamps, now.model->blocks);
+    return story ? story->name : "";
+  }
+  static std::vector<std::vector<std::vector<double>>> outputs(const Snapshot& now) {
+    std::vector<std::vector<std::vector<double>>> all;
+    for (const BlockCard& block : now.model->blocks)
+      all.push_back(plain_course(*now.trace, block, 0).output);
+    return all;
+  }
+
+  TemporaryFolder folder_;
+  Engine engine_;
+};
+
+TEST_F(ExplorerRuns, OpenWithTheFirstStoryAndAreNotTrained) {
+  const auto now = open();
+  EXPECT_EQ(now->failure.what, "");
+  EXPECT_EQ(told(*now), explorer::stories().front().name);
+  EXPECT_EQ(now->sequence.tokens.size(), static_cast<std::size_t>(explorer::kSteps));
+  EXPECT_THAT(now->train.cannot_train, AllOf(HasSubstr("not trained"), HasSubstr("held by hand")));
+  EXPECT_THAT(now->sequence.cannot_sample, Not(IsEmpty()));
+  EXPECT_EQ(now->cannot_save, "");
+  EXPECT_THAT(after(command::TrainOneStep{})->failure.what, HasSubstr("held by hand"));
+  EXPECT_THAT(after(command::RestartRun{})->failure.what, HasSubstr("held by hand"));
+}
+
+TEST_F(ExplorerRuns, AStoryIsOneEditWithItsEquations) {
+  const auto first = open();
+  const auto second = tell("overflow", *first);
+  EXPECT_EQ(told(*second), "overflow");
+  EXPECT_EQ(second->undo_label, "Undo story");
+  ASSERT_TRUE(second->history);
+  EXPECT_EQ(second->history->past.back().about, "Overflow");
+  EXPECT_FALSE(second->model->blocks[kUnit].variant.stabilizer);
+  const auto third = tell("slow leak", *second);
+  EXPECT_EQ(told(*third), "slow leak");
+  EXPECT_TRUE(third->model->blocks[kUnit].variant.stabilizer);
+  const auto back = after(command::Undo{});
+  EXPECT_EQ(told(*back), "overflow");
+  EXPECT_TRUE(std::isnan(outputs(*back)[kUnit].back()[0]));
+  EXPECT_EQ(told(*after(command::Undo{})), "remember");
+  EXPECT_EQ(outputs(*engine_.snapshot()), outputs(*first));
+  EXPECT_EQ(told(*after(command::Redo{}, command::Redo{})), "slow leak");
+  EXPECT_EQ(outputs(*engine_.snapshot()), outputs(*third));
+}
+
+TEST_F(ExplorerRuns, AStoryTakesTheStepsThatItNeeds) {
+  const auto first = open();
+  const auto shorter = after(command::SetPrompt{"0 1 2"});
+  ASSERT_EQ(shorter->sequence.tokens.size(), 3u);
+  const auto again = tell("two items", *shorter);
+  EXPECT_EQ(again->sequence.tokens, first->sequence.tokens);
+  EXPECT_EQ(after(command::Undo{})->sequence.tokens, shorter->sequence.tokens);
+  EXPECT_EQ(told(*engine_.snapshot()), "remember");
+}
+
+TEST_F(ExplorerRuns, WhatIsRefusedChangesNothing) {
+  const auto first = open();
+  command::HoldAll wrong = explorer::tell(story_named("overflow"), first->model->blocks);
+  wrong.variants.push_back({.kind = "no such cell", .variant = {}});
+  const auto now = after(wrong);
+  EXPECT_THAT(now->failure.what, HasSubstr("no such cell"));
+  EXPECT_EQ(told(*now), "remember");
+  EXPECT_EQ(now->undo_label, first->undo_label);
+  wrong.variants.clear();
+  wrong.tokens = {explorer::kMostSteps};
+  EXPECT_THAT(after(wrong)->failure.what, HasSubstr("64"));
+  EXPECT_EQ(told(*engine_.snapshot()), "remember");
+  // Where weights would have to come back with the equations, it is no single edit.
+  const auto other = after(command::NewRun{.task = "recall", .spec_json = {}});
+  wrong.tokens.clear();
+  EXPECT_THAT(after(wrong)->failure.what, HasSubstr("not trained"));
+  EXPECT_EQ(engine_.snapshot()->sequence.clamps, other->sequence.clamps);
+}
+
+TEST_F(ExplorerRuns, ADragInAllCellsIsOneEdit) {
+  const auto first = open();
+  std::vector<float> curve(explorer::kSteps, 1.0f);
+  for (const float value : {1.0f, 2.0f, 2.5f}) {
+    curve[3] = value;
+    after(command::AddClamps{
+        explorer::drawn_together(first->model->blocks, "forget_gate_pre", curve), "drawing"});
+  }
+  const auto now = engine_.snapshot();
+  EXPECT_EQ(now->history->past.size(), first->history ? first->history->past.size() + 1 : 1u);
+  EXPECT_EQ(now->sequence.clamps.size(), first->sequence.clamps.size());
+  for (const BlockCard& block : now->model->blocks) {
+    const std::string path = block.path("forget_gate_pre");
+    EXPECT_EQ(now->trace->find(3, path)->at(0, 0), 2.5f);
+    EXPECT_EQ(now->trace->find(4, path)->at(0, 0), 1.0f);
+  }
+  // Something else at once is another one.
+  after(command::AddClamps{explorer::drawn_together(first->model->blocks, "input_gate_pre", curve),
+                           "drawing"});
+  EXPECT_EQ(engine_.snapshot()->history->past.size(), now->history->past.size() + 1);
+  after(command::Undo{});
+  EXPECT_EQ(after(command::Undo{})->sequence.clamps, first->sequence.clamps);
+  EXPECT_EQ(told(*engine_.snapshot()), "remember");
+}
+
+TEST_F(ExplorerRuns, AreSavedAndOpenedAgainWithEveryNumberAndWhatCanBeUndone) {
+  const auto first = open();
+  const auto saved = tell("overflow in fp16", *first);
+  const auto path = folder_ / "explorer.xlab";
+  EXPECT_EQ(after(command::Save{path})->failure.what, "");
+  const auto other = after(command::NewRun{.task = "parity", .spec_json = {}});
+  ASSERT_EQ(other->data->task, "parity");
+  const auto again = after(command::OpenRun{.path = path, .bytes = {}});
+  ASSERT_EQ(again->failure.what, "");
+  EXPECT_EQ(again->data->task, explorer::kTask);
+  EXPECT_EQ(told(*again), "overflow in fp16");
+  EXPECT_EQ(again->sequence.clamps, saved->sequence.clamps);
+  for (std::size_t block = 0; block < again->model->blocks.size(); ++block)
+    EXPECT_EQ(again->model->blocks[block].variant, saved->model->blocks[block].variant);
+  for (int step = 0; step < again->trace->length(); ++step)
+    for (const auto& [name, value] : saved->trace->steps[static_cast<std::size_t>(step)]->values)
+      for (std::size_t i = 0; i < value.values.size(); ++i) {
+        const float a = value.values[i], b = again->trace->find(step, name)->values[i];
+        EXPECT_TRUE(a == b || (std::isnan(a) && std::isnan(b))) << name << " " << step;
+      }
+}
+
+TEST_F(ExplorerRuns, TheFileOfAnExplorerKnowsWhatCanBeUndone) {
+  const auto first = open();
+  tell("overflow", *first);
+  const auto path = folder_ / "explorer.xlab";
+  after(command::Save{path});
+  Engine other([] {}, "cpu", {.root = folder_ / "other"});
+  other.send(command::OpenRun{.path = path, .bytes = {}});
+  other.flush();
+  EXPECT_EQ(other.snapshot()->undo_label, "Undo story");
+  other.send(command::Undo{});
+  other.flush();
+  EXPECT_EQ(told(*other.snapshot()), "remember");
+  EXPECT_TRUE(other.snapshot()->model->blocks[kUnit].variant.stabilizer);
+  EXPECT_EQ(outputs(*other.snapshot()), outputs(*first));
+}
+
+TEST_F(ExplorerRuns, AnotherWidthGoesOnWithWhatIsDrawn) {
+  const auto first = open();
+  tell("two items", *first);
+  const auto wide =
+      after(command::NewRun{.task = explorer::kTask, .spec_json = explorer::spec_of_width(12)});
+  ASSERT_EQ(wide->failure.what, "");
+  EXPECT_EQ(explorer::width_of(wide->model->blocks), 12);
+  EXPECT_EQ(told(*wide), "two items");
+  std::vector<float> curve(explorer::kSteps, 0.5f);
+  const auto drawn = after(command::AddClamps{
+      explorer::drawn_together(wide->model->blocks, "forget_gate_pre", curve), "drawing"});
+  EXPECT_EQ(told(*drawn), "");
+  const auto narrow =
+      after(command::NewRun{.task = explorer::kTask, .spec_json = explorer::spec_of_width(2)});
+  EXPECT_EQ(explorer::width_of(narrow->model->blocks), 2);
+  for (const BlockCard& block : narrow->model->blocks)
+    EXPECT_EQ(narrow->trace->find(7, block.path("forget_gate_pre"))->at(0, 0), 0.5f);
+  // What a key of another width would need is not held in this one.
+  for (const Clamp& clamp : narrow->sequence.clamps) EXPECT_LT(clamp.unit, 2);
+  EXPECT_EQ(explorer::width_of(after(command::Undo{})->model->blocks), 12);
+  EXPECT_EQ(engine_.snapshot()->sequence.clamps, drawn->sequence.clamps);
+}
+
+TEST(ExplorerSpecs, OtherMemoriesStandBesideTheSlstmInOneModel) {
+  const auto read = [](const std::string& others) {
+    return model_spec_from_json(
+        R"({"vocab_size": 4, "embedding_dim": 8, "num_blocks": 3, "slstm_at": [0, 2],)"
+        R"( "mlstm_block": {"mlstm": {"num_heads": 1, "round_proj_up_to_multiple_of": 4}},)"
+        R"( "slstm_block": {"feedforward": null, "slstm": {"num_heads": 2, "stabilizer": false,)"
+        R"( "others": )" +
+        others + "}}}");
+  };
+  const ModelSpec spec = read(R"([{"function": "lstm", "blocks": [2], "number_format": "fp16"}])");
+  EXPECT_EQ(to_json(model_spec_from_json(to_json(spec))), to_json(spec));
+  EXPECT_THAT(keys_of_our_own(spec), testing::Contains("others"));
+  EXPECT_EQ(title_of(spec), "xLSTM [1:2], with 1 LSTM");
+  const auto cards = Model(spec).cards();
+  EXPECT_EQ(cards[0].title, "sLSTM");
+  EXPECT_FALSE(cards[0].variant.stabilizer);
+  EXPECT_EQ(cards[2].title, "LSTM");
+  EXPECT_TRUE(cards[2].variant.stabilizer);
+  EXPECT_EQ(cards[2].variant.number_format, NumberFormat::fp16);
+  const auto refusal = [&](const std::string& others) {
+    return complaint([&] { validate(read(others)); });
+  };
+  EXPECT_THAT(refusal(R"({"function": "lstm"})"), HasSubstr("'others' must be a list"));
+  EXPECT_THAT(refusal(R"([3])"), HasSubstr("must hold entries"));
+  EXPECT_THAT(refusal(R"([{"function": "gru", "blocks": [2]}])"), HasSubstr("no function"));
+  EXPECT_THAT(refusal(R"([{"function": "lstm"}])"), HasSubstr("list of block numbers"));
+  EXPECT_THAT(refusal(R"([{"function": "lstm", "blocks": [-1]}])"), HasSubstr("-1"));
+  EXPECT_THAT(refusal(R"([{"function": "lstm", "blocks": [1]}])"), HasSubstr("block 1"));
+  EXPECT_THAT(refusal(R"([{"function": "lstm", "blocks": [2, 2]}])"), HasSubstr("twice"));
+  EXPECT_THAT(refusal(R"([{"function": "lstm", "blocks": [2], "stabilizer": false}])"),
+              HasSubstr("nothing to stabilise"));
+  EXPECT_THAT(refusal(R"([{"function": "lstm", "blocks": [2], "colour": 3}])"),
+              HasSubstr("colour"));
 }
 
 }  // namespace
