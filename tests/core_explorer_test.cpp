@@ -39,8 +39,8 @@ const Story& story_named(const std::string& name) {
 }
 
 /// A story as the cells compute it.
-struct Told {
-  explicit Told(const std::string& name, int width = explorer::kWidth)
+struct ToldStory {
+  explicit ToldStory(const std::string& name, int width = explorer::kWidth)
       : story(story_named(name)),
         run(make_run(make_task(explorer::kTask),
                      run_spec_from_json(explorer::spec_of_width(width)))) {
@@ -78,7 +78,7 @@ double sigmoid_of(double x) {
 
 TEST(Explorer, HasOneUnitOneHeadAndAClassicUnit) {
   for (const int width : {explorer::kNarrowest, explorer::kWidth, explorer::kWidest}) {
-    const Told told("remember", width);
+    const ToldStory told("remember", width);
     ASSERT_EQ(told.cards.size(), 3u);
     EXPECT_EQ(told.cards[kUnit].title, "sLSTM");
     EXPECT_EQ(told.cards[kHead].title, "mLSTM");
@@ -96,7 +96,7 @@ TEST(Explorer, HasOneUnitOneHeadAndAClassicUnit) {
 
 TEST(Explorer, EveryGateIsThatOfTheStoryInEveryCell) {
   for (const Story& story : explorer::stories()) {
-    const Told told(story.name, 3);
+    const ToldStory told(story.name, 3);
     ASSERT_THAT(told.courses, Each(testing::Property(&PlainCourse::steps, explorer::kSteps)));
     for (std::size_t block = 0; block < told.cards.size(); ++block) {
       for (const ValueCard& card : told.cards[block].values->cards) {
@@ -113,7 +113,7 @@ TEST(Explorer, EveryGateIsThatOfTheStoryInEveryCell) {
 }
 
 TEST(Explorer, NoWeightDecidesAnything) {
-  Told told("change your mind");
+  ToldStory told("change your mind");
   told.run->model->params().initialise(77);
   told.run->sequence->invalidate();
   told.run->sequence->compute_all();
@@ -126,7 +126,7 @@ TEST(Explorer, NoWeightDecidesAnything) {
 }
 
 TEST(ExplorerStories, Remember) {
-  const Told told("remember");
+  const ToldStory told("remember");
   EXPECT_NEAR(told.answer(kUnit, kLast), 0.8, kClose);
   EXPECT_NEAR(told.answer(kHead, kLast), 0.8, kClose);
   const double written = sigmoid_of(3.0) * 0.8;
@@ -138,7 +138,7 @@ TEST(ExplorerStories, Remember) {
 }
 
 TEST(ExplorerStories, Overwrite) {
-  const Told told("overwrite");
+  const ToldStory told("overwrite");
   for (const std::size_t block : {kUnit, kHead}) {
     EXPECT_NEAR(told.answer(block, 11), 0.8, kClose);
     for (int step = 12; step <= kLast; ++step) EXPECT_NEAR(told.answer(block, step), -0.5, kClose);
@@ -148,7 +148,7 @@ TEST(ExplorerStories, Overwrite) {
 }
 
 TEST(ExplorerStories, SlowLeak) {
-  const Told told("slow leak");
+  const ToldStory told("slow leak");
   for (const std::size_t block : {kUnit, kHead, kClassic})
     EXPECT_NEAR(half_life_between(told.memory(block, 5), told.memory(block, 19), 14), 14.27, 0.01);
   EXPECT_NEAR(told.memory(kUnit, 5), 0.8 * std::exp(3.0), 1e-4);
@@ -158,7 +158,7 @@ TEST(ExplorerStories, SlowLeak) {
 }
 
 TEST(ExplorerStories, Diluted) {
-  const Told told("diluted");
+  const ToldStory told("diluted");
   for (const std::size_t block : {kUnit, kHead}) {
     EXPECT_NEAR(told.answer(block, 5) / 0.8, 0.188, 5e-4);
     EXPECT_NEAR(told.answer(block, 19) / 0.8, 0.039, 5e-4);
@@ -166,7 +166,7 @@ TEST(ExplorerStories, Diluted) {
 }
 
 TEST(ExplorerStories, ChangeYourMind) {
-  const Told told("change your mind");
+  const ToldStory told("change your mind");
   const double share = 1.0 / (1.0 + std::exp(-4.6));
   EXPECT_NEAR(share, 0.99, 1e-3);
   for (const std::size_t block : {kUnit, kHead}) {
@@ -178,7 +178,7 @@ TEST(ExplorerStories, ChangeYourMind) {
 }
 
 TEST(ExplorerStories, Saturation) {
-  const Told told("saturation");
+  const ToldStory told("saturation");
   for (int write = 1; write < 6; ++write) {
     const int step = 2 + 4 * write;
     const double change = told.memory(kClassic, step) - told.memory(kClassic, step - 1);
@@ -201,7 +201,7 @@ TEST(ExplorerStories, Saturation) {
 
 TEST(ExplorerStories, TwoItems) {
   for (const int width : {2, 4, 16}) {
-    const Told told("two items", width);
+    const ToldStory told("two items", width);
     for (int step = 15; step < 19; ++step) EXPECT_NEAR(told.answer(kHead, step), 0.8, kClose);
     for (int step = 19; step <= kLast; ++step) EXPECT_NEAR(told.answer(kHead, step), -0.5, kClose);
     EXPECT_NEAR(told.answer(kUnit, kLast), 0.15, kClose);  // equal weights: the mean
@@ -213,7 +213,7 @@ TEST(ExplorerStories, TwoItems) {
   }
 }
 
-int first_that_is_none(const Told& told, std::size_t block) {
+int first_that_is_none(const ToldStory& told, std::size_t block) {
   for (int step = 0; step < explorer::kSteps; ++step)
     if (!std::isfinite(told.answer(block, step))) return step;
   return -1;
@@ -227,7 +227,7 @@ TEST(ExplorerStories, Overflow) {
   };
   for (const Case& c :
        {Case{"overflow", 88.7, 88.8, 1e-4}, {"overflow in fp16", 11.0, 11.1, 2e-3}}) {
-    const Told told(c.story);
+    const ToldStory told(c.story);
     for (const std::size_t block : {kUnit, kHead}) {
       EXPECT_EQ(first_that_is_none(told, block), 12) << c.story << block;
       EXPECT_NEAR(told.pre(block, "input_gate_pre", 11), c.last_finite, c.close);

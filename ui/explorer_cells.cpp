@@ -166,7 +166,7 @@ void lane_of(CellColumn& column, Painter& painter, const char* id, Box box, floa
                        box.min.x + window.column_width() * static_cast<float>(window.count()));
   if (box.empty()) return;
   painter.fill(box, palette.panel);
-  draw_axis(painter, box, axis, gutter);
+  if (box.height() > 2 * painter.line_height()) draw_axis(painter, box, axis, gutter);
   if (window.shows(column.frame.cursor())) {
     const float x = window.x(column.frame.cursor());
     painter.line({x, box.min.y}, {x, box.max.y},

@@ -171,22 +171,27 @@ void slider_row(ExplorerFrame& frame, Painter& painter, const HeldLane& lane, Bo
       row, {{"Holds all steps at one value."}, {"Drag it, or turn it with the arrow keys."}});
 }
 
-/// Which number of which vector is drawn.
-void content_row(ExplorerFrame& frame, Painter& painter, const HeldLane& lane, Box row) {
+/// Which number of which vector is drawn. False where there is no room to choose.
+bool content_row(ExplorerFrame& frame, Painter& painter, const HeldLane& lane, Box row) {
   const auto vectors = held_vectors(*lane.block);
   std::vector<std::string> names, units;
   for (const ValueCard* card : vectors) names.push_back(card->symbol);
   const auto count = lane.block->numbers(lane.card->extent);
   for (int unit = 0; unit < count; ++unit) units.push_back(std::to_string(unit));
+  const float gap = painter.px(6);
+  if (painter.exporting() ||
+      row.width() < chooser_width(painter, names) + gap + chooser_width(painter, units))
+    return false;
   ExplorerChoice& choice = frame.choice;
   const Box whole = row;
   choice.content = choose_at(painter, "vector", row, names, choice.content);
-  row.cut_left(painter.px(6));
+  row.cut_left(gap);
   choice.unit = choose_at(painter, "unit", row, units, choice.unit);
   frame.card.explain({whole.min, {row.min.x, whole.max.y}},
                      {{"Which vector is drawn, and which of its numbers."},
                       {"The key says where in the matrix is written, the query what is asked "
                        "for, the value what is written."}});
+  return true;
 }
 
 void lane_at(ExplorerFrame& frame, Painter& painter, const HeldLane& lane, ExplorerTime& time,
@@ -195,15 +200,11 @@ void lane_at(ExplorerFrame& frame, Painter& painter, const HeldLane& lane, Explo
   const float line = painter.line_height();
   const std::vector<float> curve = held_curve(frame.scene.snapshot, lane);
   Box title = box.cut_top(line + painter.px(2));
-  if (is_gate(lane)) {
-    title.cut_left(painter.badge(title.min, style_of(palette, lane)) + painter.px(5));
+  if (is_gate(lane) || !content_row(frame, painter, lane, title)) {
+    if (is_gate(lane))
+      title.cut_left(painter.badge(title.min, style_of(palette, lane)) + painter.px(5));
     const auto titles = lane_titles(lane);
     painter.text_in(title, palette.text, painter.fit_first(titles, title.width()));
-  } else if (painter.exporting()) {
-    const auto titles = lane_titles(lane);
-    painter.text_in(title, palette.text, painter.fit_first(titles, title.width()));
-  } else {
-    content_row(frame, painter, lane, title);
   }
   if (box.height() > 5 * line && !painter.exporting()) {
     Box row = box.cut_bottom(line + painter.px(4));
@@ -222,7 +223,7 @@ void lane_at(ExplorerFrame& frame, Painter& painter, const HeldLane& lane, Explo
   plot.max.x = std::min(plot.max.x, plot.min.x + time.window.column_width() *
                                                      static_cast<float>(time.window.count()));
   painter.fill(plot, palette.panel);
-  draw_axis(painter, plot, axis, gutter);
+  if (plot.height() > 2 * line) draw_axis(painter, plot, axis, gutter);
   take_mouse(frame, lane, time.window, axis, plot, curve);
   draw_curve_of(frame, painter, lane, time.window, axis, plot, curve);
   if (!steps.empty())

@@ -31,7 +31,7 @@ double scaled(float number, double scale) {
   return number == 0.0f ? 0.0 : static_cast<double>(number) * scale;
 }
 
-std::vector<double> numbers_of(const Recorded& value, int head) {
+std::vector<double> recorded_numbers(const Recorded& value, int head) {
   std::vector<double> numbers;
   for (int unit = 0; unit < value.dim; ++unit)
     numbers.push_back(static_cast<double>(value.at(head, unit)));
@@ -102,14 +102,14 @@ PlainCourse plain_course(const Trace& trace, const BlockCard& block, int head) {
     if (divides) {
       const Recorded* n = trace.find(step, block.path(divisor));
       if (!n || head >= n->heads) break;
-      std::vector<double> normalizer = numbers_of(*n, head);
+      std::vector<double> normalizer = recorded_numbers(*n, head);
       for (std::size_t i = 0; i < normalizer.size(); ++i)
         normalizer[i] = scaled(static_cast<float>(normalizer[i]),
                                (*scale)[scale->size() == normalizer.size() ? i : 0]);
       course.normalizer.push_back(std::move(normalizer));
     }
     course.memory.push_back(std::move(memory));
-    course.output.push_back(numbers_of(*output, head));
+    course.output.push_back(recorded_numbers(*output, head));
   }
   return course;
 }
