@@ -144,12 +144,14 @@ TEST_F(ExplorerDrawing, EveryCurveIsThatOfTheRecordings) {
       for (const BlockCard& block : blocks) {
         const PlainCourse course = plain_course(*snapshot_.trace, block, 0);
         std::vector<float> memory, divisor;
+        const double largest = std::max(course.largest_memory(), course.largest_normalizer());
+        const double unit = largest > 1e30 ? std::pow(10.0, std::floor(std::log10(largest))) : 1.0;
         for (int t = 0; t < course.steps(); ++t) {
           const auto at = static_cast<std::size_t>(t);
-          memory.push_back(
-              static_cast<float>(block.has_matrix ? course.size(t) : course.memory[at][0]));
+          memory.push_back(static_cast<float>(
+              (block.has_matrix ? course.size(t) : course.memory[at][0]) / unit));
           if (!course.normalizer.empty())
-            divisor.push_back(static_cast<float>(course.size_of_normalizer(t)));
+            divisor.push_back(static_cast<float>(course.size_of_normalizer(t) / unit));
         }
         EXPECT_TRUE(has_curve(memory)) << story << " " << block.title;
         EXPECT_TRUE(divisor.empty() || has_curve(divisor)) << story << " " << block.title;
@@ -178,6 +180,26 @@ TEST_F(ExplorerDrawing, TheMemoryAtTheCursorIsThereAsItIs) {
     EXPECT_TRUE(found);
     EXPECT_TRUE(reads(log(), "C at t = " + std::to_string(step)));
   }
+}
+
+TEST_F(ExplorerDrawing, ALargeNumberIsDrawnInPowersOfTen) {
+  // With the stabilizer nothing overflows, however far it would without.
+  const auto run = make_run(make_task(explorer::kTask));
+  std::vector<Clamp> clamps = run->sequence->clamps();
+  for (const Clamp& clamp : explorer::drawn_together(run->model->cards(), "input_gate_pre",
+                                                     std::vector<float>(explorer::kSteps, 98.0f)))
+    clamps.push_back(clamp);
+  run->sequence->set_clamps(clamps);
+  run->sequence->compute_all();
+  Snapshot snapshot = story_scene("remember");
+  snapshot.trace = run->sequence->trace();
+  snapshot.sequence.clamps = clamps;
+  show(snapshot);
+  EXPECT_TRUE(reads(log(), "c · exp(m) / 1e")) << all_words(log());
+  for (const DrawLog::Curve& curve : log().curves)
+    EXPECT_TRUE(std::ranges::all_of(curve.ys, [](float y) { return std::isfinite(y); }));
+  EXPECT_TRUE(log().hatches.empty());
+  EXPECT_FALSE(reads(log(), "no number"));
 }
 
 TEST_F(ExplorerDrawing, SaysWhereAnswersEnd) {

@@ -25,15 +25,17 @@ namespace {
 struct CellColumn {
   ExplorerFrame& frame;
   const BlockCard& block;
-  const PlainCourse& course;
+  const ExplorerCourses::OfBlock& shown;
   ExplorerTime& time;
   int number = 0;  ///< of the block
+  const PlainCourse& course = shown.course;
 
   bool has_m() const { return !block.values->memory.scale.empty() && block.variant.stabilised(); }
   std::string divisor() const { return block.has_matrix ? block.values->memory.keys : "n"; }
   /// "c exp(m)", where everything is stored divided by exp(m).
   std::string plain(const std::string& symbol) const {
-    return has_m() ? symbol + " · exp(m)" : symbol;
+    const std::string scaled = has_m() ? symbol + " · exp(m)" : symbol;
+    return shown.unit == 1.0 ? scaled : fmt::format("{} / {}", scaled, short_number(shown.unit));
   }
   std::string memory_symbol() const {
     return plain(block.has_matrix ? "‖" + block.values->memory.state + "‖"
@@ -59,10 +61,11 @@ std::vector<CourseLine> memory_lines(const CellColumn& column, const Painter& pa
   for (int step = 0; step < column.course.steps(); ++step) {
     const auto at = static_cast<std::size_t>(step);
     const std::vector<double>& numbers = column.course.memory[at];
-    memory.numbers.push_back(numbers.size() == 1 ? static_cast<float>(numbers.front())
-                                                 : static_cast<float>(column.course.size(step)));
+    memory.numbers.push_back(static_cast<float>(
+        (numbers.size() == 1 ? numbers.front() : column.course.size(step)) / column.shown.unit));
     if (at < column.course.normalizer.size())
-      divisor.numbers.push_back(static_cast<float>(column.course.size_of_normalizer(step)));
+      divisor.numbers.push_back(
+          static_cast<float>(column.course.size_of_normalizer(step) / column.shown.unit));
   }
   std::vector<CourseLine> lines;
   if (!divisor.numbers.empty()) lines.push_back(std::move(divisor));
@@ -112,7 +115,7 @@ std::string what_it_is(const BlockCard& block) {
              : fmt::format("{}: one unit", block.title);
 }
 
-void describe_at(CellColumn& column, int step) {
+void describe_at(CellColumn& column, const std::string& value, int step) {
   if (step < 0 || step >= column.course.steps()) return;
   const auto at = static_cast<std::size_t>(step);
   ExplorerFrame& frame = column.frame;
@@ -122,22 +125,24 @@ void describe_at(CellColumn& column, int step) {
                              short_number(h)));
   const double memory =
       column.block.has_matrix ? column.course.size(step) : column.course.memory[at].front();
-  frame.card.add(fmt::format("{} = {}", column.memory_symbol(), short_number(memory)));
+  frame.card.add(
+      fmt::format("{} = {}", column.memory_symbol(), short_number(memory / column.shown.unit)));
   if (at < column.course.normalizer.size()) {
-    frame.card.add(fmt::format("{} = {}", column.divisor_symbol(),
-                               short_number(column.course.size_of_normalizer(step))));
+    frame.card.add(
+        fmt::format("{} = {}", column.divisor_symbol(),
+                    short_number(column.course.size_of_normalizer(step) / column.shown.unit)));
   }
-  frame.card.add("drag: move the cursor · click: pin h");
-  frame.hovered = ValueRef{column.block.path("h"), step, 0, 0};
+  frame.card.add(fmt::format("drag: move the cursor · click: pin {}", value));
+  frame.hovered = ValueRef{column.block.path(value), step, 0, 0};
 }
 
-void mouse_over(CellColumn& column, const char* id, const Box& box) {
-  const Touch mouse = touch(id, box);
+void mouse_over(CellColumn& column, const std::string& value, const Box& box) {
+  const Touch mouse = touch(value.c_str(), box);
   if (!mouse.hovered && !mouse.held) return;
   const int step = column.time.window.step_at(mouse.mouse.x);
   if (mouse.held && step != column.frame.cursor() && step < column.frame.steps())
     column.frame.scene.send(command::SetCursor{step});
-  describe_at(column, step);
+  describe_at(column, value, step);
   if (mouse.pressed) column.frame.scene.focus.pinned = column.frame.hovered;
 }
 
@@ -157,7 +162,7 @@ void keys_of_lines(Painter& painter, Box row, std::span<const CourseLine> lines,
   painter.first_in(row, painter.palette().muted_text, words, Align::right);
 }
 
-void lane_of(CellColumn& column, Painter& painter, const char* id, Box box, float gutter,
+void lane_of(CellColumn& column, Painter& painter, const std::string& value, Box box, float gutter,
              const std::vector<CourseLine>& lines, const Axis& axis) {
   const Palette& palette = painter.palette();
   const TimeWindow& window = column.time.window;
@@ -182,9 +187,9 @@ void lane_of(CellColumn& column, Painter& painter, const char* id, Box box, floa
     }
     draw_curve(painter, box, axis, xs, ys, line.stroke);
   }
-  mouse_over(column, id, box);
+  mouse_over(column, value, box);
   const auto& pinned = column.frame.scene.focus.pinned;
-  if (!pinned || value_prefix(pinned->path) != column.block.prefix || lines.empty()) return;
+  if (!pinned || pinned->path != column.block.path(value) || lines.empty()) return;
   const std::vector<float>& shown = lines.back().numbers;
   if (!window.shows(pinned->step) || pinned->step >= static_cast<int>(shown.size())) return;
   const float y = axis.y(static_cast<double>(shown[static_cast<std::size_t>(pinned->step)]), box);
@@ -195,7 +200,8 @@ void lane_of(CellColumn& column, Painter& painter, const char* id, Box box, floa
 void cells_at(CellColumn& column, Painter& painter, const char* key, const Box& box,
               std::span<const double> numbers, int rows, int columns, const ColourScale& colours) {
   std::vector<float> values;
-  for (const double number : numbers) values.push_back(static_cast<float>(number));
+  for (const double number : numbers)
+    values.push_back(static_cast<float>(number / column.shown.unit));
   draw_heat(painter, column.frame.scene.images, fmt::format("explorer/{}{}", key, column.number),
             box, values, rows, columns, colours);
   painter.outline(box, painter.palette().grid, 1.0f);
@@ -208,7 +214,8 @@ void cells_at(CellColumn& column, Painter& painter, const char* key, const Box& 
     const ImVec2 at{box.min.x + across * w, box.min.y + row * h};
     if (!std::isfinite(values[i])) continue;
     painter.number_in(Box{at, {at.x + w, at.y + h}}.inset(painter.px(2), 0),
-                      readable_on(colours(numbers[i])), numbers[i], Align::centre);
+                      readable_on(colours(static_cast<double>(values[i]))),
+                      static_cast<double>(values[i]), Align::centre);
   }
 }
 
@@ -221,10 +228,11 @@ void memory_at_cursor(CellColumn& column, Painter& painter, Box box) {
   const float line = painter.line_height();
   const auto at = static_cast<std::size_t>(step);
   const bool divides = at < course.normalizer.size();
-  const double largest = std::max(course.largest_memory(), 1e-30);
+  const double largest = std::max(column.shown.largest_memory / column.shown.unit, 1e-30);
   const ColourScale colours(palette, MapName::signed_values, -largest, largest);
   std::vector<float> all;
-  for (const double number : course.memory[at]) all.push_back(static_cast<float>(number));
+  for (const double number : course.memory[at])
+    all.push_back(static_cast<float>(number / column.shown.unit));
   const std::string state = column.block.values->memory.state;
   Legend legend{column.plain(state), "all steps", "", outside(all, colours)};
   legend.brief = state;
@@ -249,28 +257,33 @@ void memory_at_cursor(CellColumn& column, Painter& painter, Box box) {
                                    ? fmt::format("{} at t = {}, keys ↓ values →", state, step)
                                    : fmt::format("{} at t = {}", state, step),
                                fmt::format("{} at t = {}", state, step), state};
+  // Over its map: beside the name of the normalizer, else in the middle.
   Box name = caption;
-  if (divides) name.max.x = std::max(map.max.x + gap / 2, caption.min.x);
-  name.min.x = column.block.has_matrix ? caption.min.x : map.min.x - side;
-  painter.first_in(name, palette.muted_text, names,
-                   column.block.has_matrix ? Align::right : Align::right);
+  const float reach = std::min(map.centre().x - caption.min.x, caption.max.x - map.centre().x);
+  if (divides) {
+    name.max.x = map.max.x + gap / 2;
+  } else {
+    name = {{map.centre().x - reach, caption.min.y}, {map.centre().x + reach, caption.max.y}};
+  }
+  painter.first_in(name, palette.muted_text, names, divides ? Align::right : Align::centre);
   cells_at(column, painter, "C", map, course.memory[at], course.rows, course.columns, colours);
-  const Touch mouse = touch("memory", map);
+  const Touch mouse = touch("map", map);
   if (mouse.hovered) {
     const auto row =
         std::clamp(static_cast<int>((mouse.mouse.y - map.min.y) / side), 0, course.rows - 1);
     const auto across =
         std::clamp(static_cast<int>((mouse.mouse.x - map.min.x) / side), 0, course.columns - 1);
     const auto cell = static_cast<std::size_t>(row * course.columns + across);
-    column.frame.card.add(
-        fmt::format("{} = {}", column.plain(state), short_number(course.memory[at][cell])), true);
+    column.frame.card.add(fmt::format("{} = {}", column.plain(state),
+                                      short_number(course.memory[at][cell] / column.shown.unit)),
+                          true);
     if (column.block.has_matrix)
       column.frame.card.add(fmt::format("t = {}, key {}, value {}", step, row, across));
     column.frame.hovered = ValueRef{column.block.path(state), step, 0, static_cast<int>(cell)};
     if (mouse.pressed) column.frame.scene.focus.pinned = column.frame.hovered;
   }
   if (!divides) return;
-  const double most = std::max(course.largest_normalizer(), 1e-30);
+  const double most = std::max(column.shown.largest_normalizer / column.shown.unit, 1e-30);
   const ColourScale of_n(palette, MapName::signed_values, -most, most);
   const auto count = static_cast<int>(course.normalizer[at].size());
   const Box beside{{map.max.x + gap, top},
@@ -296,7 +309,7 @@ void title_of_column(CellColumn& column, Painter& painter, Box row) {
   if (bad >= 0) {
     const std::string says[] = {fmt::format("no number from step {} on", bad),
                                 fmt::format("no number: {}", bad)};
-    const std::string shown = painter.fit_first(says, words.width() * 0.55f);
+    const std::string shown = painter.fit_first(says, words.width() * 0.62f);
     painter.text_in(words.cut_right(painter.measure(shown).x + painter.px(4)), palette.warning,
                     shown, Align::right);
   }
@@ -316,8 +329,8 @@ void column_at(CellColumn& column, Painter& painter, Box box) {
   const std::vector<CourseLine> memory = memory_lines(column, painter);
   const std::vector<CourseLine> output = output_lines(column, painter);
   const Axis memory_axis = axis_of(memory, 0.0), output_axis = axis_of(output, 1.0);
-  const bool with_memory = box.height() > 13 * line;
-  Box picture = with_memory ? box.cut_bottom(std::max(box.height() * 0.36f, 6 * line)) : Box{};
+  const bool with_memory = box.height() > 12 * line;
+  Box picture = with_memory ? box.cut_bottom(std::max(box.height() * 0.42f, 6 * line)) : Box{};
   if (with_memory) box.cut_bottom(painter.px(6));
   const Box steps = box.height() > 4 * line ? box.cut_bottom(line) : Box{};
   const bool keys = box.height() > 5 * line;
@@ -336,10 +349,10 @@ void column_at(CellColumn& column, Painter& painter, Box box) {
   column.time.window.update(column.frame.steps(), column.frame.cursor(), columns, painter.px(4),
                             painter.px(60));
   keys_of_lines(painter, upper_keys, memory, "");
-  lane_of(column, painter, "memories", upper, gutter, memory, memory_axis);
+  lane_of(column, painter, column.block.values->memory.state, upper, gutter, memory, memory_axis);
   const std::array<CourseLine, 1> strong{output.back()};
   keys_of_lines(painter, lower_keys, strong, output.size() > 1 ? "the others thin" : "");
-  lane_of(column, painter, "answers", lower, gutter, output, output_axis);
+  lane_of(column, painter, "h", lower, gutter, output, output_axis);
   if (!steps.empty())
     column.time.axis.draw(column.frame.scene, painter, steps, gutter, column.time.window,
                           std::nullopt, column.frame.card);
@@ -353,8 +366,16 @@ void ExplorerCourses::use(const Snapshot& snapshot) {
   trace = snapshot.trace;
   model = snapshot.model;
   of_block.clear();
-  for (const BlockCard& block : model->blocks)
-    of_block.push_back(trace ? plain_course(*trace, block, 0) : PlainCourse{});
+  constexpr double kMuch = 1e30;  // what is left of float32 then is little
+  for (const BlockCard& block : model->blocks) {
+    OfBlock& shown = of_block.emplace_back();
+    if (!trace) continue;
+    shown.course = plain_course(*trace, block, 0);
+    shown.largest_memory = shown.course.largest_memory();
+    shown.largest_normalizer = shown.course.largest_normalizer();
+    const double largest = std::max(shown.largest_memory, shown.largest_normalizer);
+    if (largest > kMuch) shown.unit = std::pow(10.0, std::floor(std::log10(largest)));
+  }
 }
 
 void draw_cells(ExplorerFrame& frame, Painter& painter, Box box) {

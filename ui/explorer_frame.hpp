@@ -55,7 +55,13 @@ struct ExplorerChoice {
 struct ExplorerCourses {
   std::shared_ptr<const Trace> trace;
   std::shared_ptr<const ModelCard> model;
-  std::vector<PlainCourse> of_block;
+  struct OfBlock {
+    PlainCourse course;
+    double largest_memory = 0.0, largest_normalizer = 0.0;
+    /// The power of ten that numbers are drawn in units of: 1 where float32 holds them well.
+    double unit = 1.0;
+  };
+  std::vector<OfBlock> of_block;
 
   void use(const Snapshot& snapshot);
 };

@@ -21,7 +21,7 @@ namespace {
 /// As far as drawing goes; a float32 ends at exp(88.7).
 constexpr double kFurthest = 100.0;
 /// Of the slider for all steps, and the least that an axis shows.
-constexpr double kSliderEnd = 15.0, kLeastSpan = 2.0;
+constexpr double kSliderEnd = 15.0, kLeastSpan = 8.0, kLeastOfVector = 2.0;
 
 bool is_gate(const HeldLane& lane) {
   return lane.card->role == Role::pre_activation;
@@ -42,16 +42,16 @@ GateStyle style_of(const Palette& palette, const HeldLane& lane) {
   return gate_style(palette, is_gate(lane) ? lane.card->symbol.front() : 't');
 }
 
-Axis axis_around(const std::vector<float>& curve) {
+Axis axis_around(const std::vector<float>& curve, double least) {
   double low = std::numeric_limits<double>::infinity(), high = -low;
   for (const float number : curve) {
     if (!std::isfinite(number)) continue;
     low = std::min(low, static_cast<double>(number));
     high = std::max(high, static_cast<double>(number));
   }
-  if (!(low <= high)) return {-kLeastSpan, kLeastSpan};
+  if (!(low <= high)) return {-least, least};
   // Room to draw in, above and below; a level line stands in the middle.
-  const double more = std::max((kLeastSpan - (high - low)) / 2.0, 0.0);
+  const double more = std::max((least - (high - low)) / 2.0, 0.0);
   return padded(low - more, high + more, 0.16);
 }
 
@@ -212,7 +212,9 @@ void lane_at(ExplorerFrame& frame, Painter& painter, const HeldLane& lane, Explo
     box.cut_bottom(painter.px(2));
   }
   Box steps = box.height() > 3 * line ? box.cut_bottom(line) : Box{};
-  const Axis axis = is_dragged(frame, lane) ? frame.drag->axis : axis_around(curve);
+  const Axis axis = is_dragged(frame, lane)
+                        ? frame.drag->axis
+                        : axis_around(curve, is_gate(lane) ? kLeastSpan : kLeastOfVector);
   const float gutter = std::min(std::max(axis_margin(painter, box.height(), axis), painter.px(34)),
                                 box.width() * 0.4f);
   Box plot = box;
@@ -256,8 +258,9 @@ std::vector<HeldLane> held_lanes(const BlockCard& block, const ExplorerChoice& c
 std::vector<float> held_curve(const Snapshot& snapshot, const HeldLane& lane) {
   std::vector<float> curve;
   const auto steps = static_cast<int>(snapshot.sequence.tokens.size());
-  for (int step = 0; step < steps; ++step) {
-    const float* number = number_at(snapshot.trace.get(), {lane.path(), step, 0, lane.unit});
+  ValueRef at{lane.path(), 0, 0, lane.unit};
+  for (; at.step < steps; ++at.step) {
+    const float* number = number_at(snapshot.trace.get(), at);
     curve.push_back(number ? *number : std::numeric_limits<float>::quiet_NaN());
   }
   return curve;

@@ -160,7 +160,7 @@ void ExplorerView::contents(Scene& scene, Painter& painter, Box rest) {
     return;
   }
   const bool narrow = rest.width() < painter.px(620);
-  draw_held_lanes(frame, painter, rest.cut_top(rest.height() * (narrow ? 0.5f : 0.36f)));
+  draw_held_lanes(frame, painter, rest.cut_top(rest.height() * (narrow ? 0.5f : 0.34f)));
   rest.cut_top(gap);
   draw_cells(frame, painter, rest);
 }

@@ -20,9 +20,10 @@ std::optional<std::vector<double>> scales(const Trace& trace, const BlockCard& b
   if (name.empty() || !block.variant.stabilised()) return scale;
   const Recorded* m = trace.find(step, block.path(name));
   if (!m || head >= m->heads || m->dim < 1) return std::nullopt;
-  for (std::size_t i = 0; i < scale.size(); ++i)
-    scale[i] =
-        std::exp(static_cast<double>(m->at(head, m->dim == count ? static_cast<int>(i) : 0)));
+  for (std::size_t i = 0; i < scale.size(); ++i) {
+    const int unit = m->dim == count ? static_cast<int>(i) : 0;
+    scale[i] = std::exp(static_cast<double>(m->at(head, unit)));
+  }
   return scale;
 }
 
