@@ -218,13 +218,24 @@ RoomLayout mixing() {
                     25);
 }
 
+/// What is drawn by hand, and what three cells make of it.
+RoomLayout explorer() {
+  RoomLayout layout = columns_of(
+      {{{{"explorer", 100, {"gates", "memory", "faces", "budget", "stabilizer", "map", "health"}}},
+        100},
+       {{{"inspector", 60}, {"model", 40, {"prompt", "task", "runs", "text"}}}}},
+      23);
+  layout.forms = {"model"};
+  return layout;
+}
+
 struct NamedPerspective {
   const char* name;
   RoomLayout (*layout)();
 };
 constexpr NamedPerspective kAllPerspectives[kPerspectives] = {
-    {"memory", explore}, {"stabilizer", stabilizer}, {"faces", faces}, {"budget", budget},
-    {"map", map},        {"mixing", mixing}};
+    {"memory", explore}, {"stabilizer", stabilizer}, {"faces", faces},      {"budget", budget},
+    {"map", map},        {"mixing", mixing},         {"explorer", explorer}};
 
 }  // namespace
 

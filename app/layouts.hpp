@@ -17,8 +17,8 @@ QString name_of(Room room);
 std::optional<Room> room_named(const QString& name);
 
 /// Arrangements of the first room, each about one thing; the first one is how it opens.
-enum class Perspective { memory, stabilizer, faces, budget, map, mixing };
-constexpr int kPerspectives = 6;
+enum class Perspective { memory, stabilizer, faces, budget, map, mixing, explorer };
+constexpr int kPerspectives = 7;
 /// As settings and files name them.
 QString name_of(Perspective perspective);
 /// Nothing when none has that name.

@@ -28,6 +28,7 @@
 #include "app/save_dialog.hpp"
 #include "app/unsaved_work.hpp"
 #include "core/bytes_text.hpp"
+#include "core/explorer.hpp"
 #include "core/files/openable.hpp"
 #include "core/files/recording.hpp"
 #include "core/selfcheck/verdict.hpp"
@@ -51,6 +52,7 @@ void MainWindow::back_to_start() {
 void MainWindow::start_task(const QString& task, bool beside) {
   const auto start = [this, task](bool apart) {
     stage_.send(command::NewRun{.task = task.toStdString(), .spec_json = {}, .beside = apart});
+    if (task == explorer::kTask) set_perspective(Perspective::explorer);
   };
   if (task == "text") {
     open_dialog(false, beside);

@@ -29,7 +29,7 @@ void MainWindow::make_edit_menu() {
     stage_.send(command::Redo{});
   });
   add(edit, tr("H&istory…"), {}, [this] {
-    (new HistoryWindow(stage_, this))->show();
+    show_history();
   })->setStatusTip(tr("All edits in their order, and the way to each"));
   edit->addSeparator();
   add(edit, tr("&Hold what is under the mouse"), QKeySequence("C"), [this] {
@@ -46,6 +46,7 @@ void MainWindow::make_edit_menu() {
   const QString unwritten =
       tr("Its input gate is closed at this one step: what it would have written is missing from "
          "then on");
+  token_edits_->addSection(tr("The token at the cursor is never written"));
   scoped(token_edits_, tr("In this &head"), {}, unwritten, never_written_in, "never written",
          Scope::head);
   scoped(token_edits_, tr("In all heads of this &block"), {}, unwritten, never_written_in,
@@ -92,6 +93,17 @@ void MainWindow::hold_hovered() {
                                  .begin = at->step,
                                  .end = at->step + 1,
                                  .value = recorded->at(at->head, at->unit)}});
+}
+
+void MainWindow::show_history() {
+  auto* window = findChild<HistoryWindow*>();
+  if (!window) {
+    window = new HistoryWindow(stage_, this);
+    connect(window, &HistoryWindow::about_to_go, this, &MainWindow::tell_screen);
+  }
+  window->show();
+  window->raise();
+  window->activateWindow();
 }
 
 void MainWindow::pin_state() {

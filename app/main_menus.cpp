@@ -25,6 +25,7 @@
 #include "app/save_dialog.hpp"
 #include "app/unsaved_work.hpp"
 #include "app/value_actions.hpp"
+#include "core/explorer.hpp"
 #include "core/files/openable.hpp"
 #include "core/tasks/task.hpp"
 #include "kernels/config.hpp"
@@ -66,6 +67,10 @@ void MainWindow::make_file_menu() {
   for (const std::string& task : task_names())
     add(fresh, QString::fromStdString(make_task(task)->title()), {},
         [this, task] { start_task(QString::fromStdString(task)); });
+  fresh->addSeparator();
+  add(fresh, tr("&Gate explorer"), {}, [this] {
+    start_task(explorer::kTask);
+  })->setStatusTip(tr("One unit or head of each cell, every gate of it drawn by hand"));
   add(file, tr("Open &text…"), {}, [this] { open_dialog(false); });
   add(file, tr("&Open run…"), QKeySequence::Open, [this] { open_dialog(true); });
   add(file, tr("Open &model folder…"), {}, [this] { open_folder_dialog(); });
@@ -110,6 +115,7 @@ void MainWindow::make_beside_menu(QMenu* file) {
   for (const std::string& task : task_names())
     add(beside, QString::fromStdString(make_task(task)->title()), {},
         [this, task] { start_task(QString::fromStdString(task), true); });
+  add(beside, tr("&Gate explorer"), {}, [this] { start_task(explorer::kTask, true); });
   beside->addSeparator();
   add(beside, tr("&Text…"), {}, [this] { open_dialog(false, true); });
   add(beside, tr("&Run…"), QKeySequence("Ctrl+Shift+O"), [this] { open_dialog(true, true); });
@@ -430,6 +436,8 @@ void MainWindow::show_keys() {
 
 /// With the values of the model that is open.
 void MainWindow::show_glossary() {
+  // Another model has other symbols.
+  delete findChild<GlossaryDialog*>();
   const auto& model = stage_.snapshot().model;
   auto* dialog = new GlossaryDialog(glossary(model ? model->blocks : std::vector<BlockCard>{}),
                                     stage_.look(), this);

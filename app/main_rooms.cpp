@@ -117,7 +117,8 @@ void MainWindow::make_perspectives_menu(QMenu* view) {
   QMenu* menu = view->addMenu(tr("&Perspectives"));
   perspectives_ = new QActionGroup(this);
   const QString titles[kPerspectives] = {tr("&Memory"),       tr("&Stabilizer"), tr("&Two faces"),
-                                         tr("&Write budget"), tr("M&ap"),        tr("M&ixing")};
+                                         tr("&Write budget"), tr("M&ap"),        tr("M&ixing"),
+                                         tr("&Gate explorer")};
   for (int one = 0; one < kPerspectives; ++one) {
     auto* action = menu->addAction(titles[one]);
     connect(action, &QAction::triggered, this,

@@ -145,7 +145,8 @@ struct Focus {  ///< which block the matrix memory is shown of
 struct SetClamp {
   Clamp clamp;
 };
-/// Several at once, each as `SetClamp` sets one: one edit, called `name` ("never written").
+/// Several at once, each as `SetClamp` sets one: one edit, called `name` ("never written"). One
+/// that follows at once on the same paths, heads, units and ranges is a drag, and joins it.
 struct AddClamps {
   std::vector<Clamp> clamps;
   std::string name;
@@ -169,6 +170,16 @@ struct EnableClamp {
   bool enabled = true;
 };
 struct ClearClamps {};
+/// Clamps in the place of all there are, other equations for some kinds of blocks and, where there
+/// are some, other tokens: one edit. Refused for a run that can be trained, whose weights would
+/// have to come back with the equations.
+struct HoldAll {
+  std::vector<Clamp> clamps;
+  std::vector<SetVariant> variants;  ///< kinds that are not here keep theirs
+  std::vector<int> tokens;           ///< empty: those there are
+  std::string name;                  ///< of the edit: "story"
+  std::string about;                 ///< "Remember"
+};
 /// Takes back the last edit: a clamp, prompt, sample, token taken, sampler, learning rate factor,
 /// variant, another run in the place of the one before, beside it, removed or renamed, or a
 /// sequence shared or left. What was edited in a run that is not on screen is brought there first.
@@ -230,8 +241,8 @@ using Command = std::variant<
     command::TakeToken, command::SetSampler, command::SetVariant, command::Selfcheck,
     command::ComputeReach, command::Ablate, command::Focus, command::SetClamp, command::AddClamps,
     command::ReplaceClamp, command::RemoveClamp, command::MoveClamp, command::EnableClamp,
-    command::ClearClamps, command::Undo, command::Redo, command::FocusRun, command::DuplicateRun,
-    command::RenameRun, command::RemoveRun, command::TrainRun, command::TrainAll,
-    command::FollowSequence, command::ShowCurve>;
+    command::ClearClamps, command::HoldAll, command::Undo, command::Redo, command::FocusRun,
+    command::DuplicateRun, command::RenameRun, command::RemoveRun, command::TrainRun,
+    command::TrainAll, command::FollowSequence, command::ShowCurve>;
 
 }  // namespace xlab

@@ -49,6 +49,7 @@ void show_first_look(Run& run) {
   tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(run.sequence->most_tokens())));
   run.sequence->set_tokens(std::move(tokens));
   run.prompt_length = run.sequence->length();
+  run.sequence->set_clamps(run.task->first_edits(run.model->cards()));
 }
 
 /// Models that foretell series are made by open_series_run alone.
@@ -193,6 +194,8 @@ std::unique_ptr<Run> make_run_from(const Run& run, std::shared_ptr<const Task> t
 }
 
 std::unique_ptr<Run> restart_run(const Run& run, std::uint64_t seed) {
+  if (!run.task->has_data() && !run.came_with_weights)
+    throw Error(run.task->why_nothing_to_learn());
   check(run.task->has_data() && !run.came_with_weights,
         "This model came with its weights: untrained it would be of no use. To have them again, "
         "use Undo, or open again what they came from.");
@@ -373,9 +376,7 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file, const SharedData& dat
 
 std::string why_not_trained(const Run& run) {
   if (!run.model->params().trainable()) return only_read(*run.model);
-  if (!run.task->has_data())
-    return "This model came with its weights and without data: there is nothing to learn from. "
-           "Train it on a task or on a text.";
+  if (!run.task->has_data()) return run.task->why_nothing_to_learn();
   return {};
 }
 

@@ -160,6 +160,9 @@ std::string title_of(const ModelSpec& spec) {
   std::string title = fmt::format("xLSTM [{}:{}]", spec.num_blocks - slstm_blocks, slstm_blocks);
   if (slstm_blocks > 0 && spec.slstm && spec.slstm->memory != SlstmSpec{}.memory)
     title += fmt::format(", {} for {}", scalar_cell(spec.slstm->memory).title, slstm_cell().title);
+  if (!spec.slstm) return title;
+  for (const SlstmSpec::Other& other : spec.slstm->others)
+    title += fmt::format(", with {} {}", other.blocks.size(), scalar_cell(other.memory).title);
   return title;
 }
 std::vector<std::string> keys_of_our_own(const ModelSpec& spec) {

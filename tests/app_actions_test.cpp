@@ -92,6 +92,8 @@ class Actions : public WindowTest {
     table_["File/New/Associative recall"] = {{"NewRun recall"}, {}, {}, {}};
     table_["File/New/Parity"] = {{"NewRun parity"}, {}, {}, {}};
     table_["File/New/Copy"] = {{"NewRun copy"}, {}, {}, {}};
+    const auto explores = [this] { return window_->perspective() == app::Perspective::explorer; };
+    table_["File/New/Gate explorer"] = {{"NewRun explorer"}, {}, explores, {}};
     table_["File/Open text…"] = {{"OpenText " + files_.text}, {}, {}, {files_.text}};
     table_["File/Open run…"] = {{"OpenRun " + files_.run}, {}, {}, {files_.run}};
     table_["File/Open model folder…"] = {{"OpenFolder " + files_.model}, {}, {}, {files_.model}};
@@ -99,6 +101,8 @@ class Actions : public WindowTest {
     table_["File/Open beside/Associative recall"] = {{"NewRun recall beside"}, {}, two, {}};
     table_["File/Open beside/Parity"] = {{"NewRun parity beside"}, {}, two, {}};
     table_["File/Open beside/Copy"] = {{"NewRun copy beside"}, {}, two, {}};
+    table_["File/Open beside/Gate explorer"] = {
+        {"NewRun explorer beside"}, {}, [=] { return two() && explores(); }, {}};
     table_["File/Open beside/Text…"] = {
         {"OpenText " + files_.text + " beside"}, {}, two, {files_.text}};
     table_["File/Open beside/Run…"] = {
@@ -199,7 +203,7 @@ class Actions : public WindowTest {
         {},
         edits(2),
         {}};
-    const int steps = now().model->context_length;
+    const int steps = kAllSteps;
     table_["Edit/Switch off/This head"] = {
         {words_of_edits("output_gate_pre", 0, 1, -1, 0, steps, "switching off")},
         second_head,
@@ -306,6 +310,8 @@ class Actions : public WindowTest {
         {}, {}, [this] { return seen("view_map") && seen("view_memory"); }, {}};
     table_["View/Perspectives/Mixing"] = {
         {}, {}, [this] { return seen("view_mixing") && seen("view_gates"); }, {}};
+    table_["View/Perspectives/Gate explorer"] = {
+        {}, {}, [this] { return seen("view_explorer") && seen("view_inspector"); }, {}};
     table_["View/Perspectives/Two faces"] = {
         {},
         {},

@@ -315,8 +315,8 @@ TEST(Remembered, AnArrangementFromBeforeThereWereSeveralRunsIsKept) {
       QTest::qWait(100);
       window->view("memory")->close();
       window->removeDockWidget(runs);
-      for (const char* later :
-           {"faces", "stabilizer", "budget", "map", "mixing", "reach", "findings", "fill", "read"})
+      for (const char* later : {"faces", "stabilizer", "budget", "map", "mixing", "reach",
+                                "findings", "fill", "read", "explorer"})
         window->removeDockWidget(window->view(later));
       QTest::qWait(50);
       older[name] = window->saveState(version);
@@ -393,7 +393,8 @@ TEST_F(Layouts, EveryPerspectiveShowsItsViews) {
       {app::Perspective::faces, {"faces", "inspector", "next"}},
       {app::Perspective::budget, {"budget", "gates", "inspector", "next"}},
       {app::Perspective::map, {"map", "gates", "memory", "inspector", "next"}},
-      {app::Perspective::mixing, {"mixing", "gates", "inspector", "next"}}};
+      {app::Perspective::mixing, {"mixing", "gates", "inspector", "next"}},
+      {app::Perspective::explorer, {"explorer", "inspector"}}};
   for (const QSize size : {QSize(1280, 800), QSize(1000, 700), QSize(1920, 1080)}) {
     window_->resize(size);
     for (const auto& [perspective, views] : wanted) {
@@ -412,9 +413,9 @@ TEST_F(Layouts, EveryPerspectiveShowsItsViews) {
   // The room is left and entered again as it was; Back to start is in the first of them.
   window_->set_room(Room::train);
   window_->set_room(Room::explore);
-  EXPECT_EQ(window_->perspective(), app::Perspective::mixing);
+  EXPECT_EQ(window_->perspective(), app::Perspective::explorer);
   QTest::qWait(100);
-  EXPECT_FALSE(view("mixing").visibleRegion().isEmpty());
+  EXPECT_FALSE(view("explorer").visibleRegion().isEmpty());
 }
 
 TEST_F(Layouts, SmallWindowsAndLargeTextShowPictures) {

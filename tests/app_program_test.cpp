@@ -116,7 +116,7 @@ TEST(Program, PicturesTheWindowAndEachViewWithoutADisplay) {
   EXPECT_GT(colours(QImage(window)), 20);
   for (const char* name :
        {"time", "gates", "memory", "loss", "next", "inspector", "health", "faces", "stabilizer",
-        "budget", "map", "mixing", "reach", "findings", "fill", "read"}) {
+        "budget", "map", "mixing", "reach", "findings", "fill", "read", "explorer"}) {
     const QString path = folder.filePath(QString(name) + ".png");
     const Result one = run({"--screenshot", path, "--view", name, "--size", "500x300"});
     EXPECT_EQ(one.code, 0) << qPrintable(one.error);

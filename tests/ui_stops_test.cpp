@@ -137,7 +137,7 @@ TEST_P(EveryView, APressOfAKeyDoesWhatAClickDoes) {
       {"time", {5, 5}},     {"gates", {6, 15}},      {"memory", {8, 16}}, {"loss", {1, 2}},
       {"next", {2, 11}},    {"inspector", {7, 12}},  {"health", {1, 1}},  {"budget", {6, 13}},
       {"map", {1, 2}},      {"stabilizer", {7, 20}}, {"mixing", {5, 10}}, {"reach", {4, 7}},
-      {"findings", {2, 9}},
+      {"findings", {2, 9}}, {"explorer", {1, 1}},
   };
   for (const auto& [view, count] : expected) {
     if (view == name) {

@@ -66,9 +66,9 @@ const std::vector<NamedScene>& scenes() {
   return list;
 }
 
-const char* kNames[] = {"time",   "gates",    "memory",     "loss",   "next", "inspector",
-                        "health", "faces",    "stabilizer", "budget", "map",  "mixing",
-                        "reach",  "findings", "fill",       "read"};
+const char* kNames[] = {"time",   "gates",    "memory",     "loss",   "next",    "inspector",
+                        "health", "faces",    "stabilizer", "budget", "map",     "mixing",
+                        "reach",  "findings", "fill",       "read",   "explorer"};
 
 std::unique_ptr<View> view_named(const std::string& name) {
   for (auto& view : make_views()) {
@@ -132,6 +132,7 @@ TEST(Views, EveryTableHasRowsAndAllOfTheirColumns) {
   stage.focus.pinned = ValueRef{"block0/mlstm/C", 15, 1, 37};
   for (const char* name : kNames) {
     const auto view = view_named(name);
+    if (view->name() == "explorer") continue;  // of a run of its own: tests/ui_explorer_test.cpp
     stage.focus.block = view->name() == "mixing" ? 1 : 0;  // the one that mixes
     stage.frame(*view);
     const Table table = view->table(stage.scene());

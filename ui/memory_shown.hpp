@@ -1,6 +1,7 @@
 // The numbers of a matrix memory at one step, as they are shown.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,7 +16,7 @@ enum class MemoryMode {
   write,       ///< what the step added to it
   decayed,     ///< f' C of the step before: what the forget gate left of it, in the scale of now
   step,        ///< how it came from the one before, see memory_step.hpp
-  difference,  ///< C less what it was in the state that was pinned, in the scale of now
+  difference,  ///< C less what it was in the state that was pinned, in the larger scale of both
 };
 
 struct MemoryShown {
@@ -39,10 +40,26 @@ std::vector<const ValueCard*> write_factors(const BlockCard& block);
 /// Which of its numbers a factor has at a cell.
 int unit_of(const ValueCard& factor, int key, int value);
 
+/// The matrix memory of a block in the state that was pinned: what that shows, or else replayed
+/// from its recordings, once.
+class PinnedMemory {
+ public:
+  void follow(const std::shared_ptr<const Snapshot>& reference, const BlockCard& block, int index);
+  /// Null: none is pinned.
+  const Snapshot* state() const { return state_.get(); }
+  /// (heads, keys, values); empty where something was not recorded.
+  const std::vector<float>& C() const { return C_; }
+
+ private:
+  std::shared_ptr<const Snapshot> state_;
+  std::string prefix_;
+  std::vector<float> C_;
+};
+
 /// The numbers to show; `cells` stays empty when something they need was not recorded. A difference
-/// is that to the memory of `reference` at its cursor: what is stored there divided by exp(m) is
-/// brought to the m of now first.
+/// is that to the memory that is pinned: both are stored divided by exp(m), each by its own, and
+/// are brought to the larger one first.
 MemoryShown memory_shown(const Snapshot& snapshot, const BlockCard& block, const MemoryImage& image,
-                         MemoryMode mode, const Snapshot* reference = nullptr);
+                         MemoryMode mode, const PinnedMemory& pinned = {});
 
 }  // namespace xlab::ui

@@ -69,9 +69,11 @@ Table memory_table(const Scene& scene) {
   const MemoryShown shown = memory_shown(scene.snapshot, *block, *image, MemoryMode::value);
   const MemoryShown write = memory_shown(scene.snapshot, *block, *image, MemoryMode::write);
   const MemoryShown left = memory_shown(scene.snapshot, *block, *image, MemoryMode::decayed);
-  const Snapshot* reference = reference_of(scene);
+  const bool reference = reference_of(scene) != nullptr;
+  PinnedMemory pinned;
+  if (reference) pinned.follow(scene.focus.reference, *block, block_in_focus(scene));
   const MemoryShown change =
-      reference ? memory_shown(scene.snapshot, *block, *image, MemoryMode::difference, reference)
+      reference ? memory_shown(scene.snapshot, *block, *image, MemoryMode::difference, pinned)
                 : MemoryShown{};
   if (shown.cells.empty()) return table;
   // Beyond this many rows only the head in focus is listed, and to look at its first keys.

@@ -95,7 +95,10 @@ class MemoryView : public View {
     }
     prepare(scene, block);
     if (shown_.cells.empty()) {
-      say(painter, rest, "The keys, values and gates of this step were not recorded.");
+      say(painter, rest,
+          mode_ == MemoryMode::difference
+              ? "The keys, values and gates of the pinned state, or its scale, were not recorded."
+              : "The keys, values and gates of this step were not recorded.");
       return;
     }
     matrices(scene, painter, block, shown_, rest);
@@ -121,7 +124,8 @@ class MemoryView : public View {
   /// Gathers the numbers, once for each snapshot that brings others.
   void prepare(const Scene& scene, const BlockCard& block) {
     const Snapshot& snapshot = scene.snapshot;
-    const Snapshot* reference = reference_of(scene);
+    pinned_.follow(reference_of(scene) ? scene.focus.reference : nullptr, block,
+                   block_in_focus(scene));
     const bool same = snapshot.memory == image_ && snapshot.trace == trace_ &&
                       mode_ == shown_mode_ && block.prefix == shown_prefix_ &&
                       scene.focus.reference == shown_reference_;
@@ -131,7 +135,7 @@ class MemoryView : public View {
     trace_ = snapshot.trace;
     shown_mode_ = mode_;
     shown_prefix_ = block.prefix;
-    shown_ = memory_shown(snapshot, block, *image_, mode_, reference);
+    shown_ = memory_shown(snapshot, block, *image_, mode_, pinned_);
   }
 
   /// Chips for the block, the mode and the range. Where there is no room for all of them the range
@@ -383,8 +387,8 @@ class MemoryView : public View {
     legend.brief = !locked ? "this step" : kept.step >= 0 ? set.brief : no_range;
     if (difference) {
       legend.more = fmt::format(
-          "What is stored now less what was stored in the state that was pinned ({}), brought to "
-          "the scale of now: times exp(m of then − m of now).",
+          "What is stored now less what was stored in the state that was pinned ({}), both brought "
+          "to the larger of their scales: divided by exp of the larger m.",
           ghost_words(scene));
     } else if (locked && kept.step < 0) {
       legend.more = "The range is set by the first finite number other than 0.";
@@ -441,6 +445,7 @@ class MemoryView : public View {
   MemoryMode shown_mode_ = MemoryMode::value;
   std::string shown_prefix_;
   std::shared_ptr<const Snapshot> shown_reference_;
+  PinnedMemory pinned_;
   MemoryStep step_;  ///< of these:
   std::shared_ptr<const MemoryImage> step_image_;
   std::shared_ptr<const Trace> step_trace_;

@@ -2,6 +2,7 @@
 #include "core/cells/cell.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/cells/kind.hpp"
 #include "core/cells/scalar.hpp"
@@ -29,6 +30,22 @@ const ScalarCell& scalar_cell(kernels::ScalarMemory memory) {
       std::ranges::find_if(cells, [&](const ScalarCell* cell) { return cell->memory == memory; });
   check(found != cells.end(), "There is no cell with such a memory.");
   return **found;
+}
+
+kernels::ScalarMemory SlstmSpec::memory_of(int block) const {
+  for (const Other& other : others)
+    if (std::ranges::binary_search(other.blocks, block)) return other.memory;
+  return memory;
+}
+
+const CellVariant& SlstmSpec::variant_of(int block) const {
+  for (const Other& other : others)
+    if (std::ranges::binary_search(other.blocks, block)) return other.variant;
+  return variant;
+}
+
+CellVariant& SlstmSpec::variant_of(int block) {
+  return const_cast<CellVariant&>(std::as_const(*this).variant_of(block));
 }
 
 kernels::MlstmOptions mlstm_options(const CellVariant& variant) {

@@ -51,6 +51,19 @@ struct SlstmSpec {
   std::string bias_init = "powerlaw_blockdependent";  ///< or small_init, standard, zeros
   std::string recurrent_weight_init = "zeros";        ///< or standard
   CellVariant variant;
+
+  /// Blocks among these that remember with something else, and its equations.
+  struct Other {
+    kernels::ScalarMemory memory = kernels::ScalarMemory::slstm;
+    std::vector<int> blocks;  ///< rising
+    CellVariant variant;
+  };
+  std::vector<Other> others;
+
+  /// What a block remembers with, and its equations.
+  kernels::ScalarMemory memory_of(int block) const;
+  const CellVariant& variant_of(int block) const;
+  CellVariant& variant_of(int block);
 };
 
 /// The gated feed-forward layer of the sLSTM blocks.

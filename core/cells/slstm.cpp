@@ -41,8 +41,9 @@ class SlstmCell : public Cell {
       : heads_(spec.slstm->num_heads),
         window_(spec.slstm->conv1d_kernel_size),
         units_(spec.embedding_dim / heads_),
-        of_(&scalar_cell(spec.slstm->memory)),
-        variant_(spec.slstm->variant),
+        block_(place.index),
+        of_(&scalar_cell(spec.slstm->memory_of(place.index))),
+        variant_(spec.slstm->variant_of(place.index)),
         values_(described()) {
     const std::int64_t D = spec.embedding_dim, DH = units_, H = heads_;
     const double std = std::sqrt(2.0 / (5.0 * static_cast<double>(D)));
@@ -114,7 +115,7 @@ class SlstmCell : public Cell {
     variant_ = variant;
     values_ = described();
   }
-  CellVariant& variant_in(ModelSpec& spec) const override { return spec.slstm->variant; }
+  CellVariant& variant_in(ModelSpec& spec) const override { return spec.slstm->variant_of(block_); }
 
   Mixing mixing(const Params& params) const override {
     return {params[recurrent_].value, params[bias_].value};
@@ -138,7 +139,7 @@ class SlstmCell : public Cell {
     return std::make_shared<const CellValues>(of_->values(variant_));
   }
 
-  int heads_, window_, units_;
+  int heads_, window_, units_, block_;
   const ScalarCell* of_;
   CellVariant variant_;
   kernels::NormOptions norm_options_;

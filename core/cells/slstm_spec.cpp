@@ -1,16 +1,63 @@
 // The sLSTM blocks' part of a specification, with their feed-forward layers. Another memory than
 // the sLSTM's may stand behind their gates.
+#include <algorithm>
+#include <cstddef>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "core/cells/kind.hpp"
 #include "core/cells/scalar.hpp"
+#include "core/files/json_text.hpp"
 #include "core/spec_reader.hpp"
+#include "core/utf8.hpp"
 #include "kernels/check.hpp"
 
 namespace xlab::slstm {
 namespace {
 
 using nlohmann::json;
+
+/// The cell of this name; null when there is none.
+const ScalarCell* cell_named(const json& name) {
+  for (const ScalarCell* cell : scalar_cells())
+    if (name == cell->name) return cell;
+  return nullptr;
+}
+
+/// "others": [{"function": "lstm", "blocks": [2]}], with the equations of these blocks.
+std::vector<SlstmSpec::Other> read_others(const json& list, ReadKeys* keys) {
+  check(list.is_array(), "slstm_block.slstm: 'others' must be a list.");
+  std::vector<SlstmSpec::Other> others;
+  for (const json& entry : list) {
+    check(entry.is_object(),
+          "slstm_block.slstm: 'others' must hold entries with a \"function\" and its \"blocks\".");
+    SlstmSpec::Other other;
+    SpecReader in(entry, "slstm_block.slstm.others", keys);
+    const json* function = in.find("function");
+    const ScalarCell* cell = function ? cell_named(*function) : nullptr;
+    check(cell != nullptr,
+          "slstm_block.slstm.others: 'function' names no function that is computed "
+          "here.");
+    other.memory = cell->memory;
+    const json* blocks = in.find("blocks");
+    check(blocks && blocks->is_array() && !blocks->empty(),
+          "slstm_block.slstm.others: 'blocks' must be a list of block numbers.");
+    for (const json& block : *blocks) {
+      check(block.is_number_integer() && block.get<double>() >= 0 && block.get<double>() < 256,
+            "slstm_block.slstm.others: 'blocks' holds {}, which is no block.",
+            printable(json_text(block), 40));
+      other.blocks.push_back(block.get<int>());
+    }
+    std::ranges::sort(other.blocks);
+    read_variant(in, other.variant);
+    read_own_cap(in, other.variant);
+    if (cell->check) cell->check(other.variant);
+    in.finish();
+    others.push_back(std::move(other));
+  }
+  return others;
+}
 
 SlstmSpec read_cell(const json& object, ReadKeys* keys) {
   SlstmSpec spec;
@@ -37,10 +84,11 @@ SlstmSpec read_cell(const json& object, ReadKeys* keys) {
   }
   in.only("function", words,
           fmt::format("the functions that are computed here are {}", fmt::join(quoted, " and ")));
-  if (const json* function = in.find("function")) {
-    for (const ScalarCell* cell : scalar_cells())
-      if (*function == cell->name) spec.memory = cell->memory;
-  }
+  if (const json* function = in.find("function"))
+    if (const ScalarCell* named = cell_named(*function)) spec.memory = named->memory;
+  in.our_own([&] {
+    if (const json* others = in.find("others")) spec.others = read_others(*others, keys);
+  });
   const ScalarCell& cell = scalar_cell(spec.memory);
   if (cell.check) cell.check(spec.variant);
   in.only("num_states", {cell.states}, cell.states_in_words);
@@ -109,6 +157,11 @@ json block_json(const ModelSpec& spec) {
     cell["num_states"] = scalar_cell(s.memory).states;
   }
   write_variant(s.variant, {}, cell);
+  for (const SlstmSpec::Other& other : s.others) {
+    json entry = {{"function", scalar_cell(other.memory).name}, {"blocks", other.blocks}};
+    write_variant(other.variant, {}, entry);
+    cell["others"].push_back(std::move(entry));
+  }
   block["feedforward"] = nullptr;
   if (spec.feedforward) {
     const FeedforwardSpec& f = *spec.feedforward;
@@ -131,6 +184,17 @@ void check_widths(const ModelSpec& spec) {
   check(spec.embedding_dim % spec.slstm->num_heads == 0,
         "The width {} cannot be shared by the sLSTM's {} heads.", spec.embedding_dim,
         spec.slstm->num_heads);
+  std::vector<int> named;
+  for (const SlstmSpec::Other& other : spec.slstm->others)
+    named.insert(named.end(), other.blocks.begin(), other.blocks.end());
+  std::ranges::sort(named);
+  for (std::size_t i = 0; i < named.size(); ++i) {
+    check(spec.is_slstm(named[i]),
+          "slstm_block.slstm: 'others' names block {}, which is none of those in 'slstm_at'.",
+          named[i]);
+    check(i == 0 || named[i - 1] != named[i], "slstm_block.slstm: 'others' names block {} twice.",
+          named[i]);
+  }
   if (!spec.feedforward) return;
   check(feedforward_width(spec) >= 1,
         "The feed-forward layer's 'proj_factor' {} rounds to a width of 0.",
@@ -171,8 +235,11 @@ const CellKind& slstm_kind() {
       .read = slstm::read_block,
       .as_json = slstm::block_json,
       .write_layout = slstm::write_layout,
-      .write_own_keys = [](const ModelSpec& spec,
-                           nlohmann::json& keys) { write_variant(spec.slstm->variant, {}, keys); },
+      .write_own_keys =
+          [](const ModelSpec& spec, nlohmann::json& keys) {
+            write_variant(spec.slstm->variant, {}, keys);
+            if (!spec.slstm->others.empty()) keys["others"] = true;
+          },
       .check_sizes = slstm::check_widths,
       .parameter_count = slstm::parameters_of_block,
       .numbers_per_token = slstm::numbers_per_token,

@@ -4,13 +4,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <iterator>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "core/engine/worker.hpp"
+#include "core/explorer.hpp"
 #include "core/files/folder_run.hpp"
 #include "core/generation/sampler.hpp"
-#include "core/run_json.hpp"
 #include "core/tokenizer/tokenizer.hpp"
 #include "core/utf8.hpp"
 
@@ -35,44 +36,21 @@ bool needs_run(const Command& command) {
                     UseDevice, SetPlaySpeed>(command);
 }
 
-bool in_one_place(const Clamp& a, const Clamp& b) {
-  return a.path == b.path && a.head == b.head && a.unit == b.unit && a.begin == b.begin &&
-         a.end == b.end && a.change == b.change;
-}
-
-/// In the place of the last one on the same place, which is the one that counts, else at the end.
-/// Returns its index.
-std::ptrdiff_t put(const Clamp& clamp, std::vector<Clamp>& clamps) {
-  check_clamp(clamp);
-  const auto same = std::find_if(clamps.rbegin(), clamps.rend(),
-                                 [&](const Clamp& c) { return in_one_place(c, clamp); });
-  if (same == clamps.rend()) {
-    clamps.push_back(clamp);
-    return std::ssize(clamps) - 1;
-  }
-  *same = clamp;
-  return std::distance(same, clamps.rend()) - 1;
-}
-
-/// "forget gate, head 1, step 3"
-std::string about(const ModelCard& model, const Clamp& clamp) {
-  const ValueCard* card = model.value_at(clamp.path);
-  std::string words = card ? card->title.substr(0, card->title.find(',')) : clamp.path;
-  words += clamp.head == Clamp::kAll ? ", all heads" : fmt::format(", head {}", clamp.head);
-  return words + (clamp.end - clamp.begin == 1
-                      ? fmt::format(", step {}", clamp.begin)
-                      : fmt::format(", steps {} to {}", clamp.begin, clamp.end - 1));
-}
-
 std::string label_of(const ModelCard& model, int token) {
   const auto at = static_cast<std::size_t>(token);
   return token >= 0 && at < model.vocabulary.size() ? printable(model.vocabulary[at], 40)
                                                     : std::string();
 }
 
-/// A drag of the clamp with this index is one edit, from the command that made it on.
-std::string drag_of(std::ptrdiff_t index) {
-  return fmt::format("clamp {}", index);
+/// What is held by hand in a run goes on in a new one, as far as its blocks have it; so do tokens
+/// and equations.
+void hold_again(const Run& before, const Sequence& held, Run& fresh) {
+  const std::vector<BlockCard> blocks = before.model->cards();
+  for (const BlockCard& block : blocks)
+    if (block.variant != block.usual) fresh.model->set_variant(block.kind, block.variant);
+  fresh.sequence->set_tokens(held.tokens());
+  fresh.prompt_length = before.prompt_length;
+  fresh.sequence->set_clamps(explorer::held_again(held.clamps(), blocks, fresh.model->cards()));
 }
 
 }  // namespace
@@ -169,6 +147,7 @@ void Engine::Worker::apply(Command command) {
             [&](const MoveClamp& c) { move_clamp(c.index, c.to); },
             [&](const EnableClamp& c) { enable_clamp(c.index, c.enabled); },
             [&](const ClearClamps&) { edit_clamps({}, "clearing clamps"); },
+            [&](const HoldAll& c) { hold_all(c); },
             [&](const Undo&) { go_back(false); },
             [&](const Redo&) { go_back(true); },
             [&](const FocusRun& c) { focus(run_with(c.run)); },
@@ -212,6 +191,12 @@ void Engine::Worker::new_run(const command::NewRun& c) {
   if (!c.spec_json.empty()) spec = run_spec_from_json(c.spec_json);
   std::unique_ptr<Task> task = make_task(c.task);
   if (!c.from_model) {
+    if (live && live->run().task->name() == c.task && !task->has_data()) {
+      std::unique_ptr<Run> fresh = make_run(std::move(task), spec);
+      hold_again(live->run(), live->sequence(), *fresh);
+      open(std::move(fresh), {.name = "new run", .beside = c.beside});
+      return;
+    }
     open(make_run(std::move(task), spec), {.name = "new run", .beside = c.beside});
     return;
   }
@@ -320,75 +305,13 @@ void Engine::Worker::set_sampler(const SamplerSettings& settings) {
   live->note_change();
 }
 
-void Engine::Worker::remove_clamp(int index) {
-  std::vector<Clamp> clamps = clamps_with(index);
-  const std::string of = about(live->model(), clamps[static_cast<std::size_t>(index)]);
-  clamps.erase(clamps.begin() + index);
-  edit_clamps(std::move(clamps), "removing a clamp", {}, of);
-}
-
-void Engine::Worker::enable_clamp(int index, bool enabled) {
-  std::vector<Clamp> clamps = clamps_with(index);
-  Clamp& clamp = clamps[static_cast<std::size_t>(index)];
-  clamp.enabled = enabled;
-  const std::string of = about(live->model(), clamp) + (enabled ? ", on" : ", off");
-  edit_clamps(std::move(clamps), "switching a clamp", {}, of);
-}
-
-std::vector<Clamp> Engine::Worker::clamps_with(int index) const {
-  const std::vector<Clamp>& clamps = live->sequence().clamps();
-  check(index >= 0 && index < static_cast<int>(clamps.size()), "There is no clamp number {}.",
-        index);
-  return clamps;
-}
-
-void Engine::Worker::edit_clamps(std::vector<Clamp> clamps, const char* name,
-                                 const std::string& place, const std::string& about) {
-  std::vector<Clamp> before = live->sequence().clamps();
-  if (before == clamps) return;
-  live->set_clamps(std::move(clamps));
-  remember(name, std::move(before), place, about);
-}
-
-void Engine::Worker::move_clamp(int index, int to) {
-  std::vector<Clamp> clamps = clamps_with(index);
-  clamps_with(to);
-  const Clamp moved = clamps[static_cast<std::size_t>(index)];
-  clamps.erase(clamps.begin() + index);
-  clamps.insert(clamps.begin() + to, moved);
-  edit_clamps(std::move(clamps), "moving an edit");
-}
-
-void Engine::Worker::replace_clamp(int index, const Clamp& clamp) {
-  check_clamp(clamp);
-  std::vector<Clamp> clamps = clamps_with(index);
-  // Another one on the same place stays: who drags an end over it takes nothing away with that.
-  clamps[static_cast<std::size_t>(index)] = clamp;
-  edit_clamps(std::move(clamps), "changing a clamp", drag_of(index), about(live->model(), clamp));
-}
-
-void Engine::Worker::set_clamp(const Clamp& clamp) {
-  std::vector<Clamp> clamps = live->sequence().clamps();
-  const std::ptrdiff_t index = put(clamp, clamps);
-  edit_clamps(std::move(clamps), "clamp", drag_of(index), about(live->model(), clamp));
-}
-
-void Engine::Worker::add_clamps(const command::AddClamps& c) {
-  std::vector<Clamp> clamps = live->sequence().clamps();
-  for (const Clamp& clamp : c.clamps) put(clamp, clamps);
-  const std::string of = c.clamps.empty() ? std::string() : about(live->model(), c.clamps.front());
-  edit_clamps(std::move(clamps), c.name.c_str(), {}, of);
-}
-
 void Engine::Worker::set_variant(const command::SetVariant& c) {
   VariantBefore before{.kind = c.kind, .variant = variant_of(c.kind), .numbers = {}};
   live->run().model->set_variant(c.kind, c.variant);
   if (before.variant == variant_of(c.kind)) return;
   remember("variant", std::move(before));
-  live->weights_changed();
+  other_equations();
   live->note_change();
-  check_again();
-  forget_worth();
 }
 
 void Engine::Worker::start_check() {

@@ -46,6 +46,12 @@ bool shows_run(const Edit& edit, int shown) {
   return begins_run(edit) || edit.run != shown;
 }
 
+std::size_t bytes_in(const std::vector<Clamp>& clamps) {
+  std::size_t bytes = clamps.size() * sizeof(Clamp);
+  for (const Clamp& clamp : clamps) bytes += clamp.path.size() + clamp.curve.size() * sizeof(float);
+  return bytes;
+}
+
 /// Memory that edits hold; numbers that several share are counted once.
 template <typename Iterator>
 std::size_t bytes_in(Iterator begin, Iterator end) {
@@ -58,7 +64,10 @@ std::size_t bytes_in(Iterator begin, Iterator end) {
     } else if (const auto* follow = std::get_if<FollowBefore>(&edit.before)) {
       bytes += follow->tokens.tokens.size() * sizeof(int);
     } else if (const auto* clamps = std::get_if<std::vector<Clamp>>(&edit.before)) {
-      bytes += clamps->size() * sizeof(Clamp);
+      bytes += bytes_in(*clamps);
+    } else if (const auto* held = std::get_if<HeldBefore>(&edit.before)) {
+      bytes += bytes_in(held->clamps);
+      if (held->tokens) bytes += held->tokens->tokens.size() * sizeof(int);
     } else if (const auto* variant = std::get_if<VariantBefore>(&edit.before)) {
       if (variant->numbers && shared.insert(variant->numbers.get()).second)
         bytes += bytes_in(*variant->numbers);
@@ -162,7 +171,10 @@ bool History::add(Edit edit, Time now, const std::string& place) {
                      past_.back().run == edit.run && now - changed_ < kDragPause;
   place_ = place;
   changed_ = now;
-  if (joins) return true;
+  if (joins) {
+    past_.back().about = std::move(edit.about);
+    return true;
+  }
   edit.at = ++last_;
   past_.push_back(std::move(edit));
   forget_oldest();

@@ -43,6 +43,13 @@ struct VariantBefore {
   bool without_numbers = false;
 };
 
+/// Clamps, equations and tokens that were changed in one step, of a run that is not trained.
+struct HeldBefore {
+  std::vector<Clamp> clamps;
+  std::vector<VariantBefore> variants;
+  std::optional<TokensBefore> tokens;
+};
+
 /// About the memory that a run takes: its numbers, its text, its loss curve.
 std::size_t memory_of(const Run& run);
 
@@ -72,7 +79,7 @@ struct Edit {
   /// A number alone is the factor of the learning rate, a word the name of the run. A run alone is
   /// one whose place another one took, at rest.
   std::variant<TokensBefore, std::vector<Clamp>, SamplerSettings, double, VariantBefore,
-               std::unique_ptr<LiveRun>, BenchBefore, FollowBefore, std::string>
+               std::unique_ptr<LiveRun>, BenchBefore, FollowBefore, std::string, HeldBefore>
       before;
   int run = 0;             ///< whose edit it is: LiveRun::id; 0: of the bench
   std::uint64_t at = 0;    ///< counts up with every edit that is made

@@ -96,6 +96,31 @@ TokensBefore tokens_before_in(const json& in, const Run& of) {
   return before;
 }
 
+json edit_json(const HeldBefore& before) {
+  json out = {{"clamps", json_of(before.clamps)}, {"variants", json::array()}};
+  for (const VariantBefore& variant : before.variants)
+    out["variants"].push_back(edit_json(variant));
+  if (before.tokens) out["tokens"] = edit_json(*before.tokens);
+  return out;
+}
+
+std::vector<Clamp> clamps_before_in(const json& in) {
+  std::vector<Clamp> clamps = clamps_in(in);
+  check(clamps.size() <= Sequence::kMostClamps, "There are {} clamps; at most {} are possible.",
+        clamps.size(), Sequence::kMostClamps);
+  return clamps;
+}
+
+HeldBefore held_before_in(const json& in, const Run& of) {
+  HeldBefore before{.clamps = clamps_before_in(in.at("clamps")), .variants = {}, .tokens = {}};
+  const json& variants = in.at("variants");
+  check(variants.is_array() && variants.size() <= of.model->cards().size(),
+        "It holds more equations than there are blocks.");
+  for (const json& variant : variants) before.variants.push_back(variant_in(variant, of, true));
+  if (in.contains("tokens")) before.tokens = tokens_before_in(in.at("tokens"), of);
+  return before;
+}
+
 /// The edit as it is saved; nothing for one that needs weights, runs or other runs.
 std::optional<json> edit_json(const Edit& edit) {
   json out = {{"name", edit.name}, {"at", edit.at}};
@@ -104,6 +129,8 @@ std::optional<json> edit_json(const Edit& edit) {
     out["tokens"] = edit_json(*tokens);
   } else if (const auto* clamps = std::get_if<std::vector<Clamp>>(&edit.before)) {
     out["clamps"] = json_of(*clamps);
+  } else if (const auto* held = std::get_if<HeldBefore>(&edit.before)) {
+    out["held"] = edit_json(*held);
   } else if (const auto* sampler = std::get_if<SamplerSettings>(&edit.before)) {
     out["sampler"] = json_of(*sampler);
   } else if (const auto* scale = std::get_if<double>(&edit.before)) {
@@ -131,10 +158,9 @@ Edit edit_in(const json& in, const Run& of, int run, bool trained) {
   if (in.contains("tokens")) {
     edit.before = tokens_before_in(in.at("tokens"), of);
   } else if (in.contains("clamps")) {
-    std::vector<Clamp> clamps = clamps_in(in.at("clamps"));
-    check(clamps.size() <= Sequence::kMostClamps, "There are {} clamps; at most {} are possible.",
-          clamps.size(), Sequence::kMostClamps);
-    edit.before = std::move(clamps);
+    edit.before = clamps_before_in(in.at("clamps"));
+  } else if (in.contains("held")) {
+    edit.before = held_before_in(in.at("held"), of);
   } else if (in.contains("sampler")) {
     edit.before = sampler_in(in.at("sampler"));
   } else if (in.contains("scale")) {

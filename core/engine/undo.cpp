@@ -133,6 +133,7 @@ void Engine::Worker::exchange(Edit& edit) {
           },
           [&](double& before) { std::swap(live->run().trainer->learning_rate_scale, before); },
           [&](VariantBefore& before) { exchange(before); },
+          [&](HeldBefore& before) { exchange(before); },
           [&](std::unique_ptr<LiveRun>& before) { exchange(before); }, [](BenchBefore&) {},
           [](FollowBefore&) {}, [&](std::string& before) { std::swap(live->run().name, before); }},
       edit.before);
@@ -161,6 +162,28 @@ void Engine::Worker::exchange(std::unique_ptr<LiveRun>& before) {
   }
 }
 
+void Engine::Worker::exchange(HeldBefore& before) {
+  HeldBefore now{.clamps = live->sequence().clamps(), .variants = {}, .tokens = {}};
+  for (const VariantBefore& other : before.variants) {
+    now.variants.push_back(
+        {.kind = other.kind, .variant = variant_of(other.kind), .without_numbers = true});
+    live->run().model->set_variant(other.kind, other.variant);
+  }
+  live->set_clamps(std::move(before.clamps));
+  if (before.tokens) {
+    live->exchange(*before.tokens);
+    now.tokens = std::move(before.tokens);
+  }
+  if (!before.variants.empty()) other_equations();
+  before = std::move(now);
+}
+
+void Engine::Worker::other_equations() {
+  live->weights_changed();
+  check_again();
+  forget_worth();
+}
+
 void Engine::Worker::exchange(VariantBefore& before) {
   VariantBefore now{.kind = before.kind,
                     .variant = variant_of(before.kind),
@@ -181,9 +204,7 @@ void Engine::Worker::exchange(VariantBefore& before) {
   }
   live->run().model->set_variant(before.kind, before.variant);
   before = std::move(now);
-  live->weights_changed();
-  check_again();
-  forget_worth();
+  other_equations();
 }
 
 }  // namespace xlab

@@ -226,6 +226,7 @@ struct Engine::Worker {
   void move_clamp(int index, int to);
   void replace_clamp(int index, const Clamp& clamp);
   void add_clamps(const command::AddClamps& c);
+  void hold_all(const command::HoldAll& c);
   /// `place`: where a drag goes on, see History::add.
   void edit_clamps(std::vector<Clamp> clamps, const char* name, const std::string& place = {},
                    const std::string& about = {});
@@ -306,6 +307,9 @@ struct Engine::Worker {
   /// is on the CPU then.
   void exchange(Edit& edit);
   void exchange(VariantBefore& before);
+  void exchange(HeldBefore& before);
+  /// After the equations of the run on screen have changed.
+  void other_equations();
   void exchange(std::unique_ptr<LiveRun>& before);
   void exchange(BenchBefore& before);
   CellVariant variant_of(const std::string& kind) const;

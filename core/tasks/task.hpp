@@ -42,6 +42,12 @@ class Task {
   virtual int shortest() const = 0;
   /// The sequence on screen when a run is new: short, and telling what the task is about.
   virtual std::vector<int> first_look() const;
+  /// What a new run holds by hand, in a model with these blocks.
+  virtual std::vector<Clamp> first_edits(const std::vector<BlockCard>& /*blocks*/) const {
+    return {};
+  }
+  /// Why there is nothing to learn, as a sentence, for tasks without data.
+  virtual std::string why_nothing_to_learn() const;
   /// A model and a training that learn the task in seconds to minutes on two cores.
   virtual ModelSpec default_model() const = 0;
   virtual TrainSpec default_training() const = 0;
@@ -59,7 +65,9 @@ class Task {
 
 /// Names of the tasks that make their own data: recall, parity, copy.
 std::vector<std::string> task_names();
-/// Throws a sentence listing the names when there is no such task.
+/// The three cells under a person's hands, see core/explorer.hpp: no data, and none of the above.
+std::unique_ptr<Task> make_explorer_task();
+/// One of the above. Throws a sentence listing the names when there is no such task.
 std::unique_ptr<Task> make_task(const std::string& name);
 /// Next-token prediction on a text.
 std::unique_ptr<Task> make_text_task(TextData text);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "core/explorer.hpp"
 #include "core/tasks/task.hpp"
 #include "core/utf8.hpp"
 
@@ -29,6 +30,7 @@ std::unique_ptr<Task> make_task(const std::string& wanted) {
 #define XLAB_MAKE(name) \
   if (wanted == #name) return make_##name##_task();
   XLAB_TASKS(XLAB_MAKE)
+  if (wanted == explorer::kTask) return make_explorer_task();
   throw Error(fmt::format("There is no task called '{}'; choose one of {}.", printable(wanted, 60),
                           fmt::join(task_names(), ", ")));
 }
@@ -56,6 +58,11 @@ std::string Task::decode(std::span<const int> tokens) const {
     out += index < vocabulary().size() ? vocabulary()[index] : fmt::format("<{}>", token);
   }
   return out;
+}
+
+std::string Task::why_nothing_to_learn() const {
+  return "This model came with its weights and without data: there is nothing to learn from. "
+         "Train it on a task or on a text.";
 }
 
 std::vector<int> Task::first_look() const {
