@@ -23,14 +23,14 @@ namespace {
 
 using namespace ui;
 
-constexpr int kHead = 1;
+constexpr int kFilledHead = 1;
 
 class FillDrawing : public ::testing::Test {
  protected:
   void draw(ImVec2 size = {820, 620}) {
     stage = std::make_unique<Stage>(snapshot);
     stage->size = size;
-    stage->focus.head = kHead;
+    stage->focus.head = kFilledHead;
     for (int i = 0; i < 400; ++i) {
       stage->frame(*view);
       if (!view->animating(stage->scene())) break;
@@ -48,7 +48,7 @@ class FillDrawing : public ::testing::Test {
   std::vector<float> memory_after(int step) const {
     std::vector<float> memory(static_cast<std::size_t>(block().key_dim * block().value_dim));
     for (int t = 0; t <= step; ++t)
-      EXPECT_TRUE(write_recorded(*snapshot.trace, block(), t, kHead, memory));
+      EXPECT_TRUE(write_recorded(*snapshot.trace, block(), t, kFilledHead, memory));
     return memory;
   }
   const DrawLog::Heat* strip() const {
@@ -65,11 +65,11 @@ class FillDrawing : public ::testing::Test {
     for (int j = 0; j < block().value_dim; ++j) {
       double answer = 0.0;
       for (int i = 0; i < block().key_dim; ++i)
-        answer += static_cast<double>(k->at(kHead, i)) *
+        answer += static_cast<double>(k->at(kFilledHead, i)) *
                   C[static_cast<std::size_t>(i * block().value_dim + j)];
-      together += answer * v->at(kHead, j);
+      together += answer * v->at(kFilledHead, j);
       of_answer += answer * answer;
-      of_value += static_cast<double>(v->at(kHead, j)) * v->at(kHead, j);
+      of_value += static_cast<double>(v->at(kFilledHead, j)) * v->at(kFilledHead, j);
     }
     return together / std::sqrt(of_answer * of_value);
   }
@@ -95,8 +95,9 @@ TEST_F(FillDrawing, TheGaugeIsTheEffectiveRankAtTheCursor) {
   draw();
   const MemoryImage& image = *snapshot.memory;
   const auto size = static_cast<std::size_t>(image.key_dim * image.value_dim);
-  const std::vector<float> C(image.C.begin() + static_cast<std::ptrdiff_t>(kHead * size),
-                             image.C.begin() + static_cast<std::ptrdiff_t>((kHead + 1) * size));
+  const std::vector<float> C(
+      image.C.begin() + static_cast<std::ptrdiff_t>(kFilledHead * size),
+      image.C.begin() + static_cast<std::ptrdiff_t>((kFilledHead + 1) * size));
   const double rank = effective_rank(C, image.key_dim, image.value_dim);
   EXPECT_TRUE(says("t = 15: effective rank " + short_number(rank) + " of 12"));
   // The bar in its groove.
@@ -181,9 +182,9 @@ TEST_F(FillDrawing, TheCardOfAKeySaysWhatComesBack) {
   EXPECT_TRUE(says("t = 3", true));
   EXPECT_TRUE(says("cosine of what comes back and v: " + short_number(cosine(3)), true));
   EXPECT_TRUE(says("share of its own write in that answer: " +
-                       short_number(own_share(*snapshot.trace, block(), kHead, 15, 3)),
+                       short_number(own_share(*snapshot.trace, block(), kFilledHead, 15, 3)),
                    true));
-  EXPECT_EQ(stage->focus.hovered, (ValueRef{block().path("input_gate"), 3, kHead, 0}));
+  EXPECT_EQ(stage->focus.hovered, (ValueRef{block().path("input_gate"), 3, kFilledHead, 0}));
   stage->move(*view, lane.min.x + 16.5f * column, lane.centre().y);
   EXPECT_TRUE(says("not stored yet at the cursor", true));
   EXPECT_FALSE(stage->focus.hovered);
@@ -222,11 +223,12 @@ TEST_F(FillDrawing, TheTableHasTheSameNumbers) {
 TEST_F(FillDrawing, WhatIsNoNumberIsMagenta) {
   auto trace = std::make_shared<Trace>(*snapshot.trace);
   auto step = std::make_shared<TokenTrace>(*trace->steps[8]);
-  step->values["block0/mlstm/v"].values[kHead * 20 + 3] = std::numeric_limits<float>::quiet_NaN();
+  step->values["block0/mlstm/v"].values[kFilledHead * 20 + 3] =
+      std::numeric_limits<float>::quiet_NaN();
   trace->steps[8] = step;
   snapshot.trace = trace;
   auto image = std::make_shared<MemoryImage>(*snapshot.memory);
-  image->C[kHead * 240 + 7] = std::numeric_limits<float>::quiet_NaN();
+  image->C[kFilledHead * 240 + 7] = std::numeric_limits<float>::quiet_NaN();
   snapshot.memory = image;
   draw();
   EXPECT_TRUE(says("effective rank no number of 12"));
@@ -262,7 +264,7 @@ TEST_F(FillDrawing, ALongOneIsComputedALittleInEveryFrame) {
   snapshot = SceneBuilder(shape).build();
   stage = std::make_unique<Stage>(snapshot);
   stage->size = {820, 620};
-  stage->focus.head = kHead;
+  stage->focus.head = kFilledHead;
   stage->frame(*view);
   EXPECT_TRUE(view->animating(stage->scene()));
   EXPECT_TRUE(says("of 40 steps so far"));

@@ -169,8 +169,10 @@ void draw_fill_gauge(FillFrame& frame, Painter& painter, Box row) {
 }
 
 void draw_rank_title(FillFrame& frame, Painter& painter, const Box& row) {
-  write_title(painter, row,
-              {"Effective rank (Σ σ²)² / Σ σ⁴ of C over time", "Effective rank of C"});
+  write_title(
+      painter, row,
+      {"Effective rank (Σ σ²)² / Σ σ⁴ of C over time; dotted: min(K, V), dashed: tokens written",
+       "Effective rank (Σ σ²)² / Σ σ⁴ of C over time", "Effective rank of C"});
   frame.card.explain(row, {{"Effective rank over time", true},
                            {"Participation ratio of the squared singular values of C. Dotted: "
                             "min(K, V), the most there can be. Dashed: the number of tokens "

@@ -156,7 +156,9 @@ class ReadView : public View {
         break;
     }
     return "q, the query of " + named(scene, shown_.step) +
-           (query_.source == QuerySource::hand ? " (the one drawn is of another width)" : "");
+           (query_.source == QuerySource::hand  ? " (the one drawn is of another width)"
+            : query_.source == QuerySource::key ? " (that key is not stored yet)"
+                                                : "");
   }
 
   void pictures(Scene& scene, Painter& painter, Box rest, const BlockCard& block) {

@@ -13,6 +13,8 @@ namespace {
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 /// Sweeps that a matrix usually takes, and products of each pair in one of them.
 constexpr double kUsualSweeps = 8.0, kProductsOfAPair = 4.0;
+/// Finding a step's numbers takes as long as so many products.
+constexpr double kFinding = 1500.0;
 
 /// About what the singular values of one step cost.
 double cost_of(const BlockCard& block) {
@@ -88,7 +90,7 @@ bool MemoryFill::advance(double products) {
           break;
         }
         ++replayed_;
-        left -= static_cast<double>(memory_.size());
+        left -= kFinding + static_cast<double>(memory_.size());
         continue;
       }
       work_ = SingularValues(memory_, block_.key_dim, block_.value_dim);
@@ -125,7 +127,7 @@ void RequeryTest::follow(const std::shared_ptr<const Trace>& trace, const BlockC
 }
 
 bool RequeryTest::advance(double products) {
-  const double a_key = static_cast<double>(memory_.size());
+  const double a_key = kFinding + static_cast<double>(memory_.size());
   for (double left = products; left > 0.0 && !complete(); left -= a_key) {
     const int token = static_cast<int>(answers_.size());
     const std::vector<double> query = key_as_query(*trace_, block_, head_, token);

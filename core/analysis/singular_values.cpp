@@ -12,7 +12,7 @@ namespace {
 /// Two vectors are orthogonal when their cosine is below this: an error of its square in σ.
 constexpr double kOrthogonal = 1e-8;
 /// Below this share of the largest a vector is rounding.
-constexpr double kNothing = 1e-14;
+constexpr double kOnlyRounding = 1e-14;
 /// Far more than any matrix needs.
 constexpr int kMostSweeps = 60;
 
@@ -52,7 +52,7 @@ SingularValues::SingularValues(std::span<const float> matrix, int rows, int colu
 void SingularValues::begin_sweep() {
   squares_.resize(count_);
   for (std::size_t i = 0; i < count_; ++i) squares_[i] = product_sum(vector(i), vector(i), length_);
-  nothing_ = kNothing * kNothing * *std::max_element(squares_.begin(), squares_.end());
+  nothing_ = kOnlyRounding * kOnlyRounding * *std::max_element(squares_.begin(), squares_.end());
   p_ = 0;
   q_ = 1;
   turned_ = false;
@@ -102,7 +102,7 @@ std::vector<double> SingularValues::values() const {
   values.reserve(count_);
   for (const double square : squares_) values.push_back(std::sqrt(std::max(square, 0.0)));
   std::sort(values.begin(), values.end(), std::greater<>());
-  const double least = values.empty() ? 0.0 : kNothing * values.front();
+  const double least = values.empty() ? 0.0 : kOnlyRounding * values.front();
   for (double& value : values) value = value > least ? value * largest_ : 0.0;
   return values;
 }
