@@ -159,6 +159,10 @@ void ExplorerView::contents(Scene& scene, Painter& painter, Box rest) {
     say(painter, rest, "There are no steps to draw in. Tell a story, or write a prompt: 0 1 2 3.");
     return;
   }
+  if (rest.width() < painter.px(200) || rest.height() < 6 * line) {
+    say(painter, rest, "The gates are drawn where there is more room.");
+    return;
+  }
   const bool narrow = rest.width() < painter.px(620);
   draw_held_lanes(frame, painter, rest.cut_top(rest.height() * (narrow ? 0.5f : 0.34f)));
   rest.cut_top(gap);
