@@ -50,6 +50,8 @@ void show_first_look(Run& run) {
   run.sequence->set_tokens(std::move(tokens));
   run.prompt_length = run.sequence->length();
   run.sequence->set_clamps(run.task->first_edits(run.model->cards()));
+  // What is held is looked at from its end.
+  if (!run.sequence->clamps().empty()) run.cursor = run.prompt_length - 1;
 }
 
 /// Models that foretell series are made by open_series_run alone.

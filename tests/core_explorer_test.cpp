@@ -292,6 +292,7 @@ TEST_F(ExplorerRuns, OpenWithTheFirstStoryAndAreNotTrained) {
   EXPECT_EQ(now->failure.what, "");
   EXPECT_EQ(told(*now), explorer::stories().front().name);
   EXPECT_EQ(now->sequence.tokens.size(), static_cast<std::size_t>(explorer::kSteps));
+  EXPECT_EQ(now->sequence.cursor, kLast);
   EXPECT_THAT(now->train.cannot_train, AllOf(HasSubstr("not trained"), HasSubstr("held by hand")));
   EXPECT_THAT(now->sequence.cannot_sample, Not(IsEmpty()));
   EXPECT_EQ(now->cannot_save, "");
@@ -414,11 +415,13 @@ TEST_F(ExplorerRuns, TheFileOfAnExplorerKnowsWhatCanBeUndone) {
 TEST_F(ExplorerRuns, AnotherWidthGoesOnWithWhatIsDrawn) {
   const auto first = open();
   tell("two items", *first);
+  after(command::SetCursor{7});
   const auto wide =
       after(command::NewRun{.task = explorer::kTask, .spec_json = explorer::spec_of_width(12)});
   ASSERT_EQ(wide->failure.what, "");
   EXPECT_EQ(explorer::width_of(wide->model->blocks), 12);
   EXPECT_EQ(told(*wide), "two items");
+  EXPECT_EQ(wide->sequence.cursor, 7);
   std::vector<float> curve(explorer::kSteps, 0.5f);
   const auto drawn = after(command::AddClamps{
       explorer::drawn_together(wide->model->blocks, "forget_gate_pre", curve), "drawing"});

@@ -35,7 +35,8 @@ struct CellColumn {
   /// "c exp(m)", where everything is stored divided by exp(m).
   std::string plain(const std::string& symbol) const {
     const std::string scaled = has_m() ? symbol + " · exp(m)" : symbol;
-    return shown.unit == 1.0 ? scaled : fmt::format("{} / {}", scaled, short_number(shown.unit));
+    return shown.unit == 1.0 ? scaled
+                             : fmt::format("{} / 1e{:.0f}", scaled, std::log10(shown.unit));
   }
   std::string memory_symbol() const {
     return plain(block.has_matrix ? "‖" + block.values->memory.state + "‖"
@@ -348,7 +349,8 @@ void column_at(CellColumn& column, Painter& painter, Box box) {
   columns.cut_right(painter.px(4));
   column.time.window.update(column.frame.steps(), column.frame.cursor(), columns, painter.px(4),
                             painter.px(60));
-  keys_of_lines(painter, upper_keys, memory, "");
+  const std::vector<CourseLine> memory_first(memory.rbegin(), memory.rend());
+  keys_of_lines(painter, upper_keys, memory_first, "");
   lane_of(column, painter, column.block.values->memory.state, upper, gutter, memory, memory_axis);
   const std::array<CourseLine, 1> strong{output.back()};
   keys_of_lines(painter, lower_keys, strong, output.size() > 1 ? "the others thin" : "");

@@ -84,19 +84,26 @@ void ExplorerView::restore(const std::string& kept) {
 }
 
 void ExplorerView::offer_to_open(Scene& scene, Painter& painter, Box rest) {
-  const float line = painter.line_height();
   const std::string word = "Open the gate explorer";
-  const float width = painter.measure(word).x + painter.px(24);
-  if (rest.height() > 4 * line && rest.width() > width && !painter.exporting()) {
-    Box row = rest.cut_bottom(rest.height() * 0.4f);
-    Box button = row.cut_top(line + painter.px(8));
-    button.min.x = button.centre().x - width / 2;
-    button.max.x = button.min.x + width;
-    if (button_at(painter, "open", button, word))
-      scene.send(command::NewRun{
-          .task = explorer::kTask, .spec_json = {}, .beside = scene.snapshot.model != nullptr});
+  const float wide = painter.measure(word).x + painter.px(24);
+  const float high = painter.line_height() + painter.px(8), gap = painter.px(10);
+  const float words =
+      painter.paragraph({0, 0}, std::min(rest.width() - painter.px(16), painter.px(420)), 0,
+                        kWhatItIs, Weight::regular, false);
+  if (painter.exporting() || rest.height() < words + gap + high || rest.width() < wide) {
+    say(painter, rest, kWhatItIs);
+    return;
   }
-  say(painter, rest, kWhatItIs);
+  // The sentence and the button under it, in the middle.
+  rest.cut_top((rest.height() - words - gap - high) / 2);
+  say(painter, rest.cut_top(words), kWhatItIs);
+  rest.cut_top(gap);
+  Box button = rest.cut_top(high);
+  button.min.x = button.centre().x - wide / 2;
+  button.max.x = button.min.x + wide;
+  if (button_at(painter, "open", button, word))
+    scene.send(command::NewRun{
+        .task = explorer::kTask, .spec_json = {}, .beside = scene.snapshot.model != nullptr});
 }
 
 /// Whether gates are drawn together, and how wide the head is.
@@ -157,6 +164,10 @@ void ExplorerView::contents(Scene& scene, Painter& painter, Box rest) {
   }
   if (scene.snapshot.sequence.tokens.empty()) {
     say(painter, rest, "There are no steps to draw in. Tell a story, or write a prompt: 0 1 2 3.");
+    return;
+  }
+  if (rest.width() < painter.px(200) || rest.height() < 6 * line) {
+    say(painter, rest, "The gates are drawn where there is more room.");
     return;
   }
   const bool narrow = rest.width() < painter.px(620);

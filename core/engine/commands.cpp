@@ -194,6 +194,7 @@ void Engine::Worker::new_run(const command::NewRun& c) {
     if (live && live->run().task->name() == c.task && !task->has_data()) {
       std::unique_ptr<Run> fresh = make_run(std::move(task), spec);
       hold_again(live->run(), live->sequence(), *fresh);
+      fresh->cursor = live->cursor;
       open(std::move(fresh), {.name = "new run", .beside = c.beside});
       return;
     }
