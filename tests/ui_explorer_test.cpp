@@ -334,6 +334,17 @@ TEST_F(ExplorerDrawing, AnotherWidthIsAnotherRunInItsPlace) {
   EXPECT_EQ(wanted[0].spec_json, explorer::spec_of_width(8));
 }
 
+TEST_F(ExplorerDrawing, AnotherNumberOfStepsIsOneEdit) {
+  show(story_scene("remember"));
+  const ImVec2 at = place_of(log(), "64");
+  stage->click(*view, at.x, at.y);
+  const auto wanted = stage->all<command::HoldAll>();
+  ASSERT_THAT(wanted, SizeIs(1));
+  EXPECT_THAT(wanted[0].tokens, SizeIs(64));
+  EXPECT_THAT(wanted[0].variants, IsEmpty());
+  EXPECT_EQ(wanted[0].clamps, explorer::over_all(snapshot_.sequence.clamps, 64).clamps);
+}
+
 TEST_F(ExplorerDrawing, TheCursorIsDraggedAndAnswersArePinned) {
   show(story_scene("slow leak"));
   const BlockCard& unit = snapshot_.model->blocks[0];
