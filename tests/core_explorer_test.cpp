@@ -360,6 +360,9 @@ TEST_F(ExplorerRuns, WhatIsRefusedChangesNothing) {
   EXPECT_THAT(now->failure.what, HasSubstr("no such cell"));
   EXPECT_EQ(told(*now), "remember");
   EXPECT_EQ(now->undo_label, first->undo_label);
+  // Nor are other equations there that nobody was told of.
+  tell("slow leak", *now);
+  EXPECT_EQ(told(*after(command::Undo{})), "remember");
   wrong.variants.clear();
   wrong.tokens = {explorer::kMostSteps};
   EXPECT_THAT(after(wrong)->failure.what, HasSubstr("64"));

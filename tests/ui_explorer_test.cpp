@@ -246,7 +246,7 @@ TEST_F(ExplorerDrawing, DrawingHoldsTheGateInAllCellsThatHaveIt) {
   EXPECT_EQ(stage->focus.hovered, (ValueRef{unit.path("forget_gate_pre"), 10, 0, 0}));
   stage->button(*view, true);
   stage->frame(*view);
-  stage->move(*view, to, curve.box.max.y - 10);
+  stage->move(*view, to, curve.box.centre().y - 8);
   stage->button(*view, false);
   const auto held = stage->all<command::AddClamps>();
   ASSERT_THAT(held, SizeIs(testing::Ge(2u)));
@@ -259,7 +259,7 @@ TEST_F(ExplorerDrawing, DrawingHoldsTheGateInAllCellsThatHaveIt) {
   }
   const std::vector<float>& drawn = last.clamps[0].curve;
   const double top = curve.axis.value(curve.box.min.y + 10, curve.box),
-               bottom = curve.axis.value(curve.box.max.y - 10, curve.box);
+               bottom = curve.axis.value(curve.box.centre().y - 8, curve.box);
   EXPECT_NEAR(drawn[10], top, 0.006);
   EXPECT_NEAR(drawn[12], (top + bottom) / 2, 0.011) << "on the line between";
   EXPECT_NEAR(drawn[14], bottom, 0.006);

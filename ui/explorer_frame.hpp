@@ -103,9 +103,10 @@ const std::vector<float>& held_curve(ExplorerFrame& frame, const HeldLane& lane)
 void draw_held_lanes(ExplorerFrame& frame, Painter& painter, Box box);
 /// What the cells make of it, one column each.
 void draw_cells(ExplorerFrame& frame, Painter& painter, Box box);
-/// The stories and the sentence of the one that is told. Returns the height that it takes of a row
-/// of this width.
-float story_rows(const Scene& scene, const Painter& painter, float width);
+/// The height that the stories take in this width, with the sentence of the one that is told or,
+/// so that nothing moves from one to another, with the `longest`.
+float story_rows(const Scene& scene, const Painter& painter, float width, bool longest);
+/// The stories and the sentence of the one that is told.
 void draw_stories(ExplorerFrame& frame, Painter& painter, Box box);
 
 }  // namespace xlab::ui

@@ -170,7 +170,8 @@ void ExplorerView::contents(Scene& scene, Painter& painter, Box rest) {
   courses_.use(scene.snapshot);
   ExplorerFrame frame{scene, blocks, courses_, choice_, drag_, times_, hovered_, card_};
   const float line = painter.line_height(), gap = painter.px(6);
-  const float stories = story_rows(scene, painter, rest.width());
+  const bool roomy = rest.height() > 34 * line;
+  const float stories = story_rows(scene, painter, rest.width(), roomy);
   if (rest.height() > stories + 14 * line) {
     draw_stories(frame, painter, rest.cut_top(stories));
     rest.cut_top(gap);
