@@ -65,8 +65,15 @@ void say_beside(const QWidget* field, const QString& sentence) {
 class CountBox : public QSpinBox {
  public:
   QValidator::State validate(QString& text, int& place) const override {
+    // "all", and as its number what stands for it.
+    if (minimum() < 0 && (specialValueText().startsWith(text.trimmed()) || is_negative(text)))
+      return QValidator::Acceptable;
     if (is_negative(text)) return QValidator::Intermediate;
     return QSpinBox::validate(text, place);
+  }
+  int valueFromText(const QString& text) const override {
+    const bool all = minimum() < 0 && (is_negative(text) || text.trimmed() == specialValueText());
+    return all ? minimum() : QSpinBox::valueFromText(text);
   }
   void fixup(QString& text) const override {
     if (is_negative(text)) say_beside(this, EditRow::tr("This counts from 0."));
@@ -184,7 +191,8 @@ QString words_of(const Snapshot& snapshot, const Clamp& clamp) {
   const QString unit = clamp.unit == Clamp::kAll ? EditRow::tr(", all units")
                        : clamp.unit > 0          ? EditRow::tr(", unit %1").arg(clamp.unit)
                                                  : QString();
-  const QString steps = clamp.end - clamp.begin == 1
+  const QString steps = acts_at_all_steps(clamp) ? EditRow::tr("all steps")
+                        : clamp.end - clamp.begin == 1
                             ? EditRow::tr("step %1").arg(clamp.begin)
                             : EditRow::tr("steps %1 to %2").arg(clamp.begin).arg(clamp.end - 1);
   const char* sign = clamp.change == Change::add ? "+" : clamp.change == Change::scale ? "×" : "=";
@@ -239,12 +247,12 @@ EditRow::EditRow(Stage& stage, QWidget* parent) : QWidget(parent), stage_(stage)
   value_->setObjectName("value");
   value_->setAlignment(Qt::AlignRight);
   value_->setToolTip(
-      tr("What the value is set to: any number. Dragging in the Gates view stays "
-         "between −60 and 60."));
+      tr("The number that the value is held at, that is added to it, or that it is multiplied "
+         "with. Dragging in the Gates view stays between −60 and 60."));
   head_ = spin_box_or_all(tr("Head"),
-                          tr("Which head the value is held in, counted from 0; below 0: all"), 999);
+                          tr("Which head the value is held in, counted from 0, or \"all\""), 999);
   unit_ =
-      spin_box_or_all(tr("Unit"), tr("Which unit of the head, counted from 0; below 0: all"), 9999);
+      spin_box_or_all(tr("Unit"), tr("Which unit of the head, counted from 0, or \"all\""), 9999);
   first_ = spin_box(tr("First time step"), tr("The first time step at which the value is held"),
                     kLastStep);
   last_ = spin_box(tr("Last time step"),
@@ -336,6 +344,7 @@ void EditRow::follow_snapshot() {
     unit_->setMaximum(std::max(recorded->dim - 1, clamp_.unit));
     unit_pair_->setVisible(recorded->dim > 1);
   }
+  if (const QString what = what_of(now, clamp_); what_->text() != what) what_->setText(what);
   const auto steps = static_cast<int>(now.sequence.tokens.size());
   const bool later = clamp_.begin >= steps;
   if (later) {
@@ -361,6 +370,12 @@ void EditRow::offer(Hold hold, bool possible, const QString& why_not) {
   if (item->isEnabled() != possible) item->setEnabled(possible);
   const QString words = possible ? QString() : why_not;
   if (item->toolTip() != words) item->setToolTip(words);
+}
+
+void EditRow::take_focus_of(const EditRow& other) {
+  if (!other.up_->hasFocus()) return;
+  // The first row has no such button.
+  (up_->isVisibleTo(this) ? static_cast<QWidget*>(up_) : on_)->setFocus();
 }
 
 /// What is frozen stays so when it moves to another place.

@@ -36,6 +36,9 @@ class EditRow : public QWidget {
   /// Shows this clamp, the `number`th of the list, counted from 0. A field that is being typed in
   /// keeps what was typed as long as it is the same edit.
   void show_clamp(int number, const Clamp& clamp);
+  /// After an edit was moved here from another row: the keys come with it, where they were on the
+  /// button that moved it.
+  void take_focus_of(const EditRow& other);
   /// Takes a value that was typed and not entered yet.
   void take_value();
 

@@ -29,7 +29,7 @@ void MainWindow::make_edit_menu() {
     stage_.send(command::Redo{});
   });
   add(edit, tr("H&istory…"), {}, [this] {
-    (new HistoryWindow(stage_, this))->show();
+    show_history();
   })->setStatusTip(tr("All edits in their order, and the way to each"));
   edit->addSeparator();
   add(edit, tr("&Hold what is under the mouse"), QKeySequence("C"), [this] {
@@ -46,6 +46,7 @@ void MainWindow::make_edit_menu() {
   const QString unwritten =
       tr("Its input gate is closed at this one step: what it would have written is missing from "
          "then on");
+  token_edits_->addSection(tr("The token at the cursor is never written"));
   scoped(token_edits_, tr("In this &head"), {}, unwritten, never_written_in, "never written",
          Scope::head);
   scoped(token_edits_, tr("In all heads of this &block"), {}, unwritten, never_written_in,
@@ -94,6 +95,17 @@ void MainWindow::hold_hovered() {
                                  .value = recorded->at(at->head, at->unit)}});
 }
 
+void MainWindow::show_history() {
+  auto* window = findChild<HistoryWindow*>();
+  if (!window) {
+    window = new HistoryWindow(stage_, this);
+    connect(window, &HistoryWindow::about_to_go, this, &MainWindow::tell_screen);
+  }
+  window->show();
+  window->raise();
+  window->activateWindow();
+}
+
 void MainWindow::pin_state() {
   ui::Focus focus = stage_.focus();
   const std::shared_ptr<const Snapshot> now = stage_.engine().snapshot();
@@ -111,6 +123,7 @@ void MainWindow::pin_state() {
 void MainWindow::make_pin_chip() {
   pin_chip_ = new QToolButton;
   pin_chip_->setObjectName("chip");
+  pin_chip_->setAccessibleName(tr("Let go of the pinned state"));
   pin_chip_->setFocusPolicy(Qt::TabFocus);
   pin_chip_->setToolTip(
       tr("A state is pinned: grey curves, outlines and the differences of the memory compare the "

@@ -436,6 +436,8 @@ void MainWindow::show_keys() {
 
 /// With the values of the model that is open.
 void MainWindow::show_glossary() {
+  // Another model has other symbols.
+  delete findChild<GlossaryDialog*>();
   const auto& model = stage_.snapshot().model;
   auto* dialog = new GlossaryDialog(glossary(model ? model->blocks : std::vector<BlockCard>{}),
                                     stage_.look(), this);

@@ -114,6 +114,7 @@ class MainWindow : public QMainWindow {
   /// As one edit; where there are none, says so.
   void add_edits(std::vector<Clamp> clamps, const char* name);
   void hold_hovered();
+  void show_history();
   /// Keeps the state of now for comparing, or lets go of the one that is kept.
   void pin_state();
   void make_pin_chip();

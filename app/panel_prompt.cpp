@@ -1,6 +1,7 @@
 // Rows of clamps are kept while their number stays the same, so that a drag does not rebuild them.
 #include "app/panel_prompt.hpp"
 
+#include <QApplication>
 #include <QBoxLayout>
 #include <QCheckBox>
 #include <QLabel>
@@ -272,10 +273,16 @@ void PromptPanel::show_clamps(const std::vector<Clamp>& clamps) {
     connect(row, &EditRow::moved_up, this, [this, index] {
       for (EditRow* other : rows_) other->take_value();
       stage_.send(command::MoveClamp{index, index - 1});
+      // The keys stay with the edit that was moved.
+      rows_[static_cast<std::size_t>(index - 1)]->take_focus_of(
+          *rows_[static_cast<std::size_t>(index)]);
     });
     connect(row, &EditRow::removed, this, [this, index] {
       // What is being typed elsewhere belongs to the edits as they are numbered now.
       for (EditRow* other : rows_) other->take_value();
+      // The row is that of the next edit from now on, which nobody is typing in.
+      const QWidget* typed = QApplication::focusWidget();
+      if (typed && rows_[static_cast<std::size_t>(index)]->isAncestorOf(typed)) hold_->setFocus();
       stage_.send(command::RemoveClamp{index});
     });
   }

@@ -37,10 +37,8 @@ std::vector<Clamp> never_written_in(const Snapshot& snapshot, const ui::Focus& f
 }
 
 std::vector<Clamp> switched_off_in(const Snapshot& snapshot, const ui::Focus& focus, Scope scope) {
-  const auto tokens = static_cast<int>(snapshot.sequence.tokens.size());
-  const int length = std::max(tokens, snapshot.model ? snapshot.model->context_length : 0);
   return in_scope(snapshot, focus, scope, [&](const BlockCard& block, int head) {
-    return switched_off(block, head, length);
+    return switched_off(block, head, kAllSteps);
   });
 }
 

@@ -63,6 +63,8 @@ void Stage::start_run() {
         std::find_if(blocks.begin(), blocks.end(), [](const BlockCard& b) { return b.has_matrix; });
     if (first != blocks.end()) focus.block = static_cast<int>(first - blocks.begin());
   }
+  // A pinned state is there to be compared with.
+  focus.reference = focus_.reference;
   focus_ = focus;
   send(command::Focus{focus.block});
   emit focus_changed();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace xlab {
 namespace {
@@ -39,6 +40,23 @@ bool is_never_written(const BlockCard& block, const Clamp& clamp) {
 
 std::optional<Clamp> switched_off(const BlockCard& block, int head, int length) {
   return closed(block, "output_gate_pre", head, 0, length);
+}
+
+EditedNumber edits_of(std::span<const Clamp> clamps, std::string_view path, int head, int unit,
+                      int step) {
+  EditedNumber edited;
+  for (const Clamp& clamp : clamps) {
+    if (!clamp.acts_at(step) || !clamp.is_on(head, unit) || clamp.path != path) continue;
+    const double by = static_cast<double>(clamp.value_at(step));
+    edited.any = true;
+    if (clamp.change == Change::add) {
+      edited.plus += by;
+    } else {
+      edited.scale *= clamp.change == Change::scale ? by : 0.0;
+      edited.plus = clamp.change == Change::scale ? edited.plus * by : by;
+    }
+  }
+  return edited;
 }
 
 Clamp over_steps(Clamp clamp, int begin, int end) {

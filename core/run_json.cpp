@@ -64,6 +64,9 @@ void check_clamp(const Clamp& clamp) {
       std::isfinite(clamp.value) &&
       std::ranges::all_of(clamp.curve, [](float value) { return std::isfinite(value); });
   check(finite, "A clamp needs a finite number.");
+  check(clamp.head >= Clamp::kAll && clamp.unit >= Clamp::kAll && clamp.begin >= 0,
+        "A clamp is on head {}, unit {} from step {} on; these count from 0.", clamp.head,
+        clamp.unit, clamp.begin);
   check(clamp.begin < clamp.end, "A clamp from step {} to step {} holds nothing.", clamp.begin,
         std::int64_t{clamp.end} - 1);
   const std::int64_t steps = std::int64_t{clamp.end} - clamp.begin;

@@ -203,7 +203,7 @@ class Actions : public WindowTest {
         {},
         edits(2),
         {}};
-    const int steps = now().model->context_length;
+    const int steps = kAllSteps;
     table_["Edit/Switch off/This head"] = {
         {words_of_edits("output_gate_pre", 0, 1, -1, 0, steps, "switching off")},
         second_head,

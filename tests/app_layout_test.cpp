@@ -315,8 +315,8 @@ TEST(Remembered, AnArrangementFromBeforeThereWereSeveralRunsIsKept) {
       QTest::qWait(100);
       window->view("memory")->close();
       window->removeDockWidget(runs);
-      for (const char* later :
-           {"faces", "stabilizer", "budget", "map", "mixing", "reach", "findings", "explorer"})
+      for (const char* later : {"faces", "stabilizer", "budget", "map", "mixing", "reach",
+                                "findings", "fill", "read", "explorer"})
         window->removeDockWidget(window->view(later));
       QTest::qWait(50);
       older[name] = window->saveState(version);

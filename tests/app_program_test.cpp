@@ -114,8 +114,9 @@ TEST(Program, PicturesTheWindowAndEachViewWithoutADisplay) {
   EXPECT_EQ(result.code, 0) << qPrintable(result.error);
   EXPECT_EQ(QImage(window).size(), QSize(900, 600));
   EXPECT_GT(colours(QImage(window)), 20);
-  for (const char* name : {"time", "gates", "memory", "loss", "next", "inspector", "health",
-                           "faces", "stabilizer", "budget", "map", "mixing", "reach", "findings", "explorer"}) {
+  for (const char* name :
+       {"time", "gates", "memory", "loss", "next", "inspector", "health", "faces", "stabilizer",
+        "budget", "map", "mixing", "reach", "findings", "fill", "read", "explorer"}) {
     const QString path = folder.filePath(QString(name) + ".png");
     const Result one = run({"--screenshot", path, "--view", name, "--size", "500x300"});
     EXPECT_EQ(one.code, 0) << qPrintable(one.error);

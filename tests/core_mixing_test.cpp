@@ -82,6 +82,22 @@ std::vector<Clamp> clamps_of_gates(const BlockCard& block) {
   return clamps;
 }
 
+/// Edits that work on what the gates are, one after the other, and one that holds all units.
+std::vector<Clamp> edits_of_gates(const BlockCard& block) {
+  const auto& gates = block.values->mixing.gates;
+  const auto edit = [&](std::size_t gate, int head, int unit, Change change, float value) {
+    return Clamp{.path = block.path(gates[gate].pre),
+                 .head = head,
+                 .unit = unit,
+                 .begin = 2,
+                 .end = 5,
+                 .value = value,
+                 .change = change};
+  };
+  return {edit(0, 0, 1, Change::add, 0.4f), edit(0, 0, 1, Change::scale, -1.5f),
+          edit(1, Clamp::kAll, 0, Change::scale, 0.5f), edit(2, 0, Clamp::kAll, Change::set, 0.7f)};
+}
+
 class Mixed : public testing::TestWithParam<std::size_t> {
  protected:
   static ModelSpec spec() { return small_models()[GetParam()].second; }
@@ -90,7 +106,40 @@ class Mixed : public testing::TestWithParam<std::size_t> {
     return free.mixed().empty() ? std::vector<Clamp>{}
                                 : clamps_of_gates(free.block(free.mixed().back()));
   }
+  static std::vector<Clamp> some_edits() {
+    const Stepped free(spec(), DType::f32);
+    return free.mixed().empty() ? std::vector<Clamp>{}
+                                : edits_of_gates(free.block(free.mixed().back()));
+  }
 };
+
+TEST_P(Mixed, EditsOnWhatGatesAreAreInTheParts) {
+  const Stepped free(spec(), DType::f32);
+  if (free.mixed().empty()) return;
+  const int b = free.mixed().back();
+  const BlockCard block = free.block(b);
+  const Stepped run(spec(), DType::f32, edits_of_gates(block));
+  const auto parts = [&](int gate, int t, int head, int unit) {
+    return *parts_of(*run.trace, block, run.image(b), run.clamps, {gate, t, head, unit});
+  };
+  const auto agrees = [&](const PreParts& p) {
+    return std::abs(p.difference()) <= 2e-6 * std::max(1.0, std::abs(p.expected()));
+  };
+  const PreParts both = parts(0, 3, 0, 1), all_heads = parts(1, 3, 1, 0);
+  EXPECT_FALSE(both.held);
+  EXPECT_TRUE(both.edited());
+  EXPECT_DOUBLE_EQ(both.scale, -1.5);
+  EXPECT_DOUBLE_EQ(both.plus, static_cast<double>(0.4f) * -1.5);
+  EXPECT_TRUE(agrees(both)) << both.difference();
+  EXPECT_TRUE(all_heads.edited());
+  EXPECT_TRUE(agrees(all_heads)) << all_heads.difference();
+  EXPECT_FALSE(parts(0, 3, 0, 0).edited());
+  EXPECT_FALSE(parts(0, 5, 0, 1).edited());
+  for (int unit = 0; unit < block.value_dim; ++unit) {
+    EXPECT_TRUE(parts(2, 4, 0, unit).held);
+    EXPECT_FALSE(parts(2, 4, 1, unit).held);
+  }
+}
 
 void check_parts(const Stepped& run, int b) {
   const BlockCard block = run.block(b);
@@ -203,7 +252,7 @@ void check_influence(const Stepped& run, int b, int step, int head, int unit) {
 }
 
 TEST_P(Mixed, InfluenceIsTheSlopeOfTheModelItself) {
-  for (const std::vector<Clamp>& clamps : {std::vector<Clamp>{}, some_clamps()}) {
+  for (const std::vector<Clamp>& clamps : {std::vector<Clamp>{}, some_clamps(), some_edits()}) {
     const Stepped run(spec(), DType::f64, clamps);
     for (const int b : run.mixed()) {
       const BlockCard block = run.block(b);

@@ -8,6 +8,7 @@
 
 #include "core/files/hf_folder.hpp"
 #include "core/generation/clamped_sequence.hpp"
+#include "core/generation/mixing_images.hpp"
 #include "core/generation/stepper.hpp"
 #include "core/run.hpp"
 #include "core/selfcheck/background_check.hpp"
@@ -294,6 +295,19 @@ TEST_F(CudaCore, TheMatrixMemoryOnScreenIsTheCpus) {
   ASSERT_NE(seen.memory, nullptr);
   EXPECT_LE(apart(seen.memory->C, wanted.memory->C), 1e-4);
   EXPECT_LE(apart(seen.memory->previous, wanted.memory->previous), 1e-4);
+}
+
+TEST_F(CudaCore, RecurrentMatricesOnACardAreThoseOfTheCpu) {
+  const auto here = mixing_images(filled_model(small_mixed(), DType::f32), 5);
+  const auto there = mixing_images(on_card(small_mixed(), DType::f32), 5);
+  ASSERT_EQ(here.size(), there.size());
+  for (std::size_t b = 0; b < here.size(); ++b) {
+    ASSERT_EQ(here[b] != nullptr, there[b] != nullptr);
+    if (!here[b]) continue;
+    EXPECT_FALSE(here[b]->R.empty());
+    EXPECT_EQ(here[b]->R, there[b]->R);
+    EXPECT_EQ(here[b]->b, there[b]->b);
+  }
 }
 
 TEST_F(CudaCore, ANormalizerIsNoneWhereItsOverlapIsNone) {

@@ -218,6 +218,7 @@ TEST_F(FindingsDrawing, BarsAreWhatHeadsCost) {
     draw(measured_scene(kLosses), size);
     EXPECT_THAT(all(),
                 HasSubstr("Loss as it is: 0.500 nats an answer, over 4 answers that the task"));
+    EXPECT_THAT(all(), HasSubstr("to switch a head off: −0.125 to 2 nats."));
     EXPECT_THAT(all(), Not(HasSubstr("Measuring")));
     // In the order of the model; −0.125 to 2 nats share the track.
     const Bar dear = bar("block 1, all heads"), cheap = bar("head 1", 0), gain = bar("head 2", 0);

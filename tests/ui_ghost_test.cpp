@@ -58,7 +58,8 @@ TEST_F(PinnedState, TakesThePlaceOfTheWorldWithoutClamps) {
   draw(*make_gates_view());
   EXPECT_EQ(ghost_trace(stage->scene()), reference->trace);
   EXPECT_EQ(ghost_words(stage->scene()), "pinned, t = 12");
-  EXPECT_TRUE(says("grey: pinned, t = 12"));
+  EXPECT_TRUE(says("grey: pinned"));
+  EXPECT_EQ(ghost_curve_words(stage->scene()), "pinned");
   const std::string path = "block0/mlstm/forget_gate_pre";
   std::vector<float> then;
   for (int t = 0; t < reference->trace->length(); ++t)
@@ -78,6 +79,20 @@ TEST_F(PinnedState, OfAnotherModelIsNoState) {
   draw(*make_gates_view());
   EXPECT_EQ(reference_of(stage->scene()), nullptr);
   EXPECT_EQ(ghost_words(stage->scene()), "without clamps");
+}
+
+TEST_F(PinnedState, OfOtherTokensOrAnotherRunSaysSo) {
+  auto other = std::make_shared<Snapshot>(*reference);
+  other->sequence.tokens[3] += 1;
+  reference = other;
+  draw(*make_gates_view());
+  EXPECT_EQ(ghost_words(stage->scene()), "pinned, t = 12, other tokens");
+  EXPECT_TRUE(says("grey: pinned, other tokens"));
+  other = std::make_shared<Snapshot>(*reference);
+  other->run_id = snapshot.run_id + 1;
+  reference = other;
+  draw(*make_gates_view());
+  EXPECT_EQ(ghost_curve_words(stage->scene()), "pinned, another run");
 }
 
 TEST_F(PinnedState, IsWhatTheNextTokenIsComparedWith) {
@@ -112,14 +127,16 @@ TEST_F(PinnedState, IsTakenOffTheMemoryInTheScaleOfNow) {
   int maps = 0;
   for (int head = 0; head < now.heads; ++head) {
     const double m = snapshot.trace->find(now.step, "block0/mlstm/m")->at(head, 0),
-                 m_then = reference->trace->find(12, "block0/mlstm/m")->at(head, 0);
+                 m_then = reference->trace->find(12, "block0/mlstm/m")->at(head, 0),
+                 larger = std::max(m, m_then);
     for (const DrawLog::Heat& heat : stage->log.heats) {
       if (heat.key != "memory/" + std::to_string(head)) continue;
       ++maps;
       for (int i = 0; i < size; ++i) {
         const auto at = static_cast<std::size_t>(head * size + i);
         EXPECT_NEAR(heat.values[static_cast<std::size_t>(i)],
-                    now.C[at] - then.C[at] * std::exp(m_then - m), 2e-5);
+                    now.C[at] * std::exp(m - larger) - then.C[at] * std::exp(m_then - larger),
+                    2e-5);
       }
       const double largest =
           std::abs(*std::max_element(heat.values.begin(), heat.values.end(),
@@ -132,8 +149,8 @@ TEST_F(PinnedState, IsTakenOffTheMemoryInTheScaleOfNow) {
       for (int key = 0; key < now.key_dim; ++key) {
         const double n = snapshot.trace->find(now.step, "block0/mlstm/n")->at(head, key),
                      n_then = reference->trace->find(12, "block0/mlstm/n")->at(head, key);
-        EXPECT_NEAR(heat.values[static_cast<std::size_t>(key)], n - n_then * std::exp(m_then - m),
-                    2e-5);
+        EXPECT_NEAR(heat.values[static_cast<std::size_t>(key)],
+                    n * std::exp(m - larger) - n_then * std::exp(m_then - larger), 2e-5);
       }
     }
   }
@@ -142,8 +159,31 @@ TEST_F(PinnedState, IsTakenOffTheMemoryInTheScaleOfNow) {
   const Table table = view->table(stage->scene());
   EXPECT_EQ(table.columns.back(), "change since pinned, t = 12");
   const double m = snapshot.trace->find(now.step, "block0/mlstm/m")->at(0, 0),
-               m_then = reference->trace->find(12, "block0/mlstm/m")->at(0, 0);
-  EXPECT_NEAR(std::stod(table.rows[7].back()), now.C[7] - then.C[7] * std::exp(m_then - m), 2e-5);
+               m_then = reference->trace->find(12, "block0/mlstm/m")->at(0, 0),
+               larger = std::max(m, m_then);
+  EXPECT_NEAR(std::stod(table.rows[7].back()),
+              now.C[7] * std::exp(m - larger) - then.C[7] * std::exp(m_then - larger), 2e-5);
+}
+
+TEST_F(PinnedState, WithAScaleFarAboveThatOfNowHasNoInfinities) {
+  auto far = std::make_shared<Snapshot>(*reference);
+  auto trace = std::make_shared<Trace>(*far->trace);
+  auto last = std::make_shared<TokenTrace>(*trace->steps[12]);
+  for (float& m : last->values["block0/mlstm/m"].values) m = 1e30f;
+  trace->steps[12] = last;
+  far->trace = trace;
+  reference = far;
+  const auto view = make_memory_view();
+  const std::string kept = view->kept();
+  view->restore("difference " + kept.substr(kept.find(' ') + 1));
+  draw(*view);
+  int numbers = 0;
+  for (const DrawLog::Heat& heat : stage->log.heats)
+    for (const float value : heat.values) {
+      EXPECT_TRUE(std::isfinite(value));
+      ++numbers;
+    }
+  EXPECT_GT(numbers, 100);
 }
 
 TEST(Divergence, IsThatOfTwoExpectations) {

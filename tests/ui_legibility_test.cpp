@@ -21,12 +21,13 @@ namespace {
 using namespace ui;
 
 /// Names of the views held to it.
-const char* const kViews[] = {"time",      "gates",  "memory", "loss",       "next",
-                              "inspector", "health", "faces",  "stabilizer", "budget",
-                              "map",       "mixing", "reach",  "findings",   "explorer"};
+const char* const kViews[] = {"time",   "gates",    "memory",     "loss",   "next",    "inspector",
+                              "health", "faces",    "stabilizer", "budget", "map",     "mixing",
+                              "reach",  "findings", "fill",       "read",   "explorer"};
 /// Those in which nearly every place has something to say under the mouse.
-const char* const kTelling[] = {"time",   "gates", "memory", "loss",  "next",    "stabilizer",
-                                "budget", "map",   "mixing", "reach", "findings"};
+const char* const kTelling[] = {"time",       "gates",  "memory", "loss",   "next",
+                                "stabilizer", "budget", "map",    "mixing", "reach",
+                                "findings",   "fill",   "read"};
 
 struct ReadableScene {
   const char* name;

@@ -97,6 +97,59 @@ TEST_F(MemoryStepDrawing, WhatIsKeptIsWhatTheForgetGateLeaves) {
     EXPECT_FLOAT_EQ(map(1)->values[cell], 0.25f * map(0)->values[cell]);
 }
 
+TEST_F(MemoryStepDrawing, DecayedIsWhatTheForgetGateLeavesOfEveryHead) {
+  const std::string kept = view->kept();
+  view = make_memory_view();
+  view->restore("decayed " + kept.substr(kept.find(' ') + 1));
+  EXPECT_TRUE(view->kept().starts_with("decayed "));
+  draw({900, 520});
+  const MemoryImage& image = *snapshot.memory;
+  const auto size = static_cast<std::size_t>(image.key_dim * image.value_dim);
+  int heads = 0;
+  for (const DrawLog::Heat& heat : stage->log.heats) {
+    if (heat.values.size() != size) continue;
+    const auto head = static_cast<std::size_t>(heads++);
+    const float forget =
+        snapshot.trace->find(image.step, "block0/mlstm/forget_gate")->at(static_cast<int>(head), 0);
+    for (std::size_t i = 0; i < size; ++i)
+      ASSERT_EQ(heat.values[i], forget * image.previous[head * size + i]) << head << " " << i;
+  }
+  EXPECT_EQ(heads, image.heads);
+  EXPECT_TRUE(says("f' C₋₁, in the scale of now"));
+  const Table table = view->table(stage->scene());
+  const auto column = std::find(table.columns.begin(), table.columns.end(), "decayed");
+  ASSERT_NE(column, table.columns.end());
+  const auto at = static_cast<std::size_t>(column - table.columns.begin());
+  EXPECT_EQ(std::stof(table.rows[size + 5][at]),
+            recorded("forget_gate") * image.previous[size + 5]);
+  // What the card says adds up to the cell.
+  const Box map =
+      std::find_if(stage->log.heats.begin(), stage->log.heats.end(), [](const DrawLog::Heat& heat) {
+        return heat.key == "memory/1";
+      })->box;
+  stage->move(*view, map.min.x + 1, map.min.y + 1);
+  EXPECT_TRUE(says(
+      "C[0, 0], kept = " + short_number(recorded("forget_gate") * image.previous[size]), true));
+  EXPECT_TRUE(says("f' C₋₁ = " + short_number(recorded("forget_gate")) + " · " +
+                       short_number(image.previous[size]),
+                   true));
+}
+
+TEST_F(MemoryStepDrawing, OfTheFirstTokenNothingIsDecayed) {
+  auto image = std::make_shared<MemoryImage>(*snapshot.memory);
+  image->step = 0;
+  image->previous.assign(image->previous.size(), std::nanf(""));
+  snapshot.memory = image;
+  const std::string kept = view->kept();
+  view = make_memory_view();
+  view->restore("decayed " + kept.substr(kept.find(' ') + 1));
+  draw({900, 520});
+  for (const DrawLog::Heat& heat : stage->log.heats) {
+    if (heat.key != "memory/1") continue;
+    for (const float cell : heat.values) ASSERT_EQ(cell, 0.0f);
+  }
+}
+
 TEST_F(MemoryStepDrawing, ACellSaysHowItCame) {
   draw();
   const DrawLog::Heat& after = *map(3);

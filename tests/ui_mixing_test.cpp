@@ -8,7 +8,6 @@
 #include <limits>
 #include <memory>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -79,7 +78,7 @@ class MixingDrawing : public ::testing::Test {
       if (t.shown == words && !t.on_top) return &t;
     return nullptr;
   }
-  /// The texts in the row of the gate whose badge has this letter, in the panel of the bars.
+  /// The numbers in the row of a gate, among the bars.
   std::vector<DrawLog::Text> row(const std::string& title) const {
     const DrawLog::Text* name = text(title);
     std::vector<DrawLog::Text> found;
@@ -124,27 +123,29 @@ class MixingDrawing : public ::testing::Test {
 const char* const kTitles[] = {"input gate", "forget gate", "cell input", "output gate"};
 
 TEST_F(MixingDrawing, AMapForEachGateShowsROfTheHead) {
-  draw(middle());
-  double largest = 0.0;
-  for (int gate = 0; gate < 4; ++gate) {
-    const DrawLog::Heat* map = heat("mixing/" + std::to_string(gate));
-    ASSERT_TRUE(map);
-    ASSERT_EQ(map->rows, 10);
-    ASSERT_EQ(map->columns, 10);
-    for (int to = 0; to < 10; ++to)
-      for (int from = 0; from < 10; ++from) {
-        const float weight = scene.mixing->weight(gate, 2, to, from);
-        EXPECT_EQ(map->values[static_cast<std::size_t>(to * 10 + from)], weight);
-        largest = std::max(largest, static_cast<double>(std::abs(weight)));
-      }
-    EXPECT_TRUE(says("R of the " + std::string(kTitles[gate])));
+  for (const int head : {0, 1, 2, 3}) {
+    draw(middle(), head);
+    double largest = 0.0;
+    for (int gate = 0; gate < 4; ++gate) {
+      const DrawLog::Heat* map = heat("mixing/" + std::to_string(gate));
+      ASSERT_TRUE(map);
+      ASSERT_EQ(map->rows, 10);
+      ASSERT_EQ(map->columns, 10);
+      for (int to = 0; to < 10; ++to)
+        for (int from = 0; from < 10; ++from) {
+          const float weight = scene.mixing->weight(gate, head, to, from);
+          EXPECT_EQ(map->values[static_cast<std::size_t>(to * 10 + from)], weight);
+          largest = std::max(largest, static_cast<double>(std::abs(weight)));
+        }
+      EXPECT_TRUE(says("R of the " + std::string(kTitles[gate])));
+    }
+    for (int gate = 0; gate < 4; ++gate) {
+      EXPECT_EQ(heat("mixing/" + std::to_string(gate))->high, largest) << "one range for all";
+      EXPECT_EQ(heat("mixing/" + std::to_string(gate))->low, -largest);
+    }
+    EXPECT_TRUE(says(short_number(largest)));
+    EXPECT_TRUE(says("all gates of this head"));
   }
-  for (int gate = 0; gate < 4; ++gate) {
-    EXPECT_EQ(heat("mixing/" + std::to_string(gate))->high, largest) << "one range for all";
-    EXPECT_EQ(heat("mixing/" + std::to_string(gate))->low, -largest);
-  }
-  EXPECT_TRUE(says(short_number(largest)));
-  EXPECT_TRUE(says("all gates of this head"));
 }
 
 TEST_F(MixingDrawing, ProductsAreWeightsTimesTheOutputsBefore) {
@@ -295,9 +296,7 @@ TEST_F(MixingDrawing, InfluenceIsDrawnFromTheCursorOn) {
 }
 
 TEST_F(MixingDrawing, WhatFadedIsSaidWithItsStep) {
-  Snapshot s = middle();
-  // Nothing is passed on, and what is kept fades: R small.
-  draw(with_R(s, [](MixingImage& image) {
+  draw(with_R(middle(), [](MixingImage& image) {
     for (float& weight : image.R) weight *= 1e-7f;
   }));
   EXPECT_TRUE(says("below a millionth of the start after 1 token, and it stays so")) << all();
@@ -383,7 +382,6 @@ TEST_F(MixingDrawing, ManyUnitsShareAPixelAndItIsSaid) {
   draw(middle(shape), 1, "to 255 from 200 weights");
   EXPECT_TRUE(says("largest |x| of a pixel"));
   EXPECT_TRUE(heat("mixing/0"));
-  EXPECT_TRUE(says("255"));
 }
 
 TEST_F(MixingDrawing, OneUnitIsEnough) {

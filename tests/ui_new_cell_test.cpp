@@ -402,8 +402,9 @@ TEST_F(NewCell, IsExplainedWithItsNumbers) {
 }
 
 TEST_F(NewCell, IsDrawnAtEverySize) {
-  for (const char* name : {"time", "gates", "memory", "faces", "stabilizer", "inspector", "health",
-                           "budget", "map", "mixing", "reach", "findings", "explorer"}) {
+  for (const char* name :
+       {"time", "gates", "memory", "faces", "stabilizer", "inspector", "health", "budget", "map",
+        "mixing", "reach", "findings", "fill", "read", "explorer"}) {
     for (const int block : {0, 1}) {
       for (const ImVec2 size : {ImVec2{20, 20}, {60, 300}, {300, 60}, {420, 200}, {900, 500}}) {
         show(name, block, size);

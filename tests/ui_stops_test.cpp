@@ -134,7 +134,7 @@ TEST_P(EveryView, APressOfAKeyDoesWhatAClickDoes) {
   const std::string name = make_views()[GetParam()]->name();
   // So many stops, and controls at them: one that has none is missed here.
   const std::vector<std::pair<std::string, std::pair<int, int>>> expected = {
-      {"time", {5, 5}},     {"gates", {6, 15}},      {"memory", {7, 13}}, {"loss", {1, 2}},
+      {"time", {5, 5}},     {"gates", {6, 15}},      {"memory", {8, 16}}, {"loss", {1, 2}},
       {"next", {2, 11}},    {"inspector", {7, 12}},  {"health", {1, 1}},  {"budget", {6, 13}},
       {"map", {1, 2}},      {"stabilizer", {7, 20}}, {"mixing", {5, 10}}, {"reach", {4, 7}},
       {"findings", {2, 9}}, {"explorer", {1, 1}},

@@ -66,9 +66,9 @@ const std::vector<NamedScene>& scenes() {
   return list;
 }
 
-const char* kNames[] = {"time",      "gates",  "memory", "loss",       "next",
-                        "inspector", "health", "faces",  "stabilizer", "budget",
-                        "map",       "mixing", "reach",  "findings",   "explorer"};
+const char* kNames[] = {"time",   "gates",    "memory",     "loss",   "next",    "inspector",
+                        "health", "faces",    "stabilizer", "budget", "map",     "mixing",
+                        "reach",  "findings", "fill",       "read",   "explorer"};
 
 std::unique_ptr<View> view_named(const std::string& name) {
   for (auto& view : make_views()) {

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <iterator>
+#include <utility>
 
 #include "core/edits.hpp"
 #include "ui/gate_frame.hpp"
@@ -19,6 +20,7 @@ namespace xlab::ui {
 namespace {
 
 constexpr float kDragStart = 3.0f;
+constexpr int kMostFramesWaited = 600;  ///< for a clamp that was asked for to be there
 constexpr double kLargestClamp = 60.0;  ///< as far as dragging goes, and it says so there
 
 void draw_lock(Painter& painter, ImVec2 centre, ImU32 colour) {
@@ -60,6 +62,7 @@ int covering(const SequenceStatus& sequence, const ValueRef& at) {
 
 std::string steps_text(int begin, int end) {
   const int steps = end - begin;
+  if (begin == 0 && end >= kAllSteps) return "at all steps";
   return steps > 1 ? fmt::format("at steps {}…{} ({} steps)", begin, end - 1, steps)
                    : fmt::format("at step {}", begin);
 }
@@ -338,27 +341,43 @@ void ClampHandles::draw_along(GateFrame& frame, ImVec2 mouse) {
   }
   drag_->step = step;
   drag_->sent = value;
-  // The first command makes the clamp; once it is there, others change it.
-  if (!drag_->asked) {
-    frame.scene.send(command::SetClamp{drawn});
-  } else if (!(*drag_->asked == drawn)) {
-    const auto& clamps = frame.scene.snapshot.sequence.clamps;
-    const auto there = std::ranges::find(clamps, *drag_->asked);
-    if (there == clamps.end()) return;
-    frame.scene.send(
-        command::ReplaceClamp{static_cast<int>(std::distance(clamps.begin(), there)), drawn});
+  send_drawn(frame.scene, *drag_);
+}
+
+/// The first command makes the clamp; once it is there, others change it.
+void ClampHandles::send_drawn(const Scene& scene, Drag& drag) {
+  if (!drag.asked) {
+    scene.send(command::SetClamp{*drag.drawn});
+    drag.asked = drag.drawn;
+    return;
   }
-  drag_->asked = drawn;
+  if (*drag.asked == *drag.drawn) return;
+  const auto& clamps = scene.snapshot.sequence.clamps;
+  const auto there = std::ranges::find(clamps, *drag.asked);
+  if (there == clamps.end()) return;
+  scene.send(
+      command::ReplaceClamp{static_cast<int>(std::distance(clamps.begin(), there)), *drag.drawn});
+  drag.asked = drag.drawn;
 }
 
 bool ClampHandles::let_go() {
   const bool click = drag_ && !drag_->moved;
+  if (drag_ && drag_->drawn) drawn_ = std::move(drag_);
   drag_.reset();
   return click;
 }
 
-void ClampHandles::settle() {
+void ClampHandles::settle(const Scene& scene) {
+  if (drawn_) {
+    send_drawn(scene, *drawn_);
+    // What somebody else has changed meanwhile stays as it is.
+    const auto& clamps = scene.snapshot.sequence.clamps;
+    const bool asked = std::ranges::find(clamps, *drawn_->asked) != clamps.end();
+    if (*drawn_->asked == *drawn_->drawn || (++drawn_->waited > kMostFramesWaited && !asked))
+      drawn_.reset();
+  }
   if (ImGui::IsMouseDown(ImGuiMouseButton_Left)) return;
+  if (drag_ && drag_->drawn) drawn_ = std::move(drag_);
   drag_.reset();
   end_drag_.reset();
 }

@@ -41,6 +41,7 @@ class ClampHandles {
     bool drawing = false;        ///< another value at each step, along the mouse
     std::optional<Clamp> drawn;  ///< the curve so far
     std::optional<Clamp> asked;  ///< as it was sent last
+    int waited = 0;              ///< frames since it was let go of
   };
   /// A lock and a cross next to a clamp.
   struct Tag {
@@ -56,6 +57,8 @@ class ClampHandles {
 
   /// Whether something is being dragged.
   bool busy() const { return drag_ || end_drag_; }
+  /// Whether something drawn waits for the engine.
+  bool waiting() const { return drawn_.has_value(); }
   /// The curve that is being dragged, null when none is.
   const Drag* dragged() const { return drag_ ? &*drag_ : nullptr; }
   /// The axis of a path that is being dragged, null for any other.
@@ -79,8 +82,9 @@ class ClampHandles {
   void pull(GateFrame& frame, const Painter& painter, ImVec2 mouse);
   /// Ends the drag of a curve. Returns whether it was a click: nothing was moved.
   bool let_go();
-  /// Call at the end of every frame: nothing is dragged while no button is down.
-  void settle();
+  /// Call at the end of every frame: nothing is dragged while no button is down, and what was drawn
+  /// is sent to its end.
+  void settle(const Scene& scene);
   /// What can be done with a value, or is being done.
   void describe(HoverCard& card, bool clampable) const;
 
@@ -100,12 +104,15 @@ class ClampHandles {
   bool offer_ends(GateFrame& frame, const Painter& painter, const ClampLane& lane);
   void pull_end(GateFrame& frame, float x);
   void draw_along(GateFrame& frame, ImVec2 mouse);
+  /// Sends what was drawn and is not sent yet, once the clamp of before is there.
+  static void send_drawn(const Scene& scene, Drag& drag);
   static Ends ends_of(const GateFrame& frame, const Painter& painter, const Clamp& clamp,
                       const ClampLane& lane);
   static void draw_held(const GateFrame& frame, Painter& painter, const ClampLane& lane);
   void draw_ends(const GateFrame& frame, Painter& painter, const ClampLane& lane) const;
 
   std::optional<Drag> drag_;
+  std::optional<Drag> drawn_;  ///< let go of before all of its curve could be sent
   std::optional<EndDrag> end_drag_;
 };
 

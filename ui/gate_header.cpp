@@ -44,7 +44,7 @@ void note(const Scene& scene, Painter& painter, const Box& row, const BlockCard&
   std::vector<std::string> notes;
   const std::string others = shows_other_heads(block) ? "faint: other heads" : "";
   if (ghost_trace(scene)) {
-    const std::string grey = "grey: " + ghost_words(scene);
+    const std::string grey = "grey: " + ghost_curve_words(scene);
     notes.push_back((others.empty() ? "" : others + " · ") + grey);
     notes.push_back(grey);
   } else if (!others.empty()) {

@@ -100,7 +100,7 @@ void describe_value(GateFrame& frame, const ValueRef& ref, bool clampable) {
   }
   said.add(where);
   if (const float* other = number_at(ghost_trace(frame.scene).get(), ref))
-    said.add(ghost_words(frame.scene) + ": " + short_number(*other));
+    said.add(ghost_curve_words(frame.scene) + ": " + short_number(*other));
   frame.clamps.describe(said, clampable);
 }
 

@@ -29,10 +29,34 @@ struct Bounds {
   }
 };
 
+/// A few pre-activations of a gate that is held shut or torn open are not to press all others into
+/// one line: the curve leaves the picture there. Nothing where they are more than a few.
+std::optional<Bounds> without_extremes(const CurveLane& lane) {
+  constexpr double kFar = 30.0, kFew = 0.25;
+  Bounds near;
+  std::size_t all = 0, far = 0;
+  const auto look = [&](const std::vector<float>& values) {
+    for (const float value : values) {
+      ++all;
+      if (std::abs(value) > kFar) ++far;
+      if (std::abs(value) <= kFar) near.include(static_cast<double>(value));
+    }
+  };
+  for (const DrawnCurve& curve : lane.curves) look(curve.series.values);
+  for (const Series& ghost : lane.ghosts) look(ghost.values);
+  if (far == 0 || static_cast<double>(far) > kFew * static_cast<double>(all)) return std::nullopt;
+  return near;
+}
+
 Axis axis_of(LaneRange range, const CurveLane& lane) {
   Bounds bounds;
-  for (const DrawnCurve& curve : lane.curves) bounds.include(curve.series.values);
-  for (const Series& ghost : lane.ghosts) bounds.include(ghost.values);
+  if (const auto near =
+          range == LaneRange::pre_activation ? without_extremes(lane) : std::nullopt) {
+    bounds = *near;
+  } else {
+    for (const DrawnCurve& curve : lane.curves) bounds.include(curve.series.values);
+    for (const Series& ghost : lane.ghosts) bounds.include(ghost.values);
+  }
   if (range == LaneRange::pre_activation) {
     bounds.include(-6.0);
     bounds.include(6.0);

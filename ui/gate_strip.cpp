@@ -9,6 +9,7 @@
 #include "ui/gate_layout.hpp"
 #include "ui/ground.hpp"
 #include "ui/heat.hpp"
+#include "ui/key_channel.hpp"
 
 namespace xlab::ui {
 namespace {
@@ -66,7 +67,7 @@ void frame_held(const GateFrame& frame, Painter& painter, const Lane& lane, cons
   }
 }
 
-/// The mark of the unit whose curves are drawn.
+/// The mark of the unit whose curves are drawn, or of the key channel that is pinned.
 void mark_unit(Painter& painter, const Rows& rows, int unit) {
   const ImVec2 tip{rows.box.max.x + painter.px(1), rows.of(unit).centre().y};
   const float r = painter.px(4);
@@ -106,7 +107,12 @@ void draw_gate_strip(GateFrame& frame, Painter& painter, const Lane& lane, const
   frame_held(frame, painter, lane, rows);
   // What runs over keys, not over units, has no curve in its row to point at.
   const bool selects = !lane.of_keys;
-  if (selects) mark_unit(painter, rows, std::clamp(frame.unit.chosen, 0, rows.units - 1));
+  if (selects) {
+    mark_unit(painter, rows, std::clamp(frame.unit.chosen, 0, rows.units - 1));
+  } else if (const auto channel = pinned_key_channel(frame.block, frame.scene.focus);
+             channel && *channel < rows.units) {
+    mark_unit(painter, rows, *channel);
+  }
   draw_lane_cursor(frame, painter, box);
   if (!mouse.hovered && !mouse.held) {
     mark_focus(frame, painter, path, frame.head(), [&](const ValueRef& ref) {

@@ -20,13 +20,16 @@
 namespace xlab::ui {
 namespace {
 
-/// The clamp that holds the value at its place; null where none does.
-const Clamp* clamp_at(const Snapshot& snapshot, const ValueRef& ref) {
+/// What is done to the value by hand at its place, from the last number it is set to on.
+std::vector<const Clamp*> clamps_at(const Snapshot& snapshot, const ValueRef& ref) {
+  std::vector<const Clamp*> acting;
   for (const Clamp& clamp : snapshot.sequence.clamps) {
-    if (clamp.path == ref.path && clamp.is_on(ref.head, ref.unit) && clamp.acts_at(ref.step))
-      return &clamp;
+    if (clamp.path != ref.path || !clamp.is_on(ref.head, ref.unit) || !clamp.acts_at(ref.step))
+      continue;
+    if (clamp.change == Change::set) acting.clear();
+    acting.push_back(&clamp);
   }
-  return nullptr;
+  return acting;
 }
 
 /// How what the equation gives compares with what is recorded; false where that is a warning.
@@ -100,22 +103,22 @@ void draw_inspected_numbers(InspectorFrame& frame) {
   const Palette& palette = frame.painter.palette();
   const ValueCard& card = *inspected.card;
   const float value = *inspected.value;
-  const Clamp* held = clamp_at(frame.scene.snapshot, frame.ref);
+  const std::vector<const Clamp*> held = clamps_at(frame.scene.snapshot, frame.ref);
   frame.row(card.recorded ? "recorded" : "value", short_number(value), palette.text);
   if (!card.logarithm_of.empty())
     frame.row("as a " + card.logarithm_of, log_number(value), palette.text);
   if (inspected.live.complete && std::isfinite(inspected.live.evaluated)) {
-    const auto [words, fine] = verdict_of(frame, held != nullptr);
+    const auto [words, fine] = verdict_of(frame, !held.empty());
     frame.row("evaluated", short_number(inspected.live.evaluated) + " " + words,
               fine ? palette.text : palette.warning);
   }
   if (const float* free = number_at(frame.scene.snapshot.unclamped.get(), frame.ref))
     frame.row("without clamps", short_number(*free), palette.text);
-  if (held) {
-    const char* how = held->change == Change::add     ? "added by hand"
-                      : held->change == Change::scale ? "multiplied by"
-                                                      : "held at";
-    frame.row(how, short_number(held->value_at(frame.ref.step)), palette.text);
+  for (const Clamp* clamp : held) {
+    const char* how = clamp->change == Change::add     ? "added by hand"
+                      : clamp->change == Change::scale ? "multiplied by"
+                                                       : "held at";
+    frame.row(how, short_number(clamp->value_at(frame.ref.step)), palette.text);
   }
   frame.row("range, unit", card.range, palette.text);
   frame.column.cut_top(frame.painter.px(4));

@@ -14,6 +14,7 @@
 #include "ui/ghost.hpp"
 #include "ui/ground.hpp"
 #include "ui/heat.hpp"
+#include "ui/key_channel.hpp"
 #include "ui/number.hpp"
 #include "ui/values.hpp"
 
@@ -239,6 +240,24 @@ void tell_writers(MemoryFrame& frame, int head, int key, int value) {
   if (others > 0) frame.card.add(fmt::format("{} others: {}", others, short_number(writers.rest)));
 }
 
+/// "f' C₋₁ = 0.9 · 0.5": what the number of a cell comes from; empty where something is missing.
+std::string left_from(const MemoryFrame& frame, int head, int key, int value) {
+  const MemoryImage* image = frame.scene.snapshot.memory.get();
+  const ValueCard* state = frame.block.values->find(frame.block.values->memory.state);
+  if (!image || image->previous.size() != frame.shown.cells.size() || !state ||
+      state->inputs.empty())
+    return {};
+  const Recorded* forget = recorded(frame, state->inputs.front());
+  if (!forget || head >= forget->heads) return {};
+  const auto cell = (static_cast<std::size_t>(head) * static_cast<std::size_t>(frame.shown.keys) +
+                     static_cast<std::size_t>(key)) *
+                        static_cast<std::size_t>(frame.shown.values) +
+                    static_cast<std::size_t>(value);
+  return fmt::format("{} {}₋₁ = {} · {}", symbol_of(frame.block, state->inputs.front()),
+                     state->symbol, short_number(forget->at(head, 0)),
+                     short_number(image->previous[cell]));
+}
+
 /// What the card beside the mouse says of one cell.
 void describe(MemoryFrame& frame, int head, int key, int value) {
   const MemoryShown& shown = frame.shown;
@@ -246,11 +265,15 @@ void describe(MemoryFrame& frame, int head, int key, int value) {
       shown.cells_of(head)[static_cast<std::size_t>(key) * static_cast<std::size_t>(shown.values) +
                            static_cast<std::size_t>(value)];
   const bool of_value = frame.mode == MemoryMode::value;
+  const bool of_left = frame.mode == MemoryMode::decayed;
   const bool difference = frame.mode == MemoryMode::difference;
-  frame.card.add(
-      fmt::format("{}{}[{}, {}] = {}", difference ? "change of " : "",
-                  shown_value(frame.block, frame.mode), key, value, short_number(number)),
-      true);
+  frame.card.add(fmt::format("{}{}[{}, {}]{} = {}", difference ? "change of " : "",
+                             shown_value(frame.block, frame.mode), key, value,
+                             of_left ? ", kept" : "", short_number(number)),
+                 true);
+  if (of_left)
+    if (const std::string from = left_from(frame, head, key, value); !from.empty())
+      frame.card.add(from);
   if (difference) frame.card.add("less what was " + ghost_words(frame.scene));
   frame.card.add(fmt::format("head {}, key {}, value {}, t = {}", head, key, value, shown.step));
   if (const std::string write = last_write(frame, head, key, value); !write.empty())
@@ -261,7 +284,9 @@ void describe(MemoryFrame& frame, int head, int key, int value) {
         fmt::format("stored divided by exp({}), {} = {}", symbol, symbol, short_number(*m)));
   }
   if (of_value) tell_writers(frame, head, key, value);
-  frame.card.add("click: pin");
+  frame.card.add(shown.heads < 2   ? "click: pin"
+                 : frame.one_large ? "click: pin; double click: all heads alike"
+                                   : "click: pin; double click: this head large");
 }
 
 /// What is under the mouse, and what a click does.
@@ -286,10 +311,13 @@ void interact(MemoryFrame& frame, int head, const Places& at) {
         true);
     frame.card.add(
         fmt::format("{}, head {}, t = {}", vector ? vector->title : keys, head, shown.step));
+    frame.card.add("click: pin this key channel");
   }
   if ((on_map.pressed || on_strip.pressed) && frame.hovered) {
     frame.scene.focus.pinned = frame.hovered;
     frame.scene.focus.head = head;
+    if (shown.heads > 1 && ImGui::IsMouseDoubleClicked(ImGuiMouseButton_Left))
+      frame.one_large = !frame.one_large;
   }
 }
 
@@ -319,6 +347,21 @@ void mark(const MemoryFrame& frame, Painter& painter, int head, const Places& at
     box = {{x - grow, y - grow}, {x + w + grow, y + h + grow}};
   }
   painter.outline(box, painter.palette().text, width);
+}
+
+/// The key channel that is pinned: in the strip of every head, and its row in the memory of the
+/// head that it was pinned in.
+void mark_channel(const MemoryFrame& frame, Painter& painter, int head, const Places& at) {
+  const std::optional<int> channel = pinned_key_channel(frame.block, frame.scene.focus);
+  if (!channel || *channel >= at.keys) return;
+  const float h = at.key_height(), y = at.map.min.y + h * static_cast<float>(*channel);
+  const float grow = std::max(0.0f, (painter.px(5) - h) / 2);
+  const ImU32 colour = painter.palette().accent;
+  if (!frame.shown.n.empty())
+    painter.outline({{at.strip.min.x, y - grow}, {at.strip.max.x, y + h + grow}}, colour,
+                    painter.px(1.5f));
+  if (frame.scene.focus.pinned->head == head)
+    painter.outline({{at.map.min.x, y - grow}, {at.map.max.x, y + h + grow}}, colour, 1.0f);
 }
 
 }  // namespace
@@ -370,6 +413,7 @@ void draw_memory_figure(MemoryFrame& frame, Painter& painter, int head, const Bo
   if (grid.with_axes) draw_axes(frame, painter, at);
   explain_blank(frame, painter, head, at.map);
   interact(frame, head, at);
+  mark_channel(frame, painter, head, at);
   mark(frame, painter, head, at, frame.scene.focus.pinned, painter.px(1.5f));
   mark(frame, painter, head, at, frame.scene.focus.hovered, painter.px(2.0f));
 }

@@ -37,6 +37,7 @@ struct MemoryFrame {
   const ColourScale& n_colours;
   std::optional<ValueRef>& hovered;
   HoverCard& card;
+  bool& one_large;  ///< the head in focus is large beside the others; a double click turns it
 };
 
 void draw_memory_figure(MemoryFrame& frame, Painter& painter, int head, const Box& cell,

@@ -17,7 +17,7 @@
 namespace xlab::ui {
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 constexpr double kFarMore = 10.0;  // the picture would be grey
 
@@ -61,6 +61,9 @@ std::uint64_t MemoryRanges::Source::hash_of_edits(int last) const {
     all = hash(clamp.path.data(), clamp.path.size(), all);
     all = hash(place, std::size(place), all);
     all = hash(&clamp.value, 1, all);
+    const int change = static_cast<int>(clamp.change);
+    all = hash(&change, 1, all);
+    all = hash(clamp.curve.data(), clamp.curve.size(), all);
   }
   return all;
 }
@@ -147,7 +150,7 @@ void MemoryRanges::take_restored(const Source& now) {
 
 double MemoryRanges::of_cells(const MemoryShown& shown, MemoryMode mode) {
   return range_of(shown.cells, shown.step,
-                  mode == MemoryMode::value ? ranges_.values : ranges_.writes);
+                  mode == MemoryMode::write ? ranges_.writes : ranges_.values);
 }
 
 double MemoryRanges::of_n(const MemoryShown& shown) {

@@ -44,7 +44,7 @@ class MemoryRanges {
   double of_n(const MemoryShown& shown);
   /// The locked range of a mode.
   const MemoryRange& of(MemoryMode mode) const {
-    return mode == MemoryMode::value ? ranges_.values : ranges_.writes;
+    return mode == MemoryMode::write ? ranges_.writes : ranges_.values;
   }
   /// "range set at t = 15" only where that step, as it is now, has set it.
   RangeWords words(const MemoryRange& range) const;

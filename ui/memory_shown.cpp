@@ -1,6 +1,7 @@
 // The numbers of a matrix memory at one step, as they are shown.
 #include "ui/memory_shown.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -16,49 +17,65 @@ std::span<const float> part(const std::vector<float>& all, int index, int size) 
   return {all.data() + static_cast<std::size_t>(index) * n, n};
 }
 
-/// C of a head at the cursor of a snapshot, replayed from what was recorded; empty where something
-/// is missing.
-std::vector<float> replayed(const Snapshot& snapshot, const BlockCard& block, int head) {
-  std::vector<float> memory(static_cast<std::size_t>(block.key_dim) *
-                            static_cast<std::size_t>(block.value_dim));
-  for (int step = 0; step <= snapshot.sequence.cursor; ++step)
-    if (!write_recorded(*snapshot.trace, block, step, head, memory)) return {};
-  return memory;
-}
-
 /// Takes what was stored in the pinned state off what is stored now, head by head.
-void take_off(const Snapshot& snapshot, const Snapshot& reference, const BlockCard& block,
+void take_off(const Snapshot& snapshot, const PinnedMemory& pinned, const BlockCard& block,
               MemoryShown& shown) {
   const MemoryCard& card = block.values->memory;
+  const Snapshot& reference = *pinned.state();
   const int then = reference.sequence.cursor;
   std::vector<float> cells = std::move(shown.cells), n = std::move(shown.n);
   shown.cells.clear();
   shown.n.clear();
-  if (!reference.trace || then < 0 || cells.empty()) return;
+  if (cells.empty() || pinned.C().size() != cells.size()) return;
   const auto number = [&](const Snapshot& of, const std::string& name, int step, int head,
                           int dim) {
     return recorded_head(*of.trace, block, name.c_str(), step, head, dim);
   };
+  const auto less = [](float now, double by, float before, double factor) {
+    return static_cast<float>(by * static_cast<double>(now) - factor * static_cast<double>(before));
+  };
   const auto size = static_cast<std::size_t>(shown.keys) * static_cast<std::size_t>(shown.values);
   for (int head = 0; head < shown.heads; ++head) {
-    float factor = 1.0f;
+    double by = 1.0, factor = 1.0;
     if (!card.scale.empty()) {
       const float *m = number(snapshot, card.scale, shown.step, head, 1),
                   *m_then = number(reference, card.scale, then, head, 1);
       if (!m || !m_then) return;
-      factor = std::exp(*m_then - *m);
+      const double larger = std::max(static_cast<double>(*m), static_cast<double>(*m_then));
+      by = std::exp(static_cast<double>(*m) - larger);
+      factor = std::exp(static_cast<double>(*m_then) - larger);
     }
-    const std::vector<float> C = replayed(reference, block, head);
-    if (C.size() != size) return;
-    for (std::size_t i = 0; i < size; ++i)
-      cells[static_cast<std::size_t>(head) * size + i] -= factor * C[i];
+    const std::size_t first = static_cast<std::size_t>(head) * size;
+    for (std::size_t i = first; i < first + size; ++i)
+      cells[i] = less(cells[i], by, pinned.C()[i], factor);
     const float* n_then = number(reference, card.keys, then, head, shown.keys);
-    for (int key = 0; n_then && !n.empty() && key < shown.keys; ++key)
-      n[static_cast<std::size_t>(head * shown.keys + key)] -= factor * n_then[key];
     if (!n_then) n.clear();
+    for (int key = 0; !n.empty() && key < shown.keys; ++key) {
+      float& one = n[static_cast<std::size_t>(head * shown.keys + key)];
+      one = less(one, by, n_then[key], factor);
+    }
   }
   shown.cells = std::move(cells);
   shown.n = std::move(n);
+}
+
+/// f' C of the step before, head by head; empty where something is missing.
+std::vector<float> decayed(const BlockCard& block, const MemoryImage& image, const Trace* trace) {
+  const ValueCard* state = block.values->find(block.values->memory.state);
+  if (!state || state->inputs.empty() || !trace || image.previous.size() != image.C.size())
+    return {};
+  const Recorded* forget = trace->find(image.step, block.path(state->inputs.front()));
+  if (!forget || forget->dim != 1 || forget->heads != image.heads) return {};
+  const auto size =
+      static_cast<std::size_t>(image.key_dim) * static_cast<std::size_t>(image.value_dim);
+  std::vector<float> left;
+  left.reserve(image.previous.size());
+  // Nothing is left of nothing, whatever stands in the gate.
+  for (std::size_t i = 0; i < image.previous.size(); ++i)
+    left.push_back(image.step == 0 ? 0.0f
+                                   : forget->values[i / std::max<std::size_t>(size, 1)] *
+                                         image.previous[i]);
+  return left;
 }
 
 }  // namespace
@@ -98,8 +115,34 @@ int unit_of(const ValueCard& factor, int key, int value) {
   return factor.extent == Extent::value ? value : 0;
 }
 
+void PinnedMemory::follow(const std::shared_ptr<const Snapshot>& reference, const BlockCard& block,
+                          int index) {
+  if (state_ == reference && prefix_ == block.prefix) return;
+  state_ = reference;
+  prefix_ = block.prefix;
+  C_.clear();
+  if (!state_ || !state_->trace) return;
+  const int cursor = state_->sequence.cursor;
+  const MemoryImage* image = state_->memory.get();
+  if (image && image->block == index && image->step == cursor) {
+    C_ = image->C;
+    return;
+  }
+  const std::size_t size =
+      static_cast<std::size_t>(block.key_dim) * static_cast<std::size_t>(block.value_dim);
+  for (int head = 0; head < block.heads; ++head) {
+    std::vector<float> memory(size);
+    for (int step = 0; step <= cursor; ++step) {
+      if (write_recorded(*state_->trace, block, step, head, memory)) continue;
+      C_.clear();
+      return;
+    }
+    C_.insert(C_.end(), memory.begin(), memory.end());
+  }
+}
+
 MemoryShown memory_shown(const Snapshot& snapshot, const BlockCard& block, const MemoryImage& image,
-                         MemoryMode mode, const Snapshot* reference) {
+                         MemoryMode mode, const PinnedMemory& pinned) {
   MemoryShown shown{image.step, image.heads, image.key_dim, image.value_dim, {}, {}};
   const auto size = static_cast<std::size_t>(shown.heads) * static_cast<std::size_t>(shown.keys) *
                     static_cast<std::size_t>(shown.values);
@@ -110,9 +153,10 @@ MemoryShown memory_shown(const Snapshot& snapshot, const BlockCard& block, const
   };
   if (const Recorded* n = find(block.values->memory.keys, shown.keys)) shown.n = n->values;
   if (mode != MemoryMode::write) {
-    if (image.C.size() == size) shown.cells = image.C;
-    if (mode == MemoryMode::difference && reference && trace)
-      take_off(snapshot, *reference, block, shown);
+    if (image.C.size() == size)
+      shown.cells = mode == MemoryMode::decayed ? decayed(block, image, trace) : image.C;
+    if (mode == MemoryMode::difference && pinned.state() && trace)
+      take_off(snapshot, pinned, block, shown);
     return shown;
   }
   const std::vector<const ValueCard*> factors = write_factors(block);

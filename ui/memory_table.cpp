@@ -58,6 +58,7 @@ Table memory_table(const Scene& scene) {
     table.columns.push_back(memory.state);
     if (!memory.write.empty()) table.columns.push_back("last write");
     if (!memory.keys.empty()) table.columns.push_back(memory.keys + " of the key");
+    if (!memory.write.empty()) table.columns.push_back("decayed");
     if (reference_of(scene)) table.columns.push_back("change since " + ghost_words(scene));
   }
   table.places = 4;
@@ -67,9 +68,12 @@ Table memory_table(const Scene& scene) {
   const MemoryCard& memory = block->values->memory;
   const MemoryShown shown = memory_shown(scene.snapshot, *block, *image, MemoryMode::value);
   const MemoryShown write = memory_shown(scene.snapshot, *block, *image, MemoryMode::write);
-  const Snapshot* reference = reference_of(scene);
+  const MemoryShown left = memory_shown(scene.snapshot, *block, *image, MemoryMode::decayed);
+  const bool reference = reference_of(scene) != nullptr;
+  PinnedMemory pinned;
+  if (reference) pinned.follow(scene.focus.reference, *block, block_in_focus(scene));
   const MemoryShown change =
-      reference ? memory_shown(scene.snapshot, *block, *image, MemoryMode::difference, reference)
+      reference ? memory_shown(scene.snapshot, *block, *image, MemoryMode::difference, pinned)
                 : MemoryShown{};
   if (shown.cells.empty()) return table;
   // Beyond this many rows only the head in focus is listed, and to look at its first keys.
@@ -108,6 +112,8 @@ Table memory_table(const Scene& scene) {
         if (!memory.write.empty())
           row.push_back(write.cells.empty() ? "" : full_number(write.cells[i]));
         if (!memory.keys.empty()) row.push_back(shown.n.empty() ? "" : full_number(shown.n[n]));
+        if (!memory.write.empty())
+          row.push_back(left.cells.empty() ? "" : full_number(left.cells[i]));
         if (reference) row.push_back(change.cells.empty() ? "" : full_number(change.cells[i]));
         table.rows.push_back(std::move(row));
       }

@@ -169,6 +169,9 @@ void explain_sum(MixingFrame& frame, int gate, const PreParts& parts) {
     frame.card.add(fmt::format("softly capped: {} · tanh(sum / {}) = {}", short_number(parts.cap),
                                short_number(parts.cap), short_number(parts.expected())));
   if (parts.held) frame.card.add("held by hand: the parts are what it would be made of");
+  if (parts.edited())
+    frame.card.add(fmt::format("edited by hand: {} · (what the parts come to) + {}",
+                               short_number(parts.scale), short_number(parts.plus)));
   frame.card.add("click: pin");
   frame.value = frame.ref(frame.gate(gate).pre, frame.place.to);
 }
@@ -277,7 +280,7 @@ void draw_agreement(MixingFrame& frame, Painter& painter, const Box& row,
   const Palette& palette = painter.palette();
   double apart = 0.0;
   bool agree = true, numbers = true, capped = false;
-  std::string held;
+  std::string held, edited;
   for (std::size_t g = 0; g < all.size(); ++g) {
     if (!all[g]) continue;
     const PreParts& parts = *all[g];
@@ -286,6 +289,7 @@ void draw_agreement(MixingFrame& frame, Painter& painter, const Box& row,
       held += (held.empty() ? "" : ", ") + frame.symbol(static_cast<int>(g));
       continue;
     }
+    if (parts.edited()) edited += (edited.empty() ? "" : ", ") + frame.symbol(static_cast<int>(g));
     const double difference = std::abs(parts.difference());
     numbers = numbers && std::isfinite(difference);
     const double added = std::abs(parts.token) + std::abs(parts.mixed) + std::abs(parts.bias) + 1.0;
@@ -294,8 +298,11 @@ void draw_agreement(MixingFrame& frame, Painter& painter, const Box& row,
   }
   const std::string difference = fmt::format("largest difference {}", short_number(apart));
   const std::string cap = capped ? " and its soft cap" : "";
-  const std::string also =
+  std::string also =
       held.empty() ? "" : fmt::format("; {} held by hand, pale parts are what it would be", held);
+  if (!edited.empty())
+    also += fmt::format("; {} {} the edits by hand", edited,
+                        edited.find(',') == std::string::npos ? "is after" : "are after");
   std::vector<std::string> texts = {
       fmt::format("the sum{} is the recorded pre-activation: {}{}", cap, difference, also),
       fmt::format("{}{}", difference, also),

@@ -127,9 +127,13 @@ class FindingsView : public View {
                                           : "Measure heads",
                                  running ? "Stop" : "Heads"};
     const int count = shown_.tokens();
+    const auto& clamps = scene.snapshot.sequence.clamps;
+    const auto edits = std::ranges::count_if(clamps, &Clamp::enabled);
+    const std::string by_hand =
+        edits == 0 ? "" : fmt::format(", with {} edit{} by hand", edits, edits == 1 ? "" : "s");
     const std::string full[] = {
         count == 0 ? "Findings"
-                   : fmt::format("Measured on {} token{}", count, count == 1 ? "" : "s"),
+                   : fmt::format("Measured on {} token{}{}", count, count == 1 ? "" : "s", by_hand),
         count == 0 ? "Findings" : fmt::format("On {} token{}", count, count == 1 ? "" : "s")};
     const float pad = painter.px(18), height = painter.line_height() + painter.px(6);
     Box row = rest.cut_top(height);
@@ -307,11 +311,28 @@ std::vector<Finding> all_findings(const Snapshot& snapshot) {
   return all;
 }
 
+/// Too much to be measured at once while somebody waits.
+bool takes_long(const Snapshot& snapshot) {
+  constexpr double kMost = 3e7;  // numbers; about a tenth of a second
+  double numbers = 0.0;
+  if (snapshot.model)
+    for (const BlockCard& block : snapshot.model->blocks)
+      numbers += static_cast<double>(block.state_numbers());
+  return numbers * static_cast<double>(snapshot.sequence.tokens.size()) > kMost;
+}
+
 Table FindingsView::table(const Scene& scene) const {
   Table table;
+  // To look at, what is measured already has to do.
+  const bool in_part = scene.most_rows > 0 && takes_long(scene.snapshot);
+  if (in_part)
+    table.note =
+        shown_.tokens() > 0
+            ? fmt::format("Of the first {} tokens, as the view has measured them.", shown_.tokens())
+            : "Nothing is measured yet: show the view, which measures a little at a time.";
   table.columns = {"about", "block", "sentence", "numbers", "path", "step", "head", "unit"};
   table.places = 2;
-  for (const Finding& finding : all_findings(scene.snapshot)) {
+  for (const Finding& finding : in_part ? shown_.found() : all_findings(scene.snapshot)) {
     std::string numbers;
     for (const auto& [name, value] : finding.numbers)
       numbers += fmt::format("{}{} = {}", numbers.empty() ? "" : ", ", name, full_number(value));

@@ -37,7 +37,9 @@ class GatesView : public View {
   std::string name() const override { return "gates"; }
   std::string title() const override { return "Gates"; }
   ImVec2 minimum_size() const override { return {320, 200}; }
-  bool animating(const Scene& scene) const override { return hint_.animating(scene); }
+  bool animating(const Scene& scene) const override {
+    return hint_.animating(scene) || clamps_.waiting();
+  }
   Table table(const Scene& scene) const override { return gate_table(scene, unit_.chosen); }
 
   std::string kept() const override { return std::to_string(unit_.chosen); }
@@ -56,7 +58,7 @@ class GatesView : public View {
     unit_.preview = std::exchange(unit_.next_preview, -1);
     hint_.follow(scene);
     if (panel.usable()) contents(scene, painter, panel.content());
-    clamps_.settle();
+    clamps_.settle(scene);
     hover_.set(scene.focus, under_.value);
     under_.card.draw(scene);
   }

@@ -12,7 +12,7 @@ namespace xlab::ui {
 #define XLAB_VIEWS(each)                                                                          \
   each(time) each(gates) each(memory) each(loss) each(next) each(inspector) each(health)          \
       each(faces) each(stabilizer) each(budget) each(map) each(mixing) each(reach) each(findings) \
-          each(explorer)
+          each(fill) each(read) each(explorer)
 
 #define XLAB_DECLARE_VIEW(name) std::unique_ptr<View> make_##name##_view();
 XLAB_VIEWS(XLAB_DECLARE_VIEW)

@@ -18,6 +18,7 @@
 #include "ui/memory_shown.hpp"
 #include "ui/memory_step.hpp"
 #include "ui/memory_table.hpp"
+#include "ui/memory_words.hpp"
 #include "ui/number.hpp"
 #include "ui/unit_cells.hpp"
 #include "ui/values.hpp"
@@ -33,11 +34,15 @@ class MemoryView : public View {
   ImVec2 minimum_size() const override { return {260, 200}; }
   Table table(const Scene& scene) const override { return memory_table(scene); }
 
-  std::string kept() const override { return kModes[static_cast<int>(mode_)] + ranges_.kept(); }
+  std::string kept() const override {
+    return kModes[static_cast<int>(mode_)] + ranges_.kept() + (one_large_ ? kOneLarge : "");
+  }
   void restore(const std::string& kept) override {
     for (int mode = 0; mode < kModeCount; ++mode) {
       if (!kept.starts_with(kModes[mode])) continue;
-      if (ranges_.restore(kept.substr(kModes[mode].size()))) mode_ = static_cast<MemoryMode>(mode);
+      if (!ranges_.restore(kept.substr(kModes[mode].size()))) continue;
+      mode_ = static_cast<MemoryMode>(mode);
+      one_large_ = kept.ends_with(kOneLarge);
     }
   }
 
@@ -90,7 +95,10 @@ class MemoryView : public View {
     }
     prepare(scene, block);
     if (shown_.cells.empty()) {
-      say(painter, rest, "The keys, values and gates of this step were not recorded.");
+      say(painter, rest,
+          mode_ == MemoryMode::difference
+              ? "The keys, values and gates of the pinned state, or its scale, were not recorded."
+              : "The keys, values and gates of this step were not recorded.");
       return;
     }
     matrices(scene, painter, block, shown_, rest);
@@ -116,7 +124,8 @@ class MemoryView : public View {
   /// Gathers the numbers, once for each snapshot that brings others.
   void prepare(const Scene& scene, const BlockCard& block) {
     const Snapshot& snapshot = scene.snapshot;
-    const Snapshot* reference = reference_of(scene);
+    pinned_.follow(reference_of(scene) ? scene.focus.reference : nullptr, block,
+                   block_in_focus(scene));
     const bool same = snapshot.memory == image_ && snapshot.trace == trace_ &&
                       mode_ == shown_mode_ && block.prefix == shown_prefix_ &&
                       scene.focus.reference == shown_reference_;
@@ -126,7 +135,7 @@ class MemoryView : public View {
     trace_ = snapshot.trace;
     shown_mode_ = mode_;
     shown_prefix_ = block.prefix;
-    shown_ = memory_shown(snapshot, block, *image_, mode_, reference);
+    shown_ = memory_shown(snapshot, block, *image_, mode_, pinned_);
   }
 
   /// Chips for the block, the mode and the range. Where there is no room for all of them the range
@@ -141,6 +150,7 @@ class MemoryView : public View {
     modes_ = {"value " + focused.values->memory.state};
     if (!focused.values->memory.write.empty()) {
       modes_.push_back("last write");
+      modes_.push_back("decayed");
       modes_.push_back("step");
       modes_.push_back("difference");
     }
@@ -166,7 +176,8 @@ class MemoryView : public View {
     }
     if (matrix) {
       choose_mode(scene, painter, focused, second, mode_widths, apart + range_widths.one, apart);
-      if (mode_ == MemoryMode::value || mode_ == MemoryMode::write)
+      choose_large(scene, painter, focused, second, range_word(painter) + range_widths.all + apart);
+      if (mode_ != MemoryMode::step && mode_ != MemoryMode::difference)
         choose_range(scene, painter, second, range_widths);
     }
     rest.cut_top(painter.px(5));
@@ -176,32 +187,6 @@ class MemoryView : public View {
                      const std::vector<std::string>& blocks) {
     hint(scene, choose_block(scene, painter, row, blocks),
          "Which block of the model is shown. " + memories_in_words(*scene.snapshot.model));
-  }
-
-  /// "mLSTM blocks have a matrix memory, sLSTM blocks one number per unit."
-  static std::string memories_in_words(const ModelCard& model) {
-    std::vector<std::string> matrices, numbers;
-    for (const BlockCard& block : model.blocks) {
-      std::vector<std::string>& titles = block.has_matrix ? matrices : numbers;
-      if (std::find(titles.begin(), titles.end(), block.title) == titles.end())
-        titles.push_back(block.title);
-    }
-    if (numbers.empty())
-      return fmt::format("{} blocks have a matrix memory.", fmt::join(matrices, " and "));
-    if (matrices.empty())
-      return fmt::format("{} blocks have one number per unit.", fmt::join(numbers, " and "));
-    return fmt::format("{} blocks have a matrix memory, {} blocks one number per unit.",
-                       fmt::join(matrices, " and "), fmt::join(numbers, " and "));
-  }
-
-  /// "the input gate times key times value": what a write is the product of.
-  static std::string factors_in_words(const BlockCard& block) {
-    std::string words;
-    for (const ValueCard* factor : write_factors(block)) {
-      const std::string title = factor->title.substr(0, factor->title.find(','));
-      words += words.empty() ? "the " + title : " times " + title;
-    }
-    return words;
   }
 
   /// `others`: what the chips after this one take at least.
@@ -219,7 +204,8 @@ class MemoryView : public View {
              (modes_.size() < 2
                   ? std::string()
                   : " last write: what this step added to it, " + factors_in_words(block) +
-                        ". step: how the memory of the head in focus comes from the one before. "
+                        ". decayed: what the forget gate left of the memory before. step: how the "
+                        "memory of the head in focus comes from the one before. "
                         "difference: what has changed since the state that was pinned (P)."));
     row.cut_left(apart);
   }
@@ -248,6 +234,20 @@ class MemoryView : public View {
     hint(scene, box, "Sets the locked range to what is on screen now.");
   }
 
+  /// At the right of the row, where the others leave room.
+  void choose_large(const Scene& scene, Painter& painter, const BlockCard& block, Box& row,
+                    float others) {
+    const std::string word = "one large";
+    const float width = painter.measure(word).x + painter.px(24);
+    if (block.heads < 2 || mode_ == MemoryMode::step || row.width() < width + others) return;
+    const Box box = row.cut_right(width);
+    if (check_at(painter, "large", box, word, one_large_)) one_large_ = !one_large_;
+    hint(scene, box,
+         "The head in focus large, the others small beside it. A double click on a head does the "
+         "same.");
+    row.cut_right(painter.px(6));
+  }
+
   static float range_word(const Painter& painter) {
     return painter.measure("range").x + painter.px(5);
   }
@@ -263,17 +263,43 @@ class MemoryView : public View {
     const ColourScale colours(painter.palette(), MapName::signed_values, 0.0, range);
     const ColourScale n_colours(painter.palette(), MapName::signed_values, 0.0, n_range);
     legends(scene, painter, block, shown, colours, n_colours, rest);
-    const MemoryGrid grid = fit_memory_grid(painter, shown, rest, 0.0f);
     MemoryFrame frame{scene,   block,     shown,    mode_, ranges_.locked() && !difference,
-                      colours, n_colours, hovered_, card_};
-    for (int i = 0; i < grid.heads; ++i) {
-      const int head = grid.heads == shown.heads ? i : focused_head(block, scene.focus);
+                      colours, n_colours, hovered_, card_, one_large_};
+    const int focused = std::min(focused_head(block, scene.focus), shown.heads - 1);
+    std::vector<int> heads;
+    for (int head = 0; head < shown.heads; ++head) heads.push_back(head);
+    if (one_large_ && shown.heads > 1) {
+      std::erase(heads, focused);
+      const bool beside = rest.width() > rest.height();
+      Box others = beside ? rest.cut_right(rest.width() * kOthers)
+                          : rest.cut_bottom(rest.height() * kOthers);
+      figures(frame, painter, {focused}, rest);
+      figures(frame, painter, heads, others);
+    } else {
+      figures(frame, painter, heads, rest);
+    }
+  }
+
+  /// Those heads, as large as they can be; only the one in focus where there is no room for all.
+  static void figures(MemoryFrame& frame, Painter& painter, const std::vector<int>& heads,
+                      const Box& box) {
+    MemoryShown few;
+    few.heads = static_cast<int>(heads.size());
+    few.keys = frame.shown.keys;
+    few.values = frame.shown.values;
+    MemoryGrid grid = fit_memory_grid(painter, few, box, 0.0f);
+    const int drawn = grid.heads;
+    const bool all = drawn == few.heads;
+    const int focused = std::min(focused_head(frame.block, frame.scene.focus), few.heads - 1);
+    // Its title leads to the others only where these are nowhere to be seen.
+    grid.heads = all ? frame.shown.heads : 1;
+    for (int i = 0; i < drawn; ++i) {
+      const int head = heads[static_cast<std::size_t>(all ? i : std::max(focused, 0))];
       const int row = i / grid.columns, column = i % grid.columns;
-      const float x = rest.min.x + static_cast<float>(column) * grid.cell.x;
-      const float y = rest.min.y + static_cast<float>(row) * grid.cell.y;
+      const float x = box.min.x + static_cast<float>(column) * grid.cell.x;
+      const float y = box.min.y + static_cast<float>(row) * grid.cell.y;
       ImGui::PushID(head);
-      draw_memory_figure(frame, painter, std::min(head, shown.heads - 1),
-                         {{x, y}, {x + grid.cell.x, y + grid.cell.y}}, grid);
+      draw_memory_figure(frame, painter, head, {{x, y}, {x + grid.cell.x, y + grid.cell.y}}, grid);
       ImGui::PopID();
     }
   }
@@ -292,6 +318,14 @@ class MemoryView : public View {
     for (Legend* one : {&legend, &n_legend}) {
       one->number_width = std::max(painter.measure(short_number(-colours.high())).x,
                                    painter.measure(short_number(-n_colours.high())).x);
+    }
+    if (const ScaleWords scaled = scale_words(block); !scaled.brief.empty()) {
+      legend.more += (legend.more.empty() ? "" : " ") + scaled.sentence;
+      Legend longer = legend;
+      longer.unit += ", " + scaled.brief;
+      const float beside =
+          shown.n.empty() ? 0.0f : painter.px(18) + legend_width(painter, n_colours, n_legend);
+      if (legend_width(painter, colours, longer) + beside <= rest.width()) legend = longer;
     }
     const MemoryGrid grid = fit_memory_grid(painter, shown, rest, 2 * line);
     // Without axes the legend is where rows and columns get their names.
@@ -322,13 +356,6 @@ class MemoryView : public View {
     explain_legend(scene, row, scale, legend);
   }
 
-  /// "C / exp(m)": what is stored is divided by the scale of its memory.
-  static std::string in_its_scale(const BlockCard& block, const std::string& name) {
-    const std::string& scale = block.values->memory.scale;
-    const std::string symbol = symbol_of(block, name);
-    return scale.empty() ? symbol : fmt::format("{} / exp({})", symbol, symbol_of(block, scale));
-  }
-
   /// The values that a memory is made from and that stand beside it.
   static std::vector<std::string> makes_memory(const BlockCard& block) {
     const MemoryCard& memory = block.values->memory;
@@ -350,8 +377,9 @@ class MemoryView : public View {
                                         [](float cell) { return std::isfinite(cell); });
     const std::string no_range = any_number ? "all 0" : "no number yet";
     const MemoryCard& memory = block.values->memory;
-    Legend legend{mode_ == MemoryMode::write ? symbol_of(block, memory.write)
-                                             : since + in_its_scale(block, memory.state),
+    Legend legend{mode_ == MemoryMode::write     ? symbol_of(block, memory.write)
+                  : mode_ == MemoryMode::decayed ? left_in_words(block)
+                                                 : since + in_its_scale(block, memory.state),
                   !locked          ? "all heads, this step"
                   : kept.step >= 0 ? "all heads, " + set.all
                                    : "all heads, " + no_range,
@@ -359,8 +387,8 @@ class MemoryView : public View {
     legend.brief = !locked ? "this step" : kept.step >= 0 ? set.brief : no_range;
     if (difference) {
       legend.more = fmt::format(
-          "What is stored now less what was stored in the state that was pinned ({}), brought to "
-          "the scale of now: times exp(m of then − m of now).",
+          "What is stored now less what was stored in the state that was pinned ({}), both brought "
+          "to the larger of their scales: divided by exp of the larger m.",
           ghost_words(scene));
     } else if (locked && kept.step < 0) {
       legend.more = "The range is set by the first finite number other than 0.";
@@ -400,13 +428,16 @@ class MemoryView : public View {
     return broken_;
   }
 
-  static constexpr int kModeCount = 4;
-  inline static const std::string kModes[kModeCount] = {"value ", "write ", "step ",
+  static constexpr float kOthers = 0.28f;  ///< of the room, for heads beside a large one
+  static constexpr const char* kOneLarge = " one large";
+  static constexpr int kModeCount = 5;
+  inline static const std::string kModes[kModeCount] = {"value ", "write ", "decayed ", "step ",
                                                         "difference "};  ///< as kept
   inline static const std::string kRanges[] = {"this step", "locked"};
 
   std::vector<std::string> modes_;  ///< one, or all
   MemoryMode mode_ = MemoryMode::value;
+  bool one_large_ = false;  ///< the head in focus, beside the others
   MemoryRanges ranges_;
   MemoryShown shown_;  ///< of these:
   std::shared_ptr<const MemoryImage> image_;
@@ -414,6 +445,7 @@ class MemoryView : public View {
   MemoryMode shown_mode_ = MemoryMode::value;
   std::string shown_prefix_;
   std::shared_ptr<const Snapshot> shown_reference_;
+  PinnedMemory pinned_;
   MemoryStep step_;  ///< of these:
   std::shared_ptr<const MemoryImage> step_image_;
   std::shared_ptr<const Trace> step_trace_;

@@ -199,7 +199,7 @@ class MixingView : public View {
     left.max.x = left.centre().x - apart / 2;
     const auto over = MixingMaps::size_in(painter, above, frame.gates());
     const auto next_to = MixingMaps::size_in(painter, left, frame.gates());
-    const bool stands_above = above.height() >= least_maps;
+    const bool stands_above = above.height() >= (influence ? least_maps : 5.5f * line);
     const bool beside = wide && (!stands_above || next_to.side > over.side);
     const bool blank = maps_.all_zeros();
     Box used = rest.cut_top(beside         ? std::max(blank ? bars : next_to.height, bars)

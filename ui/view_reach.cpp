@@ -46,6 +46,11 @@ class ReachView : public View {
   std::optional<Command> wants(const Snapshot& snapshot, const Focus& focus) const override {
     const BlockCard* block = focused_block(snapshot, focus);
     if (!block || snapshot.reach || snapshot.sequence.cursor < 0) return {};
+    // What takes long is for a person to ask for.
+    constexpr double kMostUnasked = 2e7;
+    const double numbers = static_cast<double>(block->state_numbers()) *
+                           static_cast<double>(snapshot.sequence.cursor + 1);
+    if (numbers > kMostUnasked) return {};
     const int last = static_cast<int>(snapshot.model->blocks.size()) - 1;
     return command::ComputeReach{std::clamp(focus.block, 0, last), focused_head(*block, focus)};
   }
@@ -299,8 +304,17 @@ class ReachView : public View {
     add(shown_.below(), "below 10⁻³⁰ (under the picture)");
     add(shown_.not_numbers(), "no number (magenta)");
     if (!marks.empty()) sayings.push_back(marks + ".");
-    if (!report.clamps.empty())
+    const auto any = [&](bool sets) {
+      return std::ranges::any_of(report.clamps, [&](const Clamp& clamp) {
+        return clamp.begin <= report.step && (clamp.change == Change::set) == sets;
+      });
+    };
+    if (any(true))
       sayings.emplace_back("What is held by hand is held here too, and passes no gradient.");
+    if (any(false))
+      sayings.emplace_back(
+          "What is added or multiplied by hand is so here too: the gradient passes, times what is "
+          "multiplied with.");
     return sayings;
   }
 

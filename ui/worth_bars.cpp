@@ -140,8 +140,14 @@ std::string worth_words(const Snapshot& snapshot) {
     return report.running && report.without.empty()
                ? "Taking the loss as it is."
                : fmt::format("The loss as it is is no number ({}).", answers);
-  return fmt::format("Loss as it is: {} nats {}. A bar is what it costs to switch a head off.",
-                     short_number(report.loss), answers);
+  std::string words = fmt::format("Loss as it is: {} nats {}.", short_number(report.loss), answers);
+  std::vector<double> costs;
+  for (const Ablation& one : report.without)
+    if (std::isfinite(one.loss - report.loss)) costs.push_back(one.loss - report.loss);
+  if (costs.empty()) return words;
+  const auto [low, high] = std::minmax_element(costs.begin(), costs.end());
+  return words + fmt::format(" A bar is what it costs to switch a head off: {} to {} nats.",
+                             short_number(*low), short_number(*high));
 }
 
 std::string worth_apart(const Snapshot& snapshot) {

@@ -154,6 +154,10 @@ int tell_findings(const FindingsArguments& args) {
   const Device device = args.computing.use();
   const std::unique_ptr<Run> run = open_run(args.model, args.weights.use(FolderUse::read));
   const Probe probe = probe_of(args, *run);
+  const auto& clamps = run->sequence->clamps();
+  if (const auto edits = std::ranges::count_if(clamps, &Clamp::enabled); edits > 0)
+    fmt::print(stderr, "The file holds {} edit{} by hand; findings are of the model without {}.\n",
+               edits, edits == 1 ? "" : "s", edits == 1 ? "it" : "them");
   move_run(*run, device);
   stop_on_signals();
   std::vector<Finding> all;

@@ -6,10 +6,12 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include "core/analysis/recorded_head.hpp"
 #include "core/analysis/write_shares.hpp"
+#include "core/edits.hpp"
 
 namespace xlab {
 namespace {
@@ -20,11 +22,6 @@ constexpr double kNoChange = 1e-100;
 const float* head_values(const Trace& trace, const BlockCard& block, const std::string& name,
                          int step, int head) {
   return recorded_head(trace, block, name.c_str(), step, head, block.value_dim);
-}
-
-bool holds(const Clamp& clamp, const std::string& path, int step, int head) {
-  return clamp.enabled && clamp.path == path && clamp.head == head && clamp.begin <= step &&
-         step < clamp.end;
 }
 
 double cap_of(const BlockCard& block, const MixedGate& gate) {
@@ -44,7 +41,8 @@ bool has_mixing(const MixingImage* image, const BlockCard& block) {
 }
 
 double PreParts::expected() const {
-  return cap > 0.0 ? cap * std::tanh(sum() / cap) : sum();
+  const double made = cap > 0.0 ? cap * std::tanh(sum() / cap) : sum();
+  return scale * made + plus;
 }
 
 std::vector<MixedSource> sources_of(const Trace& trace, const BlockCard& block,
@@ -88,10 +86,13 @@ std::optional<PreParts> parts_of(const Trace& trace, const BlockCard& block,
   parts.bias = static_cast<double>(image.bias(place.gate, place.head, place.unit));
   parts.cap = cap_of(block, gate);
   parts.recorded = static_cast<double>(pre[place.unit]);
-  const std::string path = block.path(gate.pre);
-  parts.held = std::any_of(clamps.begin(), clamps.end(), [&](const Clamp& clamp) {
-    return clamp.unit == place.unit && holds(clamp, path, place.step, place.head);
-  });
+  const EditedNumber edited =
+      edits_of(clamps, block.path(gate.pre), place.head, place.unit, place.step);
+  parts.held = edited.held();
+  if (!parts.held) {
+    parts.scale = edited.scale;
+    parts.plus = edited.plus;
+  }
   return parts;
 }
 
@@ -210,28 +211,27 @@ bool Influence::one_step(int t) {
   const MixingCard& mixing = block_.values->mixing;
   const std::size_t gates = mixing.gates.size(), units = static_cast<std::size_t>(units_);
   const std::vector<double> before = output_;
-  std::vector<bool> held(gates * units);
-  for (const Clamp& clamp : clamps_)
-    for (std::size_t g = 0; g < gates; ++g)
-      if (clamp.unit >= 0 && clamp.unit < units_ &&
-          holds(clamp, block_.path(mixing.gates[g].pre), t, head_))
-        held[g * units + static_cast<std::size_t>(clamp.unit)] = true;
+  std::array<std::string, kMostMixed> paths;
+  for (std::size_t g = 0; g < gates; ++g) paths[g] = block_.path(mixing.gates[g].pre);
   double squares = 0.0;
   for (std::size_t u = 0; u < units; ++u) {
     const UnitStep step = numbers.of(static_cast<int>(u), gates);
     const UnitSlopes slopes = mixing.slopes(block_.variant, step);
     double memory = slopes.kept * memory_[u], divisor = slopes.kept * divisor_[u], output = 0.0;
     for (std::size_t g = 0; g < gates; ++g) {
-      if (held[g * units + u]) continue;
+      const EditedNumber edited = edits_of(clamps_, paths[g], head_, static_cast<int>(u), t);
+      if (edited.scale == 0.0) continue;
       const float* row =
           image_->R.data() + image_->at(static_cast<int>(g), head_, static_cast<int>(u)) * units;
       double change = 0.0;
       for (std::size_t from = 0; from < units; ++from)
         change += static_cast<double>(row[from]) * before[from];
       if (const double cap = cap_of(block_, mixing.gates[g]); cap > 0.0) {
-        const double share = step.pre[g] / cap;
+        // What is capped is what stood there before any edit.
+        const double share = (step.pre[g] - edited.plus) / edited.scale / cap;
         change *= 1.0 - share * share;
       }
+      change *= edited.scale;
       memory += slopes.memory[g] * change;
       divisor += slopes.divisor[g] * change;
       output += slopes.output[g] * change;

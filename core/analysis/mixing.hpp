@@ -33,10 +33,14 @@ struct PreParts {
   double bias = 0.0;   ///< b
   double cap = 0.0;    ///< soft cap; 0: none
   bool held = false;   ///< a clamp stands in its place
+  /// What edits make of it that work on what it is: scale · (what the parts come to) + plus.
+  double scale = 1.0, plus = 0.0;
   double recorded = 0.0;
 
   double sum() const { return token + mixed + bias; }
-  /// What the sum comes to: cap · tanh(sum / cap) where there is a cap.
+  bool edited() const { return scale != 1.0 || plus != 0.0; }
+  /// What the sum comes to: cap · tanh(sum / cap) where there is a cap, and what edits make of that
+  /// where it is not held.
   double expected() const;
   /// Of the recorded value, what the parts do not make. Of one that is held, what holding adds.
   double difference() const { return recorded - expected(); }
@@ -63,8 +67,9 @@ std::vector<MixedSource> sources_of(const Trace& trace, const BlockCard& block,
 std::vector<MixedSource> largest_sources(std::vector<MixedSource> sources, std::size_t most);
 
 /// Where a change of one unit's output goes: d h_t / d h_s for t = s, s + 1, … of all units of its
-/// head, everything that the head carries being as recorded. What is clamped does not change. The
-/// other way on, through the layers above and the next token, is not in it: they come after h.
+/// head, everything that the head carries being as recorded. What is held does not change, what is
+/// multiplied by hand changes so many times as much. The other way on, through the layers above and
+/// the next token, is not in it: they come after h.
 class Influence {
  public:
   /// Follows one unit from a step on, in these recordings. What they have in common with those

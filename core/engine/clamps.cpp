@@ -8,9 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "core/edits.hpp"
 #include "core/engine/worker.hpp"
 #include "core/known_token.hpp"
 #include "core/run_json.hpp"
+#include "core/utf8.hpp"
 
 namespace xlab {
 namespace {
@@ -37,8 +39,10 @@ std::ptrdiff_t put(const Clamp& clamp, std::vector<Clamp>& clamps) {
 /// "forget gate, head 1, step 3"
 std::string about(const ModelCard& model, const Clamp& clamp) {
   const ValueCard* card = model.value_at(clamp.path);
-  std::string words = card ? card->title.substr(0, card->title.find(',')) : clamp.path;
+  std::string words =
+      card ? card->title.substr(0, card->title.find(',')) : printable(clamp.path, 24);
   words += clamp.head == Clamp::kAll ? ", all heads" : fmt::format(", head {}", clamp.head);
+  if (acts_at_all_steps(clamp)) return words + ", all steps";
   return words + (clamp.end - clamp.begin == 1
                       ? fmt::format(", step {}", clamp.begin)
                       : fmt::format(", steps {} to {}", clamp.begin, clamp.end - 1));

@@ -12,7 +12,6 @@
 #include "core/explorer.hpp"
 #include "core/files/folder_run.hpp"
 #include "core/generation/sampler.hpp"
-#include "core/run_json.hpp"
 #include "core/tokenizer/tokenizer.hpp"
 #include "core/utf8.hpp"
 

@@ -48,7 +48,7 @@ bool shows_run(const Edit& edit, int shown) {
 
 std::size_t bytes_in(const std::vector<Clamp>& clamps) {
   std::size_t bytes = clamps.size() * sizeof(Clamp);
-  for (const Clamp& clamp : clamps) bytes += clamp.curve.size() * sizeof(float);
+  for (const Clamp& clamp : clamps) bytes += clamp.path.size() + clamp.curve.size() * sizeof(float);
   return bytes;
 }
 
@@ -171,7 +171,10 @@ bool History::add(Edit edit, Time now, const std::string& place) {
                      past_.back().run == edit.run && now - changed_ < kDragPause;
   place_ = place;
   changed_ = now;
-  if (joins) return true;
+  if (joins) {
+    past_.back().about = std::move(edit.about);
+    return true;
+  }
   edit.at = ++last_;
   past_.push_back(std::move(edit));
   forget_oldest();

@@ -55,15 +55,19 @@ std::vector<GlossaryEntry> list_of_terms() {
       {{},
        "channel",
        "One of the numbers of a key or of a value: a row or a column of the matrix memory."},
-      {{}, "clamp", "A value held by hand over some tokens; the untouched world stays as a ghost."},
+      {{},
+       "clamp",
+       "A value changed by hand over some tokens: held, added to, multiplied or drawn; the "
+       "untouched world stays as a ghost."},
       {{},
        "context length",
        "How many tokens of a sequence the model was trained to read at once."},
       {{}, "cursor", "The token at which all views show their numbers."},
       {{},
        "effective rank",
-       "How many directions of a matrix are in use: the exponential of the entropy of its singular "
-       "values as shares."},
+       "How many directions of a matrix are in use: the participation ratio of its squared "
+       "singular "
+       "values, (Σ σ²)² / Σ σ⁴."},
       {{},
        "embedding",
        "The trained vector that stands for a token when it enters the first block."},
@@ -81,7 +85,8 @@ std::vector<GlossaryEntry> list_of_terms() {
        "A number that says how much passes: into the memory, on to the next token, or out."},
       {{},
        "ghost",
-       "What the same tokens give without clamps, drawn thin beside what they give now."},
+       "What the same tokens give without clamps, or a state that was pinned, drawn thin beside "
+       "what there is now."},
       {{}, "gradient", "How the loss changes with each weight; training goes a step against it."},
       {{},
        "greedy",
@@ -119,7 +124,9 @@ std::vector<GlossaryEntry> list_of_terms() {
        "What is read is divided by it, so that an answer does not grow with how much was written."},
       {{}, "output gate", "How much of what is read from the memory leaves the cell."},
       {{}, "perplexity", "exp(loss): among how many equally likely tokens the model is undecided."},
-      {{}, "pre-activation", "A gate's number before it is squashed; the one that a clamp holds."},
+      {{},
+       "pre-activation",
+       "A gate's number before it is squashed; the one that a clamp changes."},
       {{}, "query", "What a matrix memory is asked for at a token."},
       {{}, "read-out", "What the memory answers to the query, a vector of value channels."},
       {{},

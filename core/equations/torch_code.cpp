@@ -16,7 +16,7 @@
 namespace xlab {
 namespace {
 
-/// A number with all its digits, as Python reads it.
+/// A number in its shortest form that is the same float, as Python reads it.
 std::string literal(double number) {
   if (std::isnan(number)) return "float(\"nan\")";
   if (std::isinf(number)) return number > 0 ? "float(\"inf\")" : "float(\"-inf\")";

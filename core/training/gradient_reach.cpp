@@ -177,7 +177,7 @@ void compute_reach(const Model& model, ReachReport& report, const std::atomic<bo
     State after;
     const Var logits = model.forward(tape, Tensor::from<std::int32_t>({1, T}, ids), State{}, after);
     tape.backward(logits, take_loss(tape.value(logits), report));
-    MemoryGradient found = memory_gradient(watch, card.heads);
+    MemoryGradient found = memory_gradient(watch, card.heads, cancel);
     report.memory = std::move(found.memory);
     report.alone = std::move(found.alone);
     report.output = std::move(found.output);

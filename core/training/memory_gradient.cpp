@@ -41,9 +41,10 @@ class ScaledNumbers {
     }
     const double scale = std::max(scale_, comes);
     if (scale == kZeroLength) return;
-    const double old = std::exp(scale_ - scale), fresh = std::exp(comes - scale);
+    const double old = std::exp(scale_ - scale);
+    const double fresh = std::exp(comes - scale) / std::exp(length);
     for (std::size_t j = 0; j < numbers_.size(); ++j)
-      numbers_[j] = old * numbers_[j] + fresh * (more[j] / std::exp(length));
+      numbers_[j] = old * numbers_[j] + fresh * more[j];
     scale_ = scale;
   }
   double log_size() const {
@@ -95,7 +96,8 @@ Denominator denominator(const kernels::MlstmOptions& options, double s, double m
 }
 
 /// C and n of every head: G_t = f_{t+1} G_{t+1} + exp(m_T - m_t) [q dh^T / (N + eps), ds q].
-void of_matrices(const ScanWatch& watch, std::size_t heads, MemoryGradient& found) {
+void of_matrices(const ScanWatch& watch, std::size_t heads, const std::atomic<bool>* cancel,
+                 MemoryGradient& found) {
   const auto& [options, forward] = *watch.mlstm;
   const auto T = static_cast<std::size_t>(forward.h.extent(1));
   const auto K = static_cast<std::size_t>(forward.q.extent(3)),
@@ -108,6 +110,7 @@ void of_matrices(const ScanWatch& watch, std::size_t heads, MemoryGradient& foun
     const double m_T = m.at(T - 1, head)[0];
     double kept = 0.0;
     for (std::size_t t = T; t-- > 0;) {
+      if (cancel && cancel->load(std::memory_order_relaxed)) throw Cancelled();
       if (t + 1 < T) {
         const double forget = log_kept(options.forget_gate, f.at(t + 1, head)[0]);
         G.multiply(forget);
@@ -134,7 +137,8 @@ void of_matrices(const ScanWatch& watch, std::size_t heads, MemoryGradient& foun
 
 /// c and n of every unit: what goes on from h_t is dh_t + R^T dpre_{t+1}, and h = σ(o) c / n, or
 /// σ(o) tanh(c) of an LSTM.
-void of_units(const ScanWatch& watch, std::size_t heads, MemoryGradient& found) {
+void of_units(const ScanWatch& watch, std::size_t heads, const std::atomic<bool>* cancel,
+              MemoryGradient& found) {
   const auto& [options, forward, squashed] = *watch.slstm;
   const auto T = static_cast<std::size_t>(forward.y.extent(1)),
              D = static_cast<std::size_t>(forward.y.extent(3));
@@ -149,6 +153,7 @@ void of_units(const ScanWatch& watch, std::size_t heads, MemoryGradient& found) 
     std::vector<ScaledNumbers> G(D, ScaledNumbers(squashed ? 1 : 2));
     std::vector<double> kept(D, 0.0);
     for (std::size_t t = T; t-- > 0;) {
+      if (cancel && cancel->load(std::memory_order_relaxed)) throw Cancelled();
       const std::span<const double> wanted = dy.at(t, head);
       goes_on.assign(wanted.begin(), wanted.end());
       for (std::size_t gate = 0; t + 1 < T && gate < 4; ++gate) {
@@ -211,7 +216,7 @@ double log_length_of_lengths(std::span<const double> logs) {
   return largest + 0.5 * std::log(sum);
 }
 
-MemoryGradient memory_gradient(const ScanWatch& watch, int heads) {
+MemoryGradient memory_gradient(const ScanWatch& watch, int heads, const std::atomic<bool>* cancel) {
   check(watch.dh.defined() && (watch.mlstm || watch.slstm),
         "There is no scan whose gradient could be told.");
   const Tensor& h = watch.mlstm ? watch.mlstm->forward.h : watch.slstm->forward.y;
@@ -221,9 +226,9 @@ MemoryGradient memory_gradient(const ScanWatch& watch, int heads) {
   MemoryGradient found{std::vector<double>(count), std::vector<double>(count),
                        std::vector<double>(count)};
   if (watch.mlstm) {
-    of_matrices(watch, static_cast<std::size_t>(heads), found);
+    of_matrices(watch, static_cast<std::size_t>(heads), cancel, found);
   } else {
-    of_units(watch, static_cast<std::size_t>(heads), found);
+    of_units(watch, static_cast<std::size_t>(heads), cancel, found);
   }
   return found;
 }

@@ -1,6 +1,7 @@
 // The gradient of what a cell remembers, step by step from the last one back.
 #pragma once
 
+#include <atomic>
 #include <span>
 #include <vector>
 
@@ -13,8 +14,10 @@ struct MemoryGradient {
   std::vector<double> memory, alone, output;
 };
 
-/// Of a pass of one sequence that went forward and back, (1, T, ...).
-MemoryGradient memory_gradient(const ScanWatch& watch, int heads);
+/// Of a pass of one sequence that went forward and back, (1, T, ...). Throws `Cancelled` once
+/// `cancel` (may be null) has become true.
+MemoryGradient memory_gradient(const ScanWatch& watch, int heads,
+                               const std::atomic<bool>* cancel = nullptr);
 
 /// log of the Euclidean length of numbers of any size; -inf for zeros, NaN where one is NaN.
 double log_length(std::span<const double> numbers);
