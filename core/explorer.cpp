@@ -1,6 +1,8 @@
 // Stories become clamps, and the model they are told with.
 #include "core/explorer.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -9,6 +11,7 @@
 #include <utility>
 
 #include "core/cells/scalar.hpp"
+#include "core/edits.hpp"
 #include "core/spec.hpp"
 #include "kernels/check.hpp"
 
@@ -129,6 +132,20 @@ command::HoldAll tell(const Story& story, const std::vector<BlockCard>& blocks) 
                        .name = "story",
                        .about = story.title};
   for (int step = 0; step < kSteps; ++step) all.tokens.push_back(step);
+  return all;
+}
+
+command::HoldAll over_all(const std::vector<Clamp>& clamps, int steps) {
+  check(steps >= 1 && steps <= kMostSteps, "The gate explorer has 1 to {} steps, not {}.",
+        kMostSteps, steps);
+  command::HoldAll all{.clamps = {},
+                       .variants = {},
+                       .tokens = {},
+                       .name = "number of steps",
+                       .about = fmt::format("{} steps", steps)};
+  for (const Clamp& clamp : clamps)
+    all.clamps.push_back(clamp.begin == 0 ? over_steps(clamp, 0, steps) : clamp);
+  for (int step = 0; step < steps; ++step) all.tokens.push_back(step);
   return all;
 }
 

@@ -55,6 +55,9 @@ std::vector<command::SetVariant> variants_of(const Story& story,
                                              const std::vector<BlockCard>& blocks);
 /// All of that as one edit, over tokens 0 to `kSteps` - 1.
 command::HoldAll tell(const Story& story, const std::vector<BlockCard>& blocks);
+/// What is held goes on over so many steps, 1 to `kMostSteps`: curves that begin at step 0 are cut
+/// there, or go on with their last value; tokens are the steps.
+command::HoldAll over_all(const std::vector<Clamp>& clamps, int steps);
 /// The story that is held just so, equations included; null when there is none.
 const Story* told_by(const std::vector<Clamp>& clamps, const std::vector<BlockCard>& blocks);
 

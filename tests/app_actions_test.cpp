@@ -19,6 +19,7 @@
 #include "app_commands.hpp"
 #include "app_files.hpp"
 #include "app_window.hpp"
+#include "core/edits.hpp"
 #include "core/files/recording.hpp"
 
 namespace xlab::tests {

@@ -208,6 +208,7 @@ TEST_F(CommandLine, WrongArgumentsAreAnsweredInOneLine) {
       {{"trace", out, "--ids", "1", "--most", "0", "--out", at("t")}, "a number larger than 0"},
       {{"export", out, ""}, "needs a name"},
       {{"train", "--out", out}, "--task NAME or --text FILE"},
+      {{"train", "--task", "explorer", "--out", out}, "not trained"},
       {with({"--text", at("text.txt")}), "not both"},
       {{"train", "--task", "sorting", "--out", out}, "recall, parity, copy"},
       {with({"--speed", "3"}), "--speed"},

@@ -330,6 +330,28 @@ TEST_F(ExplorerRuns, AStoryTakesTheStepsThatItNeeds) {
   EXPECT_EQ(told(*engine_.snapshot()), "remember");
 }
 
+TEST_F(ExplorerRuns, MoreStepsGoOnAsTheLastOneAndFewerAreCut) {
+  const auto first = tell("slow leak", *open());
+  const auto longer = after(explorer::over_all(first->sequence.clamps, explorer::kMostSteps));
+  ASSERT_EQ(longer->failure.what, "");
+  ASSERT_EQ(longer->trace->length(), explorer::kMostSteps);
+  EXPECT_EQ(longer->undo_label, "Undo number of steps");
+  for (const BlockCard& block : longer->model->blocks) {
+    const std::string path = block.path("input_gate_pre");
+    EXPECT_EQ(longer->trace->find(63, path)->at(0, 0), explorer::kShut);
+    EXPECT_EQ(longer->trace->find(5, path)->at(0, 0), 3.0f);
+  }
+  // Nothing but time has passed: the leak goes on.
+  const PlainCourse unit = plain_course(*longer->trace, longer->model->blocks[kUnit], 0);
+  EXPECT_NEAR(half_life_between(unit.memory[5][0], unit.memory[63][0], 58), 14.27, 0.01);
+  const auto shorter = after(explorer::over_all(longer->sequence.clamps, 8));
+  EXPECT_EQ(shorter->trace->length(), 8);
+  EXPECT_EQ(outputs(*shorter)[kUnit][7], outputs(*first)[kUnit][7]);
+  EXPECT_EQ(after(command::Undo{}, command::Undo{})->sequence.clamps, first->sequence.clamps);
+  EXPECT_THAT(complaint([&] { explorer::over_all({}, 65); }), HasSubstr("not 65"));
+  EXPECT_THAT(complaint([&] { explorer::over_all({}, 0); }), HasSubstr("not 0"));
+}
+
 TEST_F(ExplorerRuns, WhatIsRefusedChangesNothing) {
   const auto first = open();
   command::HoldAll wrong = explorer::tell(story_named("overflow"), first->model->blocks);
@@ -338,6 +360,9 @@ TEST_F(ExplorerRuns, WhatIsRefusedChangesNothing) {
   EXPECT_THAT(now->failure.what, HasSubstr("no such cell"));
   EXPECT_EQ(told(*now), "remember");
   EXPECT_EQ(now->undo_label, first->undo_label);
+  // Nor are other equations there that nobody was told of.
+  tell("slow leak", *now);
+  EXPECT_EQ(told(*after(command::Undo{})), "remember");
   wrong.variants.clear();
   wrong.tokens = {explorer::kMostSteps};
   EXPECT_THAT(after(wrong)->failure.what, HasSubstr("64"));

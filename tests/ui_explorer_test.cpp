@@ -242,11 +242,14 @@ TEST_F(ExplorerDrawing, DrawingHoldsTheGateInAllCellsThatHaveIt) {
   const BlockCard& unit = snapshot_.model->blocks[0];
   const DrawLog::Curve curve = curve_of(recorded_curve(unit.path("forget_gate_pre")));
   const float x = curve.xs[10], to = curve.xs[14];
-  stage->move(*view, x, curve.box.min.y + 10);
+  // Whole pixels, as a mouse has them.
+  const float above = std::floor(curve.box.min.y + 10),
+              below = std::floor(curve.box.centre().y - 8);
+  stage->move(*view, x, above);
   EXPECT_EQ(stage->focus.hovered, (ValueRef{unit.path("forget_gate_pre"), 10, 0, 0}));
   stage->button(*view, true);
   stage->frame(*view);
-  stage->move(*view, to, curve.box.max.y - 10);
+  stage->move(*view, to, below);
   stage->button(*view, false);
   const auto held = stage->all<command::AddClamps>();
   ASSERT_THAT(held, SizeIs(testing::Ge(2u)));
@@ -258,8 +261,8 @@ TEST_F(ExplorerDrawing, DrawingHoldsTheGateInAllCellsThatHaveIt) {
     ASSERT_THAT(last.clamps[b].curve, SizeIs(explorer::kSteps));
   }
   const std::vector<float>& drawn = last.clamps[0].curve;
-  const double top = curve.axis.value(curve.box.min.y + 10, curve.box),
-               bottom = curve.axis.value(curve.box.max.y - 10, curve.box);
+  const double top = curve.axis.value(above, curve.box),
+               bottom = curve.axis.value(below, curve.box);
   EXPECT_NEAR(drawn[10], top, 0.006);
   EXPECT_NEAR(drawn[12], (top + bottom) / 2, 0.011) << "on the line between";
   EXPECT_NEAR(drawn[14], bottom, 0.006);
@@ -332,6 +335,17 @@ TEST_F(ExplorerDrawing, AnotherWidthIsAnotherRunInItsPlace) {
   ASSERT_THAT(wanted, SizeIs(1));
   EXPECT_FALSE(wanted[0].beside);
   EXPECT_EQ(wanted[0].spec_json, explorer::spec_of_width(8));
+}
+
+TEST_F(ExplorerDrawing, AnotherNumberOfStepsIsOneEdit) {
+  show(story_scene("remember"));
+  const ImVec2 at = place_of(log(), "64");
+  stage->click(*view, at.x, at.y);
+  const auto wanted = stage->all<command::HoldAll>();
+  ASSERT_THAT(wanted, SizeIs(1));
+  EXPECT_THAT(wanted[0].tokens, SizeIs(64));
+  EXPECT_THAT(wanted[0].variants, IsEmpty());
+  EXPECT_EQ(wanted[0].clamps, explorer::over_all(snapshot_.sequence.clamps, 64).clamps);
 }
 
 TEST_F(ExplorerDrawing, TheCursorIsDraggedAndAnswersArePinned) {

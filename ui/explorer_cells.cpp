@@ -50,42 +50,34 @@ struct CellColumn {
 /// A number a step, with what it is called and how it is drawn.
 struct CourseLine {
   std::string symbol;
-  std::vector<float> numbers;
+  const std::vector<float>& numbers;
   Stroke stroke;
 };
 
 std::vector<CourseLine> memory_lines(const CellColumn& column, const Painter& painter) {
   const Palette& palette = painter.palette();
   const GateStyle c = gate_style(palette, 'c'), n = gate_style(palette, 'n');
-  CourseLine memory{column.memory_symbol(), {}, {c.colour, painter.line_width() * c.width, c.dash}};
-  CourseLine divisor{column.divisor_symbol(), {}, {n.colour, painter.line_width(), Dash::dashed}};
-  for (int step = 0; step < column.course.steps(); ++step) {
-    const auto at = static_cast<std::size_t>(step);
-    const std::vector<double>& numbers = column.course.memory[at];
-    memory.numbers.push_back(static_cast<float>(
-        (numbers.size() == 1 ? numbers.front() : column.course.size(step)) / column.shown.unit));
-    if (at < column.course.normalizer.size())
-      divisor.numbers.push_back(
-          static_cast<float>(column.course.size_of_normalizer(step) / column.shown.unit));
-  }
   std::vector<CourseLine> lines;
-  if (!divisor.numbers.empty()) lines.push_back(std::move(divisor));
-  lines.push_back(std::move(memory));
+  if (!column.shown.normalizer.empty())
+    lines.push_back({column.divisor_symbol(),
+                     column.shown.normalizer,
+                     {n.colour, painter.line_width(), Dash::dashed}});
+  lines.push_back({column.memory_symbol(),
+                   column.shown.memory,
+                   {c.colour, painter.line_width() * c.width, c.dash}});
   return lines;
 }
 
 /// The numbers that the cell puts out: the first one strong, which is what a unit has.
 std::vector<CourseLine> output_lines(const CellColumn& column, const Painter& painter) {
   const Palette& palette = painter.palette();
-  const std::size_t units = column.course.output.empty() ? 0 : column.course.output.front().size();
-  std::vector<CourseLine> lines(units);
+  const std::size_t units = column.shown.output.size();
+  std::vector<CourseLine> lines;
   for (std::size_t unit = units; unit-- > 0;) {
-    CourseLine& line = lines[units - 1 - unit];
-    line.symbol = units == 1 ? "h" : fmt::format("h, number {}", unit);
-    line.stroke = unit == 0 ? Stroke{palette.text, painter.line_width() * 1.3f, Dash::solid}
-                            : Stroke{with_alpha(palette.muted_text, 0.55f), 1.0f, Dash::solid};
-    for (const std::vector<double>& numbers : column.course.output)
-      line.numbers.push_back(static_cast<float>(numbers[unit]));
+    const Stroke strong{palette.text, painter.line_width() * 1.3f, Dash::solid};
+    const Stroke thin{with_alpha(palette.muted_text, 0.55f), 1.0f, Dash::solid};
+    lines.push_back({units == 1 ? "h" : fmt::format("h, number {}", unit),
+                     column.shown.output[unit], unit == 0 ? strong : thin});
   }
   return lines;
 }
@@ -101,13 +93,6 @@ Axis axis_of(const std::vector<CourseLine>& lines, double least) {
     }
   }
   return padded(low, high);
-}
-
-int first_bad_step(const PlainCourse& course) {
-  for (int step = 0; step < course.steps(); ++step)
-    for (const double number : course.output[static_cast<std::size_t>(step)])
-      if (!std::isfinite(number)) return step;
-  return -1;
 }
 
 std::string what_it_is(const BlockCard& block) {
@@ -305,7 +290,7 @@ void title_of_column(CellColumn& column, Painter& painter, Box row) {
   if (mouse.hovered && !painter.exporting()) painter.fill(row, palette.control, painter.px(3));
   if (chosen) painter.fill({{row.min.x, row.max.y - painter.px(2)}, row.max}, palette.accent);
   frame.card.explain(row, {{"Click: its curves are drawn above, and other views show this cell."}});
-  const int bad = first_bad_step(column.course);
+  const int bad = column.shown.first_bad;
   Box words = row.inset(painter.px(3), 0);
   if (bad >= 0) {
     const std::string says[] = {fmt::format("no number from step {} on", bad),
@@ -361,6 +346,24 @@ void column_at(CellColumn& column, Painter& painter, Box box) {
   if (with_memory) memory_at_cursor(column, painter, picture);
 }
 
+void fill_lines(ExplorerCourses::OfBlock& shown) {
+  const PlainCourse& course = shown.course;
+  for (int step = 0; step < course.steps(); ++step) {
+    const auto at = static_cast<std::size_t>(step);
+    const std::vector<double>& numbers = course.memory[at];
+    const double size = numbers.size() == 1 ? numbers.front() : course.size(step);
+    shown.memory.push_back(static_cast<float>(size / shown.unit));
+    if (!course.normalizer.empty())
+      shown.normalizer.push_back(static_cast<float>(course.size_of_normalizer(step) / shown.unit));
+    const std::vector<double>& output = course.output[at];
+    shown.output.resize(output.size());
+    for (std::size_t unit = 0; unit < output.size(); ++unit) {
+      shown.output[unit].push_back(static_cast<float>(output[unit]));
+      if (shown.first_bad < 0 && !std::isfinite(output[unit])) shown.first_bad = step;
+    }
+  }
+}
+
 }  // namespace
 
 void ExplorerCourses::use(const Snapshot& snapshot) {
@@ -368,6 +371,7 @@ void ExplorerCourses::use(const Snapshot& snapshot) {
   trace = snapshot.trace;
   model = snapshot.model;
   of_block.clear();
+  held.clear();
   constexpr double kMuch = 1e30;  // what is left of float32 then is little
   for (const BlockCard& block : model->blocks) {
     OfBlock& shown = of_block.emplace_back();
@@ -377,6 +381,7 @@ void ExplorerCourses::use(const Snapshot& snapshot) {
     shown.largest_normalizer = shown.course.largest_normalizer();
     const double largest = std::max(shown.largest_memory, shown.largest_normalizer);
     if (largest > kMuch) shown.unit = std::pow(10.0, std::floor(std::log10(largest)));
+    fill_lines(shown);
   }
 }
 

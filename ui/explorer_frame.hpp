@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/analysis/plain_course.hpp"
@@ -60,8 +62,15 @@ struct ExplorerCourses {
     double largest_memory = 0.0, largest_normalizer = 0.0;
     /// The power of ten that numbers are drawn in units of: 1 where float32 holds them well.
     double unit = 1.0;
+    /// As they are drawn, one number a step: the size of the memory and of the normalizer, which
+    /// may have none, and each number of the output.
+    std::vector<float> memory, normalizer;
+    std::vector<std::vector<float>> output;
+    int first_bad = -1;  ///< the first step whose output holds no number
   };
   std::vector<OfBlock> of_block;
+  /// What is held, by path and number, as far as it was asked for.
+  std::map<std::pair<std::string, int>, std::vector<float>> held;
 
   void use(const Snapshot& snapshot);
 };
@@ -69,7 +78,7 @@ struct ExplorerCourses {
 struct ExplorerFrame {
   Scene& scene;
   const std::vector<BlockCard>& blocks;
-  const ExplorerCourses& courses;
+  ExplorerCourses& courses;
   ExplorerChoice& choice;
   std::optional<CurveDrag>& drag;
   std::vector<ExplorerTime>& times;  ///< of the lanes, then of the cells
@@ -88,15 +97,16 @@ std::vector<HeldLane> held_lanes(const BlockCard& block, const ExplorerChoice& c
 /// The vectors of a block that can be held: its keys, queries and values.
 std::vector<const ValueCard*> held_vectors(const BlockCard& block);
 /// What stands at each step now, as recorded; NaN where nothing is.
-std::vector<float> held_curve(const Snapshot& snapshot, const HeldLane& lane);
+const std::vector<float>& held_curve(ExplorerFrame& frame, const HeldLane& lane);
 
 /// The lanes of the block in focus, beside each other, with a slider for all steps.
 void draw_held_lanes(ExplorerFrame& frame, Painter& painter, Box box);
 /// What the cells make of it, one column each.
 void draw_cells(ExplorerFrame& frame, Painter& painter, Box box);
-/// The stories and the sentence of the one that is told. Returns the height that it takes of a row
-/// of this width.
-float story_rows(const Scene& scene, const Painter& painter, float width);
+/// The height that the stories take in this width, with the sentence of the one that is told or,
+/// so that nothing moves from one to another, with the `longest`.
+float story_rows(const Scene& scene, const Painter& painter, float width, bool longest);
+/// The stories and the sentence of the one that is told.
 void draw_stories(ExplorerFrame& frame, Painter& painter, Box box);
 
 }  // namespace xlab::ui

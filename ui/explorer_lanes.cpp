@@ -198,7 +198,7 @@ void lane_at(ExplorerFrame& frame, Painter& painter, const HeldLane& lane, Explo
              Box box) {
   const Palette& palette = painter.palette();
   const float line = painter.line_height();
-  const std::vector<float> curve = held_curve(frame.scene.snapshot, lane);
+  const std::vector<float>& curve = held_curve(frame, lane);
   Box title = box.cut_top(line + painter.px(2));
   if (is_gate(lane) || !content_row(frame, painter, lane, title)) {
     if (is_gate(lane))
@@ -255,11 +255,14 @@ std::vector<HeldLane> held_lanes(const BlockCard& block, const ExplorerChoice& c
   return lanes;
 }
 
-std::vector<float> held_curve(const Snapshot& snapshot, const HeldLane& lane) {
-  std::vector<float> curve;
-  const auto steps = static_cast<int>(snapshot.sequence.tokens.size());
+const std::vector<float>& held_curve(ExplorerFrame& frame, const HeldLane& lane) {
+  const Snapshot& snapshot = frame.scene.snapshot;
   ValueRef at{lane.path(), 0, 0, lane.unit};
-  for (; at.step < steps; ++at.step) {
+  std::vector<float>& curve = frame.courses.held[{at.path, at.unit}];
+  const auto steps = snapshot.sequence.tokens.size();
+  if (curve.size() == steps) return curve;
+  curve.clear();
+  for (; curve.size() < steps; ++at.step) {
     const float* number = number_at(snapshot.trace.get(), at);
     curve.push_back(number ? *number : std::numeric_limits<float>::quiet_NaN());
   }

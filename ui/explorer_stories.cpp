@@ -47,13 +47,15 @@ std::string sentence_of(const explorer::Story* story) {
 
 }  // namespace
 
-float story_rows(const Scene& scene, const Painter& painter, float width) {
-  // As high as the longest sentence needs, so that nothing jumps from story to story.
-  float sentence = 0.0f;
+float story_rows(const Scene& scene, const Painter& painter, float width, bool longest) {
   Painter measuring = painter;
-  for (const explorer::Story& story : explorer::stories())
-    sentence = std::max(sentence,
-                        measuring.paragraph({0, 0}, width, 0, story.look, Weight::regular, false));
+  const auto height_of = [&](const std::string& words) {
+    return measuring.paragraph({0, 0}, width, 0, words, Weight::regular, false);
+  };
+  float sentence = height_of(sentence_of(told(scene.snapshot)));
+  if (longest)
+    for (const explorer::Story& story : explorer::stories())
+      sentence = std::max(sentence, height_of(story.look));
   const float buttons = scene.exporting ? painter.line_height()
                                         : static_cast<float>(rows_of(painter, width)) *
                                               (row_height(painter) + painter.px(4));

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ constexpr const char* kWhatItIs =
     "Draw the gates of one sLSTM unit, one mLSTM head and one LSTM unit by hand, and see what each "
     "remembers. It is a run of its own: the present one stays beside it.";
 constexpr std::array<int, 7> kWidths = {2, 3, 4, 6, 8, 12, 16};
+constexpr std::array<int, 5> kStepCounts = {8, 16, explorer::kSteps, 32, explorer::kMostSteps};
 
 bool is_open(const Snapshot& snapshot) {
   return snapshot.model && snapshot.data && snapshot.data->task == explorer::kTask &&
@@ -57,6 +59,8 @@ class ExplorerView : public View {
   void contents(Scene& scene, Painter& painter, Box rest);
   static void offer_to_open(Scene& scene, Painter& painter, Box rest);
   void controls(ExplorerFrame& frame, Painter& painter, Box row);
+  static int choose_number(Painter& painter, const char* id, const std::string& label, Box& row,
+                           std::span<const int> all, int now);
 
   ExplorerChoice choice_;
   ExplorerCourses courses_;
@@ -106,7 +110,29 @@ void ExplorerView::offer_to_open(Scene& scene, Painter& painter, Box rest) {
         .task = explorer::kTask, .spec_json = {}, .beside = scene.snapshot.model != nullptr});
 }
 
-/// Whether gates are drawn together, and how wide the head is.
+/// One of some numbers, the present one among them: the one that is wanted instead of it, 0 for
+/// none.
+int ExplorerView::choose_number(Painter& painter, const char* id, const std::string& label,
+                                Box& row, std::span<const int> all, int now) {
+  std::vector<std::string> names;
+  int chosen = -1;
+  for (const int one : all) {
+    names.push_back(std::to_string(one));
+    if (one == now) chosen = static_cast<int>(names.size()) - 1;
+  }
+  if (chosen < 0) {
+    names.push_back(std::to_string(now));
+    chosen = static_cast<int>(names.size()) - 1;
+  }
+  const float words = painter.measure(label).x + painter.px(6);
+  if (row.width() < words + chooser_width(painter, names)) return 0;
+  painter.text_in(row.cut_left(words), painter.palette().muted_text, label);
+  const int wanted = choose_at(painter, id, row, names, chosen);
+  row.cut_left(painter.px(8));
+  return wanted == chosen ? 0 : std::stoi(names[static_cast<std::size_t>(wanted)]);
+}
+
+/// Whether gates are drawn together, how wide the head is, and over how many steps.
 void ExplorerView::controls(ExplorerFrame& frame, Painter& painter, Box row) {
   if (painter.exporting()) return;
   const std::string words[] = {"same gates for all cells", "same gates"};
@@ -117,30 +143,21 @@ void ExplorerView::controls(ExplorerFrame& frame, Painter& painter, Box row) {
   card_.explain(tick, {{"What is drawn for a gate is drawn for it in every cell that has it."},
                        {"Else it is drawn for the chosen cell alone."}});
   row.cut_left(painter.px(12));
-  const int width = explorer::width_of(frame.blocks);
-  const std::string label = "width of the head";
-  const float label_width = painter.measure(label).x + painter.px(6);
-  std::vector<std::string> names;
-  int chosen = -1;
-  for (const int one : kWidths) {
-    names.push_back(std::to_string(one));
-    if (one == width) chosen = static_cast<int>(names.size()) - 1;
-  }
-  if (chosen < 0) {
-    names.push_back(std::to_string(width));
-    chosen = static_cast<int>(names.size()) - 1;
-  }
-  const Box whole = row;
-  if (row.width() > label_width + chooser_width(painter, names))
-    painter.text_in(row.cut_left(label_width), painter.palette().muted_text, label);
-  const int wanted = choose_at(painter, "width", row, names, chosen);
-  if (wanted != chosen)
-    frame.scene.send(command::NewRun{
-        .task = explorer::kTask,
-        .spec_json = explorer::spec_of_width(std::stoi(names[static_cast<std::size_t>(wanted)]))});
-  card_.explain({whole.min, {row.min.x, whole.max.y}},
+  Box before = row;
+  const int width = choose_number(painter, "width", "width of the head", row, kWidths,
+                                  explorer::width_of(frame.blocks));
+  if (width > 0)
+    frame.scene.send(
+        command::NewRun{.task = explorer::kTask, .spec_json = explorer::spec_of_width(width)});
+  card_.explain({before.min, {row.min.x, before.max.y}},
                 {{"How many numbers the keys, queries and values of the matrix memory have."},
                  {"Another width is another model; what is drawn goes on in it."}});
+  before = row;
+  const int steps = choose_number(painter, "steps", "steps", row, kStepCounts, frame.steps());
+  if (steps > 0) frame.scene.send(explorer::over_all(frame.scene.snapshot.sequence.clamps, steps));
+  card_.explain({before.min, {row.min.x, before.max.y}},
+                {{"Over how many steps. Longer curves go on with their last value."},
+                 {"A story has its own number of steps."}});
 }
 
 void ExplorerView::contents(Scene& scene, Painter& painter, Box rest) {
@@ -153,7 +170,8 @@ void ExplorerView::contents(Scene& scene, Painter& painter, Box rest) {
   courses_.use(scene.snapshot);
   ExplorerFrame frame{scene, blocks, courses_, choice_, drag_, times_, hovered_, card_};
   const float line = painter.line_height(), gap = painter.px(6);
-  const float stories = story_rows(scene, painter, rest.width());
+  const bool roomy = rest.height() > 34 * line;
+  const float stories = story_rows(scene, painter, rest.width(), roomy);
   if (rest.height() > stories + 14 * line) {
     draw_stories(frame, painter, rest.cut_top(stories));
     rest.cut_top(gap);

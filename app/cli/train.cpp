@@ -88,6 +88,7 @@ std::unique_ptr<Run> start_run(const TrainArguments& args) {
     } catch (const Error& e) {
       throw UsageError(e.what());
     }
+    if (!task->has_data()) throw UsageError(task->why_nothing_to_learn());
   }
   if (args.resume.path.empty()) {
     if (!args.text.empty()) task = text_task(args);
