@@ -9,6 +9,7 @@
 #include <string>
 
 #include "app/history_window.hpp"
+#include "app_answers.hpp"
 #include "app_window.hpp"
 
 namespace xlab::tests {

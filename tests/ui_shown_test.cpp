@@ -868,9 +868,9 @@ TEST(MemoryShown, TheLockedRangeIsSavedWithTheRun) {
   other.frame();
   EXPECT_DOUBLE_EQ(other.high(), usual);
   // What is no such text, as from a stranger, changes nothing.
-  for (const char* text : {"", "value 1 2 3", "value 2 0 1 1 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9",
-                           "value 1 0 1 1 nan 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0",
-                           "value 1 0 1 1 -5 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0"}) {
+  for (const char* text : {"", "value 1 2 3", "value 3 0 1 1 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9",
+                           "value 2 0 1 1 nan 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0",
+                           "value 2 0 1 1 -5 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0"}) {
     other.view->restore(text);
     other.frame();
     EXPECT_DOUBLE_EQ(other.high(), usual) << text;
