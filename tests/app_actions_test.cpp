@@ -178,14 +178,15 @@ class Actions : public WindowTest {
 
     const auto words_of_edits = [this](const char* gate, int block, int head, int unit, int begin,
                                        int end, const char* name) {
-      return QString("AddClamps %1 head %2 unit %3 %4..%5 = -60 as %6")
-          .arg(QString::fromStdString(
-              now().model->blocks[static_cast<std::size_t>(block)].path(gate)))
+      const BlockCard& card = now().model->blocks[static_cast<std::size_t>(block)];
+      return QString("AddClamps %1 head %2 unit %3 %4..%5 = %7 as %6")
+          .arg(QString::fromStdString(card.path(gate)))
           .arg(head)
           .arg(unit)
           .arg(begin)
           .arg(end)
-          .arg(name);
+          .arg(name)
+          .arg(static_cast<double>(card.values->find(gate)->closed_at));
     };
     const auto edits = [this](std::size_t count) {
       return [this, count] { return now().sequence.clamps.size() == count; };
@@ -226,9 +227,8 @@ class Actions : public WindowTest {
                                      {}};
     // Of the pre-activation that is pointed at.
     table_["Edit/Hold what is under the mouse"] = {
-        {QString("SetClamp %1 head 1 unit 0 3..4 = %2")
-             .arg(QString::fromStdString(clamp.path))
-             .arg(static_cast<double>(now().trace->find(3, clamp.path)->at(1, 0)))},
+        // An untrained head has its bias alone there.
+        {QString("SetClamp %1 head 1 unit 0 3..4 = 6").arg(QString::fromStdString(clamp.path))},
         [this, clamp] {
           ui::Focus focus = window_->stage().focus();
           focus.hovered = ui::ValueRef{clamp.path, 3, 1, 0};
