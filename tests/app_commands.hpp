@@ -34,14 +34,16 @@ inline QString words_of_command(const Command& command) {
   const auto with = [&](const QString& rest) { return rest.isEmpty() ? name : name + " " + rest; };
   const auto words = [](const std::string& text) { return QString::fromStdString(text); };
   const auto clamp = [&](const Clamp& c) {
-    return QString("%1 head %2 unit %3 %4..%5 = %6%7")
+    const char* change = c.change == Change::add ? "+=" : c.change == Change::scale ? "*=" : "=";
+    return QString("%1 head %2 unit %3 %4..%5 %8 %6%7")
         .arg(words(c.path))
         .arg(c.head)
         .arg(c.unit)
         .arg(c.begin)
         .arg(c.end)
         .arg(static_cast<double>(c.value))
-        .arg(c.enabled ? "" : " off");
+        .arg(c.enabled ? "" : " off")
+        .arg(change);
   };
   const auto beside = [](const auto& c) { return QString(c.beside ? " beside" : ""); };
   if (const auto* c = std::get_if<OpenRun>(&command))

@@ -215,7 +215,12 @@ TEST_F(Controls, EveryControlOfEveryPanelSendsWhatTheTableSays) {
       {"prompt/Edit 1", {key(Qt::Key_Space), "EnableClamp 0 off", {}}},
       {"prompt/Remove edit 1", {click, "RemoveClamp 0", {}}},
       {"prompt/How edit 1 holds its value",
-       {key(Qt::Key_End), replaced([](Clamp& c) { c.value = -60.0f; }), {}}},
+       {key(Qt::Key_End),
+        replaced([](Clamp& c) {
+          c.change = Change::scale;  // the last but one: nothing is drawn
+          c.value = 1.0f;
+        }),
+        {}}},
       {"prompt/Value of edit 1", {type("1.25"), replaced([](Clamp& c) { c.value = 1.25f; }), {}}},
       {"prompt/Head", {type("0"), replaced([](Clamp& c) { c.head = 0; }), {}}},
       {"prompt/First time step", {type("4"), replaced([](Clamp& c) { c.begin = 4; }), {}}},
@@ -231,6 +236,7 @@ TEST_F(Controls, EveryControlOfEveryPanelSendsWhatTheTableSays) {
   const QStringList elsewhere = {"task/Tokens",
                                  "task/Train this model on another task",
                                  "prompt/Unit",
+                                 "prompt/Move edit 1 up",
                                  "model/Back to the usual equations",
                                  "prompt/Write past the end of the text",
                                  "model/Everything that was read of the model's folder"};
