@@ -187,11 +187,9 @@ class NextView : public View {
       second.cut_left(painter.px(4));
       painter.first_in(second, palette.warning, changes, Align::left, Weight::bold);
       hint(scene, whole,
-           reference_of(scene)
-               ? fmt::format("In the pinned state the most probable token was {}, now it is {}.",
-                             token_label(model, before), token_label(model, now))
-               : fmt::format("Without clamps the most probable token is {}, with them it is {}.",
-                             token_label(model, before), token_label(model, now)));
+           fmt::format("{} the most probable token is {}, here it is {}.",
+                       reference_of(scene) ? "In the pinned state" : "Without clamps",
+                       token_label(model, before), token_label(model, now)));
     }
     rest.cut_top(painter.px(2));
   }
