@@ -491,7 +491,7 @@ TEST_F(GatesDrawing, WithAltACurveIsDrawnAlongTheMouse) {
   // Back to the left, beyond where it began.
   s.sequence.clamps = {curve};
   stage->move(*view, lane.xs[2], y(high));
-  const Clamp& longer = stage->all<command::ReplaceClamp>().back().clamp;
+  const Clamp longer = stage->all<command::ReplaceClamp>().back().clamp;
   EXPECT_EQ(longer.begin, 2);
   EXPECT_EQ(longer.end, 9);
   EXPECT_NEAR(longer.curve.front(), high, pixel);
