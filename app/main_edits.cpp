@@ -35,7 +35,7 @@ void MainWindow::make_edit_menu() {
   add(edit, tr("&Hold what is under the mouse"), QKeySequence("C"), [this] {
     hold_hovered();
   })->setStatusTip(tr("Holds a value that can be held at what it is, at its step"));
-  token_edits_ = edit->addMenu(tr("&Token at the cursor never written"));
+  token_edits_ = edit->addMenu(tr("&Token at the cursor"));
   off_edits_ = edit->addMenu(tr("Switch &off"));
   const auto scoped = [this](QMenu* menu, const QString& text, const QKeySequence& key,
                              const QString& meaning, auto clamps, const char* name, Scope scope) {
@@ -46,13 +46,12 @@ void MainWindow::make_edit_menu() {
   const QString unwritten =
       tr("Its input gate is closed at this one step: what it would have written is missing from "
          "then on");
-  token_edits_->addSection(tr("The token at the cursor is never written"));
-  scoped(token_edits_, tr("In this &head"), {}, unwritten, never_written_in, "never written",
-         Scope::head);
-  scoped(token_edits_, tr("In all heads of this &block"), {}, unwritten, never_written_in,
+  scoped(token_edits_, tr("Never written in this &head"), {}, unwritten, never_written_in,
+         "never written", Scope::head);
+  scoped(token_edits_, tr("Never written in this &block"), {}, unwritten, never_written_in,
          "never written", Scope::block);
-  scoped(token_edits_, tr("In the whole &model"), QKeySequence("X"), unwritten, never_written_in,
-         "never written", Scope::model);
+  scoped(token_edits_, tr("Never written in the whole &model"), QKeySequence("X"), unwritten,
+         never_written_in, "never written", Scope::model);
   const QString silent = tr("Output gates are closed at all steps: what it answers is gone");
   scoped(off_edits_, tr("This &head"), QKeySequence("Shift+X"), silent, switched_off_in,
          "switching off", Scope::head);

@@ -227,7 +227,8 @@ RunRecord record_of(const Run& run) {
   if (const std::string reason = why_not_saved(run); !reason.empty()) throw Error(reason);
   if (!run.stored_task || run.stored_task->task() != run.task)
     run.stored_task = std::make_shared<const StoredTask>(run.task);
-  json meta = {{"format", kRunFormat},
+  const bool newer = any_beyond_holding(run.sequence->clamps());
+  json meta = {{"format", newer ? kEditsFormat : kRunFormat},
                {"model", parse_json(to_json(run.model->spec()), "The specification")},
                {"train", parse_json(to_json(run.trainer->spec()), "The specification")},
                {"step", run.trainer->steps_done()},
@@ -316,9 +317,10 @@ std::unique_ptr<Run> load_run(const SafetensorsFile& file, const SharedData& dat
     const int format = number_in<int>(meta, "format");
     check(format != kBenchFormat, "'{}' holds several runs, and it is not said which one is meant.",
           file.name());
-    check(format == kRunFormat,
-          "'{}' has run format {}, but this version reads format {}: open it with a newer version.",
-          file.name(), format, kRunFormat);
+    check(format == kRunFormat || format == kEditsFormat,
+          "'{}' has run format {}, but this version reads formats {} and {}: open it with a newer "
+          "version.",
+          file.name(), format, kRunFormat, kEditsFormat);
     const ModelSpec model = model_spec_from_json(json_text(meta.at("model")));
     refuse_series(model);
     const TrainSpec train = train_spec_from_json(json_text(meta.at("train")));

@@ -117,7 +117,8 @@ struct SharedData {
 };
 std::unique_ptr<Run> load_run(const SafetensorsFile& file, const SharedData& data = {});
 /// Versions of the description in a file: of one run, and of several (core/bench_file.hpp).
-inline constexpr int kRunFormat = 1, kBenchFormat = 2;
+/// A run with edits that programs which know format 1 alone would take for others has another one.
+inline constexpr int kRunFormat = 1, kBenchFormat = 2, kEditsFormat = 3;
 
 /// Why a run cannot be trained, or saved, or has no samples to show, as a sentence; empty when it
 /// can.

@@ -59,6 +59,13 @@ std::vector<float> curve_in(const json& in) {
 
 }  // namespace
 
+bool any_beyond_holding(const std::vector<Clamp>& clamps) {
+  return std::ranges::any_of(clamps, [](const Clamp& clamp) {
+    return clamp.change != Change::set || !clamp.curve.empty() || clamp.head == Clamp::kAll ||
+           clamp.unit == Clamp::kAll;
+  });
+}
+
 void check_clamp(const Clamp& clamp) {
   const bool finite =
       std::isfinite(clamp.value) &&

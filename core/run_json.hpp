@@ -32,6 +32,9 @@ std::vector<int> tokens_in(const nlohmann::json& in);
 std::vector<Clamp> clamps_in(const nlohmann::json& in);
 nlohmann::json json_of(const Clamp& clamp);
 nlohmann::json json_of(const std::vector<Clamp>& clamps);
+/// Whether one of them is more than a number that is held at one value: where readers know no more,
+/// they would take it for that.
+bool any_beyond_holding(const std::vector<Clamp>& clamps);
 /// Throws a sentence for numbers that are none, no steps, and a curve that does not fit its steps.
 void check_clamp(const Clamp& clamp);
 SamplerSettings sampler_in(const nlohmann::json& in);

@@ -192,15 +192,15 @@ class Actions : public WindowTest {
       return [this, count] { return now().sequence.clamps.size() == count; };
     };
     const auto second_head = [this] { window_->stage().set_head(1); };
-    const QString unwritten = "Edit/Token at the cursor never written/";
-    table_[unwritten + "In this head"] = {
+    const QString unwritten = "Edit/Token at the cursor/Never written ";
+    table_[unwritten + "in this head"] = {
         {words_of_edits("input_gate_pre", 0, 1, 0, 4, 5, "never written")},
         second_head,
         edits(1),
         {}};
-    table_[unwritten + "In all heads of this block"] = {
+    table_[unwritten + "in this block"] = {
         {words_of_edits("input_gate_pre", 0, -1, 0, 4, 5, "never written")}, {}, edits(1), {}};
-    table_[unwritten + "In the whole model"] = {
+    table_[unwritten + "in the whole model"] = {
         {words_of_edits("input_gate_pre", 0, -1, 0, 4, 5, "never written") + " and 1 more"},
         {},
         edits(2),

@@ -251,8 +251,8 @@ TEST_F(SavedHistory, DamagedOnesAreLeftOutInASentence) {
   EXPECT_THAT(try_it(std::string(100'000, '[')), HasSubstr("longer than"));
   EXPECT_THAT(try_it(std::string(1000, '[')), HasSubstr("nested"));
   json other = whole;
-  other["format"] = 2;
-  EXPECT_THAT(try_it(other.dump()), HasSubstr("format 2"));
+  other["format"] = 3;
+  EXPECT_THAT(try_it(other.dump()), HasSubstr("format 3"));
   other = whole;
   other["past"] = json(std::vector<json>(101, whole["past"][0]));
   EXPECT_THAT(try_it(other.dump()), HasSubstr("at most 100"));

@@ -479,9 +479,29 @@ TEST_F(WrongFiles, EveryValueOfTheDescriptionIsChecked) {
   EXPECT_GE(refused, 400);
 }
 
+TEST_F(WrongFiles, EditsThatFormerProgramsWouldMisreadHaveAFormatOfTheirOwn) {
+  const auto format_with = [&](std::vector<Clamp> clamps) {
+    const auto run = used_run("recall");
+    run->sequence->set_clamps(std::move(clamps));
+    save_run(*run, path_);
+    EXPECT_EQ(load_run(path_)->sequence->clamps(), run->sequence->clamps());
+    return json::parse(read_safetensors(path_).metadata().at("xlab")).at("format").get<int>();
+  };
+  const Clamp held{.path = "block0/mlstm/v", .begin = 1, .end = 3, .value = -1.5f};
+  Clamp plus = held, drawn = held, all_heads = held, all_units = held;
+  plus.change = Change::add;
+  drawn.curve = {1.0f, 2.0f};
+  all_heads.head = Clamp::kAll;
+  all_units.unit = Clamp::kAll;
+  EXPECT_EQ(format_with({}), 1);
+  EXPECT_EQ(format_with({held}), 1);
+  for (const Clamp& clamp : {plus, drawn, all_heads, all_units})
+    EXPECT_EQ(format_with({held, clamp}), 3);
+}
+
 TEST_F(WrongFiles, NumbersThatMeanSomethingAreRead) {
   EXPECT_THAT(answer_to("/format", 2), HasSubstr("several runs"));
-  EXPECT_THAT(answer_to("/format", 3), HasSubstr("newer version"));
+  EXPECT_THAT(answer_to("/format", 4), HasSubstr("newer version"));
   EXPECT_THAT(answer_to("/format", 4294967297), HasSubstr("'format'"));
   EXPECT_THAT(answer_to("/task", "sorting"), HasSubstr("'sorting'"));
   EXPECT_THAT(answer_to("/task", "text"), HasSubstr("d/text"));

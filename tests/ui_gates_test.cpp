@@ -501,6 +501,48 @@ TEST_F(GatesDrawing, WithAltACurveIsDrawnAlongTheMouse) {
   stage->alt(false);
 }
 
+TEST_F(GatesDrawing, AGateThatIsHeldShutLeavesTheOthersTheirRoom) {
+  const Clamp shut{.path = kForget, .head = 1, .begin = 4, .end = 5, .value = -60.0f};
+  const Snapshot s = SceneBuilder({}).build({shut});
+  draw(s, 0, 1);
+  stage->size = {760, 600};
+  stage->frame(*view);
+  const std::vector<float> numbers = recorded(*s.trace, kForget, 1, 0);
+  ASSERT_EQ(numbers[4], -60.0f);
+  const auto found = curves_with(log(), numbers);
+  ASSERT_FALSE(found.empty());
+  const DrawLog::Curve lane = *found.front();
+  EXPECT_GT(lane.axis.low, -30.0) << "the curve leaves the lane there";
+  // No point of it is drawn among those of the lanes below.
+  int inside = 0;
+  for (const DrawLog::Circle& circle : log().circles) {
+    if (circle.width > 0.0f || std::abs(circle.radius - 2.6f) > 0.01f) continue;
+    const bool in_a_lane =
+        std::any_of(log().curves.begin(), log().curves.end(), [&](const DrawLog::Curve& curve) {
+          return circle.centre.y >= curve.box.min.y - 0.01f &&
+                 circle.centre.y <= curve.box.max.y + 0.01f;
+        });
+    EXPECT_TRUE(in_a_lane) << circle.centre.x << " " << circle.centre.y;
+    const bool here = std::abs(circle.centre.x - lane.xs[4]) < 0.5f &&
+                      circle.centre.y > lane.box.max.y &&
+                      circle.centre.y < lane.box.max.y + lane.box.height();
+    EXPECT_FALSE(here) << "the point at -60";
+    ++inside;
+  }
+  EXPECT_GT(inside, 10);
+  // Many of them are what the lane is about.
+  Clamp most = shut;
+  most.begin = 0;
+  most.end = 12;
+  const Snapshot closed = SceneBuilder({}).build({most});
+  draw(closed, 0, 1);
+  stage->size = {760, 600};
+  stage->frame(*view);
+  const auto wide = curves_with(log(), recorded(*closed.trace, kForget, 1, 0));
+  ASSERT_FALSE(wide.empty());
+  EXPECT_LT(wide.front()->axis.low, -59.0);
+}
+
 TEST_F(GatesDrawing, EditsThatAddOrScaleStandWhereTheNumberComesTo) {
   Clamp plus{.path = kForget, .head = Clamp::kAll, .begin = 4, .end = 7, .value = 1.5f};
   plus.change = Change::add;

@@ -54,6 +54,8 @@ void dots(const TimeWindow& window, Painter& painter, const std::vector<DrawnCur
       const float value = curve.series.values[i];
       if (!std::isfinite(value)) continue;
       const ImVec2 at{window.x(curve.series.steps[i]), axis.y(value, box)};
+      // A curve that leaves the lane has its points elsewhere.
+      if (at.y < box.min.y || at.y > box.max.y) continue;
       painter.disc(at, painter.px(2.6f), painter.palette().text);
     }
   }
@@ -129,7 +131,8 @@ void interact(GateFrame& frame, Painter& painter, const Lane& lane,
   const float x = frame.window.x(step);
   painter.line({x, box.min.y}, {x, box.max.y}, {with_alpha(palette.muted_text, 0.5f), 1.0f});
   if (const float* value = value_at(nearest->series, step); value && std::isfinite(*value)) {
-    painter.ring({x, held.axis.y(*value, box)}, painter.px(5.5f), palette.text, painter.px(2));
+    const float y = std::clamp(held.axis.y(*value, box), box.min.y, box.max.y);
+    painter.ring({x, y}, painter.px(5.5f), palette.text, painter.px(2));
   }
   describe_value(frame, ref, lane.clampable);
 }
@@ -142,7 +145,9 @@ void marks(const GateFrame& frame, Painter& painter, const Lane& lane, const Axi
                [&](const ValueRef& ref) {
                  const float* number = number_at(&frame.trace, ref);
                  const bool here = number && (!lane.per_unit || ref.unit == frame.shown_unit(lane));
-                 return ImVec2(frame.window.x(ref.step), here ? axis.y(*number, box) : NAN);
+                 const float y = here ? axis.y(*number, box) : NAN;
+                 return ImVec2(frame.window.x(ref.step),
+                               std::isfinite(y) ? std::clamp(y, box.min.y, box.max.y) : y);
                });
   }
 }

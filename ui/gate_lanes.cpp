@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -30,22 +31,26 @@ struct Bounds {
 };
 
 /// A few pre-activations of a gate that is held shut or torn open are not to press all others into
-/// one line: the curve leaves the picture there. Nothing where they are more than a few.
+/// one line: the curve leaves the picture there. Nothing where the head in focus has more than a
+/// few, or where there is none.
 std::optional<Bounds> without_extremes(const CurveLane& lane) {
   constexpr double kFar = 30.0, kFew = 0.25;
   Bounds near;
-  std::size_t all = 0, far = 0;
+  std::ptrdiff_t far = 0;
+  const auto is_far = [](float value) { return std::abs(value) > kFar; };
   const auto look = [&](const std::vector<float>& values) {
-    for (const float value : values) {
-      ++all;
-      if (std::abs(value) > kFar) ++far;
-      if (std::abs(value) <= kFar) near.include(static_cast<double>(value));
-    }
+    far += std::ranges::count_if(values, is_far);
+    for (const float value : values)
+      if (!is_far(value)) near.include(static_cast<double>(value));
   };
-  for (const DrawnCurve& curve : lane.curves) look(curve.series.values);
+  for (const DrawnCurve& curve : lane.curves) {
+    look(curve.series.values);
+    const auto all = static_cast<double>(curve.series.values.size());
+    const auto many = std::ranges::count_if(curve.series.values, is_far);
+    if (curve.main && static_cast<double>(many) > kFew * all) return std::nullopt;
+  }
   for (const Series& ghost : lane.ghosts) look(ghost.values);
-  if (far == 0 || static_cast<double>(far) > kFew * static_cast<double>(all)) return std::nullopt;
-  return near;
+  return far > 0 ? std::optional(near) : std::nullopt;
 }
 
 Axis axis_of(LaneRange range, const CurveLane& lane) {

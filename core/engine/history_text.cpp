@@ -202,14 +202,25 @@ std::deque<Edit> read(const json& in, const Run& of, int run, bool trained) {
   return edits;
 }
 
+/// Of whichever run.
+bool beyond_holding(const Edit& edit) {
+  if (const auto* clamps = std::get_if<std::vector<Clamp>>(&edit.before))
+    return any_beyond_holding(*clamps);
+  return std::holds_alternative<HeldBefore>(edit.before);
+}
+
 }  // namespace
 
 std::string history_text(const std::deque<Edit>& past, const std::deque<Edit>& future, int run,
                          std::int64_t step) {
   std::vector<json> undo = saved(past, run), redo = saved(future, run);
+  const bool newer =
+      std::ranges::any_of(past, beyond_holding) || std::ranges::any_of(future, beyond_holding);
   while (!undo.empty() || !redo.empty()) {
-    std::string text =
-        json_text({{"format", kHistoryFormat}, {"step", step}, {"past", undo}, {"future", redo}});
+    std::string text = json_text({{"format", newer ? kEditsHistoryFormat : kHistoryFormat},
+                                  {"step", step},
+                                  {"past", undo},
+                                  {"future", redo}});
     if (text.size() <= kMostHistoryBytes) return text;
     // Half of them at once: to look at each text would take long.
     std::vector<json>& longer = undo.size() >= redo.size() ? undo : redo;
@@ -223,8 +234,9 @@ Edits edits_in(const std::string& text, const Run& of, int run) {
   const json in = parse_json(text, "It");
   try {
     const int format = number_in<int>(in, "format");
-    check(format == kHistoryFormat, "It has the format {}, but this version reads format {}.",
-          format, kHistoryFormat);
+    check(format == kHistoryFormat || format == kEditsHistoryFormat,
+          "It has the format {}, but this version reads formats {} and {}.", format, kHistoryFormat,
+          kEditsHistoryFormat);
     const bool trained = number_in<std::int64_t>(in, "step") != of.trainer->steps_done();
     return {read(in.at("past"), of, run, trained), read(in.at("future"), of, run, trained)};
   } catch (const json::exception& e) {

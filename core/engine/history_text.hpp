@@ -17,7 +17,8 @@
 
 namespace xlab {
 
-inline constexpr int kHistoryFormat = 1;
+/// The second one where an edit is more than a number that is held at one value.
+inline constexpr int kHistoryFormat = 1, kEditsHistoryFormat = 2;
 /// More edits, or a longer text, are not saved: the oldest are left out.
 inline constexpr std::size_t kMostSavedEdits = 100;
 inline constexpr std::size_t kMostHistoryBytes = std::size_t{64} << 10;
